@@ -1,0 +1,44 @@
+"""Array types shared by the whole project.
+
+Shapes are read from the right: ``b`` is a batch, ``h w c`` a picture's height, width and channels, ``d`` an embedding's
+dimension. The tests check every annotated signature in :mod:`research` at run time (jaxtyping with beartype).
+"""
+
+from typing import Any, TypeAlias
+
+import jax
+import numpy as np
+from jaxtyping import Bool, Float, Int, Key, Shaped, UInt8
+
+Array: TypeAlias = jax.Array
+AnyArray: TypeAlias = jax.Array | np.ndarray
+
+PyTree: TypeAlias = Any
+PRNGKey: TypeAlias = Key[Array, ""]
+Scalar: TypeAlias = Float[Array, ""]
+Embeddings: TypeAlias = Float[Array, "b d"]
+Labels: TypeAlias = Int[Array, "b"]
+SamePerson: TypeAlias = Bool[Array, "b b"]
+ImagesUint8: TypeAlias = UInt8[AnyArray, "b h w c"]
+ImagesFloat: TypeAlias = Float[Array, "b h w c"]
+Activations: TypeAlias = dict[str, Array]
+
+__all__ = [
+    "Activations",
+    "AnyArray",
+    "Array",
+    "Bool",
+    "Embeddings",
+    "Float",
+    "ImagesFloat",
+    "ImagesUint8",
+    "Int",
+    "Key",
+    "Labels",
+    "PRNGKey",
+    "PyTree",
+    "SamePerson",
+    "Scalar",
+    "Shaped",
+    "UInt8",
+]
