@@ -1,0 +1,1 @@
+"""What is run: the only place that owns time, files and devices."""

@@ -1,0 +1,188 @@
+"""Checkpoints: Orbax v1 behind one small file.
+
+One step holds the train state (parameters, running mean, optimizer), the variables that are used afterwards (the running mean
+where there is one) and a JSON record: the data's position, the best result so far, the clock and the metrics not yet logged.
+The variables lie apart so that who only uses them needs neither the data nor the optimizer. Orbax writes into a temporary directory and renames it, so a
+crash in the middle of a write leaves the previous step as the newest.
+"""
+
+import logging
+import shutil
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import SingleDeviceSharding
+from orbax.checkpoint import v1 as ocp
+
+from experiments.experiment import Variables
+from experiments.run import Checkpoints
+from experiments.step import TrainState
+from experiments.workdir import cannot_write
+from research.errors import UserError
+from research.types import PyTree
+
+
+class CheckpointStore:
+    """The checkpoints of one run."""
+
+    def __init__(self, directory: Path, policy: Checkpoints) -> None:
+        # Orbax and absl report each save at INFO and below; what matters to a person is said by the trainer.
+        logging.getLogger("absl").setLevel(logging.ERROR)
+        self.directory = directory.absolute()
+        training = ocp.training
+        keep: list[Any] = [training.preservation_policies.LatestN(policy.keep_last)]
+        if policy.keep_every is not None:
+            keep.append(training.preservation_policies.EveryNSteps(policy.keep_every))
+        if policy.keep_best and policy.best_metric is not None:
+            keep.append(
+                training.preservation_policies.BestN(
+                    get_metric_fn=lambda metrics: metrics["best"],
+                    # Orbax keeps the end of the sorted list.
+                    reverse=policy.best_is == "lowest",
+                    n=policy.keep_best,
+                    keep_checkpoints_without_metrics=False,
+                )
+            )
+        try:
+            self._checkpointer = training.Checkpointer(
+                self.directory,
+                save_decision_policy=training.save_decision_policies.FixedIntervalPolicy(1),
+                preservation_policy=training.preservation_policies.AnyPreservationPolicy(keep),
+                cleanup_tmp_directories=True,
+            )
+        except OSError as error:
+            raise cannot_write(self.directory, error) from error
+
+    def latest(self) -> int | None:
+        """The newest whole step, or None."""
+        newest = self._checkpointer.latest
+        return None if newest is None else newest.step
+
+    def best(self, policy: Checkpoints) -> int | None:
+        """The step to use: the best by the policy's metric where one is kept, else the newest."""
+        ranked = [
+            (info.metrics["best"], info.step) for info in self._checkpointer.checkpoints if info.metrics
+        ]
+        if policy.best_metric is None or policy.keep_best == 0 or not ranked:
+            return self.latest()
+        values = [value for value, _ in ranked]
+        target = min(values) if policy.best_is == "lowest" else max(values)
+        return max(step for value, step in ranked if value == target)
+
+    def save(self, step: int, state: TrainState, record: Mapping[str, Any], best: float | None) -> None:
+        """Writes one step; a step already there is left as it is.
+
+        Raises:
+            UserError: when the disk is full or may not be written to. Nothing of the step is left behind.
+        """
+        if any(info.step == step for info in self._checkpointer.checkpoints):
+            return
+        try:
+            self._checkpointer.save_checkpointables(
+                step,
+                {"state": state, "variables": {"params": state.best_params, "state": state.model_state}},
+                force=True,
+                metrics=None if best is None else {"best": best},
+                custom_metadata={"record": dict(record)},
+            )
+        except (OSError, ValueError) as error:
+            for partial in self.directory.glob(f"{step}*"):
+                shutil.rmtree(partial, ignore_errors=True)
+            cause = _os_error(error)
+            if cause is None:
+                raise
+            raise cannot_write(self.directory / str(step), cause) from error
+
+    def load(self, step: int, abstract: PyTree) -> tuple[PyTree, dict[str, Any]]:
+        """Reads one step onto the shapes, dtypes and shardings of ``abstract``.
+
+        Raises:
+            UserError: when the checkpoint holds other arrays than the config asks for; both are named by path and shape.
+        """
+        metadata = self._checkpointer.checkpointables_metadata(step)
+        self._check(step, metadata.metadata["state"], abstract)
+        loaded = self._checkpointer.load_checkpointables(step, {"state": abstract})
+        record = dict((metadata.custom_metadata or {}).get("record", {}))
+        return loaded["state"], record
+
+    def load_variables(self, step: int, abstract: Variables | None = None) -> Variables:
+        """Reads what is used after training, onto the default device.
+
+        Args:
+            step: which checkpoint.
+            abstract: shapes that the config asks for, to check against; None takes what is there.
+
+        Raises:
+            UserError: when the checkpoint holds other arrays than the config asks for.
+        """
+        stored = self._checkpointer.checkpointables_metadata(step).metadata["variables"]
+        if abstract is not None:
+            self._check(step, stored, {"params": abstract.params, "state": abstract.state})
+        place = SingleDeviceSharding(jax.local_devices()[0])
+        shapes = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place),
+            dict(stored),
+            is_leaf=lambda node: hasattr(node, "shape"),
+        )
+        loaded = self._checkpointer.load_checkpointables(step, {"variables": shapes})["variables"]
+        return Variables(loaded["params"], loaded.get("state", {}))
+
+    def close(self) -> None:
+        """Waits for what is being written."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self._checkpointer.close()
+
+    def _check(self, step: int, stored: Any, abstract: PyTree) -> None:
+        there, wanted = _shapes(stored), _shapes(abstract)
+        differences = [
+            f"{path}: {_show(there.get(path))} in the checkpoint, {_show(wanted.get(path))} in the config"
+            for path in sorted(there.keys() | wanted.keys())
+            if there.get(path) != wanted.get(path)
+        ]
+        if differences:
+            shown = "; ".join(differences[:8])
+            more = f"; and {len(differences) - 8} more" if len(differences) > 8 else ""
+            raise UserError(
+                f"The checkpoint {self.directory / str(step)} does not fit the config: {shown}{more}. Use the config that "
+                "wrote it, or start over in a new directory with --fresh."
+            )
+
+
+def _shapes(tree: PyTree) -> dict[str, tuple[tuple[int, ...], str]]:
+    shapes = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree, is_leaf=lambda node: hasattr(node, "shape")):
+        dtype = getattr(leaf, "dtype", None)
+        name = (
+            "key"
+            if dtype is not None and jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key)
+            else str(np.dtype(dtype))
+        )
+        # A dataclass, a dict and a list are told apart in the path by their brackets only.
+        shapes[jax.tree_util.keystr(path, simple=True, separator="/")] = (tuple(leaf.shape), name)
+    return shapes
+
+
+def _show(leaf: tuple[tuple[int, ...], str] | None) -> str:
+    return "nothing" if leaf is None else f"{leaf[1]}{list(leaf[0])}"
+
+
+def _os_error(error: BaseException | None) -> OSError | None:
+    while error is not None:
+        if isinstance(error, OSError):
+            return error
+        # TensorStore reports a full disk as a ValueError that only quotes the system's message.
+        for number, text in (
+            (28, "No space left"),
+            (13, "Permission denied"),
+            (30, "Read-only file system"),
+            (122, "quota"),
+        ):
+            if text in str(error):
+                return OSError(number, text)
+        error = error.__cause__ or error.__context__
+    return None

@@ -1,0 +1,92 @@
+"""``likeness doctor``: what this machine has, and what to do about what is missing."""
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+from pathlib import Path
+
+import jax
+
+from research.errors import UserError
+
+_CORE = (
+    "jax",
+    "jaxlib",
+    "flax",
+    "optax",
+    "orbax-checkpoint",
+    "grain",
+    "tensorflow-datasets",
+    "numpy",
+    "scikit-learn",
+    "tyro",
+)
+_EXTRAS = {"tensorboardX": "tensorboard", "wandb": "wandb", "submitit": "slurm", "torch": "peers"}
+
+
+def main(arguments: list[str]) -> int:
+    if any(argument not in ("-h", "--help") for argument in arguments):
+        raise UserError("usage: likeness doctor; it takes no arguments.")
+    advice: list[str] = []
+    _line("python", f"{platform.python_version()} on {platform.platform()}")
+    for package in _CORE:
+        _line(package, importlib.metadata.version(package))
+    for package, extra in _EXTRAS.items():
+        try:
+            _line(package, importlib.metadata.version(package))
+        except importlib.metadata.PackageNotFoundError:
+            _line(package, f"not installed (optional: pip install 'likeness[{extra}]')")
+    devices = jax.devices()
+    _line("devices", ", ".join(f"{device.platform}:{device.id} {device.device_kind}" for device in devices))
+    _line("cpu cores", str(os.cpu_count()))
+    if devices[0].platform == "cpu" and shutil.which("nvidia-smi"):
+        advice.append("There is an NVIDIA GPU that JAX does not see: pip install 'likeness[cuda]'.")
+    _line("compile cache", _compile_cache(advice))
+    _line("data", _data(advice))
+    _line("TFDS data", _tfds())
+    free = shutil.disk_usage(Path.cwd()).free / 2**30
+    _line("free disk here", f"{free:.1f} GiB")
+    if free < 1:
+        advice.append("Less than 1 GiB is free here: give --workdir on another disk.")
+    for sentence in advice or ["Nothing is missing: try `likeness train recognition/quickstart`."]:
+        print(f"→ {sentence}")
+    return 0
+
+
+def _line(name: str, value: str) -> None:
+    print(f"{name:<22}{value}", file=sys.stdout)
+
+
+def _compile_cache(advice: list[str]) -> str:
+    directory = jax.config.jax_compilation_cache_dir
+    if directory is None:
+        advice.append(
+            "Programs are compiled anew in every process: export JAX_COMPILATION_CACHE_DIR=~/.cache/jax to keep them."
+        )
+        return "off"
+    return str(directory)
+
+
+def _data(advice: list[str]) -> str:
+    root = os.environ.get("LIKENESS_DATA")
+    if root is None:
+        advice.append(
+            "LIKENESS_DATA is not set: configs of real data (recognition/orl_triplet, recognition/omniglot) look below it. "
+            "Put the data sets into one folder and export LIKENESS_DATA=FOLDER. The quickstart needs none."
+        )
+        return "LIKENESS_DATA is not set"
+    path = Path(root).expanduser()
+    if not path.is_dir():
+        advice.append(f"LIKENESS_DATA is {root}, which is not a folder: correct it.")
+        return f"{root} (missing)"
+    found = sorted(entry.name for entry in path.iterdir() if not entry.name.startswith("."))
+    return f"{root}: {', '.join(found) or 'empty'}"
+
+
+def _tfds() -> str:
+    path = Path(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
+    if not path.is_dir():
+        return f"{path} (none yet; `tfds build` prepares a data set there)"
+    return f"{path}: {', '.join(sorted(entry.name for entry in path.iterdir() if entry.is_dir())) or 'empty'}"

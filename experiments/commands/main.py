@@ -1,0 +1,84 @@
+"""``likeness COMMAND …``: finds the command, and turns what went wrong into one paragraph and an exit code."""
+
+import difflib
+import importlib
+import os
+import sys
+import traceback
+
+COMMANDS = {
+    "train": "train a config, or go on where it stopped",
+    "evaluate": "judge a working directory's model again",
+    "configs": "list the configs that come with Likeness",
+    "show": "print a config resolved, its size and cost, without training",
+    "doctor": "print versions, devices and data, and what is missing",
+    "verify": "do two pictures show the same person?",
+    "enroll": "add people to a gallery, list, rename or remove them",
+    "identify": "who of the gallery is this, if anyone?",
+}
+"""What each command does; each has a module of its name beside this one."""
+
+DONE, FAILED, MISTAKE, AGAIN = 0, 1, 2, 75
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command line and returns its exit code: 0 done, 2 the user's mistake, 75 stopped on request, 1 anything else."""
+    trace = "--traceback" in arguments
+    arguments = [argument for argument in arguments if argument != "--traceback"]
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        _usage()
+        return DONE if arguments else MISTAKE
+    name = arguments[0]
+    if name not in COMMANDS:
+        close = difflib.get_close_matches(name, COMMANDS, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(COMMANDS)}."
+        print(f"likeness: there is no command {name!r}: {hint}", file=sys.stderr)
+        return MISTAKE
+    # Decided before JAX is imported: Orbax and XLA otherwise greet the user with their own log lines.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from experiments.interruption import Interrupted
+    from research.errors import UserError
+
+    try:
+        module = importlib.import_module(f"experiments.commands.{name}")
+        return int(module.main(arguments[1:]) or DONE)
+    except Interrupted as stop:
+        print(f"likeness: {stop}", file=sys.stderr)
+        return AGAIN
+    except KeyboardInterrupt:
+        print("likeness: interrupted.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of a pipe, such as head, has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except UserError as error:
+        return _report(str(error), trace, MISTAKE)
+    except SystemExit as leave:
+        return leave.code if isinstance(leave.code, int) else FAILED
+    except Exception as error:
+        text = f"{type(error).__name__}: {error}".strip()
+        return _report(f"{text} (an error in Likeness or a library; --traceback shows where)", trace, FAILED)
+
+
+def _report(text: str, trace: bool, code: int) -> int:
+    if trace:
+        traceback.print_exc()
+    else:
+        # File names need not be UTF-8; what cannot be printed is escaped.
+        print(f"likeness: {text}".encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
+    return code
+
+
+def _usage() -> None:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {purpose}" for name, purpose in COMMANDS.items()]
+    print("usage: likeness COMMAND …\n\n" + "\n".join(lines))
+    print(
+        "\nlikeness COMMAND --help says more; --traceback after any command shows where an error came from."
+    )

@@ -1,0 +1,195 @@
+"""Configs: found by name or path, changed by flags, written down and read back.
+
+A config is a Python file with ``get_config() -> Run``. Written down, a dataclass is ``{"type": "module.Class", field: value}``,
+so that a run is rebuilt from its working directory without running the file again.
+"""
+
+import dataclasses
+import difflib
+import importlib
+import importlib.util
+import json
+import pkgutil
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+
+import configs
+from experiments.run import Run
+from research.errors import UserError
+
+
+def shipped() -> list[str]:
+    """Names of the configs that come with Likeness, such as ``recognition/quickstart``."""
+    found = pkgutil.walk_packages(configs.__path__, prefix="configs.")
+    return sorted(
+        module.name.removeprefix("configs.").replace(".", "/") for module in found if not module.ispkg
+    )
+
+
+def load(name: str) -> Run:
+    """Loads a config by its shipped name or by the path of a Python file.
+
+    Raises:
+        UserError: when there is none of that name, or the file does not yield a :class:`~experiments.run.Run`; a misspelt
+            field or class gets a suggestion.
+    """
+    module = _module(name)
+    get_config = getattr(module, "get_config", None)
+    if get_config is None:
+        raise UserError(
+            f"The config {name} has no get_config(): define `def get_config() -> Run` in {module.__file__}."
+        )
+    try:
+        run = get_config()
+    except (TypeError, AttributeError, NameError, ValueError) as error:
+        raise _explained(name, module.__file__, error) from error
+    if not isinstance(run, Run):
+        raise UserError(
+            f"get_config() in {module.__file__} returned {type(run).__name__}: it must return an experiments.Run."
+        )
+    return run
+
+
+def docstring(name: str) -> str:
+    """The config's label: what it reproduces, the result to expect, the cost, the command."""
+    return (_module(name).__doc__ or "").strip()
+
+
+def _module(name: str) -> ModuleType:
+    if name.endswith(".py"):
+        path = Path(name)
+        if not path.is_file():
+            raise UserError(
+                f"There is no config file {path}: check the path, or see the shipped ones with `likeness configs`."
+            )
+        # Its neighbours can be imported, as from a script.
+        sys.path.insert(0, str(path.parent.absolute()))
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[path.stem] = module
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            raise _explained(name, str(path), error) from error
+        return module
+    names = shipped()
+    if name not in names:
+        close = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+        hint = f"did you mean {close[0]}?" if close else "see `likeness configs`"
+        raise UserError(
+            f"There is no config {name!r}: {hint} A file of your own is given by its path, ending in .py."
+        )
+    return importlib.import_module(f"configs.{name.replace('/', '.')}")
+
+
+def _explained(name: str, file: str | None, error: Exception) -> UserError:
+    """Says what is wrong in a config file, with the nearest name that exists."""
+    text, choices, wrong = str(error), [], None
+    if match := re.search(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", text):
+        wrong = match[2]
+        choices = _fields_of(match[1])
+        text = f"{match[1]} has no field {wrong!r}"
+    elif isinstance(error, AttributeError | ImportError) and getattr(error, "name", None):
+        wrong = str(error.name) if isinstance(error, AttributeError) else text.split("'")[1]
+        owner = error.obj if isinstance(error, AttributeError) else sys.modules.get(str(error.name))
+        choices = dir(owner)
+    elif isinstance(error, NameError):
+        wrong = str(error.name)
+        module = sys.modules.get(name.removesuffix(".py")) or sys.modules.get(Path(name).stem)
+        choices = dir(module)
+    close = difflib.get_close_matches(wrong, choices, n=1) if wrong else []
+    line = _line_in(file, error)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return UserError(f"In the config {file}{line}: {text}.{hint}".replace("..", "."))
+
+
+def _fields_of(class_name: str) -> list[str]:
+    for module in list(sys.modules.values()):
+        found = getattr(module, class_name, None)
+        if isinstance(found, type) and dataclasses.is_dataclass(found):
+            return [field.name for field in dataclasses.fields(found)]
+    return []
+
+
+def _line_in(file: str | None, error: Exception) -> str:
+    trace, line = error.__traceback__, None
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == file:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return "" if line is None else f", line {line}"
+
+
+def to_json(value: Any) -> Any:
+    """A config as JSON: dataclasses carry their type, tuples become lists."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        kind = type(value)
+        fields = {
+            field.name: to_json(getattr(value, field.name))
+            for field in dataclasses.fields(value)
+            if field.init and field.name not in ("parent", "name")
+        }
+        return {"type": f"{kind.__module__}.{kind.__qualname__}", **fields}
+    if isinstance(value, list | tuple):
+        return [to_json(item) for item in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise UserError(
+        f"A config holds a {type(value).__name__} ({value!r}), which cannot be written down: use numbers, text, tuples and "
+        "frozen dataclasses."
+    )
+
+
+def from_json(value: Any) -> Any:
+    """Rebuilds what :func:`to_json` wrote.
+
+    Raises:
+        UserError: when a type is not a dataclass that can be imported, or has other fields by now.
+    """
+    if isinstance(value, list):
+        return tuple(from_json(item) for item in value)
+    if not isinstance(value, dict):
+        return value
+    module_name, _, class_name = str(value.get("type", "")).rpartition(".")
+    try:
+        kind = getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UserError(
+            f"The written config names {value.get('type')!r}, which cannot be imported ({error}): put the module where Python "
+            "finds it (PYTHONPATH), or use the version of the code that wrote it."
+        ) from error
+    if not dataclasses.is_dataclass(kind):
+        raise UserError(
+            f"The written config names {value['type']!r}, which is not a dataclass: the file was tampered with."
+        )
+    fields = {name: from_json(item) for name, item in value.items() if name != "type"}
+    try:
+        return cast(Any, kind)(**fields)
+    except TypeError as error:
+        raise UserError(
+            f"The written config does not fit {value['type']} ({error}): use the version of the code that wrote it."
+        ) from error
+
+
+def describe_changes(before: Any, after: Any, path: str = "") -> list[str]:
+    """One line for each field in which two written configs differ."""
+    if isinstance(before, dict) and isinstance(after, dict) and before.get("type") == after.get("type"):
+        lines = []
+        for name in dict.fromkeys([*before, *after]):
+            below = f"{path}.{name}" if path else name
+            lines += describe_changes(before.get(name), after.get(name), below)
+        return lines
+    return [] if before == after else [f"{path}: {_brief(before)} → {_brief(after)}"]
+
+
+def _brief(value: Any) -> str:
+    text = (
+        str(value["type"]).rpartition(".")[2]
+        if isinstance(value, dict) and "type" in value
+        else json.dumps(value)
+    )
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,91 @@
+"""The one protocol: what is learned, what it costs, and how it is judged.
+
+Recognition differentiates by an encoder's weights, style transfer by a picture's pixels, fast style transfer by the weights
+of a second network. To the trainer they are the same: a pytree of parameters and a scalar.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+
+from matplotlib.figure import Figure
+
+from research.metrics.intervals import Estimate
+from research.types import Array, PRNGKey, PyTree
+
+Part = Literal["validation", "test"]
+
+
+class Variables(NamedTuple):
+    """What an experiment starts from."""
+
+    params: PyTree
+    """What is learned: any pytree of float arrays."""
+    state: PyTree
+    """What changes without being learned, such as batch-norm statistics; ``{}`` when there is none."""
+
+
+class Cost(NamedTuple):
+    """What one batch says about the parameters."""
+
+    value: Array
+    """The scalar that is minimized."""
+    state: PyTree
+    """The model state after this batch, of the same structure as before."""
+    metrics: Mapping[str, Array]
+    """Further scalars for the log."""
+
+
+class Batches(Protocol):
+    """An iterator of batches that knows where it is, such as any Grain iterator."""
+
+    def __iter__(self) -> Iterator[Any]: ...
+    def __next__(self) -> Any: ...
+    def get_state(self) -> Any:
+        """The position after the last batch taken: JSON, or bytes that hold JSON."""
+
+    def set_state(self, state: Any) -> None:
+        """Goes on from a position that :meth:`get_state` returned."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """Numbers and pictures that say how good the parameters are."""
+
+    metrics: Mapping[str, float | Estimate]
+    """By path, such as ``verification/eer``."""
+    figures: Mapping[str, Figure] = dataclasses.field(default_factory=dict)
+    """By file name without ending."""
+    artifacts: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    """JSON to keep beside the parameters, by file name without ending, such as a calibrated threshold."""
+    notes: tuple[str, ...] = ()
+    """Sentences a reader of the numbers must know."""
+
+
+@runtime_checkable
+class Experiment(Protocol):
+    """A frozen dataclass that says what is learned, what it costs and how it is judged.
+
+    ``data`` is whatever :meth:`open` returned; the trainer only hands it back.
+    """
+
+    def open(self) -> Any:
+        """Opens the data. Called once in a process."""
+
+    def fingerprint(self, data: Any) -> str:
+        """Identifies the data's content, for the run's provenance."""
+
+    def stream(self, data: Any, seed: int) -> Batches:
+        """The endless training stream: pytrees of NumPy arrays whose leading axis is the batch."""
+
+    def init(self, key: PRNGKey, batch: PyTree) -> Variables:
+        """The starting point. Runs under ``jit``."""
+
+    def cost(self, params: PyTree, state: PyTree, batch: PyTree, key: PRNGKey) -> Cost:
+        """The cost of one batch. Runs under ``jit``; ``key`` differs at every step."""
+
+    def remark(self, metrics: Mapping[str, float]) -> str | None:
+        """A sentence for the log when the metrics of an interval call for one, such as that embeddings collapse."""
+
+    def evaluate(self, data: Any, params: PyTree, state: PyTree, part: Part) -> Evaluation:
+        """Judges the parameters on what was not trained on."""

@@ -1,0 +1,134 @@
+"""Update rules: frozen dataclasses that build an optax transformation.
+
+Whatever the trainer knows of the step (``value``, ``grad``, ``value_fn``) is passed to every rule, so a line search needs no
+trainer of its own.
+"""
+
+import dataclasses
+from typing import Protocol, runtime_checkable
+
+import jax
+import optax
+
+from experiments.schedules import Constant, Schedule
+from research.types import PyTree
+
+
+@runtime_checkable
+class Optimizer(Protocol):
+    """Builds the transformation for a run of ``steps`` trainer steps."""
+
+    def transformation(self, steps: int) -> optax.GradientTransformationExtraArgs: ...
+
+
+def decayed(params: PyTree) -> PyTree:
+    """Marks what weight decay acts on: arrays of two or more axes, so neither biases nor norms' scales."""
+    return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _FirstOrder:
+    schedule: Schedule = Constant()
+    """Learning rate over time."""
+    weight_decay: float = 0.0
+    """Decoupled decay of every array with two or more axes (norms and biases are skipped)."""
+    clip_norm: float | None = None
+    """Largest global norm of the gradient; longer ones are scaled down."""
+    accumulate: int = 1
+    """Batches averaged into one update. A pairwise loss still sees one batch at a time."""
+
+    def __post_init__(self) -> None:
+        name = type(self).__name__
+        if self.weight_decay < 0:
+            raise ValueError(f"{name}.weight_decay is {self.weight_decay}: give 0 or more")
+        if self.clip_norm is not None and self.clip_norm <= 0:
+            raise ValueError(
+                f"{name}.clip_norm is {self.clip_norm}: give a number above 0, or None for no clipping"
+            )
+        if self.accumulate < 1:
+            raise ValueError(f"{name}.accumulate is {self.accumulate}: give 1 or more batches")
+
+    def rule(self) -> optax.GradientTransformation:
+        raise TypeError("use one of the optimizers derived from this one")
+
+    def transformation(self, steps: int) -> optax.GradientTransformationExtraArgs:
+        parts = []
+        if self.clip_norm is not None:
+            parts.append(optax.clip_by_global_norm(self.clip_norm))
+        parts.append(self.rule())
+        if self.weight_decay:
+            parts.append(optax.add_decayed_weights(self.weight_decay, mask=decayed))
+        parts.append(optax.scale_by_learning_rate(self.schedule.over(max(1, steps // self.accumulate))))
+        chain = optax.chain(*parts)
+        if self.accumulate > 1:
+            steps_of_one = optax.MultiSteps(chain, every_k_schedule=self.accumulate)
+            return optax.with_extra_args_support(steps_of_one.gradient_transformation())
+        return optax.with_extra_args_support(chain)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Adam(_FirstOrder):
+    """Adam (Kingma & Ba 2015); with ``weight_decay``, AdamW (Loshchilov & Hutter 2019)."""
+
+    b1: float = 0.9
+    """Decay of the gradient's running mean."""
+    b2: float = 0.999
+    """Decay of the running mean of its square."""
+    eps: float = 1e-8
+    """Added to the denominator."""
+
+    def rule(self) -> optax.GradientTransformation:
+        return optax.scale_by_adam(b1=self.b1, b2=self.b2, eps=self.eps)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sgd(_FirstOrder):
+    """Gradient descent with momentum."""
+
+    momentum: float = 0.9
+    """Decay of the velocity; 0 for plain gradient descent."""
+    nesterov: bool = False
+    """Look ahead along the velocity."""
+
+    def rule(self) -> optax.GradientTransformation:
+        if self.momentum == 0:
+            return optax.identity()
+        return optax.trace(decay=self.momentum, nesterov=self.nesterov)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AdaGrad(_FirstOrder):
+    """AdaGrad (Duchi et al. 2011), FaceNet's choice."""
+
+    initial_accumulator: float = 0.1
+    """Where the sum of squared gradients starts."""
+
+    def rule(self) -> optax.GradientTransformation:
+        return optax.scale_by_rss(initial_accumulator_value=self.initial_accumulator)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Lbfgs:
+    """L-BFGS with a zoom line search (Nocedal & Wright 2006, algorithms 7.4 and 3.5).
+
+    For a deterministic cost, such as a picture's. The line search evaluates the gradient inside a loop, which XLA runs
+    slowly for convolutions on a CPU.
+    """
+
+    memory: int = 10
+    """Pairs of steps and gradient changes kept."""
+    line_search_steps: int = 20
+    """Most evaluations in one line search."""
+
+    def __post_init__(self) -> None:
+        if self.memory < 1 or self.line_search_steps < 1:
+            raise ValueError(
+                f"Lbfgs has memory {self.memory} and line_search_steps {self.line_search_steps}: both must be 1 or more"
+            )
+
+    def transformation(self, steps: int) -> optax.GradientTransformationExtraArgs:
+        del steps
+        search = optax.scale_by_zoom_linesearch(
+            max_linesearch_steps=self.line_search_steps, initial_guess_strategy="one"
+        )
+        return optax.lbfgs(memory_size=self.memory, linesearch=search)

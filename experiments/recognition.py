@@ -1,0 +1,209 @@
+"""Face recognition: an encoder is learned so that pictures of one person are close and those of two are far apart."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments import figures
+from experiments.experiment import Batches, Cost, Evaluation, Part, Variables
+from experiments.protocols import Identification, Judged, JudgingProtocol, Verification, judge
+from experiments.subjects import Baseline, trained
+from research.data.augmentation import Augmentation
+from research.data.images import Images
+from research.data.pipeline import stream
+from research.data.sampling import IndexBatches
+from research.data.split import Splits
+from research.errors import UserError
+from research.losses import collapse
+from research.metrics import pairs as metric_pairs
+from research.metrics import verification
+from research.types import Array, PRNGKey, PyTree
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Where pictures come from."""
+
+    def open(self) -> Images: ...
+
+
+@runtime_checkable
+class Split(Protocol):
+    """Divides people into those to train on and those to judge by. Any of :mod:`research.data.split`."""
+
+
+@runtime_checkable
+class Sampler(Protocol):
+    """Chooses the rows of each batch. Any of :mod:`research.data.sampling`."""
+
+    def batches(self, images: Images, seed: int) -> IndexBatches: ...
+
+
+@runtime_checkable
+class PairLoss(Protocol):
+    """A loss over the embeddings of a batch. Any of :mod:`research.losses`."""
+
+    def init(self, key: PRNGKey, dimension: int) -> PyTree: ...
+    def value_and_diagnostics(
+        self, params: PyTree, embeddings: Array, labels: Array, key: PRNGKey | None = None
+    ) -> tuple[Array, Mapping[str, Array]]: ...
+    def distance(self, params: PyTree, first: Any, second: Any) -> Array: ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recognition:
+    """Learns an encoder from labelled pictures and judges it on people it has never seen."""
+
+    data: Source
+    """Where pictures come from."""
+    split: Any
+    """Which people are trained on, which decide, and which are only judged by."""
+    batches: Sampler
+    """How the people and pictures of a batch are chosen."""
+    encoder: nn.Module
+    """Turns a picture into named activations, among them ``embedding``."""
+    loss: PairLoss
+    """Compares embeddings."""
+    augmentation: Augmentation = Augmentation()
+    """Random changes of the training pictures."""
+    validation: tuple[JudgingProtocol, ...] = (Verification(),)
+    """How the validation people are judged, during training."""
+    test: tuple[JudgingProtocol, ...] = (Verification(), Identification())
+    """How the test people are judged, at the end."""
+    baselines: tuple[Baseline, ...] = ()
+    """What the encoder has to beat, judged by the same protocols at the end."""
+    target_far: float = 0.01
+    """The false-accept rate that the threshold τ is calibrated for, on validation people."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.target_far < 1:
+            raise ValueError(
+                f"Recognition.target_far is {self.target_far}: give a rate between 0 and 1, such as 0.01"
+            )
+
+    def open(self) -> Splits:
+        """Opens the pictures and splits their people."""
+        return self.split(self.data.open())
+
+    def fingerprint(self, data: Splits) -> str:
+        """Identifies the training pictures."""
+        return data.train.fingerprint
+
+    def stream(self, data: Splits, seed: int) -> Batches:
+        """Batches of uint8 ``images`` (b, h, w, c) and int32 ``labels`` (b,)."""
+        return stream(data.train, self.batches.batches(data.train, seed))
+
+    def init(self, key: PRNGKey, batch: PyTree) -> Variables:
+        """Random weights for the encoder and for a loss that has some."""
+        for_encoder, for_loss = jax.random.split(key)
+        pictures = jnp.zeros((1, *batch["images"].shape[1:]), jnp.float32)
+        variables = dict(self.encoder.init(for_encoder, pictures))
+        weights = variables.pop("params")
+        embedding = jax.eval_shape(
+            lambda: self.encoder.apply({"params": weights, **variables}, pictures)["embedding"]  # pyright: ignore
+        )
+        params = {"encoder": weights, "loss": self.loss.init(for_loss, embedding.shape[-1])}
+        return Variables(params, variables)
+
+    def cost(self, params: PyTree, state: PyTree, batch: PyTree, key: PRNGKey) -> Cost:
+        """Augments, embeds and compares one batch."""
+        for_augmentation, for_loss = jax.random.split(key)
+        pictures = self.augmentation(batch["images"], for_augmentation)
+        activations, changed = self.encoder.apply(
+            {"params": params["encoder"], **state}, pictures, train=True, mutable=list(state)
+        )
+        embeddings = activations["embedding"].astype(jnp.float32)  # pyright: ignore
+        value, diagnostics = self.loss.value_and_diagnostics(
+            params["loss"], embeddings, batch["labels"], for_loss
+        )
+        monitored = collapse.monitor(jax.lax.stop_gradient(embeddings))
+        return Cost(value, dict(changed), {**diagnostics, **monitored})
+
+    def remark(self, metrics: Mapping[str, float]) -> str | None:
+        """Warns when the embeddings collapse."""
+        return collapse.warning(metrics)
+
+    def evaluate(self, data: Splits, params: PyTree, state: PyTree, part: Part) -> Evaluation:
+        """Judges the encoder on one part's people; on the test part also the baselines, with pictures and τ."""
+        subject = trained(self.encoder, self.loss, params, state)
+        if part == "validation":
+            judged = judge(subject, _some(data.validation, "validation"))
+            return Evaluation(metrics=_apply(self.validation, judged))
+        tested = data.test if len(data.test) else data.validation
+        judged = judge(subject, _some(tested, "test"))
+        metrics: dict[str, Any] = _apply(self.test, judged)
+        for baseline in self.baselines:
+            rival = judge(baseline.fit(data.train), tested)
+            metrics |= {f"{baseline.name}/{name}": value for name, value in _apply(self.test, rival).items()}
+        drawn: dict[str, Any] = {}
+        notes = [f"{len(tested.people)} people, {len(tested)} pictures, none of them in training"]
+        if not len(data.test):
+            notes.append(
+                "The split has no test part: these are the validation people, who may have chosen the checkpoint"
+            )
+        artifacts: dict[str, Any] = {}
+        if len(data.validation):
+            validated = judge(subject, data.validation)
+            try:
+                calibrated = _calibrate(validated, self.target_far)
+            except UserError as error:
+                notes.append(f"No threshold: {error}")
+            else:
+                pairs = Verification().pairs(judged)
+                held_out = verification.at_threshold(
+                    pairs.distances, pairs.same, calibrated.threshold, pairs.people
+                )
+                metrics |= {"threshold/far": held_out.far, "threshold/tar": held_out.tar}
+                artifacts["threshold"] = {
+                    "tau": calibrated.threshold,
+                    "target_far": self.target_far,
+                    "far": calibrated.far.to_json(),
+                    "tar": calibrated.tar.to_json(),
+                    "people": len(data.validation.people),
+                    "pictures": len(data.validation),
+                }
+                drawn = _figures(judged, pairs, calibrated.threshold)
+        return Evaluation(metrics=metrics, figures=drawn, artifacts=artifacts, notes=tuple(notes))
+
+
+def _some(images: Images, part: str) -> Images:
+    if not len(images):
+        raise UserError(
+            f"The split leaves no people for the {part} part: give it some with --experiment.split.{part}."
+        )
+    return images
+
+
+def _apply(protocols: tuple[JudgingProtocol, ...], judged: Judged) -> dict[str, Any]:
+    metrics: dict[str, Any] = {}
+    for protocol in protocols:
+        metrics |= protocol.metrics(judged)
+    return metrics
+
+
+def _calibrate(judged: Judged, far: float) -> verification.Calibration:
+    pairs = Verification().pairs(judged)
+    return verification.threshold_at_far(pairs.distances, pairs.same, far, pairs.people)
+
+
+def _figures(judged: Judged, pairs: metric_pairs.Pairs, tau: float) -> dict[str, Any]:
+    band = verification.roc_band(pairs.distances, pairs.same, pairs.people)
+    positives, negatives = metric_pairs.hardest(pairs.distances, pairs.same, 6)
+    shown = np.concatenate([positives, negatives])
+    rows = pairs.rows[shown]
+    return {
+        "roc": figures.roc(band),
+        "distances": figures.distances(pairs.distances, pairs.same, tau),
+        "mistakes": figures.mistakes(
+            judged.images.read(rows[:, 0]),
+            judged.images.read(rows[:, 1]),
+            pairs.distances[shown],
+            pairs.same[shown],
+            tau,
+        ),
+    }

@@ -1,0 +1,88 @@
+"""Learning rates over time: frozen dataclasses that turn a run's length into an optax schedule."""
+
+import dataclasses
+from typing import Protocol, runtime_checkable
+
+import optax
+
+
+@runtime_checkable
+class Schedule(Protocol):
+    """Makes the learning rate's schedule for a run of ``updates`` optimizer updates."""
+
+    def over(self, updates: int) -> optax.Schedule: ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Constant:
+    """The same learning rate throughout."""
+
+    rate: float = 1e-3
+    """Learning rate."""
+
+    def __post_init__(self) -> None:
+        _check_rate(self.rate)
+
+    def over(self, updates: int) -> optax.Schedule:
+        del updates
+        return optax.constant_schedule(self.rate)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WarmupCosine:
+    """Rises linearly from zero, then falls to ``final * rate`` along half a cosine at the end of the run."""
+
+    rate: float = 1e-3
+    """Learning rate at the peak."""
+    warmup: int = 0
+    """Updates of linear rise."""
+    final: float = 0.0
+    """Last learning rate, as a fraction of the peak."""
+
+    def __post_init__(self) -> None:
+        _check_rate(self.rate)
+        if self.warmup < 0:
+            raise ValueError(f"WarmupCosine.warmup counts updates and is {self.warmup}: give 0 or more")
+        if not 0 <= self.final <= 1:
+            raise ValueError(f"WarmupCosine.final is a fraction of the peak and is {self.final}: give 0 to 1")
+
+    def over(self, updates: int) -> optax.Schedule:
+        if self.warmup >= updates:
+            raise ValueError(
+                f"WarmupCosine.warmup is {self.warmup} but the run has only {updates} updates: shorten the warm-up "
+                "or lengthen the run"
+            )
+        if self.warmup == 0:
+            return optax.cosine_decay_schedule(self.rate, updates, alpha=self.final)
+        return optax.warmup_cosine_decay_schedule(
+            0.0, self.rate, self.warmup, updates, end_value=self.final * self.rate
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExponentialDecay:
+    """Multiplies the rate by ``factor`` every ``every`` updates, in steps."""
+
+    rate: float = 1e-3
+    """First learning rate."""
+    factor: float = 0.5
+    """What each stage multiplies by."""
+    every: int = 1000
+    """Updates in a stage."""
+
+    def __post_init__(self) -> None:
+        _check_rate(self.rate)
+        if not 0 < self.factor <= 1 or self.every < 1:
+            raise ValueError(
+                f"ExponentialDecay has factor {self.factor} and every {self.every}: give a factor above 0 and at most 1, "
+                "and at least one update a stage"
+            )
+
+    def over(self, updates: int) -> optax.Schedule:
+        del updates
+        return optax.exponential_decay(self.rate, self.every, self.factor, staircase=True)
+
+
+def _check_rate(rate: float) -> None:
+    if not rate >= 0:
+        raise ValueError(f"the learning rate is {rate}: give a number that is not negative")

@@ -1,0 +1,116 @@
+"""The train state and the jitted step: pure functions of the run's definition."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from experiments.experiment import Experiment
+from research.types import Array, PRNGKey, PyTree, Scalar
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class TrainState:
+    """Everything that changes from step to step."""
+
+    step: Array
+    params: PyTree
+    model_state: PyTree
+    optimizer: Any
+    average: PyTree
+    """The running mean of ``params``, or None when the run keeps none."""
+
+    @property
+    def best_params(self) -> PyTree:
+        """What to evaluate and use: the running mean where there is one."""
+        return self.params if self.average is None else self.average
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class StepReport:
+    """What a step leaves on the device for the log."""
+
+    metrics: dict[str, Array]
+    finite: Array
+    """One flag a leaf, in the order of :func:`watched`."""
+
+
+def initial_state(
+    experiment: Experiment,
+    optimizer: optax.GradientTransformation,
+    averaged: bool,
+    key: PRNGKey,
+    batch: PyTree,
+) -> TrainState:
+    """The state before the first step."""
+    variables = experiment.init(key, batch)
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        params=variables.params,
+        model_state=variables.state,
+        optimizer=optimizer.init(variables.params),
+        # A copy: two donated arguments must not be one buffer.
+        average=jax.tree.map(jnp.copy, variables.params) if averaged else None,
+    )
+
+
+def train_step(
+    experiment: Experiment,
+    optimizer: optax.GradientTransformationExtraArgs,
+    decay: float | None,
+    state: TrainState,
+    batch: PyTree,
+    key: PRNGKey,
+) -> tuple[TrainState, StepReport]:
+    """One update: the cost's gradient, the optimizer's answer, the running mean.
+
+    The key of step ``t`` is ``fold_in(key, t)``, so a resumed run draws what an uninterrupted one would.
+    """
+    key = jax.random.fold_in(key, state.step)
+
+    def cost(params: PyTree) -> tuple[Scalar, Any]:
+        result = experiment.cost(params, state.model_state, batch, key)
+        return result.value.astype(jnp.float32), result
+
+    (value, result), gradients = jax.value_and_grad(cost, has_aux=True)(state.params)
+    updates, optimizer_state = optimizer.update(
+        gradients,
+        state.optimizer,
+        state.params,
+        value=value,
+        grad=gradients,
+        value_fn=lambda params: cost(params)[0],
+    )
+    params = optax.apply_updates(state.params, updates)
+    average = state.average
+    if decay is not None:
+        # The mean starts short, or the first hundreds of steps would weigh the random initialization.
+        ramp = (1.0 + state.step) / (10.0 + state.step)
+        average = optax.incremental_update(params, average, 1.0 - jnp.minimum(decay, ramp))
+    metrics = {"loss": value, "gradient_norm": optax.global_norm(gradients), **result.metrics}
+    finite = jnp.stack(
+        [jnp.isfinite(leaf).all() for _, leaf in _watched(batch, state.params, value, gradients)]
+    )
+    next_state = TrainState(state.step + 1, params, result.state, optimizer_state, average)
+    return next_state, StepReport(metrics, finite)
+
+
+def _watched(batch: PyTree, params: PyTree, value: Any, gradients: PyTree) -> list[tuple[str, Any]]:
+    parts = {"batch": batch, "parameter": params, "loss": value, "gradient of": gradients}
+    return [
+        (f"{part} {jax.tree_util.keystr(path, simple=True, separator='/')}".strip(), leaf)
+        for part, tree in parts.items()
+        for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+        if jnp.issubdtype(leaf.dtype, jnp.inexact)
+    ]
+
+
+def watched(state: TrainState, batch: PyTree) -> list[str]:
+    """Names what :attr:`StepReport.finite` flags, causes first: the batch, the parameters, the loss, the gradients."""
+    return [
+        name for name, _ in _watched(batch, state.params, jax.ShapeDtypeStruct((), jnp.float32), state.params)
+    ]

@@ -1,0 +1,152 @@
+"""Who is judged: a trained encoder, or a baseline that any encoder must beat, behind one interface."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
+
+import flax.linen as nn
+import jax
+import numpy as np
+from jaxtyping import Float
+from sklearn.decomposition import PCA
+
+from research.data.images import Images
+from research.types import AnyArray, Array, PyTree
+
+_BATCH = 256
+_BLOCK = 64
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Subject:
+    """Embeds pictures and says how far apart two embeddings are. Smaller is more alike."""
+
+    embed: Callable[[AnyArray], Float[np.ndarray, "n d"]]
+    """uint8 pictures (n, h, w, c) to embeddings."""
+    distance: Callable[[AnyArray, AnyArray], Float[np.ndarray, "n m"]]
+    """Of each of n embeddings to each of m."""
+
+    def embed_all(self, images: Images) -> Float[np.ndarray, "n d"]:
+        """Embeds a whole table, a batch at a time."""
+        rows = np.arange(len(images))
+        return np.concatenate(
+            [self.embed(images.read(rows[i : i + _BATCH])) for i in range(0, len(rows), _BATCH)]
+        )
+
+
+@runtime_checkable
+class Distance(Protocol):
+    """What of a loss the judge needs."""
+
+    def distance(self, params: PyTree, first: AnyArray, second: AnyArray) -> Array: ...
+
+
+def trained(encoder: nn.Module, loss: Distance, params: PyTree, state: PyTree) -> Subject:
+    """A trained encoder, compared by its loss's own distance."""
+    variables = {"params": params["encoder"], **state}
+
+    def embed(pictures: AnyArray) -> np.ndarray:
+        parts = [pictures[i : i + _BATCH] for i in range(0, len(pictures), _BATCH)]
+        return np.concatenate(
+            [np.asarray(_embed(encoder, variables, _padded(part, _BATCH)))[: len(part)] for part in parts]
+        )
+
+    def distance(first: AnyArray, second: AnyArray) -> np.ndarray:
+        return _in_blocks(functools.partial(_distance, loss, params["loss"]), first, second)
+
+    return Subject(embed=embed, distance=distance)
+
+
+@runtime_checkable
+class Baseline(Protocol):
+    """A method without a network, fitted to the training pictures."""
+
+    @property
+    def name(self) -> str: ...
+    def fit(self, train: Images) -> Subject: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class RawPixels:
+    """Pictures compared pixel by pixel: squared Euclidean distance."""
+
+    name = "raw_pixels"
+
+    def fit(self, train: Images) -> Subject:
+        """Nothing is learned; ``train`` only has to be of the same shape."""
+        del train
+        return Subject(embed=_flat, distance=_euclidean)
+
+
+@dataclasses.dataclass(frozen=True)
+class Eigenfaces:
+    """Pictures projected on the training pictures' principal components (Turk & Pentland, 1991)."""
+
+    components: int = 100
+    """Components kept, at most one fewer than there are training pictures."""
+
+    name = "eigenfaces"
+
+    def __post_init__(self) -> None:
+        if self.components < 1:
+            raise ValueError(f"Eigenfaces.components is {self.components}: give 1 or more")
+
+    def fit(self, train: Images) -> Subject:
+        """Finds the components in at most 2,000 training pictures, evenly spaced over the table."""
+        rows = np.unique(np.linspace(0, len(train) - 1, min(len(train), 2000)).astype(np.int64))
+        pixels = _flat(train.read(rows))
+        projection = PCA(min(self.components, *(side - 1 for side in pixels.shape)), random_state=0).fit(
+            pixels
+        )
+        return Subject(embed=lambda pictures: projection.transform(_flat(pictures)), distance=_euclidean)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _embed(encoder: nn.Module, variables: PyTree, pictures: Any) -> Array:
+    images = pictures.astype(np.float32) / 255
+    return encoder.apply(variables, images, train=False)["embedding"]  # pyright: ignore[reportIndexIssue]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _distance(loss: Distance, params: PyTree, first: Any, second: Any) -> Array:
+    return loss.distance(params, first[:, None, :], second[None, :, :])
+
+
+def _in_blocks(distance: Callable[[Any, Any], Any], first: AnyArray, second: AnyArray) -> np.ndarray:
+    # Sizes are rounded up to powers of two so that few shapes are compiled.
+    columns = _padded(second, _power_of_two(len(second)))
+    block = min(_BLOCK, _power_of_two(len(first)))
+    parts = []
+    for start in range(0, len(first), block):
+        rows = first[start : start + block]
+        parts.append(np.asarray(distance(_padded(rows, block), columns))[: len(rows), : len(second)])
+    return np.concatenate(parts) if parts else np.zeros((0, len(second)), np.float32)
+
+
+def _euclidean(first: AnyArray, second: AnyArray) -> np.ndarray:
+    a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    center = b.mean(axis=0)
+    a, b = a - center, b - center
+    squares = (a**2).sum(1)[:, None] + (b**2).sum(1)[None, :] - 2 * a @ b.T
+    return np.maximum(squares, 0)
+
+
+def _flat(pictures: AnyArray) -> np.ndarray:
+    return np.asarray(pictures).reshape(len(pictures), -1).astype(np.float64) / 255
+
+
+def _padded(rows: AnyArray, count: int) -> np.ndarray:
+    rows = np.asarray(rows)
+    return (
+        np.concatenate([rows, np.zeros((count - len(rows), *rows.shape[1:]), rows.dtype)])
+        if len(rows) < count
+        else rows
+    )
+
+
+def _power_of_two(number: int) -> int:
+    return 1 << max(0, number - 1).bit_length()
+
+
+__all__ = ["Baseline", "Eigenfaces", "RawPixels", "Subject", "trained"]

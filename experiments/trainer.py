@@ -1,0 +1,297 @@
+"""The trainer: one straight line from a run's definition to a working directory.
+
+It knows nothing of faces or paintings. Launched twice in one working directory, it goes on where it stopped, to the bit.
+"""
+
+import dataclasses
+import statistics
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from experiments.checkpoints import CheckpointStore
+from experiments.compilations import CompilationCounter
+from experiments.config import describe_changes, to_json
+from experiments.evaluation import evaluate_run
+from experiments.experiment import Batches, Evaluation, Variables
+from experiments.interruption import Interrupted, StopRequest
+from experiments.program import Program, build
+from experiments.progress import Quiet, Reporter
+from experiments.run import Run
+from experiments.step import StepReport, TrainState
+from experiments.workdir import Workdir, fresh_directory, metric_json, read_json, write_json
+from experiments.writers import MetricsFile, provenance
+from research.errors import UserError
+
+
+@dataclasses.dataclass
+class Record:
+    """What a checkpoint holds beside the arrays. All JSON."""
+
+    position: Any = None
+    """The data stream's."""
+    seconds: float = 0.0
+    """Time spent in the loop, over all launches."""
+    evaluated: int = 0
+    """The last step that was evaluated."""
+    best: float | None = None
+    """The best value so far of the metric that decides."""
+    best_step: int | None = None
+    """The step it belongs to."""
+    pending: list[dict[str, float]] = dataclasses.field(default_factory=list)
+    """Metrics of the steps since the last line of the log."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A finished run."""
+
+    workdir: Path
+    state: TrainState
+    """After the last step."""
+    variables: Variables
+    """What was evaluated and is used: the best by the run's metric, averaged where the run averages."""
+    evaluation: Evaluation
+    """On the test part."""
+    seconds: float
+    """In the training loop, over all launches."""
+
+
+class NonFinite(UserError):
+    """The loss, or what led to it, is NaN or infinite."""
+
+
+def train(
+    run: Run,
+    workdir: str | Path,
+    *,
+    fresh: bool = False,
+    reporter: Reporter | None = None,
+) -> Trained:
+    """Trains a run in a working directory, from the beginning or from its newest checkpoint.
+
+    Args:
+        run: what to train.
+        workdir: where its files are; made when missing.
+        fresh: start over in a new directory beside ``workdir`` instead of going on in it. Nothing is deleted.
+        reporter: told how it goes; by default only warnings are printed.
+
+    Returns:
+        The final state and its evaluation on the test part.
+
+    Raises:
+        UserError: for what the person who launched it can mend, such as a checkpoint of another config.
+        NonFinite: when the loss is no longer a number; the last checkpoint is from before that.
+        Interrupted: after SIGTERM or SIGINT, once a checkpoint is written.
+    """
+    say: Reporter = Quiet() if reporter is None else reporter
+    files = Workdir(fresh_directory(Path(workdir)) if fresh else Path(workdir))
+    with files.held(), jax.default_matmul_precision(run.matmul_precision):
+        data = run.experiment.open()
+        stream = run.experiment.stream(data, run.seed)
+        program = build(run, _peek(stream))
+        store = CheckpointStore(files.checkpoints, run.checkpoints)
+        try:
+            state, record = _restore(run, program, store, stream, say)
+            _note_config(run, files, say)
+            write_json(files.provenance, provenance(run.seed, run.experiment.fingerprint(data)))
+            state, record = _loop(run, files, program, store, data, stream, state, record, say)
+            step, variables = run.steps, Variables(state.best_params, state.model_state)
+            best = store.best(run.checkpoints)
+            if best is not None and best != run.steps:
+                step, variables = best, store.load_variables(best)
+                say.say(
+                    f"step {best} was the best by {run.checkpoints.best_metric}: it is the one that is evaluated and used"
+                )
+        finally:
+            store.close()
+        evaluation = evaluate_run(run, files, data, variables, step=step, seconds=record.seconds)
+        return Trained(files.root, state, variables, evaluation, record.seconds)
+
+
+def _loop(
+    run: Run,
+    files: Workdir,
+    program: Program,
+    store: CheckpointStore,
+    data: Any,
+    stream: Batches,
+    state: TrainState,
+    record: Record,
+    say: Reporter,
+) -> tuple[TrainState, Record]:
+    """Evaluate when due, checkpoint when due, next batch, step, write: do not change the order.
+
+    What is due at step ``i`` is done before step ``i`` is taken, and the log is written before either, so that a checkpoint
+    of step ``i`` has behind it exactly the lines that a resumed run must not write again.
+    """
+    key = program.key(run.seed)
+    metrics = MetricsFile(files.metrics, resume_from=int(state.step))
+    compilations = CompilationCounter()
+    reports: list[StepReport] = []
+    recompiled, warm, saved = 0, False, store.latest()
+    clock = time.monotonic()
+    with StopRequest() as stop:
+        for step in range(int(state.step), run.steps + 1):
+            improved = False
+            if (
+                step == run.steps
+                or stop.signal
+                or _due(step, run.log_every)
+                or _due(step, run.checkpoints.every)
+            ):
+                record.pending += _fetch(program, reports, step, store)
+                reports.clear()
+            if record.pending and (step == run.steps or _due(step, run.log_every)):
+                averages = _average(record.pending)
+                record.pending = []
+                metrics.write(step, "train", averages)
+                say.advance(step, averages)
+                if remark := run.experiment.remark(averages):
+                    say.warn(f"step {step}: {remark}")
+            judged = step == run.steps and run.evaluate_every is not None
+            if (judged or _due(step, run.evaluate_every)) and step != record.evaluated:
+                improved = _evaluate(run, metrics, data, state, step, record, say)
+            if step != saved and (
+                _due(step, run.checkpoints.every) or improved or step == run.steps or stop.signal is not None
+            ):
+                now = time.monotonic()
+                record.seconds, clock = record.seconds + now - clock, now
+                record.position = _position(stream)
+                store.save(step, state, dataclasses.asdict(record), record.best if improved else None)
+                saved = step
+            if step == run.steps:
+                break
+            if stop.signal is not None:
+                raise Interrupted(
+                    f"Stopped by {stop.signal.name} at step {step} of {run.steps}, with a checkpoint in "
+                    f"{store.directory}: the same command goes on from there."
+                )
+            before = compilations.count
+            with jax.transfer_guard("disallow"), jax.profiler.StepTraceAnnotation("train", step_num=step):
+                batch = program.put(next(stream))
+                state, report = program.step(state, batch, key)
+            reports.append(report)
+            if warm and compilations.count > before:
+                recompiled += 1
+                say.warn(
+                    f"step {step} compiled again ({recompiled} so far): its batch has another shape or dtype"
+                )
+            warm = True
+    record.seconds += time.monotonic() - clock
+    metrics.close()
+    return state, record
+
+
+def _due(step: int, every: int | None) -> bool:
+    return every is not None and step > 0 and step % every == 0
+
+
+def _peek(stream: Batches) -> Any:
+    start = stream.get_state()
+    batch = next(stream)
+    stream.set_state(start)
+    return batch
+
+
+def _position(stream: Batches) -> Any:
+    position = stream.get_state()
+    return position.decode() if isinstance(position, bytes) else position
+
+
+def _restore(
+    run: Run, program: Program, store: CheckpointStore, stream: Batches, say: Reporter
+) -> tuple[TrainState, Record]:
+    latest = store.latest()
+    if latest is None:
+        start = stream.get_state()
+        state = program.init(program.key(run.seed), program.put(next(stream)))
+        stream.set_state(start)
+        return state, Record()
+    if latest > run.steps:
+        raise UserError(
+            f"The newest checkpoint in {store.directory} is of step {latest}, beyond the {run.steps} steps asked for: ask for "
+            "more with --steps, or start over in a new directory with --fresh."
+        )
+    state, saved = store.load(latest, program.state)
+    record = Record(**saved)
+    position = record.position
+    stream.set_state(position.encode() if isinstance(stream.get_state(), bytes) else position)
+    say.say(f"going on from step {latest}")
+    return state, record
+
+
+def _note_config(run: Run, files: Workdir, say: Reporter) -> None:
+    config = to_json(run)
+    if files.config.exists():
+        for change in describe_changes(read_json(files.config), config):
+            say.say(f"changed since this directory's last launch: {change}")
+    write_json(files.config, config)
+
+
+def _fetch(
+    program: Program, reports: list[StepReport], step: int, store: CheckpointStore
+) -> list[dict[str, float]]:
+    fetched = jax.device_get(reports)
+    for taken, report in enumerate(fetched, start=step - len(fetched)):
+        if report.finite.all():
+            continue
+        leaf = program.watched[int(np.argmin(report.finite))]
+        latest = store.latest()
+        kept = (
+            "No checkpoint was written yet"
+            if latest is None
+            else f"The newest checkpoint, of step {latest}, is intact"
+        )
+        raise NonFinite(
+            f"Step {taken} is not finite, first seen in {leaf} (loss {report.metrics['loss']:.4g}). {kept}. If it is the "
+            "batch, look at the data; else try a lower learning rate, --optimizer.clip-norm, or float32."
+        )
+    return [{name: float(value) for name, value in report.metrics.items()} for report in fetched]
+
+
+def _average(pending: list[dict[str, float]]) -> dict[str, float]:
+    return {name: statistics.fmean(entry[name] for entry in pending) for name in pending[-1]}
+
+
+def _evaluate(
+    run: Run, metrics: MetricsFile, data: Any, state: TrainState, step: int, record: Record, say: Reporter
+) -> bool:
+    """Judges on the validation part; tells whether this is the best so far."""
+    evaluation = run.experiment.evaluate(data, state.best_params, state.model_state, "validation")
+    record.evaluated = step
+    metrics.write(step, "validation", metric_json(evaluation.metrics))
+    name = run.checkpoints.best_metric
+    if name is None:
+        return False
+    value = best_value(evaluation.metrics, name)
+    lower = run.checkpoints.best_is == "lowest"
+    if record.best is not None and (value >= record.best if lower else value <= record.best):
+        return False
+    record.best, record.best_step = value, step
+    say.say(f"step {step}: {name} {value:.4g}, the best so far")
+    return True
+
+
+def best_value(metrics: Mapping[str, Any], name: str) -> float:
+    """The plain number of the metric that decides which checkpoint is best.
+
+    Raises:
+        UserError: when the evaluation has no such metric, or could not resolve it.
+    """
+    if name not in metrics:
+        raise UserError(
+            f"Checkpoints.best_metric is {name!r}, which the evaluation does not report: choose one of "
+            f"{', '.join(sorted(metrics))}."
+        )
+    value = getattr(metrics[name], "value", metrics[name])
+    if value is None:
+        raise UserError(
+            f"Checkpoints.best_metric is {name!r}, which the validation data cannot resolve ({metrics[name].why}): choose "
+            "another metric, or more validation people."
+        )
+    return float(value)

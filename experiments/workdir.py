@@ -1,0 +1,146 @@
+"""A run's working directory: its files by name, written whole or not at all, and held by one process."""
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from research.errors import UserError
+
+
+def write_atomically(path: Path, content: bytes | str) -> None:
+    """Writes a file so that a reader, or a crash, sees the old content or the new, never a part.
+
+    Raises:
+        UserError: when the disk is full or the directory cannot be written to.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+        raise cannot_write(path, error) from error
+
+
+def cannot_write(path: Path, error: OSError) -> UserError:
+    """Says why a path could not be written to and what to do."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        remedy = (
+            "the disk is full: free some space, or give another directory, and launch the same command again"
+        )
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        remedy = "it may not be written to: give a directory that you may write to"
+    elif error.errno in (errno.ENOTDIR, errno.EEXIST):
+        remedy = "a file stands where a directory is needed: give another directory"
+    else:
+        remedy = f"the system says: {os.strerror(error.errno or 0)}"
+    return UserError(f"Cannot write {path}: {remedy}.")
+
+
+def read_json(path: Path) -> Any:
+    """Reads a JSON file of a working directory.
+
+    Raises:
+        UserError: when it is missing or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise UserError(
+            f"{path} is missing: {path.parent} is not the working directory of a run that got this far."
+        ) from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{path} is not readable as JSON ({error}): restore it, or train again with --fresh."
+        ) from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes JSON atomically. NaN and infinity are refused, since no JSON reader must accept them."""
+    write_atomically(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+class Workdir:
+    """Names the files of a working directory; see DESIGN's table in CONTRIBUTING.md."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+
+    @property
+    def config(self) -> Path:
+        return self.root / "config.json"
+
+    @property
+    def provenance(self) -> Path:
+        return self.root / "provenance.json"
+
+    @property
+    def metrics(self) -> Path:
+        return self.root / "metrics.jsonl"
+
+    @property
+    def summary(self) -> Path:
+        return self.root / "summary.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.root / "checkpoints"
+
+    @property
+    def figures(self) -> Path:
+        return self.root / "figures"
+
+    def artifact(self, name: str) -> Path:
+        return self.root / f"{name}.json"
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Makes the directory and keeps other trainers out of it for as long as the context lasts.
+
+        Raises:
+            UserError: when it cannot be made or another process holds it.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            lock = (self.root / ".lock").open("w")
+        except OSError as error:
+            raise cannot_write(self.root, error) from error
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(
+                    f"Another process is training in {self.root}: wait for it, or give another --workdir."
+                ) from None
+            yield
+
+
+def fresh_directory(root: Path) -> Path:
+    """The first of ``root``, ``root-2``, ``root-3``, … that does not exist."""
+    candidate, number = root, 1
+    while candidate.exists():
+        number += 1
+        candidate = root.with_name(f"{root.name}-{number}")
+    return candidate
+
+
+def metric_json(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Metrics as JSON: plain numbers, or an estimate's value with its interval."""
+    return {
+        name: value if isinstance(value, float | int) else value.to_json() for name, value in metrics.items()
+    }

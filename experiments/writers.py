@@ -1,0 +1,104 @@
+"""What a run leaves to read: metrics a line at a time, where it came from, and what it came to."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from experiments.workdir import cannot_write, write_atomically
+
+_PACKAGES = (
+    "likeness",
+    "jax",
+    "jaxlib",
+    "flax",
+    "optax",
+    "orbax-checkpoint",
+    "grain",
+    "numpy",
+    "tensorflow-datasets",
+)
+
+
+class MetricsFile:
+    """``metrics.jsonl``: one JSON object a line, ``{"step", "split", name: value}``."""
+
+    def __init__(self, path: Path, resume_from: int) -> None:
+        """Opens the file and drops what an earlier process wrote after the step that the run resumes from."""
+        self.path = path
+        kept = [json.dumps(record) + "\n" for record in read_metrics(path) if record["step"] <= resume_from]
+        write_atomically(path, "".join(kept))
+        self._file = path.open("a")
+
+    def write(self, step: int, split: str, values: Mapping[str, Any]) -> None:
+        """Appends a line and hands it to the system, so that killing the process loses nothing."""
+        try:
+            self._file.write(json.dumps({"step": step, "split": split, **values}) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """Reads ``metrics.jsonl``; a last line that a crash cut short is left out."""
+    if not path.exists():
+        return []
+    records = []
+    for line in path.read_text().splitlines():
+        try:
+            records.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return records
+
+
+def provenance(seed: int, fingerprint: str) -> dict[str, Any]:
+    """Where a run came from: code, versions, devices, command, seed and data."""
+    versions = {}
+    for name in _PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "not installed"
+    return {
+        "git": _git_revision(),
+        "versions": {"python": platform.python_version(), **versions},
+        "devices": [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()],
+        "processes": jax.process_count(),
+        "cpus": os.cpu_count(),
+        "argv": sys.argv,
+        "seed": seed,
+        "data": fingerprint,
+    }
+
+
+def _git_revision() -> str:
+    here = Path(__file__).parent
+    try:
+        revision = subprocess.run(
+            ["git", "-C", str(here), "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        ).stdout.strip()
+        changed = subprocess.run(
+            ["git", "-C", str(here), "status", "--porcelain", "--untracked-files=no"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return "not a git checkout"
+    return revision + (" with uncommitted changes" if changed else "")
