@@ -1,0 +1,30 @@
+"""What a recognition experiment asks of its loss."""
+
+from typing import Protocol
+
+from research.losses.pairs import LabelsOrSame
+from research.types import AnyArray, Array, Embeddings, Float, PRNGKey, PyTree, Scalar
+
+
+class RecognitionLoss(Protocol):
+    """A loss on a batch of embeddings that also says how far apart two embeddings are."""
+
+    def init(self, key: PRNGKey, dimension: int) -> PyTree:
+        """The loss's own weights for embeddings of this dimension; ``{}`` if it has none."""
+        ...
+
+    def value_and_diagnostics(
+        self,
+        params: PyTree,
+        embeddings: Embeddings,
+        labels_or_same: LabelsOrSame,
+        key: PRNGKey | None = None,
+    ) -> tuple[Scalar, dict[str, Scalar]]:
+        """The float32 loss of a batch and float32 scalars to watch beside it."""
+        ...
+
+    def distance(
+        self, params: PyTree, first: Float[AnyArray, "... d"], second: Float[AnyArray, "... d"]
+    ) -> Float[Array, "..."]:
+        """How far apart embeddings are; leading shapes broadcast. Two are of the same person iff this is at most τ."""
+        ...

@@ -1,0 +1,114 @@
+"""Binary Siamese verification: logistic regression on how two codes differ, dimension by dimension."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+from research.losses.checks import check_choice
+from research.losses.pair_features import Feature, pair_feature, pairwise_feature_sum
+from research.losses.pairs import (
+    LabelsOrSame,
+    Pairs,
+    all_pair_weights,
+    consecutive_rows,
+    consecutive_same,
+    pair_diagnostics,
+    same_person,
+)
+from research.types import AnyArray, Array, Embeddings, Float, PRNGKey, PyTree, Scalar
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Siamese:
+    """Face verification as binary classification.
+
+    ``P(same) = σ(Σ_k w_k φ(f_k(x), f_k(y)) + b)`` with learned weights w and bias b, trained by
+    cross-entropy. φ is ``|x - y|`` (Koch, Zemel and Salakhutdinov, "Siamese neural networks for one-shot
+    image recognition", 2015) or the χ² feature ``(x - y)² / (x + y)`` (Taigman et al., "DeepFace", 2014).
+
+    The χ² feature is meant for nonnegative codes (ReLU, sigmoid). It is computed as ``(x - y)² / (|x| +
+    |y|)``: the same there, finite and bounded for signed or normalized codes too, and 0 where both are 0.
+
+    When all embeddings are equal the loss is the cross-entropy of the bias alone: log 2 at the start. A batch
+    without any pair costs 0. Swapping the two images changes nothing.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> loss = Siamese()
+        >>> params = loss.init(jax.random.key(0), 2)
+        >>> embeddings = jnp.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+        >>> value, _ = loss.value_and_diagnostics(params, embeddings, jnp.array([0, 0, 1]))
+        >>> print(f"{value:.3f}")  # half of log 2, for a same pair at logit 0, and half of log(1 + exp(-√2))
+        0.455
+    """
+
+    feature: Feature = "absolute"
+    """φ: ``absolute`` is |x - y|, ``chi_square`` is (x - y)² / (|x| + |y|)."""
+
+    pairs: Pairs = "all"
+    """``all``: every pair i < j of the batch, same and different weighing one half each. ``consecutive``:
+    rows 2i and 2i+1."""
+
+    def __post_init__(self) -> None:
+        check_choice("Siamese", "feature", self.feature, Feature)
+        check_choice("Siamese", "pairs", self.pairs, Pairs)
+
+    def init(self, key: PRNGKey, dimension: int) -> PyTree:
+        """Weights -1/√dimension and bias 0: at the start, the more two codes differ the less they are the same person."""
+        return {
+            "weights": jnp.full((dimension,), -(dimension**-0.5), jnp.float32),
+            "bias": jnp.zeros((), jnp.float32),
+        }
+
+    def __call__(self, params: PyTree, embeddings: Embeddings, labels_or_same: LabelsOrSame) -> Scalar:
+        """The loss of a batch: mean cross-entropy over its pairs."""
+        return self.value_and_diagnostics(params, embeddings, labels_or_same)[0]
+
+    def logit(self, params: PyTree, first: Float[AnyArray, "... d"], second: Float[AnyArray, "... d"]) -> Float[Array, "..."]:
+        """``Σ_k w_k φ(x_k, y_k) + b``, the log-odds of the same person; leading shapes broadcast."""
+        features = pair_feature(self.feature, first, second)
+        return jnp.sum(params["weights"].astype(jnp.float32) * features, axis=-1) + params["bias"].astype(jnp.float32)
+
+    def value_and_diagnostics(
+        self,
+        params: PyTree,
+        embeddings: Embeddings,
+        labels_or_same: LabelsOrSame,
+        key: PRNGKey | None = None,
+    ) -> tuple[Scalar, dict[str, Scalar]]:
+        """The loss and what to watch beside it.
+
+        Args:
+            params: ``{"weights": (d,), "bias": ()}``.
+            embeddings: one row an image.
+            labels_or_same: integer labels ``(b,)`` or a boolean same-person mask ``(b, b)``.
+            key: not used.
+
+        Returns:
+            The value and float32 scalars: ``pairs``, ``accuracy`` (of the sign of the logit, weighted as the
+            loss is), and the mean distance (minus the logit) of the positive and of the negative pairs.
+
+        Raises:
+            ValueError: consecutive pairs of a batch of odd size.
+        """
+        if self.pairs == "all":
+            same = same_person(labels_or_same)
+            weights = all_pair_weights(same)
+            sums = pairwise_feature_sum(self.feature, params["weights"].astype(jnp.float32), embeddings.astype(jnp.float32))
+            logits = sums + params["bias"].astype(jnp.float32)
+        else:
+            first, second = consecutive_rows(embeddings)
+            same = consecutive_same(labels_or_same)
+            weights = jnp.full(same.shape, 1.0 / max(len(same), 1), jnp.float32)
+            logits = self.logit(params, first, second)
+        value = jnp.sum(weights * jax.nn.softplus(jnp.where(same, -logits, logits)))
+        diagnostics = pair_diagnostics(-logits, same, weights > 0)
+        diagnostics["accuracy"] = jnp.sum(weights * jnp.where((logits >= 0) == same, 1.0, 0.0))
+        return value, jax.lax.stop_gradient(diagnostics)
+
+    def distance(
+        self, params: PyTree, first: Float[AnyArray, "... d"], second: Float[AnyArray, "... d"]
+    ) -> Float[Array, "..."]:
+        """Minus the logit: smaller is more alike, and 0 is where the classifier itself is undecided."""
+        return -self.logit(params, first, second)

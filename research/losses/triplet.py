@@ -1,0 +1,127 @@
+"""The triplet loss of FaceNet, with every rule for choosing the triplets that the field uses."""
+
+import dataclasses
+import math
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+
+from research.losses.checks import check_choice, check_finite_nonnegative
+from research.losses.distances import pairwise_squared_distances, safe_sqrt, squared_distance
+from research.losses.mining import BatchAll, SelectionRule
+from research.losses.pairs import LabelsOrSame, mark_nan, masked_mean, positives_and_negatives
+from research.losses.triplet_terms import Penalty, triplet_terms
+from research.types import AnyArray, Array, Embeddings, Float, PRNGKey, PyTree, Scalar
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Triplet:
+    """Triplet loss: an anchor must be nearer to its positive than to its negative, by a margin.
+
+    ``J = Σ [d(a, p) - d(a, n) + α]₊`` over the triplets that ``rule`` selects, ``d(x, y) = |x - y|²``. The
+    constant encoder does not escape: there every term is α (``log(1 + exp α)`` with soft-plus), never 0,
+    though its gradient vanishes; see :class:`~research.losses.collapse.CollapseMonitor`. No triplet (one
+    person, nobody twice, one image) costs 0.
+
+    The value and the gradient need O(b²) memory. Everything is float32 whatever the embeddings' dtype.
+
+    Schroff, Kalenichenko and Philbin, "FaceNet: a unified embedding for face recognition and clustering",
+    2015; Hermans, Beyer and Leibe, "In defense of the triplet loss for person re-identification", 2017.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> embeddings = jnp.array([[0.0], [1.0], [1.5]])
+        >>> labels = jnp.array([0, 0, 1])
+        >>> # anchor 0: [1 - 2.25 + 0.2]₊ = 0; anchor 1: [1 - 0.25 + 0.2]₊ = 0.95
+        >>> print(f"{Triplet(margin=0.2)(embeddings, labels):.2f}")
+        0.95
+    """
+
+    margin: float = 0.2
+    """α, in units of the distance (squared, unless ``squared`` is False). Hermans' soft margin is soft-plus with 0."""
+
+    penalty: Penalty = "hinge"
+    """``hinge``: [x]₊. ``softplus``: log(1 + exp x), which keeps pulling after the margin is met."""
+
+    squared: bool = True
+    """Compare squared L2 distances, or their square roots."""
+
+    reduction: Literal["sum", "mean", "mean_active"] = "sum"
+    """``sum`` is the definition. ``mean``: over the selected triplets. ``mean_active``: over those whose term
+    is above 0 (with soft-plus that is all of them)."""
+
+    rule: SelectionRule = dataclasses.field(default_factory=BatchAll)
+    """Which triplets of the batch."""
+
+    def __post_init__(self) -> None:
+        check_finite_nonnegative("Triplet", "margin", self.margin)
+        check_choice("Triplet", "penalty", self.penalty, Penalty)
+        check_choice("Triplet", "reduction", self.reduction, Literal["sum", "mean", "mean_active"])
+
+    def __call__(self, embeddings: Embeddings, labels_or_same: LabelsOrSame, key: PRNGKey | None = None) -> Scalar:
+        """The loss of a batch.
+
+        Args:
+            embeddings: one row an image.
+            labels_or_same: integer labels ``(b,)`` or a boolean same-person mask ``(b, b)``.
+            key: for the rules that draw at random.
+
+        Returns:
+            float32 scalar.
+
+        Raises:
+            ValueError: the rule draws at random and there is no key.
+        """
+        return self.value_and_diagnostics({}, embeddings, labels_or_same, key)[0]
+
+    def init(self, key: PRNGKey, dimension: int) -> PyTree:
+        """The loss has no weights of its own."""
+        return {}
+
+    def value_and_diagnostics(
+        self,
+        params: PyTree,
+        embeddings: Embeddings,
+        labels_or_same: LabelsOrSame,
+        key: PRNGKey | None = None,
+    ) -> tuple[Scalar, dict[str, Scalar]]:
+        """The loss and what to watch beside it.
+
+        Returns:
+            The value and float32 scalars: ``triplets`` (selected), ``active_fraction`` (of these, with a term
+            above 0), ``loss_per_triplet`` (equal to :attr:`collapsed_value` when training has collapsed), and
+            the mean distance of all positive and of all negative pairs of the batch.
+        """
+        if self.rule.needs_key and key is None:
+            raise ValueError(
+                f"Triplet(rule={self.rule}) draws triplets at random and got no key: pass key=jax.random.key(...)."
+            )
+        positive, negative = positives_and_negatives(labels_or_same)
+        distances = pairwise_squared_distances(embeddings)
+        if not self.squared:
+            distances = safe_sqrt(distances)
+        key = key if self.rule.needs_key else None
+        terms = triplet_terms(self.rule, self.penalty, self.margin, distances, positive, negative, key)
+        count = {"sum": 1.0, "mean": terms.selected, "mean_active": terms.active}[self.reduction]
+        value = mark_nan(terms.total / jnp.maximum(count, 1.0), embeddings)
+        diagnostics = {
+            "triplets": terms.selected,
+            "active_fraction": terms.active / jnp.maximum(terms.selected, 1.0),
+            "loss_per_triplet": terms.total / jnp.maximum(terms.selected, 1.0),
+            "mean_positive_distance": masked_mean(distances, positive),
+            "mean_negative_distance": masked_mean(distances, negative),
+        }
+        return value, jax.lax.stop_gradient(diagnostics)
+
+    def distance(
+        self, params: PyTree, first: Float[AnyArray, "... d"], second: Float[AnyArray, "... d"]
+    ) -> Float[Array, "..."]:
+        """Distance of two embeddings; leading shapes broadcast. Smaller is more alike."""
+        distance = squared_distance(first, second)
+        return distance if self.squared else safe_sqrt(distance)
+
+    @property
+    def collapsed_value(self) -> float:
+        """The term of every triplet when all embeddings are equal: α, or log(1 + exp α)."""
+        return self.margin if self.penalty == "hinge" else math.log1p(math.exp(self.margin))
