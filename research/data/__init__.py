@@ -1,9 +1,41 @@
 """Sources of pictures of people, and how training reads them.
 
-A source is opened to an :class:`Images` table, a split parts its people, a sampler says which rows make a batch, and
-:func:`stream` reads them.
+A source is opened to an :class:`Images` table, a split parts its people, a sampler says which rows make a
+batch, and :func:`stream` reads them.
 """
 
+from .arrays import Arrays, from_arrays
+from .decode import BadImage, Decode
+from .digits import Digits
+from .folder import Folder
 from .images import ArrayReader, Images, index_people
+from .omniglot import Omniglot, OmniglotRuns, OneShotRun
+from .paths import expand_path, printable
+from .pipeline import stream
+from .sampling import BalancedPairs, IdentityBatches, IndexBatches, Shuffled
+from .split import CountSplit, HashSplit, Splits
 
-__all__ = ["ArrayReader", "Images", "index_people"]
+__all__ = [
+    "ArrayReader",
+    "Arrays",
+    "BadImage",
+    "BalancedPairs",
+    "CountSplit",
+    "Decode",
+    "Digits",
+    "Folder",
+    "HashSplit",
+    "IdentityBatches",
+    "Images",
+    "IndexBatches",
+    "Omniglot",
+    "OmniglotRuns",
+    "OneShotRun",
+    "Shuffled",
+    "Splits",
+    "expand_path",
+    "from_arrays",
+    "index_people",
+    "printable",
+    "stream",
+]

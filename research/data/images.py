@@ -2,8 +2,8 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import overload
+from collections.abc import Callable, Mapping, Sequence
+from typing import SupportsIndex, overload
 
 import numpy as np
 from jaxtyping import Int, Int32, Int64, UInt8
@@ -28,10 +28,10 @@ class _Selection(Sequence[str]):
     rows: np.ndarray
 
     @overload
-    def __getitem__(self, index: int) -> str: ...
+    def __getitem__(self, index: SupportsIndex) -> str: ...
     @overload
     def __getitem__(self, index: slice) -> Sequence[str]: ...
-    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+    def __getitem__(self, index: SupportsIndex | slice) -> str | Sequence[str]:
         if isinstance(index, slice):
             return _Selection(self.names, self.rows[index])
         return self.names[int(self.rows[index])]
@@ -89,9 +89,7 @@ class Images:
     def __post_init__(self) -> None:
         n = len(self.labels)
         if self.labels.dtype != np.int32 or self.labels.ndim != 1:
-            raise ValueError(
-                f"labels must be int32 of shape (n,), not {self.labels.dtype} {self.labels.shape}"
-            )
+            raise ValueError(f"labels must be int32 of shape (n,), not {self.labels.dtype} {self.labels.shape}")
         if any(a >= b for a, b in zip(self.people, self.people[1:], strict=False)):
             raise ValueError("people must be sorted and each named once")
         if n and (self.labels.min() < 0 or self.labels.max() >= len(self.people)):
@@ -115,7 +113,7 @@ class Images:
         return np.bincount(self.labels, minlength=len(self.people)).astype(np.int64)
 
     def select(self, rows: Int[np.ndarray, "m"]) -> "Images":
-        """The table of some rows, in the order given; people without a row are dropped and the rest renumbered."""
+        """The table of some rows, in the order given; people left without a row go, others are renumbered."""
         rows = np.asarray(rows, np.int64)
         kept, labels = np.unique(self.labels[rows], return_inverse=True)
         digest = hashlib.sha256(self.fingerprint.encode() + rows.astype("<i8").tobytes()).hexdigest()
@@ -133,10 +131,10 @@ class Images:
             extras={name: column[rows] for name, column in self.extras.items()},
         )
 
-    def select_people(self, people: Iterable[int]) -> "Images":
+    def select_people(self, people: Int[np.ndarray, "p"] | Sequence[int]) -> "Images":
         """The table of all rows of some people, given by index."""
         chosen = np.zeros(len(self.people), bool)
-        chosen[np.fromiter(people, np.int64)] = True
+        chosen[np.asarray(people, np.int64)] = True
         return self.select(np.flatnonzero(chosen[self.labels]))
 
 

@@ -1,0 +1,144 @@
+"""Pictures that are already arrays, in memory or in an .npz file."""
+
+import dataclasses
+import hashlib
+import zipfile
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Shaped
+
+from research.errors import UserError
+
+from .decode import open_regular, to_uint8
+from .images import ArrayReader, Images, index_people
+from .paths import expand_path, printable
+
+
+def from_arrays(
+    images: Shaped[np.ndarray, "..."],
+    labels: Shaped[np.ndarray, "..."] | Sequence[str] | Sequence[int],
+    people: Sequence[str] | None = None,
+    *,
+    name: str = "the arrays",
+) -> Images:
+    """Makes the table of pictures and labels that are in memory.
+
+    Args:
+        images: (n, h, w), (n, h, w, 1) or (n, h, w, 3), uint8 or floating-point in [0, 1].
+        labels: (n,) of whom each picture shows: integers or names.
+        people: what the integers are called: label i is ``people[i]``. Default: the integer itself.
+        name: what to call the arrays in an error.
+
+    Raises:
+        UserError: the shapes or dtypes do not fit, or a picture holds NaN.
+
+    Example:
+        >>> images = from_arrays(np.zeros((3, 8, 8), np.uint8), ["bob", "ann", "bob"])
+        >>> images.people, images.labels.tolist(), images.shape
+        (('ann', 'bob'), [1, 0, 1], (8, 8, 1))
+    """
+    images = np.asarray(images)
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.ndim != 4 or images.shape[-1] not in (1, 3) or 0 in images.shape:
+        raise UserError(
+            f"The pictures of {name} have shape {images.shape}: (n, h, w), (n, h, w, 1) or (n, h, w, 3) with none "
+            "of them 0 is expected; a stack with channels first is turned by `images.transpose(0, 2, 3, 1)`."
+        )
+    pixels = to_uint8(images, name)
+    who = _names(np.asarray(labels), people, len(images), name)
+    found, indices = index_people(who)
+    digest = hashlib.sha256(repr((pixels.shape, who)).encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return Images(
+        labels=indices,
+        people=found,
+        shape=(images.shape[1], images.shape[2], images.shape[3]),
+        read=ArrayReader(pixels),
+        names=tuple(f"{person}/{row}" for row, person in enumerate(who)),
+        fingerprint=digest.hexdigest(),
+    )
+
+
+def _names(labels: np.ndarray, people: Sequence[str] | None, n: int, name: str) -> list[str]:
+    if labels.shape != (n,):
+        raise UserError(f"The labels of {name} have shape {labels.shape}: one for each of {n} pictures is expected.")
+    if labels.dtype.kind == "U":
+        if people is not None:
+            raise UserError(f"The labels of {name} are names already: leave `people` out.")
+        return [str(label) for label in labels]
+    if labels.dtype.kind not in "iu":
+        raise UserError(f"The labels of {name} are {labels.dtype}: give integers or names.")
+    if people is None:
+        # Padded with zeros, so that names sort as the integers do.
+        width = max(len(str(label)) for label in labels)
+        return [f"{label:0{width}d}" for label in labels.tolist()]
+    if len(set(people)) != len(people):
+        raise UserError(f"The `people` of {name} name somebody twice: give each label a name of its own.")
+    if labels.min() < 0 or labels.max() >= len(people):
+        raise UserError(
+            f"The labels of {name} run from {labels.min()} to {labels.max()}, and there are {len(people)} "
+            "people: labels index `people` from 0."
+        )
+    return [str(people[label]) for label in labels]
+
+
+@dataclasses.dataclass(frozen=True)
+class Arrays:
+    """An .npz file with ``images``, ``labels`` and perhaps ``people``, as :func:`from_arrays` takes them."""
+
+    path: str
+    """The file; ``~`` and environment variables are replaced."""
+    images_key: str = "images"
+    """The array of pictures in the file."""
+    labels_key: str = "labels"
+    """The array of labels in the file."""
+    people_key: str = "people"
+    """The array of names that integer labels index; it may be missing."""
+
+    def open(self) -> Images:
+        """Reads the file into memory.
+
+        Raises:
+            UserError: it is missing, not an .npz file, damaged, or its arrays do not fit together.
+        """
+        path = expand_path(self.path)
+        arrays = self._load(path)
+        for key in (self.images_key, self.labels_key):
+            if key not in arrays:
+                raise UserError(
+                    f"{printable(path)} has no array {key!r}, only {', '.join(map(repr, arrays)) or 'none at all'}"
+                    ": write it by `numpy.savez(path, images=…, labels=…)`, or name the arrays by the fields "
+                    "`images_key` and `labels_key`."
+                )
+        people = arrays.get(self.people_key)
+        return from_arrays(
+            arrays[self.images_key],
+            arrays[self.labels_key],
+            None if people is None else [str(person) for person in people],
+            name=printable(path),
+        )
+
+    def _load(self, path) -> dict[str, np.ndarray]:
+        wanted = (self.images_key, self.labels_key, self.people_key)
+        with open_regular(path) as file:
+            try:
+                with np.load(file, allow_pickle=False) as archive:
+                    # Arrays that nobody asked for are not decoded, only listed.
+                    return {key: archive[key] if key in wanted else np.empty(0) for key in archive.files}
+            # A .npy file has no context manager (TypeError); an object array asks for pickle (ValueError).
+            except (
+                OSError,
+                ValueError,
+                TypeError,
+                EOFError,
+                KeyError,
+                zipfile.BadZipFile,
+                zipfile.zlib.error,
+            ) as e:
+                raise UserError(
+                    f"{printable(path)} cannot be read as an .npz file of plain arrays ({printable(str(e))}): "
+                    "write it by `numpy.savez(path, images=…, labels=…)`, with names as an array of strings and "
+                    "not of objects."
+                ) from e

@@ -1,0 +1,203 @@
+"""Reading one picture that somebody else made: whatever may be wrong with it is an error that names it."""
+
+import dataclasses
+import io
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Literal
+
+import numpy as np
+from jaxtyping import Shaped, UInt8
+from PIL import Image, ImageOps
+
+from research.errors import UserError
+
+from .paths import printable
+
+# Pillow knows dozens of formats, some of which run other programs; these are the ones that faces come in.
+_FORMATS = ("JPEG", "PNG", "PPM", "GIF", "BMP")
+_RESAMPLING = {
+    "box": Image.Resampling.BOX,
+    "bilinear": Image.Resampling.BILINEAR,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+
+class BadImage(UserError):  # noqa: N818 - a kind of UserError, called by what it is about
+    """A picture that cannot be used: ``name`` says which, ``why`` what is wrong with it."""
+
+    def __init__(self, name: str, why: str, remedy: str = "Replace or remove the file.") -> None:
+        super().__init__(f"The picture {name} cannot be used: {why}. {remedy}")
+        self.name = name
+        self.why = why
+        self.remedy = remedy
+
+    def __reduce__(self):
+        return BadImage, (self.name, self.why, self.remedy)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Decode:
+    """Decodes one picture file into uint8 (size, size, channels).
+
+    JPEG, PNG, PGM/PPM, GIF (its first frame) and BMP, told by content and not by name. A picture is turned as
+    its EXIF tag says, transparency is laid on white, 16 bits become 8 by ``round(v / 257)``, color becomes
+    gray by ITU-R 601 luma and gray becomes color by repetition.
+
+    Raises:
+        BadImage: the file is missing, unreadable, not a regular file, not a picture, cut short, larger than
+            ``max_megapixels``, or has a side below ``min_side``.
+    """
+
+    size: int = 112
+    """The side of the square the picture comes out as, in pixels; 0 keeps the picture's own size."""
+    channels: Literal[1, 3] = 3
+    """1 for gray, 3 for RGB."""
+    fit: Literal["crop", "stretch"] = "crop"
+    """How a picture that is not square becomes so: ``crop`` keeps the center, ``stretch`` distorts."""
+    resample: Literal["box", "bilinear", "lanczos"] = "bilinear"
+    """The filter; each is antialiased (its support grows with the scale) and ``box`` averages areas."""
+    max_megapixels: float = 50.0
+    """A picture with more pixels is refused, by its header, before a pixel is decoded."""
+    min_side: int = 8
+    """A picture with a shorter side is refused."""
+
+    def __post_init__(self) -> None:
+        if self.size < 0:
+            raise ValueError(f"Decode.size is the side in pixels, or 0 to keep each picture's own; got {self.size}.")
+        if not self.max_megapixels > 0:
+            raise ValueError(f"Decode.max_megapixels must be positive, not {self.max_megapixels}.")
+        if self.min_side < 1:
+            raise ValueError(f"Decode.min_side must be at least 1, not {self.min_side}.")
+
+    def __call__(self, path: str | os.PathLike) -> UInt8[np.ndarray, "h w c"]:
+        """Decodes the file at ``path``."""
+        with open_regular(path) as file:
+            return self.from_file(file, printable(path))
+
+    def from_bytes(self, data: bytes, name: str) -> UInt8[np.ndarray, "h w c"]:
+        """Decodes an encoded picture held in memory; ``name`` is for the error."""
+        return self.from_file(io.BytesIO(data), name)
+
+    def from_file(self, file: IO[bytes], name: str) -> UInt8[np.ndarray, "h w c"]:
+        """Decodes an open file; ``name`` is for the error."""
+        with self._open(file, name) as picture:
+            if self.size:
+                # JPEG decodes at 1/2, 1/4 or 1/8 for free; twice the size wanted leaves the filter its work.
+                picture.draft(picture.mode, (2 * self.size, 2 * self.size))
+            picture.load()
+            return self._fit(_upright(picture))
+
+    def verify(self, path: str | os.PathLike) -> None:
+        """Checks what the header tells, without decoding."""
+        with open_regular(path) as file, self._open(file, printable(path)):
+            pass
+
+    @contextmanager
+    def _open(self, file: IO[bytes], name: str) -> Iterator[Image.Image]:
+        try:
+            with Image.open(file, formats=_FORMATS) as picture:
+                self._check_header(picture, name)
+                yield picture
+        except BadImage:
+            raise
+        except Image.UnidentifiedImageError as error:
+            raise BadImage(name, "it is not a JPEG, PNG, PGM, GIF or BMP picture") from error
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise self._too_large(name, "far more") from error
+        # On hostile input Pillow raises nearly anything: OSError, SyntaxError, struct.error, IndexError.
+        except Exception as error:
+            raise BadImage(name, f"it is damaged ({printable(str(error)) or type(error).__name__})") from error
+
+    def _check_header(self, picture: Image.Image, name: str) -> None:
+        width, height = picture.size
+        if width * height > self.max_megapixels * 1e6:
+            raise self._too_large(name, f"{width * height / 1e6:.1f}")
+        if min(width, height) < self.min_side:
+            raise BadImage(
+                name,
+                f"it is {width} x {height} pixels, and a side must have at least {self.min_side}",
+                "Replace or remove the file, or lower `min_side`.",
+            )
+        if picture.mode == "F":
+            raise BadImage(name, "its pixels are floating-point numbers, which have no agreed range")
+
+    def _too_large(self, name: str, megapixels: str) -> BadImage:
+        why = f"it has {megapixels} megapixels, and at most {self.max_megapixels:g} are decoded"
+        return BadImage(name, why, "Shrink or remove the file, or raise `max_megapixels`.")
+
+    def _fit(self, picture: Image.Image) -> UInt8[np.ndarray, "h w c"]:
+        picture = _to_mode(picture, "L" if self.channels == 1 else "RGB")
+        if self.size:
+            width, height = picture.size
+            box = (0.0, 0.0, float(width), float(height))
+            if self.fit == "crop":
+                side = min(width, height)
+                left, top = (width - side) / 2, (height - side) / 2
+                box = (left, top, left + side, top + side)
+            if box != (0, 0, self.size, self.size) or picture.size != (self.size, self.size):
+                picture = picture.resize((self.size, self.size), _RESAMPLING[self.resample], box=box)
+        pixels = np.array(picture, np.uint8)
+        return pixels[:, :, None] if pixels.ndim == 2 else pixels
+
+
+def to_uint8(images: Shaped[np.ndarray, "*shape"], name: str) -> UInt8[np.ndarray, "*shape"]:
+    """Pictures as uint8: uint8 as they are, floating-point in [0, 1] by ``round(255 x)``.
+
+    Raises:
+        UserError: another dtype, or values that are not finite or lie outside [0, 1].
+    """
+    if images.dtype == np.uint8:
+        return images
+    if not np.issubdtype(images.dtype, np.floating):
+        raise UserError(f"The pictures of {name} are {images.dtype}: give uint8 in 0..255 or floating-point in [0, 1].")
+    if not np.isfinite(images).all():
+        where = np.argwhere(~np.isfinite(images))[0].tolist()
+        raise UserError(f"The pictures of {name} hold NaN or infinity, first at {where}: mend or leave them out.")
+    if images.size and (images.min() < 0 or images.max() > 1):
+        raise UserError(
+            f"The pictures of {name} are floating-point from {images.min():g} to {images.max():g}, and [0, 1] "
+            "is expected: rescale them, or give uint8 in 0..255."
+        )
+    return np.round(images * 255.0).astype(np.uint8)
+
+
+@contextmanager
+def open_regular(path: str | os.PathLike) -> Iterator[IO[bytes]]:
+    """Opens a regular file for reading; a pipe or a device is refused without waiting for it.
+
+    Raises:
+        BadImage: it is missing, unreadable or not a regular file.
+    """
+    try:
+        # Opening a pipe waits for its writer unless told not to; asking the open file leaves no race.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise BadImage(printable(path), f"it cannot be opened ({reason})") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise BadImage(printable(path), "it is a folder, a pipe or a device and not a file")
+    with os.fdopen(descriptor, "rb") as file:
+        yield file
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(picture)
+    # Cameras and editors write broken EXIF often; the pixels are whole, so the picture stays as it is stored.
+    except Exception:
+        return picture
+
+
+def _to_mode(picture: Image.Image, mode: Literal["L", "RGB"]) -> Image.Image:
+    if picture.mode.startswith("I"):
+        # Pillow would clip 16 bits at 255 instead of scaling them.
+        wide = np.clip(np.asarray(picture).astype(np.int64), 0, 65535)
+        picture = Image.fromarray(((wide + 128) // 257).astype(np.uint8))
+    if "A" in picture.mode or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    return picture if picture.mode == mode else picture.convert(mode)

@@ -1,0 +1,222 @@
+"""Pictures in folders, one folder a person."""
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Int, UInt8
+
+from research.errors import UserError
+
+from .decode import BadImage, Decode, open_regular
+from .images import ArrayReader, Images, index_people
+from .paths import expand_path, printable
+
+_FINGERPRINTED_BYTES = 1 << 16
+_LAYOUT = "one folder a person, such as `{root}/ann/1.jpg`, `{root}/ann/2.jpg`, `{root}/bob/1.jpg`"
+# What systems leave behind in folders is nobody's picture and not worth a line in the report.
+_CLUTTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
+
+
+@dataclasses.dataclass(frozen=True)
+class Folder:
+    """Pictures in ``path/person/picture``; the folder's name is the person's.
+
+    Every file in a person's folder is tried, whatever it is called, and every bad one is found when the folder
+    is opened. Links are followed; hidden files are passed over; folders inside a person's folder are listed as
+    left out. The fingerprint is SHA-256 over each picture's path below ``path``, its length and the SHA-256 of
+    its first 64 KiB, and over the fields that shape the pixels; it ignores time stamps and where ``path`` lies.
+
+    Example::
+
+        images = Folder("$LIKENESS_DATA/orl_faces", channels=1).open()
+    """
+
+    path: str
+    """The folder of folders; ``~`` and environment variables are replaced."""
+    size: int = 112
+    """The side of the square pictures come out as, in pixels."""
+    channels: Literal[1, 3] = 3
+    """1 for gray, 3 for RGB."""
+    fit: Literal["crop", "stretch"] = "crop"
+    """How a picture that is not square becomes so: ``crop`` keeps the center, ``stretch`` distorts."""
+    resample: Literal["box", "bilinear", "lanczos"] = "bilinear"
+    """The filter; each is antialiased."""
+    on_bad: Literal["skip", "refuse"] = "skip"
+    """``skip`` leaves a bad picture out and lists it in ``Images.skipped``; ``refuse`` stops at the first."""
+    max_megapixels: float = 50.0
+    """A picture with more pixels is bad."""
+    min_side: int = 8
+    """A picture with a shorter side is bad."""
+    cache_megabytes: float = 2048.0
+    """Pictures are kept in memory if, decoded, all take no more than this; else each is read when needed."""
+    verify: Literal["decode", "header"] = "decode"
+    """How pictures that are not kept in memory are checked on opening: by decoding each, or by header only."""
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise ValueError(f"Folder.size is the side of the pictures in pixels and must be positive, not {self.size}.")
+        if self.cache_megabytes < 0:
+            raise ValueError(f"Folder.cache_megabytes must be 0 or more, not {self.cache_megabytes}.")
+        self.decode  # noqa: B018 - its fields are checked now and not when the folder is opened
+
+    @property
+    def decode(self) -> Decode:
+        """How each picture is decoded."""
+        return Decode(
+            size=self.size,
+            channels=self.channels,
+            fit=self.fit,
+            resample=self.resample,
+            max_megapixels=self.max_megapixels,
+            min_side=self.min_side,
+        )
+
+    def open(self) -> Images:
+        """Finds, checks and, where they fit, decodes the pictures.
+
+        Raises:
+            UserError: the folder is missing, empty or laid out otherwise; no picture in it is good; or one is
+                bad and ``on_bad`` is ``"refuse"``.
+        """
+        root = expand_path(self.path)
+        files, skipped = _find(root)
+        if self.on_bad == "refuse" and skipped:
+            raise BadImage(str(Path(printable(root), skipped[0][0])), skipped[0][1])
+        loader = _Loader(root, self.decode, self._cache(len(files)), self.verify)
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            # map() keeps the order, so that what is refused first does not depend on the threads.
+            outcomes = pool.map(loader, range(len(files)), files)
+            kept, digests = [], []
+            for i, outcome in enumerate(outcomes):
+                if not isinstance(outcome, BadImage):
+                    kept.append(i)
+                    digests.append(outcome)
+                elif self.on_bad == "refuse":
+                    pool.shutdown(cancel_futures=True)
+                    raise outcome
+                else:
+                    skipped.append((printable(files[i]), outcome.why))
+        if not kept:
+            raise _nothing(root, skipped)
+        good = [files[i] for i in kept]
+        people, labels = index_people([printable(Path(file).parent.name) for file in good])
+        return Images(
+            labels=labels,
+            people=people,
+            shape=(self.size, self.size, self.channels),
+            read=_FileReader(root, good, self.decode)
+            if loader.cache is None
+            else ArrayReader(loader.cache if len(kept) == len(files) else loader.cache[kept]),
+            names=tuple(printable(file) for file in good),
+            fingerprint=hashlib.sha256(repr(self.decode).encode() + b"".join(digests)).hexdigest(),
+            skipped=tuple(sorted(skipped)),
+        )
+
+    def _cache(self, n: int) -> np.ndarray | None:
+        shape = (n, self.size, self.size, self.channels)
+        return np.empty(shape, np.uint8) if np.prod(shape, dtype=float) <= self.cache_megabytes * 1e6 else None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Loader:
+    """Reads one file once: fingerprints it, checks it and, if there is a cache, decodes it there."""
+
+    root: Path
+    decode: Decode
+    cache: UInt8[np.ndarray, "n h w c"] | None
+    verify: Literal["decode", "header"]
+
+    def __call__(self, i: int, file: str) -> bytes | BadImage:
+        path = self.root / file
+        try:
+            with open_regular(path) as opened:
+                length = os.fstat(opened.fileno()).st_size
+                head = hashlib.sha256(opened.read(_FINGERPRINTED_BYTES)).digest()
+            if self.cache is not None:
+                self.cache[i] = self.decode(path)
+            elif self.verify == "decode":
+                self.decode(path)
+            else:
+                self.decode.verify(path)
+        except BadImage as error:
+            return error
+        except OSError as error:
+            return BadImage(printable(path), f"it cannot be read ({error.strerror})")
+        return hashlib.sha256(os.fsencode(file) + b"\0" + str(length).encode() + b"\0" + head).digest()
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _FileReader:
+    root: Path
+    files: Sequence[str]
+    decode: Decode
+
+    def __call__(self, rows: Int[np.ndarray, "b"]) -> UInt8[np.ndarray, "b h w c"]:
+        out = np.empty((len(rows), self.decode.size, self.decode.size, self.decode.channels), np.uint8)
+        for i, row in enumerate(rows):
+            out[i] = self.decode(self.root / self.files[row])
+        return out
+
+
+def _find(root: Path) -> tuple[list[str], list[tuple[str, str]]]:
+    """The files in people's folders, as ``person/file`` in a fixed order, and what is left out already."""
+    try:
+        entries = _entries(root)
+    except FileNotFoundError as error:
+        raise UserError(
+            f"There is no folder {printable(root)}: mend the field `path`; it expects {_LAYOUT.format(root='path')}."
+        ) from error
+    except OSError as error:
+        raise UserError(f"The folder {printable(root)} cannot be read: {error.strerror}.") from error
+    files: list[str] = []
+    skipped: list[tuple[str, str]] = []
+    for person in entries:
+        if not person.is_dir():
+            if Path(person.name).suffix.lower() in {".jpg", ".jpeg", ".png", ".pgm", ".ppm", ".gif", ".bmp"}:
+                skipped.append((printable(person.name), "it lies beside the people's folders and not in one"))
+            continue
+        try:
+            pictures = _entries(root / person.name)
+        except OSError as error:
+            skipped.append((printable(person.name), f"the folder cannot be read ({error.strerror})"))
+            continue
+        if not pictures:
+            skipped.append((printable(person.name), "the folder is empty"))
+        for picture in pictures:
+            # Going no deeper also means that no loop of links can be walked.
+            if picture.is_dir():
+                why = "a folder inside a person's folder is not read"
+                skipped.append((printable(f"{person.name}/{picture.name}"), why))
+            else:
+                files.append(f"{person.name}/{picture.name}")
+    if not files:
+        raise _nothing(root, skipped)
+    return files, skipped
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        seen = [entry for entry in entries if not entry.name.startswith(".") and entry.name not in _CLUTTER]
+    return sorted(seen, key=lambda entry: os.fsencode(entry.name))
+
+
+def _nothing(root: Path, skipped: Sequence[tuple[str, str]]) -> UserError:
+    where = printable(root)
+    expected = f"The field `path` expects {_LAYOUT.format(root=where)}."
+    if not skipped:
+        return UserError(f"The folder {where} holds no pictures. {expected}")
+    first, why = skipped[0]
+    hint = ""
+    if any("inside a person's folder" in reason for _, reason in skipped):
+        deeper = f"{where}/{Path(first).parts[0]}"
+        hint = f" If the people's folders lie one level deeper, give `{deeper}` as the path."
+    return UserError(
+        f"The folder {where} holds no picture that can be used; {len(skipped)} entries were left out, the "
+        f"first of them {first}: {why}. {expected}{hint}"
+    )

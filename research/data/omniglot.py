@@ -1,0 +1,188 @@
+"""Omniglot: 1,623 handwritten characters of 50 alphabets, each drawn by 20 people."""
+
+import dataclasses
+import hashlib
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Int32, UInt8
+from PIL import Image
+
+from research.errors import UserError
+
+from .images import ArrayReader, Images, index_people
+from .paths import expand_path, printable
+
+_SIDE = 105
+_HOME = "https://github.com/brendenlake/omniglot/tree/master/python"
+# The outer folder differs between releases and is not asked for.
+_DRAWING = re.compile(r"(?:^|/)([^/]+)/(character\d+)/\d+_(\d+)\.png$")
+_RUN_FILE = re.compile(r"(?:^|/)run(\d+)/(?:(test|training)/(?:item|class)(\d+)\.png|class_labels\.txt)$")
+
+
+def _check_size(size: int) -> None:
+    if not 8 <= size <= _SIDE:
+        raise ValueError(f"Omniglot's drawings are {_SIDE} x {_SIDE}: size must be from 8 to {_SIDE}, not {size}.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Omniglot:
+    """Omniglot from the official zips, gray, read in place.
+
+    A "person" is a character, ``Greek/character07``, and a group is an alphabet.
+
+    The 105 × 105 one-bit drawings are reduced by averaging areas, so a pixel's value is the share of it that
+    ink covers. Ink is white on black unless asked otherwise. ``extras["drawer"]`` says which of 20 people drew
+    each row.
+
+    B. Lake, R. Salakhutdinov and J. Tenenbaum, "Human-level concept learning through probabilistic program
+    induction", Science 350, 2015.
+    """
+
+    path: str = "$LIKENESS_DATA/omniglot"
+    """The folder that holds the official zips; ``~`` and environment variables are replaced."""
+    subset: Literal["background", "evaluation", "background_small1", "background_small2"] = "background"
+    """Background: 30 alphabets, 964 characters, to learn from; evaluation: 20 others, 659, to judge by."""
+    size: int = 28
+    """The side of the pictures in pixels, at most 105."""
+    ink: Literal["white", "black"] = "white"
+    """White ink on black, or black ink on white as in the files."""
+
+    def __post_init__(self) -> None:
+        _check_size(self.size)
+
+    def open(self) -> Images:
+        """Reads every drawing of the subset into memory.
+
+        Raises:
+            UserError: the zip is missing or damaged, or holds no drawings.
+        """
+        with _open_zip(self.path, f"images_{self.subset}.zip") as (archive, where):
+            found = sorted((*match.groups(), name) for name in archive.namelist() if (match := _match(name)))
+            if not found:
+                raise UserError(f"{where} holds no files like Greek/character01/0394_01.png: fetch it from {_HOME}.")
+            pixels, digest = _read_drawings(archive, [name for *_, name in found], self.size, self.ink, where)
+        characters = [f"{alphabet}/{character}" for alphabet, character, _, _ in found]
+        people, labels = index_people(characters)
+        return Images(
+            labels=labels,
+            people=people,
+            groups=index_people([person.split("/")[0] for person in people])[1],
+            shape=(self.size, self.size, 1),
+            read=ArrayReader(pixels),
+            names=tuple(f"{who}/{drawer}" for who, (_, _, drawer, _) in zip(characters, found, strict=True)),
+            fingerprint=hashlib.sha256(repr((self.size, self.ink, characters)).encode() + digest).hexdigest(),
+            extras={"drawer": np.array([int(drawer) for _, _, drawer, _ in found], np.int32)},
+        )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class OneShotRun:
+    """One run of the official test: for each test drawing, which support drawing shows the same character?"""
+
+    name: str
+    """``run01`` to ``run20``."""
+    support: UInt8[np.ndarray, "way h w 1"]
+    """One drawing of each of 20 characters, by one person."""
+    test: UInt8[np.ndarray, "trials h w 1"]
+    """20 drawings by another person."""
+    truth: Int32[np.ndarray, "trials"]
+    """For each test drawing the index of its character in ``support``."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OmniglotRuns:
+    """The official 20-way one-shot test within alphabets: 20 runs of 20 trials."""
+
+    path: str = "$LIKENESS_DATA/omniglot"
+    """The folder that holds ``all_runs.zip``; ``~`` and environment variables are replaced."""
+    size: int = 28
+    """The side of the pictures in pixels, at most 105."""
+    ink: Literal["white", "black"] = "white"
+    """White ink on black, or black ink on white as in the files."""
+
+    def __post_init__(self) -> None:
+        _check_size(self.size)
+
+    def open(self) -> tuple[OneShotRun, ...]:
+        """Reads the runs, in order.
+
+        Raises:
+            UserError: the zip is missing or damaged, or the truth names drawings that it does not hold.
+        """
+        with _open_zip(self.path, "all_runs.zip") as (archive, where):
+            runs: dict[str, dict[tuple[str, int], str]] = {}
+            for entry in archive.namelist():
+                if match := _RUN_FILE.search(entry):
+                    run, part, number = match.groups()
+                    runs.setdefault(f"run{run}", {})[(part or "truth", int(number or 0))] = entry
+            if not runs:
+                raise UserError(f"{where} holds no files like run01/class_labels.txt: fetch it from {_HOME}.")
+            return tuple(self._read(archive, name, runs[name], where) for name in sorted(runs))
+
+    def _read(self, archive: zipfile.ZipFile, run: str, files: dict[tuple[str, int], str], where: str) -> OneShotRun:
+        numbers = {part: sorted(n for p, n in files if p == part) for part in ("test", "training")}
+        drawings = {
+            part: _read_drawings(archive, [files[part, n] for n in numbers[part]], self.size, self.ink, where)[0]
+            for part in numbers
+        }
+        truth = np.full(len(numbers["test"]), -1, np.int32)
+        try:
+            for line in archive.read(files["truth", 0]).decode().split("\n"):
+                if line.strip():
+                    item, shown = re.findall(r"(?:item|class)(\d+)\.png", line)
+                    truth[numbers["test"].index(int(item))] = numbers["training"].index(int(shown))
+        except (KeyError, ValueError) as error:
+            raise UserError(f"{where}: {run}/class_labels.txt is missing or damaged; fetch it from {_HOME}.") from error
+        if not len(truth) or (truth < 0).any():
+            raise UserError(f"{where}: {run}/class_labels.txt leaves out test drawings; fetch it from {_HOME}.")
+        return OneShotRun(run, drawings["training"], drawings["test"], truth)
+
+
+def _match(name: str) -> re.Match[str] | None:
+    # macOS puts a shadow of each file into the zips it makes.
+    return None if name.startswith("__MACOSX/") else _DRAWING.search(name)
+
+
+@contextmanager
+def _open_zip(folder: str, file: str) -> Iterator[tuple[zipfile.ZipFile, str]]:
+    path = expand_path(folder)
+    # A path to the zip itself is understood too.
+    path = path if path.name == file else path / file
+    where = printable(path)
+    if not Path(path).is_file():
+        raise UserError(
+            f"There is no Omniglot at {where}: fetch {file} from {_HOME} into that folder, or give the field "
+            "`path` the folder that holds it."
+        )
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive, where
+    except (zipfile.BadZipFile, zipfile.zlib.error, EOFError, OSError) as error:
+        raise UserError(f"{where} is damaged ({printable(str(error))}): fetch {file} again from {_HOME}.") from error
+
+
+def _read_drawings(
+    archive: zipfile.ZipFile, names: list[str], size: int, ink: str, where: str
+) -> tuple[UInt8[np.ndarray, "n h w 1"], bytes]:
+    out = np.empty((len(names), size, size, 1), np.uint8)
+    digest = hashlib.sha256()
+    # Not in threads: drawings are so small that handing over the interpreter's lock costs more than decoding.
+    for i, name in enumerate(names):
+        data = archive.read(name)
+        digest.update(hashlib.sha256(data).digest())
+        try:
+            with Image.open(io.BytesIO(data), formats=("PNG",)) as drawing:
+                gray = drawing.convert("L") if drawing.size == (_SIDE, _SIDE) else None
+        except Exception as error:
+            raise UserError(f"{where}: {name} is damaged: fetch the zip again from {_HOME}.") from error
+        if gray is None:
+            raise UserError(f"{where}: {name} is not {_SIDE} x {_SIDE} pixels: fetch the zip again from {_HOME}.")
+        out[i, :, :, 0] = gray.resize((size, size), Image.Resampling.BOX)
+    return (out if ink == "black" else 255 - out), digest.digest()

@@ -1,0 +1,334 @@
+"""Which rows make a batch. Samplers know no position: batch i is a function of the seed and i alone."""
+
+import dataclasses
+import functools
+import math
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Literal, SupportsIndex, overload
+
+import numpy as np
+from jaxtyping import Int, Int64
+
+from research.errors import UserError
+
+from .images import Images
+
+# Each use of randomness draws from a stream of its own.
+_ROWS, _ORDER, _SECOND_ORDER = 0, 1, 2
+# Grain wants a length; this many batches are never reached, and fit an index into every integer type there is.
+_ENDLESS = 1 << 40
+
+
+class IndexBatches(Sequence[np.ndarray]):
+    """An endless sequence of batches of rows: ``batches[i]`` is int64 (batch_size,) and costs the same for any i."""
+
+    batch_size: int
+    """Rows in a batch."""
+    batches_per_epoch: int
+    """After so many batches everyone who can be drawn has been."""
+    dropped: tuple[str, ...] = ()
+    """The people who are left out because they have one picture."""
+
+    def __len__(self) -> int:
+        return _ENDLESS
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> np.ndarray: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[np.ndarray]: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> np.ndarray | Sequence[np.ndarray]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        i = int(index)
+        if not 0 <= i < _ENDLESS:
+            raise IndexError(f"batch {i}: batches are counted from 0")
+        return self.rows(i)
+
+    @abstractmethod
+    def rows(self, i: int) -> Int64[np.ndarray, "batch_size"]:
+        """The rows of batch i."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class IdentityBatches:
+    """Batches of P people with K pictures each, the rows of a person one after another, for losses over triplets.
+
+    People come in the order of a fresh permutation every epoch of ceil(n / P) batches, the last filled up from
+    its start, so that no one is skipped and no one is twice in a batch. A person's K pictures are a uniform draw
+    without replacement, or, of fewer than K, each as often as the others, give or take one: always at least two
+    different pictures, so every row is an anchor that has a positive.
+
+    F. Schroff, D. Kalenichenko and J. Philbin, "FaceNet", CVPR 2015; A. Hermans, L. Beyer and B. Leibe, "In
+    Defense of the Triplet Loss for Person Re-Identification", 2017.
+
+    Example:
+        >>> from research.data import Digits
+        >>> images = Digits().open()
+        >>> rows = IdentityBatches(people=3, images=2).batches(images, seed=0)[0]
+        >>> labels = images.labels[rows].reshape(3, 2)
+        >>> bool((labels[:, 0] == labels[:, 1]).all()), len(set(labels[:, 0].tolist()))
+        (True, 3)
+    """
+
+    people: int = 16
+    """P, the people in a batch."""
+    images: int = 4
+    """K, the pictures of each."""
+    single: Literal["refuse", "drop"] = "refuse"
+    """People with one picture can be no anchor: ``refuse`` the data set, or ``drop`` them and say who."""
+    within_group: float = 0.0
+    """The share of batches whose people are all of one group (of Omniglot: one alphabet), evenly spread."""
+
+    def __post_init__(self) -> None:
+        if self.images < 2:
+            raise ValueError(
+                f"IdentityBatches.images is {self.images}: a triplet needs an anchor and a positive, so ask for at "
+                "least 2 pictures of each person."
+            )
+        if self.people < 2:
+            raise ValueError(
+                f"IdentityBatches.people is {self.people}: a triplet needs a negative, so ask for at least 2 people."
+            )
+        if not 0 <= self.within_group <= 1:
+            raise ValueError(f"IdentityBatches.within_group is a share from 0 to 1, not {self.within_group}.")
+
+    @property
+    def batch_size(self) -> int:
+        """Rows in a batch, P K."""
+        return self.people * self.images
+
+    def batches(self, images: Images, seed: int) -> IndexBatches:
+        """The batches of a data set.
+
+        Raises:
+            UserError: somebody has one picture and ``single`` is ``"refuse"``; fewer than P people are left; or no
+                group has P people and ``within_group`` asks for one.
+        """
+        return _IdentityBatches(self, images, seed)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BalancedPairs:
+    """Batches of pairs, rows 2i and 2i + 1: even i show one person twice, odd i two people.
+
+    So exactly half of the pairs are the same person. The first picture's person follows a fresh permutation every
+    epoch, for either kind of pair; the other person and the pictures are uniform draws, and no picture is paired
+    with itself. People with one picture come in pairs of two people only.
+
+    Example:
+        >>> from research.data import Digits
+        >>> images = Digits().open()
+        >>> labels = images.labels[BalancedPairs(pairs=4).batches(images, seed=0)[7]]
+        >>> (labels[0::2] == labels[1::2]).tolist()
+        [True, False, True, False]
+    """
+
+    pairs: int = 64
+    """How many pairs, even."""
+
+    def __post_init__(self) -> None:
+        if self.pairs < 2 or self.pairs % 2:
+            raise ValueError(
+                f"BalancedPairs.pairs is {self.pairs}: half of the pairs show the same person, so give an even number."
+            )
+
+    @property
+    def batch_size(self) -> int:
+        """Rows in a batch, two a pair."""
+        return 2 * self.pairs
+
+    def batches(self, images: Images, seed: int) -> IndexBatches:
+        """The batches of a data set.
+
+        Raises:
+            UserError: there is one person only, or nobody has two pictures.
+        """
+        return _BalancedPairs(self, images, seed)
+
+
+@dataclasses.dataclass(frozen=True)
+class Shuffled:
+    """Batches that go through all pictures in a fresh permutation every epoch, for classification.
+
+    Epochs follow without a gap: a batch may end one and begin the next.
+    """
+
+    batch_size: int = 64
+    """Rows in a batch."""
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ValueError(f"Shuffled.batch_size must be positive, not {self.batch_size}.")
+
+    def batches(self, images: Images, seed: int) -> IndexBatches:
+        """The batches of a data set.
+
+        Raises:
+            UserError: it is empty.
+        """
+        if not len(images):
+            raise UserError("There are no pictures to draw batches from: give the split more people.")
+        return _Shuffled(self.batch_size, len(images), seed)
+
+
+class _IdentityBatches(IndexBatches):
+    def __init__(self, config: IdentityBatches, images: Images, seed: int) -> None:
+        _check_seed(seed)
+        self._config, self._seed = config, seed
+        self._table = _Table(images)
+        single = np.flatnonzero(self._table.counts < 2)
+        if len(single) and config.single == "refuse":
+            raise UserError(
+                f"{len(single)} of {len(images.people)} people have one picture only ({_some(images, single)}), and a "
+                "triplet needs two of the same person: add pictures, or leave these people out by `single=drop`."
+            )
+        self.dropped = tuple(images.people[person] for person in single)
+        self._people = np.flatnonzero(self._table.counts >= 2)
+        P = config.people
+        if len(self._people) < P:
+            raise UserError(
+                f"A batch is {P} different people, and there are {len(self._people)} with two pictures or more: lower "
+                "`people`, or give the split more."
+            )
+        self._groups = self._large_groups(images) if config.within_group else []
+        self._chunks = [(g, b) for g, group in enumerate(self._groups) for b in range(math.ceil(len(group) / P))]
+        across = math.ceil(len(self._people) / P) / (1 - config.within_group) if config.within_group < 1 else 0
+        within = len(self._chunks) / (config.within_group or 1)
+        self.batches_per_epoch = math.ceil(max(across, within))
+        self.batch_size = config.batch_size
+
+    def _large_groups(self, images: Images) -> list[np.ndarray]:
+        if images.groups is None:
+            raise UserError("`within_group` is asked for, and this data set has no groups: set it to 0.")
+        groups = images.groups[self._people]
+        large = [self._people[groups == g] for g in np.unique(groups)]
+        large = [people for people in large if len(people) >= self._config.people]
+        if not large:
+            raise UserError(
+                f"No group has the {self._config.people} people that a batch within a group needs; the largest has "
+                f"{np.bincount(groups).max()}: lower `people`, or set `within_group` to 0."
+            )
+        return large
+
+    def rows(self, i: int) -> Int64[np.ndarray, "batch_size"]:
+        rng = np.random.default_rng((self._seed, _ROWS, i))
+        # Batch i is within a group where the count floor(i w) steps up, which spreads such batches evenly.
+        before = math.floor(i * self._config.within_group)
+        within = math.floor((i + 1) * self._config.within_group) > before
+        people = self._within(before) if within else self._across(i - before)
+        return self._table.draw(people, self._config.images, rng).reshape(-1)
+
+    def _across(self, j: int) -> np.ndarray:
+        P, n = self._config.people, len(self._people)
+        epoch, batch = divmod(j, math.ceil(n / P))
+        order = _permutation(n, self._seed, _ORDER, epoch)
+        return self._people[order.take(np.arange(batch * P, batch * P + P), mode="wrap")]
+
+    def _within(self, j: int) -> np.ndarray:
+        P = self._config.people
+        epoch, batch = divmod(j, len(self._chunks))
+        g, b = self._chunks[_permutation(len(self._chunks), self._seed, _SECOND_ORDER, epoch)[batch]]
+        people = self._groups[g]
+        order = _permutation(len(people), self._seed, _SECOND_ORDER + 1 + g, epoch)
+        return people[order.take(np.arange(b * P, b * P + P), mode="wrap")]
+
+
+class _BalancedPairs(IndexBatches):
+    def __init__(self, config: BalancedPairs, images: Images, seed: int) -> None:
+        _check_seed(seed)
+        self._half, self._seed = config.pairs // 2, seed
+        self._table = _Table(images)
+        self._several = np.flatnonzero(self._table.counts >= 2)
+        if len(images.people) < 2:
+            raise UserError(
+                f"Pairs of different people need two people, and there are {len(images.people)}: give the split more."
+            )
+        if not len(self._several):
+            raise UserError(
+                f"None of {len(images.people)} people has two pictures, so no pair shows the same person: add pictures."
+            )
+        self.batch_size = config.batch_size
+        self.batches_per_epoch = math.ceil(len(images.people) / self._half)
+
+    def rows(self, i: int) -> Int64[np.ndarray, "batch_size"]:
+        rng = np.random.default_rng((self._seed, _ROWS, i))
+        half, n = self._half, len(self._table.counts)
+        same = self._several[_endless(i * half, half, len(self._several), self._seed, _ORDER)]
+        first = _endless(i * half, half, n, self._seed, _SECOND_ORDER)
+        # Adding 1 to n - 1 around the circle of people never comes back to the first.
+        second = (first + rng.integers(1, n, half)) % n
+        pairs = np.empty((2 * half, 2), np.int64)
+        pairs[0::2] = self._table.draw(same, 2, rng)
+        pairs[1::2] = self._table.draw(np.concatenate([first, second]), 1, rng).reshape(2, half).T
+        return pairs.reshape(-1)
+
+
+class _Shuffled(IndexBatches):
+    def __init__(self, batch_size: int, n: int, seed: int) -> None:
+        _check_seed(seed)
+        self.batch_size, self._n, self._seed = batch_size, n, seed
+        self.batches_per_epoch = math.ceil(n / batch_size)
+
+    def rows(self, i: int) -> Int64[np.ndarray, "batch_size"]:
+        return _endless(i * self.batch_size, self.batch_size, self._n, self._seed, _ORDER)
+
+
+class _Table:
+    """The rows of each person, one person after another."""
+
+    def __init__(self, images: Images) -> None:
+        self.counts = images.counts()
+        self.rows = np.argsort(images.labels, kind="stable").astype(np.int64)
+        self.starts = np.cumsum(self.counts) - self.counts
+
+    def draw(self, people: Int[np.ndarray, "p"], k: int, rng: np.random.Generator) -> Int64[np.ndarray, "p k"]:
+        """k rows of each person: a uniform subset, or all of them in turn for somebody with fewer."""
+        counts = self.counts[people]
+        random = rng.random((k, len(people)))
+        # Floyd's subset of k among c in k steps: j = c - k, ..., c - 1 draws t up to j, and takes j if t is taken.
+        enough = np.maximum(counts, k)
+        chosen = np.empty((k, len(people)), np.int64)
+        for step in range(k):
+            last = enough - k + step
+            drawn = (random[step] * (last + 1)).astype(np.int64)
+            chosen[step] = np.where((chosen[:step] == drawn).any(0), last, drawn)
+        in_turn = ((random[0] * counts).astype(np.int64) + np.arange(k)[:, None]) % counts
+        chosen = np.where(counts < k, in_turn, chosen)
+        return self.rows[self.starts[people] + chosen].T
+
+
+def _permutation(n: int, seed: int, stream: int, epoch: int) -> Int64[np.ndarray, "n"]:
+    return (_permute_few if n < 1 << 16 else _permute_many)(n, seed, stream, epoch)
+
+
+def _permute(n: int, seed: int, stream: int, epoch: int) -> np.ndarray:
+    order = np.random.default_rng((seed, stream, epoch)).permutation(n)
+    order.setflags(write=False)
+    return order
+
+
+# An epoch's permutation is drawn once, not for each of its batches; few long ones are kept, as they are large.
+_permute_few = functools.lru_cache(maxsize=256)(_permute)
+_permute_many = functools.lru_cache(maxsize=4)(_permute)
+
+
+def _endless(start: int, length: int, n: int, seed: int, stream: int) -> Int64[np.ndarray, "length"]:
+    """A slice of one permutation of n after another."""
+    pieces = []
+    while length:
+        epoch, offset = divmod(start, n)
+        piece = _permutation(n, seed, stream, epoch)[offset : offset + length]
+        pieces.append(piece)
+        start, length = start + len(piece), length - len(piece)
+    return np.concatenate(pieces)
+
+
+def _check_seed(seed: int) -> None:
+    if seed < 0:
+        raise ValueError(f"A sampler's seed must be 0 or more, not {seed}.")
+
+
+def _some(images: Images, people: np.ndarray) -> str:
+    names = ", ".join(images.people[person] for person in people[:3])
+    return names + (", …" if len(people) > 3 else "")

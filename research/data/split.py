@@ -1,0 +1,129 @@
+"""Parting people, never pictures: nobody who is learned from is judged by."""
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+import numpy as np
+from jaxtyping import UInt64
+
+from research.errors import UserError
+
+from .images import Images
+
+Part = Literal["train", "validation", "test"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Splits(Mapping[str, Images]):
+    """Three tables that share no person; also read by name, ``splits["test"]``."""
+
+    train: Images
+    validation: Images
+    test: Images
+
+    def __getitem__(self, part: str) -> Images:
+        if part not in ("train", "validation", "test"):
+            raise KeyError(part)
+        return getattr(self, part)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("train", "validation", "test"))
+
+    def __len__(self) -> int:
+        return 3
+
+
+@dataclasses.dataclass(frozen=True)
+class HashSplit:
+    """Parts people by a hash of their name: who is in which part never changes when people come or go.
+
+    With u(name) in [0, 1) the first 64 bits of SHA-256 of seed and name, over 2^64: test if u < ``test``,
+    validation if u < ``test + validation``, else train. The shares are met on average only.
+
+    Example:
+        >>> from research.data import Digits
+        >>> parts = HashSplit(validation=0.2, test=0.3)(Digits().open())
+        >>> sorted(parts.train.people + parts.validation.people + parts.test.people) == list("0123456789")
+        True
+    """
+
+    validation: float
+    """The share of people to judge by while learning."""
+    test: float
+    """The share of people to judge by at the end."""
+    seed: int = 0
+    """Another seed parts the people otherwise."""
+
+    def __post_init__(self) -> None:
+        if min(self.validation, self.test) < 0 or not self.validation + self.test < 1:
+            raise ValueError(
+                "HashSplit's validation and test are shares of the people, 0 or more and together below 1, not "
+                f"{self.validation} and {self.test}."
+            )
+
+    def __call__(self, images: Images) -> Splits:
+        """Parts the people.
+
+        Raises:
+            UserError: a part with a positive share has no people.
+        """
+        share = hash_people(images.people, self.seed) / 2.0**64
+        test = share < self.test
+        validation = ~test & (share < self.test + self.validation)
+        wanted = {"train": True, "validation": self.validation > 0, "test": self.test > 0}
+        return _part(images, validation, test, wanted, "raise its share, try another `seed`, or count by CountSplit")
+
+
+@dataclasses.dataclass(frozen=True)
+class CountSplit:
+    """Parts people by exact counts: ranked by the same hash as :class:`HashSplit`, the first are the test people.
+
+    A person who is added moves at most one other across each border.
+
+    Example:
+        >>> from research.data import Digits
+        >>> parts = CountSplit(validation=2, test=2)(Digits().open())
+        >>> {name: len(part.people) for name, part in parts.items()}
+        {'train': 6, 'validation': 2, 'test': 2}
+    """
+
+    validation: int
+    """How many people to judge by while learning."""
+    test: int
+    """How many people to judge by at the end."""
+    seed: int = 0
+    """Another seed parts the people otherwise."""
+
+    def __post_init__(self) -> None:
+        if self.validation < 0 or self.test < 0:
+            raise ValueError(f"CountSplit's validation and test are numbers of people, not {self.validation} and {self.test}.")
+
+    def __call__(self, images: Images) -> Splits:
+        """Parts the people.
+
+        Raises:
+            UserError: there are not more people than asked for.
+        """
+        rank = np.empty(len(images.people), np.int64)
+        rank[np.argsort(hash_people(images.people, self.seed), kind="stable")] = np.arange(len(rank))
+        test = rank < self.test
+        validation = ~test & (rank < self.test + self.validation)
+        wanted = {"train": True, "validation": self.validation > 0, "test": self.test > 0}
+        return _part(images, validation, test, wanted, "ask for fewer people to judge by, or add people")
+
+
+def hash_people(people: tuple[str, ...], seed: int) -> UInt64[np.ndarray, "people"]:
+    """The first 64 bits of SHA-256 of seed and name, for each person."""
+    digests = (hashlib.sha256(f"{seed}\0{person}".encode("utf-8", "surrogatepass")).digest() for person in people)
+    return np.fromiter((int.from_bytes(digest[:8], "big") for digest in digests), np.uint64, len(people))
+
+
+def _part(images: Images, validation: np.ndarray, test: np.ndarray, wanted: Mapping[str, bool], remedy: str) -> Splits:
+    parts = {"train": ~(validation | test), "validation": validation, "test": test}
+    for name, people in parts.items():
+        if wanted[name] and not people.any():
+            sizes = ", ".join(f"{len(np.flatnonzero(p))} {n}" for n, p in parts.items())
+            raise UserError(f"Of {len(images.people)} people the split leaves none for {name} ({sizes}): {remedy}.")
+    return Splits(**{name: images.select_people(np.flatnonzero(people)) for name, people in parts.items()})
