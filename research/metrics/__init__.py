@@ -1,0 +1,64 @@
+"""Metrics that say how far they can be trusted, from exact sorted scores.
+
+``verification``, ``identification``, ``one_shot`` and ``roc`` name modules here; the functions of the same
+names are inside them (``from research.metrics.verification import verification``).
+"""
+
+from research.metrics import identification, one_shot, roc, verification
+from research.metrics.bootstrap import clustered_rate
+from research.metrics.folds import FoldAccuracy, contiguous_folds, kfold_accuracy, stratified_folds
+from research.metrics.identification import (
+    Cmc,
+    OpenSetRates,
+    Protocol,
+    cmc,
+    compound_error,
+    identify,
+    protocol,
+)
+from research.metrics.intervals import Estimate, clopper_pearson, wilson
+from research.metrics.one_shot import McNemar, Trials, draw_trials, mcnemar, omniglot_runs
+from research.metrics.pairs import Pairs, all_pairs, hardest, pair_rows
+from research.metrics.roc import Roc, auc, best_threshold, eer, tar_at_far
+from research.metrics.verification import Calibration, Rates, RocBand, roc_band, threshold_at_far
+
+__all__ = [
+    "Calibration",
+    "Cmc",
+    "Estimate",
+    "FoldAccuracy",
+    "McNemar",
+    "OpenSetRates",
+    "Pairs",
+    "Protocol",
+    "Rates",
+    "Roc",
+    "RocBand",
+    "Trials",
+    "all_pairs",
+    "auc",
+    "best_threshold",
+    "clopper_pearson",
+    "clustered_rate",
+    "cmc",
+    "compound_error",
+    "contiguous_folds",
+    "draw_trials",
+    "eer",
+    "hardest",
+    "identification",
+    "identify",
+    "kfold_accuracy",
+    "mcnemar",
+    "omniglot_runs",
+    "one_shot",
+    "pair_rows",
+    "protocol",
+    "roc",
+    "roc_band",
+    "stratified_folds",
+    "tar_at_far",
+    "threshold_at_far",
+    "verification",
+    "wilson",
+]

@@ -1,0 +1,135 @@
+"""The bootstrap that resamples people, for rates whose trials share people.
+
+Pairs of pictures are not independent: one person who is hard to recognize spoils all of their pairs at once.
+Resampling pairs would hide that; here the people are drawn with replacement and every pair counts as often as
+the people in it were drawn.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy.special import ndtri, stdtrit
+
+from research.metrics.intervals import CONFIDENCE, Estimate, wilson_interval
+from research.types import AnyArray
+
+REPLICATES = 200
+"""Resampled sets of people behind every interval; enough for a variance to within a tenth or so."""
+
+_CELLS = 2_000_000
+"""Weights held at once: batches of replicates are cut to this size to bound memory."""
+
+PeoplePairs = Int[AnyArray, "n 2"]
+
+
+def share_people(people_pairs: PeoplePairs) -> bool:
+    """Returns whether any person takes part in more than one of the pairs (or trials)."""
+    pairs = np.asarray(people_pairs)
+    both_sides = np.concatenate([pairs[:, 0], pairs[pairs[:, 0] != pairs[:, 1], 1]])
+    return len(np.unique(both_sides)) < len(both_sides)
+
+
+def replicate_weights(
+    people_pairs: PeoplePairs, replicates: int = REPLICATES, seed: int = 0
+) -> Iterator[Int[np.ndarray, "r n"]]:
+    """Yields, a batch of replicates at a time, how often each pair counts when people are resampled.
+
+    With multiplicities m ~ Multinomial(P, 1/P), a pair of different people i, j weighs ``m_i m_j`` and one of
+    the same person ``m_i``: copies of one person are never compared with each other.
+
+    Args:
+        people_pairs: The people on both sides of each pair. A trial with a single person names them twice.
+        replicates: How many resampled sets in all.
+        seed: The same seed draws the same people, whatever the batch size.
+
+    Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 2007.
+    """
+    people, index = np.unique(np.asarray(people_pairs), return_inverse=True)
+    first, second = index.reshape(-1, 2).T
+    different = first != second
+    rng = np.random.default_rng(seed)
+    multiplicities = rng.multinomial(len(people), np.full(len(people), 1 / len(people)), size=replicates)
+    multiplicities = multiplicities.astype(np.int32)
+    size = max(1, _CELLS // max(1, len(first)))
+    for start in range(0, replicates, size):
+        drawn = multiplicities[start : start + size]
+        weights = np.take(drawn, first, axis=1)
+        weights *= np.where(different, np.take(drawn, second, axis=1), 1)
+        yield weights
+
+
+def independent_pairs(people_pairs: PeoplePairs) -> tuple[int, int]:
+    """Returns how many independent trials same-person and different-person pairs can be worth at most.
+
+    Of the k(k-1)/2 pairs of k pictures of a person only k/2 share no picture, so a person whose m pairs need
+    k pictures counts as ⌊k/2⌋ trials; pairs of different people count once for each two people, however many
+    pictures there are. Without this bound a verifier that makes no mistake on ten people would look certain
+    to make none on others.
+    """
+    pairs = np.sort(np.asarray(people_pairs), axis=1)
+    same = pairs[:, 0] == pairs[:, 1]
+    repeats = np.unique(pairs[same, 0], return_counts=True)[1]
+    pictures = np.ceil((1 + np.sqrt(1 + 8 * repeats)) / 2)
+    return int((pictures // 2).sum()), len(np.unique(pairs[~same], axis=0))
+
+
+def clustered_interval(rate: float, samples: Float[np.ndarray, "r"], people: int, trials: float) -> tuple[float, float]:
+    """Returns Wilson's interval for the number of independent trials that the bootstrap finds the data worth.
+
+    The variance v of the resampled rate gives the effective number n* = p(1-p)/v, never more than ``trials``;
+    quantiles of Student's t with one degree of freedom fewer than people replace the normal ones. Unlike
+    percentiles of the resamples it keeps a width at a rate of 0 or 1, is skewed the right way near them, and
+    does not shrink when few people were seen. The central 95 % of the resamples is always inside.
+
+    Args:
+        rate: The measured rate.
+        samples: The rate in each resample; those in which it does not exist (NaN) are left out.
+        people: How many people were resampled. With fewer than three nothing is known: [0, 1].
+        trials: The number of independent trials that the data are worth at most.
+
+    Korn and Graubard, "Confidence intervals for proportions with small expected number of positive counts
+    estimated from survey data", Survey Methodology 1998.
+    """
+    samples = samples[~np.isnan(samples)]
+    if people < 3 or len(samples) < 20:
+        return 0.0, 1.0
+    variance = float(samples.var()) * people / (people - 1)
+    binomial = rate * (1 - rate) / trials
+    design_effect = max(1.0, variance / binomial) if binomial > 0 else 1.0
+    student = float(stdtrit(people - 1, 0.5 + CONFIDENCE / 2) / ndtri(0.5 + CONFIDENCE / 2))
+    low, high = wilson_interval(rate, trials / design_effect / student**2)
+    tail = (1 - CONFIDENCE) / 2
+    sample_low, sample_high = np.quantile(samples, [tail, 1 - tail])
+    return min(low, float(sample_low)), max(high, float(sample_high))
+
+
+def clustered_rate(
+    hits: Bool[AnyArray, "n"],
+    people: Int[AnyArray, "n"] | PeoplePairs,
+    replicates: int = REPLICATES,
+    seed: int = 0,
+) -> Estimate:
+    """Returns the rate of ``hits`` with an interval that knows which trials share people.
+
+    Where no trials do, the interval is Wilson's; otherwise :func:`clustered_interval`.
+
+    Args:
+        hits: Outcome of each trial.
+        people: The person behind each trial, or the two people of each pair (all the same or all different).
+        replicates: How many times people are resampled.
+        seed: Of the resampling.
+    """
+    outcomes, who = np.asarray(hits, dtype=np.float64), np.asarray(people)
+    n = len(outcomes)
+    if n == 0:
+        return Estimate.unresolvable(0, "there are no trials")
+    rate = float(outcomes.mean())
+    pairs = np.stack([who, who], axis=1) if who.ndim == 1 else who
+    if not share_people(pairs):
+        return Estimate.around(rate, wilson_interval(rate, n), n=n)
+    trials = n if who.ndim == 1 else sum(independent_pairs(who))
+    with np.errstate(invalid="ignore"):
+        batches = [w @ outcomes / w.sum(axis=1) for w in replicate_weights(pairs, replicates, seed)]
+    interval = clustered_interval(rate, np.concatenate(batches), len(np.unique(pairs)), trials)
+    return Estimate.around(rate, interval, n=n)

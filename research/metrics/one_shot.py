@@ -1,0 +1,173 @@
+"""N-way K-shot trials: which of N people seen K times each is this?"""
+
+import dataclasses
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy.special import bdtr
+
+from research.errors import UserError
+from research.metrics.bootstrap import clustered_rate
+from research.metrics.intervals import Estimate, wilson
+from research.metrics.roc import refuse_nan
+from research.types import AnyArray
+
+
+@dataclasses.dataclass(frozen=True)
+class Trials:
+    """Trials of N-way K-shot recognition; rows of the table the labels came from."""
+
+    support: Int[np.ndarray, "t ways shots"]
+    query: Int[np.ndarray, "t"]
+    answers: Int[np.ndarray, "t"]
+    """Which of the N ways is right."""
+    people: Int[np.ndarray, "t"]
+    """The label of the query."""
+
+    def __len__(self) -> int:
+        return len(self.query)
+
+
+@dataclasses.dataclass(frozen=True)
+class McNemar:
+    """Two systems on the same trials: how often only one of them erred, and the exact two-sided p-value."""
+
+    only_first_wrong: int
+    only_second_wrong: int
+    p_value: float
+    n: int
+
+
+def draw_trials(
+    labels: Int[AnyArray, "n"],
+    ways: int = 20,
+    shots: int = 1,
+    count: int = 400,
+    seed: int = 0,
+    groups: Int[AnyArray, "people"] | None = None,
+) -> Trials:
+    """Returns seeded N-way K-shot trials: ``ways`` distinct people, ``shots`` pictures of each, one further picture.
+
+    Args:
+        labels: The person (or character) in each picture.
+        ways: People to choose between.
+        shots: Pictures shown of each.
+        count: Number of trials.
+        seed: Trial i depends on ``(seed, i)`` only.
+        groups: The group of each person, indexed by label, to draw all ways of a trial from one group
+            (Omniglot's within-alphabet trials); None to draw from everybody.
+
+    Raises:
+        UserError: If too few people have ``shots + 1`` pictures.
+    """
+    if min(ways, shots, count) < 1:
+        raise UserError(f"{count} trials of {ways} ways and {shots} shots cannot be drawn: all must be at least 1.")
+    table = np.asarray(labels)
+    people, counts = np.unique(table, return_counts=True)
+    rows = dict(zip(people.tolist(), np.split(np.argsort(table, kind="stable"), np.cumsum(counts)[:-1]), strict=True))
+    able = people[counts > shots]
+    membership = np.zeros(len(able), np.int64) if groups is None else np.asarray(groups)[able]
+    pools = [able[membership == group] for group in np.unique(membership)]
+    pools = [pool for pool in pools if len(pool) >= ways]
+    if not pools:
+        where = "" if groups is None else " of one group"
+        raise UserError(
+            f"{ways}-way {shots}-shot trials need {ways} people{where} with {shots + 1} pictures each; of {len(people)} "
+            f"people {len(able)} have that many. Use fewer ways or shots, or more data."
+        )
+    support = np.empty((count, ways, shots), np.int64)
+    query, answers, shown = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.int64)
+    for i in range(count):
+        rng = np.random.default_rng((seed, i))
+        chosen = rng.choice(pools[rng.integers(len(pools))], size=ways, replace=False)
+        answers[i] = rng.integers(ways)
+        shown[i] = chosen[answers[i]]
+        for way, person in enumerate(chosen.tolist()):
+            pictures = rng.choice(rows[person], size=shots + 1, replace=False)
+            support[i, way] = pictures[:shots]
+            if way == answers[i]:
+                query[i] = pictures[shots]
+    return Trials(support, query, answers, shown)
+
+
+def wrong(distances: Float[AnyArray, "*t ways"], answers: Int[AnyArray, "*t"]) -> Bool[np.ndarray, "*t"]:
+    """Returns which trials fail: the right way is not strictly nearer than every other.
+
+    A tie fails, so an embedding that sends everything to one point is always wrong rather than right by luck.
+
+    Args:
+        distances: Of the query to each way: to its picture, its nearest picture or its prototype.
+        answers: Index of the right way.
+
+    Raises:
+        UserError: If a distance is NaN.
+    """
+    d, right = np.asarray(distances, np.float64), np.asarray(answers)
+    refuse_nan(d)
+    own = np.take_along_axis(d, right[..., None], axis=-1)
+    return (d <= own).sum(axis=-1) > 1
+
+
+def one_shot(
+    distances: Float[AnyArray, "t ways"],
+    answers: Int[AnyArray, "t"],
+    people: Int[AnyArray, "t"] | None = None,
+    seed: int = 0,
+) -> dict[str, Estimate]:
+    """Returns ``one_shot/error`` of N-way K-shot trials.
+
+    Args:
+        distances: Of the query to each way.
+        answers: Index of the right way.
+        people: Who the query shows. Drawn trials reuse people, and drawing more of them teaches nothing new
+            about the people; given this, the interval resamples people. None declares the trials independent
+            (Wilson).
+        seed: Of the resampling.
+
+    Raises:
+        UserError: If a distance is NaN.
+    """
+    failed = wrong(distances, answers)
+    if people is None:
+        return {"one_shot/error": wilson(int(failed.sum()), failed.size)}
+    return {"one_shot/error": clustered_rate(failed, people, seed=seed)}
+
+
+def omniglot_runs(distances: Float[AnyArray, "runs tests ways"], answers: Int[AnyArray, "runs tests"]) -> dict[str, Estimate]:
+    """Returns ``one_shot/error`` of Omniglot's official runs, with Wilson's interval over all their trials.
+
+    The official set has 20 runs of 20 test pictures, each to be matched with one of 20 training pictures
+    within one
+    alphabet: 400 trials. Each test is judged alone; that the tests are a permutation of the training pictures
+        is not used.
+
+    Args:
+        distances: Of each run's test pictures to its training pictures.
+        answers: Index of the right training picture of each test picture.
+
+    Raises:
+        UserError: If a distance is NaN.
+
+    Lake et al., "Human-level concept learning through probabilistic program induction", Science 2015.
+    """
+    failed = wrong(distances, answers)
+    return {"one_shot/error": wilson(int(failed.sum()), failed.size)}
+
+
+def mcnemar(first_wrong: Bool[AnyArray, "n"], second_wrong: Bool[AnyArray, "n"]) -> McNemar:
+    """Returns McNemar's exact test of whether two systems, judged on the same trials, differ.
+
+    Only trials on which exactly one of them errs tell them apart; under equality that one is either with
+    probability one half, so p = min(1, 2 P(Binomial(b + c, 1/2) ≤ min(b, c))).
+
+    Example:
+        >>> mcnemar(np.array([True] * 6 + [False]), np.array([False] * 7)).p_value
+        0.03125
+    """
+    a, b = np.asarray(first_wrong, bool), np.asarray(second_wrong, bool)
+    if a.shape != b.shape:
+        raise UserError(f"McNemar's test pairs outcomes on the same trials, but there are {a.size} and {b.size}.")
+    only_first, only_second = int((a & ~b).sum()), int((b & ~a).sum())
+    n = only_first + only_second
+    p_value = min(1.0, 2.0 * float(bdtr(min(only_first, only_second), n, 0.5))) if n else 1.0
+    return McNemar(only_first, only_second, p_value, a.size)

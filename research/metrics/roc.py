@@ -1,0 +1,187 @@
+"""Receiver operating characteristic of distances, exact: every distinct distance is a threshold, no grid."""
+
+import dataclasses
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from research.errors import UserError
+from research.types import AnyArray
+
+
+@dataclasses.dataclass(frozen=True)
+class Roc:
+    """How many pairs of each kind are accepted as "same" (``d ≤ τ``) at each threshold.
+
+    The first threshold is -∞, where nothing is accepted; then follow the distinct distances in rising order,
+    so the last accepts everything. Leading axes of the counts are bootstrap replicates.
+    """
+
+    thresholds: Float[np.ndarray, "t"]
+    accepted_same: Int[np.ndarray, "*r t"]
+    accepted_different: Int[np.ndarray, "*r t"]
+
+    @property
+    def tar(self) -> Float[np.ndarray, "*r t"]:
+        """True-accept rate at each threshold; NaN where no same-person pair is left in a replicate."""
+        return _rate(self.accepted_same)
+
+    @property
+    def far(self) -> Float[np.ndarray, "*r t"]:
+        """False-accept rate at each threshold; NaN where no different-person pair is left in a replicate."""
+        return _rate(self.accepted_different)
+
+    @property
+    def same_count(self) -> int:
+        """Same-person pairs of an unresampled curve."""
+        return int(self.accepted_same[..., -1].max())
+
+    @property
+    def different_count(self) -> int:
+        """Different-person pairs of an unresampled curve."""
+        return int(self.accepted_different[..., -1].max())
+
+
+def checked(distances: Float[AnyArray, "n"], same: Bool[AnyArray, "n"]) -> tuple[Float[np.ndarray, "n"], Bool[np.ndarray, "n"]]:
+    """Returns distances as float64 and flags as bool, on the host.
+
+    Raises:
+        UserError: If the lengths differ or a distance is NaN.
+    """
+    d, s = np.asarray(distances, dtype=np.float64), np.asarray(same, dtype=bool)
+    if d.shape != s.shape or d.ndim != 1:
+        raise UserError(f"Distances {d.shape} and same-person flags {s.shape} must be two lists of one length.")
+    refuse_nan(d)
+    return d, s
+
+
+def refuse_nan(distances: np.ndarray) -> None:
+    """Raises a UserError that counts the NaN among ``distances``, if any."""
+    count = int(np.isnan(distances).sum())
+    if count:
+        raise UserError(
+            f"{count} of {distances.size} distances are NaN, so no rate can be computed from them. The embeddings they "
+            "come from are not finite: look for a diverged run (the loss in metrics.jsonl) or pictures with NaN pixels."
+        )
+
+
+def roc(distances: Float[AnyArray, "n"], same: Bool[AnyArray, "n"], weights: Int[AnyArray, "*r n"] | None = None) -> Roc:
+    """Returns the exact ROC; tied distances are accepted together.
+
+    Args:
+        distances: Smaller means more alike; a pair is accepted as the same person iff ``d ≤ τ``.
+        same: Whether the pair shows one person.
+        weights: How often each pair counts, with any leading axes (bootstrap replicates); once by default.
+
+    Raises:
+        UserError: If a distance is NaN or the lengths differ.
+
+    Example:
+        >>> curve = roc(np.array([0.1, 0.4, 0.4]), np.array([True, True, False]))
+        >>> curve.far.tolist(), curve.tar.tolist()
+        ([0.0, 0.0, 1.0], [0.0, 0.5, 1.0])
+    """
+    d, s = checked(distances, same)
+    order = np.argsort(d, kind="stable")
+    d, s = d[order], s[order]
+    last_of_tie = np.flatnonzero(np.append(d[1:] != d[:-1], True)) if len(d) else np.empty(0, np.int64)
+    w = np.ones(len(d), np.int64) if weights is None else np.take(np.asarray(weights), order, axis=-1)
+    return Roc(
+        np.concatenate([[-np.inf], d[last_of_tie]]),
+        _accumulate(w * s, last_of_tie),
+        _accumulate(w * ~s, last_of_tie),
+    )
+
+
+def auc(curve: Roc) -> Float[np.ndarray, "*r"]:
+    """Returns the area under the curve: P(same-person d < different-person d), a tie counting one half.
+
+    One number per replicate; NaN where a replicate lacks one kind of pair.
+    """
+    same, different = curve.accepted_same, curve.accepted_different
+    doubled = np.sum(np.diff(different, axis=-1) * (same[..., 1:] + same[..., :-1]), axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(doubled / (2.0 * same[..., -1] * different[..., -1]))
+
+
+def eer(curve: Roc) -> Float[np.ndarray, "*r"]:
+    """Returns the equal error rate, where false accepts and false rejects are equally frequent.
+
+    The rule: neighbouring thresholds' points (FAR, FRR) are joined by straight lines (the rates of a system
+    that tosses a coin between the two thresholds). FAR - FRR rises strictly from -1 to 1 along that line, so
+    the crossing exists and is unique, and it depends on the order of the distances only.
+    """
+    same, different = curve.accepted_same, curve.accepted_different
+    total_same, total_different = same[..., -1:], different[..., -1:]
+    # FAR - FRR times both totals, in whole numbers.
+    gap = different * total_same + same * total_different - total_same * total_different
+    after = np.maximum(np.argmax(gap >= 0, axis=-1), 1)[..., None]
+    at_crossing = np.concatenate([after - 1, after], axis=-1)
+    gap_before, gap_after = np.moveaxis(np.take_along_axis(gap, at_crossing, axis=-1), -1, 0)
+    before, beyond = np.moveaxis(np.take_along_axis(different, at_crossing, axis=-1), -1, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = gap_before / (gap_before - gap_after)
+        return np.asarray((before + share * (beyond - before)) / total_different[..., 0])
+
+
+def indices_at_far(curve: Roc, fars: Float[AnyArray, "f"]) -> Int[np.ndarray, "*r f"]:
+    """Returns, for each wanted FAR, the index of the largest threshold whose measured FAR does not exceed it."""
+    counts = curve.accepted_different
+    rows = counts.reshape(-1, counts.shape[-1])
+    # A count is allowed when count / total <= far; the slack forgives the rounding of 0.01 * 300 and the like.
+    allowed = np.floor(rows[:, -1:] * np.asarray(fars, np.float64) + 1e-9)
+    found = [np.searchsorted(row, limit, side="right") - 1 for row, limit in zip(rows, allowed, strict=True)]
+    return np.asarray(found, np.int64).reshape(*counts.shape[:-1], len(np.asarray(fars)))
+
+
+def tar_at_far(curve: Roc, fars: Float[AnyArray, "f"]) -> Float[np.ndarray, "*r f"]:
+    """Returns the true-accept rate at the largest threshold whose measured FAR is at most each of ``fars``.
+
+    No interpolation: the rate is that of a threshold one can set. NaN where a replicate lacks one kind of
+    pair.
+    """
+    accepted = np.take_along_axis(curve.accepted_same, indices_at_far(curve, fars), axis=-1)
+    with np.errstate(invalid="ignore"):
+        rates = accepted / curve.accepted_same[..., -1:]
+    return np.where(curve.accepted_different[..., -1:] > 0, rates, np.nan)
+
+
+def best_threshold(distances: Float[AnyArray, "n"], same: Bool[AnyArray, "n"], balanced: bool = False) -> tuple[float, float]:
+    """Returns the threshold of highest accuracy and that accuracy.
+
+    Every distinct distance is tried, and -∞ ("never the same"); of equally good thresholds the strictest
+    wins.
+
+    Args:
+        distances: Smaller means more alike.
+        same: Whether the pair shows one person.
+        balanced: Let both kinds of pair count one half, however many there are of each.
+
+    Raises:
+        UserError: If there are no pairs, or if ``balanced`` and one kind is missing.
+    """
+    curve = roc(distances, same)
+    total_same, total_different = curve.same_count, curve.different_count
+    if total_same + total_different == 0 or (balanced and 0 in (total_same, total_different)):
+        raise UserError(
+            f"No best threshold exists for {total_same} same-person and {total_different} different-person pairs: "
+            "give pairs of both kinds."
+        )
+    if balanced:
+        accuracy = (curve.tar + 1.0 - curve.far) / 2
+    else:
+        right = curve.accepted_same + total_different - curve.accepted_different
+        accuracy = right / (total_same + total_different)
+    best = int(np.argmax(accuracy))
+    return float(curve.thresholds[best]), float(accuracy[best])
+
+
+def _rate(counts: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore"):
+        return counts / counts[..., -1:]
+
+
+def _accumulate(counts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    sums = np.cumsum(counts, axis=-1, dtype=np.int64)
+    sums = sums if len(ends) == sums.shape[-1] else sums[..., ends]
+    return np.concatenate([np.zeros((*sums.shape[:-1], 1), np.int64), sums], axis=-1)

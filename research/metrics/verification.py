@@ -1,0 +1,296 @@
+"""Face verification: do two pictures show the same person?
+
+The convention everywhere: a distance is smaller when two pictures are more alike, and they are called the
+same person iff ``d ≤ τ``.
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.special import expit, logit, ndtri
+
+from research.errors import UserError
+from research.metrics import roc as curves
+from research.metrics.bootstrap import (
+    REPLICATES,
+    PeoplePairs,
+    clustered_interval,
+    clustered_rate,
+    independent_pairs,
+    replicate_weights,
+    share_people,
+)
+from research.metrics.folds import FoldAccuracy, kfold_accuracy, stratified_folds
+from research.metrics.intervals import CONFIDENCE, Estimate, wilson_interval
+from research.types import AnyArray
+
+FARS = (1e-1, 1e-2, 1e-3)
+"""False-accept rates at which the true-accept rate is reported."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Rates:
+    """Both rates of a verifier at one threshold."""
+
+    far: Estimate
+    tar: Estimate
+
+
+@dataclasses.dataclass(frozen=True)
+class Calibration:
+    """A threshold chosen for a false-accept rate, and what it does on the pairs it was chosen on."""
+
+    threshold: float
+    target_far: float
+    far: Estimate
+    tar: Estimate
+
+
+@dataclasses.dataclass(frozen=True)
+class RocBand:
+    """True-accept rate over false-accept rate with a pointwise 95 % band."""
+
+    far: Float[np.ndarray, "f"]
+    tar: Float[np.ndarray, "f"]
+    low: Float[np.ndarray, "f"]
+    high: Float[np.ndarray, "f"]
+
+
+def rate_name(rate: float) -> str:
+    """Returns a rate as metric names spell it.
+
+    Example:
+        >>> rate_name(0.01), rate_name(0.025)
+        ('1e-2', '2.5e-2')
+    """
+    return np.format_float_scientific(rate, trim="-", exp_digits=1)
+
+
+def verification(
+    distances: Float[AnyArray, "n"],
+    same: Bool[AnyArray, "n"],
+    people_pairs: PeoplePairs | None = None,
+    fars: Sequence[float] = FARS,
+    seed: int = 0,
+    *,
+    folds: int = 10,
+    replicates: int = REPLICATES,
+) -> dict[str, Estimate]:
+    """Returns every verification metric by its path, each with n and a 95 % interval.
+
+    ``verification/eer``, ``verification/auc``, ``verification/accuracy`` (k folds, both kinds of pair
+    counting one half) and ``verification/tar@far=…``. Where pairs share people the intervals come from
+    resampling people (:mod:`research.metrics.bootstrap`); otherwise they are Wilson's, DeLong's for AUC and
+    Student's over folds. A rate the pairs cannot resolve is an unresolvable estimate. The ``n`` of EER and
+    AUC counts the scarcer kind of pair, that of TAR the same-person pairs, that of accuracy all pairs.
+
+    Args:
+        distances: Smaller means more alike.
+        same: Whether the pair shows one person.
+        people_pairs: The people of each pair; None declares the pairs independent.
+        fars: False-accept rates at which to report the true-accept rate.
+        seed: Of folds and resampling.
+        folds: How many folds accuracy is measured on.
+        replicates: How many times people are resampled.
+
+    Raises:
+        UserError: If a distance is NaN.
+    """
+    d, s = curves.checked(distances, same)
+    pairs_same, pairs_different = int(s.sum()), int((~s).sum())
+    scarce = min(pairs_same, pairs_different)
+    names = ["eer", "auc", *(f"tar@far={rate_name(far)}" for far in fars), "accuracy"]
+    if scarce == 0:
+        why = f"{pairs_same} same-person and {pairs_different} different-person pairs; both kinds are needed"
+        return {f"verification/{name}": Estimate.unresolvable(0, why) for name in names}
+    accuracy = None
+    if scarce >= folds:
+        accuracy = kfold_accuracy(d, s, stratified_folds(s, folds, seed), balanced=True)
+    values = [*_rates(curves.roc(d, s), fars).tolist(), math.nan if accuracy is None else accuracy.mean]
+    if people_pairs is not None and share_people(people_pairs):
+        n_same, n_different = independent_pairs(people_pairs)
+        # Balanced accuracy is the mean of two rates; one rate of this many trials has the same variance.
+        trials = [*[min(n_same, n_different)] * 2, *[n_same] * len(fars), 4 / (1 / n_same + 1 / n_different)]
+        samples = _resampled(d, s, people_pairs, fars, accuracy, replicates, seed)
+        people = len(np.unique(np.asarray(people_pairs)))
+        columns = zip(values, samples.T, trials, strict=True)
+        intervals = [clustered_interval(value, column, people, t) for value, column, t in columns]
+    else:
+        intervals = [wilson_interval(values[0], scarce), delong_interval(d, s)]
+        intervals += [wilson_interval(value, pairs_same) for value in values[2:-1]]
+        intervals += [(0.0, 1.0) if accuracy is None else accuracy.estimate.interval]
+    counts = [scarce, scarce, *[pairs_same] * len(fars), len(d)]
+    estimates = [Estimate.around(*measured) for measured in zip(values, intervals, counts, strict=True)]
+    for i, far in enumerate(fars, start=2):
+        if pairs_different < _needed(far):
+            why = f"FAR {rate_name(far)} needs {_needed(far)} different-person pairs, there are {pairs_different}"
+            estimates[i] = Estimate.unresolvable(pairs_same, why)
+    if accuracy is None:
+        why = f"{folds} folds need {folds} pairs of each kind, one kind has {scarce}"
+        estimates[-1] = Estimate.unresolvable(len(d), why)
+    return {f"verification/{name}": estimate for name, estimate in zip(names, estimates, strict=True)}
+
+
+def at_threshold(
+    distances: Float[AnyArray, "n"],
+    same: Bool[AnyArray, "n"],
+    threshold: float,
+    people_pairs: PeoplePairs | None = None,
+    seed: int = 0,
+) -> Rates:
+    """Returns the false- and true-accept rate of ``d ≤ threshold``; unresolvable where there is no such pair.
+
+    Args:
+        distances: Smaller means more alike.
+        same: Whether the pair shows one person.
+        threshold: The largest distance still called the same person.
+        people_pairs: The people of each pair; None declares the pairs independent.
+        seed: Of the resampling.
+    """
+    d, s = curves.checked(distances, same)
+    accepted = d <= threshold
+    people = np.arange(2 * len(d)).reshape(-1, 2) if people_pairs is None else np.asarray(people_pairs)
+    return Rates(
+        far=clustered_rate(accepted[~s], people[~s], seed=seed),
+        tar=clustered_rate(accepted[s], people[s], seed=seed),
+    )
+
+
+def threshold_at_far(
+    distances: Float[AnyArray, "n"],
+    same: Bool[AnyArray, "n"],
+    far: float,
+    people_pairs: PeoplePairs | None = None,
+    seed: int = 0,
+) -> Calibration:
+    """Returns the largest threshold whose measured false-accept rate is at most ``far``.
+
+    The threshold is one of the measured distances, so what is reported is what it does. Being chosen on these
+    pairs, its rate is a little optimistic; measure it again on others with :func:`at_threshold`.
+
+    Args:
+        distances: Of validation pairs; smaller means more alike.
+        same: Whether the pair shows one person.
+        far: The false-accept rate aimed at.
+        people_pairs: The people of each pair, for honest intervals; None declares the pairs independent.
+        seed: Of the resampling.
+
+    Raises:
+        UserError: If a kind of pair is missing, there are fewer than 1/far different-person pairs, or no
+            threshold is strict enough.
+    """
+    d, s = curves.checked(distances, same)
+    if not 0 < far <= 1:
+        raise UserError(f"A false-accept rate of {far} cannot be aimed at: choose one between 0 and 1, such as 0.01.")
+    curve = curves.roc(d, s)
+    if curve.same_count == 0 or curve.different_count < _needed(far):
+        raise UserError(
+            f"A threshold for FAR {rate_name(far)} needs same-person pairs and at least {_needed(far)} different-person "
+            f"pairs, but there are {curve.same_count} and {curve.different_count}: calibrate on more people or more "
+            "pictures of each, or aim at a larger FAR."
+        )
+    index = int(curves.indices_at_far(curve, np.array([far]))[0])
+    if index == 0:
+        raise UserError(
+            f"No threshold reaches FAR {rate_name(far)}: {int(curve.accepted_different[1])} of "
+            f"{curve.different_count} different-person pairs share the smallest distance of all, "
+            f"{curve.thresholds[1]:g}. The embedding has probably collapsed to a point; look at the collapse monitor "
+            "in the run's log and train again, or aim at a larger FAR."
+        )
+    threshold = float(curve.thresholds[index])
+    rates = at_threshold(d, s, threshold, people_pairs, seed)
+    return Calibration(threshold, far, rates.far, rates.tar)
+
+
+def roc_band(
+    distances: Float[AnyArray, "n"],
+    same: Bool[AnyArray, "n"],
+    people_pairs: PeoplePairs | None = None,
+    *,
+    points: int = 64,
+    replicates: int = REPLICATES,
+    seed: int = 0,
+) -> RocBand:
+    """Returns the ROC at evenly spaced log-FARs, from the smallest the pairs resolve to 1, with a pointwise band.
+
+    For a figure. The curve itself is exact at each point; the band is made like the intervals of
+    :func:`verification`.
+
+    Raises:
+        UserError: If a kind of pair is missing or a distance is NaN.
+    """
+    d, s = curves.checked(distances, same)
+    curve = curves.roc(d, s)
+    if 0 in (curve.same_count, curve.different_count):
+        raise UserError(
+            f"A ROC curve needs pairs of both kinds; there are {curve.same_count} same-person and "
+            f"{curve.different_count} different-person pairs."
+        )
+    fars = np.geomspace(1 / curve.different_count, 1.0, points)
+    tar = curves.tar_at_far(curve, fars)
+    low, high = np.array([wilson_interval(float(rate), curve.same_count) for rate in tar]).T
+    if people_pairs is not None and share_people(people_pairs):
+        people = len(np.unique(np.asarray(people_pairs)))
+        batches = replicate_weights(people_pairs, replicates, seed)
+        samples = np.concatenate([curves.tar_at_far(curves.roc(d, s, w), fars) for w in batches])
+        trials, _ = independent_pairs(people_pairs)
+        columns = zip(tar, samples.T, strict=True)
+        low, high = np.array([clustered_interval(float(r), column, people, trials) for r, column in columns]).T
+    return RocBand(fars, tar, low, high)
+
+
+def delong_interval(distances: Float[AnyArray, "n"], same: Bool[AnyArray, "n"]) -> tuple[float, float]:
+    """Returns the interval of AUC for independent pairs, symmetric on the logit scale.
+
+    DeLong et al., "Comparing the areas under two or more correlated ROC curves", Biometrics 1988. An area of
+    exactly 0 or 1, or fewer than two pairs of a kind, gives no variance; the interval is then Wilson's for
+    the scarcer kind.
+    """
+    d, s = np.asarray(distances, np.float64), np.asarray(same, bool)
+    positives, negatives = np.sort(d[s]), np.sort(d[~s])
+    for_positives = 1 - _mid_ranks(negatives, positives)
+    for_negatives = _mid_ranks(positives, negatives)
+    area = float(for_positives.mean())
+    if not 0 < area < 1 or min(len(positives), len(negatives)) < 2:
+        return wilson_interval(area, min(len(positives), len(negatives)))
+    variance = for_positives.var(ddof=1) / len(positives) + for_negatives.var(ddof=1) / len(negatives)
+    reach = float(ndtri(0.5 + CONFIDENCE / 2)) * np.sqrt(variance) / (area * (1 - area))
+    low, high = expit(logit(area) + np.array([-reach, reach]))
+    return float(low), float(high)
+
+
+def _rates(curve: curves.Roc, fars: Sequence[float]) -> np.ndarray:
+    rates = np.stack([curves.eer(curve), curves.auc(curve)], axis=-1)
+    return np.concatenate([rates, curves.tar_at_far(curve, np.asarray(fars, np.float64))], axis=-1)
+
+
+def _resampled(
+    distances: np.ndarray,
+    same: np.ndarray,
+    people_pairs: PeoplePairs,
+    fars: Sequence[float],
+    accuracy: FoldAccuracy | None,
+    replicates: int,
+    seed: int,
+) -> np.ndarray:
+    order = np.argsort(distances, kind="stable")
+    d, s, people = distances[order], same[order], np.asarray(people_pairs)[order]
+    correct = np.zeros(len(d)) if accuracy is None else accuracy.correct[order].astype(np.float64)
+    samples = []
+    for weights in replicate_weights(people, replicates, seed):
+        with np.errstate(invalid="ignore"):
+            right = [weights[:, kind] @ correct[kind] / weights[:, kind].sum(axis=1) for kind in (s, ~s)]
+        samples.append(np.column_stack([_rates(curves.roc(d, s, weights), fars), (right[0] + right[1]) / 2]))
+    return np.concatenate(samples)
+
+
+def _needed(far: float) -> int:
+    return int(np.ceil(1 / far - 1e-9))
+
+
+def _mid_ranks(ordered: np.ndarray, values: np.ndarray) -> np.ndarray:
+    below = np.searchsorted(ordered, values, side="left")
+    return (below + np.searchsorted(ordered, values, side="right")) / (2 * len(ordered))
