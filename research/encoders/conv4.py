@@ -1,0 +1,88 @@
+"""Conv-4, the network of the few-shot literature."""
+
+from typing import Literal
+
+import jax.numpy as jnp
+from flax import linen as nn
+
+from research.encoders.layers import (
+    Images,
+    Precision,
+    batch_norm,
+    check_fields,
+    check_size,
+    l2_normalize,
+    standardize,
+)
+from research.encoders.pooling import max_pool_2x2
+from research.types import Activations
+
+BLOCKS = 4
+
+
+class Conv4(nn.Module, kw_only=True):
+    """Four blocks of 3×3 convolution, batch normalization, ReLU and 2×2 max pooling (Vinyals et al. 2016).
+
+    Any input of at least 16×16 pixels: 28 for Omniglot, 48 or 64 for small faces, 105 for Omniglot's
+    originals. The last map has ⌊side/16⌋² × ``width`` entries. Prototypical networks use it as the embedding
+    (``head="flatten"``); the default adds one dense layer, which a pair of faces needs to be compared in
+    ``dimension`` numbers.
+
+    Activations: ``conv1 relu1 pool1`` … ``conv4 relu4 pool4``, ``flatten``, ``embedding``.
+
+    Parameters: 111,680 for gray images without the dense layer (the published network has 256 more, biases of
+    the convolutions, which batch normalization cancels); the dense layer at 28×28 adds 8,320.
+
+    Papers: Vinyals et al., Matching networks for one shot learning, NeurIPS 2016; Snell et al., Prototypical
+    networks for few-shot learning, NeurIPS 2017.
+    """
+
+    width: int = 64
+    """Channels of every block."""
+    head: Literal["dense", "flatten"] = "dense"
+    """dense: a dense layer to `dimension`; flatten: the last map as it is, and `dimension` is not used."""
+    dimension: int = 128
+    """Length of the embedding under the dense head."""
+    normalize: bool = True
+    """Scale the embedding to unit length."""
+    dtype: Precision = "float32"
+    """Compute dtype; parameters, statistics and the embedding stay float32."""
+
+    def __post_init__(self) -> None:
+        check_fields("Conv4", width=self.width, dimension=self.dimension)
+        super().__post_init__()
+
+    @nn.compact
+    def __call__(self, images: Images, train: bool = False) -> Activations:
+        """Encodes a batch.
+
+        Args:
+            images: (b, h, w, c) in [0, 1].
+            train: normalize by the batch's statistics and update the running ones (needs
+                ``mutable=["batch_stats"]``).
+
+        Returns:
+            Activations by name; ``embedding`` is float32, (b, dimension).
+
+        Raises:
+            ValueError: images smaller than 16×16, or not floating point.
+        """
+        dtype = jnp.dtype(self.dtype)
+        activations = {}
+        x = standardize(images, self.dtype, signed=True)
+        for block in range(1, BLOCKS + 1):
+            check_size("Conv4", f"pool{block}", x, 2, images, 2**BLOCKS)
+            x = nn.Conv(self.width, (3, 3), padding=1, use_bias=False, dtype=dtype, name=f"conv{block}")(x)
+            activations[f"conv{block}"] = x
+            x = batch_norm(f"norm{block}", self.dtype, train=train)(x)
+            activations[f"relu{block}"] = nn.relu(x)
+            # ReLU is monotone, so it may follow the pooling: the same values on a quarter of the pixels.
+            x = nn.relu(max_pool_2x2(x))
+            activations[f"pool{block}"] = x
+        x = x.reshape(x.shape[0], -1)
+        activations["flatten"] = x
+        if self.head == "dense":
+            x = nn.Dense(self.dimension, dtype=dtype, name="dense")(x)
+        x = x.astype(jnp.float32)
+        activations["embedding"] = l2_normalize(x) if self.normalize else x
+        return activations

@@ -1,0 +1,119 @@
+"""What every encoder does to its input and to its embedding."""
+
+from typing import Literal, TypeAlias
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from research.types import AnyArray, Array, Float, PyTree
+
+Precision: TypeAlias = Literal["float32", "bfloat16"]
+Images: TypeAlias = Float[AnyArray, "b h w c"]
+
+__all__ = ["batch_norm", "check_fields", "check_size", "dimension_of", "l2_normalize", "standardize"]
+
+
+def standardize(images: AnyArray, dtype: Precision, *, signed: bool) -> Array:
+    """Brings images from [0, 1] to what the first layer expects, in the compute dtype.
+
+    Args:
+        images: (b, h, w, c), floating point in [0, 1].
+        dtype: the compute dtype.
+        signed: whether to map [0, 1] to [-1, 1] by ``2x − 1``.
+
+    Returns:
+        (b, h, w, c) in ``dtype``.
+
+    Raises:
+        ValueError: the images are integers, or not a batch of images with channels last.
+    """
+    if images.ndim != 4:
+        raise ValueError(
+            f"An encoder takes a batch of images (b, h, w, c), not an array of shape {images.shape}; "
+            "add the missing axis: images[None] for one picture, images[..., None] for gray ones."
+        )
+    if not jnp.issubdtype(images.dtype, jnp.floating):
+        raise ValueError(
+            f"An encoder takes floating-point images in [0, 1], not {images.dtype}; "
+            "divide 8-bit images by 255, or pass them through an augmentation first."
+        )
+    images = jnp.asarray(images, jnp.float32)
+    return (2 * images - 1 if signed else images).astype(dtype)
+
+
+def l2_normalize(x: Float[AnyArray, "... d"], epsilon: float = 1e-10) -> Float[Array, "... d"]:
+    """Scales each vector to unit length: ``x / sqrt(max(Σ x², ε))``, in float32.
+
+    The zero vector stays zero, with a finite gradient, which a division by the norm would not give.
+
+    Example:
+        >>> l2_normalize(jnp.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
+        [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
+    """
+    x = jnp.asarray(x, jnp.float32)
+    return x / jnp.sqrt(jnp.maximum(jnp.sum(x * x, axis=-1, keepdims=True), epsilon))
+
+
+def batch_norm(name: str, dtype: Precision, *, train: bool, use_scale: bool = True) -> nn.BatchNorm:
+    """Batch normalization as in the papers' Torch code: ε = 1e-5, running averages kept by 0.9.
+
+    The running variance is the batch's own (biased) one; PyTorch stores the unbiased one.
+    """
+    return nn.BatchNorm(
+        use_running_average=not train,
+        momentum=0.9,
+        epsilon=1e-5,
+        use_scale=use_scale,
+        dtype=jnp.dtype(dtype),
+        name=name,
+    )
+
+
+def check_fields(encoder: str, **fields: int) -> None:
+    """Refuses fields that must be whole numbers of at least one.
+
+    Raises:
+        ValueError: naming the field.
+    """
+    for name, value in fields.items():
+        if value < 1:
+            raise ValueError(f"{encoder}.{name} is {value}; it must be at least 1.")
+
+
+def check_size(encoder: str, layer: str, x: AnyArray, needed: int, images: AnyArray, minimum: int) -> None:
+    """Refuses an image that a layer would shrink to nothing.
+
+    Args:
+        encoder: the encoder's name, for the message.
+        layer: the layer about to run.
+        x: its input, (b, h, w, c).
+        needed: the smallest height and width that it can take.
+        images: the encoder's input.
+        minimum: the smallest image side that passes all layers.
+
+    Raises:
+        ValueError: ``x`` is smaller than ``needed``.
+    """
+    if min(x.shape[1:3]) < needed:
+        height, width = images.shape[1:3]
+        raise ValueError(
+            f"{encoder}: images of {height}×{width} pixels are too small: {layer} gets a map of "
+            f"{x.shape[1]}×{x.shape[2]} and needs {needed}×{needed}. Use images of at least "
+            f"{minimum}×{minimum} pixels, or an encoder with fewer layers."
+        )
+
+
+def dimension_of(encoder: nn.Module, image_shape: tuple[int, int, int]) -> int:
+    """The dimension of an encoder's embedding for images of ``image_shape`` (h, w, c), without computing it.
+
+    Example:
+        >>> from research.encoders import Conv4
+        >>> dimension_of(Conv4(head="flatten"), (28, 28, 1))
+        64
+    """
+
+    def embed(key: Array) -> PyTree:
+        return encoder.init_with_output(key, jnp.zeros((1, *image_shape)))[0]["embedding"]
+
+    return jax.eval_shape(embed, jax.eval_shape(lambda: jax.random.key(0))).shape[-1]

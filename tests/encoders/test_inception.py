@@ -1,0 +1,89 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from research.encoders import NN4Small2
+from research.encoders.inception import Inception, local_response_norm
+
+
+def abstract(side, **fields):
+    return jax.eval_shape(
+        lambda images: NN4Small2(**fields).init_with_output(jax.random.key(0), images),
+        jnp.zeros((2, side, side, 3)),
+    )
+
+
+def test_parameter_count_is_openface_s():
+    _, variables = abstract(96)
+    assert sum(leaf.size for leaf in jax.tree.leaves(variables["params"])) == 3_733_968
+
+
+def test_names_and_shapes():
+    activations, _ = abstract(96)
+    assert {name: value.shape[1:] for name, value in activations.items()} == {
+        "conv1": (48, 48, 64),
+        "pool1": (24, 24, 64),
+        "norm1": (24, 24, 64),
+        "conv2": (24, 24, 64),
+        "conv3": (24, 24, 192),
+        "norm2": (24, 24, 192),
+        "pool2": (12, 12, 192),
+        "inception_3a": (12, 12, 256),
+        "inception_3b": (12, 12, 320),
+        "inception_3c": (6, 6, 640),
+        "inception_4a": (6, 6, 640),
+        "inception_4e": (3, 3, 1024),
+        "inception_5a": (3, 3, 736),
+        "inception_5b": (3, 3, 736),
+        "avgpool": (736,),
+        "embedding": (128,),
+    }
+
+
+@pytest.mark.parametrize(("side", "border"), [(12, (3, 4)), (6, (2, 2))])
+def test_the_pooled_column_is_centered_in_zeros(side, border):
+    pool = "max" if side == 12 else "l2"
+    module = Inception(three=(2, 4), pool=pool, one=3)
+    x = 1 + jax.random.uniform(jax.random.key(0), (1, side, side, 5))
+    output, _ = module.init_with_output(jax.random.key(1), x, train=False)
+    pooled = np.asarray(output)[0, :, :, 4:9]
+    inner = slice(border[0], side - border[1])
+    assert (pooled[inner, inner] > 0).all()
+    assert np.count_nonzero(pooled) == pooled[inner, inner].size
+
+
+def test_local_response_norm_equals_the_double_loop():
+    x = np.random.default_rng(0).normal(scale=30, size=(1, 2, 2, 7))
+    expected = np.empty_like(x)
+    for channel in range(7):
+        near = x[..., max(channel - 2, 0) : channel + 3]
+        expected[..., channel] = x[..., channel] / (1 + 1e-4 / 5 * (near**2).sum(-1)) ** 0.75
+    np.testing.assert_allclose(local_response_norm(x.astype(np.float32)), expected, rtol=1e-5)
+
+
+@pytest.mark.peers
+def test_local_response_norm_equals_torch():
+    torch = pytest.importorskip("torch")
+    x = np.random.default_rng(1).normal(scale=30, size=(2, 3, 3, 9)).astype(np.float32)
+    theirs = torch.nn.LocalResponseNorm(5, 1e-4, 0.75, 1.0)(torch.from_numpy(x.transpose(0, 3, 1, 2).copy()))
+    np.testing.assert_allclose(local_response_norm(x), theirs.numpy().transpose(0, 2, 3, 1), rtol=1e-5)
+
+
+def test_an_untrained_network_embeds_at_unit_length_and_trains():
+    encoder = NN4Small2(dimension=8)
+    images = jax.random.uniform(jax.random.key(1), (2, 65, 65, 3))
+    variables = jax.eval_shape(lambda: encoder.init(jax.random.key(0), images))
+    variables = jax.tree.map(
+        lambda leaf: np.random.default_rng(leaf.size).uniform(0.01, 0.1, leaf.shape).astype(np.float32),
+        variables,
+    )
+
+    @jax.jit
+    def embed(variables):
+        activations, state = encoder.apply(variables, images, train=True, mutable=["batch_stats"])
+        return activations["embedding"], state
+
+    embedding, state = embed(variables)
+    np.testing.assert_allclose(jnp.linalg.norm(embedding, axis=-1), 1, atol=1e-6)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state))

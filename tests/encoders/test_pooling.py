@@ -1,0 +1,109 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from research.encoders.pooling import avg_pool, l2_pool, max_pool, max_pool_2x2
+
+
+def windows(x: np.ndarray, window: int, stride: int, padding: int, fill: float) -> np.ndarray:
+    """(b, rows, columns, window², c) of an image padded with `fill`."""
+    edge = ((0, 0), (padding, padding), (padding, padding), (0, 0))
+    padded = np.pad(x, edge, constant_values=fill)
+    view = np.lib.stride_tricks.sliding_window_view(padded, (window, window), axis=(1, 2))
+    view = view[:, ::stride, ::stride]
+    return np.moveaxis(view, 3, -1).reshape(*view.shape[:3], window**2, x.shape[3])
+
+
+def random_map(seed: int, height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(2, height, width, 3)).astype(np.float32)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 99), st.sampled_from([(2, 2, 0), (3, 2, 1), (3, 2, 0), (3, 3, 0), (2, 1, 1)]))
+def test_pooling_equals_numpy(seed, geometry):
+    x = random_map(seed, 7, 6)
+    window, stride, padding = geometry
+    np.testing.assert_array_equal(max_pool(x, window, stride, padding), windows(x, window, stride, padding, -np.inf).max(3))
+    zeros = windows(x.astype(np.float64), window, stride, padding, 0.0)
+    np.testing.assert_allclose(avg_pool(x, window, stride, padding), zeros.mean(3), atol=1e-6)
+    np.testing.assert_allclose(l2_pool(x, window, stride, padding), np.sqrt((zeros**2).sum(3)), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (7, 5)])
+def test_max_pool_2x2_has_the_value_and_gradient_of_flax_where_nothing_ties(size):
+    x = random_map(0, *size)
+    weights = jnp.asarray(np.random.default_rng(1).normal(size=(2, size[0] // 2, size[1] // 2, 3)), jnp.float32)
+
+    def ours(x):
+        return jnp.sum(weights * max_pool_2x2(x))
+
+    def theirs(x):
+        return jnp.sum(weights * nn.max_pool(x, (2, 2), (2, 2)))
+
+    np.testing.assert_array_equal(max_pool_2x2(x), nn.max_pool(x, (2, 2), (2, 2)))
+    np.testing.assert_array_equal(jax.grad(ours)(x), jax.grad(theirs)(x))
+
+
+def test_overlapping_max_pool_has_the_gradient_of_flax_where_nothing_ties():
+    x = random_map(2, 7, 7)
+    ours = jax.grad(lambda x: jnp.sum(max_pool(x, 3, 2, 1) ** 2))(x)
+    theirs = jax.grad(lambda x: jnp.sum(nn.max_pool(x, (3, 3), (2, 2), ((1, 1), (1, 1))) ** 2))(x)
+    np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "shares"),
+    [
+        ([[1, 1], [1, 1]], [[0.25, 0.25], [0.25, 0.25]]),
+        ([[1, 1], [1, 0]], [[0.25, 0.25], [0.5, 0.0]]),
+        ([[1, 0], [1, 0]], [[0.5, 0.0], [0.5, 0.0]]),
+        ([[0, 2], [1, 0]], [[0.0, 1.0], [0.0, 0.0]]),
+    ],
+)
+def test_ties_share_the_gradient(pixels, shares):
+    x = jnp.asarray(pixels, jnp.float32)[None, :, :, None]
+    gradient = jax.grad(lambda x: jnp.sum(max_pool_2x2(x)))(x)
+    np.testing.assert_array_equal(gradient[0, :, :, 0], shares)
+
+
+def test_l2_pool_of_zeros_has_zero_gradient():
+    gradient = jax.grad(lambda x: jnp.sum(l2_pool(x, 3)))(jnp.zeros((1, 3, 3, 1)))
+    np.testing.assert_array_equal(gradient, 0)
+
+
+def test_pooling_keeps_bfloat16():
+    x = jnp.ones((1, 3, 3, 1), jnp.bfloat16)
+    assert max_pool(x, 3).dtype == avg_pool(x, 3).dtype == l2_pool(x, 3).dtype == jnp.bfloat16
+
+
+def test_a_nan_is_not_pooled_away():
+    assert np.isnan(max_pool_2x2(jnp.asarray([[0.0, 1.0], [jnp.nan, 2.0]])[None, :, :, None])).all()
+
+
+@pytest.mark.parametrize("geometry", [(0, 1, 0), (2, 2, 2), (2, -1, 0)])
+def test_an_illegal_window_is_refused(geometry):
+    with pytest.raises(ValueError, match="window"):
+        max_pool(jnp.zeros((1, 4, 4, 1)), *geometry)
+
+
+def test_a_window_larger_than_the_map_is_refused():
+    with pytest.raises(ValueError, match=r"1×4.*2×2 window"):
+        max_pool_2x2(jnp.zeros((1, 1, 4, 1)))
+
+
+@pytest.mark.peers
+def test_pooling_equals_torch():
+    torch = pytest.importorskip("torch")
+    x = random_map(3, 9, 8)
+    nchw = torch.from_numpy(x.transpose(0, 3, 1, 2).copy())
+    functional = torch.nn.functional
+    for ours, theirs in (
+        (max_pool(x, 3, 2, 1), functional.max_pool2d(nchw, 3, 2, 1)),
+        (avg_pool(x, 3, 2, 1), functional.avg_pool2d(nchw, 3, 2, 1)),
+        (l2_pool(x, 3), functional.lp_pool2d(nchw, 2, 3)),
+    ):
+        np.testing.assert_allclose(ours, theirs.numpy().transpose(0, 2, 3, 1), rtol=1e-5, atol=1e-6)
