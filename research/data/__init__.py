@@ -14,6 +14,7 @@ from .paths import expand_path, printable
 from .pipeline import stream
 from .sampling import BalancedPairs, IdentityBatches, IndexBatches, Shuffled
 from .split import CountSplit, HashSplit, Splits
+from .tfds import Tfds
 
 __all__ = [
     "ArrayReader",
@@ -33,6 +34,7 @@ __all__ = [
     "OneShotRun",
     "Shuffled",
     "Splits",
+    "Tfds",
     "expand_path",
     "from_arrays",
     "index_people",

@@ -287,14 +287,15 @@ class _Table:
         counts = self.counts[people]
         random = rng.random((k, len(people)))
         # Floyd's subset of k among c in k steps: j = c - k, ..., c - 1 draws t up to j, and takes j if t is taken.
-        enough = np.maximum(counts, k)
-        chosen = np.empty((k, len(people)), np.int64)
-        for step in range(k):
-            last = enough - k + step
-            drawn = (random[step] * (last + 1)).astype(np.int64)
-            chosen[step] = np.where((chosen[:step] == drawn).any(0), last, drawn)
-        in_turn = ((random[0] * counts).astype(np.int64) + np.arange(k)[:, None]) % counts
-        chosen = np.where(counts < k, in_turn, chosen)
+        steps = np.arange(k)[:, None]
+        last = np.maximum(counts, k) - k + steps
+        chosen = (random * (last + 1)).astype(np.int64)
+        for step in range(1, k):
+            taken = (chosen[:step] == chosen[step]).any(0)
+            np.copyto(chosen[step], last[step], where=taken)
+        if counts.min() < k:
+            in_turn = ((random[0] * counts).astype(np.int64) + steps) % counts
+            chosen = np.where(counts < k, in_turn, chosen)
         return self.rows[self.starts[people] + chosen].T
 
 

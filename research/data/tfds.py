@@ -1,0 +1,173 @@
+"""Any labeled data set of TensorFlow Datasets, read without TensorFlow."""
+
+import dataclasses
+import hashlib
+from typing import Any, Literal, SupportsIndex
+
+import numpy as np
+from jaxtyping import Int, UInt8
+
+from research.errors import UserError
+
+from .decode import BadImage, Decode
+from .images import ArrayReader, Images, index_people
+from .paths import expand_path, printable
+
+
+@dataclasses.dataclass(frozen=True)
+class Tfds:
+    """A data set of TensorFlow Datasets that was prepared as ArrayRecord.
+
+    Reading needs no TensorFlow. Preparing a stock data set may, once, in any environment, and the error says the
+    command. People are told apart by the label's name: a ``ClassLabel``'s, a ``Text``'s own (LFW), or an integer.
+    The fingerprint is SHA-256 over every record's label and encoded picture.
+
+    Example::
+
+        images = Tfds("lfw", image_key="image", label_key="label", size=112).open()
+    """
+
+    builder: str
+    """The data set's name, perhaps with config and version: ``lfw``, ``omniglot``, ``my_faces/aligned:1.0.0``."""
+    split: str = "train"
+    """The split, or a slice of it such as ``train[:50%]``."""
+    data_dir: str = ""
+    """Where prepared data sets lie; empty: ``$TFDS_DATA_DIR``, else ``~/tensorflow_datasets``."""
+    image_key: str = "image"
+    """The feature that holds the picture."""
+    label_key: str = "label"
+    """The feature that tells whom it shows."""
+    size: int = 112
+    """The side of the square pictures come out as, in pixels."""
+    channels: Literal[1, 3] = 3
+    """1 for gray, 3 for RGB."""
+    fit: Literal["crop", "stretch"] = "crop"
+    """How a picture that is not square becomes so: ``crop`` keeps the center, ``stretch`` distorts."""
+    resample: Literal["box", "bilinear", "lanczos"] = "bilinear"
+    """The filter; each is antialiased."""
+    on_bad: Literal["skip", "refuse"] = "skip"
+    """``skip`` leaves a bad picture out and lists it in ``Images.skipped``; ``refuse`` stops at the first."""
+    cache_megabytes: float = 2048.0
+    """Pictures are kept in memory if, decoded, all take no more than this; else each is read when needed."""
+    download: bool = False
+    """Download and prepare the data set if it is missing; may take hours and want TensorFlow."""
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise ValueError(f"Tfds.size is the side of the pictures in pixels and must be positive, not {self.size}.")
+
+    @property
+    def decode(self) -> Decode:
+        """How each picture is decoded."""
+        return Decode(size=self.size, channels=self.channels, fit=self.fit, resample=self.resample, min_side=1)
+
+    def open(self) -> Images:
+        """Reads every label, and checks every picture by decoding it once.
+
+        Raises:
+            UserError: the data set is not there, was prepared in another format, or has not these features.
+        """
+        source = self._source()
+        features = self._features(source)
+        n = len(source)
+        if n and not isinstance(source[0][self.image_key], bytes):
+            raise UserError(f"The feature {self.image_key!r} of {self.builder} is not an Image: name another by `image_key`.")
+        if not n:
+            raise UserError(f"The split {self.split!r} of {self.builder} is empty: name another by the field `split`.")
+        shape = (self.size, self.size, self.channels)
+        fits = n * float(np.prod(shape)) <= self.cache_megabytes * 1e6
+        cache = np.empty((n, *shape), np.uint8) if fits else None
+        reader = _RecordReader(source, self.image_key, self.decode, self.builder)
+        digest = hashlib.sha256(repr(self.decode).encode())
+        who, kept, skipped = [], [], []
+        for row in range(n):
+            record = source[row]
+            try:
+                pixels = reader.decode_record(record, row)
+            except BadImage as error:
+                if self.on_bad == "refuse":
+                    raise
+                skipped.append((error.name, error.why))
+                continue
+            person = _person(record[self.label_key], features[self.label_key])
+            digest.update(hashlib.sha256(person.encode() + b"\0" + record[self.image_key]).digest())
+            who.append(person)
+            kept.append(row)
+            if cache is not None:
+                cache[len(kept) - 1] = pixels
+        if not kept:
+            raise UserError(f"None of {n} pictures of {self.builder} can be used; the first: {skipped[0][1]}.")
+        people, labels = index_people(who)
+        rows = np.array(kept, np.int64)
+        return Images(
+            labels=labels,
+            people=people,
+            shape=shape,
+            read=dataclasses.replace(reader, rows=rows) if cache is None else ArrayReader(cache[: len(kept)]),
+            names=tuple(f"{person}/{row}" for person, row in zip(who, kept, strict=True)),
+            fingerprint=digest.hexdigest(),
+            skipped=tuple(skipped),
+        )
+
+    def _source(self) -> Any:
+        import tensorflow_datasets as tfds
+
+        data_dir = str(expand_path(self.data_dir, "data_dir")) if self.data_dir else None
+        where = data_dir or "the default folder of TensorFlow Datasets"
+        prepare = f"`tfds build {self.builder} --file_format=array_record`"
+        try:
+            # Undecoded, so that the one decoder of this project checks and scales every picture.
+            return tfds.data_source(
+                self.builder,
+                split=self.split,
+                data_dir=data_dir,
+                download=self.download,
+                decoders={self.image_key: tfds.decode.SkipDecoding()},
+            )
+        except tfds.core.registered.DatasetNotFoundError as error:
+            raise UserError(
+                f"TensorFlow Datasets knows no data set {self.builder!r}, and there is none in {where}: mend the "
+                "field `builder`, or `data_dir`."
+            ) from error
+        # What a library as wide as this raises is not documented; the person gets its first line and the way out.
+        except Exception as error:
+            reason = printable(str(error).strip().split("\n")[0]) or type(error).__name__
+            raise UserError(
+                f"The data set {self.builder} (split {self.split!r}) cannot be read from {where}: {reason} Mend the "
+                f"field `split` or `data_dir`; if it is not prepared, or in another format, run {prepare} where "
+                "TensorFlow is installed and point `data_dir` at the result."
+            ) from error
+
+    def _features(self, source: Any) -> Any:
+        features = source.dataset_info.features
+        for field in ("image_key", "label_key"):
+            key = getattr(self, field)
+            if key not in features:
+                raise UserError(
+                    f"{self.builder} has no feature {key!r}, only {', '.join(map(repr, features))}: mend the field `{field}`."
+                )
+        return features
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _RecordReader:
+    source: Any
+    key: str
+    decode: Decode
+    builder: str
+    rows: np.ndarray | None = None
+
+    def __call__(self, rows: Int[np.ndarray, "b"]) -> UInt8[np.ndarray, "b h w c"]:
+        records = rows if self.rows is None else self.rows[rows]
+        found = self.source.__getitems__([int(row) for row in records])
+        return np.stack([self.decode_record(record, row) for record, row in zip(found, records, strict=True)])
+
+    def decode_record(self, record: dict[str, Any], row: SupportsIndex) -> UInt8[np.ndarray, "h w c"]:
+        return self.decode.from_bytes(record[self.key], f"{self.builder} record {row}")
+
+
+def _person(label: Any, feature: Any) -> str:
+    if isinstance(label, bytes | str):
+        return printable(label)
+    number = int(label)
+    return str(feature.int2str(number)) if hasattr(feature, "int2str") and number >= 0 else str(number)
