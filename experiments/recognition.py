@@ -17,9 +17,9 @@ from research.data.augmentation import Augmentation
 from research.data.images import Images
 from research.data.pipeline import stream
 from research.data.sampling import IndexBatches
-from research.data.split import Splits
+from research.data.split import CountSplit, HashSplit, Splits
 from research.errors import UserError
-from research.losses import collapse
+from research.losses import CollapseMonitor, RecognitionLoss, Triplet
 from research.metrics import pairs as metric_pairs
 from research.metrics import verification
 from research.types import Array, PRNGKey, PyTree
@@ -33,26 +33,10 @@ class Source(Protocol):
 
 
 @runtime_checkable
-class Split(Protocol):
-    """Divides people into those to train on and those to judge by. Any of :mod:`research.data.split`."""
-
-
-@runtime_checkable
 class Sampler(Protocol):
     """Chooses the rows of each batch. Any of :mod:`research.data.sampling`."""
 
     def batches(self, images: Images, seed: int) -> IndexBatches: ...
-
-
-@runtime_checkable
-class PairLoss(Protocol):
-    """A loss over the embeddings of a batch. Any of :mod:`research.losses`."""
-
-    def init(self, key: PRNGKey, dimension: int) -> PyTree: ...
-    def value_and_diagnostics(
-        self, params: PyTree, embeddings: Array, labels: Array, key: PRNGKey | None = None
-    ) -> tuple[Array, Mapping[str, Array]]: ...
-    def distance(self, params: PyTree, first: Any, second: Any) -> Array: ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,13 +45,13 @@ class Recognition:
 
     data: Source
     """Where pictures come from."""
-    split: Any
+    split: HashSplit | CountSplit
     """Which people are trained on, which decide, and which are only judged by."""
     batches: Sampler
     """How the people and pictures of a batch are chosen."""
     encoder: nn.Module
     """Turns a picture into named activations, among them ``embedding``."""
-    loss: PairLoss
+    loss: RecognitionLoss
     """Compares embeddings."""
     augmentation: Augmentation = Augmentation()
     """Random changes of the training pictures."""
@@ -79,6 +63,9 @@ class Recognition:
     """What the encoder has to beat, judged by the same protocols at the end."""
     target_far: float = 0.01
     """The false-accept rate that the threshold τ is calibrated for, on validation people."""
+
+    monitor: CollapseMonitor = CollapseMonitor()
+    """Says so in the log when embeddings collapse."""
 
     def __post_init__(self) -> None:
         if not 0 < self.target_far < 1:
@@ -121,12 +108,14 @@ class Recognition:
         value, diagnostics = self.loss.value_and_diagnostics(
             params["loss"], embeddings, batch["labels"], for_loss
         )
-        monitored = collapse.monitor(jax.lax.stop_gradient(embeddings))
+        per_triplet = diagnostics.get("loss_per_triplet")
+        collapsed = self.loss.collapsed_value if isinstance(self.loss, Triplet) else None
+        monitored = self.monitor(jax.lax.stop_gradient(embeddings), per_triplet, collapsed)
         return Cost(value, dict(changed), {**diagnostics, **monitored})
 
     def remark(self, metrics: Mapping[str, float]) -> str | None:
         """Warns when the embeddings collapse."""
-        return collapse.warning(metrics)
+        return self.monitor.warning(metrics)
 
     def evaluate(self, data: Splits, params: PyTree, state: PyTree, part: Part) -> Evaluation:
         """Judges the encoder on one part's people; on the test part also the baselines, with pictures and τ."""

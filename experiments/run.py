@@ -8,6 +8,13 @@ from experiments.optimizers import Adam, Optimizer
 from experiments.sharding import Mesh
 
 
+def _positive(owner: object, *names: str) -> None:
+    for name in names:
+        value = getattr(owner, name)
+        if value is not None and value < 1:
+            raise ValueError(f"{type(owner).__name__}.{name} is {value}: give 1 or more")
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Checkpoints:
     """When to write a checkpoint and which to keep."""
@@ -69,10 +76,3 @@ class Run:
                 f"Checkpoints.best_metric is {self.checkpoints.best_metric!r} but Run.evaluate_every is None, so nothing "
                 "would ever be compared: set evaluate_every, or best_metric to None"
             )
-
-
-def _positive(owner: object, *names: str) -> None:
-    for name in names:
-        value = getattr(owner, name)
-        if value is not None and value < 1:
-            raise ValueError(f"{type(owner).__name__}.{name} is {value}: give 1 or more")

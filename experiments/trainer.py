@@ -130,12 +130,11 @@ def _loop(
     of step ``i`` has behind it exactly the lines that a resumed run must not write again.
     """
     key = program.key(run.seed)
-    metrics = MetricsFile(files.metrics, resume_from=int(state.step))
     compilations = CompilationCounter()
     reports: list[StepReport] = []
     recompiled, warm, saved = 0, False, store.latest()
     clock = time.monotonic()
-    with StopRequest() as stop:
+    with MetricsFile(files.metrics, resume_from=int(state.step)) as metrics, StopRequest() as stop:
         for step in range(int(state.step), run.steps + 1):
             improved = False
             if (
@@ -183,7 +182,6 @@ def _loop(
                 )
             warm = True
     record.seconds += time.monotonic() - clock
-    metrics.close()
     return state, record
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import jax
@@ -45,7 +46,12 @@ class MetricsFile:
         except OSError as error:
             raise cannot_write(self.path, error) from error
 
-    def close(self) -> None:
+    def __enter__(self) -> "MetricsFile":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._file.close()
 
 

@@ -1,0 +1,36 @@
+# make demo   sets up .venv, trains recognition/quickstart and prints how good it is
+# make test   sets up .venv and runs the tests, but for the slow ones
+.PHONY: demo test test-all lint types format clean
+.DEFAULT_GOAL := test
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.venv/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Likeness needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Set PYTHON=python3.11, say."; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade --constraint constraints.txt pip setuptools
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,lint]'
+	@touch $@
+
+demo: .venv/.ready
+	$(BIN)/likeness train recognition/quickstart
+
+test: .venv/.ready
+	$(BIN)/python -m pytest -n 2 -m 'not slow and not gpu'
+
+test-all: .venv/.ready
+	$(BIN)/python -m pytest -n 2 -m 'not gpu'
+
+lint: .venv/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright
+
+format: .venv/.ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv .cache .pytest_cache .ruff_cache build *.egg-info

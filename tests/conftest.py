@@ -1,0 +1,29 @@
+"""What every test shares: a compilation cache, and where real data may be."""
+
+import os
+from pathlib import Path
+
+import jax
+import pytest
+
+# Compiling is most of what the tests cost; a program compiled once is read back in the next run.
+jax.config.update("jax_compilation_cache_dir", str(Path(__file__).parents[1] / ".cache" / "jax"))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder of real data sets; the test is skipped where LIKENESS_DATA does not name one."""
+    root = os.environ.get("LIKENESS_DATA")
+    if root is None:
+        pytest.skip("LIKENESS_DATA is not set: this test reads real data")
+    return Path(root)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked ``data`` are skipped, with a reason, where there is none."""
+    if os.environ.get("LIKENESS_DATA") is None:
+        skip = pytest.mark.skip(reason="LIKENESS_DATA is not set: this test reads real data")
+        for item in items:
+            if "data" in item.keywords:
+                item.add_marker(skip)

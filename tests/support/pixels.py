@@ -1,0 +1,91 @@
+"""The trainer's other use, in small: a picture is fitted so that a random encoder sees in it what it sees in a target."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.experiment import Cost, Evaluation, Variables
+
+
+class Features(nn.Module):
+    """Two random convolutions with a smooth function between, which a line search can trust."""
+
+    @nn.compact
+    def __call__(self, images: Any) -> dict[str, Any]:
+        first = nn.softplus(nn.Conv(8, (3, 3), name="conv1")(images))
+        return {"conv1": first, "conv2": nn.Conv(8, (3, 3), name="conv2")(first)}
+
+
+class Endless:
+    """A stream of batches that are all the same but for their number."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows, self.position = rows, 0
+
+    def __iter__(self) -> "Endless":
+        return self
+
+    def __next__(self) -> dict[str, np.ndarray]:
+        self.position += 1
+        return {"number": np.full((self.rows,), self.position, np.int32)}
+
+    def get_state(self) -> dict[str, int]:
+        return {"position": self.position}
+
+    def set_state(self, state: Mapping[str, int]) -> None:
+        self.position = state["position"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pixels:
+    """Fits the pixels of a picture to a target's activations."""
+
+    size: int = 8
+    """Side of the picture."""
+    nan_at: int | None = None
+    """The batch whose loss is not a number."""
+    rows: int = 8
+    """Rows of a batch."""
+
+    def open(self) -> np.ndarray:
+        return np.random.default_rng(0).uniform(size=(1, self.size, self.size, 3)).astype(np.float32)
+
+    def fingerprint(self, data: np.ndarray) -> str:
+        return f"target of {data.shape}"
+
+    def stream(self, data: np.ndarray, seed: int) -> Endless:
+        del data, seed
+        return Endless(self.rows)
+
+    def init(self, key: Any, batch: Any) -> Variables:
+        del batch
+        return Variables({"picture": jax.random.uniform(key, (1, self.size, self.size, 3))}, {"calls": jnp.zeros(())})
+
+    def _activations(self, picture: Any) -> Any:
+        features = Features()
+        weights = features.init(jax.random.key(7), picture)
+        return features.apply(weights, picture)["conv2"]  # type: ignore[index]
+
+    def cost(self, params: Any, state: Any, batch: Any, key: Any) -> Cost:
+        del key
+        target = self._activations(jnp.asarray(self.open()))
+        difference = self._activations(params["picture"]) - jax.lax.stop_gradient(target)
+        value = 0.5 * (difference**2).sum()
+        if self.nan_at is not None:
+            value = jnp.where(batch["number"][0] == self.nan_at, jnp.nan, value)
+        return Cost(value, {"calls": state["calls"] + 1}, {"number": batch["number"][0].astype(jnp.float32)})
+
+    def remark(self, metrics: Mapping[str, float]) -> str | None:
+        return "the loss is huge" if metrics["loss"] > 1e9 else None
+
+    def evaluate(self, data: np.ndarray, params: Any, state: Any, part: str) -> Evaluation:
+        del state
+        return Evaluation(
+            metrics={"pixels/rmse": float(np.sqrt(np.mean((np.asarray(params["picture"]) - data) ** 2)))},
+            artifacts={"palette": {"part": part}},
+        )
