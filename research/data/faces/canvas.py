@@ -1,0 +1,160 @@
+"""What the parts of a drawing paint on: a window of the picture with its pixels in the frames of body and head.
+
+Planes are float32 (h, w) or, for color, (channels, h, w), in linear light. Edges are soft by one pixel, which is all the
+antialiasing there is. Scalars are Python floats, so that nothing is promoted to float64.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from research.data.faces.geometry import Ellipsoid, narrowing
+from research.data.faces.scene import Scene, Vector
+
+Plane = np.ndarray
+"""(h, w) float32."""
+
+Planes = np.ndarray
+"""(channels, h, w) float32."""
+
+Window = tuple[slice, slice]
+"""Rows and columns of a picture."""
+
+
+class Canvas(NamedTuple):
+    """A window of one portrait; lengths are half head heights from the head's center."""
+
+    scene: Scene
+    planes: Planes  # what is painted, a view of the whole picture
+    body_x: Plane  # upright, (1, w)
+    body_y: Plane  # upright, (h, 1)
+    roll_x: Plane  # rolled with the head
+    x: Plane  # rolled, and undone by what the jaw narrowed
+    y: Plane
+
+    @classmethod
+    def open(cls, scene: Scene, picture: Planes, window: Window) -> "Canvas":
+        """Trace the pixels of a window back to the frames of body and head."""
+        camera = scene.camera
+        rows, columns = window
+        body_x = np.arange(columns.start, columns.stop, dtype=np.float32)[None]
+        body_x += 0.5 - camera.center_x
+        body_x *= 1.0 / camera.unit
+        body_y = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
+        body_y += 0.5 - camera.center_y
+        body_y *= 1.0 / camera.unit
+        roll_x = camera.cos_roll * body_x + camera.sin_roll * body_y
+        y = camera.cos_roll * body_y - camera.sin_roll * body_x
+        factor, shift = narrowing(scene.shape, camera, y)
+        x = roll_x - shift
+        x /= factor.clip(0.35, 2.0, out=factor)
+        return cls(scene, picture[:, rows, columns], body_x, body_y, roll_x, x, y)
+
+    def cover(self, distance: Plane) -> Plane:
+        """How much of a pixel lies inside an edge at ``distance`` (positive inside)."""
+        out = distance * self.scene.camera.unit
+        out += 0.5
+        return out.clip(0.0, 1.0, out=out)
+
+    def line(self, distance: Plane, half_width: Plane | float) -> Plane:
+        """Coverage by a stroke; one thinner than a pixel fades instead of breaking up."""
+        out = np.abs(distance)
+        np.subtract(half_width, out, out=out)
+        out = self.cover(out)
+        out *= np.minimum(half_width * (2.0 * self.scene.camera.unit), np.float32(1.0))
+        return out
+
+    def paint(self, mask: Plane, color: Planes) -> None:
+        """Paint over what is there, where ``mask`` says."""
+        over(self.planes, mask, color)
+
+    def illuminate(self, nx: Plane, ny: Plane | float, nz: Plane, light: Vector) -> Plane:
+        """The lamp's light on a surface of unit normal n: mostly hard, a little wrapped around."""
+        cosine = nz * light.z
+        cosine += nx * light.x
+        cosine += ny * light.y
+        soft = cosine * 0.5
+        soft += 0.5
+        soft *= soft
+        soft *= 0.22 * self.scene.picture.light_intensity
+        cosine.clip(0.0, 1.0, out=cosine)
+        cosine *= 0.82 * self.scene.picture.light_intensity
+        cosine += soft
+        return cosine
+
+    def lit(self, color: Planes, lamp: Plane, ambient: float = 1.0) -> Planes:
+        """Color under the lamp's light and the ambient one."""
+        light = self.scene.paints.lamp * lamp
+        light += self.scene.picture.light_ambient * ambient
+        light *= color
+        return light
+
+
+def window(scene: Scene, size: int, x: tuple[float, float], y: tuple[float, float]) -> Window:
+    """The pixels of a box given in the head's rolled frame."""
+    camera = scene.camera
+    corners = [(u, v) for u in x for v in y]
+    across = [(camera.cos_roll * u - camera.sin_roll * v) * camera.unit + camera.center_x for u, v in corners]
+    down = [(camera.sin_roll * u + camera.cos_roll * v) * camera.unit + camera.center_y for u, v in corners]
+    rows, columns = (
+        slice(max(0, min(size - 1, int(min(side)))), max(1, min(size, int(max(side)) + 1))) for side in (down, across)
+    )
+    return rows, columns
+
+
+def extent(where: np.ndarray) -> Window:
+    """The smallest window that holds every true pixel; empty when there is none."""
+    rows, columns = np.flatnonzero(where.any(axis=1)), np.flatnonzero(where.any(axis=0))
+    if not len(rows):
+        return slice(0, 0), slice(0, 0)
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def hit(rim: Ellipsoid, x: Plane, y: Plane) -> tuple[Plane, Plane]:
+    """Where the ray through (x, y) meets an ellipsoid: 1 - (distance from its outline's center in radii)^2, and z."""
+    u = x * (1.0 / rim.half_x)
+    v = u * (-rim.slant)
+    v += y
+    v *= 1.0 / rim.half_y
+    v *= v
+    u *= u
+    u += v
+    inside = np.subtract(1.0, u, out=u)
+    z = np.sqrt(inside.clip(0.0, 1.0))
+    z *= rim.half_z
+    z += rim.tilt_x * x
+    z += rim.tilt_y * y
+    return inside, z
+
+
+def bump(X: Plane, Y: Plane, x0: float, y0: float, rx: float, ry: float) -> Plane:
+    """max(0, 1 - ((X - x0) / rx)^2 - ((Y - y0) / ry)^2); its square is a smooth hill."""
+    u = X - x0
+    u *= 1.0 / rx
+    u *= u
+    v = Y - y0
+    v *= 1.0 / ry
+    v *= v
+    out = u + v
+    np.subtract(1.0, out, out=out)
+    return out.clip(0.0, 1.0, out=out)
+
+
+def normalize(nx: Plane, ny: Plane, nz: Plane) -> None:
+    """Make normals unit vectors, in place."""
+    length = nx * nx
+    length += ny * ny
+    length += nz * nz
+    length += 1e-6
+    np.sqrt(length, out=length)
+    np.divide(1.0, length, out=length)
+    nx *= length
+    ny *= length
+    nz *= length
+
+
+def over(planes: Planes, mask: Plane, color: Planes) -> None:
+    """Paint ``color`` over ``planes`` where ``mask`` says, in place."""
+    change = color - planes
+    change *= mask
+    planes += change

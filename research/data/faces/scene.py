@@ -1,0 +1,146 @@
+"""One portrait about to be painted: everything that is a number or a color, computed for a whole batch at a time."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from research.data.faces import palette
+from research.data.faces.geometry import Column, Ellipsoid, Head, Identity, Nuisance, View, columns, head, view
+
+
+class Vector(NamedTuple):
+    """A direction or a point."""
+
+    x: Column
+    y: Column
+    z: Column
+
+
+class Style(NamedTuple):
+    """What the one style trait means: bald, short, curly, fringed, long."""
+
+    present: Column
+    volume: Column
+    fringe: Column
+    length: Column
+    curly: Column
+
+
+class Paints(NamedTuple):
+    """Linear light, (channels, 1, 1) each."""
+
+    skin: np.ndarray
+    blush: np.ndarray
+    lips: np.ndarray
+    hair: np.ndarray
+    iris: np.ndarray
+    lamp: np.ndarray
+    backdrop: np.ndarray
+    backdrop_far: np.ndarray
+    cloth: np.ndarray
+    frame: np.ndarray
+    lens: np.ndarray
+    foreground: np.ndarray
+
+
+class Scene(NamedTuple):
+    """A portrait; ``scenes`` makes its fields floats and small arrays of color."""
+
+    person: Identity
+    picture: Nuisance
+    shape: Head
+    camera: View
+    skull: Ellipsoid
+    shell: Ellipsoid
+    cut: Style
+    paints: Paints
+    light: Vector  # unit vector towards the lamp, camera frame
+    light_head: Vector  # the same in the head frame
+    sight: Vector  # unit vector towards the viewer, head frame
+    hair_lift: Column  # Y of the hair shell's center
+
+
+HAIR_BACK = -0.06
+"""Z of the hair shell's center."""
+
+
+def scenes(identity: np.ndarray, nuisance: np.ndarray, size: int, channels: int) -> list[Scene]:
+    """Everything about b portraits that does not depend on the pixel."""
+    person, picture = Identity(*columns(identity)), Nuisance(*columns(nuisance))
+    shape, camera, cut = head(person, picture), view(picture, size), _style(person)
+    azimuth, elevation = (
+        np.asarray(angle * (np.pi / 180), np.float32) for angle in (picture.light_azimuth, picture.light_elevation)
+    )
+    level = np.cos(elevation)
+    light = Vector(level * np.sin(azimuth), -np.sin(elevation), level * np.cos(azimuth))
+    zero = np.zeros_like(level)
+    batch = Scene(
+        person,
+        picture,
+        shape,
+        camera,
+        Ellipsoid.seen(camera, shape.width, 1.0, shape.depth),
+        Ellipsoid.seen(
+            camera,
+            shape.width + 0.8 * cut.volume,
+            1.0 + cut.volume * (0.7 + 0.5 * person.hair_height),
+            shape.depth + cut.volume,
+        ),
+        cut,
+        _paints(person, picture, channels),
+        light,
+        Vector(
+            *camera.unproject(
+                camera.cos_roll * light.x + camera.sin_roll * light.y,
+                camera.cos_roll * light.y - camera.sin_roll * light.x,
+                light.z,
+            )
+        ),
+        Vector(*camera.unproject(zero, zero, zero + 1.0)),
+        -0.55 * cut.volume - 0.03 * person.hair_height,
+    )
+    return _rows(batch)
+
+
+def _rows(tree: Any) -> list[Any]:
+    """The portraits of a batch one by one: columns become floats, colors stay arrays."""
+    if isinstance(tree, np.ndarray):
+        return tree[:, 0].tolist() if tree.ndim == 2 else list(tree)
+    return [type(tree)(*leaves) for leaves in zip(*map(_rows, tree), strict=True)]
+
+
+def _style(person: Identity) -> Style:
+    """Cut the style trait into styles: 8 % bald, then short, fringed, curly, and four kinds of long hair."""
+    kind = person.hair_style
+    long = kind > 0.52
+    curly = ((kind > 0.36) & (kind <= 0.52)) | (kind > 0.86)
+    fringe = ((kind > 0.24) & (kind <= 0.36)) | ((kind > 0.70) & (kind <= 0.82))
+    present = kind > 0.08
+    long, curly, fringe, present = (flag.astype(np.float32) for flag in (long, curly, fringe, present))
+    volume = 0.035 + (0.06 + 0.05 * long) * person.hair_volume + curly * (0.04 + 0.12 * person.hair_volume)
+    return Style(present, volume * present, fringe, long * (0.45 + 0.75 * person.hair_length), curly)
+
+
+def _paints(person: Identity, picture: Nuisance, channels: int) -> Paints:
+    skin = palette.skin(person.skin_tone, person.skin_warmth)
+    value = picture.backdrop_value * (0.45 + 0.4 * np.minimum(picture.light_intensity, 1.2))
+    square = picture.glasses_shape
+    return Paints(
+        *(
+            palette.channels(color, channels)
+            for color in (
+                skin,
+                [skin[0], skin[1] * 0.66, skin[2] * 0.62],
+                palette.lips(person.lip_color, skin),
+                palette.hair(person.hair_tone, person.hair_redness, person.skin_tone),
+                palette.iris(person.eye_color, person.skin_tone),
+                palette.light(picture.light_warmth),
+                palette.hsv(picture.backdrop_hue, 0.25, value),
+                palette.hsv(picture.backdrop_hue + 0.06, 0.42, value * 0.5),
+                palette.hsv(picture.clothes_hue, 0.5, picture.clothes_value),
+                palette.hsv(picture.clothes_hue + 0.3, 0.45, 0.08 + 0.25 * (1.0 - square)),
+                palette.hsv(picture.clothes_hue + 0.5, 0.3, 0.13 + 0.0 * square),
+                palette.hsv(picture.clothes_hue + 0.45, 0.4, 0.25 + 0.4 * picture.backdrop_value),
+            )
+        )
+    )
