@@ -17,8 +17,8 @@ from research.types import AnyArray
 REPLICATES = 200
 """Resampled sets of people behind every interval; enough for a variance to within a tenth or so."""
 
-_CELLS = 2_000_000
-"""Weights held at once: batches of replicates are cut to this size to bound memory."""
+_CELLS = 400_000
+"""Weights held at once: batches of replicates are cut to this size to stay within caches."""
 
 PeoplePairs = Int[AnyArray, "n 2"]
 

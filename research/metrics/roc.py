@@ -82,10 +82,12 @@ def roc(distances: Float[AnyArray, "n"], same: Bool[AnyArray, "n"], weights: Int
         ([0.0, 0.0, 1.0], [0.0, 0.5, 1.0])
     """
     d, s = checked(distances, same)
-    order = np.argsort(d, kind="stable")
-    d, s = d[order], s[order]
+    w = np.ones(len(d), np.int64) if weights is None else np.asarray(weights)
+    # Resampling asks again and again with the same distances, already in order.
+    if np.any(d[1:] < d[:-1]):
+        order = np.argsort(d, kind="stable")
+        d, s, w = d[order], s[order], np.take(w, order, axis=-1)
     last_of_tie = np.flatnonzero(np.append(d[1:] != d[:-1], True)) if len(d) else np.empty(0, np.int64)
-    w = np.ones(len(d), np.int64) if weights is None else np.take(np.asarray(weights), order, axis=-1)
     return Roc(
         np.concatenate([[-np.inf], d[last_of_tie]]),
         _accumulate(w * s, last_of_tie),

@@ -278,12 +278,14 @@ def _resampled(
 ) -> np.ndarray:
     order = np.argsort(distances, kind="stable")
     d, s, people = distances[order], same[order], np.asarray(people_pairs)[order]
-    correct = np.zeros(len(d)) if accuracy is None else accuracy.correct[order].astype(np.float64)
+    correct = np.zeros(len(d), bool) if accuracy is None else accuracy.correct[order]
+    counted = np.stack([correct & s, s, correct & ~s, ~s], axis=1).astype(np.float64)
     samples = []
     for weights in replicate_weights(people, replicates, seed):
+        right_same, of_same, right_different, of_different = (weights.astype(np.float64) @ counted).T
         with np.errstate(invalid="ignore"):
-            right = [weights[:, kind] @ correct[kind] / weights[:, kind].sum(axis=1) for kind in (s, ~s)]
-        samples.append(np.column_stack([_rates(curves.roc(d, s, weights), fars), (right[0] + right[1]) / 2]))
+            balanced = (right_same / of_same + right_different / of_different) / 2
+        samples.append(np.column_stack([_rates(curves.roc(d, s, weights), fars), balanced]))
     return np.concatenate(samples)
 
 
