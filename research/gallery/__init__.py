@@ -1,0 +1,26 @@
+"""Enrolled people: the store, exact search, calibrated thresholds, and the answers."""
+
+from research.gallery.identification import Candidate, Identification, Identifier
+from research.gallery.records import Codes, Duplicate, Enrolled, Enrollment, Picture, printable
+from research.gallery.search import Index, Neighbors, squared_euclidean
+from research.gallery.store import Gallery
+from research.gallery.threshold import Rate, Threshold, Verification
+
+__all__ = [
+    "Candidate",
+    "Codes",
+    "Duplicate",
+    "Enrolled",
+    "Enrollment",
+    "Gallery",
+    "Identification",
+    "Identifier",
+    "Index",
+    "Neighbors",
+    "Picture",
+    "Rate",
+    "Threshold",
+    "Verification",
+    "printable",
+    "squared_euclidean",
+]

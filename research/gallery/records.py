@@ -1,0 +1,94 @@
+"""What a gallery takes and tells."""
+
+import dataclasses
+import unicodedata
+
+from research.errors import UserError
+from research.types import AnyArray, Float, Int
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """Where an embedding comes from."""
+
+    source: str = ""
+    """The picture's path or address, for people to read."""
+    sha256: str = ""
+    """The SHA-256 of the picture's bytes in hexadecimal; empty when unknown."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Duplicate:
+    """A picture that the gallery already holds."""
+
+    source: str
+    """The picture that was to be added."""
+    name: str
+    """Who it is enrolled as already."""
+    earlier: str
+    """The source it had then."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Enrollment:
+    """What :meth:`Gallery.add` did."""
+
+    name: str
+    """The person, as stored."""
+    added: tuple[int, ...]
+    """Ids of the new embeddings."""
+    skipped: tuple[Duplicate, ...] = ()
+    """Pictures that this person already had; they are not stored again."""
+    shared: tuple[Duplicate, ...] = ()
+    """Pictures that are stored, and that another person has too: most likely a mistake."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Enrolled:
+    """One embedding of the list."""
+
+    id: int
+    name: str
+    source: str
+    sha256: str
+    added: str
+    """UTC, ISO 8601."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Codes:
+    """All embeddings of a gallery, ready to be searched."""
+
+    names: tuple[str, ...]
+    """Sorted; a person without embeddings is not among them."""
+    vectors: Float[AnyArray, "n d"]
+    """float32, ordered by person."""
+    owners: Int[AnyArray, "n"]
+    """Index into `names` of each row."""
+    ids: Int[AnyArray, "n"]
+    """The embedding's id of each row."""
+
+
+def printable(text: str) -> str:
+    """Text that any terminal and SQLite take: composed (NFC), stripped, the rest escaped as Python writes it.
+
+    File names that are not UTF-8 reach Python with each stray byte as a lone surrogate; they become
+    ``\\\\xff``.
+
+    Raises:
+        UserError: nothing is left.
+
+    Example:
+        >>> import os
+        >>> print(printable(os.fsdecode(b"Jos\\xe9\\n")))
+        Jos\\xe9
+    """
+    text = unicodedata.normalize("NFC", text).strip()
+    if not text:
+        raise UserError("A person's name is empty; give one with at least one letter.")
+    return "".join(character if character.isprintable() else _escaped(character) for character in text)
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else repr(character)[1:-1]

@@ -1,0 +1,233 @@
+"""Exact search for the nearest people."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from research.gallery.records import Codes
+from research.types import AnyArray, Array, Float, Int
+
+Distance: TypeAlias = Callable[[Array, Array], Array]
+
+BLOCK = 8192
+_QUERIES = (1, 16, 128, 1024)
+_SPARE = 8
+_ELEMENTS = 1 << 24
+
+__all__ = ["Distance", "Index", "Neighbors", "squared_euclidean"]
+
+
+def squared_euclidean(first: Float[AnyArray, "*a d"], second: Float[AnyArray, "*b d"]) -> Float[Array, "..."]:
+    """Squared Euclidean distance ``Σ (x − y)²`` in float32, broadcasting over the leading axes.
+
+    Taken from the differences, so that it is exactly 0 for equal codes and never negative.
+    """
+    difference = jnp.asarray(first, jnp.float32) - jnp.asarray(second, jnp.float32)
+    return jnp.sum(difference * difference, axis=-1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Neighbors:
+    """The nearest people of each query, nearest first."""
+
+    distances: Float[np.ndarray, "q k"]
+    """To each person's nearest embedding; infinite where there are fewer than k people."""
+    people: Int[np.ndarray, "q k"]
+    """Index of the person; −1 where there are fewer than k people."""
+    rows: Int[np.ndarray, "q k"]
+    """Index of the embedding; −1 likewise."""
+
+
+class Index:
+    """Embeddings on the device in blocks of 8192 rows, searched exactly.
+
+    A person's distance is that of the nearest of their embeddings. A query passes over the blocks and keeps
+    the candidates so far, so a queries × gallery matrix never exists. Under the Euclidean order (the default)
+    a block costs one matrix product, ``‖x‖² − 2 x·y + ‖y‖²`` about the gallery's mean, and the candidates'
+    distances are computed again by ``distance`` itself: what is answered is what comparing both codes
+    directly gives. A learned distance whose order is not the Euclidean one is evaluated on every pair.
+
+    Ties go to the person, then the row, that comes first. Programs are compiled for 1, 16, 128 and 1024
+    queries and for block sizes of powers of two up to 8192, whatever the gallery's size.
+
+    Example:
+        >>> index = Index(np.eye(3, dtype=np.float32), owners=[0, 1, 1])
+        >>> neighbors = index.nearest(np.asarray([[0.0, 0.9, 0.0]], np.float32), k=2)
+        >>> neighbors.people.tolist(), neighbors.rows.tolist()
+        ([[1, 0]], [[1, 0]])
+    """
+
+    def __init__(
+        self,
+        vectors: Float[AnyArray, "n d"],
+        owners: Sequence[int] | Int[AnyArray, "n"],
+        *,
+        distance: Distance = squared_euclidean,
+        euclidean: bool = True,
+    ) -> None:
+        """Puts the embeddings on the device.
+
+        Args:
+            vectors: (n, d). owners: (n,), index of the person of each row. distance: (…, d), (…, d) → (…),
+            broadcasting; smaller is more alike. euclidean: whether ``distance`` orders pairs as the Euclidean
+            distance does, so that candidates can be
+                found by a matrix product; ``False`` for a learned distance.
+
+        Raises:
+            ValueError: the lengths differ, or an owner is negative.
+        """
+        self._vectors = np.asarray(vectors, np.float32)
+        self._owners = np.asarray(owners, np.int64)
+        if self._vectors.ndim != 2 or self._owners.shape != self._vectors.shape[:1]:
+            raise ValueError(
+                f"An index takes (n, d) vectors and (n,) owners, not {self._vectors.shape} and {self._owners.shape}."
+            )
+        if self._owners.size and self._owners.min() < 0:
+            raise ValueError("An index takes owners from 0 on; one is negative.")
+        self.distance = distance
+        self.euclidean = euclidean
+        count, self.dimension = self._vectors.shape
+        self._most = int(np.bincount(self._owners).max()) if count else 0
+        # About the mean, norms are no larger than distances, so that their difference cancels few digits.
+        centered = euclidean and count > 0
+        self._shift = self._vectors.mean(axis=0, dtype=np.float64).astype(np.float32) if centered else np.float32(0)
+        size = min(BLOCK, _power_of_two(max(count, 1)))
+        self._blocks = [self._block(start, size) for start in range(0, count, size)]
+
+    @classmethod
+    def of(cls, codes: Codes, *, distance: Distance = squared_euclidean, euclidean: bool = True) -> "Index":
+        """The index of a gallery's codes."""
+        return cls(codes.vectors, codes.owners, distance=distance, euclidean=euclidean)
+
+    def __len__(self) -> int:
+        """The number of embeddings."""
+        return len(self._vectors)
+
+    def nearest(self, queries: Float[AnyArray, "q d"], k: int = 1) -> Neighbors:
+        """The k nearest people of each query.
+
+        Args:
+            queries: (q, d).
+            k: how many people.
+
+        Returns:
+            (q, k) each.
+
+        Raises:
+            ValueError: k is not positive or the dimension is another.
+        """
+        queries = np.asarray(queries, np.float32)
+        if k < 1:
+            raise ValueError(f"nearest: k is {k}; it must be at least 1.")
+        if queries.ndim != 2 or queries.shape[1] != self.dimension:
+            raise ValueError(f"nearest: queries of shape {queries.shape} against codes of {self.dimension} numbers.")
+        largest = _QUERIES[-1]
+        parts = [self._part(queries[start : start + largest], k) for start in range(0, len(queries), largest)]
+        parts = parts or [(np.zeros((0, k), np.float32), np.zeros((0, k), np.int64))]
+        distances, rows = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        people = np.where(rows >= 0, self._owners[rows] if len(self) else -1, -1)
+        return Neighbors(distances, people, rows)
+
+    def _part(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        count = len(queries)
+        if not self._blocks:
+            return np.full((count, k), np.inf, np.float32), np.full((count, k), -1, np.int64)
+        padded = next(size for size in _QUERIES if size >= count)
+        queries = np.concatenate([queries, np.zeros((padded - count, self.dimension), np.float32)])
+        # (k − 1) people can hold at most (k − 1) · most of the nearest rows, so one more belongs to the k-th.
+        wanted = _power_of_two(min((k - 1) * self._most + 1 + _SPARE, len(self)))
+        carry = (jnp.full((padded, wanted), jnp.inf), jnp.full((padded, wanted), -1, jnp.int32))
+        merge = _merge_euclidean if self.euclidean else self._merge_learned
+        shifted = jnp.asarray(queries - self._shift)
+        for start, vectors, offsets in self._blocks:
+            carry = merge(carry, shifted, vectors, offsets, start)
+        rows = np.asarray(carry[1])
+        exact = np.array(self._exact(queries, rows))
+        return self._by_person(exact[:count], rows[:count], k)
+
+    def _exact(self, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Distances of the candidates by `distance` itself, (q, candidates)."""
+        step = _power_of_two(max(1, _ELEMENTS // (rows.shape[1] * self.dimension)))
+        parts = [
+            _paired(self.distance, queries[i : i + step], self._vectors[rows[i : i + step]]) for i in range(0, len(rows), step)
+        ]
+        return np.where(rows >= 0, np.concatenate([np.asarray(part) for part in parts]), np.inf)
+
+    def _merge_learned(
+        self, carry: tuple[Array, Array], queries: Array, vectors: Array, offsets: Array, start: int
+    ) -> tuple[Array, Array]:
+        """Blocks of a learned distance in slices, so that queries × rows × d stays small."""
+        rows = min(len(vectors), _power_of_two(max(1, _ELEMENTS // (len(queries) * self.dimension))))
+        for begin in range(0, len(vectors), rows):
+            part = slice(begin, begin + rows)
+            carry = _merge_any(self.distance, carry, queries, vectors[part], offsets[part], start + begin)
+        return carry
+
+    def _by_person(self, distances: np.ndarray, rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Keeps each person's nearest row and of those the nearest k."""
+        owners = np.where(rows >= 0, self._owners[rows], np.iinfo(np.int64).max)
+        order = np.lexsort((rows, owners, distances))
+        distances, rows, owners = (np.take_along_axis(x, order, axis=1) for x in (distances, rows, owners))
+        out_distances = np.full((len(rows), k), np.inf, np.float32)
+        out_rows = np.full((len(rows), k), -1, np.int64)
+        for query in range(len(rows)):
+            _, first = np.unique(owners[query], return_index=True)
+            first = np.sort(first)[:k]
+            first = first[rows[query, first] >= 0]
+            out_distances[query, : len(first)] = distances[query, first]
+            out_rows[query, : len(first)] = rows[query, first]
+        return out_distances, out_rows
+
+    def _block(self, start: int, size: int) -> tuple[int, Array, Array]:
+        """The block's first row, its vectors padded to `size`, and what to add to each row's distance."""
+        vectors = self._vectors[start : start + size] - self._shift
+        offsets = (vectors * vectors).sum(axis=1) if self.euclidean else np.zeros(len(vectors), np.float32)
+        missing = size - len(vectors)
+        padded = np.concatenate([vectors, np.zeros((missing, self.dimension), np.float32)])
+        return start, jnp.asarray(padded), jnp.asarray(np.concatenate([offsets, np.full(missing, np.inf, np.float32)]))
+
+
+@jax.jit
+def _merge_euclidean(
+    carry: tuple[Array, Array], queries: Array, vectors: Array, norms: Array, start: Array | int
+) -> tuple[Array, Array]:
+    products = jnp.matmul(queries, vectors.T, precision=lax.Precision.HIGHEST)
+    # The queries' own norms shift a whole row and change no order.
+    return _keep_nearest(carry, norms - 2.0 * products, start)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _merge_any(
+    distance: Distance,
+    carry: tuple[Array, Array],
+    queries: Array,
+    vectors: Array,
+    offsets: Array,
+    start: Array | int,
+) -> tuple[Array, Array]:
+    return _keep_nearest(carry, distance(queries[:, None], vectors[None]) + offsets, start)
+
+
+def _keep_nearest(carry: tuple[Array, Array], distances: Array, start: Array | int) -> tuple[Array, Array]:
+    wanted = carry[0].shape[1]
+    # NaN would win every comparison of top_k; it is nobody's neighbor.
+    distances = jnp.where(jnp.isnan(distances), jnp.inf, distances)
+    values, rows = lax.top_k(-distances, min(wanted, distances.shape[1]))
+    rows = jnp.where(jnp.isfinite(values), rows + start, -1).astype(jnp.int32)
+    values, order = lax.top_k(jnp.concatenate([-carry[0], values], axis=1), wanted)
+    return -values, jnp.take_along_axis(jnp.concatenate([carry[1], rows], axis=1), order, axis=1)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _paired(distance: Distance, queries: AnyArray, candidates: AnyArray) -> Array:
+    return distance(jnp.asarray(queries)[:, None], jnp.asarray(candidates))
+
+
+def _power_of_two(at_least: int) -> int:
+    return 1 << (at_least - 1).bit_length()

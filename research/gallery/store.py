@@ -1,0 +1,378 @@
+"""Enrolled people in one SQLite file."""
+
+import contextlib
+import datetime
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from research.errors import UserError
+from research.gallery.errors import explained
+from research.gallery.records import Codes, Duplicate, Enrolled, Enrollment, Picture, printable
+from research.types import AnyArray
+
+SCHEMA = 1
+_LITTLE_ENDIAN = np.dtype("<f4")
+_TABLES = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE embeddings (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    person_id INTEGER NOT NULL REFERENCES people (id) ON DELETE CASCADE,
+    vector BLOB NOT NULL,
+    source TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    added TEXT NOT NULL
+);
+CREATE INDEX embeddings_of_person ON embeddings (person_id);
+CREATE INDEX embeddings_of_picture ON embeddings (sha256);
+"""
+
+
+class Gallery:
+    """Enrolled people: several embeddings each, computed once, in one SQLite file.
+
+    Every change is one transaction: it happens entirely or not at all, also when the process is killed, and
+    several processes may read and write at once (WAL; keep the file on a local disk). Adding, renaming and
+    removing people needs no training: an embedding depends on the model alone. A gallery belongs to one
+    model, whose fingerprint it keeps; embeddings of two models cannot be compared.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with Gallery.create(f"{folder}/people.sqlite", fingerprint="abc", dimension=2) as gallery:
+        ...         _ = gallery.add("Ada", [[0.6, 0.8]])
+        ...         gallery.people()
+        {'Ada': 1}
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, fingerprint: str, dimension: int) -> None:
+        """For :meth:`create` and :meth:`open`."""
+        self.path = path
+        self.fingerprint = fingerprint
+        self.dimension = dimension
+        self._connection = connection
+
+    @classmethod
+    def create(cls, path: str | Path, fingerprint: str, dimension: int) -> "Gallery":
+        """Makes an empty gallery, and its directory if need be.
+
+        Args:
+            path: the file to make.
+            fingerprint: identifies the model whose embeddings it will hold.
+            dimension: their length.
+
+        Raises:
+            UserError: there is a file already, or it cannot be written.
+            ValueError: the dimension is not positive, or the fingerprint is empty.
+        """
+        path = Path(path)
+        if dimension < 1 or not fingerprint:
+            raise ValueError(
+                f"A gallery needs a model's fingerprint and a positive dimension, not {fingerprint!r}, {dimension}."
+            )
+        with explained(path, "be created"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            connection = _connect(path)
+            try:
+                with _transaction(connection):
+                    if connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+                        raise UserError(
+                            f"Gallery {path}: the file exists already. Open it to add people, or choose another path."
+                        )
+                    for statement in filter(str.strip, _TABLES.split(";")):
+                        connection.execute(statement)
+                    meta = {"schema": SCHEMA, "fingerprint": fingerprint, "dimension": dimension}
+                    connection.executemany("INSERT INTO meta VALUES (?, ?)", [(k, str(v)) for k, v in meta.items()])
+                connection.execute("PRAGMA journal_mode = WAL")
+            except BaseException:
+                connection.close()
+                # SQLite rolls back to an empty file; one of no bytes holds nothing of anybody's.
+                with contextlib.suppress(OSError):
+                    if path.stat().st_size == 0:
+                        path.unlink()
+                raise
+        return cls(path, connection, fingerprint, dimension)
+
+    @classmethod
+    def open(cls, path: str | Path, fingerprint: str | None = None) -> "Gallery":
+        """Opens a gallery; where the directory is read-only, for reading.
+
+        Args:
+            path: the file.
+            fingerprint: of the model at hand; ``None`` to look without one.
+
+        Raises:
+            UserError: there is none, it is not a gallery or damaged, or it is of another model.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise UserError(f"Gallery {path}: there is no such file. Enroll someone first, or check the path.")
+        with explained(path, "be opened"):
+            connection, meta = _open_and_read(path)
+        try:
+            cls._check(path, meta, fingerprint)
+        except BaseException:
+            connection.close()
+            raise
+        return cls(path, connection, meta["fingerprint"], int(meta["dimension"]))
+
+    @staticmethod
+    def _check(path: Path, meta: dict[str, str], fingerprint: str | None) -> None:
+        if not {"schema", "fingerprint", "dimension"} <= meta.keys() or not meta["dimension"].isdecimal():
+            raise UserError(
+                f"Gallery {path}: it is an SQLite file but not a gallery. Give another path, or move it away and enroll anew."
+            )
+        if meta["schema"] != str(SCHEMA):
+            raise UserError(
+                f"Gallery {path}: it has version {meta['schema']} of the format and this program reads version {SCHEMA}. "
+                "Use the program that wrote it, or enroll its people anew."
+            )
+        if fingerprint is not None and fingerprint != meta["fingerprint"]:
+            raise UserError(
+                f"Gallery {path}: it was made with the model {meta['fingerprint']} and this is {fingerprint}. "
+                "Embeddings of two models cannot be compared: use that model, or enroll the people again from their "
+                "pictures into a new gallery."
+            )
+
+    def __enter__(self) -> "Gallery":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the file. Every change is already on disk."""
+        self._connection.close()
+
+    @contextlib.contextmanager
+    def transaction(self, doing: str = "be changed") -> Iterator[None]:
+        """Makes all changes within it one: they happen together or, if anything is raised, not at all.
+
+        Args:
+            doing: for the error's message, continuing "could not".
+
+        Raises:
+            UserError: the disk is full, the file read-only or locked.
+        """
+        with explained(self.path, doing):
+            if self._connection.in_transaction:
+                yield
+            else:
+                with _transaction(self._connection):
+                    yield
+
+    def add(self, name: str, vectors: AnyArray | Sequence[Sequence[float]], pictures: Sequence[Picture] = ()) -> Enrollment:
+        """Adds embeddings of one person, who is enrolled if new.
+
+        Args:
+            name: the person. Characters that cannot be printed, or that are not UTF-8, are stored escaped.
+            vectors: (n, dimension), finite.
+            pictures: where each row comes from, if known.
+
+        Returns:
+            What was added, and which pictures the gallery had before.
+
+        Raises:
+            UserError: the embeddings are not finite or of another dimension, the name is empty, or the file
+            cannot
+                be written.
+            ValueError: as many pictures as rows are not given.
+        """
+        name = printable(name)
+        rows = self._rows(name, vectors)
+        pictures = [Picture()] * len(rows) if not pictures else list(pictures)
+        if len(pictures) != len(rows):
+            raise ValueError(f"{len(rows)} embeddings of {name!r} come with {len(pictures)} pictures.")
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        added, skipped, shared = [], [], []
+        with self.transaction(f"enroll {name}"):
+            run = self._connection.execute
+            run("INSERT INTO people (name) VALUES (?) ON CONFLICT DO NOTHING", (name,))
+            (person,) = run("SELECT id FROM people WHERE name = ?", (name,)).fetchone()
+            for row, picture in zip(rows, pictures, strict=True):
+                source = printable(picture.source) if picture.source else ""
+                earlier = self._same_picture(picture.sha256, source)
+                own = [duplicate for duplicate in earlier if duplicate.name == name]
+                if own:
+                    skipped.append(own[0])
+                    continue
+                shared.extend(earlier)
+                values = (person, row.tobytes(), source, picture.sha256, now)
+                cursor = run("INSERT INTO embeddings (person_id, vector, source, sha256, added) VALUES (?, ?, ?, ?, ?)", values)
+                added.append(int(cursor.lastrowid or 0))
+        return Enrollment(name, tuple(added), tuple(skipped), tuple(shared))
+
+    def rename(self, old: str, new: str) -> None:
+        """Gives a person another name.
+
+        Raises:
+            UserError: nobody has the old name, or somebody else has the new one.
+        """
+        old, new = printable(old), printable(new)
+        with self.transaction(f"rename {old}"):
+            person = self._person(old)
+            if old != new and self._connection.execute("SELECT 1 FROM people WHERE name = ?", (new,)).fetchone():
+                raise UserError(
+                    f"Gallery {self.path}: {new} is enrolled already, so {old} cannot be renamed to it. Remove one of "
+                    "them, or choose another name."
+                )
+            self._connection.execute("UPDATE people SET name = ? WHERE id = ?", (new, person))
+
+    def remove(self, name: str) -> int:
+        """Removes a person and returns how many embeddings went with them.
+
+        Raises:
+            UserError: nobody has the name.
+        """
+        name = printable(name)
+        with self.transaction(f"remove {name}"):
+            person = self._person(name)
+            (count,) = self._connection.execute("SELECT COUNT(*) FROM embeddings WHERE person_id = ?", (person,)).fetchone()
+            self._connection.execute("DELETE FROM people WHERE id = ?", (person,))
+        return int(count)
+
+    def remove_embedding(self, embedding: int) -> None:
+        """Removes one embedding by its id. The person stays enrolled, if with none left.
+
+        Raises:
+            UserError: there is no such embedding.
+        """
+        with self.transaction(f"remove embedding {embedding}"):
+            cursor = self._connection.execute("DELETE FROM embeddings WHERE id = ?", (embedding,))
+            if not cursor.rowcount:
+                raise UserError(f"Gallery {self.path}: there is no embedding {embedding}. List the gallery to see the ids.")
+
+    def people(self) -> dict[str, int]:
+        """Names, sorted, with how many embeddings each has."""
+        query = """SELECT name, COUNT(embeddings.id) FROM people LEFT JOIN embeddings ON person_id = people.id
+                   GROUP BY people.id ORDER BY name"""
+        with explained(self.path, "be read"):
+            return {name: int(count) for name, count in self._connection.execute(query)}
+
+    def embeddings(self, name: str | None = None) -> tuple[Enrolled, ...]:
+        """What is stored, ordered by person and id, without the vectors.
+
+        Args:
+            name: one person's only; everybody's when not given.
+
+        Raises:
+            UserError: nobody has the name.
+        """
+        query = """SELECT embeddings.id, name, source, sha256, added FROM embeddings JOIN people ON person_id = people.id
+                   WHERE ?1 IS NULL OR name = ?1 ORDER BY name, embeddings.id"""
+        with explained(self.path, "be read"):
+            if name is not None:
+                name = printable(name)
+                self._person(name)
+            return tuple(Enrolled(*row) for row in self._connection.execute(query, (name,)))
+
+    def __len__(self) -> int:
+        """The number of embeddings."""
+        with explained(self.path, "be read"):
+            return int(self._connection.execute("SELECT COUNT(*) FROM embeddings").fetchone()[0])
+
+    def codes(self) -> Codes:
+        """All embeddings at one moment.
+
+        Raises:
+            UserError: a stored vector is damaged.
+        """
+        query = """SELECT name, embeddings.id, vector FROM embeddings JOIN people ON person_id = people.id
+                   ORDER BY name, embeddings.id"""
+        with explained(self.path, "be read"):
+            rows = self._connection.execute(query).fetchall()
+        size = self.dimension * _LITTLE_ENDIAN.itemsize
+        for name, embedding, blob in rows:
+            if not isinstance(blob, bytes) or len(blob) != size:
+                raise UserError(
+                    f"Gallery {self.path}: embedding {embedding} of {name} is damaged (not {self.dimension} numbers). "
+                    "Remove that embedding and enroll the picture again, or restore the file from a backup."
+                )
+        vectors = np.frombuffer(b"".join(row[2] for row in rows), _LITTLE_ENDIAN).astype(np.float32)
+        vectors = vectors.reshape(-1, self.dimension)
+        damaged = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+        if damaged.size:
+            name, embedding, _ = rows[damaged[0]]
+            raise UserError(
+                f"Gallery {self.path}: embedding {embedding} of {name} is damaged (not finite). Remove that embedding "
+                "and enroll the picture again, or restore the file from a backup."
+            )
+        names = tuple(dict.fromkeys(row[0] for row in rows))
+        index = {name: position for position, name in enumerate(names)}
+        owners = np.asarray([index[row[0]] for row in rows], np.int64)
+        return Codes(names, vectors, owners, np.asarray([row[1] for row in rows], np.int64))
+
+    def _rows(self, name: str, vectors: AnyArray | Sequence[Sequence[float]]) -> np.ndarray:
+        rows = np.asarray(vectors, _LITTLE_ENDIAN)
+        if rows.ndim != 2 or rows.shape[1] != self.dimension or not len(rows):
+            raise UserError(
+                f"Gallery {self.path}: {name} comes with embeddings of shape {rows.shape}, and the gallery takes "
+                f"(n, {self.dimension}). Use the model that the gallery was made with."
+            )
+        if not np.isfinite(rows).all():
+            bad = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
+            raise UserError(
+                f"Gallery {self.path}: embedding {bad} of {name} is not finite, so it cannot be compared. Check that "
+                "picture for NaN values and the model's weights, and enroll again."
+            )
+        return rows
+
+    def _person(self, name: str) -> int:
+        found = self._connection.execute("SELECT id FROM people WHERE name = ?", (name,)).fetchone()
+        if not found:
+            raise UserError(f"Gallery {self.path}: nobody is enrolled as {name}. List the gallery to see the names.")
+        return int(found[0])
+
+    def _same_picture(self, sha256: str, source: str) -> list[Duplicate]:
+        if not sha256:
+            return []
+        query = "SELECT name, source FROM embeddings JOIN people ON person_id = people.id WHERE sha256 = ?"
+        return [Duplicate(source, name, earlier) for name, earlier in self._connection.execute(query, (sha256,))]
+
+
+def _connect(path: Path, parameters: str = "") -> sqlite3.Connection:
+    address = path.absolute().as_uri() + parameters
+    connection = sqlite3.connect(address, uri=True, timeout=30, isolation_level=None)
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def _open_and_read(path: Path) -> tuple[sqlite3.Connection, dict[str, str]]:
+    try:
+        return _read_meta(_connect(path, "?mode=rw"))
+    except sqlite3.OperationalError as error:
+        refused = error.sqlite_errorname.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN"))
+        if not refused or path.with_name(path.name + "-wal").exists():
+            raise
+        return _read_meta(_connect(path, "?mode=ro&immutable=1"))
+
+
+def _read_meta(connection: sqlite3.Connection) -> tuple[sqlite3.Connection, dict[str, str]]:
+    try:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+            return connection, {}
+        return connection, {str(key): str(value) for key, value in connection.execute("SELECT key, value FROM meta")}
+    except sqlite3.Error:
+        connection.close()
+        raise
+
+
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

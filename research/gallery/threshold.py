@@ -1,0 +1,203 @@
+"""The calibrated threshold, and what it answers for one pair."""
+
+import dataclasses
+import json
+import math
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from research.errors import UserError
+
+FILE = "threshold.json"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Rate:
+    """A measured rate with its 95 % interval."""
+
+    value: float | None
+    """The rate; ``None`` when the data cannot resolve it."""
+    low: float
+    high: float
+    n: int
+    """How many comparisons it was measured on."""
+    why: str = ""
+    """Why the value is missing, or anything else to say of it."""
+
+    def __post_init__(self) -> None:
+        inside = 0 <= self.low <= self.high <= 1 and (self.value is None or 0 <= self.value <= 1)
+        if not inside or self.n < 0:
+            raise ValueError(f"A rate and its interval lie in [0, 1], in order, over n ≥ 0 comparisons; got {self}.")
+
+    def __str__(self) -> str:
+        """``1.2 % [0.9, 1.6] (n=4950)``."""
+        value = "not resolved" if self.value is None else f"{100 * self.value:.3g} %"
+        return f"{value} [{100 * self.low:.3g}, {100 * self.high:.3g}] (n={self.n})"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Threshold:
+    """τ: a pair is "same" iff its distance d ≤ τ; calibrated on people of the validation split.
+
+    Stored as JSON beside the model it was calibrated for.
+    """
+
+    tau: float
+    """The threshold on the distance."""
+    target_far: float
+    """The false-accept rate asked for."""
+    far: Rate
+    """The false-accept rate measured at τ, per comparison of two pictures of different people."""
+    tar: Rate
+    """The true-accept rate measured at τ, per comparison of two pictures of one person."""
+    people: int
+    """How many people it was calibrated on."""
+    fingerprint: str
+    """Of the model."""
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.tau):
+            raise ValueError(f"Threshold.tau is {self.tau}; it must be finite.")
+        if not 0 < self.target_far < 1:
+            raise ValueError(f"Threshold.target_far is {self.target_far}; it must lie between 0 and 1.")
+        if self.people < 2 or not self.fingerprint:
+            raise ValueError("A threshold is calibrated on two people or more, for a model with a fingerprint.")
+
+    def decide(self, distance: float) -> bool:
+        """Whether a distance means "same": d ≤ τ.
+
+        Raises:
+            UserError: the distance is NaN, so there is nothing to decide.
+        """
+        if math.isnan(distance):
+            raise UserError(
+                "The distance is not a number, so nothing can be said of this pair. Check the two pictures for NaN "
+                "values and the model's weights."
+            )
+        return bool(distance <= self.tau)
+
+    def verify(self, distance: float) -> "Verification":
+        """The answer for one pair."""
+        return Verification(same=self.decide(distance), distance=float(distance), threshold=self)
+
+    def false_accept_of(self, comparisons: int) -> float:
+        """The chance that a stranger is accepted in at least one of N comparisons: ``1 − (1 − FAR)^N``.
+
+        It holds for independent comparisons and never exceeds ``N · FAR``. Where the FAR is not resolved, its
+        upper limit stands for it.
+
+        Args:
+            comparisons: N, how many embeddings the stranger is compared with.
+        """
+        rate = self.far.high if self.far.value is None else self.far.value
+        if rate >= 1:
+            return 1.0 if comparisons else 0.0
+        return -math.expm1(comparisons * math.log1p(-rate))
+
+    def save(self, path: str | Path) -> None:
+        """Writes JSON, entirely or not at all.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        path = Path(path)
+        text = json.dumps(dataclasses.asdict(self), indent=2, allow_nan=False) + "\n"
+        try:
+            _write_atomically(path, text)
+        except OSError as error:
+            raise UserError(
+                f"Threshold {path}: could not be written: {error.strerror or error}; check the path, its permissions "
+                "and the free space on the disk."
+            ) from error
+
+    @classmethod
+    def load(cls, path: str | Path, fingerprint: str | None = None) -> "Threshold":
+        """Reads what :meth:`save` wrote.
+
+        Args:
+            path: the file.
+            fingerprint: of the model at hand; ``None`` to look without one.
+
+        Raises:
+            UserError: there is none, it is damaged, or it is of another model.
+        """
+        path = Path(path)
+        again = "Evaluate the model again to calibrate it."
+        try:
+            stored = json.loads(path.read_text("utf-8"))
+        except FileNotFoundError as error:
+            raise UserError(f"Threshold {path}: there is no such file. {again}") from error
+        except OSError as error:
+            raise UserError(f"Threshold {path}: could not be read: {error.strerror or error}. {again}") from error
+        except ValueError as error:
+            raise UserError(f"Threshold {path}: it is not JSON ({error}). {again}") from error
+        try:
+            threshold = cls._from_json(stored)
+        except (TypeError, ValueError) as error:
+            raise UserError(f"Threshold {path}: its content is not a threshold: {error} {again}") from error
+        if fingerprint is not None and fingerprint != threshold.fingerprint:
+            raise UserError(
+                f"Threshold {path}: it was calibrated for the model {threshold.fingerprint} and this is {fingerprint}. {again}"
+            )
+        return threshold
+
+    @classmethod
+    def _from_json(cls, stored: Any) -> "Threshold":
+        fields = _fields(cls, stored)
+        far, tar = (Rate(**_fields(Rate, fields.pop(name))) for name in ("far", "tar"))
+        return cls(**fields, far=far, tar=tar)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Verification:
+    """The answer to "do these two pictures show the same person?"."""
+
+    same: bool
+    distance: float
+    threshold: Threshold
+
+    def __str__(self) -> str:
+        """One line for people to read."""
+        answer, relation = ("same", "≤") if self.same else ("different", ">")
+        return (
+            f"{answer}: distance {self.distance:.4g} {relation} τ {self.threshold.tau:.4g}; "
+            f"false accepts at this τ {self.threshold.far}, true accepts {self.threshold.tar}"
+        )
+
+
+def _fields(kind: type, stored: Any) -> dict[str, Any]:
+    """Checks the keys and the types of a dataclass's stored fields."""
+    if not isinstance(stored, dict):
+        raise TypeError(f"{kind.__name__} is {stored!r} instead of an object.")
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    unknown = sorted(set(stored) - set(fields))
+    missing = sorted(name for name, field in fields.items() if name not in stored and field.default is dataclasses.MISSING)
+    if unknown or missing:
+        raise ValueError(f"{kind.__name__} has unknown fields {unknown} and lacks {missing}.")
+    allowed = {int: (int,), float: (int, float), str: (str,), float | None: (int, float, type(None))}
+    checked = dict(stored)
+    for name, value in stored.items():
+        kinds = allowed.get(fields[name].type)
+        if kinds and (not isinstance(value, kinds) or isinstance(value, bool)):
+            raise TypeError(f"{kind.__name__}.{name} is {value!r}.")
+        # JSON writes 1.0 as 1 in other hands.
+        if kinds and float in kinds and value is not None:
+            checked[name] = float(value)
+    return checked
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        # A temporary file is the owner's only; the threshold is as readable as what lies beside it.
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

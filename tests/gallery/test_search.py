@@ -1,0 +1,124 @@
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from research.gallery import search
+from research.gallery.search import Index, squared_euclidean
+
+
+def brute_force(queries, vectors, owners, k, distance):
+    """Nearest people one by one, in float64: (distance, person) in order."""
+    answers = []
+    for query in np.asarray(queries, np.float64):
+        each = [distance(query, vector) for vector in np.asarray(vectors, np.float64)]
+        people = {int(owner): min(d for d, o in zip(each, owners, strict=True) if o == owner) for owner in owners}
+        answers.append(sorted((d, person) for person, d in people.items())[:k])
+    return answers
+
+
+def squared(x, y):
+    return ((x - y) ** 2).sum()
+
+
+def weighted(x, y):
+    return (np.arange(1, x.size + 1) * abs(x - y)).sum()
+
+
+def weighted_jax(x, y):
+    return jnp.sum(jnp.arange(1.0, x.shape[-1] + 1) * jnp.abs(x - y), axis=-1)
+
+
+def check(index, queries, vectors, owners, k, distance):
+    neighbors = index.nearest(queries, k)
+    for row, expected in enumerate(brute_force(queries, vectors, owners, k, distance)):
+        found = len(expected)
+        np.testing.assert_array_equal(neighbors.people[row, :found], [person for _, person in expected])
+        np.testing.assert_allclose(neighbors.distances[row, :found], [d for d, _ in expected], rtol=1e-5)
+        np.testing.assert_array_equal(owners[neighbors.rows[row, :found]], neighbors.people[row, :found])
+        assert (neighbors.people[row, found:] == -1).all()
+        assert np.isinf(neighbors.distances[row, found:]).all()
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 999), st.integers(1, 60), st.integers(1, 8), st.sampled_from([1, 2, 4]))
+def test_the_nearest_people_equal_brute_force(seed, count, people, k):
+    rng = np.random.default_rng(seed)
+    vectors = rng.normal(size=(count, 3)).astype(np.float32)
+    owners = rng.integers(0, people, count)
+    queries = rng.normal(size=(5, 3)).astype(np.float32)
+    check(Index(vectors, owners), queries, vectors, owners, k, squared)
+
+
+@pytest.mark.parametrize("kind", ["euclidean", "learned"])
+def test_several_blocks_and_slices_equal_brute_force(kind, monkeypatch):
+    monkeypatch.setattr(search, "BLOCK", 32)
+    monkeypatch.setattr(search, "_ELEMENTS", 16 * 8 * 4)
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(150, 8)).astype(np.float32)
+    owners = np.sort(rng.integers(0, 30, 150))
+    queries = rng.normal(size=(9, 8)).astype(np.float32)
+    if kind == "euclidean":
+        check(Index(vectors, owners), queries, vectors, owners, 3, squared)
+    else:
+        index = Index(vectors, owners, distance=weighted_jax, euclidean=False)
+        check(index, queries, vectors, owners, 3, weighted)
+
+
+def test_more_queries_than_a_program_takes_are_split():
+    rng = np.random.default_rng(1)
+    vectors = rng.normal(size=(6, 2)).astype(np.float32)
+    queries = rng.normal(size=(1500, 2)).astype(np.float32)
+    neighbors = Index(vectors, range(6)).nearest(queries)
+    expected = ((queries[:, None] - vectors[None]) ** 2).sum(-1).argmin(1)
+    np.testing.assert_array_equal(neighbors.people[:, 0], expected)
+
+
+def test_ties_go_to_the_first_person():
+    vectors = np.asarray([[1, 0], [0, 1], [1, 0], [0, 1]], np.float32)
+    neighbors = Index(vectors, [3, 2, 1, 0]).nearest(np.asarray([[1, 0]], np.float32), 4)
+    assert neighbors.people.tolist() == [[1, 3, 0, 2]]
+    assert neighbors.distances.tolist() == [[0, 0, 2, 2]]
+
+
+def test_a_person_with_many_near_embeddings_does_not_hide_the_next():
+    vectors = np.concatenate([np.full((300, 2), 0.1), np.full((1, 2), 5.0)]).astype(np.float32)
+    neighbors = Index(vectors, [0] * 300 + [1]).nearest(np.zeros((1, 2), np.float32), 2)
+    assert neighbors.people.tolist() == [[0, 1]]
+
+
+def test_distances_are_the_pairwise_ones_far_from_the_origin():
+    rng = np.random.default_rng(2)
+    vectors = (100 + 0.01 * rng.normal(size=(200, 16))).astype(np.float32)
+    queries = vectors[:5] + np.float32(0.001)
+    neighbors = Index(vectors, np.arange(200)).nearest(queries)
+    assert neighbors.people[:, 0].tolist() == [0, 1, 2, 3, 4]
+    direct = squared_euclidean(queries, vectors[:5])
+    np.testing.assert_array_equal(neighbors.distances[:, 0], direct)
+
+
+def test_an_equal_code_is_at_distance_zero():
+    vectors = np.random.default_rng(3).normal(size=(50, 128)).astype(np.float32)
+    assert (Index(vectors, range(50)).nearest(vectors[:16]).distances == 0).all()
+
+
+def test_an_empty_index_and_an_empty_query():
+    empty = Index(np.zeros((0, 2), np.float32), [])
+    assert empty.nearest(np.zeros((1, 2), np.float32)).people.tolist() == [[-1]]
+    assert Index(np.eye(2, dtype=np.float32), [0, 1]).nearest(np.zeros((0, 2)), 2).people.shape == (0, 2)
+
+
+def test_a_nan_query_has_no_neighbor():
+    index = Index(np.eye(2, dtype=np.float32), [0, 1])
+    assert index.nearest(np.full((1, 2), np.nan, np.float32)).people.tolist() == [[-1]]
+
+
+def test_illegal_arguments_are_refused():
+    index = Index(np.eye(2, dtype=np.float32), [0, 1])
+    with pytest.raises(ValueError, match="k is 0"):
+        index.nearest(np.zeros((1, 2), np.float32), 0)
+    with pytest.raises(ValueError, match="codes of 2 numbers"):
+        index.nearest(np.zeros((1, 3), np.float32))
+    with pytest.raises(ValueError, match="negative"):
+        Index(np.eye(2, dtype=np.float32), [0, -1])

@@ -1,0 +1,119 @@
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+
+from research.errors import UserError
+from research.gallery import Rate, Threshold
+
+FAR = Rate(value=0.01, low=0.008, high=0.0125, n=9900)
+TAR = Rate(value=0.9, low=0.85, high=0.94, n=200)
+
+
+def threshold(**changes):
+    fields = {"tau": 0.7, "target_far": 0.01, "far": FAR, "tar": TAR, "people": 10, "fingerprint": "abc"}
+    return Threshold(**fields | changes)
+
+
+def test_a_distance_equal_to_tau_is_the_same_person():
+    """F1."""
+    calibrated = threshold(tau=float(np.float32(0.1)))
+    assert calibrated.decide(float(np.float32(0.1)))
+    assert not calibrated.decide(float(np.nextafter(np.float32(0.1), np.float32(1))))
+    assert calibrated.verify(0.05).same
+
+
+def test_nan_is_not_decided():
+    with pytest.raises(UserError, match="not a number"):
+        threshold().decide(math.nan)
+
+
+@pytest.mark.parametrize("changes", [{}, {"far": Rate(value=None, low=0.0, high=0.3, n=10, why="too few")}])
+def test_it_comes_back_exactly_as_saved(tmp_path, changes):
+    path = tmp_path / "threshold.json"
+    saved = threshold(tau=0.1 + 0.2, **changes)
+    saved.save(path)
+    assert Threshold.load(path, "abc") == saved
+    assert [item.name for item in tmp_path.iterdir()] == ["threshold.json"]
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "threshold.json"
+    threshold().save(path)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(UserError, match="No space left"):
+        threshold(tau=0.1).save(path)
+    assert Threshold.load(path) == threshold()
+    assert [item.name for item in tmp_path.iterdir()] == ["threshold.json"]
+
+
+def test_a_directory_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(UserError, match="could not be written"):
+        threshold().save(tmp_path / "missing" / "threshold.json")
+
+
+def test_another_models_threshold_is_refused(tmp_path):
+    threshold().save(tmp_path / "t.json")
+    with pytest.raises(UserError, match=r"model abc and this is xyz.*calibrate"):
+        Threshold.load(tmp_path / "t.json", "xyz")
+
+
+def edited(**changes):
+    return json.dumps({**dataclasses.asdict(threshold()), **changes})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "not JSON"),
+        ("\udcff", "not JSON"),
+        ("[1]", "instead of an object"),
+        ("{}", "lacks"),
+        (edited(tua=1), "unknown fields"),
+        (edited(tau="0.7"), "Threshold.tau"),
+        (edited(tau=True), "Threshold.tau"),
+        (edited(tau=math.inf), "must be finite"),
+        (edited(people=1), "two people"),
+        (edited(target_far=0), "target_far"),
+        (edited(far={"value": 2, "low": 0, "high": 1, "n": 1}), r"\[0, 1\]"),
+        (edited(far=None), "instead of an object"),
+    ],
+)
+def test_a_damaged_file_is_named(tmp_path, text, said):
+    path = tmp_path / "t.json"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(UserError, match=rf"t\.json.*{said}.*calibrate"):
+        Threshold.load(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(UserError, match="no such file"):
+        Threshold.load(tmp_path / "t.json")
+
+
+def test_the_k_fold_error_equals_simulation():
+    """F3."""
+    trials, people, error = 200_000, 20, 0.01
+    accepted = np.random.default_rng(0).binomial(people, error, trials) > 0
+    claimed = threshold().false_accept_of(people)
+    assert claimed == pytest.approx(1 - (1 - error) ** people, rel=1e-12)
+    assert claimed <= people * error
+    assert abs(accepted.mean() - claimed) < 4 * math.sqrt(claimed * (1 - claimed) / trials)
+
+
+def test_an_unresolved_rate_is_taken_at_its_upper_limit():
+    unresolved = threshold(far=Rate(value=None, low=0.0, high=0.5, n=3, why="three pairs"))
+    assert unresolved.false_accept_of(2) == pytest.approx(0.75)
+    assert threshold(far=Rate(value=1.0, low=0.5, high=1.0, n=3)).false_accept_of(2) == 1
+    assert threshold().false_accept_of(0) == 0
+
+
+def test_answers_read_well():
+    assert str(threshold().verify(0.7)).startswith("same: distance 0.7 ≤ τ 0.7; false accepts at this τ 1 % [0.8,")
+    assert "not resolved" in str(Rate(value=None, low=0.0, high=1.0, n=0))
