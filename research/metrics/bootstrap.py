@@ -74,7 +74,7 @@ def independent_pairs(people_pairs: PeoplePairs) -> tuple[int, int]:
     return int((pictures // 2).sum()), len(np.unique(pairs[~same], axis=0))
 
 
-def clustered_interval(rate: float, samples: Float[np.ndarray, "r"], people: int, trials: float) -> tuple[float, float]:
+def clustered_interval(rate: float, samples: Float[np.ndarray, "r"], people: int, trials: float | int) -> tuple[float, float]:
     """Returns Wilson's interval for the number of independent trials that the bootstrap finds the data worth.
 
     The variance v of the resampled rate gives the effective number n* = p(1-p)/v, never more than ``trials``;

@@ -82,7 +82,7 @@ class Estimate:
         return cls(record["value"], record["low"], record["high"], record["n"], record.get("why", ""))
 
 
-def wilson_interval(rate: float, n: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
+def wilson_interval(rate: float, n: float | int, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Returns the ends of Wilson's score interval; ``n`` may be an effective, fractional number of trials.
 
         (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n)
