@@ -1,11 +1,12 @@
 """What a recognition experiment asks of its loss."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from research.losses.pairs import LabelsOrSame
 from research.types import AnyArray, Array, Embeddings, Float, PRNGKey, PyTree, Scalar
 
 
+@runtime_checkable
 class RecognitionLoss(Protocol):
     """A loss on a batch of embeddings that also says how far apart two embeddings are."""
 

@@ -1,0 +1,54 @@
+"""The collapse monitor."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from research.losses import CollapseMonitor, Triplet, pairwise_squared_distances
+
+
+def embeddings(rows: int, dimension: int) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(rows, dimension)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("rows", "dimension"), [(12, 5), (5, 12)])
+def test_statistics_equal_their_definitions(rows: int, dimension: int):
+    x = embeddings(rows, dimension)
+    found = jax.jit(CollapseMonitor().__call__)(jnp.asarray(x))
+    d = np.asarray(pairwise_squared_distances(jnp.asarray(x)))
+    assert found["mean_squared_distance"] == pytest.approx(d.sum() / (rows * (rows - 1)), rel=1e-5)
+    shares = np.linalg.eigvalsh(np.cov(x.T.astype(np.float64), bias=True)).clip(1e-300)
+    shares /= shares.sum()
+    assert found["effective_rank"] == pytest.approx(np.exp(-(shares * np.log(shares)).sum()), rel=1e-4)
+    assert found["relative_spread"] == pytest.approx(x.var(0).sum() / (x**2).sum(1).mean(), rel=1e-5)
+    assert found["stuck_at_margin"] == 0
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+def test_collapsed_embeddings_are_named(dtype):
+    """F7: the constant encoder is a trivial solution that the triplet loss cannot leave; the log must say so."""
+    monitor, loss = CollapseMonitor(), Triplet(margin=0.2)
+    for constant in (0.0, 0.3):
+        x = jnp.full((6, 3), constant, dtype)
+        value = loss.value_and_diagnostics({}, x, jnp.arange(6) // 2)[1]["loss_per_triplet"]
+        found = monitor(x, value, loss.collapsed_value)
+        assert found["effective_rank"] == found["mean_squared_distance"] == found["relative_spread"] == 0
+        assert found["stuck_at_margin"] == 1
+        sentence = monitor.warning(found)
+        assert sentence is not None
+        assert "collapsed" in sentence
+        assert "stuck" in sentence
+
+
+def test_embeddings_on_a_line_are_named():
+    monitor = CollapseMonitor()
+    x = jnp.asarray(np.outer(np.arange(8.0) - 3.5, [1.0, 2.0, 3.0]), jnp.float32)
+    found = monitor(x)
+    assert found["effective_rank"] == pytest.approx(1.0, abs=1e-3)
+    assert "effective dimensions" in monitor.warning(found)
+
+
+def test_healthy_embeddings_raise_no_warning():
+    monitor = CollapseMonitor()
+    assert monitor.warning(monitor(jnp.asarray(embeddings(32, 8)), 0.05, 0.2)) is None
