@@ -197,10 +197,12 @@ def identification(
         seed: Of the resampling.
 
     Raises:
-        UserError: If the gallery is empty or a distance is NaN.
+        UserError: If the gallery is empty, a distance is NaN or a rate of ``fpirs`` is not within (0, 1).
 
     Grother et al., "Face Recognition Vendor Test, part 2: identification", NISTIR 8271.
     """
+    if not all(0 < fpir < 1 for fpir in fpirs):
+        raise UserError(f"False-positive identification rates must lie between 0 and 1, not {tuple(fpirs)}.")
     score, mated, correct = _scores(distances, probe_labels, gallery_labels)
     labels = np.asarray(probe_labels)
     metrics = {"identification/rank1": clustered_rate(correct[mated], labels[mated], seed=seed)}

@@ -154,7 +154,7 @@ def omniglot_runs(distances: Float[AnyArray, "runs tests ways"], answers: Int[An
     return {"one_shot/error": wilson(int(failed.sum()), failed.size)}
 
 
-def mcnemar(first_wrong: Bool[AnyArray, "n"], second_wrong: Bool[AnyArray, "n"]) -> McNemar:
+def mcnemar(first_wrong: Bool[AnyArray, "n"], second_wrong: Bool[AnyArray, "m"]) -> McNemar:
     """Returns McNemar's exact test of whether two systems, judged on the same trials, differ.
 
     Only trials on which exactly one of them errs tell them apart; under equality that one is either with

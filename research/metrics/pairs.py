@@ -64,7 +64,7 @@ def pair_rows(labels: Int[AnyArray, "n"], limit: int | None = PAIR_LIMIT, seed: 
 
 
 def all_pairs(
-    distances: Float[AnyArray, "n n"],
+    distances: Float[AnyArray, "rows columns"],
     labels: Int[AnyArray, "n"],
     limit: int | None = PAIR_LIMIT,
     seed: int = 0,

@@ -169,13 +169,11 @@ def best_threshold(distances: Float[AnyArray, "n"], same: Bool[AnyArray, "n"], b
             f"No best threshold exists for {total_same} same-person and {total_different} different-person pairs: "
             "give pairs of both kinds."
         )
-    if balanced:
-        accuracy = (curve.tar + 1.0 - curve.far) / 2
-    else:
-        right = curve.accepted_same + total_different - curve.accepted_different
-        accuracy = right / (total_same + total_different)
-    best = int(np.argmax(accuracy))
-    return float(curve.thresholds[best]), float(accuracy[best])
+    # Whole numbers, so that equally good thresholds are found equal.
+    for_same, for_different = (total_different, total_same) if balanced else (1, 1)
+    right = curve.accepted_same * for_same + (total_different - curve.accepted_different) * for_different
+    best = int(np.argmax(right))
+    return float(curve.thresholds[best]), float(right[best] / (total_same * for_same + total_different * for_different))
 
 
 def _rate(counts: np.ndarray) -> np.ndarray:

@@ -1,0 +1,215 @@
+"""The summary of verification, thresholds for a false-accept rate, and the ROC band."""
+
+import time
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from research.errors import UserError
+from research.metrics.intervals import wilson
+from research.metrics.pairs import all_pairs
+from research.metrics.verification import (
+    at_threshold,
+    delong_interval,
+    rate_name,
+    roc_band,
+    threshold_at_far,
+    verification,
+)
+
+
+def scattered(people=30, pictures=6, noise=0.6, seed=0):
+    """All pairs of pictures that scatter around their person, some people more than others."""
+    rng = np.random.default_rng(seed)
+    spread = noise * np.exp(0.4 * rng.normal(size=(people, 1, 1)))
+    points = rng.normal(size=(people, 1, 8)) + spread * rng.normal(size=(people, pictures, 8))
+    flat = points.reshape(-1, 8)
+    squares = (flat**2).sum(axis=-1)
+    distances = np.maximum(squares[:, None] + squares - 2 * flat @ flat.T, 1e-9)
+    return all_pairs(distances, np.repeat(np.arange(people), pictures))
+
+
+def test_f1_summary_names_values_and_counts():
+    """F1: the summary's numbers are those of scikit-learn and of counting."""
+    pairs = scattered()
+    metrics = verification(pairs.distances, pairs.same, pairs.people)
+    assert list(metrics) == [
+        "verification/eer",
+        "verification/auc",
+        "verification/tar@far=1e-1",
+        "verification/tar@far=1e-2",
+        "verification/tar@far=1e-3",
+        "verification/accuracy",
+    ]
+    np.testing.assert_allclose(
+        metrics["verification/auc"].value, roc_auc_score(pairs.same, -pairs.distances), rtol=0, atol=1e-12
+    )
+    calibrated = threshold_at_far(pairs.distances, pairs.same, 0.01)
+    assert metrics["verification/tar@far=1e-2"].value == calibrated.tar.value
+    for estimate in metrics.values():
+        assert 0 <= estimate.low < estimate.value < estimate.high <= 1
+    assert metrics["verification/eer"].n == metrics["verification/tar@far=1e-1"].n == pairs.same.sum()
+    assert metrics["verification/accuracy"].n == len(pairs)
+
+
+def test_shared_people_widen_every_interval():
+    pairs = scattered()
+    clustered = verification(pairs.distances, pairs.same, pairs.people)
+    independent = verification(pairs.distances, pairs.same)
+    for name, estimate in independent.items():
+        assert clustered[name].value == estimate.value
+        assert clustered[name].high - clustered[name].low > estimate.high - estimate.low
+
+
+def test_only_the_order_of_distances_matters():
+    pairs = scattered()
+    first = verification(pairs.distances, pairs.same, pairs.people, replicates=50)
+    second = verification(np.log(pairs.distances) * 3 - 1, pairs.same, pairs.people, replicates=50)
+    assert first == second
+
+
+def test_pairs_of_distinct_people_get_wilsons_interval():
+    rng = np.random.default_rng(0)
+    same = np.arange(400) % 2 == 0
+    distances = rng.normal(size=400) + 2 * ~same
+    people = np.arange(800).reshape(-1, 2)
+    people[same, 1] = people[same, 0]
+    metrics = verification(distances, same, people)
+    assert metrics == verification(distances, same)
+    tar = metrics["verification/tar@far=1e-1"]
+    assert tar == wilson(round(tar.value * 200), 200)
+    assert metrics["verification/auc"].interval == delong_interval(distances, same)
+
+
+def test_what_the_pairs_cannot_resolve_is_no_number():
+    same = np.arange(60) < 30
+    distances = np.arange(60) / 60
+    metrics = verification(distances, same, fars=(0.1, 1 / 30, 0.01))
+    assert metrics["verification/tar@far=1e-1"].resolved
+    assert metrics[f"verification/tar@far={rate_name(1 / 30)}"].resolved
+    unknown = metrics["verification/tar@far=1e-2"]
+    assert unknown.value is unknown.low is unknown.high is None
+    assert "100 different-person pairs, there are 30" in unknown.why
+    assert "fold" in verification(distances[25:35], same[25:35])["verification/accuracy"].why
+
+
+@pytest.mark.parametrize("flag", [True, False])
+def test_one_kind_of_pair_resolves_nothing(flag):
+    metrics = verification(np.array([0.1, 0.2]), np.full(2, flag), np.array([[0, 0], [0, 0]]))
+    assert len(metrics) == 6
+    assert all("both kinds are needed" in estimate.why for estimate in metrics.values())
+
+
+def test_no_pairs_resolve_nothing():
+    metrics = verification(np.zeros(0), np.zeros(0, bool), np.zeros((0, 2), np.int64))
+    assert not any(estimate.resolved for estimate in metrics.values())
+
+
+def test_all_distances_equal_is_chance():
+    pairs = scattered(people=12)
+    metrics = verification(np.zeros(len(pairs)), pairs.same, pairs.people)
+    assert metrics["verification/eer"].value == metrics["verification/auc"].value == 0.5
+    assert metrics["verification/tar@far=1e-1"].value == 0
+    assert metrics["verification/accuracy"].value == 0.5
+
+
+def test_nan_is_refused_with_a_count():
+    with pytest.raises(UserError, match="1 of 2 distances are NaN"):
+        verification(np.array([np.nan, 0.1]), np.array([True, False]))
+
+
+def test_f1_equal_to_tau_is_the_same_person():
+    """F1: d == tau gives "same"."""
+    rates = at_threshold(np.array([0.5, 0.5, 0.6]), np.array([True, False, False]), 0.5)
+    assert (rates.tar.value, rates.far.value) == (1.0, 0.5)
+
+
+def test_threshold_is_the_largest_that_keeps_the_rate():
+    pairs = scattered()
+    for far in (0.1, 0.01, 1 / (~pairs.same).sum()):
+        calibration = threshold_at_far(pairs.distances, pairs.same, far, pairs.people)
+        rates = at_threshold(pairs.distances, pairs.same, calibration.threshold, pairs.people)
+        assert (rates.far, rates.tar) == (calibration.far, calibration.tar)
+        assert calibration.far.value <= far + 1e-12
+        larger = pairs.distances[pairs.distances > calibration.threshold].min()
+        assert at_threshold(pairs.distances, pairs.same, float(larger)).far.value > far
+
+
+def test_threshold_survives_float32():
+    pairs = scattered()
+    calibration = threshold_at_far(pairs.distances.astype(np.float32), pairs.same, 0.01)
+    assert np.float32(calibration.threshold) == calibration.threshold
+
+
+def test_calibration_needs_enough_pairs():
+    distances, same = np.arange(20) / 20, np.arange(20) < 10
+    with pytest.raises(UserError, match="at least 100 different-person pairs, but there are 10 and 10"):
+        threshold_at_far(distances, same, 0.01)
+    with pytest.raises(UserError, match="there are 0 and 20"):
+        threshold_at_far(distances, np.zeros(20, bool), 0.1)
+    with pytest.raises(UserError, match="choose one between 0 and 1"):
+        threshold_at_far(distances, same, 0.0)
+
+
+def test_a_collapsed_embedding_has_no_threshold():
+    with pytest.raises(UserError, match="collapsed"):
+        threshold_at_far(np.zeros(40), np.arange(40) < 10, 0.1)
+
+
+def test_band_holds_the_curve():
+    pairs = scattered(people=12, pictures=4)
+    band = roc_band(pairs.distances, pairs.same, pairs.people, points=9, replicates=50)
+    assert (np.diff(band.tar) >= 0).all()
+    assert ((band.low <= band.tar) & (band.tar <= band.high)).all()
+    np.testing.assert_allclose(band.far[[0, -1]], [1 / (~pairs.same).sum(), 1])
+    calibrated = threshold_at_far(pairs.distances, pairs.same, float(band.far[4]))
+    assert band.tar[4] == calibrated.tar.value
+    with pytest.raises(UserError, match="both kinds"):
+        roc_band(np.array([0.1]), np.array([True]))
+
+
+def test_delong_equals_its_definition():
+    rng = np.random.default_rng(0)
+    same = rng.random(60) < 0.4
+    distances = np.round(rng.normal(size=60) + ~same, 1)
+    positives, negatives = distances[same], distances[~same]
+    wins = (positives[:, None] < negatives) + 0.5 * (positives[:, None] == negatives)
+    variance = wins.mean(1).var(ddof=1) / len(positives) + wins.mean(0).var(ddof=1) / len(negatives)
+    low, high = delong_interval(distances, same)
+    logit = np.log(np.array([low, high]) / (1 - np.array([low, high])))
+    area = wins.mean()
+    np.testing.assert_allclose(logit.mean(), np.log(area / (1 - area)), rtol=0, atol=1e-12)
+    reach = 1.959963984540054 * np.sqrt(variance) / (area * (1 - area))
+    np.testing.assert_allclose(np.diff(logit), 2 * reach, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("rate", "name"), [(1e-1, "1e-1"), (1e-2, "1e-2"), (5e-4, "5e-4"), (0.025, "2.5e-2"), (1.0, "1e+0")])
+def test_rate_names(rate, name):
+    assert rate_name(rate) == name
+
+
+def test_coverage_of_the_eer_where_people_differ():
+    truth = verification_value(scattered(people=300, pictures=5, seed=1))
+    covered = 0
+    for study in range(30):
+        pairs = scattered(people=25, pictures=5, seed=100 + study)
+        estimate = verification(pairs.distances, pairs.same, pairs.people, fars=(), replicates=60)["verification/eer"]
+        covered += estimate.low <= truth <= estimate.high
+    # At a true coverage of 95 %, fewer than 24 of 30 happen once in 1500 tries.
+    assert covered >= 24
+
+
+def verification_value(pairs):
+    return verification(pairs.distances, pairs.same, fars=())["verification/eer"].value
+
+
+@pytest.mark.slow
+def test_100k_pairs_take_seconds():
+    rng = np.random.default_rng(0)
+    same = rng.random(100_000) < 0.1
+    people = rng.integers(200, size=(100_000, 2))
+    people[same, 1] = people[same, 0]
+    start = time.process_time()
+    verification(rng.normal(size=100_000) + ~same, same, people)
+    assert time.process_time() - start < 6
