@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Literal
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Shaped, UInt8
@@ -58,7 +58,7 @@ class Decode:
     fit: Literal["crop", "stretch"] = "crop"
     """How a picture that is not square becomes so: ``crop`` keeps the center, ``stretch`` distorts."""
     resample: Literal["box", "bilinear", "lanczos"] = "bilinear"
-    """The filter; each is antialiased (its support grows with the scale) and ``box`` averages areas."""
+    """The filter, antialiased: its support grows with the scale. ``box`` is the mean of the pixels in its reach."""
     max_megapixels: float = 50.0
     """A picture with more pixels is refused, by its header, before a pixel is decoded."""
     min_side: int = 8
@@ -81,7 +81,7 @@ class Decode:
         """Decodes an encoded picture held in memory; ``name`` is for the error."""
         return self.from_file(io.BytesIO(data), name)
 
-    def from_file(self, file: IO[bytes], name: str) -> UInt8[np.ndarray, "h w c"]:
+    def from_file(self, file: io.BufferedIOBase, name: str) -> UInt8[np.ndarray, "h w c"]:
         """Decodes an open file; ``name`` is for the error."""
         with self._open(file, name) as picture:
             if self.size:
@@ -96,7 +96,7 @@ class Decode:
             pass
 
     @contextmanager
-    def _open(self, file: IO[bytes], name: str) -> Iterator[Image.Image]:
+    def _open(self, file: io.BufferedIOBase, name: str) -> Iterator[Image.Image]:
         try:
             with Image.open(file, formats=_FORMATS) as picture:
                 self._check_header(picture, name)
@@ -165,7 +165,7 @@ def to_uint8(images: Shaped[np.ndarray, "*shape"], name: str) -> UInt8[np.ndarra
 
 
 @contextmanager
-def open_regular(path: str | os.PathLike) -> Iterator[IO[bytes]]:
+def open_regular(path: str | os.PathLike) -> Iterator[io.BufferedIOBase]:
     """Opens a regular file for reading; a pipe or a device is refused without waiting for it.
 
     Raises:

@@ -177,7 +177,7 @@ def _find(root: Path) -> tuple[list[str], list[tuple[str, str]]]:
     files: list[str] = []
     skipped: list[tuple[str, str]] = []
     for person in entries:
-        if not person.is_dir():
+        if not _is_dir(person):
             if Path(person.name).suffix.lower() in {".jpg", ".jpeg", ".png", ".pgm", ".ppm", ".gif", ".bmp"}:
                 skipped.append((printable(person.name), "it lies beside the people's folders and not in one"))
             continue
@@ -190,7 +190,7 @@ def _find(root: Path) -> tuple[list[str], list[tuple[str, str]]]:
             skipped.append((printable(person.name), "the folder is empty"))
         for picture in pictures:
             # Going no deeper also means that no loop of links can be walked.
-            if picture.is_dir():
+            if _is_dir(picture):
                 why = "a folder inside a person's folder is not read"
                 skipped.append((printable(f"{person.name}/{picture.name}"), why))
             else:
@@ -204,6 +204,14 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
     with os.scandir(folder) as entries:
         seen = [entry for entry in entries if not entry.name.startswith(".") and entry.name not in _CLUTTER]
     return sorted(seen, key=lambda entry: os.fsencode(entry.name))
+
+
+def _is_dir(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    # A link to itself is left to whoever opens it, and says so then.
+    except OSError:
+        return False
 
 
 def _nothing(root: Path, skipped: Sequence[tuple[str, str]]) -> UserError:

@@ -59,7 +59,7 @@ class Tfds:
     @property
     def decode(self) -> Decode:
         """How each picture is decoded."""
-        return Decode(size=self.size, channels=self.channels, fit=self.fit, resample=self.resample, min_side=1)
+        return Decode(size=self.size, channels=self.channels, fit=self.fit, resample=self.resample)
 
     def open(self) -> Images:
         """Reads every label, and checks every picture by decoding it once.
@@ -124,7 +124,7 @@ class Tfds:
                 download=self.download,
                 decoders={self.image_key: tfds.decode.SkipDecoding()},
             )
-        except tfds.core.registered.DatasetNotFoundError as error:
+        except tfds.core.DatasetNotFoundError as error:
             raise UserError(
                 f"TensorFlow Datasets knows no data set {self.builder!r}, and there is none in {where}: mend the "
                 "field `builder`, or `data_dir`."
@@ -144,7 +144,7 @@ class Tfds:
             key = getattr(self, field)
             if key not in features:
                 raise UserError(
-                    f"{self.builder} has no feature {key!r}, only {', '.join(map(repr, features))}: mend the field `{field}`."
+                    f"{self.builder} has no feature {key!r}, only {', '.join(map(repr, sorted(features)))}: mend the field `{field}`."
                 )
         return features
 

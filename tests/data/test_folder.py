@@ -1,0 +1,204 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from research.data import BadImage, Folder
+from research.errors import UserError
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    """Two people, three pictures."""
+    for name, value in {"ann/1.png": 10, "ann/2.jpg": 20, "bob/x": 30}.items():
+        save(tmp_path / name, value)
+    return tmp_path
+
+
+def save(path: Path, value: int) -> None:
+    path.parent.mkdir(exist_ok=True, parents=True)
+    with path.open("wb") as file:
+        Image.new("L", (16, 20), value).save(file, "JPEG" if path.suffix == ".jpg" else "PNG")
+
+
+def test_a_folder_is_a_person(root):
+    images = Folder(str(root), size=8, channels=1).open()
+    assert images.people == ("ann", "bob")
+    assert images.labels.tolist() == [0, 0, 1]
+    assert list(images.names) == ["ann/1.png", "ann/2.jpg", "bob/x"]
+    assert images.shape == (8, 8, 1)
+    assert images.skipped == ()
+    assert np.abs(images.read(np.array([2, 0]))[:, 4, 4, 0].astype(int) - [30, 10]).max() <= 1
+
+
+@pytest.mark.parametrize("verify", ["decode", "header"])
+def test_reading_when_needed_reads_the_same(root, verify):
+    cached = Folder(str(root), size=8).open()
+    lazy = Folder(str(root), size=8, cache_megabytes=0.0, verify=verify).open()
+    rows = np.array([2, 0, 1, 0])
+    np.testing.assert_array_equal(cached.read(rows), lazy.read(rows))
+    assert cached.fingerprint == lazy.fingerprint
+
+
+def make_hostile(root: Path) -> dict[str, str]:
+    """Adds one of each bad entry; returns its name and a word of why."""
+    (root / "ann" / "text.jpg").write_text("I am no picture")
+    (root / "ann" / "cut.png").write_bytes((root / "ann" / "1.png").read_bytes()[:45])
+    (root / "ann" / "empty.png").touch()
+    Image.new("L", (1, 1)).save(root / "ann" / "dot.png")
+    Image.new("L", (1200, 1000)).save(root / "ann" / "huge.png")
+    (root / "ann" / "nowhere.png").symlink_to(root / "missing.png")
+    (root / "ann" / "self.png").symlink_to(root / "ann" / "self.png")
+    (root / "ann" / "up").symlink_to(root, target_is_directory=True)
+    (root / "circle").symlink_to(root, target_is_directory=True)
+    os.mkfifo(root / "ann" / "pipe.jpg")
+    (root / "hollow").mkdir()
+    save(root / "loose.png", 3)
+    (root / "ann" / ".DS_Store").touch()
+    (root / "README").write_text("about this data")
+    return {
+        "ann/text.jpg": "not a JPEG",
+        "ann/cut.png": "damaged",
+        "ann/empty.png": "not a JPEG",
+        "ann/dot.png": "1 x 1",
+        "ann/huge.png": "megapixels",
+        "ann/nowhere.png": "cannot be opened",
+        "ann/self.png": "cannot be opened",
+        "ann/pipe.jpg": "pipe",
+        "ann/up": "folder inside",
+        "circle/ann": "folder inside",
+        "circle/bob": "folder inside",
+        "circle/circle": "folder inside",
+        "circle/hollow": "folder inside",
+        "hollow": "empty",
+        "loose.png": "beside",
+    }
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("cache", [0.0, 100.0])
+def test_every_bad_entry_is_found_on_opening_and_named(root, cache):
+    good = Folder(str(root), size=8).open()
+    bad = make_hostile(root)
+    images = Folder(str(root), size=8, max_megapixels=1.0, cache_megabytes=cache).open()
+    skipped = dict(images.skipped)
+    # The picture at the circle's end is a good one, of a person called after the link.
+    assert "circle/loose.png" not in skipped
+    assert set(skipped) >= set(bad)
+    for name, why in bad.items():
+        assert why in skipped[name], name
+    kept = [i for i, name in enumerate(images.names) if not name.startswith("circle/")]
+    assert [images.names[i] for i in kept] == list(good.names)
+    np.testing.assert_array_equal(images.read(np.array(kept)), good.read(np.arange(3)))
+
+
+def test_refuse_stops_at_the_first_bad_picture(root):
+    (root / "ann" / "text.jpg").write_text("I am no picture")
+    with pytest.raises(BadImage, match=r"ann/text\.jpg.*not a JPEG"):
+        Folder(str(root), on_bad="refuse").open()
+
+
+def test_names_that_are_not_utf8_are_read_and_print(root):
+    person = os.fsencode(root) + b"/jos\xe9"
+    os.mkdir(person)  # noqa: PTH102 - pathlib takes no bytes
+    os.link(root / "ann" / "1.png", person + b"/f\xff\n.png")
+    with open(person + b"/bad\xfe.png", "wb"):  # noqa: PTH123
+        pass
+    images = Folder(str(root), size=8, cache_megabytes=0.0).open()
+    assert images.people == ("ann", "bob", "jos\\xe9")
+    assert images.names[3] == "jos\\xe9/f\\xff\\n.png"
+    assert images.skipped[0][0] == "jos\\xe9/bad\\xfe.png"
+    assert (images.read(np.array([3])) == images.read(np.array([0]))).all()
+
+
+def test_unreadable_folder_is_skipped_by_name(root, monkeypatch):
+    real = os.scandir
+
+    def scandir(path):
+        if Path(path).name == "bob":
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    images = Folder(str(root), size=8).open()
+    assert images.people == ("ann",)
+    assert images.skipped == (("bob", "the folder cannot be read (Permission denied)"),)
+
+
+def test_a_file_without_permission_is_skipped(root):
+    if os.geteuid() == 0:
+        pytest.skip("root may read everything")
+    (root / "ann" / "1.png").chmod(0)
+    assert "Permission" in Folder(str(root), size=8).open().skipped[0][1]
+
+
+def test_no_folder_no_people_no_pictures(tmp_path):
+    with pytest.raises(UserError, match=r"no folder .*ann/1\.jpg"):
+        Folder(str(tmp_path / "missing")).open()
+    with pytest.raises(UserError, match=r"holds no pictures.*ann/1\.jpg"):
+        Folder(str(tmp_path)).open()
+    save(tmp_path / "1.png", 0)
+    with pytest.raises(UserError, match=r"1\.png: it lies beside.*ann/1\.jpg"):
+        Folder(str(tmp_path)).open()
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="cannot be read"):
+        Folder(str(tmp_path / "file")).open()
+
+
+def test_people_one_level_deeper_are_hinted_at(tmp_path):
+    save(tmp_path / "faces" / "ann" / "1.png", 0)
+    with pytest.raises(UserError, match=f"give `{tmp_path}/faces` as the path"):
+        Folder(str(tmp_path)).open()
+
+
+def test_only_bad_pictures_is_an_error(tmp_path):
+    (tmp_path / "ann").mkdir()
+    (tmp_path / "ann" / "1.jpg").write_text("no")
+    with pytest.raises(UserError, match=r"no picture that can be used.*ann/1\.jpg"):
+        Folder(str(tmp_path)).open()
+
+
+def test_variable_that_is_not_set(monkeypatch):
+    monkeypatch.delenv("LIKENESS_DATA", raising=False)
+    with pytest.raises(UserError, match="LIKENESS_DATA, which is not set"):
+        Folder("$LIKENESS_DATA/orl_faces").open()
+
+
+def test_the_fingerprint_follows_content_and_not_place_or_time(root, tmp_path_factory):
+    before = Folder(str(root), size=8).open().fingerprint
+    os.utime(root / "ann" / "1.png", (1, 1))
+    moved = tmp_path_factory.mktemp("elsewhere") / "root"
+    root.rename(moved)
+    assert Folder(str(moved), size=8).open().fingerprint == before
+    assert Folder(str(moved), size=9).open().fingerprint != before
+    (moved / "ann" / "bad.png").touch()
+    assert Folder(str(moved), size=8).open().fingerprint == before
+    save(moved / "ann" / "1.png", 11)
+    assert Folder(str(moved), size=8).open().fingerprint != before
+
+
+def test_a_picture_that_goes_away_is_named_when_read(root):
+    images = Folder(str(root), size=8, cache_megabytes=0.0).open()
+    (root / "bob" / "x").unlink()
+    with pytest.raises(BadImage, match="bob/x"):
+        images.read(np.array([2]))
+
+
+@pytest.mark.parametrize("fields", [{"size": 0}, {"cache_megabytes": -1.0}, {"max_megapixels": 0.0}, {"min_side": 0}])
+def test_illegal_fields_are_refused(fields):
+    with pytest.raises(ValueError, match=next(iter(fields))):
+        Folder("x", **fields)
+
+
+@pytest.mark.data
+def test_orl_is_forty_people_of_ten(real_data):
+    images = Folder("$LIKENESS_DATA/orl_faces", size=92, channels=1).open()
+    assert len(images.people) == 40
+    assert images.counts().tolist() == [10] * 40
+    assert images.skipped == ()
+    row = list(images.names).index("s7/3.pgm")
+    with Image.open(real_data / "orl_faces/s7/3.pgm") as picture:
+        assert picture.size == (92, 112)
+        np.testing.assert_array_equal(images.read(np.array([row]))[0, :, :, 0], np.asarray(picture)[10:102])

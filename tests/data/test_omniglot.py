@@ -1,0 +1,175 @@
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from research.data import Omniglot, OmniglotRuns
+from research.errors import UserError
+
+
+def drawing(seed: int, side: int = 105) -> tuple[np.ndarray, bytes]:
+    """A one-bit picture, True where there is paper, and its PNG."""
+    paper = np.random.default_rng(seed).random((side, side)) < 0.8
+    out = io.BytesIO()
+    Image.fromarray(paper).save(out, "PNG")
+    return paper, out.getvalue()
+
+
+def write_zip(path: Path, prefix: str = "images_background/") -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(prefix + "Greek/", b"")
+        for alphabet, characters in {"Latin": 1, "Greek": 2}.items():
+            for c in range(1, characters + 1):
+                for d in (1, 2):
+                    name = f"{alphabet}/character{c:02d}/00{c:02d}_{d:02d}.png"
+                    archive.writestr(prefix + name, drawing(len(alphabet) * c * d)[1])
+                    archive.writestr(f"__MACOSX/{prefix}{name}", b"shadow")
+        archive.writestr(prefix + "README", b"")
+
+
+@pytest.mark.parametrize("prefix", ["images_background/", "", "python/images_background/"])
+def test_a_zip_of_any_outer_layout_is_read_in_place(tmp_path, prefix):
+    write_zip(tmp_path / "images_background.zip", prefix)
+    images = Omniglot(path=str(tmp_path)).open()
+    assert images.people == ("Greek/character01", "Greek/character02", "Latin/character01")
+    assert images.groups.tolist() == [0, 0, 1]
+    assert images.counts().tolist() == [2, 2, 2]
+    assert images.extras["drawer"].tolist() == [1, 2] * 3
+    assert images.shape == (28, 28, 1)
+    assert images.names[1] == "Greek/character01/02"
+
+
+def test_pixels_are_the_share_of_ink(tmp_path):
+    """Against averaging over the 3.75 x 3.75 areas in float64."""
+    write_zip(tmp_path / "images_background.zip")
+    paper, _ = drawing(5)
+    weights = np.clip(np.minimum.outer(np.arange(1, 29) * 3.75, np.arange(1, 106)), 0, None)
+    weights -= np.maximum.outer(np.arange(28) * 3.75, np.arange(105))
+    weights = np.clip(weights, 0, None) / 3.75
+    np.testing.assert_allclose(weights.sum(1), 1)
+    share = weights @ ~paper @ weights.T
+    white = Omniglot(path=str(tmp_path)).open().read(np.array([0]))[0, :, :, 0]
+    assert np.abs(white - 255 * share).max() <= 0.5 + 1e-4
+    black = Omniglot(path=str(tmp_path), ink="black").open().read(np.array([0]))[0, :, :, 0]
+    assert np.abs(black - 255 * (1 - share)).max() <= 0.5 + 1e-4
+
+
+def test_gray_copies_read_as_the_bits(tmp_path):
+    out = io.BytesIO()
+    Image.fromarray(np.where(drawing(5)[0], 255, 0).astype(np.uint8)).save(out, "PNG")
+    with zipfile.ZipFile(tmp_path / "images_background.zip", "w") as archive:
+        archive.writestr("Greek/character01/0001_01.png", out.getvalue())
+    images = Omniglot(path=str(tmp_path), size=105, ink="black").open()
+    np.testing.assert_array_equal(images.read(np.array([0]))[0, :, :, 0] == 255, drawing(5)[0])
+
+
+def test_full_size_keeps_the_bits(tmp_path):
+    write_zip(tmp_path / "images_background.zip")
+    images = Omniglot(path=str(tmp_path), size=105, ink="black").open()
+    np.testing.assert_array_equal(images.read(np.array([0]))[0, :, :, 0] == 255, drawing(5)[0])
+
+
+def test_the_path_may_be_the_zip_itself(tmp_path):
+    write_zip(tmp_path / "images_background.zip")
+    assert len(Omniglot(path=str(tmp_path / "images_background.zip")).open()) == 6
+
+
+def test_missing_and_damaged_zips_say_where_to_fetch_them(tmp_path):
+    with pytest.raises(UserError, match=r"images_evaluation\.zip from https://github"):
+        Omniglot(path=str(tmp_path), subset="evaluation").open()
+    path = tmp_path / "images_background.zip"
+    path.write_bytes(b"no zip")
+    with pytest.raises(UserError, match="damaged"):
+        Omniglot(path=str(tmp_path)).open()
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("README", b"")
+    with pytest.raises(UserError, match="no files like"):
+        Omniglot(path=str(tmp_path)).open()
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("Greek/character01/0001_01.png", b"no picture")
+    with pytest.raises(UserError, match=r"0001_01\.png is damaged"):
+        Omniglot(path=str(tmp_path)).open()
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("Greek/character01/0001_01.png", drawing(0, 28)[1])
+    with pytest.raises(UserError, match="not 105 x 105"):
+        Omniglot(path=str(tmp_path)).open()
+
+
+def test_a_flipped_byte_in_the_zip_is_noticed(tmp_path):
+    path = tmp_path / "images_background.zip"
+    write_zip(path)
+    data = bytearray(path.read_bytes())
+    data[data.index(b"IDAT") + 20] ^= 255
+    path.write_bytes(data)
+    with pytest.raises(UserError, match="damaged"):
+        Omniglot(path=str(tmp_path)).open()
+
+
+def write_runs(path: Path, prefix: str, truth: str | None = None) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        for run in ("run02", "run01"):
+            for i in (1, 2, 3):
+                archive.writestr(f"{prefix}{run}/test/item{i:02d}.png", drawing(i)[1])
+                archive.writestr(f"{prefix}{run}/training/class{i:02d}.png", drawing(10 + i)[1])
+            lines = [f"{run}/test/item{i:02d}.png {run}/training/class{i % 3 + 1:02d}.png" for i in (1, 2, 3)]
+            archive.writestr(f"{prefix}{run}/class_labels.txt", "\n".join(lines) + "\n" if truth is None else truth)
+
+
+@pytest.mark.parametrize("prefix", ["", "all_runs/"])
+def test_runs_give_support_test_and_truth(tmp_path, prefix):
+    write_runs(tmp_path / "all_runs.zip", prefix)
+    runs = OmniglotRuns(path=str(tmp_path), size=105, ink="black").open()
+    assert [run.name for run in runs] == ["run01", "run02"]
+    assert runs[0].truth.tolist() == [1, 2, 0]
+    np.testing.assert_array_equal(runs[0].test[2, :, :, 0] == 255, drawing(3)[0])
+    np.testing.assert_array_equal(runs[0].support[0, :, :, 0] == 255, drawing(11)[0])
+
+
+@pytest.mark.parametrize(
+    "truth",
+    [
+        "",
+        "run01/test/item01.png run01/training/class01.png\n",
+        "nonsense\n",
+        "run01/test/item01.png run01/training/class77.png",
+    ],
+)
+def test_damaged_truth_is_refused(tmp_path, truth):
+    write_runs(tmp_path / "all_runs.zip", "", truth)
+    with pytest.raises(UserError, match=r"run01/class_labels\.txt"):
+        OmniglotRuns(path=str(tmp_path)).open()
+
+
+@pytest.mark.parametrize("size", [0, 7, 106])
+def test_illegal_sizes_are_refused(size):
+    for source in (Omniglot, OmniglotRuns):
+        with pytest.raises(ValueError, match="size must be"):
+            source(size=size)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("subset", "alphabets", "characters"),
+    [("background_small1", 5, 136), ("background_small2", 5, 156), ("background", 30, 964), ("evaluation", 20, 659)],
+)
+def test_the_official_zips_hold_what_the_paper_says(subset, alphabets, characters):
+    images = Omniglot(subset=subset).open()
+    assert len(images.people) == characters
+    assert set(images.counts().tolist()) == {20}
+    assert images.groups.max() + 1 == alphabets
+    assert sorted(set(images.extras["drawer"].tolist())) == list(range(1, 21))
+    share = images.read(np.arange(0, len(images), 17)).mean() / 255
+    assert 0.02 < share < 0.2, "ink covers a small share of a drawing, and is white"
+
+
+@pytest.mark.data
+def test_the_official_runs_are_twenty_by_twenty():
+    runs = OmniglotRuns().open()
+    assert [run.name for run in runs] == [f"run{i:02d}" for i in range(1, 21)]
+    for run in runs:
+        assert run.support.shape == run.test.shape == (20, 28, 28, 1)
+        assert sorted(run.truth.tolist()) == list(range(20))
+    assert runs[0].truth[:4].tolist() == [7, 8, 1, 18]
