@@ -16,7 +16,7 @@ from research.types import AnyArray, Array, Float, Int
 Distance: TypeAlias = Callable[[Array, Array], Array]
 
 BLOCK = 8192
-_QUERIES = (1, 16, 128, 1024)
+_QUERIES = (1, 8, 64, 256, 1024)
 _SPARE = 8
 _ELEMENTS = 1 << 24
 
@@ -53,8 +53,8 @@ class Index:
     distances are computed again by ``distance`` itself: what is answered is what comparing both codes
     directly gives. A learned distance whose order is not the Euclidean one is evaluated on every pair.
 
-    Ties go to the person, then the row, that comes first. Programs are compiled for 1, 16, 128 and 1024
-    queries and for block sizes of powers of two up to 8192, whatever the gallery's size.
+    Ties go to the person, then the row, that comes first. Programs are compiled for 1, 8, 64, 256 and
+    1024 queries and for block sizes of powers of two up to 8192, whatever the gallery's size.
 
     Example:
         >>> index = Index(np.eye(3, dtype=np.float32), owners=[0, 1, 1])
@@ -160,7 +160,7 @@ class Index:
         return np.where(rows >= 0, np.concatenate([np.asarray(part) for part in parts]), np.inf)
 
     def _merge_learned(
-        self, carry: tuple[Array, Array], queries: Array, vectors: Array, offsets: Array, start: int
+        self, carry: tuple[Array, Array], queries: Array, vectors: Array, offsets: Array, start: Array
     ) -> tuple[Array, Array]:
         """Blocks of a learned distance in slices, so that queries × rows × d stays small."""
         rows = min(len(vectors), _power_of_two(max(1, _ELEMENTS // (len(queries) * self.dimension))))
@@ -184,18 +184,22 @@ class Index:
             out_rows[query, : len(first)] = rows[query, first]
         return out_distances, out_rows
 
-    def _block(self, start: int, size: int) -> tuple[int, Array, Array]:
+    def _block(self, start: int, size: int) -> tuple[Array, Array, Array]:
         """The block's first row, its vectors padded to `size`, and what to add to each row's distance."""
         vectors = self._vectors[start : start + size] - self._shift
         offsets = (vectors * vectors).sum(axis=1) if self.euclidean else np.zeros(len(vectors), np.float32)
         missing = size - len(vectors)
         padded = np.concatenate([vectors, np.zeros((missing, self.dimension), np.float32)])
-        return start, jnp.asarray(padded), jnp.asarray(np.concatenate([offsets, np.full(missing, np.inf, np.float32)]))
+        return (
+            jnp.asarray(start, jnp.int32),
+            jnp.asarray(padded),
+            jnp.asarray(np.concatenate([offsets, np.full(missing, np.inf, np.float32)])),
+        )
 
 
 @jax.jit
 def _merge_euclidean(
-    carry: tuple[Array, Array], queries: Array, vectors: Array, norms: Array, start: Array | int
+    carry: tuple[Array, Array], queries: Array, vectors: Array, norms: Array, start: Array
 ) -> tuple[Array, Array]:
     products = jnp.matmul(queries, vectors.T, precision=lax.Precision.HIGHEST)
     # The queries' own norms shift a whole row and change no order.
@@ -209,12 +213,12 @@ def _merge_any(
     queries: Array,
     vectors: Array,
     offsets: Array,
-    start: Array | int,
+    start: Array,
 ) -> tuple[Array, Array]:
     return _keep_nearest(carry, distance(queries[:, None], vectors[None]) + offsets, start)
 
 
-def _keep_nearest(carry: tuple[Array, Array], distances: Array, start: Array | int) -> tuple[Array, Array]:
+def _keep_nearest(carry: tuple[Array, Array], distances: Array, start: Array) -> tuple[Array, Array]:
     wanted = carry[0].shape[1]
     # NaN would win every comparison of top_k; it is nobody's neighbor.
     distances = jnp.where(jnp.isnan(distances), jnp.inf, distances)

@@ -350,7 +350,7 @@ def _open_and_read(path: Path) -> tuple[sqlite3.Connection, dict[str, str]]:
     try:
         return _read_meta(_connect(path, "?mode=rw"))
     except sqlite3.OperationalError as error:
-        refused = error.sqlite_errorname.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN"))
+        refused = str(getattr(error, "sqlite_errorname", "")).startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN"))
         if not refused or path.with_name(path.name + "-wal").exists():
             raise
         return _read_meta(_connect(path, "?mode=ro&immutable=1"))

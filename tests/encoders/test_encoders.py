@@ -146,7 +146,7 @@ def test_init_is_jittable_and_the_same_for_the_same_key():
 
 
 @full
-def test_fields_are_a_dataclass_s(name):
+def test_a_field_is_replaced_as_in_any_dataclass(name):
     encoder, _ = FULL[name]
     assert isinstance(encoder, nn.Module)
     assert dataclasses.replace(encoder, dimension=16).dimension == 16

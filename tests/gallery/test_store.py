@@ -2,6 +2,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -218,14 +219,41 @@ def test_a_directory_that_cannot_be_written_leaves_nothing(tmp_path):
             Gallery.create("/proc/self/people.sqlite", PRINT, 4)
 
 
-def test_a_read_only_gallery_is_read_and_not_written(path):
-    with Gallery.create(path, PRINT, 4) as gallery:
-        gallery.add("Ada", code(0))
-    immutable = sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None)
-    with Gallery(path, immutable, PRINT, 4) as gallery:
-        assert gallery.people() == {"Ada": 1}
-        with pytest.raises(UserError, match="cannot be written"):
-            gallery.add("Bob", code(1))
+READ_ONLY = """
+import os, sys
+import numpy as np
+from research.errors import UserError
+from research.gallery import Gallery
+if os.geteuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+with Gallery.open(sys.argv[1]) as gallery:
+    print(gallery.people(), gallery.codes().vectors.shape)
+    for change in (lambda: gallery.add("Bob", np.zeros((1, 4), np.float32)), lambda: Gallery.create(sys.argv[2], "m", 4)):
+        try:
+            change()
+        except UserError as error:
+            print(error)
+"""
+
+
+def test_a_gallery_in_a_read_only_directory_is_read_and_not_written():
+    # Outside tmp_path, whose parents another user may not enter.
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with Gallery.create(folder / "people.sqlite", PRINT, 4) as gallery:
+            gallery.add("Ada", code(0))
+        (folder / "people.sqlite").chmod(0o444)
+        folder.chmod(0o555)
+        command = [sys.executable, "-c", READ_ONLY, str(folder / "people.sqlite"), str(folder / "new.sqlite")]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        folder.chmod(0o755)
+        left = [item.name for item in folder.iterdir()]
+    listed, added, created = done.stdout.splitlines()
+    assert listed == "{'Ada': 1} (1, 4)"
+    assert "could not enroll Bob: the file or its directory cannot be written" in added
+    assert "could not be created" in created
+    assert left == ["people.sqlite"]
 
 
 def test_a_missing_file_and_a_second_gallery_are_refused(path):
@@ -252,7 +280,7 @@ def test_unknown_names_and_ids_are_refused(gallery):
         gallery.remove_embedding(99)
 
 
-@pytest.mark.parametrize("vectors", [np.zeros((1, 3)), np.zeros(4), np.zeros((0, 4)), [[np.inf, 0, 0, 0]]])
+@pytest.mark.parametrize("vectors", [np.zeros((1, 3)), np.zeros(4), np.zeros((0, 4)), np.full((1, 4), np.inf)])
 def test_illegal_embeddings_are_refused(gallery, vectors):
     with pytest.raises(UserError, match=r"shape|not finite"):
         gallery.add("Ada", vectors)
