@@ -3,7 +3,9 @@
 import dataclasses
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Shaped
@@ -120,7 +122,7 @@ class Arrays:
             name=printable(path),
         )
 
-    def _load(self, path) -> dict[str, np.ndarray]:
+    def _load(self, path: Path) -> dict[str, np.ndarray]:
         wanted = (self.images_key, self.labels_key, self.people_key)
         with open_regular(path) as file:
             try:
@@ -135,7 +137,7 @@ class Arrays:
                 EOFError,
                 KeyError,
                 zipfile.BadZipFile,
-                zipfile.zlib.error,
+                zlib.error,
             ) as e:
                 raise UserError(
                     f"{printable(path)} cannot be read as an .npz file of plain arrays ({printable(str(e))}): "

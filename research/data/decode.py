@@ -25,6 +25,10 @@ _RESAMPLING = {
 }
 
 
+# What beartype can tell at run time, which `IO[bytes]` is not.
+_File = io.BytesIO | io.BufferedReader
+
+
 class BadImage(UserError):  # noqa: N818 - a kind of UserError, called by what it is about
     """A picture that cannot be used: ``name`` says which, ``why`` what is wrong with it."""
 
@@ -81,7 +85,7 @@ class Decode:
         """Decodes an encoded picture held in memory; ``name`` is for the error."""
         return self.from_file(io.BytesIO(data), name)
 
-    def from_file(self, file: io.BufferedIOBase, name: str) -> UInt8[np.ndarray, "h w c"]:
+    def from_file(self, file: _File, name: str) -> UInt8[np.ndarray, "h w c"]:
         """Decodes an open file; ``name`` is for the error."""
         with self._open(file, name) as picture:
             if self.size:
@@ -96,7 +100,7 @@ class Decode:
             pass
 
     @contextmanager
-    def _open(self, file: io.BufferedIOBase, name: str) -> Iterator[Image.Image]:
+    def _open(self, file: _File, name: str) -> Iterator[Image.Image]:
         try:
             with Image.open(file, formats=_FORMATS) as picture:
                 self._check_header(picture, name)
@@ -165,7 +169,7 @@ def to_uint8(images: Shaped[np.ndarray, "*shape"], name: str) -> UInt8[np.ndarra
 
 
 @contextmanager
-def open_regular(path: str | os.PathLike) -> Iterator[io.BufferedIOBase]:
+def open_regular(path: str | os.PathLike) -> Iterator[_File]:
     """Opens a regular file for reading; a pipe or a device is refused without waiting for it.
 
     Raises:

@@ -1,6 +1,7 @@
 """The handwritten digits that come with scikit-learn: real data with no download."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,7 @@ class Digits:
         """Reads the digits from the installed scikit-learn."""
         from sklearn.datasets import load_digits
 
-        digits = load_digits()
+        digits: Any = load_digits()
         # The values are 0 to 16: counts of ink in 4 x 4 blocks of the scan.
         pixels = np.round(digits.images * (255 / 16)).astype(np.uint8)
         pixels = pixels.repeat(self.scale, axis=1).repeat(self.scale, axis=2)

@@ -160,7 +160,7 @@ class _FileReader:
     def __call__(self, rows: Int[np.ndarray, "b"]) -> UInt8[np.ndarray, "b h w c"]:
         out = np.empty((len(rows), self.decode.size, self.decode.size, self.decode.channels), np.uint8)
         for i, row in enumerate(rows):
-            out[i] = self.decode(self.root / self.files[row])
+            out[i] = self.decode(self.root / self.files[int(row)])
         return out
 
 

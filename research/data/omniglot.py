@@ -5,6 +5,7 @@ import hashlib
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -164,7 +165,7 @@ def _open_zip(folder: str, file: str) -> Iterator[tuple[zipfile.ZipFile, str]]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive, where
-    except (zipfile.BadZipFile, zipfile.zlib.error, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
         raise UserError(f"{where} is damaged ({printable(str(error))}): fetch {file} again from {_HOME}.") from error
 
 
@@ -182,7 +183,8 @@ def _read_drawings(
         try:
             with Image.open(io.BytesIO(data), formats=("PNG",)) as drawing:
                 # One bit a pixel as published; a copy that somebody saved in gray is cut at its middle.
-                paper = np.asarray(drawing if drawing.mode == "1" else drawing.convert("L").point(lambda v: v > 127, "1"))
+                one_bit = drawing.mode == "1"
+                paper = np.asarray(drawing) if one_bit else np.asarray(drawing.convert("L")) > 127
         except Exception as error:
             raise UserError(f"{where}: {name} is damaged: fetch the zip again from {_HOME}.") from error
         if paper.shape != (_SIDE, _SIDE):

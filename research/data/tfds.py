@@ -70,8 +70,6 @@ class Tfds:
         source = self._source()
         features = self._features(source)
         n = len(source)
-        if n and not isinstance(source[0][self.image_key], bytes):
-            raise UserError(f"The feature {self.image_key!r} of {self.builder} is not an Image: name another by `image_key`.")
         if not n:
             raise UserError(f"The split {self.split!r} of {self.builder} is empty: name another by the field `split`.")
         shape = (self.size, self.size, self.channels)
@@ -139,13 +137,18 @@ class Tfds:
             ) from error
 
     def _features(self, source: Any) -> Any:
+        import tensorflow_datasets as tfds
+
         features = source.dataset_info.features
         for field in ("image_key", "label_key"):
             key = getattr(self, field)
             if key not in features:
                 raise UserError(
-                    f"{self.builder} has no feature {key!r}, only {', '.join(map(repr, sorted(features)))}: mend the field `{field}`."
+                    f"{self.builder} has no feature {key!r}, only {', '.join(map(repr, sorted(features)))}: mend the "
+                    f"field `{field}`."
                 )
+        if not isinstance(features[self.image_key], tfds.features.Image):
+            raise UserError(f"The feature {self.image_key!r} of {self.builder} is not an Image: mend the field `image_key`.")
         return features
 
 
