@@ -129,7 +129,7 @@ def mistakes(
     tile = 1.75
     heights = [0.5 + count * (tile * aspect + 0.25) for count in rows]
     figure = _figure(tile * columns + 0.3, sum(heights))
-    parts = figure.subfigures(2, 1, height_ratios=heights)
+    parts = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)[:, 0]
     for part, (title, chosen, verdict), count in zip(parts, blocks, rows, strict=True):
         title = title if tau is None else f"{title} (τ = {tau:.3g})"
         part.suptitle(title, x=0.012, ha="left", fontsize=12, color=INK, fontweight="bold")

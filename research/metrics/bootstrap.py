@@ -60,18 +60,19 @@ def replicate_weights(
 
 
 def independent_pairs(people_pairs: PeoplePairs) -> tuple[int, int]:
-    """Returns how many independent trials same-person and different-person pairs can be worth at most.
+    """Returns how many independent trials same-person and different-person pairs are taken to be at most.
 
-    Of the k(k-1)/2 pairs of k pictures of a person only k/2 share no picture, so a person whose m pairs need
-    k pictures counts as ⌊k/2⌋ trials; pairs of different people count once for each two people, however many
-    pictures there are. Without this bound a verifier that makes no mistake on ten people would look certain
-    to make none on others.
+    A picture that goes wrong spoils all of its pairs, so a person whose m pairs need k pictures, k(k-1)/2 ≥ m, counts as
+    k trials (as one, if there is one pair); pairs of different people count once for each two people, however many
+    pictures there are. Without this bound a verifier that makes no mistake on ten people, each pictured often, would look
+    certain to make none on others, since resampling shows no variance where there is no mistake.
     """
     pairs = np.sort(np.asarray(people_pairs), axis=1)
     same = pairs[:, 0] == pairs[:, 1]
     repeats = np.unique(pairs[same, 0], return_counts=True)[1]
     pictures = np.ceil((1 + np.sqrt(1 + 8 * repeats)) / 2)
-    return int((pictures // 2).sum()), len(np.unique(pairs[~same], axis=0))
+    trials = np.minimum(pictures, repeats).sum()
+    return int(trials), len(np.unique(pairs[~same], axis=0))
 
 
 def clustered_interval(rate: float, samples: Float[np.ndarray, "r"], people: int, trials: float | int) -> tuple[float, float]:

@@ -113,7 +113,7 @@ def verification(
     if people_pairs is not None and share_people(people_pairs):
         n_same, n_different = independent_pairs(people_pairs)
         # Balanced accuracy is the mean of two rates; one rate of this many trials has the same variance.
-        trials = [*[min(n_same, n_different)] * 2, *[n_same] * len(fars), 4 / (1 / n_same + 1 / n_different)]
+        trials = [min(n_same, pairs_different), scarce, *[n_same] * len(fars), 4 / (1 / n_same + 1 / n_different)]
         samples = _resampled(d, s, people_pairs, fars, accuracy, replicates, seed)
         people = len(np.unique(np.asarray(people_pairs)))
         columns = zip(values, samples.T, trials, strict=True)
