@@ -108,6 +108,12 @@ class Images:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether reading is no more than copying."""
+        read = self.read.read if isinstance(self.read, _SelectionReader) else self.read
+        return isinstance(read, ArrayReader)
+
     def counts(self) -> Int64[np.ndarray, "people"]:
         """How many pictures each person has."""
         return np.bincount(self.labels, minlength=len(self.people)).astype(np.int64)

@@ -1,6 +1,7 @@
 """From rows to batches of pictures: a Grain iterator that knows where it is."""
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,7 +33,7 @@ def stream(
     start: int = 0,
     process_index: int = 0,
     process_count: int = 1,
-    threads: int = 2,
+    threads: int | None = None,
     prefetch: int = 4,
 ):
     """Iterates over batches, reading ahead in threads.
@@ -46,7 +47,8 @@ def stream(
         start: the first batch.
         process_index: this process.
         process_count: how many processes there are.
-        threads: how many batches are read at a time; 0 reads in the caller's thread.
+        threads: how many batches are read at a time; 0 reads in the caller's thread. Default: one where the pictures
+            are in memory, since threads that only copy wait for each other; else one for each processor.
         prefetch: how many batches are read ahead; 0 reads in the caller's thread.
 
     Returns:
@@ -74,6 +76,8 @@ def stream(
     if not 0 <= process_index < process_count:
         raise ValueError(f"process_index must be from 0 to {process_count - 1}, not {process_index}")
     dataset: Any = grain.MapDataset.source(batches).map(ReadBatch(images, process_index, process_count))
+    if threads is None:
+        threads = 1 if images.in_memory else os.cpu_count() or 1
     options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=prefetch if threads else 0)
     iterator = iter(dataset.to_iter_dataset(options))
     # Set, and not sliced off, so that the state counts batches from the first of all.

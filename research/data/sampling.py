@@ -260,7 +260,7 @@ class _BalancedPairs(IndexBatches):
         second = (first + rng.integers(1, n, half)) % n
         pairs = np.empty((2 * half, 2), np.int64)
         pairs[0::2] = self._table.draw(same, 2, rng)
-        pairs[1::2] = self._table.draw(np.concatenate([first, second]), 1, rng).reshape(2, half).T
+        pairs[1::2] = self._table.draw_one(np.stack([first, second], axis=1), rng)
         return pairs.reshape(-1)
 
 
@@ -281,6 +281,10 @@ class _Table:
         self.counts = images.counts()
         self.rows = np.argsort(images.labels, kind="stable").astype(np.int64)
         self.starts = np.cumsum(self.counts) - self.counts
+
+    def draw_one(self, people: Int[np.ndarray, "*shape"], rng: np.random.Generator) -> Int64[np.ndarray, "*shape"]:
+        """One row of each person."""
+        return self.rows[self.starts[people] + (rng.random(people.shape) * self.counts[people]).astype(np.int64)]
 
     def draw(self, people: Int[np.ndarray, "p"], k: int, rng: np.random.Generator) -> Int64[np.ndarray, "p k"]:
         """k rows of each person: a uniform subset, or all of them in turn for somebody with fewer."""

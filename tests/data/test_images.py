@@ -88,6 +88,12 @@ def test_index_people_is_undone_by_indexing(who):
     assert list(people) == sorted(set(who))
 
 
+def test_a_table_knows_whether_it_is_in_memory():
+    assert table().in_memory
+    assert table().select(np.array([1, 0])).in_memory
+    assert not table(read=lambda rows: np.zeros((len(rows), 2, 2, 1), np.uint8)).in_memory
+
+
 def test_rows_out_of_range_are_an_error():
     with pytest.raises(IndexError):
         from_arrays(np.zeros((3, 8, 8), np.uint8), [0, 1, 2]).read(np.array([3]))

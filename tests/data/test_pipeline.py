@@ -25,7 +25,7 @@ def assert_equal(first, second):
             np.testing.assert_array_equal(a[key], b[key])
 
 
-@pytest.mark.parametrize(("threads", "prefetch"), [(0, 0), (2, 4)])
+@pytest.mark.parametrize(("threads", "prefetch"), [(0, 0), (2, 4), (None, 4)])
 def test_batches_are_read_in_order(images, threads, prefetch):
     batches = IdentityBatches(people=3, images=2).batches(images, 1)
     iterator = stream(images, batches, threads=threads, prefetch=prefetch)
