@@ -1,0 +1,1 @@
+"""Likeness beside its peers, measured in one run on one machine."""
