@@ -25,7 +25,7 @@ class Canvas(NamedTuple):
     """A window of one portrait; lengths are half head heights from the head's center."""
 
     scene: Scene
-    planes: Planes  # what is painted, a view of the whole picture
+    planes: Planes  # what is painted
     body_x: Plane  # upright, (1, w)
     body_y: Plane  # upright, (h, 1)
     roll_x: Plane  # rolled with the head
@@ -33,22 +33,31 @@ class Canvas(NamedTuple):
     y: Plane
 
     @classmethod
-    def open(cls, scene: Scene, picture: Planes, window: Window) -> "Canvas":
-        """Trace the pixels of a window back to the frames of body and head."""
+    def open(cls, scene: Scene, planes: Planes) -> "Canvas":
+        """Trace the pixels of a picture back to the frames of body and head."""
         camera = scene.camera
-        rows, columns = window
-        body_x = np.arange(columns.start, columns.stop, dtype=np.float32)[None]
-        body_x += 0.5 - camera.center_x
-        body_x *= 1.0 / camera.unit
-        body_y = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None]
-        body_y += 0.5 - camera.center_y
-        body_y *= 1.0 / camera.unit
+        ticks = np.arange(planes.shape[-1], dtype=np.float32)
+        body_x = (ticks[None] + (0.5 - camera.center_x)) * (1.0 / camera.unit)
+        body_y = (ticks[:, None] + (0.5 - camera.center_y)) * (1.0 / camera.unit)
         roll_x = camera.cos_roll * body_x + camera.sin_roll * body_y
         y = camera.cos_roll * body_y - camera.sin_roll * body_x
         factor, shift = narrowing(scene.shape, camera, y)
         x = roll_x - shift
         x /= factor.clip(0.35, 2.0, out=factor)
-        return cls(scene, picture[:, rows, columns], body_x, body_y, roll_x, x, y)
+        return cls(scene, planes, body_x, body_y, roll_x, x, y)
+
+    def cut(self, window: Window) -> "Canvas":
+        """A copy of a window: NumPy is several times faster on contiguous planes."""
+        rows, columns = window
+        planes, roll_x, x, y = (
+            np.ascontiguousarray(plane[..., rows, columns]) for plane in (self.planes, self.roll_x, self.x, self.y)
+        )
+        return Canvas(self.scene, planes, self.body_x[:, columns], self.body_y[rows], roll_x, x, y)
+
+    def band(self, rows: slice) -> "Canvas":
+        """Some rows, which paint through to this canvas."""
+        planes, roll_x, x, y = (plane[..., rows, :] for plane in (self.planes, self.roll_x, self.x, self.y))
+        return Canvas(self.scene, planes, self.body_x, self.body_y[rows], roll_x, x, y)
 
     def cover(self, distance: Plane) -> Plane:
         """How much of a pixel lies inside an edge at ``distance`` (positive inside)."""
@@ -56,11 +65,11 @@ class Canvas(NamedTuple):
         out += 0.5
         return out.clip(0.0, 1.0, out=out)
 
-    def line(self, distance: Plane, half_width: Plane | float) -> Plane:
-        """Coverage by a stroke; one thinner than a pixel fades instead of breaking up."""
+    def line(self, distance: Plane, half_width: Plane | float, end: Plane) -> Plane:
+        """Coverage by a stroke that ends where ``end`` < 0; one thinner than a pixel fades instead of breaking up."""
         out = np.abs(distance)
         np.subtract(half_width, out, out=out)
-        out = self.cover(out)
+        out = self.cover(np.minimum(out, end, out=out))
         out *= np.minimum(half_width * (2.0 * self.scene.camera.unit), np.float32(1.0))
         return out
 
@@ -69,17 +78,13 @@ class Canvas(NamedTuple):
         over(self.planes, mask, color)
 
     def illuminate(self, nx: Plane, ny: Plane | float, nz: Plane, light: Vector) -> Plane:
-        """The lamp's light on a surface of unit normal n: mostly hard, a little wrapped around."""
+        """The lamp's light on a surface of unit normal n, reaching a little around the edge of the shadow."""
         cosine = nz * light.z
         cosine += nx * light.x
         cosine += ny * light.y
-        soft = cosine * 0.5
-        soft += 0.5
-        soft *= soft
-        soft *= 0.22 * self.scene.picture.light_intensity
-        cosine.clip(0.0, 1.0, out=cosine)
-        cosine *= 0.82 * self.scene.picture.light_intensity
-        cosine += soft
+        cosine += 0.15
+        cosine.clip(0.0, 1.15, out=cosine)
+        cosine *= 0.80 * self.scene.picture.light_intensity
         return cosine
 
     def lit(self, color: Planes, lamp: Plane, ambient: float = 1.0) -> Planes:
@@ -102,12 +107,13 @@ def window(scene: Scene, size: int, x: tuple[float, float], y: tuple[float, floa
     return rows, columns
 
 
-def extent(where: np.ndarray) -> Window:
-    """The smallest window that holds every true pixel; empty when there is none."""
-    rows, columns = np.flatnonzero(where.any(axis=1)), np.flatnonzero(where.any(axis=0))
-    if not len(rows):
-        return slice(0, 0), slice(0, 0)
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+def extent(where: np.ndarray) -> slice:
+    """The rows from the first to the last that hold a true pixel."""
+    pixels = np.flatnonzero(where)
+    if not len(pixels):
+        return slice(0, 0)
+    width = where.shape[1]
+    return slice(int(pixels[0]) // width, int(pixels[-1]) // width + 1)
 
 
 def hit(rim: Ellipsoid, x: Plane, y: Plane) -> tuple[Plane, Plane]:

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from research.data.faces.canvas import Canvas, Plane, Planes, Window, bump, extent, hit, normalize, over
-from research.data.faces.geometry import NOSE_BRIDGE, NOSE_BRIDGE_RADIUS, NOSE_TIP, NOSE_TIP_RADIUS
+from research.data.faces.canvas import Canvas, Plane, Planes, bump, extent, hit, normalize, over
+from research.data.faces.scene import CHEEK, MIDDLE, SOCKET, Hills
 
 
 class Skin(NamedTuple):
@@ -18,9 +18,9 @@ class Skin(NamedTuple):
     lamp: Plane
     gloss: Plane
 
-    def at(self, window: Window) -> "Skin":
-        """Views of a smaller window."""
-        return Skin(*(plane[(..., *window)] for plane in self))
+    def at(self, rows: slice) -> "Skin":
+        """Views of some rows, whose pixels stay contiguous."""
+        return Skin(*(plane[..., rows, :] for plane in self))
 
 
 def face(easel: Canvas) -> None:
@@ -29,43 +29,31 @@ def face(easel: Canvas) -> None:
     shape, sight = scene.shape, scene.sight
     inside, z = hit(scene.skull, easel.x, easel.y)
     X, Y, Z = scene.camera.unproject(easel.x, easel.y, z)
-    nx, ny, nz = X * (1.0 / shape.width**2), Y.copy(), Z * (1.0 / shape.depth**2)
-    normalize(nx, ny, nz)
+    normal = (X * (1.0 / shape.width**2), Y.copy(), Z * (1.0 / shape.depth**2))
 
     # Walk along the ray to where it meets the nose, which stands in front of what is behind it.
-    near = extent(bump(X, Y, 0.0, shape.nose_y - 0.12, 0.45, 0.60) > 0.0)
+    rows = extent(np.abs(Y - (shape.nose_y - 0.14)) < 0.5)
     slope_x, slope_y = sight.x / sight.z, sight.y / sight.z
-    start_x, start_y = X[near], Y[near]
+    start_x, start_y = X[rows], Y[rows]
     at_x, at_y = start_x, start_y
-    for _ in range(3):
-        out = bump(at_x, at_y, 0.0, shape.nose_y - NOSE_TIP, shape.nose_w, NOSE_TIP_RADIUS)
-        out *= out
-        out *= shape.nose_h
-        bridge = bump(at_x, at_y, 0.0, shape.nose_y - NOSE_BRIDGE, shape.bridge_w, NOSE_BRIDGE_RADIUS)
-        bridge *= bridge
-        bridge *= shape.bridge_h
-        out += bridge
+    for _ in range(2):
+        out = _stand_out(scene.nose, at_x, at_y)
         at_x, at_y = start_x + slope_x * out, start_y + slope_y * out
-    X[near], Y[near] = at_x, at_y
+    X[rows], Y[rows] = at_x, at_y
 
     side = np.abs(X)
-    _relief(easel, X, Y, side, (nx, ny, nz))
-    lamp = easel.illuminate(nx, ny, nz, scene.light_head)
-    shade = bump(side, Y, shape.eye_x - 0.02, shape.eye_y, 0.24, 0.15)
-    shade *= shade
-    shade *= -0.22
-    shade += 1.0
-    shade *= 0.72 + 0.28 * (4.0 * inside).clip(0.0, 1.0)
+    level = _relief(easel, X, Y, side, normal)
+    lamp = easel.illuminate(*normal, scene.light_head)
+    shade = (4.0 * inside).clip(0.0, 1.0)
+    shade *= 0.28
+    shade += 0.72
+    shade -= level[SOCKET] * 0.18
     lamp *= shade
-    albedo = np.empty((len(easel.planes), *X.shape), np.float32)
-    albedo[:] = scene.paints.skin
-    skin = Skin(X, Y, side, albedo, lamp, _gloss(easel, nx, ny, nz))
+    albedo = scene.paints.skin + (0.15 + 0.5 * scene.person.blush) * (scene.paints.blush - scene.paints.skin) * level[CHEEK]
+    skin = Skin(X, Y, side, albedo, lamp, _gloss(easel, *normal))
     _complexion(easel, skin)
-    mouth_height = 0.16 + 0.10 * scene.picture.mouth_open
-    _mouth(easel, skin.at(extent(bump(X, Y, 0.0, shape.mouth_y, 1.6 * shape.mouth_w, 1.6 * mouth_height) > 0.0)))
-    band = np.abs(Y - (shape.eye_y - 0.09)) < 0.26
-    band &= side < shape.eye_x + 0.30
-    around = skin.at(extent(band))
+    _mouth(easel, skin.at(extent(_near(skin, shape.mouth_y, 0.24, shape.mouth_w + 0.05))))
+    around = skin.at(extent(_near(skin, shape.eye_y - 0.09, 0.26, shape.eye_x + 0.28)))
     _brows(easel, around)
     _eyes(easel, around)
     color = easel.lit(albedo, lamp)
@@ -91,35 +79,46 @@ def ear(easel: Canvas, side: float) -> None:
     easel.paint(easel.cover(inside * (0.3 * height)), easel.lit(scene.paints.skin, lamp, 0.9))
 
 
-def _relief(easel: Canvas, X: Plane, Y: Plane, side: Plane, normal: tuple[Plane, Plane, Plane]) -> None:
-    """Bend unit normals, in place, by hills and hollows of height h (1 - u^2 - v^2)^2."""
-    person, shape, smile = easel.scene.person, easel.scene.shape, easel.scene.picture.smile
+def _stand_out(hills: Hills, X: Plane, Y: Plane) -> Plane:
+    """Height of hills on the axis."""
+    fall = (X * X) * hills.steep_x
+    down = Y - hills.y
+    down *= down
+    down *= hills.steep_y
+    fall += down
+    np.subtract(1.0, fall, out=fall)
+    fall.clip(0.0, 1.0, out=fall)
+    fall *= fall
+    fall *= hills.height
+    return fall.sum(axis=0)
+
+
+def _relief(easel: Canvas, X: Plane, Y: Plane, side: Plane, normal: tuple[Plane, Plane, Plane]) -> np.ndarray:
+    """Bend the ellipsoid's normals, in place, by the gradient of the hills; returns the roots of the hills' profiles."""
+    hills = easel.scene.relief
     nx, ny, _ = normal
-    sign = np.sign(X)
-    hills = (
-        (False, 0.0, shape.nose_y - NOSE_TIP, shape.nose_w, NOSE_TIP_RADIUS, 0.55 * shape.nose_h),
-        (False, 0.0, shape.nose_y - NOSE_BRIDGE, shape.bridge_w, NOSE_BRIDGE_RADIUS, 0.75 * shape.bridge_h),
-        (True, 0.72 * shape.nose_w, shape.nose_y + 0.035, 0.45 * shape.nose_w, 0.08, 0.030),
-        (True, shape.eye_x - 0.02, shape.eye_y, 0.24, 0.15, -0.040),
-        (True, 0.9 * shape.eye_x, shape.eye_y - 0.17, 0.30, 0.10, 0.016),
-        (True, 0.36, shape.eye_y + 0.33, 0.26, 0.22, 0.03 + 0.035 * person.cheekbones + 0.02 * smile),
-        (False, 0.0, shape.mouth_y, 1.25 * shape.mouth_w, 0.20, 0.030),
-        (False, 0.0, 0.90, 0.24, 0.16, 0.02 + 0.05 * person.chin),
-    )
-    for mirrored, x0, y0, rx, ry, height in hills:
-        across = side - x0 if mirrored else X
-        down = Y - y0
-        hill = bump(across, down, 0.0, 0.0, rx, ry)
-        hill *= 4.0 * height
-        across = across * hill
-        across *= 1.0 / rx**2
-        if mirrored:
-            across *= sign
-        nx += across
-        down *= hill
-        down *= 1.0 / ry**2
-        ny += down
+    across = np.empty((len(hills.x), *X.shape), np.float32)
+    across[:MIDDLE] = X
+    across[MIDDLE:] = side
+    across -= hills.x
+    down = Y - hills.y
+    level = across * across
+    level *= hills.steep_x
+    square = down * down
+    square *= hills.steep_y
+    level += square
+    np.subtract(1.0, level, out=level)
+    level.clip(0.0, 1.0, out=level)
+    slope = level * (4.0 * hills.height)
+    across *= slope
+    across *= hills.steep_x
+    nx += across[:MIDDLE].sum(axis=0)
+    nx += across[MIDDLE:].sum(axis=0) * np.sign(X)
+    down *= slope
+    down *= hills.steep_y
+    ny += down.sum(axis=0)
     normalize(*normal)
+    return level
 
 
 def _gloss(easel: Canvas, nx: Plane, ny: Plane, nz: Plane) -> Plane:
@@ -137,19 +136,17 @@ def _gloss(easel: Canvas, nx: Plane, ny: Plane, nz: Plane) -> Plane:
     return gloss
 
 
+def _near(skin: Skin, level: float, height: float, width: float) -> np.ndarray:
+    inside = np.abs(skin.Y - level) < height
+    inside &= skin.side < width
+    return inside
+
+
 def _complexion(easel: Canvas, skin: Skin) -> None:
-    """Blush, the nose's underside, nostrils, beard and moustache."""
+    """Nostrils, beard and moustache."""
     scene = easel.scene
     person, shape, paints = scene.person, scene.shape, scene.paints
-    blush = bump(skin.side, skin.Y, 0.36, shape.eye_y + 0.36, 0.26, 0.22)
-    blush *= 0.15 + 0.5 * person.blush
-    over(skin.albedo, blush, paints.blush)
-
-    below = skin.at(extent(bump(skin.X, skin.Y, 0.0, shape.nose_y + 0.10, 1.3 * shape.nose_w, 0.12) > 0.0))
-    under = bump(below.X, below.Y, 0.0, shape.nose_y + 0.11, 1.1 * shape.nose_w, 0.075)
-    under *= -0.40 * max(0.2 - scene.light.y, 0.0)
-    under += 1.0
-    below.lamp[...] *= under
+    below = skin.at(extent(_near(skin, shape.nose_y + 0.085, 0.05, 0.8 * shape.nose_w)))
     hole = bump(below.side, below.Y, 0.42 * shape.nose_w, shape.nose_y + 0.085, 0.32 * shape.nose_w, 0.038)
     hole *= 1.2
     over(below.albedo, hole.clip(0.0, 0.62, out=hole), 0.22 * paints.skin)
@@ -188,8 +185,10 @@ def _brows(easel: Canvas, skin: Skin) -> None:
     thick = u * -0.32
     thick += 1.0
     thick *= 0.016 + 0.030 * person.brow_thickness
-    mask = easel.line(skin.Y - curve, thick)
-    mask *= easel.cover(length - length * np.abs(u))
+    np.abs(u, out=u)
+    u *= -length
+    u += length
+    mask = easel.line(skin.Y - curve, thick, u)
     mask *= 0.88
     over(skin.albedo, mask, 0.5 * scene.paints.hair + 0.04 * scene.paints.skin)
 
@@ -210,54 +209,52 @@ def _eyes(easel: Canvas, skin: Skin) -> None:
     opened = picture.eyes_open * (1.0 - 0.12 * max(picture.smile, 0.0))
     upper = arc * (opening * (1.25 * opened - 0.25))
     upper += v
-    almond = easel.cover(width * upper)
     lower = arc * (opening * (0.62 - 0.10 * picture.smile))
     lower -= v
-    almond *= easel.cover(width * lower)
-
-    crease = easel.line(width * upper + width * (0.26 + 0.12 * person.eye_opening), 0.014)
-    crease *= (arc + 0.15).clip(0.0, 1.0)
+    inside = np.minimum(upper, lower, out=lower)
+    inside *= width
+    almond = easel.cover(inside)
+    upper *= width
+    corner = arc * (0.5 * width)
+    fold = width * (0.26 + 0.12 * person.eye_opening)
+    crease = easel.line(upper + fold, 0.014, corner)
     crease *= 0.45
     over(skin.albedo, crease, 0.45 * paints.skin)
-    over(skin.albedo, almond, np.full_like(paints.skin, 0.78))
 
-    # Brighter towards the lower rim, dark at the limbus.
+    # Iris and pupil on the white: brighter towards the lower rim, dark at the limbus.
     across = u - sign * (0.30 * picture.gaze_x)
     down = v + (0.02 - 0.16 * picture.gaze_y)
     square = across * across
     square += down * down
-    radius = 0.45
-    ring = easel.cover((radius * radius - square) * (width / (2.0 * radius)))
-    ring *= almond
-    glow = square * -2.2
-    glow += down
-    glow += 1.15
-    over(skin.albedo, ring, paints.iris * glow)
+    ring = easel.cover((0.2025 - square) * (1.11 * width))
     pupil = easel.cover((0.042 - square) * (2.4 * width))
-    pupil *= almond
-    over(skin.albedo, pupil, 0.05 * paints.iris)
-    lash = easel.line(width * upper + 0.03 * width, 0.017 + 0.010 * person.eye_opening)
-    lash *= easel.cover(1.08 * width - width * np.abs(u))
+    square *= -2.2
+    square += down
+    square += 1.15
+    pupil *= -0.95
+    pupil += 1.0
+    square *= pupil
+    eye = paints.iris * square
+    eye -= 0.78
+    eye *= ring
+    eye += 0.78
+    # The upper lid shades the ball.
+    shade = (upper * (2.0 / width) + 0.35).clip(0.35, 1.0)
+    eye *= shade
+    over(skin.albedo, almond, eye)
+    corner += 0.08 * width
+    lash = easel.line(upper + 0.03 * width, 0.017 + 0.010 * person.eye_opening, corner)
     lash *= 0.9
     over(skin.albedo, lash, 0.10 * paints.hair)
 
-    # The upper lid shades the ball.
-    upper *= -2.2
-    upper += 0.75
-    shade = upper.clip(0.0, 1.0, out=upper)
-    shade *= almond
-    shade *= -0.55
-    shade += 1.0
-    skin.lamp[...] *= shade
-    skin.gloss[...] *= 1.0 - almond
     across *= sign
-    across -= 0.32 * scene.light.x
-    down += 0.16
-    spark = bump(across, down, 0.0, 0.0, 0.16, 0.16)
-    spark *= 10.0 * width * 0.08 * scene.camera.unit
+    spark = bump(across, down, 0.32 * scene.light.x, -0.16, 0.16, 0.16)
+    spark *= 0.8 * width * scene.camera.unit
     spark.clip(0.0, 0.5, out=spark)
+    gloss = skin.gloss
+    spark -= gloss
     spark *= almond
-    skin.gloss[...] += spark
+    gloss += spark
 
 
 def _mouth(easel: Canvas, skin: Skin) -> None:
@@ -282,25 +279,24 @@ def _mouth(easel: Canvas, skin: Skin) -> None:
     below += 0.75 * lower_lip + gap
     below *= arc
     below -= middle
-    mask = easel.cover(above)
-    mask *= easel.cover(below)
+    mask = easel.cover(np.minimum(above, below, out=below))
     over(skin.albedo, 0.85 * mask, paints.lips)
     # The upper lip faces down, the lower one up and catches the light.
     low = easel.cover(middle)
-    shine = bump(skin.X, middle, 0.0, 0.55 * lower_lip + gap, 0.5 * shape.mouth_w, 0.5 * lower_lip)
-    shine *= mask
-    shine *= 0.06
-    skin.gloss[...] += shine
     low *= 0.34
     low -= 0.20
     low *= mask
     low += 1.0
     skin.lamp[...] *= low
+    end = u * -shape.mouth_w
+    end += 1.03 * shape.mouth_w
     if opened > 0.0:
-        inner = easel.cover(gap * arc - np.abs(middle) - 0.004)
-        over(skin.albedo, inner, np.full_like(paints.skin, 0.04))
-        over(skin.albedo, inner * easel.cover(0.15 * gap - middle), np.full_like(paints.skin, 0.78))
-    seam = easel.line(middle, 0.013)
-    seam *= easel.cover(1.03 * shape.mouth_w - shape.mouth_w * u)
+        inner = gap * arc
+        inner -= np.abs(middle)
+        inner -= 0.004
+        inner = easel.cover(np.minimum(inner, end - 0.18 * shape.mouth_w, out=inner))
+        over(skin.albedo, inner, 0.12 * paints.lips)
+        over(skin.albedo, inner * easel.cover(0.15 * gap - middle), 0.40 + 0.30 * paints.skin)
+    seam = easel.line(middle, 0.013, end)
     seam *= 0.72 * (1.0 - min(6.0 * opened, 1.0))
     over(skin.albedo, seam, 0.20 * paints.skin)

@@ -112,9 +112,7 @@ class Nuisance(NamedTuple):
 
     def vector(self, batch: int = 1) -> Vectors:
         """The nuisance as a float32 array (batch, N)."""
-        columns = [
-            np.broadcast_to(np.asarray(field, np.float32).reshape(-1, 1), (batch, 1)) for field in self
-        ]
+        columns = [np.broadcast_to(np.asarray(field, np.float32).reshape(-1, 1), (batch, 1)) for field in self]
         return np.concatenate(columns, axis=1)
 
 
@@ -231,9 +229,7 @@ class Ellipsoid(NamedTuple):
         sy, cy, sp, cp = camera[:4]
         squares = a * a, b * b, c * c
         rows = (cy, 0.0, sy), (-sp * sy, cp, sp * cy), (-cp * sy, -sp, cp * cy)
-        xx, xy, yy = (
-            sum(rows[i][k] * rows[j][k] * squares[k] for k in range(3)) for i, j in ((0, 0), (0, 1), (1, 1))
-        )
+        xx, xy, yy = (sum(rows[i][k] * rows[j][k] * squares[k] for k in range(3)) for i, j in ((0, 0), (0, 1), (1, 1)))
         inverse = tuple(1.0 / square for square in squares)
         zx, zy, zz = (sum(rows[i][k] * rows[2][k] * inverse[k] for k in range(3)) for i in range(3))
         half_x = np.sqrt(xx)

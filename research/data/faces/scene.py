@@ -5,7 +5,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from research.data.faces import palette
-from research.data.faces.geometry import Column, Ellipsoid, Head, Identity, Nuisance, View, columns, head, view
+from research.data.faces.geometry import (
+    NOSE_BRIDGE,
+    NOSE_BRIDGE_RADIUS,
+    NOSE_TIP,
+    NOSE_TIP_RADIUS,
+    Column,
+    Ellipsoid,
+    Head,
+    Identity,
+    Nuisance,
+    View,
+    columns,
+    head,
+    view,
+)
 
 
 class Vector(NamedTuple):
@@ -43,6 +57,16 @@ class Paints(NamedTuple):
     foreground: np.ndarray
 
 
+class Hills(NamedTuple):
+    """Hills and hollows of height h (1 - ((X - x) / rx)^2 - ((Y - y) / ry)^2)^2, (hills, 1, 1) each."""
+
+    x: np.ndarray
+    y: np.ndarray
+    steep_x: np.ndarray  # 1 / rx^2
+    steep_y: np.ndarray
+    height: np.ndarray
+
+
 class Scene(NamedTuple):
     """A portrait; ``scenes`` makes its fields floats and small arrays of color."""
 
@@ -54,11 +78,16 @@ class Scene(NamedTuple):
     shell: Ellipsoid
     cut: Style
     paints: Paints
+    nose: Hills  # tip and bridge, as they stand out
+    relief: Hills  # as they bend the light: MIDDLE on the axis, the others on either side
     light: Vector  # unit vector towards the lamp, camera frame
     light_head: Vector  # the same in the head frame
     sight: Vector  # unit vector towards the viewer, head frame
     hair_lift: Column  # Y of the hair shell's center
 
+
+MIDDLE, SOCKET, CHEEK = 4, 5, 6
+"""How many hills of the relief lie on the face's axis, and which two of the others shade and color the skin."""
 
 HAIR_BACK = -0.06
 """Z of the hair shell's center."""
@@ -88,6 +117,8 @@ def scenes(identity: np.ndarray, nuisance: np.ndarray, size: int, channels: int)
         ),
         cut,
         _paints(person, picture, channels),
+        _hills(_nose(shape, 1.0, 1.0)),
+        _hills(_relief(shape, person, picture)),
         light,
         Vector(
             *camera.unproject(
@@ -107,6 +138,34 @@ def _rows(tree: Any) -> list[Any]:
     if isinstance(tree, np.ndarray):
         return tree[:, 0].tolist() if tree.ndim == 2 else list(tree)
     return [type(tree)(*leaves) for leaves in zip(*map(_rows, tree), strict=True)]
+
+
+def _nose(shape: Head, tip: float, bridge: float) -> list[tuple]:
+    return [
+        (0.0, shape.nose_y - NOSE_TIP, shape.nose_w, NOSE_TIP_RADIUS, tip * shape.nose_h),
+        (0.0, shape.nose_y - NOSE_BRIDGE, shape.bridge_w, NOSE_BRIDGE_RADIUS, bridge * shape.bridge_h),
+    ]
+
+
+def _relief(shape: Head, person: Identity, picture: Nuisance) -> list[tuple]:
+    cheek = 0.03 + 0.035 * person.cheekbones + 0.02 * picture.smile
+    return [
+        *_nose(shape, 0.55, 0.75),
+        (0.0, shape.mouth_y, 1.25 * shape.mouth_w, 0.20, 0.030),
+        (0.0, 0.90, 0.24, 0.16, 0.02 + 0.05 * person.chin),
+        (0.72 * shape.nose_w, shape.nose_y + 0.035, 0.45 * shape.nose_w, 0.08, 0.030),
+        (shape.eye_x - 0.02, shape.eye_y, 0.24, 0.15, -0.040),
+        (0.36, shape.eye_y + 0.33, 0.26, 0.22, cheek),
+    ]
+
+
+def _hills(hills: list[tuple]) -> Hills:
+    batch = max((np.shape(value) for hill in hills for value in hill), key=len)
+    x, y, rx, ry, height = (
+        np.stack([np.broadcast_to(np.float32(value), batch) for value in column], axis=1)[..., None]
+        for column in zip(*hills, strict=True)
+    )
+    return Hills(x, y, 1.0 / (rx * rx), 1.0 / (ry * ry), height)
 
 
 def _style(person: Identity) -> Style:

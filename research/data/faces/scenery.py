@@ -1,5 +1,6 @@
 """Everything in the picture but the head: backdrop, clothes, neck, glasses, something in the foreground, noise."""
 
+import functools
 import math
 
 import numpy as np
@@ -9,7 +10,7 @@ from research.data.faces.scene import Scene
 
 
 def backdrop(scene: Scene, size: int, planes: Planes) -> None:
-    """A soft glow with two blurred lights far behind."""
+    """A soft glow with a blurred light far behind."""
     picture, paints = scene.picture, scene.paints
     ticks = (np.arange(size, dtype=np.float32) + 0.5) * (1.0 / size)
     across, down = ticks[None], ticks[:, None]
@@ -17,12 +18,10 @@ def backdrop(scene: Scene, size: int, planes: Planes) -> None:
     glow *= 2.6
     glow += 1.0
     np.divide(1.0, glow, out=glow)
-    for turn, radius in ((0.31, 0.17), (0.73, 0.11)):
-        spot_x = (picture.backdrop_x + 1.7 * turn) % 1.0
-        spot_y = (1.3 * picture.backdrop_y + turn) % 0.8
-        disk = bump(across, down, spot_x, spot_y, radius, radius)
-        disk *= 0.5
-        glow += disk.clip(0.0, 0.12, out=disk)
+    spot_x, spot_y = (picture.backdrop_x + 0.53) % 1.0, (1.3 * picture.backdrop_y + 0.31) % 0.8
+    disk = bump(across, down, spot_x, spot_y, 0.17, 0.17)
+    disk *= 0.5
+    glow += disk.clip(0.0, 0.12, out=disk)
     np.multiply(glow, paints.backdrop - paints.backdrop_far, out=planes)
     planes += paints.backdrop_far
 
@@ -32,12 +31,7 @@ def clothes(easel: Canvas) -> None:
     scene = easel.scene
     depth = easel.body_y - (1.17 + 0.30 * easel.body_x * easel.body_x)
     nx = easel.body_x * 0.5
-    ny = depth.clip(0.0, 9.0)
-    ny *= 4.0
-    ny += 1.0
-    np.divide(-0.75, ny, out=ny)
-    nz = np.sqrt((1.0 - nx * nx - ny * ny).clip(0.05, 1.0))
-    lamp = easel.illuminate(nx, ny, nz, scene.light)
+    lamp = easel.illuminate(nx, -0.55, np.sqrt((0.7 - nx * nx).clip(0.05, 1.0)), scene.light)
     easel.paint(easel.cover(depth), easel.lit(scene.paints.cloth, lamp))
 
 
@@ -51,9 +45,11 @@ def neck(easel: Canvas) -> None:
     flare = (easel.body_y - 0.95).clip(0.0, 9.0)
     u = x / (width + 1.3 * flare * flare)
     square = u * u
-    edge = easel.cover((1.0 - np.abs(u)) * width)
-    edge *= easel.cover(1.36 - 0.22 * square - easel.body_y)
-    edge *= easel.cover(easel.y - 0.3)
+    edge = np.abs(u)
+    edge *= -width
+    edge += width
+    np.minimum(edge, (1.36 - easel.body_y) - 0.22 * square, out=edge)
+    edge = easel.cover(np.minimum(edge, easel.y - 0.3, out=edge))
     nz = np.sqrt((1.0 - 0.8 * square).clip(0.05, 1.0))
     lamp = easel.illuminate(0.9 * u, 0.12, nz, scene.light)
     shade = (easel.body_y - 0.92) * 1.6
@@ -84,16 +80,15 @@ def glasses(easel: Canvas) -> None:
     norm = (1.0 - square) * (u2 + v2) + square * np.sqrt(u2 * u2 + v2 * v2)
     distance = (1.0 - np.sqrt(norm)) * radius
     thick = 0.011 + 0.020 * square
-    rim = easel.line(distance, thick)
-    bridge = easel.line(Y - level + 0.06 + 0.4 * side, thick)
-    bridge *= easel.cover(middle - 0.93 * radius - side)
+    rim = easel.line(distance, thick, np.ones_like(distance))
+    bridge = easel.line(Y - level + 0.06 + 0.4 * side, thick, middle - 0.93 * radius - side)
     np.maximum(rim, bridge, out=rim)
     for hand in (-1.0, 1.0):
         seen = min(max(0.9 - 7.0 * hand * camera.sin_yaw, 0.0), 1.0)
         if seen:
             hinge = camera.project(hand * (middle + radius), level - 0.05, front)
             ear = camera.project(hand * shape.width * 0.99, level + 0.02, -0.02)
-            np.maximum(rim, easel.line(_segment(easel, hinge, ear), thick) * seen, out=rim)
+            np.maximum(rim, easel.line(_segment(easel, hinge, ear), thick, np.ones_like(rim)) * seen, out=rim)
     rim *= picture.glasses
     lens = easel.cover(distance)
     easel.paint(lens * (picture.glasses * (0.06 + 0.84 * picture.glasses_tint)), paints.lens)
@@ -132,19 +127,24 @@ def foreground(scene: Scene, size: int, planes: Planes) -> None:
 
 
 def grain(key: int, shape: tuple[int, ...]) -> np.ndarray:
-    """Nearly normal noise of unit variance: a hash of (key, position), its four bytes added."""
-    word = np.arange(math.prod(shape), dtype=np.uint32)
-    word *= np.uint32(0x9E3779B1)
-    word ^= np.uint32((key * 0x85EBCA77 + 0x6A09E667) & 0xFFFFFFFF)
+    """Nearly normal noise of unit variance: a stretch of a long fixed sequence that starts at ``key``."""
+    count, sequence = math.prod(shape), _sequence()
+    if count > len(sequence):
+        return np.resize(np.roll(sequence, -key), shape)
+    start = key % (len(sequence) - count + 1)
+    return sequence[start : start + count].reshape(shape)
+
+
+@functools.cache
+def _sequence() -> np.ndarray:
+    """2**18 sums of four bytes of hashed counters, standardized."""
+    word = np.arange(1, 2**18 + 1, dtype=np.uint32)
+    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
+        word ^= word >> np.uint32(shift)
+        word *= np.uint32(factor)
     word ^= word >> np.uint32(16)
-    word *= np.uint32(0x7FEB352D)
-    word ^= word >> np.uint32(15)
-    word *= np.uint32(0x846CA68B)
-    word ^= word >> np.uint32(16)
-    # Two sums of two bytes side by side, then their sum.
-    word = (word & np.uint32(0x00FF00FF)) + ((word >> np.uint32(8)) & np.uint32(0x00FF00FF))
-    word = (word & np.uint32(0xFFFF)) + (word >> np.uint32(16))
-    noise = word.astype(np.float32)
-    noise -= 510.0
-    noise *= 1.0 / 147.8
-    return noise.reshape(shape)
+    total = word.view(np.uint8).reshape(-1, 4).sum(axis=1, dtype=np.float32)
+    total -= 510.0
+    total *= 1.0 / 147.8
+    total.flags.writeable = False
+    return total

@@ -9,7 +9,7 @@ from typing import Any, Literal, overload
 import numpy as np
 
 from research.data.faces.geometry import Identity, Nuisance, landmarks
-from research.data.faces.render import VERSION, render
+from research.data.faces.renderer import VERSION, render
 from research.data.images import Images
 from jaxtyping import Float32, Int
 
@@ -52,7 +52,7 @@ class Faces:
     """Probability of glasses; a fifth of them are dark."""
     occlusion: float = 0.15
     """Probability of something blurred in front of the face."""
-    noise: float = 5.0
+    noise: float = 4.0
     """Largest standard deviation of the pixel noise, in gray levels."""
     cache: int = 1024
     """Mebibytes of drawn pictures to keep in memory; a larger table is drawn anew at every reading, as with 0."""
@@ -131,7 +131,7 @@ class Faces:
             "light_intensity": 2.0 ** (0.7 * light * about["light_intensity"]),
             "light_ambient": 0.30 * 2.0 ** (1.1 * light * about["light_ambient"]),
             "light_warmth": light * about["light_warmth"],
-            "smile": face * (0.15 + 0.75 * about["smile"]),
+            "smile": face * (0.35 + 0.60 * about["smile"]),
             "mouth_open": face * np.where(opened < 0.35, u["mouth_open"], 0.0),
             "brow_raise": face * about["brow_raise"],
             "eyes_open": 1.0 - min(face, 1.0) * shut,

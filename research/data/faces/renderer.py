@@ -45,16 +45,20 @@ def render(
 def _draw(scene: Scene, size: int, channels: int) -> UInt8[np.ndarray, "size size channels"]:
     planes = np.empty((channels, size, size), np.float32)
     scenery.backdrop(scene, size, planes)
-    whole = slice(0, size)
-    top = max(0, min(size - 1, int(scene.camera.center_y + 0.55 * scene.camera.unit)))
-    body = Canvas.open(scene, planes, (slice(top, size), whole))
+    easel = Canvas.open(scene, planes)
+    rows = slice(max(0, min(size - 1, int(scene.camera.center_y + 0.55 * scene.camera.unit))), size)
+    body = easel.cut((rows, slice(0, size)))
     scenery.clothes(body)
     if scene.cut.length:
-        hair.behind(Canvas.open(scene, planes, (whole, whole)))
+        planes[:, rows] = body.planes
+        hair.behind(easel)
+        body.planes[...] = planes[:, rows]
     scenery.neck(body)
+    planes[:, rows] = body.planes
 
-    half = scene.skull.half_x + 0.26
-    head = Canvas.open(scene, planes, window(scene, size, (-half, half), (-1.10, 1.15)))
+    half = max(scene.skull.half_x + 0.26, scene.shell.half_x + 0.15)
+    where = window(scene, size, (-half, half), (-1.6, 1.15))
+    head = easel.cut(where)
     # Long hair hides the ears.
     ears = not scene.cut.length
     far, near = (-1.0, 1.0) if scene.camera.sin_yaw < 0.0 else (1.0, -1.0)
@@ -63,31 +67,30 @@ def _draw(scene: Scene, size: int, channels: int) -> UInt8[np.ndarray, "size siz
         features.ear(head, far)
     if ears and not turned:
         features.ear(head, near)
-    features.face(head)
+    rows, _ = window(scene, size, (-0.95, 0.95), (-1.02, 1.12))
+    top = where[0].start
+    features.face(head.band(slice(max(0, rows.start - top), rows.stop - top)))
     if ears and turned:
         features.ear(head, near)
     if scene.cut.present:
-        half = scene.shell.half_x + 0.15
-        crown = Canvas.open(scene, planes, window(scene, size, (-half, half), (-1.55, 0.75)))
-        hair.shell(crown)
+        hair.shell(head)
     if scene.picture.glasses > 0.0:
         scenery.glasses(head)
+    planes[:, where[0], where[1]] = head.planes
     if scene.picture.occlusion > 0.0:
         scenery.foreground(scene, size, planes)
     return _develop(scene, planes)
 
 
 def _develop(scene: Scene, planes: np.ndarray) -> UInt8[np.ndarray, "size size channels"]:
-    np.maximum(planes, np.float32(0.0), out=planes)
-    shoulder = planes * 0.15
+    np.abs(planes, out=planes)
+    shoulder = planes * 0.32
     shoulder += 1.0
     np.sqrt(planes, out=planes)
     # A soft shoulder keeps strong light from clipping to flat white.
     planes /= shoulder
-    planes *= 1.15 * 255.0
+    planes *= 1.30 * 255.0
     if scene.picture.grain > 0.0:
-        noise = scenery.grain(int(scene.picture.grain_key), planes.shape)
-        noise *= scene.picture.grain
-        planes += noise
+        planes += scenery.grain(int(scene.picture.grain_key), planes.shape) * scene.picture.grain
     planes.clip(0.0, 255.0, out=planes)
     return planes.transpose(1, 2, 0).astype(np.uint8)
