@@ -19,10 +19,13 @@ from research.types import AnyArray, Array, Embeddings, Float, PRNGKey, PyTree, 
 class Triplet:
     """Triplet loss: an anchor must be nearer to its positive than to its negative, by a margin.
 
-    ``J = Σ [d(a, p) - d(a, n) + α]₊`` over the triplets that ``rule`` selects, ``d(x, y) = |x - y|²``. The
-    constant encoder does not escape: there every term is α (``log(1 + exp α)`` with soft-plus), never 0,
-    though its gradient vanishes; see :class:`~research.losses.collapse.CollapseMonitor`. No triplet (one
-    person, nobody twice, one image) costs 0.
+    ``J = Σ [d(a, p) - d(a, n) + α]₊`` over the triplets that ``rule`` selects, ``d(x, y) = |x - y|²``.
+
+    - All embeddings equal, at 0 or elsewhere: every selected term is α (``log(1 + exp α)`` with soft-plus), never 0, though the
+      gradient vanishes; see :class:`~research.losses.collapse.CollapseMonitor`. Only the rules that look for negatives strictly
+      beyond the positive (``FaceNetSemiHard``, ``BandSemiHard``) find none there, select nothing and cost 0.
+    - No triplet (one person, nobody twice, one image): 0.
+    - An embedding that is not finite: NaN, even if no selected triplet has it.
 
     The value and the gradient need O(b²) memory. Everything is float32 whatever the embeddings' dtype.
 
