@@ -2,8 +2,8 @@
 
 One step holds the train state (parameters, running mean, optimizer), the variables that are used afterwards (the running mean
 where there is one) and a JSON record: the data's position, the best result so far, the clock and the metrics not yet logged.
-The variables lie apart so that who only uses them needs neither the data nor the optimizer. Orbax writes into a temporary directory and renames it, so a
-crash in the middle of a write leaves the previous step as the newest.
+The variables lie apart so that who only uses them needs neither the data nor the optimizer. Orbax writes into a temporary
+directory and renames it, so a crash in the middle of a write leaves the previous step as the newest.
 """
 
 import logging
@@ -21,8 +21,8 @@ from orbax.checkpoint import v1 as ocp
 from experiments.experiment import Variables
 from experiments.run import Checkpoints
 from experiments.step import TrainState
-from experiments.workdir import cannot_write
 from research.errors import UserError
+from research.files import cannot_write
 from research.types import PyTree
 
 
@@ -64,9 +64,7 @@ class CheckpointStore:
 
     def best(self, policy: Checkpoints) -> int | None:
         """The step to use: the best by the policy's metric where one is kept, else the newest."""
-        ranked = [
-            (info.metrics["best"], info.step) for info in self._checkpointer.checkpoints if info.metrics
-        ]
+        ranked = [(info.metrics["best"], info.step) for info in self._checkpointer.checkpoints if info.metrics]
         if policy.best_metric is None or policy.keep_best == 0 or not ranked:
             return self.latest()
         values = [value for value, _ in ranked]
@@ -157,11 +155,7 @@ def _shapes(tree: PyTree) -> dict[str, tuple[tuple[int, ...], str]]:
     shapes = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree, is_leaf=lambda node: hasattr(node, "shape")):
         dtype = getattr(leaf, "dtype", None)
-        name = (
-            "key"
-            if dtype is not None and jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key)
-            else str(np.dtype(dtype))
-        )
+        name = "key" if dtype is not None and jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key) else str(np.dtype(dtype))
         # A dataclass, a dict and a list are told apart in the path by their brackets only.
         shapes[jax.tree_util.keystr(path, simple=True, separator="/")] = (tuple(leaf.shape), name)
     return shapes

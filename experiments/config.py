@@ -24,9 +24,7 @@ from research.errors import UserError
 def shipped() -> list[str]:
     """Names of the configs that come with Likeness, such as ``recognition/quickstart``."""
     found = pkgutil.walk_packages(configs.__path__, prefix="configs.")
-    return sorted(
-        module.name.removeprefix("configs.").replace(".", "/") for module in found if not module.ispkg
-    )
+    return sorted(module.name.removeprefix("configs.").replace(".", "/") for module in found if not module.ispkg)
 
 
 def load(name: str) -> Run:
@@ -39,17 +37,13 @@ def load(name: str) -> Run:
     module = _module(name)
     get_config = getattr(module, "get_config", None)
     if get_config is None:
-        raise UserError(
-            f"The config {name} has no get_config(): define `def get_config() -> Run` in {module.__file__}."
-        )
+        raise UserError(f"The config {name} has no get_config(): define `def get_config() -> Run` in {module.__file__}.")
     try:
         run = get_config()
     except (TypeError, AttributeError, NameError, ValueError) as error:
         raise _explained(name, module.__file__, error) from error
     if not isinstance(run, Run):
-        raise UserError(
-            f"get_config() in {module.__file__} returned {type(run).__name__}: it must return an experiments.Run."
-        )
+        raise UserError(f"get_config() in {module.__file__} returned {type(run).__name__}: it must return an experiments.Run.")
     return run
 
 
@@ -62,9 +56,7 @@ def _module(name: str) -> ModuleType:
     if name.endswith(".py"):
         path = Path(name)
         if not path.is_file():
-            raise UserError(
-                f"There is no config file {path}: check the path, or see the shipped ones with `likeness configs`."
-            )
+            raise UserError(f"There is no config file {path}: check the path, or see the shipped ones with `likeness configs`.")
         # Its neighbours can be imported, as from a script.
         sys.path.insert(0, str(path.parent.absolute()))
         spec = importlib.util.spec_from_file_location(path.stem, path)
@@ -80,9 +72,7 @@ def _module(name: str) -> ModuleType:
     if name not in names:
         close = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
         hint = f"did you mean {close[0]}?" if close else "see `likeness configs`"
-        raise UserError(
-            f"There is no config {name!r}: {hint} A file of your own is given by its path, ending in .py."
-        )
+        raise UserError(f"There is no config {name!r}: {hint} A file of your own is given by its path, ending in .py.")
     return importlib.import_module(f"configs.{name.replace('/', '.')}")
 
 
@@ -163,9 +153,7 @@ def from_json(value: Any) -> Any:
             "finds it (PYTHONPATH), or use the version of the code that wrote it."
         ) from error
     if not dataclasses.is_dataclass(kind):
-        raise UserError(
-            f"The written config names {value['type']!r}, which is not a dataclass: the file was tampered with."
-        )
+        raise UserError(f"The written config names {value['type']!r}, which is not a dataclass: the file was tampered with.")
     fields = {name: from_json(item) for name, item in value.items() if name != "type"}
     try:
         return cast(Any, kind)(**fields)
@@ -187,9 +175,5 @@ def describe_changes(before: Any, after: Any, path: str = "") -> list[str]:
 
 
 def _brief(value: Any) -> str:
-    text = (
-        str(value["type"]).rpartition(".")[2]
-        if isinstance(value, dict) and "type" in value
-        else json.dumps(value)
-    )
+    text = str(value["type"]).rpartition(".")[2] if isinstance(value, dict) and "type" in value else json.dumps(value)
     return text if len(text) <= 80 else text[:77] + "..."

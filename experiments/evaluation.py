@@ -15,13 +15,11 @@ from experiments.writers import read_metrics
 from research.errors import UserError
 
 
-def evaluate_run(
-    run: Run, files: Workdir, data: Any, variables: Variables, *, step: int, seconds: float
-) -> Evaluation:
+def evaluate_run(run: Run, files: Workdir, data: Any, variables: Variables, *, step: int, seconds: float) -> Evaluation:
     """Evaluates variables on the test part and writes ``summary.json``, the figures and the artifacts."""
     evaluation = run.experiment.evaluate(data, variables.params, variables.state, "test")
     for name, artifact in evaluation.artifacts.items():
-        write_json(files.artifact(name), {**artifact, "step": step})
+        write_json(files.artifact(name), artifact)
     pictures = dict(evaluation.figures)
     if curves := read_metrics(files.metrics):
         pictures["curves"] = figures.training_curves(curves)
@@ -46,9 +44,7 @@ def read_run(workdir: str | Path) -> Run:
     """
     files = Workdir(workdir)
     if not files.root.is_dir():
-        raise UserError(
-            f"There is no working directory {files.root}: train a config first, with `likeness train`."
-        )
+        raise UserError(f"There is no working directory {files.root}: train a config first, with `likeness train`.")
     run = from_json(read_json(files.config))
     if not isinstance(run, Run):
         raise UserError(f"{files.config} does not describe a run: it was not written by `likeness train`.")
@@ -62,9 +58,7 @@ def restore(workdir: str | Path, run: Run, abstract: Variables | None = None) ->
         UserError: when there is no checkpoint, or it does not fit ``abstract``.
     """
     files = Workdir(workdir)
-    missing = UserError(
-        f"{files.root} holds no whole checkpoint: train it with `likeness train`, then try again."
-    )
+    missing = UserError(f"{files.root} holds no whole checkpoint: train it with `likeness train`, then try again.")
     if not files.checkpoints.is_dir():
         raise missing
     store = CheckpointStore(files.checkpoints, run.checkpoints)

@@ -42,9 +42,7 @@ class _FirstOrder:
         if self.weight_decay < 0:
             raise ValueError(f"{name}.weight_decay is {self.weight_decay}: give 0 or more")
         if self.clip_norm is not None and self.clip_norm <= 0:
-            raise ValueError(
-                f"{name}.clip_norm is {self.clip_norm}: give a number above 0, or None for no clipping"
-            )
+            raise ValueError(f"{name}.clip_norm is {self.clip_norm}: give a number above 0, or None for no clipping")
         if self.accumulate < 1:
             raise ValueError(f"{name}.accumulate is {self.accumulate}: give 1 or more batches")
 
@@ -128,7 +126,5 @@ class Lbfgs:
 
     def transformation(self, steps: int) -> optax.GradientTransformationExtraArgs:
         del steps
-        search = optax.scale_by_zoom_linesearch(
-            max_linesearch_steps=self.line_search_steps, initial_guess_strategy="one"
-        )
+        search = optax.scale_by_zoom_linesearch(max_linesearch_steps=self.line_search_steps, initial_guess_strategy="one")
         return optax.lbfgs(memory_size=self.memory, linesearch=search)

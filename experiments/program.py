@@ -49,17 +49,13 @@ def build(run: Run, batch: PyTree) -> Program:
     init: Any = functools.partial(initial_state, run.experiment, optimizer, run.ema_decay is not None)
     shapes = jax.eval_shape(init, jax.random.key(0), batch)
     places = run.mesh.state_shardings(mesh, shapes)
-    abstract = jax.tree.map(
-        lambda leaf, place: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place), shapes, places
-    )
+    abstract = jax.tree.map(lambda leaf, place: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place), shapes, places)
     step: Any = functools.partial(train_step, run.experiment, optimizer, run.ema_decay)
     return Program(
         mesh=mesh,
         state=abstract,
         batch_sharding=split,
         init=jax.jit(init, in_shardings=(whole, split), out_shardings=places),
-        step=jax.jit(
-            step, in_shardings=(places, split, whole), out_shardings=(places, whole), donate_argnums=0
-        ),
+        step=jax.jit(step, in_shardings=(places, split, whole), out_shardings=(places, whole), donate_argnums=0),
         watched=tuple(watched(shapes, batch)),
     )

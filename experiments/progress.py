@@ -57,9 +57,7 @@ class Terminal:
             self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._live:
             self._bar.stop()
 
@@ -70,7 +68,7 @@ class Terminal:
         self._console.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True)
 
     def advance(self, step: int, metrics: Mapping[str, float]) -> None:
-        shown = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+        shown = f"loss {metrics['loss']:.4g}"
         self._bar.update(self._task, completed=step, shown=shown)
         now = time.monotonic()
         if self._started is None:

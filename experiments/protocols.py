@@ -129,12 +129,8 @@ class OneShot:
     def metrics(self, judged: Judged) -> Metrics:
         groups = judged.images.groups if self.within_group else None
         if self.within_group and groups is None:
-            raise UserError(
-                "OneShot.within_group needs data whose people come in groups, such as Omniglot's alphabets."
-            )
-        drawn = one_shot.draw_trials(
-            judged.images.labels, self.ways, self.shots, self.trials, self.seed, groups
-        )
+            raise UserError("OneShot.within_group needs data whose people come in groups, such as Omniglot's alphabets.")
+        drawn = one_shot.draw_trials(judged.images.labels, self.ways, self.shots, self.trials, self.seed, groups)
         distances = np.empty((len(drawn), self.ways))
         for trial, (support, query) in enumerate(zip(drawn.support, drawn.query, strict=True)):
             flat = judged.embeddings[support.reshape(-1)]

@@ -1,6 +1,8 @@
 """Face recognition: an encoder is learned so that pictures of one person are close and those of two are far apart."""
 
 import dataclasses
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
@@ -10,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments import figures
+from experiments.config import to_json
 from experiments.experiment import Batches, Cost, Evaluation, Part, Variables
 from experiments.protocols import Identification, Judged, JudgingProtocol, Verification, judge
 from experiments.subjects import Baseline, trained
@@ -19,6 +22,7 @@ from research.data.pipeline import stream
 from research.data.sampling import IndexBatches
 from research.data.split import CountSplit, HashSplit, Splits
 from research.errors import UserError
+from research.gallery import Threshold
 from research.losses import CollapseMonitor, RecognitionLoss, Triplet
 from research.metrics import pairs as metric_pairs
 from research.metrics import verification
@@ -69,9 +73,7 @@ class Recognition:
 
     def __post_init__(self) -> None:
         if not 0 < self.target_far < 1:
-            raise ValueError(
-                f"Recognition.target_far is {self.target_far}: give a rate between 0 and 1, such as 0.01"
-            )
+            raise ValueError(f"Recognition.target_far is {self.target_far}: give a rate between 0 and 1, such as 0.01")
 
     def open(self) -> Splits:
         """Opens the pictures and splits their people."""
@@ -105,13 +107,21 @@ class Recognition:
             {"params": params["encoder"], **state}, pictures, train=True, mutable=list(state)
         )
         embeddings = activations["embedding"].astype(jnp.float32)  # pyright: ignore
-        value, diagnostics = self.loss.value_and_diagnostics(
-            params["loss"], embeddings, batch["labels"], for_loss
-        )
+        value, diagnostics = self.loss.value_and_diagnostics(params["loss"], embeddings, batch["labels"], for_loss)
         per_triplet = diagnostics.get("loss_per_triplet")
         collapsed = self.loss.collapsed_value if isinstance(self.loss, Triplet) else None
         monitored = self.monitor(jax.lax.stop_gradient(embeddings), per_triplet, collapsed)
         return Cost(value, dict(changed), {**diagnostics, **monitored})
+
+    def model_fingerprint(self, variables: Variables) -> str:
+        """SHA-256 of everything that an embedding and its distance depend on: definitions and weights."""
+        digest = hashlib.sha256()
+        parts = [self.encoder, self.loss, getattr(self.data, "decode", None)]
+        digest.update(json.dumps([to_json(part) for part in parts], sort_keys=True).encode())
+        for path, leaf in jax.tree_util.tree_leaves_with_path(tuple(variables)):
+            digest.update(jax.tree_util.keystr(path).encode())
+            digest.update(np.asarray(leaf).tobytes())
+        return digest.hexdigest()
 
     def remark(self, metrics: Mapping[str, float]) -> str | None:
         """Warns when the embeddings collapse."""
@@ -132,10 +142,8 @@ class Recognition:
         drawn: dict[str, Any] = {}
         notes = [f"{len(tested.people)} people, {len(tested)} pictures, none of them in training"]
         if not len(data.test):
-            notes.append(
-                "The split has no test part: these are the validation people, who may have chosen the checkpoint"
-            )
-        artifacts: dict[str, Any] = {}
+            notes.append("The split has no test part: these are the validation people, who may have chosen the checkpoint")
+        artifacts: dict[str, Any] = {"recognizer": {"shape": list(data.train.shape)}}
         if len(data.validation):
             validated = judge(subject, data.validation)
             try:
@@ -144,27 +152,23 @@ class Recognition:
                 notes.append(f"No threshold: {error}")
             else:
                 pairs = Verification().pairs(judged)
-                held_out = verification.at_threshold(
-                    pairs.distances, pairs.same, calibrated.threshold, pairs.people
-                )
+                held_out = verification.at_threshold(pairs.distances, pairs.same, calibrated.threshold, pairs.people)
                 metrics |= {"threshold/far": held_out.far, "threshold/tar": held_out.tar}
-                artifacts["threshold"] = {
-                    "tau": calibrated.threshold,
-                    "target_far": self.target_far,
-                    "far": calibrated.far.to_json(),
-                    "tar": calibrated.tar.to_json(),
-                    "people": len(data.validation.people),
-                    "pictures": len(data.validation),
-                }
+                artifacts["threshold"] = Threshold(
+                    tau=calibrated.threshold,
+                    target_far=self.target_far,
+                    far=calibrated.far,
+                    tar=calibrated.tar,
+                    people=len(data.validation.people),
+                    fingerprint=self.model_fingerprint(Variables(params, state)),
+                ).to_json()
                 drawn = _figures(judged, pairs, calibrated.threshold)
         return Evaluation(metrics=metrics, figures=drawn, artifacts=artifacts, notes=tuple(notes))
 
 
 def _some(images: Images, part: str) -> Images:
     if not len(images):
-        raise UserError(
-            f"The split leaves no people for the {part} part: give it some with --experiment.split.{part}."
-        )
+        raise UserError(f"The split leaves no people for the {part} part: give it some with --experiment.split.{part}.")
     return images
 
 

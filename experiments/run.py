@@ -66,9 +66,7 @@ class Run:
     def __post_init__(self) -> None:
         _positive(self, "steps", "log_every", "evaluate_every")
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
-            raise ValueError(
-                f"Run.ema_decay is {self.ema_decay}: give a number between 0 and 1, or None for no average"
-            )
+            raise ValueError(f"Run.ema_decay is {self.ema_decay}: give a number between 0 and 1, or None for no average")
         if self.seed < 0:
             raise ValueError(f"Run.seed is {self.seed}: give 0 or more")
         if self.checkpoints.best_metric is not None and self.evaluate_every is None:

@@ -54,9 +54,7 @@ class WarmupCosine:
             )
         if self.warmup == 0:
             return optax.cosine_decay_schedule(self.rate, updates, alpha=self.final)
-        return optax.warmup_cosine_decay_schedule(
-            0.0, self.rate, self.warmup, updates, end_value=self.final * self.rate
-        )
+        return optax.warmup_cosine_decay_schedule(0.0, self.rate, self.warmup, updates, end_value=self.final * self.rate)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

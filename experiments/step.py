@@ -92,9 +92,7 @@ def train_step(
         ramp = (1.0 + state.step) / (10.0 + state.step)
         average = optax.incremental_update(params, average, 1.0 - jnp.minimum(decay, ramp))
     metrics = {"loss": value, "gradient_norm": optax.global_norm(gradients), **result.metrics}
-    finite = jnp.stack(
-        [jnp.isfinite(leaf).all() for _, leaf in _watched(batch, state.params, value, gradients)]
-    )
+    finite = jnp.stack([jnp.isfinite(leaf).all() for _, leaf in _watched(batch, state.params, value, gradients)])
     next_state = TrainState(state.step + 1, params, result.state, optimizer_state, average)
     return next_state, StepReport(metrics, finite)
 
@@ -111,6 +109,4 @@ def _watched(batch: PyTree, params: PyTree, value: Any, gradients: PyTree) -> li
 
 def watched(state: TrainState, batch: PyTree) -> list[str]:
     """Names what :attr:`StepReport.finite` flags, causes first: the batch, the parameters, the loss, the gradients."""
-    return [
-        name for name, _ in _watched(batch, state.params, jax.ShapeDtypeStruct((), jnp.float32), state.params)
-    ]
+    return [name for name, _ in _watched(batch, state.params, jax.ShapeDtypeStruct((), jnp.float32), state.params)]

@@ -30,9 +30,7 @@ class Subject:
     def embed_all(self, images: Images) -> Float[np.ndarray, "n d"]:
         """Embeds a whole table, a batch at a time."""
         rows = np.arange(len(images))
-        return np.concatenate(
-            [self.embed(images.read(rows[i : i + _BATCH])) for i in range(0, len(rows), _BATCH)]
-        )
+        return np.concatenate([self.embed(images.read(rows[i : i + _BATCH])) for i in range(0, len(rows), _BATCH)])
 
 
 @runtime_checkable
@@ -48,9 +46,7 @@ def trained(encoder: nn.Module, loss: Distance, params: PyTree, state: PyTree) -
 
     def embed(pictures: AnyArray) -> np.ndarray:
         parts = [pictures[i : i + _BATCH] for i in range(0, len(pictures), _BATCH)]
-        return np.concatenate(
-            [np.asarray(_embed(encoder, variables, _padded(part, _BATCH)))[: len(part)] for part in parts]
-        )
+        return np.concatenate([np.asarray(_embed(encoder, variables, _padded(part, _BATCH)))[: len(part)] for part in parts])
 
     def distance(first: AnyArray, second: AnyArray) -> np.ndarray:
         return _in_blocks(functools.partial(_distance, loss, params["loss"]), first, second)
@@ -96,9 +92,7 @@ class Eigenfaces:
         """Finds the components in at most 2,000 training pictures, evenly spaced over the table."""
         rows = np.unique(np.linspace(0, len(train) - 1, min(len(train), 2000)).astype(np.int64))
         pixels = _flat(train.read(rows))
-        projection = PCA(min(self.components, *(side - 1 for side in pixels.shape)), random_state=0).fit(
-            pixels
-        )
+        projection = PCA(min(self.components, *(side - 1 for side in pixels.shape)), random_state=0).fit(pixels)
         return Subject(embed=lambda pictures: projection.transform(_flat(pictures)), distance=_euclidean)
 
 
@@ -138,11 +132,7 @@ def _flat(pictures: AnyArray) -> np.ndarray:
 
 def _padded(rows: AnyArray, count: int) -> np.ndarray:
     rows = np.asarray(rows)
-    return (
-        np.concatenate([rows, np.zeros((count - len(rows), *rows.shape[1:]), rows.dtype)])
-        if len(rows) < count
-        else rows
-    )
+    return np.concatenate([rows, np.zeros((count - len(rows), *rows.shape[1:]), rows.dtype)]) if len(rows) < count else rows
 
 
 def _power_of_two(number: int) -> int:

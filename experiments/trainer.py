@@ -104,9 +104,7 @@ def train(
             best = store.best(run.checkpoints)
             if best is not None and best != run.steps:
                 step, variables = best, store.load_variables(best)
-                say.say(
-                    f"step {best} was the best by {run.checkpoints.best_metric}: it is the one that is evaluated and used"
-                )
+                say.say(f"step {best} was the best by {run.checkpoints.best_metric}: it is the one that is evaluated and used")
         finally:
             store.close()
         evaluation = evaluate_run(run, files, data, variables, step=step, seconds=record.seconds)
@@ -137,12 +135,7 @@ def _loop(
     with MetricsFile(files.metrics, resume_from=int(state.step)) as metrics, StopRequest() as stop:
         for step in range(int(state.step), run.steps + 1):
             improved = False
-            if (
-                step == run.steps
-                or stop.signal
-                or _due(step, run.log_every)
-                or _due(step, run.checkpoints.every)
-            ):
+            if step == run.steps or stop.signal or _due(step, run.log_every) or _due(step, run.checkpoints.every):
                 record.pending += _fetch(program, reports, step, store)
                 reports.clear()
             if record.pending and (step == run.steps or _due(step, run.log_every)):
@@ -177,9 +170,7 @@ def _loop(
             reports.append(report)
             if warm and compilations.count > before:
                 recompiled += 1
-                say.warn(
-                    f"step {step} compiled again ({recompiled} so far): its batch has another shape or dtype"
-                )
+                say.warn(f"step {step} compiled again ({recompiled} so far): its batch has another shape or dtype")
             warm = True
     record.seconds += time.monotonic() - clock
     return state, record
@@ -201,9 +192,7 @@ def _position(stream: Batches) -> Any:
     return position.decode() if isinstance(position, bytes) else position
 
 
-def _restore(
-    run: Run, program: Program, store: CheckpointStore, stream: Batches, say: Reporter
-) -> tuple[TrainState, Record]:
+def _restore(run: Run, program: Program, store: CheckpointStore, stream: Batches, say: Reporter) -> tuple[TrainState, Record]:
     latest = store.latest()
     if latest is None:
         start = stream.get_state()
@@ -231,20 +220,14 @@ def _note_config(run: Run, files: Workdir, say: Reporter) -> None:
     write_json(files.config, config)
 
 
-def _fetch(
-    program: Program, reports: list[StepReport], step: int, store: CheckpointStore
-) -> list[dict[str, float]]:
+def _fetch(program: Program, reports: list[StepReport], step: int, store: CheckpointStore) -> list[dict[str, float]]:
     fetched = jax.device_get(reports)
     for taken, report in enumerate(fetched, start=step - len(fetched)):
         if report.finite.all():
             continue
         leaf = program.watched[int(np.argmin(report.finite))]
         latest = store.latest()
-        kept = (
-            "No checkpoint was written yet"
-            if latest is None
-            else f"The newest checkpoint, of step {latest}, is intact"
-        )
+        kept = "No checkpoint was written yet" if latest is None else f"The newest checkpoint, of step {latest}, is intact"
         raise NonFinite(
             f"Step {taken} is not finite, first seen in {leaf} (loss {report.metrics['loss']:.4g}). {kept}. If it is the "
             "batch, look at the data; else try a lower learning rate, --optimizer.clip-norm, or float32."
@@ -256,9 +239,7 @@ def _average(pending: list[dict[str, float]]) -> dict[str, float]:
     return {name: statistics.fmean(entry[name] for entry in pending) for name in pending[-1]}
 
 
-def _evaluate(
-    run: Run, metrics: MetricsFile, data: Any, state: TrainState, step: int, record: Record, say: Reporter
-) -> bool:
+def _evaluate(run: Run, metrics: MetricsFile, data: Any, state: TrainState, step: int, record: Record, say: Reporter) -> bool:
     """Judges on the validation part; tells whether this is the best so far."""
     evaluation = run.experiment.evaluate(data, state.best_params, state.model_state, "validation")
     record.evaluated = step

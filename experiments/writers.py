@@ -13,7 +13,7 @@ from typing import Any
 
 import jax
 
-from experiments.workdir import cannot_write, write_atomically
+from research.files import cannot_write, write_atomically
 
 _PACKAGES = (
     "likeness",
@@ -49,9 +49,7 @@ class MetricsFile:
     def __enter__(self) -> "MetricsFile":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._file.close()
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import warnings
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import tyro
 
@@ -37,8 +37,8 @@ def parse(command: str, options: type[Options], arguments: list[str]) -> tuple[s
     both = dataclasses.make_dataclass(
         "Arguments",
         [
-            ("options", tyro.conf.OmitArgPrefixes[options], dataclasses.field(default_factory=options)),  # pyright: ignore
-            ("run", tyro.conf.OmitArgPrefixes[Run], dataclasses.field(default=run)),  # pyright: ignore
+            ("options", Annotated[options, tyro.conf.arg(name="")], dataclasses.field(default_factory=options)),  # pyright: ignore
+            ("run", Annotated[Run, tyro.conf.arg(name="")], dataclasses.field(default=run)),  # pyright: ignore
         ],
         frozen=True,
     )
@@ -51,9 +51,7 @@ def cli(kind: Any, *, prog: str, arguments: list[str]) -> Any:
     with warnings.catch_warnings():
         # A protocol's implementation stands where the protocol is annotated; tyro follows it, and says so.
         warnings.filterwarnings("ignore", message="The field .* is annotated with type")
-        return tyro.cli(
-            kind, prog=prog, args=arguments, config=(tyro.conf.AvoidSubcommands, tyro.conf.FlagConversionOff)
-        )
+        return tyro.cli(kind, prog=prog, args=arguments, config=(tyro.conf.AvoidSubcommands, tyro.conf.FlagConversionOff))
 
 
 __all__ = ["cli", "parse"]

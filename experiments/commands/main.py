@@ -79,6 +79,8 @@ def _usage() -> None:
     width = max(map(len, COMMANDS))
     lines = [f"  {name:<{width}}  {purpose}" for name, purpose in COMMANDS.items()]
     print("usage: likeness COMMAND …\n\n" + "\n".join(lines))
-    print(
-        "\nlikeness COMMAND --help says more; --traceback after any command shows where an error came from."
-    )
+    print("\nlikeness COMMAND --help says more; --traceback after any command shows where an error came from.")
+
+
+if __name__ == "__main__":
+    main()

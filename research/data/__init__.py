@@ -5,8 +5,10 @@ batch, and :func:`stream` reads them.
 """
 
 from .arrays import Arrays, from_arrays
+from .augmentation import Augmentation
 from .decode import BadImage, Decode
 from .digits import Digits
+from .faces import Faces
 from .folder import Folder
 from .images import ArrayReader, Images, index_people
 from .omniglot import Omniglot, OmniglotRuns, OneShotRun
@@ -19,11 +21,13 @@ from .tfds import Tfds
 __all__ = [
     "ArrayReader",
     "Arrays",
+    "Augmentation",
     "BadImage",
     "BalancedPairs",
     "CountSplit",
     "Decode",
     "Digits",
+    "Faces",
     "Folder",
     "HashSplit",
     "IdentityBatches",

@@ -4,7 +4,7 @@ from research.gallery.identification import Candidate, Identification, Identifie
 from research.gallery.records import Codes, Duplicate, Enrolled, Enrollment, Picture, printable
 from research.gallery.search import Index, Neighbors, squared_euclidean
 from research.gallery.store import Gallery
-from research.gallery.threshold import Rate, Threshold, Verification
+from research.gallery.threshold import Threshold, Verification
 
 __all__ = [
     "Candidate",
@@ -18,7 +18,6 @@ __all__ = [
     "Index",
     "Neighbors",
     "Picture",
-    "Rate",
     "Threshold",
     "Verification",
     "printable",

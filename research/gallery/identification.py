@@ -51,7 +51,7 @@ class Identification:
         second = f", then {self.runner_up.name} at {self.runner_up.distance:.4g}" if self.runner_up else ""
         return (
             f"{self.name or 'unknown'}: nearest is {self.nearest.name} at distance {self.distance:.4g}{second}; "
-            f"τ {self.threshold.tau:.4g}, false accepts per comparison {self.threshold.far}, "
+            f"τ {self.threshold.tau:.4g}, false accepts per comparison {self.threshold.far.text()}, "
             f"a stranger among {self.people} people gets a name in about {100 * self.stranger_accepted:.2g} % of cases"
         )
 
@@ -62,14 +62,11 @@ class Identifier:
     The answer is the one that encoding both pictures and comparing them would give.
 
     Example:
-        >>> from research.gallery.threshold import Rate
-        >>> rate = Rate(value=0.01, low=0.008, high=0.012, n=9900)
-        >>> threshold = Threshold(
-        ...     tau=0.5, target_far=0.01, far=rate, tar=rate, people=10, fingerprint="abc"
-        ... )
+        >>> from research.metrics.intervals import Estimate
+        >>> rate = Estimate(0.01, 0.008, 0.012, 9900)
+        >>> threshold = Threshold(tau=0.5, target_far=0.01, far=rate, tar=rate, people=10, fingerprint="abc")
         >>> codes = Codes(("Ada", "Bob"), np.eye(2, dtype=np.float32), np.arange(2), np.arange(2))
-        >>> answers = Identifier(codes, threshold)(np.asarray([[0.9, 0.1], [-1, 0]], np.float32))
-        >>> [answer.name for answer in answers]
+        >>> [answer.name for answer in Identifier(codes, threshold)(np.asarray([[0.9, 0.1], [-1, 0]], np.float32))]
         ['Ada', None]
     """
 

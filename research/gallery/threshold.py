@@ -3,38 +3,14 @@
 import dataclasses
 import json
 import math
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from research.errors import UserError
+from research.files import write_atomically
+from research.metrics.intervals import Estimate
 
 FILE = "threshold.json"
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Rate:
-    """A measured rate with its 95 % interval."""
-
-    value: float | None
-    """The rate; ``None`` when the data cannot resolve it."""
-    low: float
-    high: float
-    n: int
-    """How many comparisons it was measured on."""
-    why: str = ""
-    """Why the value is missing, or anything else to say of it."""
-
-    def __post_init__(self) -> None:
-        inside = 0 <= self.low <= self.high <= 1 and (self.value is None or 0 <= self.value <= 1)
-        if not inside or self.n < 0:
-            raise ValueError(f"A rate and its interval lie in [0, 1], in order, over n ≥ 0 comparisons; got {self}.")
-
-    def __str__(self) -> str:
-        """``1.2 % [0.9, 1.6] (n=4950)``."""
-        value = "not resolved" if self.value is None else f"{100 * self.value:.3g} %"
-        return f"{value} [{100 * self.low:.3g}, {100 * self.high:.3g}] (n={self.n})"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,9 +24,9 @@ class Threshold:
     """The threshold on the distance."""
     target_far: float
     """The false-accept rate asked for."""
-    far: Rate
+    far: Estimate
     """The false-accept rate measured at τ, per comparison of two pictures of different people."""
-    tar: Rate
+    tar: Estimate
     """The true-accept rate measured at τ, per comparison of two pictures of one person."""
     people: int
     """How many people it was calibrated on."""
@@ -62,6 +38,10 @@ class Threshold:
             raise ValueError(f"Threshold.tau is {self.tau}; it must be finite.")
         if not 0 < self.target_far < 1:
             raise ValueError(f"Threshold.target_far is {self.target_far}; it must lie between 0 and 1.")
+        for name, rate in (("far", self.far), ("tar", self.tar)):
+            known = [number for number in (rate.low, rate.value, rate.high) if number is not None]
+            if known != sorted(known) or not all(0 <= number <= 1 for number in known) or rate.n < 0:
+                raise ValueError(f"Threshold.{name} is {rate}: a rate and its interval lie in [0, 1], in order.")
         if self.people < 2 or not self.fingerprint:
             raise ValueError("A threshold is calibrated on two people or more, for a model with a fingerprint.")
 
@@ -85,13 +65,13 @@ class Threshold:
     def false_accept_of(self, comparisons: int) -> float:
         """The chance that a stranger is accepted in at least one of N comparisons: ``1 − (1 − FAR)^N``.
 
-        It holds for independent comparisons and never exceeds ``N · FAR``. Where the FAR is not resolved, its
-        upper limit stands for it.
+        It holds for independent comparisons and never exceeds ``N · FAR``. Where the FAR is not resolved,
+        everything is possible.
 
         Args:
             comparisons: N, how many embeddings the stranger is compared with.
         """
-        rate = self.far.high if self.far.value is None else self.far.value
+        rate = next(rate for rate in (self.far.value, self.far.high, 1.0) if rate is not None)
         if rate >= 1:
             return 1.0 if comparisons else 0.0
         return -math.expm1(comparisons * math.log1p(-rate))
@@ -102,15 +82,11 @@ class Threshold:
         Raises:
             UserError: the file cannot be written.
         """
-        path = Path(path)
-        text = json.dumps(dataclasses.asdict(self), indent=2, allow_nan=False) + "\n"
-        try:
-            _write_atomically(path, text)
-        except OSError as error:
-            raise UserError(
-                f"Threshold {path}: could not be written: {error.strerror or error}; check the path, its permissions "
-                "and the free space on the disk."
-            ) from error
+        write_atomically(Path(path), json.dumps(self.to_json(), indent=2, allow_nan=False) + "\n")
+
+    def to_json(self) -> dict[str, Any]:
+        """What :meth:`save` writes."""
+        return dataclasses.asdict(self)
 
     @classmethod
     def load(cls, path: str | Path, fingerprint: str | None = None) -> "Threshold":
@@ -146,7 +122,7 @@ class Threshold:
     @classmethod
     def _from_json(cls, stored: Any) -> "Threshold":
         fields = _fields(cls, stored)
-        far, tar = (Rate(**_fields(Rate, fields.pop(name))) for name in ("far", "tar"))
+        far, tar = (Estimate(**_fields(Estimate, fields.pop(name))) for name in ("far", "tar"))
         return cls(**fields, far=far, tar=tar)
 
 
@@ -163,7 +139,7 @@ class Verification:
         answer, relation = ("same", "≤") if self.same else ("different", ">")
         return (
             f"{answer}: distance {self.distance:.4g} {relation} τ {self.threshold.tau:.4g}; "
-            f"false accepts at this τ {self.threshold.far}, true accepts {self.threshold.tar}"
+            f"false accepts at this τ {self.threshold.far.text()}, true accepts {self.threshold.tar.text()}"
         )
 
 
@@ -186,18 +162,3 @@ def _fields(kind: type, stored: Any) -> dict[str, Any]:
         if kinds and float in kinds and value is not None:
             checked[name] = float(value)
     return checked
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        # A temporary file is the owner's only; the threshold is as readable as what lies beside it.
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 from research.errors import UserError
-from research.gallery import Codes, Gallery, Identifier, Rate, Threshold, squared_euclidean
+from research.gallery import Codes, Gallery, Identifier, Threshold, squared_euclidean
+from research.metrics.intervals import Estimate
 
-RATE = Rate(value=0.01, low=0.008, high=0.0125, n=9900)
+RATE = Estimate(value=0.01, low=0.008, high=0.0125, n=9900)
 
 
 def threshold(tau):

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from research.errors import UserError
-from research.gallery import Rate, Threshold
+from research.gallery import Threshold
+from research.metrics.intervals import Estimate
 
-FAR = Rate(value=0.01, low=0.008, high=0.0125, n=9900)
-TAR = Rate(value=0.9, low=0.85, high=0.94, n=200)
+FAR = Estimate(value=0.01, low=0.008, high=0.0125, n=9900)
+TAR = Estimate(value=0.9, low=0.85, high=0.94, n=200)
 
 
 def threshold(**changes):
@@ -30,7 +31,7 @@ def test_nan_is_not_decided():
         threshold().decide(math.nan)
 
 
-@pytest.mark.parametrize("changes", [{}, {"far": Rate(value=None, low=0.0, high=0.3, n=10, why="too few")}])
+@pytest.mark.parametrize("changes", [{}, {"far": Estimate.unresolvable(10, "too few")}])
 def test_it_comes_back_exactly_as_saved(tmp_path, changes):
     path = tmp_path / "threshold.json"
     saved = threshold(tau=0.1 + 0.2, **changes)
@@ -47,15 +48,16 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(UserError, match="No space left"):
+    with pytest.raises(UserError, match="the disk is full"):
         threshold(tau=0.1).save(path)
     assert Threshold.load(path) == threshold()
     assert [item.name for item in tmp_path.iterdir()] == ["threshold.json"]
 
 
-def test_a_directory_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(UserError, match="could not be written"):
-        threshold().save(tmp_path / "missing" / "threshold.json")
+def test_a_file_where_the_directory_should_be_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"Cannot write .*threshold\.json: a file stands where a directory is needed"):
+        threshold().save(tmp_path / "file" / "threshold.json")
 
 
 def test_another_models_threshold_is_refused(tmp_path):
@@ -107,13 +109,12 @@ def test_the_k_fold_error_equals_simulation():
     assert abs(accepted.mean() - claimed) < 4 * math.sqrt(claimed * (1 - claimed) / trials)
 
 
-def test_an_unresolved_rate_is_taken_at_its_upper_limit():
-    unresolved = threshold(far=Rate(value=None, low=0.0, high=0.5, n=3, why="three pairs"))
-    assert unresolved.false_accept_of(2) == pytest.approx(0.75)
-    assert threshold(far=Rate(value=1.0, low=0.5, high=1.0, n=3)).false_accept_of(2) == 1
+def test_of_an_unresolved_rate_everything_is_possible():
+    unresolved = threshold(far=Estimate.unresolvable(3, "three pairs"))
+    assert unresolved.false_accept_of(2) == 1
+    assert threshold(far=Estimate(value=1.0, low=0.5, high=1.0, n=3)).false_accept_of(2) == 1
     assert threshold().false_accept_of(0) == 0
 
 
 def test_answers_read_well():
-    assert str(threshold().verify(0.7)).startswith("same: distance 0.7 ≤ τ 0.7; false accepts at this τ 1 % [0.8,")
-    assert "not resolved" in str(Rate(value=None, low=0.0, high=1.0, n=0))
+    assert str(threshold().verify(0.7)).startswith("same: distance 0.7 ≤ τ 0.7; false accepts at this τ 1.00 % [0.80,")

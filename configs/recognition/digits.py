@@ -1,0 +1,36 @@
+"""Handwritten digits as people: six to train on, two that decide, two never seen.
+
+The smallest real pictures there are without a download (scikit-learn's copy of the UCI digits, 8x8 gray), for trying an idea
+in seconds. With ten classes the numbers say that the machinery works, not how good a face recognizer is.
+
+    likeness train recognition/digits
+"""
+
+from experiments.optimizers import Adam
+from experiments.protocols import Verification
+from experiments.recognition import Recognition
+from experiments.run import Checkpoints, Run
+from experiments.schedules import WarmupCosine
+from experiments.subjects import RawPixels
+from research.data import CountSplit, Digits, IdentityBatches
+from research.encoders import Conv4
+from research.losses import BatchAll, Triplet
+
+
+def get_config() -> Run:
+    return Run(
+        experiment=Recognition(
+            data=Digits(scale=2),
+            split=CountSplit(validation=2, test=2),
+            batches=IdentityBatches(people=6, images=8),
+            encoder=Conv4(width=16, dimension=32),
+            loss=Triplet(margin=0.2, rule=BatchAll(), reduction="mean_active"),
+            test=(Verification(),),
+            baselines=(RawPixels(),),
+        ),
+        steps=300,
+        optimizer=Adam(schedule=WarmupCosine(rate=1e-3, warmup=20)),
+        log_every=20,
+        evaluate_every=100,
+        checkpoints=Checkpoints(every=100, best_metric="verification/eer"),
+    )

@@ -1,0 +1,132 @@
+"""A trained recognizer, ready to answer: what the command line and notebooks use after training."""
+
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from experiments.evaluation import read_run, restore
+from experiments.experiment import Variables
+from experiments.recognition import Recognition
+from experiments.subjects import Subject, trained
+from experiments.workdir import Workdir, read_json
+from research.data import Decode
+from research.errors import UserError
+from research.gallery import Gallery, Identification, Identifier, Picture, Threshold, Verification
+from research.types import AnyArray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Recognizer:
+    """An encoder with its distance, the pictures it takes, and the threshold it was calibrated to.
+
+    Example::
+
+        recognizer = Recognizer.load("runs/recognition/quickstart")
+        print(recognizer.verify("a.jpg", "b.jpg"))
+    """
+
+    workdir: Path
+    experiment: Recognition
+    variables: Variables
+    subject: Subject
+    decode: Decode
+    fingerprint: str
+    """Of the weights and the definitions that use them; a gallery or threshold of another is refused."""
+
+    @classmethod
+    def load(cls, workdir: str | Path) -> "Recognizer":
+        """Loads the best checkpoint of a working directory. Needs no training data.
+
+        Raises:
+            UserError: when the directory holds no trained recognizer.
+        """
+        run = read_run(workdir)
+        experiment = run.experiment
+        if not isinstance(experiment, Recognition):
+            raise UserError(f"{workdir} holds a {type(experiment).__name__}, not a face recognizer: give one of Recognition.")
+        about = read_json(Workdir(workdir).artifact("recognizer"))
+        height, width, channels = about["shape"]
+        batch = {"images": jax.ShapeDtypeStruct((1, height, width, channels), np.uint8)}
+        abstract = jax.eval_shape(experiment.init, jax.random.key(0), batch)
+        _, variables = restore(workdir, run, abstract)
+        decode = getattr(experiment.data, "decode", Decode(size=height, channels=channels))
+        return cls(
+            workdir=Path(workdir),
+            experiment=experiment,
+            variables=variables,
+            subject=trained(experiment.encoder, experiment.loss, variables.params, variables.state),
+            decode=decode,
+            fingerprint=experiment.model_fingerprint(variables),
+        )
+
+    @functools.cached_property
+    def threshold(self) -> Threshold:
+        """τ, calibrated on validation people.
+
+        Raises:
+            UserError: when the run had no validation people, or the model has changed since.
+        """
+        return Threshold.load(Workdir(self.workdir).artifact("threshold"), self.fingerprint)
+
+    @property
+    def dimension(self) -> int:
+        """Length of an embedding."""
+        shape = read_json(Workdir(self.workdir).artifact("recognizer"))["shape"]
+        return self.subject.embed(np.zeros((1, *shape), np.uint8)).shape[-1]
+
+    def embed(self, pictures: AnyArray) -> np.ndarray:
+        """Embeds uint8 pictures (n, h, w, c) of the encoder's size: float32 (n, d)."""
+        return self.subject.embed(np.asarray(pictures))
+
+    def embed_files(self, paths: Sequence[str | Path]) -> np.ndarray:
+        """Embeds picture files, decoded as the training pictures were."""
+        return self.embed(np.stack([self.decode(path) for path in paths]))
+
+    def verify(self, first: str | Path, second: str | Path) -> Verification:
+        """Do two picture files show the same person?"""
+        codes = self.embed_files([first, second])
+        return self.threshold.verify(float(self.subject.distance(codes[:1], codes[1:])[0, 0]))
+
+    def identify(self, gallery: Gallery, paths: Sequence[str | Path]) -> tuple[Identification, ...]:
+        """Who of the gallery is in each picture file, if anyone?"""
+        # A loss with weights of its own orders pairs by them, not by Euclid.
+        identifier = Identifier(
+            gallery.codes(),
+            self.threshold,
+            distance=self.distance,
+            euclidean=not jax.tree.leaves(self.variables.params["loss"]),
+        )
+        return identifier(self.embed_files(paths))
+
+    def distance(self, first: Any, second: Any) -> Any:
+        """Distance of embeddings (…, d), broadcasting, for the gallery's search."""
+        return self.experiment.loss.distance(self.variables.params["loss"], first, second)
+
+    def gallery(self, path: str | Path, *, create: bool = False) -> Gallery:
+        """Opens a gallery of this model.
+
+        Args:
+            path: the SQLite file.
+            create: make an empty one when there is none.
+
+        Raises:
+            UserError: when it belongs to another model, is missing, or is no gallery.
+        """
+        if create and not Path(path).exists():
+            return Gallery.create(path, self.fingerprint, self.dimension)
+        return Gallery.open(path, self.fingerprint)
+
+    @property
+    def default_gallery(self) -> Path:
+        """Where its gallery is unless another file is given."""
+        return self.workdir / "gallery.sqlite"
+
+    def note(self, path: str | Path) -> Picture:
+        """What a gallery keeps of an enrolled picture: its path and a checksum of its bytes."""
+        return Picture(source=str(path), sha256=hashlib.sha256(Path(path).read_bytes()).hexdigest())

@@ -1,0 +1,48 @@
+"""Files that are written whole or not at all, and what to say when they cannot be."""
+
+import contextlib
+import errno
+import os
+import tempfile
+from pathlib import Path
+
+from research.errors import UserError
+
+
+def write_atomically(path: Path, content: bytes | str) -> None:
+    """Writes a file so that a reader, or a crash, sees the old content or the new, never a part.
+
+    Raises:
+        UserError: when the disk is full or the directory cannot be written to.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+        raise cannot_write(path, error) from error
+
+
+def cannot_write(path: Path, error: OSError) -> UserError:
+    """Says why a path could not be written to and what to do."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        remedy = (
+            "the disk is full: free some space, or give another directory, and launch the same command again"
+        )
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        remedy = "it may not be written to: give a directory that you may write to"
+    elif error.errno in (errno.ENOTDIR, errno.EEXIST):
+        remedy = "a file stands where a directory is needed: give another directory"
+    else:
+        remedy = f"the system says: {os.strerror(error.errno or 0)}"
+    return UserError(f"Cannot write {path}: {remedy}.")
