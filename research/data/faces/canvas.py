@@ -1,43 +1,44 @@
 """What the parts of a drawing paint on: a window of the picture with its pixels in the frames of body and head.
 
-Planes are float32 (h, w) or, for color, (channels, h, w), in linear light. Edges are soft by one pixel, which is all the
-antialiasing there is. Scalars are Python floats, so that nothing is promoted to float64.
+Planes are float32 (b, h, w) or, for color, (channels, b, h, w), in linear light. Edges are soft by one pixel, which is
+all the antialiasing there is.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from research.data.faces.geometry import Ellipsoid, narrowing
+from research.data.faces.geometry import Ellipsoid, Number, narrowing
 from research.data.faces.scene import Scene, Vector
 
 Plane = np.ndarray
-"""(h, w) float32."""
+"""(b, h, w) float32."""
 
 Planes = np.ndarray
-"""(channels, h, w) float32."""
+"""(channels, b, h, w) float32."""
 
 Window = tuple[slice, slice]
 """Rows and columns of a picture."""
 
 
 class Canvas(NamedTuple):
-    """A window of one portrait; lengths are half head heights from the head's center."""
+    """The same window of some portraits; lengths are half head heights from the head's center."""
 
     scene: Scene
     planes: Planes  # what is painted
-    body_x: Plane  # upright, (1, w)
-    body_y: Plane  # upright, (h, 1)
+    body_x: Plane  # upright, (b, 1, w)
+    body_y: Plane  # upright, (b, h, 1)
     roll_x: Plane  # rolled with the head
     x: Plane  # rolled, and undone by what the jaw narrowed
     y: Plane
 
     @classmethod
     def open(cls, scene: Scene, planes: Planes) -> "Canvas":
-        """Trace the pixels of a picture back to the frames of body and head."""
+        """Trace the pixels of pictures back to the frames of body and head."""
         camera = scene.camera
         ticks = np.arange(planes.shape[-1], dtype=np.float32)
-        body_x = (ticks[None] + (0.5 - camera.center_x)) * (1.0 / camera.unit)
+        body_x = (ticks + (0.5 - camera.center_x)) * (1.0 / camera.unit)
         body_y = (ticks[:, None] + (0.5 - camera.center_y)) * (1.0 / camera.unit)
         roll_x = camera.cos_roll * body_x + camera.sin_roll * body_y
         y = camera.cos_roll * body_y - camera.sin_roll * body_x
@@ -52,12 +53,12 @@ class Canvas(NamedTuple):
         planes, roll_x, x, y = (
             np.ascontiguousarray(plane[..., rows, columns]) for plane in (self.planes, self.roll_x, self.x, self.y)
         )
-        return Canvas(self.scene, planes, self.body_x[:, columns], self.body_y[rows], roll_x, x, y)
+        return Canvas(self.scene, planes, self.body_x[..., columns], self.body_y[:, rows], roll_x, x, y)
 
     def band(self, rows: slice) -> "Canvas":
         """Some rows, which paint through to this canvas."""
         planes, roll_x, x, y = (plane[..., rows, :] for plane in (self.planes, self.roll_x, self.x, self.y))
-        return Canvas(self.scene, planes, self.body_x, self.body_y[rows], roll_x, x, y)
+        return Canvas(self.scene, planes, self.body_x, self.body_y[:, rows], roll_x, x, y)
 
     def cover(self, distance: Plane) -> Plane:
         """How much of a pixel lies inside an edge at ``distance`` (positive inside)."""
@@ -65,7 +66,7 @@ class Canvas(NamedTuple):
         out += 0.5
         return out.clip(0.0, 1.0, out=out)
 
-    def line(self, distance: Plane, half_width: Plane | float, end: Plane) -> Plane:
+    def line(self, distance: Plane, half_width: Number, end: Plane) -> Plane:
         """Coverage by a stroke that ends where ``end`` < 0; one thinner than a pixel fades instead of breaking up."""
         out = np.abs(distance)
         np.subtract(half_width, out, out=out)
@@ -77,7 +78,7 @@ class Canvas(NamedTuple):
         """Paint over what is there, where ``mask`` says."""
         over(self.planes, mask, color)
 
-    def illuminate(self, nx: Plane, ny: Plane | float, nz: Plane, light: Vector) -> Plane:
+    def illuminate(self, nx: Plane, ny: Number, nz: Plane, light: Vector) -> Plane:
         """The lamp's light on a surface of unit normal n, reaching a little around the edge of the shadow."""
         cosine = nz * light.z
         cosine += nx * light.x
@@ -95,25 +96,47 @@ class Canvas(NamedTuple):
         return light
 
 
-def window(scene: Scene, size: int, x: tuple[float, float], y: tuple[float, float]) -> Window:
-    """The pixels of a box given in the head's rolled frame."""
+def subset(paint: Callable[[Canvas], None], easel: Canvas, wanted: np.ndarray) -> None:
+    """Paint a part on those portraits that have it, and spare the others its cost."""
+    rows = np.flatnonzero(wanted)
+    if len(rows) == wanted.size:
+        paint(easel)
+    elif len(rows):
+        part = take(easel, rows)
+        paint(part)
+        easel.planes[:, rows] = part.planes
+
+
+def take(tree: Any, rows: np.ndarray | slice) -> Any:
+    """Some of the portraits of a scene or canvas."""
+    if isinstance(tree, np.ndarray):
+        return tree[rows] if tree.ndim == 3 else tree[:, rows]
+    return type(tree)(*(take(leaf, rows) for leaf in tree))
+
+
+def window(scene: Scene, size: int, x: tuple[Number, Number], y: tuple[float, float]) -> Window:
+    """The pixels of a box that is given in the rolled frame of every head."""
     camera = scene.camera
-    corners = [(u, v) for u in x for v in y]
-    across = [(camera.cos_roll * u - camera.sin_roll * v) * camera.unit + camera.center_x for u, v in corners]
-    down = [(camera.sin_roll * u + camera.cos_roll * v) * camera.unit + camera.center_y for u, v in corners]
+    across, down = (
+        np.stack(
+            [(cos * u + sin * v) * camera.unit + center for u in x for v in y],
+        )
+        for cos, sin, center in (
+            (camera.cos_roll, -camera.sin_roll, camera.center_x),
+            (camera.sin_roll, camera.cos_roll, camera.center_y),
+        )
+    )
     rows, columns = (
-        slice(max(0, min(size - 1, int(min(side)))), max(1, min(size, int(max(side)) + 1))) for side in (down, across)
+        slice(max(0, min(size - 1, int(side.min()))), max(1, min(size, int(side.max()) + 1))) for side in (down, across)
     )
     return rows, columns
 
 
 def extent(where: np.ndarray) -> slice:
-    """The rows from the first to the last that hold a true pixel."""
-    pixels = np.flatnonzero(where)
-    if not len(pixels):
-        return slice(0, 0)
-    width = where.shape[1]
-    return slice(int(pixels[0]) // width, int(pixels[-1]) // width + 1)
+    """The rows from the first to the last that hold a true pixel in any picture."""
+    _, height, width = where.shape
+    rows = (np.flatnonzero(where) % (height * width)) // width
+    return slice(int(rows.min()), int(rows.max()) + 1) if len(rows) else slice(0, 0)
 
 
 def hit(rim: Ellipsoid, x: Plane, y: Plane) -> tuple[Plane, Plane]:
@@ -133,7 +156,7 @@ def hit(rim: Ellipsoid, x: Plane, y: Plane) -> tuple[Plane, Plane]:
     return inside, z
 
 
-def bump(X: Plane, Y: Plane, x0: float, y0: float, rx: float, ry: float) -> Plane:
+def bump(X: Plane, Y: Plane, x0: Number, y0: Number, rx: Number, ry: Number) -> Plane:
     """max(0, 1 - ((X - x0) / rx)^2 - ((Y - y0) / ry)^2); its square is a smooth hill."""
     u = X - x0
     u *= 1.0 / rx

@@ -34,12 +34,12 @@ def face(easel: Canvas) -> None:
     # Walk along the ray to where it meets the nose, which stands in front of what is behind it.
     rows = extent(np.abs(Y - (shape.nose_y - 0.14)) < 0.5)
     slope_x, slope_y = sight.x / sight.z, sight.y / sight.z
-    start_x, start_y = X[rows], Y[rows]
+    start_x, start_y = X[:, rows], Y[:, rows]
     at_x, at_y = start_x, start_y
     for _ in range(2):
         out = _stand_out(scene.nose, at_x, at_y)
         at_x, at_y = start_x + slope_x * out, start_y + slope_y * out
-    X[rows], Y[rows] = at_x, at_y
+    X[:, rows], Y[:, rows] = at_x, at_y
 
     side = np.abs(X)
     level = _relief(easel, X, Y, side, normal)
@@ -53,7 +53,7 @@ def face(easel: Canvas) -> None:
     skin = Skin(X, Y, side, albedo, lamp, _gloss(easel, *normal))
     _complexion(easel, skin)
     _mouth(easel, skin.at(extent(_near(skin, shape.mouth_y, 0.24, shape.mouth_w + 0.05))))
-    around = skin.at(extent(_near(skin, shape.eye_y - 0.09, 0.26, shape.eye_x + 0.28)))
+    around = skin.at(extent(_near(skin, shape.eye_y - 0.10, 0.34, shape.eye_x + 0.30)))
     _brows(easel, around)
     _eyes(easel, around)
     color = easel.lit(albedo, lamp)
@@ -62,21 +62,36 @@ def face(easel: Canvas) -> None:
     easel.paint(easel.cover(inside * (0.5 * scene.skull.half_x)), color)
 
 
-def ear(easel: Canvas, side: float) -> None:
-    """The ear on the picture's left (-1) or right (1)."""
+def ears(easel: Canvas) -> tuple[Plane, Plane, Planes]:
+    """Both ears, which stand where the head turns them: coverage, the near one's coverage, and color."""
     scene = easel.scene
+    shape, camera, light = scene.shape, scene.camera, scene.light_head
     height = 0.15 + 0.07 * scene.person.ear_size
-    ear_x, ear_y, _ = scene.camera.project(side * (scene.shape.width + 0.02), scene.shape.eye_y + 0.14, -0.05)
-    turned = max(0.0, -side * scene.camera.sin_yaw)
-    u = (easel.x - ear_x) * (1.0 / (height * (0.50 + 0.35 * turned)))
-    v = (easel.y - ear_y) * (1.0 / height)
-    inside = 1.0 - u * u - v * v
-    facing = max(0.6 * side * scene.light_head.x + 0.5 * scene.light_head.z, 0.05)
+    back = -0.05
+    _, level, _ = camera.project(0.0, shape.eye_y + 0.14, back)
+    x = easel.x - camera.sin_yaw * back
+    u = np.abs(x)
+    u -= camera.cos_yaw * (shape.width + 0.02)
+    u *= 1.0 / (height * (0.50 + 0.35 * np.abs(camera.sin_yaw)))
+    u *= u
+    v = easel.y - level
+    v *= 1.0 / height
+    v *= v
+    u += v
+    inside = np.subtract(1.0, u, out=u)
     lamp = inside.clip(0.0, 1.0)
     lamp *= -0.5
     lamp += 1.0
-    lamp *= facing * scene.picture.light_intensity
-    easel.paint(easel.cover(inside * (0.3 * height)), easel.lit(scene.paints.skin, lamp, 0.9))
+    side = np.sign(x)
+    facing = side * (0.6 * light.x)
+    facing += 0.5 * light.z
+    facing *= scene.picture.light_intensity
+    lamp *= facing.clip(0.05, 2.0, out=facing)
+    mask = easel.cover(inside * (0.3 * height))
+    # Long hair hides the ears.
+    mask *= scene.cut.length <= 0.0
+    near = (side * camera.sin_yaw < 0.0) & (np.abs(camera.sin_yaw) > 0.15)
+    return mask, mask * near, easel.lit(scene.paints.skin, lamp, 0.9)
 
 
 def _stand_out(hills: Hills, X: Plane, Y: Plane) -> Plane:
@@ -93,32 +108,36 @@ def _stand_out(hills: Hills, X: Plane, Y: Plane) -> Plane:
     return fall.sum(axis=0)
 
 
-def _relief(easel: Canvas, X: Plane, Y: Plane, side: Plane, normal: tuple[Plane, Plane, Plane]) -> np.ndarray:
+def _relief(easel: Canvas, X: Plane, Y: Plane, side: Plane, normal: tuple[Plane, Plane, Plane]) -> list[Plane]:
     """Bend the ellipsoid's normals, in place, by the gradient of the hills; returns the roots of the hills' profiles."""
     hills = easel.scene.relief
     nx, ny, _ = normal
-    across = np.empty((len(hills.x), *X.shape), np.float32)
-    across[:MIDDLE] = X
-    across[MIDDLE:] = side
-    across -= hills.x
-    down = Y - hills.y
-    level = across * across
-    level *= hills.steep_x
-    square = down * down
-    square *= hills.steep_y
-    level += square
-    np.subtract(1.0, level, out=level)
-    level.clip(0.0, 1.0, out=level)
-    slope = level * (4.0 * hills.height)
-    across *= slope
-    across *= hills.steep_x
-    nx += across[:MIDDLE].sum(axis=0)
-    nx += across[MIDDLE:].sum(axis=0) * np.sign(X)
-    down *= slope
-    down *= hills.steep_y
-    ny += down.sum(axis=0)
+    sign, square = np.sign(X), X * X
+    levels = []
+    for i, (x, y, steep_x, steep_y, height) in enumerate(zip(*hills, strict=True)):
+        if i < MIDDLE:
+            across = X
+            level = square * -steep_x
+        else:
+            across = side - x
+            level = across * across
+            level *= -steep_x
+            across *= sign
+        down = Y - y
+        push = down * down
+        push *= steep_y
+        level -= push
+        level += 1.0
+        level.clip(0.0, 1.0, out=level)
+        np.multiply(level, 4.0 * height * steep_x, out=push)
+        push *= across
+        nx += push
+        down *= level
+        down *= 4.0 * height * steep_y
+        ny += down
+        levels.append(level)
     normalize(*normal)
-    return level
+    return levels
 
 
 def _gloss(easel: Canvas, nx: Plane, ny: Plane, nz: Plane) -> Plane:
@@ -136,7 +155,7 @@ def _gloss(easel: Canvas, nx: Plane, ny: Plane, nz: Plane) -> Plane:
     return gloss
 
 
-def _near(skin: Skin, level: float, height: float, width: float) -> np.ndarray:
+def _near(skin: Skin, level: Plane, height: float, width: Plane) -> np.ndarray:
     inside = np.abs(skin.Y - level) < height
     inside &= skin.side < width
     return inside
@@ -152,21 +171,20 @@ def _complexion(easel: Canvas, skin: Skin) -> None:
     over(below.albedo, hole.clip(0.0, 0.62, out=hole), 0.22 * paints.skin)
 
     # Beards on the trait's upper third; thicker as it rises.
-    beard = min(max(person.beard - 0.68, 0.0) * 4.0, 0.92)
-    moustache = min(max(person.moustache - 0.72, 0.0) * 5.0, 0.92) if person.beard > 0.45 else 0.0
-    moustache = max(moustache, beard if beard > 0.5 else 0.0)
-    if beard or moustache:
-        growth = 7.0 * (skin.Y - shape.mouth_y + 0.05) + 5.2 * (skin.side - 0.30).clip(0.0, 1.0)
-        growth.clip(0.0, 1.0, out=growth)
-        growth *= beard
-        lip = np.abs(skin.Y - (0.5 * shape.nose_y + 0.5 * shape.mouth_y + 0.04) - 0.35 * skin.side * skin.side)
-        lip *= -20.0
-        lip += 1.5
-        lip.clip(0.0, 1.0, out=lip)
-        lip *= easel.cover(1.05 * shape.mouth_w - skin.side)
-        lip *= moustache
-        np.maximum(growth, lip, out=growth)
-        over(skin.albedo, growth, 0.85 * paints.hair + 0.05 * paints.skin)
+    beard = ((person.beard - 0.68) * 4.0).clip(0.0, 0.92)
+    moustache = ((person.moustache - 0.72) * 5.0).clip(0.0, 0.92) * (person.beard > 0.45)
+    moustache = np.maximum(moustache, beard * (beard > 0.5))
+    growth = 7.0 * (skin.Y - shape.mouth_y + 0.05) + 5.2 * (skin.side - 0.30).clip(0.0, 1.0)
+    growth.clip(0.0, 1.0, out=growth)
+    growth *= beard
+    lip = np.abs(skin.Y - (0.5 * shape.nose_y + 0.5 * shape.mouth_y + 0.04) - 0.35 * skin.side * skin.side)
+    lip *= -20.0
+    lip += 1.5
+    lip.clip(0.0, 1.0, out=lip)
+    lip *= easel.cover(1.05 * shape.mouth_w - skin.side)
+    lip *= moustache
+    np.maximum(growth, lip, out=growth)
+    over(skin.albedo, growth, 0.85 * paints.hair + 0.05 * paints.skin)
 
 
 def _brows(easel: Canvas, skin: Skin) -> None:
@@ -206,7 +224,7 @@ def _eyes(easel: Canvas, skin: Skin) -> None:
     v += u * (0.35 * (person.eye_tilt - 0.35))
     arc = 1.0 - u * u
     opening = 0.38 + 0.28 * person.eye_opening
-    opened = picture.eyes_open * (1.0 - 0.12 * max(picture.smile, 0.0))
+    opened = picture.eyes_open * (1.0 - 0.12 * np.maximum(picture.smile, 0.0))
     upper = arc * (opening * (1.25 * opened - 0.25))
     upper += v
     lower = arc * (opening * (0.62 - 0.10 * picture.smile))
@@ -279,7 +297,10 @@ def _mouth(easel: Canvas, skin: Skin) -> None:
     below += 0.75 * lower_lip + gap
     below *= arc
     below -= middle
-    mask = easel.cover(np.minimum(above, below, out=below))
+    end = u * -shape.mouth_w
+    end += 1.03 * shape.mouth_w
+    np.minimum(above, below, out=below)
+    mask = easel.cover(np.minimum(below, end, out=below))
     over(skin.albedo, 0.85 * mask, paints.lips)
     # The upper lip faces down, the lower one up and catches the light.
     low = easel.cover(middle)
@@ -288,15 +309,13 @@ def _mouth(easel: Canvas, skin: Skin) -> None:
     low *= mask
     low += 1.0
     skin.lamp[...] *= low
-    end = u * -shape.mouth_w
-    end += 1.03 * shape.mouth_w
-    if opened > 0.0:
-        inner = gap * arc
-        inner -= np.abs(middle)
-        inner -= 0.004
-        inner = easel.cover(np.minimum(inner, end - 0.18 * shape.mouth_w, out=inner))
-        over(skin.albedo, inner, 0.12 * paints.lips)
-        over(skin.albedo, inner * easel.cover(0.15 * gap - middle), 0.40 + 0.30 * paints.skin)
+    inner = gap * arc
+    inner -= np.abs(middle)
+    inner -= 0.004
+    inner = easel.cover(np.minimum(inner, end - 0.18 * shape.mouth_w, out=inner))
+    inner *= opened > 0.0
+    over(skin.albedo, inner, 0.12 * paints.lips)
+    over(skin.albedo, inner * easel.cover(0.15 * gap - middle), 0.40 + 0.30 * paints.skin)
     seam = easel.line(middle, 0.013, end)
-    seam *= 0.72 * (1.0 - min(6.0 * opened, 1.0))
+    seam *= 0.72 * (1.0 - np.minimum(6.0 * opened, 1.0))
     over(skin.albedo, seam, 0.20 * paints.skin)

@@ -15,6 +15,8 @@ from research.types import Float
 Column: TypeAlias = np.ndarray
 """One number per picture, float32 (b, 1), so that it broadcasts over pixels (b, n)."""
 
+Number: TypeAlias = np.ndarray | float
+
 Vectors: TypeAlias = Float[np.ndarray, "b k"]
 
 HEAD = 0.355
@@ -176,7 +178,7 @@ class View(NamedTuple):
     center_x: Column  # pixels
     center_y: Column
 
-    def project(self, X: Column, Y: Column, Z: Column) -> tuple[Column, Column, Column]:
+    def project(self, X: Number, Y: Number, Z: Number) -> tuple[Column, Column, Column]:
         """Head frame to camera frame (x right, y down, z towards the viewer), before jaw, roll and scale."""
         turned = self.cos_yaw * Z - self.sin_yaw * X
         return (
@@ -185,7 +187,7 @@ class View(NamedTuple):
             self.cos_pitch * turned - self.sin_pitch * Y,
         )
 
-    def unproject(self, x: Column, y: Column, z: Column) -> tuple[Column, Column, Column]:
+    def unproject(self, x: Number, y: Number, z: Number) -> tuple[Column, Column, Column]:
         """Camera frame to head frame: the inverse of :meth:`project`."""
         turned = self.sin_pitch * y + self.cos_pitch * z
         return (
@@ -246,7 +248,9 @@ def narrowing(shape: Head, camera: View, y: Column) -> tuple[Column, Column]:
     return 1.0 - shape.jaw * square, (shape.chin * camera.sin_yaw * 1.6) * square
 
 
-def landmarks(identity: Vectors, nuisance: Vectors, size: int) -> tuple[np.ndarray, np.ndarray]:
+def landmarks(
+    identity: Float[np.ndarray, "b i"], nuisance: Float[np.ndarray, "b k"], size: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Where five features and the face are in the picture, without rendering it.
 
     Args:

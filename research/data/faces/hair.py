@@ -61,7 +61,7 @@ def shell(easel: Canvas) -> None:
     """Hair on the head: a larger ellipsoid, cut off at the hairline and above or below the ears."""
     scene = easel.scene
     person, shape, camera, cut = scene.person, scene.shape, scene.camera, scene.cut
-    shift_x, shift_y, _ = camera.project(0.0, scene.hair_lift, HAIR_BACK)
+    shift_x, shift_y, _ = camera.project(0.0 * scene.hair_lift, scene.hair_lift, HAIR_BACK + 0.0 * scene.hair_lift)
     x, y = easel.x - shift_x, easel.y - shift_y
     inside, z = hit(scene.shell, x, y)
     X, Y, Z = camera.unproject(x, y, z)
@@ -78,11 +78,12 @@ def shell(easel: Canvas) -> None:
     front += -0.66 + 0.16 * person.hairline + 0.30 * cut.fringe - scene.hair_lift
     front -= Y
     long = cut.length > 0.0
-    reach = min(0.15 + 0.9 * cut.length, 0.62) if long else 0.02 + 0.20 * person.hair_length
-    sides = np.minimum((0.22 if long else 0.12) - 0.25 * Y - Z, (reach - Y) * 0.7)
+    reach = np.where(long, np.minimum(0.15 + 0.9 * cut.length, 0.62), 0.02 + 0.20 * person.hair_length)
+    sides = np.minimum(0.12 + np.float32(0.10) * long - 0.25 * Y - Z, (reach - Y) * 0.7)
     np.maximum(front, sides, out=front)
     front *= 0.8
     mask *= easel.cover(front)
+    mask *= cut.present
 
     nx, ny, nz = X * (1.0 / shape.width**2), Y, Z * (1.0 / shape.depth**2)
     normalize(nx, ny, nz)

@@ -5,7 +5,7 @@ import numpy as np
 from research.data.faces.geometry import Column
 
 Color = list[Column]
-"""Red, green and blue, a (b, 1) column each."""
+"""Red, green and blue, a column each."""
 
 _LUMA = (0.299, 0.587, 0.114)
 
@@ -39,11 +39,11 @@ def _stops(position: Column, stops: tuple[tuple[int, int, int], ...]) -> Color:
 
 
 def channels(color: Color, count: int) -> np.ndarray:
-    """The color (b, 3, 1, 1), or its luminance (b, 1, 1, 1) when pictures are gray."""
+    """The color (3, b, 1, 1), or its luminance (1, b, 1, 1) when pictures are gray."""
     if count == 1:
         gray = sum(weight * np.sqrt(channel) for weight, channel in zip(_LUMA, color, strict=True))
         color = [gray * gray]
-    return np.stack(color, axis=1).astype(np.float32)[..., None]
+    return np.stack(color).astype(np.float32)
 
 
 def hsv(hue: Column, saturation: Column | float, value: Column) -> Color:

@@ -2,18 +2,24 @@
 
 Every pixel is traced back to the head it shows (:mod:`.geometry`), so features foreshorten and slide as on a real head;
 normals come from the ellipsoid and from hills for nose, sockets, cheeks and lips, so light acts in three dimensions.
-Pictures are drawn one by one: their planes stay in the processor's cache, and a feature costs only its own window.
+Pictures are drawn a few at a time, enough to hide what a call of NumPy costs, few enough for the processor's cache.
 """
 
 import numpy as np
 
 from research.data.faces import features, hair, scenery
-from research.data.faces.canvas import Canvas, window
-from research.data.faces.scene import Scene, scenes
+from research.data.faces.canvas import Canvas, subset, take, window
+from research.data.faces.scene import Scene, scene
 from research.types import Float, UInt8
 
 VERSION = 1
 """Raised whenever the same vectors give different pixels; part of the data's fingerprint."""
+
+_PIXELS = 1 << 16
+"""In a plane of the pictures drawn together."""
+
+_LARGE = 24 << 20
+"""Bytes; glibc learns from blocks of up to 32 MiB."""
 
 
 def render(
@@ -37,52 +43,46 @@ def render(
         (1, 32, 32, 3)
     """
     images = np.empty((len(identity), size, size, channels), np.uint8)
-    for image, scene in zip(images, scenes(identity, nuisance, size, channels), strict=True):
-        image[...] = _draw(scene, size, channels)
+    portraits = scene(identity, nuisance, size, channels)
+    # glibc returns freed memory to the system at once, and page by page it is expensive to get back, until the program
+    # has freed something large: then it keeps what is smaller.
+    large = np.empty(_LARGE, np.uint8)
+    del large
+    step = max(1, _PIXELS // size**2)
+    for start in range(0, len(identity), step):
+        rows = slice(start, start + step)
+        _draw(take(portraits, rows), images[rows])
     return images
 
 
-def _draw(scene: Scene, size: int, channels: int) -> UInt8[np.ndarray, "size size channels"]:
-    planes = np.empty((channels, size, size), np.float32)
-    scenery.backdrop(scene, size, planes)
-    easel = Canvas.open(scene, planes)
-    rows = slice(max(0, min(size - 1, int(scene.camera.center_y + 0.55 * scene.camera.unit))), size)
-    body = easel.cut((rows, slice(0, size)))
-    scenery.clothes(body)
-    if scene.cut.length:
-        planes[:, rows] = body.planes
-        hair.behind(easel)
-        body.planes[...] = planes[:, rows]
-    scenery.neck(body)
-    planes[:, rows] = body.planes
+def _draw(portraits: Scene, images: UInt8[np.ndarray, "b size size channels"]) -> None:
+    count, size, _, channels = images.shape
+    planes = np.empty((channels, count, size, size), np.float32)
+    scenery.backdrop(portraits, planes)
+    easel = Canvas.open(portraits, planes)
+    long = portraits.cut.length > 0.0
+    rows, _ = window(portraits, size, (-1.0, 1.0), (0.45, 9.0))
+    scenery.clothes(easel.band(rows))
+    subset(hair.behind, easel, long)
+    scenery.neck(easel.band(rows))
 
-    half = max(scene.skull.half_x + 0.26, scene.shell.half_x + 0.15)
-    where = window(scene, size, (-half, half), (-1.6, 1.15))
+    half = np.maximum(portraits.skull.half_x + 0.30, portraits.shell.half_x + 0.20)
+    where = window(portraits, size, (-half, half), (-1.7, 1.2))
     head = easel.cut(where)
-    # Long hair hides the ears.
-    ears = not scene.cut.length
-    far, near = (-1.0, 1.0) if scene.camera.sin_yaw < 0.0 else (1.0, -1.0)
-    turned = abs(scene.camera.sin_yaw) > 0.15
-    if ears:
-        features.ear(head, far)
-    if ears and not turned:
-        features.ear(head, near)
-    rows, _ = window(scene, size, (-0.95, 0.95), (-1.02, 1.12))
-    top = where[0].start
-    features.face(head.band(slice(max(0, rows.start - top), rows.stop - top)))
-    if ears and turned:
-        features.ear(head, near)
-    if scene.cut.present:
-        hair.shell(head)
-    if scene.picture.glasses > 0.0:
-        scenery.glasses(head)
-    planes[:, where[0], where[1]] = head.planes
-    if scene.picture.occlusion > 0.0:
-        scenery.foreground(scene, size, planes)
-    return _develop(scene, planes)
+    both, near, color = features.ears(head)
+    head.paint(both, color)
+    band, _ = window(portraits, size, (-half, half), (-1.1, 1.2))
+    features.face(head.band(slice(band.start - where[0].start, band.stop - where[0].start)))
+    # A turned head shows the near ear in front of its outline.
+    head.paint(near, color)
+    hair.shell(head)
+    subset(scenery.glasses, head, portraits.picture.glasses > 0.0)
+    planes[..., where[0], where[1]] = head.planes
+    subset(scenery.foreground, easel, portraits.picture.occlusion > 0.0)
+    _develop(portraits, planes, images)
 
 
-def _develop(scene: Scene, planes: np.ndarray) -> UInt8[np.ndarray, "size size channels"]:
+def _develop(portraits: Scene, planes: np.ndarray, images: UInt8[np.ndarray, "b size size channels"]) -> None:
     np.abs(planes, out=planes)
     shoulder = planes * 0.32
     shoulder += 1.0
@@ -90,7 +90,9 @@ def _develop(scene: Scene, planes: np.ndarray) -> UInt8[np.ndarray, "size size c
     # A soft shoulder keeps strong light from clipping to flat white.
     planes /= shoulder
     planes *= 1.30 * 255.0
-    if scene.picture.grain > 0.0:
-        planes += scenery.grain(int(scene.picture.grain_key), planes.shape) * scene.picture.grain
+    picture = portraits.picture
+    for i, (key, strength) in enumerate(zip(picture.grain_key.ravel().tolist(), picture.grain.ravel(), strict=True)):
+        if strength > 0.0:
+            planes[:, i] += scenery.grain(int(key), planes[:, i].shape) * strength
     planes.clip(0.0, 255.0, out=planes)
-    return planes.transpose(1, 2, 0).astype(np.uint8)
+    images[...] = planes.transpose(1, 2, 3, 0)

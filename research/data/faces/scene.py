@@ -1,6 +1,6 @@
-"""One portrait about to be painted: everything that is a number or a color, computed for a whole batch at a time."""
+"""Portraits about to be painted: all that is one number or one color for each."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -41,7 +41,7 @@ class Style(NamedTuple):
 
 
 class Paints(NamedTuple):
-    """Linear light, (channels, 1, 1) each."""
+    """Linear light, (channels, b, 1, 1) each."""
 
     skin: np.ndarray
     blush: np.ndarray
@@ -58,7 +58,7 @@ class Paints(NamedTuple):
 
 
 class Hills(NamedTuple):
-    """Hills and hollows of height h (1 - ((X - x) / rx)^2 - ((Y - y) / ry)^2)^2, (hills, 1, 1) each."""
+    """Hills and hollows of height h (1 - ((X - x) / rx)^2 - ((Y - y) / ry)^2)^2, (hills, b, 1, 1) each."""
 
     x: np.ndarray
     y: np.ndarray
@@ -68,7 +68,7 @@ class Hills(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """A portrait; ``scenes`` makes its fields floats and small arrays of color."""
+    """Some portraits; numbers are (b, 1, 1), so that they broadcast over pixels."""
 
     person: Identity
     picture: Nuisance
@@ -93,9 +93,10 @@ HAIR_BACK = -0.06
 """Z of the hair shell's center."""
 
 
-def scenes(identity: np.ndarray, nuisance: np.ndarray, size: int, channels: int) -> list[Scene]:
+def scene(identity: np.ndarray, nuisance: np.ndarray, size: int, channels: int) -> Scene:
     """Everything about b portraits that does not depend on the pixel."""
-    person, picture = Identity(*columns(identity)), Nuisance(*columns(nuisance))
+    person = Identity(*(column[:, :, None] for column in columns(identity)))
+    picture = Nuisance(*(column[:, :, None] for column in columns(nuisance)))
     shape, camera, cut = head(person, picture), view(picture, size), _style(person)
     azimuth, elevation = (
         np.asarray(angle * (np.pi / 180), np.float32) for angle in (picture.light_azimuth, picture.light_elevation)
@@ -103,7 +104,7 @@ def scenes(identity: np.ndarray, nuisance: np.ndarray, size: int, channels: int)
     level = np.cos(elevation)
     light = Vector(level * np.sin(azimuth), -np.sin(elevation), level * np.cos(azimuth))
     zero = np.zeros_like(level)
-    batch = Scene(
+    return Scene(
         person,
         picture,
         shape,
@@ -130,14 +131,6 @@ def scenes(identity: np.ndarray, nuisance: np.ndarray, size: int, channels: int)
         Vector(*camera.unproject(zero, zero, zero + 1.0)),
         -0.55 * cut.volume - 0.03 * person.hair_height,
     )
-    return _rows(batch)
-
-
-def _rows(tree: Any) -> list[Any]:
-    """The portraits of a batch one by one: columns become floats, colors stay arrays."""
-    if isinstance(tree, np.ndarray):
-        return tree[:, 0].tolist() if tree.ndim == 2 else list(tree)
-    return [type(tree)(*leaves) for leaves in zip(*map(_rows, tree), strict=True)]
 
 
 def _nose(shape: Head, tip: float, bridge: float) -> list[tuple]:
@@ -160,10 +153,9 @@ def _relief(shape: Head, person: Identity, picture: Nuisance) -> list[tuple]:
 
 
 def _hills(hills: list[tuple]) -> Hills:
-    batch = max((np.shape(value) for hill in hills for value in hill), key=len)
+    batch = np.shape(hills[0][1])
     x, y, rx, ry, height = (
-        np.stack([np.broadcast_to(np.float32(value), batch) for value in column], axis=1)[..., None]
-        for column in zip(*hills, strict=True)
+        np.stack([np.broadcast_to(np.float32(value), batch) for value in column]) for column in zip(*hills, strict=True)
     )
     return Hills(x, y, 1.0 / (rx * rx), 1.0 / (ry * ry), height)
 

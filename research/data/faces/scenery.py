@@ -5,15 +5,14 @@ import math
 
 import numpy as np
 
-from research.data.faces.canvas import Canvas, Plane, Planes, bump, over
+from research.data.faces.canvas import Canvas, Plane, Planes, bump
 from research.data.faces.scene import Scene
 
 
-def backdrop(scene: Scene, size: int, planes: Planes) -> None:
+def backdrop(scene: Scene, planes: Planes) -> None:
     """A soft glow with a blurred light far behind."""
     picture, paints = scene.picture, scene.paints
-    ticks = (np.arange(size, dtype=np.float32) + 0.5) * (1.0 / size)
-    across, down = ticks[None], ticks[:, None]
+    across, down = _ticks(planes)
     glow = (across - picture.backdrop_x) ** 2 + (down - picture.backdrop_y) ** 2
     glow *= 2.6
     glow += 1.0
@@ -49,7 +48,7 @@ def neck(easel: Canvas) -> None:
     edge *= -width
     edge += width
     np.minimum(edge, (1.36 - easel.body_y) - 0.22 * square, out=edge)
-    edge = easel.cover(np.minimum(edge, easel.y - 0.3, out=edge))
+    edge = easel.cover(np.minimum(edge, easel.y - 0.5, out=edge))
     nz = np.sqrt((1.0 - 0.8 * square).clip(0.05, 1.0))
     lamp = easel.illuminate(0.9 * u, 0.12, nz, scene.light)
     shade = (easel.body_y - 0.92) * 1.6
@@ -62,7 +61,7 @@ def glasses(easel: Canvas) -> None:
     scene = easel.scene
     shape, camera, picture, paints = scene.shape, scene.camera, scene.picture, scene.paints
     # Solve for the point of the pixel's ray in the plane Z = front.
-    front = shape.depth * math.sqrt(1.0 - shape.eye_y**2) - 0.02
+    front = shape.depth * np.sqrt(1.0 - shape.eye_y**2) - 0.02
     z = easel.x * (-camera.sin_yaw)
     z += front
     z -= (camera.cos_yaw * camera.sin_pitch) * easel.y
@@ -84,11 +83,10 @@ def glasses(easel: Canvas) -> None:
     bridge = easel.line(Y - level + 0.06 + 0.4 * side, thick, middle - 0.93 * radius - side)
     np.maximum(rim, bridge, out=rim)
     for hand in (-1.0, 1.0):
-        seen = min(max(0.9 - 7.0 * hand * camera.sin_yaw, 0.0), 1.0)
-        if seen:
-            hinge = camera.project(hand * (middle + radius), level - 0.05, front)
-            ear = camera.project(hand * shape.width * 0.99, level + 0.02, -0.02)
-            np.maximum(rim, easel.line(_segment(easel, hinge, ear), thick, np.ones_like(rim)) * seen, out=rim)
+        seen = (0.9 - 7.0 * hand * camera.sin_yaw).clip(0.0, 1.0)
+        hinge = camera.project(hand * (middle + radius), level - 0.05, front)
+        ear = camera.project(hand * shape.width * 0.99, level + 0.02, -0.02 + 0.0 * level)
+        np.maximum(rim, easel.line(_segment(easel, hinge, ear), thick, np.ones_like(rim)) * seen, out=rim)
     rim *= picture.glasses
     lens = easel.cover(distance)
     easel.paint(lens * (picture.glasses * (0.06 + 0.84 * picture.glasses_tint)), paints.lens)
@@ -98,7 +96,7 @@ def glasses(easel: Canvas) -> None:
     easel.paint(rim, paints.frame)
 
 
-def _segment(easel: Canvas, start: tuple[float, ...], stop: tuple[float, ...]) -> Plane:
+def _segment(easel: Canvas, start: tuple[Plane, ...], stop: tuple[Plane, ...]) -> Plane:
     """Distance from the segment between two points of the camera frame."""
     run_x, run_y = stop[0] - start[0], stop[1] - start[1]
     along_x, along_y = easel.x - start[0], easel.y - start[1]
@@ -109,12 +107,12 @@ def _segment(easel: Canvas, start: tuple[float, ...], stop: tuple[float, ...]) -
     return np.sqrt(along_x * along_x + along_y * along_y)
 
 
-def foreground(scene: Scene, size: int, planes: Planes) -> None:
+def foreground(easel: Canvas) -> None:
     """Something out of focus between the viewer and the face, coming in from one side."""
-    picture = scene.picture
-    ticks = (np.arange(size, dtype=np.float32) + 0.5) * (1.0 / size) - 0.5
-    across, down = ticks[None], ticks[:, None]
-    cos, sin = math.cos(2.0 * math.pi * picture.occlusion_angle), math.sin(2.0 * math.pi * picture.occlusion_angle)
+    picture = easel.scene.picture
+    across, down = (ticks - 0.5 for ticks in _ticks(easel.planes))
+    turn = picture.occlusion_angle * (2.0 * np.pi)
+    cos, sin = np.cos(turn), np.sin(turn)
     along = cos * across + sin * down
     beside = cos * down - sin * across
     mask = along - (0.5 - picture.occlusion_depth) - 1.4 * beside * beside
@@ -123,7 +121,13 @@ def foreground(scene: Scene, size: int, planes: Planes) -> None:
     mask.clip(0.0, 1.0, out=mask)
     mask *= mask * (3.0 - 2.0 * mask)
     mask *= picture.occlusion
-    over(planes, mask, scene.paints.foreground * (0.8 - 0.8 * beside))
+    easel.paint(mask, easel.scene.paints.foreground * (0.8 - 0.8 * beside))
+
+
+def _ticks(planes: Planes) -> tuple[Plane, Plane]:
+    size = planes.shape[-1]
+    ticks = (np.arange(size, dtype=np.float32) + 0.5) * (1.0 / size)
+    return ticks[None, None], ticks[None, :, None]
 
 
 def grain(key: int, shape: tuple[int, ...]) -> np.ndarray:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any, Literal, overload
 
 import numpy as np
+from jaxtyping import Float32, Int
 
 from research.data.faces.geometry import Identity, Nuisance, landmarks
 from research.data.faces.renderer import VERSION, render
 from research.data.images import Images
-from jaxtyping import Float32, Int
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _IDENTITY, _NUISANCE = 1, 2
