@@ -1,0 +1,40 @@
+"""Labeled Faces in the Wild through TensorFlow Datasets: the same experiment, another source.
+
+TFDS prepares the data once, on a machine with network (preparing, not reading, may need tensorflow-cpu, in an environment of
+its own); Likeness then reads the ArrayRecord files without TensorFlow:
+
+    tfds build lfw --file_format=array_record
+    likeness train recognition/tfds_lfw
+
+The test part is a share of the people by hash, not LFW's official 6,000 pairs. 4,069 of the 5,749 people have one picture
+and are left out of training; with 1,680 people left, a network from scratch learns far less than the published ones did from
+hundreds of thousands.
+"""
+
+from experiments.optimizers import Adam
+from experiments.recognition import Recognition
+from experiments.run import Checkpoints, Run
+from experiments.schedules import WarmupCosine
+from experiments.subjects import Eigenfaces, RawPixels
+from research.data import Augmentation, HashSplit, IdentityBatches, Tfds
+from research.encoders import iresnet18
+from research.losses import BatchAll, Triplet
+
+
+def get_config() -> Run:
+    return Run(
+        experiment=Recognition(
+            data=Tfds(builder="lfw", size=112),
+            split=HashSplit(validation=0.1, test=0.2),
+            batches=IdentityBatches(people=32, images=4, single="drop"),
+            augmentation=Augmentation(scale=(0.9, 1.1), translate=0.05, mirror=0.5, brightness=0.2, contrast=0.2),
+            encoder=iresnet18(),
+            loss=Triplet(margin=0.2, rule=BatchAll(), reduction="mean_active"),
+            baselines=(RawPixels(), Eigenfaces()),
+        ),
+        steps=20_000,
+        optimizer=Adam(schedule=WarmupCosine(rate=1e-3, warmup=500), weight_decay=1e-4),
+        ema_decay=0.999,
+        evaluate_every=2_000,
+        checkpoints=Checkpoints(every=2_000),
+    )

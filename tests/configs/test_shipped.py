@@ -1,0 +1,76 @@
+"""Every shipped config: its written form is pinned, its label is complete, and what needs no data trains and resumes."""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from experiments.config import docstring, load, shipped, to_json
+from experiments.recognition import Recognition
+from experiments.run import Checkpoints, Run
+from experiments.trainer import train
+from research.data import Arrays, CountSplit, Faces
+
+GOLDEN = Path(__file__).with_name("golden")
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_no_hyperparameter_changes_unseen(name: str) -> None:
+    """A change of a config shows as a change of its golden file; UPDATE_GOLDEN=1 writes it."""
+    path = GOLDEN / f"{name.replace('/', '.')}.json"
+    text = json.dumps(to_json(load(name)), indent=2) + "\n"
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_the_label_gives_the_command(name: str) -> None:
+    assert f"likeness train {name}" in docstring(name)
+
+
+def shrunk(run: Run, folder: Path) -> Run:
+    """The config with its own encoder, loss and sampler, on a few small pictures of its own shape."""
+    experiment: Any = run.experiment
+    assert isinstance(experiment, Recognition)
+    size = getattr(experiment.data, "size", None) or 16
+    channels = getattr(experiment.data, "channels", 1)
+    source = Faces(people=24, images=6, size=min(size, 48), channels=channels).open()
+    rows = np.arange(len(source))
+    np.savez(folder / "faces.npz", images=source.read(rows), labels=source.labels)
+    batches = experiment.batches
+    if hasattr(batches, "within_group"):
+        batches = dataclasses.replace(batches, people=4, images=2, within_group=0.0)
+    small = dataclasses.replace(
+        experiment,
+        data=Arrays(path=str(folder / "faces.npz")),
+        split=CountSplit(validation=4, test=4),
+        batches=batches,
+        encoder=experiment.encoder.clone(width=4) if hasattr(experiment.encoder, "width") else experiment.encoder,
+        validation=(),
+        test=(),
+        baselines=(),
+    )
+    return dataclasses.replace(
+        run, experiment=small, steps=2, log_every=1, evaluate_every=None, checkpoints=Checkpoints(every=2)
+    )
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_two_steps_and_a_resume_equal_four(name: str, tmp_path: Path) -> None:
+    run = shrunk(load(name), tmp_path)
+    # A schedule knows the length of the run, so both runs are given the longer one's.
+    run = dataclasses.replace(run, optimizer=type(run.optimizer)())
+    longer = dataclasses.replace(run, steps=4)
+    whole = train(longer, tmp_path / "whole")
+    train(run, tmp_path / "parts")
+    resumed = train(longer, tmp_path / "parts")
+    equal = jax.tree.map(lambda a, b: bool((np.asarray(a) == np.asarray(b)).all()), whole.state, resumed.state)
+    assert jax.tree.all(equal)
+    assert (tmp_path / "parts" / "threshold.json").exists() or whole.evaluation.notes

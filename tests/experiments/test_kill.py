@@ -1,0 +1,102 @@
+"""A run killed at random moments, as by a crash or a cluster, ends as if nothing had happened."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from experiments.checkpoints import CheckpointStore
+from experiments.run import Checkpoints
+from experiments.writers import read_metrics
+
+_CONFIG = '''"""Digits, quickly."""
+from experiments.recognition import Recognition
+from experiments.run import Checkpoints, Run
+from research.data import Augmentation, CountSplit, Digits, IdentityBatches
+from research.encoders import Conv4
+from research.losses import RandomTriplets, Triplet
+
+
+def get_config():
+    return Run(
+        experiment=Recognition(
+            data=Digits(scale=2),
+            split=CountSplit(validation=2, test=2),
+            batches=IdentityBatches(people=6, images=10),
+            augmentation=Augmentation(rotate=10.0, erase=0.5),
+            encoder=Conv4(width=12, dimension=16),
+            loss=Triplet(rule=RandomTriplets()),
+            test=(),
+        ),
+        steps=120,
+        ema_decay=0.9,
+        log_every=7,
+        checkpoints=Checkpoints(every=10),
+    )
+'''
+
+
+def launch(config: Path, workdir: Path) -> subprocess.Popen[bytes]:
+    environment = os.environ | {
+        "JAX_COMPILATION_CACHE_DIR": str(Path(__file__).parents[2] / ".cache" / "jax"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+    command = [sys.executable, "-m", "experiments.commands.main", "train", str(config), "--workdir", str(workdir)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def final_state(workdir: Path) -> list[np.ndarray]:
+    store = CheckpointStore(workdir / "checkpoints", Checkpoints())
+    step = store.latest()
+    assert step == 120
+    variables = store.load_variables(step)
+    store.close()
+    import jax
+
+    return [np.asarray(leaf) for leaf in jax.tree.leaves(tuple(variables))]
+
+
+def curve(workdir: Path) -> list[tuple[int, float]]:
+    return [(record["step"], record["loss"]) for record in read_metrics(workdir / "metrics.jsonl")]
+
+
+def test_kill_9_five_times_changes_nothing(tmp_path: Path) -> None:
+    config = tmp_path / "digits.py"
+    config.write_text(_CONFIG)
+    undisturbed = launch(config, tmp_path / "whole")
+    output, _ = undisturbed.communicate(timeout=300)
+    assert undisturbed.returncode == 0, output.decode()
+
+    moments = random.Random(2)
+    workdir, kills, reached = tmp_path / "killed", 0, []
+    while kills < 5:
+        process = launch(config, workdir)
+        # Counted from the moment its own training is under way, else most kills would hit the imports.
+        target = (reached[-1] if reached else 0) + moments.randint(8, 22)
+        deadline = time.monotonic() + 120
+        while process.poll() is None and time.monotonic() < deadline:
+            records = read_metrics(workdir / "metrics.jsonl")
+            if records and records[-1]["step"] >= target:
+                break
+            time.sleep(0.001)
+        time.sleep(moments.uniform(0, 0.03))
+        assert process.poll() is None, process.communicate()[0].decode()
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        reached.append(read_metrics(workdir / "metrics.jsonl")[-1]["step"])
+        kills += 1
+    last = launch(config, workdir)
+    output, _ = last.communicate(timeout=300)
+    assert last.returncode == 0, output.decode()
+    assert b"going on from step" in output
+
+    assert curve(workdir) == curve(tmp_path / "whole")
+    for ours, theirs in zip(final_state(workdir), final_state(tmp_path / "whole"), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert json.loads((workdir / "summary.json").read_text())["steps"] == 120
