@@ -3,9 +3,9 @@
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
@@ -15,9 +15,9 @@ from experiments.experiment import Variables
 from experiments.recognition import Recognition
 from experiments.subjects import Subject, trained
 from experiments.workdir import Workdir, read_json
-from research.data import Decode
+from research.data import BadImage, Decode, printable
 from research.errors import UserError
-from research.gallery import Gallery, Identification, Identifier, Picture, Threshold, Verification
+from research.gallery import Enrollment, Gallery, Identification, Identifier, Picture, Threshold, Verification
 from research.types import AnyArray
 
 
@@ -103,6 +103,61 @@ class Recognizer:
             euclidean=not jax.tree.leaves(self.variables.params["loss"]),
         )
         return identifier(self.embed_files(paths))
+
+    def enroll(self, gallery: str | Path, people: Mapping[str, Sequence[str | Path]]) -> tuple[Enrollment, ...]:
+        """Adds picture files of people to a gallery, which is made if there is none: all of them or, if one is bad, none.
+
+        Args:
+            gallery: the SQLite file.
+            people: the pictures of each person, by name.
+
+        Raises:
+            UserError: a picture cannot be used, or the gallery cannot be written or belongs to another model.
+        """
+        # All pictures are embedded before the gallery is made, or locked for others.
+        ready = [(name, self.embed_files(files), [self.note(file) for file in files]) for name, files in people.items()]
+        with self.gallery(gallery, create=True) as opened, opened.transaction("enroll the pictures"):
+            return tuple(opened.add(name, codes, notes) for name, codes, notes in ready)
+
+    def find_people(
+        self, folder: str | Path, on_bad: Literal["refuse", "skip"] = "refuse"
+    ) -> tuple[dict[str, list[Path]], tuple[BadImage, ...]]:
+        """Finds picture files in a folder that has a folder for each person.
+
+        Returns:
+            The pictures that can be used, by person, and what is wrong with the others.
+
+        Raises:
+            BadImage: a picture cannot be used and ``on_bad`` is ``"refuse"``.
+            UserError: there is no such folder, or no picture in it that can be used.
+        """
+        root = Path(folder)
+        if not root.is_dir():
+            raise UserError(f"There is no folder {printable(root)}: give a folder that has a folder for each person.")
+        people: dict[str, list[Path]] = {}
+        skipped: list[BadImage] = []
+        try:
+            persons = sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+            found = {person.name: sorted(file for file in person.iterdir() if file.name[0] != ".") for person in persons}
+        except OSError as error:
+            raise UserError(f"The folder {printable(root)} cannot be read: {error.strerror}.") from error
+        for name, files in found.items():
+            for file in files:
+                try:
+                    self.decode(file)
+                except BadImage as error:
+                    if on_bad == "refuse":
+                        raise
+                    skipped.append(error)
+                else:
+                    people.setdefault(name, []).append(file)
+        if not people:
+            first = f", the first bad one being: {skipped[0]}" if skipped else "."
+            raise UserError(
+                f"The folder {printable(root)} holds no picture that can be used: there must be a folder for each person, with "
+                f"their pictures in it{first}"
+            )
+        return people, tuple(skipped)
 
     def distance(self, first: Any, second: Any) -> Any:
         """Distance of embeddings (…, d), broadcasting, for the gallery's search."""

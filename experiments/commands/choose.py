@@ -1,11 +1,11 @@
 """Reads a config's name and its overrides from a command line; shared by the commands that take a config."""
 
 import dataclasses
-import warnings
 from typing import Annotated, Any, TypeVar
 
 import tyro
 
+from experiments.commands.flags import cli
 from experiments.config import load, shipped
 from experiments.run import Run
 from research.errors import UserError
@@ -25,11 +25,15 @@ def parse(command: str, options: type[Options], arguments: list[str]) -> tuple[s
         UserError: when no config is named or it cannot be loaded. A flag that does not exist, or an illegal value, ends the
             program with tyro's explanation and exit code 2.
     """
-    if not arguments or arguments[0] in ("-h", "--help"):
-        raise UserError(
-            f"usage: likeness {command} CONFIG [--field value …], where CONFIG is a Python file or one of "
-            f"{', '.join(shipped())}; `likeness {command} CONFIG --help` lists its fields."
-        )
+    usage = (
+        f"usage: likeness {command} CONFIG [--field value …], where CONFIG is a Python file or one of {', '.join(shipped())}; "
+        f"`likeness {command} CONFIG --help` lists its fields."
+    )
+    if not arguments:
+        raise UserError(usage)
+    if arguments[0] in ("-h", "--help"):
+        print(usage)
+        raise SystemExit(0)
     if arguments[0].startswith("-"):
         raise UserError(f"The config comes first: likeness {command} CONFIG {' '.join(arguments)}.")
     name = arguments[0]
@@ -38,20 +42,19 @@ def parse(command: str, options: type[Options], arguments: list[str]) -> tuple[s
         "Arguments",
         [
             ("options", Annotated[options, tyro.conf.arg(name="")], dataclasses.field(default_factory=options)),  # pyright: ignore
-            ("run", Annotated[Run, tyro.conf.arg(name="")], dataclasses.field(default=run)),  # pyright: ignore
+            # A config's yes and no are values like any other; only the command's own are flags.
+            (
+                "run",
+                Annotated[tyro.conf.FlagConversionOff[Run], tyro.conf.arg(name="")],  # pyright: ignore
+                dataclasses.field(default=run),
+            ),
         ],
         frozen=True,
     )
-    parsed: Any = cli(both, prog=f"likeness {command} {name}", arguments=arguments[1:])
+    parsed: Any = cli(
+        both,
+        prog=f"likeness {command} {name}",
+        arguments=arguments[1:],
+        description=f"What the config {name} says, and the flags that say otherwise.",
+    )
     return name, parsed.options, parsed.run
-
-
-def cli(kind: Any, *, prog: str, arguments: list[str]) -> Any:
-    """``tyro.cli`` with the project's conventions: a union keeps the config's choice and its fields stay reachable."""
-    with warnings.catch_warnings():
-        # A protocol's implementation stands where the protocol is annotated; tyro follows it, and says so.
-        warnings.filterwarnings("ignore", message="The field .* is annotated with type")
-        return tyro.cli(kind, prog=prog, args=arguments, config=(tyro.conf.AvoidSubcommands, tyro.conf.FlagConversionOff))
-
-
-__all__ = ["cli", "parse"]

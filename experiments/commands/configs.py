@@ -1,12 +1,19 @@
 """``likeness configs``: what can be trained, with each config's own words."""
 
-from experiments.config import docstring, shipped
-from research.errors import UserError
+import dataclasses
+
+from experiments.commands.flags import cli
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """List the configs that come with Likeness. One in full: likeness show CONFIG."""
 
 
 def main(arguments: list[str]) -> int:
-    if any(argument not in ("-h", "--help") for argument in arguments):
-        raise UserError("usage: likeness configs; it takes no arguments. One config: `likeness show CONFIG`.")
+    cli(Options, prog="likeness configs", arguments=arguments)
+    from experiments.config import docstring, shipped
+
     names = shipped()
     width = max(map(len, names))
     for name in names:

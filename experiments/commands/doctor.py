@@ -1,5 +1,6 @@
 """``likeness doctor``: what this machine has, and what to do about what is missing."""
 
+import dataclasses
 import importlib.metadata
 import os
 import platform
@@ -7,9 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
-import jax
-
-from research.errors import UserError
+from experiments.commands.flags import cli
 
 _CORE = (
     "jax",
@@ -26,9 +25,16 @@ _CORE = (
 _EXTRAS = {"tensorboardX": "tensorboard", "wandb": "wandb", "submitit": "slurm", "torch": "peers"}
 
 
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Print versions, devices, compile cache and data, and what to do about what is missing."""
+
+
 def main(arguments: list[str]) -> int:
-    if any(argument not in ("-h", "--help") for argument in arguments):
-        raise UserError("usage: likeness doctor; it takes no arguments.")
+    cli(Options, prog="likeness doctor", arguments=arguments)
+    # JAX takes its time to find the devices; help does not wait for it.
+    import jax
+
     advice: list[str] = []
     _line("python", f"{platform.python_version()} on {platform.platform()}")
     for package in _CORE:
@@ -43,7 +49,7 @@ def main(arguments: list[str]) -> int:
     _line("cpu cores", str(os.cpu_count()))
     if devices[0].platform == "cpu" and shutil.which("nvidia-smi"):
         advice.append("There is an NVIDIA GPU that JAX does not see: pip install 'likeness[cuda]'.")
-    _line("compile cache", _compile_cache(advice))
+    _line("compile cache", _compile_cache(jax.config.jax_compilation_cache_dir, advice))
     _line("data", _data(advice))
     _line("TFDS data", _tfds())
     free = shutil.disk_usage(Path.cwd()).free / 2**30
@@ -59,14 +65,13 @@ def _line(name: str, value: str) -> None:
     print(f"{name:<22}{value}", file=sys.stdout)
 
 
-def _compile_cache(advice: list[str]) -> str:
-    directory = jax.config.jax_compilation_cache_dir
+def _compile_cache(directory: str | None, advice: list[str]) -> str:
     if directory is None:
         advice.append(
             "Programs are compiled anew in every process: export JAX_COMPILATION_CACHE_DIR=~/.cache/jax to keep them."
         )
         return "off"
-    return str(directory)
+    return directory
 
 
 def _data(advice: list[str]) -> str:

@@ -1,29 +1,36 @@
 """``likeness identify PICTURE …``: who of the gallery is this, if anyone?"""
 
 import dataclasses
+from typing import Annotated
 
 import tyro
 
-from experiments.commands.choose import cli
-from experiments.recognizer import Recognizer
-from research.data import printable
+from experiments.commands.flags import GalleryFile, Pictures, Workdir, cli
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    pictures: tyro.conf.Positional[tuple[str, ...]]
-    """One or more pictures."""
-    workdir: str = "runs/recognition/quickstart"
+    """Who of the gallery is this, if anyone? Answers a name or "unknown", with how often that is wrong."""
+
+    picture: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="PICTURE")]
+    """A picture."""
+    more: Pictures = ()
+    """More pictures, each answered on a line of its own."""
+    workdir: Workdir = "runs/recognition/quickstart"
     """The working directory of the recognizer that enrolled the gallery."""
-    gallery: str | None = None
-    """The gallery's file; by default gallery.sqlite in the working directory."""
+    gallery: GalleryFile = None
+    """The gallery's file."""
 
 
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness identify", arguments=arguments)
+    from experiments.recognizer import Recognizer
+    from research.data import printable
+
+    pictures = (options.picture, *options.more)
     recognizer = Recognizer.load(options.workdir)
     with recognizer.gallery(options.gallery or recognizer.default_gallery) as gallery:
-        answers = recognizer.identify(gallery, options.pictures)
-    for picture, answer in zip(options.pictures, answers, strict=True):
+        answers = recognizer.identify(gallery, pictures)
+    for picture, answer in zip(pictures, answers, strict=True):
         print(f"{printable(picture)}: {answer}")
     return 0

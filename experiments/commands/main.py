@@ -1,7 +1,9 @@
 """``likeness COMMAND …``: finds the command, and turns what went wrong into one paragraph and an exit code."""
 
 import difflib
+import errno
 import importlib
+import io
 import os
 import sys
 import traceback
@@ -23,6 +25,10 @@ DONE, FAILED, MISTAKE, AGAIN = 0, 1, 2, 75
 
 def main() -> None:
     """The console script."""
+    for stream in (sys.stdout, sys.stderr):
+        # File names need not be UTF-8, nor is every terminal; what cannot be printed is escaped.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))
 
 
@@ -46,7 +52,10 @@ def run(arguments: list[str]) -> int:
 
     try:
         module = importlib.import_module(f"experiments.commands.{name}")
-        return int(module.main(arguments[1:]) or DONE)
+        code = int(module.main(arguments[1:]) or DONE)
+        # What a full disk refuses of the output is refused here and not after the last word.
+        sys.stdout.flush()
+        return code
     except Interrupted as stop:
         print(f"likeness: {stop}", file=sys.stderr)
         return AGAIN
@@ -55,22 +64,38 @@ def run(arguments: list[str]) -> int:
         return 130
     except BrokenPipeError:
         # The reader of a pipe, such as head, has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return DONE
     except UserError as error:
         return _report(str(error), trace, MISTAKE)
     except SystemExit as leave:
         return leave.code if isinstance(leave.code, int) else FAILED
+    except OSError as error:
+        where = error.filename or ("the standard output" if error.errno == errno.ENOSPC else None)
+        if where is None:
+            return _unforeseen(error, trace)
+        if error.filename is None:
+            _discard_output()
+        text = f"Cannot use {where}: {error.strerror}. Check the path, its permissions and the space on its disk."
+        return _report(text, trace, MISTAKE)
     except Exception as error:
-        text = f"{type(error).__name__}: {error}".strip()
-        return _report(f"{text} (an error in Likeness or a library; --traceback shows where)", trace, FAILED)
+        return _unforeseen(error, trace)
+
+
+def _discard_output() -> None:
+    # Else Python tries again, and complains, as it ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _unforeseen(error: Exception, trace: bool) -> int:
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return _report(f"{text} (an error in Likeness or a library; --traceback shows where)", trace, FAILED)
 
 
 def _report(text: str, trace: bool, code: int) -> int:
     if trace:
         traceback.print_exc()
     else:
-        # File names need not be UTF-8; what cannot be printed is escaped.
         print(f"likeness: {text}".encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
     return code
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
@@ -13,8 +14,8 @@ from experiments.trainer import train
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    workdir: str | None = None
-    """Working directory; by default runs/<config name>. Launching again goes on where it stopped."""
+    workdir: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: runs/<config name>)")] = None
+    """Working directory. Launching again goes on where it stopped."""
     fresh: tyro.conf.FlagCreatePairsOff[bool] = False
     """Start over in a new directory beside the working directory. Nothing is deleted."""
 

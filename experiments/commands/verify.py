@@ -1,24 +1,28 @@
-"""``likeness verify WORKDIR A B``: do two pictures show the same person?"""
+"""``likeness verify A B``: do two pictures show the same person?"""
 
 import dataclasses
+from typing import Annotated
 
 import tyro
 
-from experiments.commands.choose import cli
-from experiments.recognizer import Recognizer
+from experiments.commands.flags import Workdir, cli
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    first: tyro.conf.Positional[str]
+    """Do two pictures show the same person? Answers same or different, with how often that is wrong."""
+
+    first: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="A")]
     """A picture."""
-    second: tyro.conf.Positional[str]
+    second: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="B")]
     """Another picture."""
-    workdir: str = "runs/recognition/quickstart"
+    workdir: Workdir = "runs/recognition/quickstart"
     """The working directory of a trained recognizer."""
 
 
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness verify", arguments=arguments)
+    from experiments.recognizer import Recognizer
+
     print(Recognizer.load(options.workdir).verify(options.first, options.second))
     return 0

@@ -1,0 +1,32 @@
+"""Reads a command's flags. It imports neither JAX nor the data code, so that help and typos are answered at once."""
+
+import warnings
+from typing import Annotated, Any
+
+import tyro
+
+Pictures = Annotated[
+    tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[PICTURE …]", help_behavior_hint="(any number)")
+]
+"""Any number of picture files, after the first."""
+Workdir = Annotated[str, tyro.conf.arg(metavar="DIR")]
+"""A working directory."""
+GalleryFile = Annotated[str | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: DIR/gallery.sqlite)")]
+"""Where a gallery is; None for the working directory's own."""
+
+
+def cli(kind: Any, *, prog: str, arguments: list[str], description: str | None = None) -> Any:
+    """``tyro.cli`` with the project's conventions: a union keeps the config's choice and its fields stay reachable.
+
+    Ends the program with code 2 and tyro's explanation when a flag does not exist or a value is illegal.
+    """
+    with warnings.catch_warnings():
+        # A protocol's implementation stands where the protocol is annotated; tyro follows it, and says so.
+        warnings.filterwarnings("ignore", message="The field .* is annotated with type")
+        return tyro.cli(
+            kind,
+            prog=prog,
+            description=description,
+            args=arguments,
+            config=(tyro.conf.AvoidSubcommands,),
+        )
