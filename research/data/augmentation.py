@@ -30,6 +30,7 @@ class Augmentation:
         ValueError: a range is empty, or a value is outside what its field says.
 
     Example:
+        >>> import numpy as np
         >>> images = np.full((2, 8, 8, 1), 51, np.uint8)
         >>> float(Augmentation()(images, jax.random.key(0))[0, 0, 0, 0])
         0.20000000298023224

@@ -134,9 +134,8 @@ def window(scene: Scene, size: int, x: tuple[Number, Number], y: tuple[float, fl
 
 def extent(where: np.ndarray) -> slice:
     """The rows from the first to the last that hold a true pixel in any picture."""
-    _, height, width = where.shape
-    rows = (np.flatnonzero(where) % (height * width)) // width
-    return slice(int(rows.min()), int(rows.max()) + 1) if len(rows) else slice(0, 0)
+    rows = np.flatnonzero(np.logical_or.reduce(where, axis=0)) // where.shape[2]
+    return slice(int(rows[0]), int(rows[-1]) + 1) if len(rows) else slice(0, 0)
 
 
 def hit(rim: Ellipsoid, x: Plane, y: Plane) -> tuple[Plane, Plane]:

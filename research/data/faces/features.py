@@ -42,14 +42,18 @@ def face(easel: Canvas) -> None:
     X[:, rows], Y[:, rows] = at_x, at_y
 
     side = np.abs(X)
-    level = _relief(easel, X, Y, side, normal)
+    levels = _relief(easel, X, Y, side, normal)
     lamp = easel.illuminate(*normal, scene.light_head)
     shade = (4.0 * inside).clip(0.0, 1.0)
     shade *= 0.28
     shade += 0.72
-    shade -= level[SOCKET] * 0.18
+    rows, level = levels[SOCKET]
+    shade[:, rows] -= 0.18 * level
     lamp *= shade
-    albedo = scene.paints.skin + (0.15 + 0.5 * scene.person.blush) * (scene.paints.blush - scene.paints.skin) * level[CHEEK]
+    albedo = np.empty((len(easel.planes), *X.shape), np.float32)
+    albedo[:] = scene.paints.skin
+    rows, level = levels[CHEEK]
+    over(albedo[:, :, rows], (0.15 + 0.5 * scene.person.blush) * level, scene.paints.blush)
     skin = Skin(X, Y, side, albedo, lamp, _gloss(easel, *normal))
     _complexion(easel, skin)
     _mouth(easel, skin.at(extent(_near(skin, shape.mouth_y, 0.24, shape.mouth_w + 0.05))))
@@ -62,13 +66,14 @@ def face(easel: Canvas) -> None:
     easel.paint(easel.cover(inside * (0.5 * scene.skull.half_x)), color)
 
 
-def ears(easel: Canvas) -> tuple[Plane, Plane, Planes]:
-    """Both ears, which stand where the head turns them: coverage, the near one's coverage, and color."""
-    scene = easel.scene
+def ears(head: Canvas) -> tuple[Canvas, Plane, Plane, Planes]:
+    """Both ears, which stand where the head turns them: their band, coverage, the near one's coverage, and color."""
+    scene = head.scene
     shape, camera, light = scene.shape, scene.camera, scene.light_head
     height = 0.15 + 0.07 * scene.person.ear_size
     back = -0.05
     _, level, _ = camera.project(0.0, shape.eye_y + 0.14, back)
+    easel = head.band(extent(np.abs(head.y - level) < height + 0.1))
     x = easel.x - camera.sin_yaw * back
     u = np.abs(x)
     u -= camera.cos_yaw * (shape.width + 0.02)
@@ -91,7 +96,7 @@ def ears(easel: Canvas) -> tuple[Plane, Plane, Planes]:
     # Long hair hides the ears.
     mask *= scene.cut.length <= 0.0
     near = (side * camera.sin_yaw < 0.0) & (np.abs(camera.sin_yaw) > 0.15)
-    return mask, mask * near, easel.lit(scene.paints.skin, lamp, 0.9)
+    return easel, mask, mask * near, easel.lit(scene.paints.skin, lamp, 0.9)
 
 
 def _stand_out(hills: Hills, X: Plane, Y: Plane) -> Plane:
@@ -108,22 +113,22 @@ def _stand_out(hills: Hills, X: Plane, Y: Plane) -> Plane:
     return fall.sum(axis=0)
 
 
-def _relief(easel: Canvas, X: Plane, Y: Plane, side: Plane, normal: tuple[Plane, Plane, Plane]) -> list[Plane]:
-    """Bend the ellipsoid's normals, in place, by the gradient of the hills; returns the roots of the hills' profiles."""
+def _relief(easel: Canvas, X: Plane, Y: Plane, side: Plane, normal: tuple[Plane, Plane, Plane]) -> list[tuple[slice, Plane]]:
+    """Bend the ellipsoid's normals, in place, by the gradient of the hills.
+
+    Returns the rows of each hill and the root of its profile there.
+    """
     hills = easel.scene.relief
     nx, ny, _ = normal
-    sign, square = np.sign(X), X * X
+    sign = np.sign(X)
     levels = []
     for i, (x, y, steep_x, steep_y, height) in enumerate(zip(*hills, strict=True)):
-        if i < MIDDLE:
-            across = X
-            level = square * -steep_x
-        else:
-            across = side - x
-            level = across * across
-            level *= -steep_x
-            across *= sign
         down = Y - y
+        rows = extent(np.abs(down) * np.sqrt(steep_y) < 1.0)
+        down = down[:, rows]
+        across = X[:, rows] if i < MIDDLE else side[:, rows] - x
+        level = across * across
+        level *= -steep_x
         push = down * down
         push *= steep_y
         level -= push
@@ -131,11 +136,13 @@ def _relief(easel: Canvas, X: Plane, Y: Plane, side: Plane, normal: tuple[Plane,
         level.clip(0.0, 1.0, out=level)
         np.multiply(level, 4.0 * height * steep_x, out=push)
         push *= across
-        nx += push
+        if i >= MIDDLE:
+            push *= sign[:, rows]
+        nx[:, rows] += push
         down *= level
         down *= 4.0 * height * steep_y
-        ny += down
-        levels.append(level)
+        ny[:, rows] += down
+        levels.append((rows, level))
     normalize(*normal)
     return levels
 
@@ -174,17 +181,18 @@ def _complexion(easel: Canvas, skin: Skin) -> None:
     beard = ((person.beard - 0.68) * 4.0).clip(0.0, 0.92)
     moustache = ((person.moustache - 0.72) * 5.0).clip(0.0, 0.92) * (person.beard > 0.45)
     moustache = np.maximum(moustache, beard * (beard > 0.5))
-    growth = 7.0 * (skin.Y - shape.mouth_y + 0.05) + 5.2 * (skin.side - 0.30).clip(0.0, 1.0)
+    low = skin.at(extent(shape.mouth_y - 0.6 < skin.Y))
+    growth = 7.0 * (low.Y - shape.mouth_y + 0.05) + 5.2 * (low.side - 0.30).clip(0.0, 1.0)
     growth.clip(0.0, 1.0, out=growth)
     growth *= beard
-    lip = np.abs(skin.Y - (0.5 * shape.nose_y + 0.5 * shape.mouth_y + 0.04) - 0.35 * skin.side * skin.side)
+    lip = np.abs(low.Y - (0.5 * shape.nose_y + 0.5 * shape.mouth_y + 0.04) - 0.35 * low.side * low.side)
     lip *= -20.0
     lip += 1.5
     lip.clip(0.0, 1.0, out=lip)
-    lip *= easel.cover(1.05 * shape.mouth_w - skin.side)
+    lip *= easel.cover(1.05 * shape.mouth_w - low.side)
     lip *= moustache
     np.maximum(growth, lip, out=growth)
-    over(skin.albedo, growth, 0.85 * paints.hair + 0.05 * paints.skin)
+    over(low.albedo, growth, 0.85 * paints.hair + 0.05 * paints.skin)
 
 
 def _brows(easel: Canvas, skin: Skin) -> None:

@@ -15,7 +15,7 @@ from research.types import Float, UInt8
 VERSION = 1
 """Raised whenever the same vectors give different pixels; part of the data's fingerprint."""
 
-_PIXELS = 1 << 16
+_PIXELS = 1 << 17
 """In a plane of the pictures drawn together."""
 
 _LARGE = 24 << 20
@@ -69,12 +69,12 @@ def _draw(portraits: Scene, images: UInt8[np.ndarray, "b size size channels"]) -
     half = np.maximum(portraits.skull.half_x + 0.30, portraits.shell.half_x + 0.20)
     where = window(portraits, size, (-half, half), (-1.7, 1.2))
     head = easel.cut(where)
-    both, near, color = features.ears(head)
-    head.paint(both, color)
+    sides, both, near, color = features.ears(head)
+    sides.paint(both, color)
     band, _ = window(portraits, size, (-half, half), (-1.1, 1.2))
     features.face(head.band(slice(band.start - where[0].start, band.stop - where[0].start)))
     # A turned head shows the near ear in front of its outline.
-    head.paint(near, color)
+    sides.paint(near, color)
     hair.shell(head)
     subset(scenery.glasses, head, portraits.picture.glasses > 0.0)
     planes[..., where[0], where[1]] = head.planes
@@ -84,15 +84,14 @@ def _draw(portraits: Scene, images: UInt8[np.ndarray, "b size size channels"]) -
 
 def _develop(portraits: Scene, planes: np.ndarray, images: UInt8[np.ndarray, "b size size channels"]) -> None:
     np.abs(planes, out=planes)
-    shoulder = planes * 0.32
-    shoulder += 1.0
+    # A soft shoulder keeps strong light from clipping to flat white: 1.3 sqrt(p) / (1 + 0.32 p).
+    shoulder = planes * (0.32 / (1.30 * 255.0))
+    shoulder += 1.0 / (1.30 * 255.0)
     np.sqrt(planes, out=planes)
-    # A soft shoulder keeps strong light from clipping to flat white.
     planes /= shoulder
-    planes *= 1.30 * 255.0
     picture = portraits.picture
     for i, (key, strength) in enumerate(zip(picture.grain_key.ravel().tolist(), picture.grain.ravel(), strict=True)):
         if strength > 0.0:
             planes[:, i] += scenery.grain(int(key), planes[:, i].shape) * strength
     planes.clip(0.0, 255.0, out=planes)
-    images[...] = planes.transpose(1, 2, 3, 0)
+    images[...] = planes.astype(np.uint8).transpose(1, 2, 3, 0)
