@@ -139,12 +139,13 @@ class CheckpointStore:
         there, wanted = _shapes(stored), _shapes(abstract)
         differences = [
             f"{path}: {_show(there.get(path))} in the checkpoint, {_show(wanted.get(path))} in the config"
-            for path in sorted(there.keys() | wanted.keys())
+            # Weights first: statistics and the optimizer's moments only follow them.
+            for path in sorted(there.keys() | wanted.keys(), key=lambda path: (not path.startswith("params"), path))
             if there.get(path) != wanted.get(path)
         ]
         if differences:
-            shown = "; ".join(differences[:8])
-            more = f"; and {len(differences) - 8} more" if len(differences) > 8 else ""
+            shown = "; ".join(differences[:4])
+            more = f"; and {len(differences) - 4} more" if len(differences) > 4 else ""
             raise UserError(
                 f"The checkpoint {self.directory / str(step)} does not fit the config: {shown}{more}. Use the config that "
                 "wrote it, or start over in a new directory with --fresh."

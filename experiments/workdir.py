@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -70,10 +71,13 @@ class Workdir:
         Raises:
             UserError: when it cannot be made or another process holds it.
         """
+        made = [folder for folder in (self.root, *self.root.parents) if not os.path.lexists(folder)]
+        file = self.root / ".lock"
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            lock = (self.root / ".lock").open("w")
+            lock = file.open("w")
         except OSError as error:
+            _remove_empty(made)
             raise cannot_write(self.root, error) from error
         with lock:
             try:
@@ -82,7 +86,20 @@ class Workdir:
                 raise UserError(
                     f"Another process is training in {self.root}: wait for it, or give another --workdir."
                 ) from None
-            yield
+            try:
+                yield
+            except BaseException:
+                # A launch that failed before it wrote anything leaves nothing behind.
+                if made and list(self.root.iterdir()) == [file]:
+                    file.unlink()
+                    _remove_empty(made)
+                raise
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def fresh_directory(root: Path) -> Path:
