@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -110,7 +111,9 @@ class Decode:
         except Image.UnidentifiedImageError as error:
             raise BadImage(name, "it is not a JPEG, PNG, PGM, GIF or BMP picture") from error
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            raise self._too_large(name, "far more") from error
+            # Pillow's own limit comes before this one's; the number is in its message only.
+            pixels = re.search(r"\((\d+) pixels\)", str(error))
+            raise self._too_large(name, f"{int(pixels[1]) / 1e6:.1f}" if pixels else "far too many") from error
         # On hostile input Pillow raises nearly anything: OSError, SyntaxError, struct.error, IndexError.
         except Exception as error:
             raise BadImage(name, f"it is damaged ({printable(str(error)) or type(error).__name__})") from error
@@ -180,7 +183,8 @@ def open_regular(path: str | os.PathLike) -> Iterator[_File]:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise BadImage(printable(path), f"it cannot be opened ({reason})") from error
+        remedy = "Check the path and its permissions."
+        raise BadImage(printable(path), f"it cannot be opened ({reason})", remedy) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise BadImage(printable(path), "it is a folder, a pipe or a device and not a file")
