@@ -7,6 +7,7 @@ import io
 import os
 import sys
 import traceback
+import warnings
 
 COMMANDS = {
     "train": "train a config, or go on where it stopped",
@@ -29,6 +30,8 @@ def main() -> None:
         # File names need not be UTF-8, nor is every terminal; what cannot be printed is escaped.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    # Pillow warns of large pictures; the decoder has a limit of its own and says what it refuses.
+    warnings.filterwarnings("ignore", message="Image size .* exceeds limit")
     sys.exit(run(sys.argv[1:]))
 
 
