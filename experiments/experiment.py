@@ -75,6 +75,9 @@ class Experiment(Protocol):
     def fingerprint(self, data: Any) -> str:
         """Identifies the data's content, for the run's provenance."""
 
+    def describe(self, data: Any) -> tuple[str, ...]:
+        """Sentences a person must know of the data: how much there is, what was left out, whether it is synthetic."""
+
     def stream(self, data: Any, seed: int) -> Batches:
         """The endless training stream: pytrees of NumPy arrays whose leading axis is the batch."""
 

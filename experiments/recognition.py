@@ -16,6 +16,7 @@ from experiments.config import to_json
 from experiments.experiment import Batches, Cost, Evaluation, Part, Variables
 from experiments.protocols import Identification, Judged, JudgingProtocol, Verification, judge
 from experiments.subjects import Baseline, trained
+from research.data import Faces
 from research.data.augmentation import Augmentation
 from research.data.images import Images
 from research.data.pipeline import stream
@@ -83,6 +84,21 @@ class Recognition:
         """Identifies the training pictures."""
         return data.train.fingerprint
 
+    def describe(self, data: Splits) -> tuple[str, ...]:
+        """How many people and pictures each part has, and what was left out."""
+        parts = {"train": data.train, "validation": data.validation, "test": data.test}
+        sizes = "; ".join(f"{name} {len(part.people):,} people, {len(part):,} pictures" for name, part in parts.items())
+        sentences = [f"data: {type(self.data).__name__}: {sizes}"]
+        if isinstance(self.data, Faces):
+            sentences.append("the faces are synthetic: numbers on them say nothing of real people")
+        if skipped := data.train.skipped:
+            shown = "; ".join(f"{name}: {why}" for name, why in skipped[:5])
+            more = f"; and {len(skipped) - 5} more" if len(skipped) > 5 else ""
+            sentences.append(f"{len(skipped):,} files were skipped ({shown}{more})")
+        if dropped := self.batches.batches(data.train, 0).dropped:
+            sentences.append(f"{len(dropped):,} people with too few pictures are left out of training")
+        return tuple(sentences)
+
     def stream(self, data: Splits, seed: int) -> Batches:
         """Batches of uint8 ``images`` (b, h, w, c) and int32 ``labels`` (b,)."""
         return stream(data.train, self.batches.batches(data.train, seed))
@@ -135,11 +151,14 @@ class Recognition:
             return Evaluation(metrics=_apply(self.validation, judged))
         tested = data.test if len(data.test) else data.validation
         judged = judge(subject, _some(tested, "test"))
+        pairs = Verification().pairs(judged)
         metrics: dict[str, Any] = _apply(self.test, judged)
+        curves = {"trained": pairs}
         for baseline in self.baselines:
             rival = judge(baseline.fit(data.train), tested)
             metrics |= {f"{baseline.name}/{name}": value for name, value in _apply(self.test, rival).items()}
-        drawn: dict[str, Any] = {}
+            curves[baseline.name.replace("_", " ")] = Verification().pairs(rival)
+        tau = None
         notes = [f"{len(tested.people)} people, {len(tested)} pictures, none of them in training"]
         if not len(data.test):
             notes.append("The split has no test part: these are the validation people, who may have chosen the checkpoint")
@@ -151,7 +170,6 @@ class Recognition:
             except UserError as error:
                 notes.append(f"No threshold: {error}")
             else:
-                pairs = Verification().pairs(judged)
                 held_out = verification.at_threshold(pairs.distances, pairs.same, calibrated.threshold, pairs.people)
                 metrics |= {"threshold/far": held_out.far, "threshold/tar": held_out.tar}
                 artifacts["threshold"] = Threshold(
@@ -162,8 +180,8 @@ class Recognition:
                     people=len(data.validation.people),
                     fingerprint=self.model_fingerprint(Variables(params, state)),
                 ).to_json()
-                drawn = _figures(judged, pairs, calibrated.threshold)
-        return Evaluation(metrics=metrics, figures=drawn, artifacts=artifacts, notes=tuple(notes))
+                tau = calibrated.threshold
+        return Evaluation(metrics=metrics, figures=_figures(judged, curves, tau), artifacts=artifacts, notes=tuple(notes))
 
 
 def _some(images: Images, part: str) -> Images:
@@ -184,19 +202,15 @@ def _calibrate(judged: Judged, far: float) -> verification.Calibration:
     return verification.threshold_at_far(pairs.distances, pairs.same, far, pairs.people)
 
 
-def _figures(judged: Judged, pairs: metric_pairs.Pairs, tau: float) -> dict[str, Any]:
-    band = verification.roc_band(pairs.distances, pairs.same, pairs.people)
-    positives, negatives = metric_pairs.hardest(pairs.distances, pairs.same, 6)
-    shown = np.concatenate([positives, negatives])
-    rows = pairs.rows[shown]
+def _figures(judged: Judged, curves: Mapping[str, metric_pairs.Pairs], tau: float | None) -> dict[str, Any]:
+    pairs = curves["trained"]
+    if pairs.same.all() or not pairs.same.any():
+        return {}
+    bands = {name: verification.roc_band(of.distances, of.same, of.people) for name, of in curves.items()}
+    shown = np.concatenate(metric_pairs.hardest(pairs.distances, pairs.same, 6))
+    first, second = (judged.images.read(rows) for rows in pairs.rows[shown].T)
     return {
-        "roc": figures.roc(band),
+        "roc": figures.roc(bands),
         "distances": figures.distances(pairs.distances, pairs.same, tau),
-        "mistakes": figures.mistakes(
-            judged.images.read(rows[:, 0]),
-            judged.images.read(rows[:, 1]),
-            pairs.distances[shown],
-            pairs.same[shown],
-            tau,
-        ),
+        "mistakes": figures.mistakes(first, second, pairs.distances[shown], pairs.same[shown], tau),
     }

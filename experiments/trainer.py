@@ -92,6 +92,8 @@ def train(
     files = Workdir(fresh_directory(Path(workdir)) if fresh else Path(workdir))
     with files.held(), jax.default_matmul_precision(run.matmul_precision):
         data = run.experiment.open()
+        for sentence in run.experiment.describe(data):
+            say.say(sentence)
         stream = run.experiment.stream(data, run.seed)
         program = build(run, _peek(stream))
         store = CheckpointStore(files.checkpoints, run.checkpoints)

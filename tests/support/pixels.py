@@ -58,6 +58,9 @@ class Pixels:
     def fingerprint(self, data: np.ndarray) -> str:
         return f"target of {data.shape}"
 
+    def describe(self, data: np.ndarray) -> tuple[str, ...]:
+        return (f"a target of {data.shape}",)
+
     def stream(self, data: np.ndarray, seed: int) -> Endless:
         del data, seed
         return Endless(self.rows)
