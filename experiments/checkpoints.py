@@ -6,14 +6,17 @@ The variables lie apart so that who only uses them needs neither the data nor th
 directory and renames it, so a crash in the middle of a write leaves the previous step as the newest.
 """
 
+import contextlib
 import logging
 import shutil
+import time
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import SingleDeviceSharding
 from orbax.checkpoint import v1 as ocp
@@ -30,10 +33,12 @@ class CheckpointStore:
     """The checkpoints of one run."""
 
     def __init__(self, directory: Path, policy: Checkpoints) -> None:
-        # Orbax and absl report each save at INFO and below; what matters to a person is said by the trainer.
-        logging.getLogger("absl").setLevel(logging.ERROR)
+        # Orbax reports each save, and each failure with a stack trace a thread; what matters is raised.
+        logging.getLogger("absl").setLevel(logging.CRITICAL)
         self.directory = directory.absolute()
-        training = ocp.training
+        self._closed = False
+        # Orbax's annotations are narrower than what it takes.
+        training: Any = ocp.training
         keep: list[Any] = [training.preservation_policies.LatestN(policy.keep_last)]
         if policy.keep_every is not None:
             keep.append(training.preservation_policies.EveryNSteps(policy.keep_every))
@@ -48,7 +53,7 @@ class CheckpointStore:
                 )
             )
         try:
-            self._checkpointer = training.Checkpointer(
+            self._checkpointer: Any = training.Checkpointer(
                 self.directory,
                 save_decision_policy=training.save_decision_policies.FixedIntervalPolicy(1),
                 preservation_policy=training.preservation_policies.AnyPreservationPolicy(keep),
@@ -88,8 +93,13 @@ class CheckpointStore:
                 custom_metadata={"record": dict(record)},
             )
         except (OSError, ValueError) as error:
-            for partial in self.directory.glob(f"{step}*"):
-                shutil.rmtree(partial, ignore_errors=True)
+            with contextlib.suppress(OSError, ValueError):
+                self.close()
+            # Orbax does not wait for its other threads, which write behind the broom for a moment.
+            for _ in range(5):
+                for partial in (self.directory / str(step), *self.directory.glob(f"{step}.*")):
+                    shutil.rmtree(partial, ignore_errors=True)
+                time.sleep(0.1)
             cause = _os_error(error)
             if cause is None:
                 raise
@@ -130,7 +140,10 @@ class CheckpointStore:
         return Variables(loaded["params"], loaded.get("state", {}))
 
     def close(self) -> None:
-        """Waits for what is being written."""
+        """Waits for what is being written. Closing again does nothing, as after a save that failed."""
+        if self._closed:
+            return
+        self._closed = True
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self._checkpointer.close()
@@ -156,7 +169,7 @@ def _shapes(tree: PyTree) -> dict[str, tuple[tuple[int, ...], str]]:
     shapes = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree, is_leaf=lambda node: hasattr(node, "shape")):
         dtype = getattr(leaf, "dtype", None)
-        name = "key" if dtype is not None and jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key) else str(np.dtype(dtype))
+        name = "key" if dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key) else str(np.dtype(dtype))
         # A dataclass, a dict and a list are told apart in the path by their brackets only.
         shapes[jax.tree_util.keystr(path, simple=True, separator="/")] = (tuple(leaf.shape), name)
     return shapes

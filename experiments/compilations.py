@@ -29,8 +29,8 @@ def _listen() -> None:
         return
     _Count.listening = True
 
-    def note(event: str, seconds: float, **_: str | int) -> None:
-        del seconds
+    def note(event: str, duration_secs: float, **kwargs: str | int) -> None:
+        del duration_secs, kwargs
         if event == _EVENT:
             _Count.total += 1
 

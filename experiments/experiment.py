@@ -43,9 +43,11 @@ class Batches(Protocol):
     def __next__(self) -> Any: ...
     def get_state(self) -> Any:
         """The position after the last batch taken: JSON, or bytes that hold JSON."""
+        ...
 
     def set_state(self, state: Any) -> None:
         """Goes on from a position that :meth:`get_state` returned."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,24 +73,32 @@ class Experiment(Protocol):
 
     def open(self) -> Any:
         """Opens the data. Called once in a process."""
+        ...
 
     def fingerprint(self, data: Any) -> str:
         """Identifies the data's content, for the run's provenance."""
+        ...
 
     def describe(self, data: Any) -> tuple[str, ...]:
         """Sentences a person must know of the data: how much there is, what was left out, whether it is synthetic."""
+        ...
 
     def stream(self, data: Any, seed: int) -> Batches:
         """The endless training stream: pytrees of NumPy arrays whose leading axis is the batch."""
+        ...
 
     def init(self, key: PRNGKey, batch: PyTree) -> Variables:
         """The starting point. Runs under ``jit``."""
+        ...
 
     def cost(self, params: PyTree, state: PyTree, batch: PyTree, key: PRNGKey) -> Cost:
         """The cost of one batch. Runs under ``jit``; ``key`` differs at every step."""
+        ...
 
     def remark(self, metrics: Mapping[str, float]) -> str | None:
         """A sentence for the log when the metrics of an interval call for one, such as that embeddings collapse."""
+        ...
 
     def evaluate(self, data: Any, params: PyTree, state: PyTree, part: Part) -> Evaluation:
         """Judges the parameters on what was not trained on."""
+        ...

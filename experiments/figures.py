@@ -3,9 +3,8 @@
 Colors are Okabe and Ito's, told apart by people with any color vision; blue is "same person", orange "different people".
 """
 
-import contextlib
+import io
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from research.files import write_atomically
 from research.metrics.identification import Cmc
 from research.metrics.verification import RocBand
 
@@ -218,20 +218,9 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
 
     It is written beside its place and then moved there, so a reader never sees half a picture. Missing folders are made.
     """
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            figure.savefig(file, format=target.suffix.lstrip(".") or "png", dpi=PIXELS_PER_INCH, facecolor="white")
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(name).chmod(0o666 & ~mask)
-        Path(name).replace(target)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(name).unlink()
-        raise
+    target, drawn = Path(path), io.BytesIO()
+    figure.savefig(drawn, format=target.suffix.lstrip(".") or "png", dpi=PIXELS_PER_INCH, facecolor="white")
+    write_atomically(target, drawn.getvalue())
     return target
 
 

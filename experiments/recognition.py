@@ -27,7 +27,7 @@ from research.gallery import Threshold
 from research.losses import CollapseMonitor, RecognitionLoss, Triplet
 from research.metrics import pairs as metric_pairs
 from research.metrics import verification
-from research.types import Array, PRNGKey, PyTree
+from research.types import PRNGKey, PyTree
 
 
 @runtime_checkable

@@ -98,8 +98,8 @@ class Eigenfaces:
 
 @functools.partial(jax.jit, static_argnums=0)
 def _embed(encoder: nn.Module, variables: PyTree, pictures: Any) -> Array:
-    images = pictures.astype(np.float32) / 255
-    return encoder.apply(variables, images, train=False)["embedding"]  # pyright: ignore[reportIndexIssue]
+    activations: Any = encoder.apply(variables, pictures.astype(np.float32) / 255, train=False)
+    return activations["embedding"]
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 import warnings
+from types import TracebackType
 
 COMMANDS = {
     "train": "train a config, or go on where it stopped",
@@ -32,6 +33,7 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     # Pillow warns of large pictures; the decoder has a limit of its own and says what it refuses.
     warnings.filterwarnings("ignore", message="Image size .* exceeds limit")
+    sys.excepthook = _stray
     sys.exit(run(sys.argv[1:]))
 
 
@@ -83,6 +85,12 @@ def run(arguments: list[str]) -> int:
         return _report(text, trace, MISTAKE)
     except Exception as error:
         return _unforeseen(error, trace)
+
+
+def _stray(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    # Threads of a save that failed call back when its loop is gone; the failure itself is told by run().
+    if str(error) != "Event loop is closed":
+        sys.__excepthook__(kind, error, trace)
 
 
 def _discard_output() -> None:

@@ -43,7 +43,7 @@ def show(value: float | Estimate) -> str:
     """A number with its interval, or why there is none."""
     if not isinstance(value, Estimate):
         return f"{value:.4g}"
-    if value.value is None:
+    if value.value is None or value.low is None or value.high is None:
         return f"unresolvable: {value.why}"
     return f"{100 * value.value:.2f} % [{100 * value.low:.1f}, {100 * value.high:.1f}]"
 

@@ -30,7 +30,7 @@ _RESAMPLING = {
 _File = io.BytesIO | io.BufferedReader
 
 
-class BadImage(UserError):  # noqa: N818 - a kind of UserError, called by what it is about
+class BadImage(UserError):
     """A picture that cannot be used: ``name`` says which, ``why`` what is wrong with it."""
 
     def __init__(self, name: str, why: str, remedy: str = "Replace or remove the file.") -> None:
