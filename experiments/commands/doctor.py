@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> int:
     _line("cpu cores", str(os.cpu_count()))
     if devices[0].platform == "cpu" and shutil.which("nvidia-smi"):
         advice.append("There is an NVIDIA GPU that JAX does not see: pip install 'likeness[cuda]'.")
-    _line("compile cache", _compile_cache(jax.config.jax_compilation_cache_dir, advice))
+    _line("compile cache", _compile_cache(getattr(jax.config, "jax_compilation_cache_dir", None), advice))
     _line("data", _data(advice))
     _line("TFDS data", _tfds())
     free = shutil.disk_usage(Path.cwd()).free / 2**30

@@ -8,7 +8,6 @@ import os
 import sys
 import traceback
 import warnings
-from types import TracebackType
 
 COMMANDS = {
     "train": "train a config, or go on where it stopped",
@@ -33,7 +32,7 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     # Pillow warns of large pictures; the decoder has a limit of its own and says what it refuses.
     warnings.filterwarnings("ignore", message="Image size .* exceeds limit")
-    sys.excepthook = _stray
+    sys.unraisablehook = _stray
     sys.exit(run(sys.argv[1:]))
 
 
@@ -87,10 +86,10 @@ def run(arguments: list[str]) -> int:
         return _unforeseen(error, trace)
 
 
-def _stray(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def _stray(unraisable: "sys.UnraisableHookArgs") -> None:
     # Threads of a save that failed call back when its loop is gone; the failure itself is told by run().
-    if str(error) != "Event loop is closed":
-        sys.__excepthook__(kind, error, trace)
+    if str(unraisable.exc_value) != "Event loop is closed":
+        sys.__unraisablehook__(unraisable)
 
 
 def _discard_output() -> None:
