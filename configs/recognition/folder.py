@@ -25,9 +25,7 @@ def get_config() -> Run:
             data=Folder(path="$LIKENESS_DATA/people", size=64, channels=3),
             split=HashSplit(validation=0.15, test=0.25),
             batches=IdentityBatches(people=12, images=4, single="drop"),
-            augmentation=Augmentation(
-                rotate=10.0, scale=(0.9, 1.1), translate=0.05, mirror=0.5, brightness=0.2, contrast=0.2
-            ),
+            augmentation=Augmentation(rotate=10.0, scale=(0.9, 1.1), translate=0.05, mirror=0.5, brightness=0.2, contrast=0.2),
             encoder=Conv4(width=64, dimension=128),
             loss=Triplet(margin=0.2, rule=BatchAll(), reduction="mean_active"),
             baselines=(RawPixels(), Eigenfaces()),

@@ -1,1 +1,1 @@
-"""Likeness beside its peers, measured in one run on one machine."""
+"""Likeness beside its peers, and figures for the documentation: each file is a command that prints or draws what is quoted."""

@@ -96,7 +96,7 @@ class Canvas(NamedTuple):
         return light
 
 
-def subset(paint: Callable[[Canvas], None], easel: Canvas, wanted: np.ndarray) -> None:
+def subset(paint: Callable[[Canvas], None], easel: Canvas, wanted: Any) -> None:
     """Paint a part on those portraits that have it, and spare the others its cost."""
     rows = np.flatnonzero(wanted)
     if len(rows) == wanted.size:

@@ -6,14 +6,14 @@ narrowed towards the jaw, then rolled, scaled and shifted in the picture plane. 
 from every pixel; :func:`landmarks` walks it forwards from five points, so both agree exactly.
 """
 
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from research.types import Float
 
-Column: TypeAlias = np.ndarray
-"""One number per picture, float32 (b, 1), so that it broadcasts over pixels (b, n)."""
+Column: TypeAlias = Any
+"""One number per picture, float32 (b, 1), so that it broadcasts over pixels (b, n). NumPy types its sums as array or float."""
 
 Number: TypeAlias = np.ndarray | float
 

@@ -90,7 +90,7 @@ def _develop(portraits: Scene, planes: np.ndarray, images: UInt8[np.ndarray, "b 
     np.sqrt(planes, out=planes)
     planes /= shoulder
     picture = portraits.picture
-    for i, (key, strength) in enumerate(zip(picture.grain_key.ravel().tolist(), picture.grain.ravel(), strict=True)):
+    for i, (key, strength) in enumerate(zip(np.ravel(picture.grain_key).tolist(), np.ravel(picture.grain), strict=True)):
         if strength > 0.0:
             planes[:, i] += scenery.grain(int(key), planes[:, i].shape) * strength
     planes.clip(0.0, 255.0, out=planes)

@@ -1,0 +1,44 @@
+"""Draws the README's picture from a trained quickstart: unseen people, the ROC and the distances.
+
+python -m experiments.benchmarks.readme_picture
+"""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from experiments.recognizer import Recognizer
+from experiments.workdir import Workdir
+from research.data import Faces
+from research.files import write_atomically
+
+WORKDIR, PICTURE = Path("runs/recognition/quickstart"), Path("docs/quickstart.png")
+PEOPLE, COLUMNS, SIDE = 5, 14, 96
+
+
+def main() -> None:
+    files = Workdir(WORKDIR)
+    test = Recognizer.load(WORKDIR).experiment.open().test
+    source = Recognizer.load(WORKDIR).experiment.data
+    assert isinstance(source, Faces)
+    large = Faces(people=source.people, images=source.images, size=SIDE, seed=source.seed).open()
+    rows = [[large.names.index(test.names[row]) for row in np.flatnonzero(test.labels == p)[:COLUMNS]] for p in range(PEOPLE)]
+    faces = np.concatenate([np.concatenate(list(large.read(np.array(row))), axis=1) for row in rows])
+    figures = [Image.open(files.figures / f"{name}.png").convert("RGB") for name in ("roc", "distances")]
+    width = faces.shape[1]
+    shrunk = [figure.resize((width // 2, figure.height * (width // 2) // figure.width)) for figure in figures]
+    sheet = Image.new("RGB", (width, faces.shape[0] + 16 + max(figure.height for figure in shrunk)), "white")
+    sheet.paste(Image.fromarray(faces), (0, 0))
+    for index, figure in enumerate(shrunk):
+        sheet.paste(figure, (index * (width // 2), faces.shape[0] + 16))
+    PICTURE.parent.mkdir(exist_ok=True)
+    temporary = PICTURE.with_suffix(".tmp.png")
+    sheet.quantize(256, dither=Image.Dither.NONE).save(temporary, optimize=True)
+    write_atomically(PICTURE, temporary.read_bytes())
+    temporary.unlink()
+    print(f"{PICTURE}, {PICTURE.stat().st_size // 1024} KiB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""The rules of the house that a machine can check."""
+
+import ast
+import os
+import pkgutil
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("research", "experiments", "configs")
+FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    """Modules of the project that a file imports, by full name."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parents = path.relative_to(ROOT).parent.parts[: len(path.relative_to(ROOT).parent.parts) - node.level + 1]
+                base = ".".join([*parents, *([base] if base else [])])
+            found |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
+    return {name for name in found if name.split(".")[0] in PACKAGES}
+
+
+@pytest.mark.parametrize(
+    "room, may_import",
+    [
+        ("research/losses", {"research.losses", "research.types", "research.errors"}),
+        ("research/encoders", {"research.encoders", "research.types", "research.errors"}),
+        ("research/metrics", {"research.metrics", "research.losses", "research.encoders", "research.types", "research.errors"}),
+        ("research/data", {"research.data", "research.losses", "research.encoders", "research.types", "research.errors"}),
+        ("research", {"research"}),
+        ("experiments", {"research", "experiments", "configs"}),
+        ("configs", {"research", "experiments", "configs"}),
+    ],
+)
+def test_arrows_run_one_way(room: str, may_import: set[str]) -> None:
+    for path in (ROOT / room).rglob("*.py"):
+        for name in imports(path):
+            assert name == "research" or any(name == ok or name.startswith(ok + ".") for ok in may_import), f"{path}: {name}"
+
+
+def test_only_the_finder_of_configs_knows_the_configs() -> None:
+    users = {path.name for path in (ROOT / "experiments").rglob("*.py") if any(n.startswith("configs") for n in imports(path))}
+    assert users == {"config.py"}
+
+
+def test_one_idea_a_file() -> None:
+    lengths = [len(path.read_text().splitlines()) for path in FILES]
+    assert max(lengths) <= 500
+    assert statistics.median(lengths) < 200
+
+
+def test_importing_touches_no_device() -> None:
+    """With a platform that does not exist, whatever asks for a device at import fails."""
+    modules = [
+        module.name
+        for package in PACKAGES
+        for module in pkgutil.walk_packages([str(ROOT / package)], prefix=f"{package}.")
+        if "benchmarks" not in module.name
+    ]
+    code = "\n".join(f"import {name}" for name in modules)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"JAX_PLATFORMS": "none_such"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("words", ["jax.pmap", "flax import nnx", "pickle.load", "allow_pickle=True", "import tensorflow as"])
+def test_what_the_house_does_without(words: str) -> None:
+    assert not [str(path) for path in FILES if words in path.read_text()]
