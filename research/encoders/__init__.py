@@ -12,15 +12,17 @@ from research.encoders.inception import NN4Small2
 from research.encoders.iresnet import IResNet, iresnet18, iresnet34, iresnet50, iresnet100
 from research.encoders.koch import Koch
 from research.encoders.layers import dimension_of, l2_normalize
+from research.encoders.mirrored import Mirrored
 from research.encoders.pooling import avg_pool, l2_pool, max_pool, max_pool_2x2
 
-Encoder: TypeAlias = Conv4 | Koch | NN4Small2 | IResNet
+Encoder: TypeAlias = Conv4 | Koch | NN4Small2 | IResNet | Mirrored
 
 __all__ = [
     "Conv4",
     "Encoder",
     "IResNet",
     "Koch",
+    "Mirrored",
     "NN4Small2",
     "avg_pool",
     "dimension_of",
