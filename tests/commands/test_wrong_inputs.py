@@ -3,10 +3,14 @@
 import errno
 import json
 import os
+import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -213,6 +217,37 @@ def test_a_full_disk_in_training(
     made = tmp_path / "new"
     refused(likeness("train", world.config, "--workdir", made), made / file, "the disk is full: free some space")
     assert not [path for path in made.rglob("*") if file in path.name]
+
+
+def test_a_truly_full_disk_in_a_checkpoint(world: World, tmp_path: Path) -> None:
+    """On a file system of 40 KiB of one's own: Orbax's threads fail in many ways, which come out as one paragraph."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    own = ["unshare", "-rm", "sh", "-c"]
+    mount = f"mount -t tmpfs -o size=40k tmpfs {disk}"
+    if not shutil.which("unshare") or subprocess.run([*own, mount], capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets nobody mount a file system of their own (unshare -rm)")
+    train = f"{sys.executable} -m experiments.commands.main train {world.config} --workdir {disk}/run"
+    script = f"{mount} && {train}; code=$?; ls {disk}/run/checkpoints {disk}/run; exit $code"
+    cache = {
+        "JAX_COMPILATION_CACHE_DIR": str(jax.config.jax_compilation_cache_dir),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.5",
+    }
+    done = subprocess.run([*own, script], capture_output=True, text=True, check=False, env={**os.environ, **cache})
+    lines = [line for line in done.stderr.splitlines() if not line.startswith(("data: ", "step "))]
+    assert lines == [
+        f"likeness: Cannot write {disk}/run/checkpoints/20: the disk is full: free some space, or give another directory, "
+        "and launch the same command again."
+    ]
+    assert done.returncode == 2
+    assert done.stdout.split() == [
+        f"{disk}/run:",
+        "checkpoints",
+        "config.json",
+        "metrics.jsonl",
+        "provenance.json",
+        f"{disk}/run/checkpoints:",
+    ]
 
 
 def test_a_full_disk_in_evaluation(workdir: Path, likeness: Likeness, full: Callable[[str], None]) -> None:
