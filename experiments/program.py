@@ -10,6 +10,7 @@ import jax
 from experiments.run import Run
 from experiments.sharding import check_batch, over_batch, replicated
 from experiments.step import StepReport, TrainState, initial_state, train_step, watched
+from research.errors import UserError
 from research.types import PRNGKey, PyTree
 
 
@@ -36,18 +37,30 @@ class Program:
         return jax.device_put(jax.random.key(seed), replicated(self.mesh))
 
 
+def _transformation(run: Run) -> Any:
+    try:
+        return run.optimizer.transformation(run.steps)
+    except ValueError as error:
+        raise UserError(f"The optimizer does not fit a run of {run.steps} steps: {error}") from error
+
+
 def build(run: Run, batch: PyTree) -> Program:
     """Makes the program of a run whose batches look like ``batch``.
 
     Raises:
-        UserError: when the mesh does not fit the devices or the batch does not divide over them.
+        UserError: when the mesh does not fit the devices, the batch does not divide over them, or the encoder does not fit the
+            pictures.
     """
     mesh = run.mesh.build()
     check_batch(mesh, batch)
-    optimizer = run.optimizer.transformation(run.steps)
+    optimizer = _transformation(run)
     whole, split = replicated(mesh), over_batch(mesh)
     init: Any = functools.partial(initial_state, run.experiment, optimizer, run.ema_decay is not None)
-    shapes = jax.eval_shape(init, jax.random.key(0), batch)
+    try:
+        shapes = jax.eval_shape(init, jax.random.key(0), batch)
+    except ValueError as error:
+        # Encoders and schedules name what does not fit, such as pictures smaller than a layer.
+        raise UserError(f"The parts of this config do not fit each other: {error}") from error
     places = run.mesh.state_shardings(mesh, shapes)
     abstract = jax.tree.map(lambda leaf, place: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place), shapes, places)
     step: Any = functools.partial(train_step, run.experiment, optimizer, run.ema_decay)

@@ -124,10 +124,10 @@ def _loop(
     record: Record,
     say: Reporter,
 ) -> tuple[TrainState, Record]:
-    """Evaluate when due, checkpoint when due, next batch, step, write: do not change the order.
+    """Write, evaluate and checkpoint what is due, then the next batch and its step: do not change the order.
 
-    What is due at step ``i`` is done before step ``i`` is taken, and the log is written before either, so that a checkpoint
-    of step ``i`` has behind it exactly the lines that a resumed run must not write again.
+    What is due at step ``i`` is done before step ``i`` is taken, and the log is written first, so that a checkpoint of step
+    ``i`` has behind it exactly the lines that a resumed run must not write again.
     """
     key = program.key(run.seed)
     compilations = CompilationCounter()
@@ -136,33 +136,33 @@ def _loop(
     clock = time.monotonic()
     with MetricsFile(files.metrics, resume_from=int(state.step)) as metrics, StopRequest() as stop:
         for step in range(int(state.step), run.steps + 1):
-            improved = False
-            if step == run.steps or stop.signal or _due(step, run.log_every) or _due(step, run.checkpoints.every):
+            last, stopping = step == run.steps, stop.signal
+            writes = last or _due(step, run.log_every)
+            judges = step != record.evaluated and (_due(step, run.evaluate_every) or (last and run.evaluate_every is not None))
+            saves = step != saved and (last or stopping is not None or _due(step, run.checkpoints.every))
+            if writes or judges or saves:
+                # Nothing that is not finite is evaluated or saved, and what is saved knows every step before it.
                 record.pending += _fetch(program, reports, step, store)
                 reports.clear()
-            if record.pending and (step == run.steps or _due(step, run.log_every)):
+            if writes and record.pending:
                 averages = _average(record.pending)
                 record.pending = []
                 metrics.write(step, "train", averages)
                 say.advance(step, averages)
                 if remark := run.experiment.remark(averages):
                     say.warn(f"step {step}: {remark}")
-            judged = step == run.steps and run.evaluate_every is not None
-            if (judged or _due(step, run.evaluate_every)) and step != record.evaluated:
-                improved = _evaluate(run, metrics, data, state, step, record, say)
-            if step != saved and (
-                _due(step, run.checkpoints.every) or improved or step == run.steps or stop.signal is not None
-            ):
+            improved = judges and _evaluate(run, metrics, data, state, step, record, say)
+            if saves or improved:
                 now = time.monotonic()
                 record.seconds, clock = record.seconds + now - clock, now
                 record.position = _position(stream)
                 store.save(step, state, dataclasses.asdict(record), record.best if improved else None)
                 saved = step
-            if step == run.steps:
+            if last:
                 break
-            if stop.signal is not None:
+            if stopping is not None:
                 raise Interrupted(
-                    f"Stopped by {stop.signal.name} at step {step} of {run.steps}, with a checkpoint in "
+                    f"Stopped by {stopping.name} at step {step} of {run.steps}, with a checkpoint in "
                     f"{store.directory}: the same command goes on from there."
                 )
             before = compilations.count

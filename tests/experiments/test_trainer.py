@@ -79,29 +79,37 @@ def test_a_stopped_run_goes_on_to_the_bit(tmp_path: Path) -> None:
     """SIGTERM in the middle of a log interval: a checkpoint, then the same lines and the same parameters."""
     whole = train(a_run(), tmp_path / "whole")
     stopper = Listener(at=6, act=lambda: os.kill(os.getpid(), signal.SIGTERM))
-    with pytest.raises(Interrupted, match="SIGTERM at step 6 of 12"):
+    with pytest.raises(Interrupted, match="SIGTERM at step 7 of 12"):
         train(a_run(), tmp_path / "parts", reporter=stopper)
     listener = Listener()
     resumed = train(a_run(), tmp_path / "parts", reporter=listener)
-    assert "going on from step 6" in listener.said
+    assert "going on from step 7" in listener.said
     assert same(whole.state, resumed.state)
     assert losses(tmp_path / "whole") == losses(tmp_path / "parts")
 
 
-def test_a_crash_between_checkpoints_repeats_what_was_lost(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "rhythm",
+    [
+        {},
+        # A best checkpoint falls between two lines of the log.
+        {"log_every": 5, "evaluate_every": 2, "checkpoints": Checkpoints(every=7, best_metric="pixels/rmse")},
+    ],
+)
+def test_a_crash_between_checkpoints_repeats_what_was_lost(tmp_path: Path, rhythm: dict[str, Any]) -> None:
     class Crash(Exception):
         pass
 
     def crash() -> None:
         raise Crash
 
-    whole = train(a_run(), tmp_path / "whole")
+    run = a_run(**rhythm)
+    whole = train(run, tmp_path / "whole")
     with pytest.raises(Crash):
-        train(a_run(), tmp_path / "parts", reporter=Listener(at=9, act=crash))
-    assert losses(tmp_path / "parts")[-1][0] == 9
-    resumed = train(a_run(), tmp_path / "parts")
+        train(run, tmp_path / "parts", reporter=Listener(at=9, act=crash))
+    resumed = train(run, tmp_path / "parts")
     assert same(whole.state, resumed.state)
-    assert losses(tmp_path / "whole") == losses(tmp_path / "parts")
+    assert read_metrics(tmp_path / "whole" / "metrics.jsonl") == read_metrics(tmp_path / "parts" / "metrics.jsonl")
 
 
 def test_launching_a_finished_run_again_trains_nothing_and_a_longer_one_goes_on(tmp_path: Path) -> None:
