@@ -54,6 +54,9 @@ class Omniglot:
     """The side of the pictures in pixels, at most 105."""
     ink: Literal["white", "black"] = "white"
     """White ink on black, or black ink on white as in the files."""
+    rotations: bool = False
+    """Also take each character turned by 90, 180 and 270 degrees, as characters of turned alphabets: four times the classes
+    (Santoro et al., "Meta-learning with memory-augmented neural networks", ICML 2016)."""
 
     def __post_init__(self) -> None:
         _check_size(self.size)
@@ -69,7 +72,14 @@ class Omniglot:
             if not found:
                 raise UserError(f"{where} holds no files like Greek/character01/0394_01.png: fetch it from {_HOME}.")
             pixels, digest = _read_drawings(archive, [name for *_, name in found], self.size, self.ink, where)
-        characters = [f"{alphabet}/{character}" for alphabet, character, _, _ in found]
+        turns = range(4 if self.rotations else 1)
+        pixels = np.concatenate([np.rot90(pixels, turn, axes=(1, 2)) for turn in turns])
+        entries = [
+            (f"{alphabet} turned {90 * turn}" if turn else alphabet, character, drawer)
+            for turn in turns
+            for alphabet, character, drawer, _ in found
+        ]
+        characters = [f"{alphabet}/{character}" for alphabet, character, _ in entries]
         people, labels = index_people(characters)
         return Images(
             labels=labels,
@@ -77,9 +87,9 @@ class Omniglot:
             groups=index_people([person.split("/")[0] for person in people])[1],
             shape=(self.size, self.size, 1),
             read=ArrayReader(pixels),
-            names=tuple(f"{who}/{drawer}" for who, (_, _, drawer, _) in zip(characters, found, strict=True)),
+            names=tuple(f"{who}/{drawer}" for who, (_, _, drawer) in zip(characters, entries, strict=True)),
             fingerprint=hashlib.sha256(repr((self.size, self.ink, characters)).encode() + digest).hexdigest(),
-            extras={"drawer": np.array([int(drawer) for _, _, drawer, _ in found], np.int32)},
+            extras={"drawer": np.array([int(drawer) for _, _, drawer in entries], np.int32)},
         )
 
 

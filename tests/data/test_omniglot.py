@@ -42,6 +42,21 @@ def test_a_zip_of_any_outer_layout_is_read_in_place(tmp_path, prefix):
     assert images.names[1] == "Greek/character01/02"
 
 
+def test_turned_characters_are_characters_of_their_own(tmp_path):
+    write_zip(tmp_path / "images_background.zip")
+    plain, turned = Omniglot(path=str(tmp_path)).open(), Omniglot(path=str(tmp_path), rotations=True).open()
+    assert len(turned.people) == 4 * len(plain.people)
+    assert len(set(turned.groups)) == 4 * len(set(plain.groups))
+    assert turned.counts().tolist() == [2] * 12
+    upright = plain.read(np.arange(len(plain)))
+    for turn in range(4):
+        suffix = f" turned {90 * turn}" if turn else ""
+        for row, name in enumerate(plain.names):
+            alphabet, character, drawer = name.split("/")
+            found = list(turned.names).index(f"{alphabet}{suffix}/{character}/{drawer}")
+            np.testing.assert_array_equal(turned.read(np.array([found]))[0], np.rot90(upright[row], turn))
+
+
 def test_pixels_are_the_share_of_ink(tmp_path):
     """Against averaging over the 3.75 x 3.75 areas in float64."""
     write_zip(tmp_path / "images_background.zip")
