@@ -1,0 +1,43 @@
+"""The trainer on eight devices does what it does on one."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from experiments.sharding import Mesh
+from research.errors import UserError
+
+_SCRIPT = Path(__file__).parents[1] / "support" / "on_a_mesh.py"
+
+
+def train_on(devices: int, data: int, fsdp: int, workdir: Path) -> dict[str, Any]:
+    environment = os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+    command = [sys.executable, str(_SCRIPT), str(data), str(fsdp), str(workdir)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.slow
+def test_eight_devices_train_as_one_does_and_take_over_its_checkpoint(tmp_path: Path) -> None:
+    one = train_on(1, 1, 1, tmp_path / "one")
+    for data, fsdp in ((8, 1), (2, 4)):
+        eight = train_on(8, data, fsdp, tmp_path / f"{data}x{fsdp}")
+        np.testing.assert_allclose(eight["losses"], one["losses"], rtol=1e-4)
+        assert eight["devices"] == [8]
+        assert eight["split"] == (fsdp > 1)
+    again = train_on(8, 2, 4, tmp_path / "one")
+    assert again["losses"] == one["losses"]
+
+
+def test_a_mesh_that_does_not_fit_is_explained() -> None:
+    with pytest.raises(UserError, match=r"data=3 times fsdp=5 devices and this machine has"):
+        Mesh(data=3, fsdp=5).build()
+    with pytest.raises(ValueError, match="each must be 1 or more"):
+        Mesh(fsdp=0)

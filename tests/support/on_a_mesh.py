@@ -1,0 +1,40 @@
+"""Trains a few steps on however many devices there are and prints the losses: ``python on_a_mesh.py DATA FSDP WORKDIR``."""
+
+import json
+import sys
+
+from experiments.recognition import Recognition
+from experiments.run import Checkpoints, Run
+from experiments.sharding import Mesh
+from experiments.trainer import train
+from experiments.writers import read_metrics
+from research.data import CountSplit, Digits, IdentityBatches
+from research.encoders import Conv4
+from research.losses import BatchHard, Triplet
+
+
+def main() -> None:
+    data, fsdp, workdir = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    run = Run(
+        experiment=Recognition(
+            data=Digits(scale=2),
+            split=CountSplit(validation=0, test=2),
+            batches=IdentityBatches(people=4, images=4),
+            encoder=Conv4(width=16, dimension=16),
+            loss=Triplet(rule=BatchHard(), reduction="mean"),
+            test=(),
+        ),
+        steps=4,
+        log_every=1,
+        mesh=Mesh(data=data, fsdp=fsdp, shard_above=1000),
+        checkpoints=Checkpoints(every=4),
+    )
+    trained = train(run, workdir)
+    spread = sorted({len(leaf.sharding.device_set) for leaf in [*trained.state.params["encoder"]["conv2"].values()]})
+    split = not trained.state.params["encoder"]["conv2"]["kernel"].sharding.is_fully_replicated
+    losses = [record["loss"] for record in read_metrics(trained.workdir / "metrics.jsonl")]
+    print(json.dumps({"losses": losses, "devices": spread, "split": split}))
+
+
+if __name__ == "__main__":
+    main()
