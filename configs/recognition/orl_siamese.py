@@ -1,17 +1,23 @@
-"""ORL faces, binary Siamese loss: a recognizer that loses to raw pixels, as an open problem to start from.
+"""ORL faces, binary Siamese loss: 30 people to learn from (26 to train on, 4 that set the threshold), 10 never seen.
 
-26 people to train on, 4 that set the threshold, 10 never seen. Equal error rate of verification over all pairs of the
-ten (450 of the same person), by the same evaluator for all three:
+Equal error rate of verification over all pairs of the ten (450 of the same person), by the same evaluator for all three:
 
     split seed        0        1        2     mean
-    trained     15.73 %  18.00 %  16.02 %  16.58 %
+    trained      5.33 %   5.33 %   7.27 %   5.98 %
     raw pixels   8.71 %   9.93 %  11.56 %  10.07 %
     eigenfaces   8.00 %  11.78 %  10.89 %  10.22 %
 
-One training seed each. All but the loss is as in ``recognition/orl_triplet``. On split 10 a learning rate of 1e-2 for 150
-steps, and embeddings that are not normalized, were both worse.
+Better than both on each split, with one training seed each. Ten people are few: the 95 % intervals overlap on every split.
+``recognition/orl_triplet``, which differs in the loss and in scaling embeddings to unit length, has 5.15 %.
 
-On one core shared with other programs a split took 26 to 35 s of user time and 58 to 81 s by the clock:
+The settings were chosen by the error on splits 10, 11 and 12; splits 0, 1 and 2 were measured once with what had been
+chosen. There are only 40 people, so those who judged there partly judge here too. Mean there, on the way here: 14.1 % for
+|x - y| on unit vectors with weights that start at -1/√dimension, though the learning rate was 1e-2; 9.3 % where they start
+24 times as large, with a bias to match, and 1e-3; 8.2 % on vectors that are not scaled to unit length, from cells that are
+not normalized; 6.5 % for the χ² feature; 6.1 % in 512 dimensions instead of 128, as here. Twice the steps: 6.5 %.
+
+On one core, part of the time shared with other programs, a split took 14 to 24 s of user time and 17 to 47 s by
+the clock:
 
     likeness train recognition/orl_siamese --experiment.split.seed 0
 
@@ -26,7 +32,7 @@ from experiments.schedules import WarmupCosine
 from experiments.subjects import Eigenfaces, RawPixels
 from research.data import CountSplit, Folder, IdentityBatches
 from research.data.augmentation import Augmentation
-from research.encoders import Conv4, Mirrored
+from research.encoders import Mirrored, OrientedGradients
 from research.losses import Siamese
 
 
@@ -36,15 +42,15 @@ def get_config() -> Run:
             data=Folder(path="$LIKENESS_DATA/orl_faces", size=48, channels=1, fit="stretch"),
             split=CountSplit(validation=4, test=10),
             batches=IdentityBatches(people=13, images=4),
-            # Random brightness, contrast and erasing were tried together, and made unseen people harder to tell apart.
-            augmentation=Augmentation(rotate=10, scale=(0.93, 1.07), translate=0.06, mirror=0.5),
-            encoder=Mirrored(encoder=Conv4(width=32, dimension=128)),
-            loss=Siamese(),
+            # The faces are centered alike: random rotation, scale and shift made unseen people harder to tell apart.
+            augmentation=Augmentation(mirror=0.5),
+            encoder=Mirrored(encoder=OrientedGradients(cell=8, dimension=512, normalize=False), normalize=False),
+            loss=Siamese(feature="chi_square", initial_scale=6.0, initial_bias=60.0),
             test=(Verification(), Identification(fpirs=(1e-1,))),
             baselines=(RawPixels(), Eigenfaces()),
         ),
-        steps=100,
-        optimizer=Adam(schedule=WarmupCosine(rate=2e-3, warmup=20), weight_decay=1e-4),
-        log_every=10,
-        checkpoints=Checkpoints(every=100),
+        steps=200,
+        optimizer=Adam(schedule=WarmupCosine(rate=1e-3, warmup=50), weight_decay=1e-4),
+        log_every=20,
+        checkpoints=Checkpoints(every=200),
     )

@@ -8,6 +8,7 @@ What nobody reads is never computed under ``jax.jit``.
 from typing import TypeAlias
 
 from research.encoders.conv4 import Conv4
+from research.encoders.gradients import OrientedGradients
 from research.encoders.inception import NN4Small2
 from research.encoders.iresnet import IResNet, iresnet18, iresnet34, iresnet50, iresnet100
 from research.encoders.koch import Koch
@@ -15,7 +16,7 @@ from research.encoders.layers import dimension_of, l2_normalize
 from research.encoders.mirrored import Mirrored
 from research.encoders.pooling import avg_pool, l2_pool, max_pool, max_pool_2x2
 
-Encoder: TypeAlias = Conv4 | Koch | NN4Small2 | IResNet | Mirrored
+Encoder: TypeAlias = Conv4 | Koch | NN4Small2 | IResNet | OrientedGradients | Mirrored
 
 __all__ = [
     "Conv4",
@@ -24,6 +25,7 @@ __all__ = [
     "Koch",
     "Mirrored",
     "NN4Small2",
+    "OrientedGradients",
     "avg_pool",
     "dimension_of",
     "iresnet18",

@@ -1,11 +1,12 @@
 """Binary Siamese verification: logistic regression on how two codes differ, dimension by dimension."""
 
 import dataclasses
+import math
 
 import jax
 import jax.numpy as jnp
 
-from research.losses.checks import check_choice
+from research.losses.checks import check_choice, check_finite_positive
 from research.losses.pair_features import Feature, pair_feature, pairwise_feature_sum
 from research.losses.pairs import (
     LabelsOrSame,
@@ -30,7 +31,7 @@ class Siamese:
     The χ² feature is meant for nonnegative codes (ReLU, sigmoid). It is computed as ``(x - y)² / (|x| +
     |y|)``: the same there, finite and bounded for signed or normalized codes too, and 0 where both are 0.
 
-    When all embeddings are equal the loss is the cross-entropy of the bias alone: log 2 at the start. A batch
+    When all embeddings are equal the loss is the cross-entropy of the bias alone: log 2 for a bias of 0. A batch
     without any pair costs 0. Swapping the two images changes nothing.
 
     Example:
@@ -50,15 +51,25 @@ class Siamese:
     """``all``: every pair i < j of the batch, same and different weighing one half each. ``consecutive``:
     rows 2i and 2i+1."""
 
+    initial_scale: float = 1.0
+    """All weights start at -initial_scale/√dimension. An optimizer such as Adam moves a weight by about the learning rate a
+    step however small the loss, so start where untrained codes already have logits of several units."""
+
+    initial_bias: float = 0.0
+    """The bias starts here. Between the weighted sums of same and of different pairs of untrained codes, negated, is best."""
+
     def __post_init__(self) -> None:
+        check_finite_positive("Siamese", "initial_scale", self.initial_scale)
+        if not math.isfinite(self.initial_bias):
+            raise ValueError(f"Siamese(initial_bias={self.initial_bias}): initial_bias must be a finite number. Give 0.0, say.")
         check_choice("Siamese", "feature", self.feature, Feature)
         check_choice("Siamese", "pairs", self.pairs, Pairs)
 
     def init(self, key: PRNGKey, dimension: int) -> PyTree:
-        """Weights -1/√dimension and bias 0: at the start, the more two codes differ the less they are the same person."""
+        """All weights equal and negative: at the start, the more two codes differ the less they are the same person."""
         return {
-            "weights": jnp.full((dimension,), -(dimension**-0.5), jnp.float32),
-            "bias": jnp.zeros((), jnp.float32),
+            "weights": jnp.full((dimension,), -self.initial_scale * dimension**-0.5, jnp.float32),
+            "bias": jnp.array(self.initial_bias, jnp.float32),
         }
 
     def __call__(self, params: PyTree, embeddings: Embeddings, labels_or_same: LabelsOrSame) -> Scalar:

@@ -153,3 +153,16 @@ def test_an_odd_batch_of_consecutive_pairs_is_refused():
     loss = Siamese(pairs="consecutive")
     with pytest.raises(ValueError, match="3 rows"):
         loss(loss.init(jax.random.key(0), 2), jnp.ones((3, 2)), jnp.array([0, 0, 1]))
+
+
+def test_the_start_is_chosen_by_scale_and_bias():
+    """A start away from the default is the same classifier with its logits stretched and shifted."""
+    x = jnp.asarray(codes())
+    plain, moved = Siamese(), Siamese(initial_scale=3.0, initial_bias=2.0)
+    logits = [loss.logit(loss.init(jax.random.key(0), 5), x[:, None], x[None]) for loss in (plain, moved)]
+    np.testing.assert_allclose(logits[1], 3 * logits[0] + 2, rtol=1e-6, atol=1e-6)
+    for scale in (0.0, -1.0, math.nan, math.inf):
+        with pytest.raises(ValueError, match="initial_scale must be"):
+            Siamese(initial_scale=scale)
+    with pytest.raises(ValueError, match="initial_bias must be"):
+        Siamese(initial_bias=math.nan)
