@@ -17,8 +17,8 @@ from research.losses import Prototypical
 def get_config() -> Run:
     return Run(
         experiment=Recognition(
-            data=Omniglot(size=28),
-            split=CountSplit(validation=40, test=0),
+            data=Omniglot(size=28, rotations=True),
+            split=CountSplit(validation=100, test=0),
             batches=IdentityBatches(people=20, images=6, within_group=0.5),
             augmentation=Augmentation(rotate=15.0, scale=(0.8, 1.2), shear=15.0, translate=0.1, border="constant", fill=0.0),
             encoder=Conv4(width=64, head="flatten", normalize=False),
@@ -27,10 +27,10 @@ def get_config() -> Run:
             test=(OfficialOmniglot(runs=OmniglotRuns(size=28)),),
             baselines=(RawPixels(),),
         ),
-        steps=4500,
-        optimizer=Adam(schedule=WarmupCosine(rate=1e-3, warmup=200)),
+        steps=4000,
+        optimizer=Adam(schedule=WarmupCosine(rate=2e-3, warmup=200)),
         ema_decay=0.999,
         log_every=100,
-        evaluate_every=1500,
-        checkpoints=Checkpoints(every=1500),
+        evaluate_every=2000,
+        checkpoints=Checkpoints(every=2000),
     )
