@@ -2,7 +2,8 @@
 
 Faces should be cropped alike (the same margin around the face, upright); people with one picture are left out of training,
 and the count is printed. A hash of the person's name decides who trains, who decides and who tests, so adding people later
-moves nobody. Expect little below about fifty people; with fewer, give them all to training and use a published encoder.
+moves nobody. What to expect depends on the pictures: the table printed at the end has raw pixels and eigenfaces beside the
+trained network, and a few dozen people need not be enough to beat them (see recognition/orl_triplet, which has 26).
 
     likeness train recognition/folder --experiment.data.path PEOPLE
     likeness enroll folder PEOPLE --workdir runs/recognition/folder

@@ -1,6 +1,18 @@
 """Omniglot's official one-shot test: 20 characters of an unknown alphabet, one drawing of each; which is this?
 
-likeness train recognition/omniglot
+Conv-4 at 28 pixels learns from the 30 background alphabets, with random affine changes and each character also turned by 90,
+180 and 270 degrees; half of its batches are drawn within one alphabet. It is judged by the official 400 trials (20 runs of 20)
+of Lake et al. 2015. Error, with Wilson's 95 % interval:
+
+    seed 0       10.75 % [8.1, 14.2]     27 minutes on one core, shared at times
+    raw pixels   79.25 % [75.0, 82.9]
+
+That is not yet the 8.0 % of the Siamese network of Koch et al. 2015; people err in 4.5 %. With 4,500 steps, learning rate 1e-3
+and without the turned characters it was 10.25 % [7.6, 13.6] (seed 0), so on these trials the two cannot be told apart.
+
+    likeness train recognition/omniglot
+
+The official zips are read from ``$LIKENESS_DATA/omniglot``.
 """
 
 from experiments.optimizers import Adam
