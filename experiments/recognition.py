@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
@@ -97,6 +98,15 @@ class Recognition:
             sentences.append(f"{len(skipped):,} files were skipped ({shown}{more})")
         if dropped := self.batches.batches(data.train, 0).dropped:
             sentences.append(f"{len(dropped):,} people with too few pictures are left out of training")
+        counts = data.validation.counts()
+        different = (int(counts.sum()) ** 2 - int((counts**2).sum())) // 2
+        if different < 1 / self.target_far:
+            sentences.append(
+                f"warning: there will be no threshold τ, without which verify and identify do not answer: the validation part "
+                f"has {different} pairs of different people and a false-accept rate of {self.target_far:g} needs "
+                f"{math.ceil(1 / self.target_far)}. Give it more people (--experiment.split.validation), or aim at a higher "
+                "rate (--experiment.target-far)"
+            )
         return tuple(sentences)
 
     def stream(self, data: Splits, seed: int) -> Batches:

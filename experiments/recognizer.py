@@ -72,7 +72,14 @@ class Recognizer:
         Raises:
             UserError: when the run had no validation people, or the model has changed since.
         """
-        return Threshold.load(Workdir(self.workdir).artifact("threshold"), self.fingerprint)
+        path = Workdir(self.workdir).artifact("threshold")
+        if not path.exists():
+            raise UserError(
+                f"{self.workdir} has no threshold τ: its validation people could not resolve the false-accept rate asked for "
+                f"({self.experiment.target_far:g}; {Workdir(self.workdir).summary} says why). Train with more of them "
+                "(--experiment.split.validation) or for a higher rate (--experiment.target-far)."
+            )
+        return Threshold.load(path, self.fingerprint)
 
     @property
     def dimension(self) -> int:

@@ -50,7 +50,7 @@ class WarmupCosine:
         if self.warmup >= updates:
             raise ValueError(
                 f"WarmupCosine.warmup is {self.warmup} but the run has only {updates} updates: shorten the warm-up "
-                "or lengthen the run"
+                "(--optimizer.schedule.warmup) or lengthen the run"
             )
         if self.warmup == 0:
             return optax.cosine_decay_schedule(self.rate, updates, alpha=self.final)

@@ -97,11 +97,14 @@ def train(
         stream = run.experiment.stream(data, run.seed)
         program = build(run, _peek(stream))
         store = CheckpointStore(files.checkpoints, run.checkpoints)
+        say.say(f"working in {files.root}; the first step is compiled")
         try:
-            state, record = _restore(run, program, store, stream, say)
-            _note_config(run, files, say)
-            write_json(files.provenance, provenance(run.seed, run.experiment.fingerprint(data)))
-            state, record = _loop(run, files, program, store, data, stream, state, record, say)
+            # From here on, and not only in the loop: an interrupt in the middle of a compilation can crash the process.
+            with StopRequest() as stop:
+                state, record = _restore(run, program, store, stream, say)
+                _note_config(run, files, say)
+                write_json(files.provenance, provenance(run.seed, run.experiment.fingerprint(data)))
+                state, record = _loop(run, files, program, store, data, stream, state, record, stop, say)
             step, variables = run.steps, Variables(state.best_params, state.model_state)
             best = store.best(run.checkpoints)
             if best is not None and best != run.steps:
@@ -109,6 +112,7 @@ def train(
                 say.say(f"step {best} was the best by {run.checkpoints.best_metric}: it is the one that is evaluated and used")
         finally:
             store.close()
+        say.say("judging on the test part")
         evaluation = evaluate_run(run, files, data, variables, step=step, seconds=record.seconds)
         return Trained(files.root, state, variables, evaluation, record.seconds)
 
@@ -122,6 +126,7 @@ def _loop(
     stream: Batches,
     state: TrainState,
     record: Record,
+    stop: StopRequest,
     say: Reporter,
 ) -> tuple[TrainState, Record]:
     """Write, evaluate and checkpoint what is due, then the next batch and its step: do not change the order.
@@ -134,7 +139,7 @@ def _loop(
     reports: list[StepReport] = []
     recompiled, warm, saved = 0, False, store.latest()
     clock = time.monotonic()
-    with MetricsFile(files.metrics, resume_from=int(state.step)) as metrics, StopRequest() as stop:
+    with MetricsFile(files.metrics, resume_from=int(state.step)) as metrics:
         for step in range(int(state.step), run.steps + 1):
             last, stopping = step == run.steps, stop.signal
             writes = last or _due(step, run.log_every)
