@@ -23,8 +23,8 @@ def get_config() -> Run:
             loss=Triplet(margin=0.2, rule=BatchAll(), reduction="mean_active"),
             baselines=(RawPixels(),),
         ),
-        steps=400,
+        steps=250,
         optimizer=Adam(schedule=WarmupCosine(rate=2e-3, warmup=30)),
-        evaluate_every=200,
-        checkpoints=Checkpoints(every=200, best_metric="verification/eer"),
+        evaluate_every=125,
+        checkpoints=Checkpoints(every=125, best_metric="verification/eer"),
     )
