@@ -1,6 +1,16 @@
 """The demo: learns to tell procedural faces apart, from nothing, on an empty machine.
 
-likeness train recognition/quickstart
+428 synthetic people to train on, 60 who set the threshold, 112 who are only judged by, 16 pictures each at 48 pixels with
+random pose, light, expression, glasses and occlusion. Verification of the 112, over all 13,440 pairs of one person and 100,000
+of two, with 95 % intervals that know which pairs share people (seed 0):
+
+    EER          3.96 % [3.1, 5.0]     raw pixels 32.01 % [29.9, 34.2]
+    TAR at 1 %   76.1 % [68.0, 82.6]   raw pixels  7.8 % [6.6, 9.4]
+
+1:K with half of them enrolled by one picture and the others unknown: rank 1 76.2 % [68.3, 82.6]. 108 seconds from launch to
+the last figure on two cores, of which 75 in the training loop. Synthetic faces: the numbers say nothing of real people.
+
+    likeness train recognition/quickstart
 """
 
 from experiments.optimizers import Adam
