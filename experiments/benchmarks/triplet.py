@@ -109,9 +109,9 @@ def contender(name: Contender, x: np.ndarray, labels: np.ndarray, threads: int) 
 
         return ours
     try:
-        import torch
-        from pytorch_metric_learning import distances, losses
-        from pytorch_metric_learning.utils import loss_and_miner_utils as listing
+        import torch  # pyright: ignore[reportMissingImports]
+        from pytorch_metric_learning import distances, losses  # pyright: ignore[reportMissingImports]
+        from pytorch_metric_learning.utils import loss_and_miner_utils as listing  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise UserError(
             f"The benchmark compares with pytorch-metric-learning, and {error.name} is not installed: run "
