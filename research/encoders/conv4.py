@@ -5,15 +5,7 @@ from typing import Literal
 import jax.numpy as jnp
 from flax import linen as nn
 
-from research.encoders.layers import (
-    Images,
-    Precision,
-    batch_norm,
-    check_fields,
-    check_size,
-    l2_normalize,
-    standardize,
-)
+from research.encoders.layers import Images, Precision, as_embedding, batch_norm, check_fields, check_size, standardize
 from research.encoders.pooling import max_pool_2x2
 from research.types import Activations
 
@@ -83,6 +75,5 @@ class Conv4(nn.Module, kw_only=True):
         activations["flatten"] = x
         if self.head == "dense":
             x = nn.Dense(self.dimension, dtype=dtype, name="dense")(x)
-        x = x.astype(jnp.float32)
-        activations["embedding"] = l2_normalize(x) if self.normalize else x
+        activations["embedding"] = as_embedding(x, normalize=self.normalize)
         return activations

@@ -5,7 +5,7 @@ import numpy as np
 from flax import linen as nn
 from jaxtyping import Float
 
-from research.encoders.layers import Images, Precision, batch_norm, check_fields, check_size, l2_normalize, standardize
+from research.encoders.layers import Images, Precision, as_embedding, batch_norm, check_fields, check_size, standardize
 from research.types import Activations, Array
 
 # The direction's response falls off as cos⁴: two neighbors of eight then share an edge that lies between them.
@@ -71,13 +71,9 @@ class OrientedGradients(nn.Module, kw_only=True):
         cells = jnp.einsum("yh,bhwk,xw->byxk", rows, edges, columns)
         flat = cells.reshape(cells.shape[0], -1)
         code = batch_norm("norm", self.dtype, train=train)(flat)
-        code = nn.Dense(self.dimension, dtype=dtype, name="dense")(code).astype(jnp.float32)
-        return {
-            "gradients": edges,
-            "cells": cells,
-            "flatten": flat,
-            "embedding": l2_normalize(code) if self.normalize else code,
-        }
+        code = nn.Dense(self.dimension, dtype=dtype, name="dense")(code)
+        embedding = as_embedding(code, normalize=self.normalize)
+        return {"gradients": edges, "cells": cells, "flatten": flat, "embedding": embedding}
 
 
 def oriented_edges(images: Float[Array, "b h w c"], directions: int) -> Float[Array, "b h w k"]:

@@ -6,15 +6,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
 
-from research.encoders.layers import (
-    Images,
-    Precision,
-    batch_norm,
-    check_fields,
-    check_size,
-    l2_normalize,
-    standardize,
-)
+from research.encoders.layers import Images, Precision, as_embedding, batch_norm, check_fields, check_size, standardize
 from research.encoders.pooling import l2_pool, max_pool
 from research.types import Activations, AnyArray, Array, Float
 
@@ -185,8 +177,8 @@ class NN4Small2(nn.Module, kw_only=True):
             check_size("NN4Small2", f"inception_{stage}", x, 3, images, MINIMUM)
             x = keep(f"inception_{stage}", module(x, train))
         x = keep("avgpool", jnp.mean(x, axis=(1, 2), dtype=jnp.float32).astype(self.dtype))
-        x = nn.Dense(self.dimension, dtype=jnp.dtype(self.dtype), name="dense")(x).astype(jnp.float32)
-        keep("embedding", l2_normalize(x) if self.normalize else x)
+        x = nn.Dense(self.dimension, dtype=jnp.dtype(self.dtype), name="dense")(x)
+        keep("embedding", as_embedding(x, normalize=self.normalize))
         return activations
 
 

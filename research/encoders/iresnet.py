@@ -3,15 +3,7 @@
 import jax.numpy as jnp
 from flax import linen as nn
 
-from research.encoders.layers import (
-    Images,
-    Precision,
-    batch_norm,
-    check_fields,
-    check_size,
-    l2_normalize,
-    standardize,
-)
+from research.encoders.layers import Images, Precision, as_embedding, batch_norm, check_fields, check_size, standardize
 from research.types import Activations, AnyArray, Array, Float
 
 MINIMUM = 9
@@ -123,7 +115,7 @@ class IResNet(nn.Module, kw_only=True):
             name="dense",
         )(x)
         x = batch_norm("norm_embedding", "float32", train=train, use_scale=False)(x)
-        activations["embedding"] = l2_normalize(x) if self.normalize else x
+        activations["embedding"] = as_embedding(x, normalize=self.normalize)
         return activations
 
 

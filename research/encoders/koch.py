@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax.typing import DTypeLike
 
-from research.encoders.layers import Images, Precision, check_fields, check_size, l2_normalize, standardize
+from research.encoders.layers import Images, Precision, as_embedding, check_fields, check_size, standardize
 from research.encoders.pooling import max_pool_2x2
 from research.types import Activations, Array, PRNGKey
 
@@ -91,7 +91,7 @@ class Koch(nn.Module, kw_only=True):
             name="dense",
         )(x)
         x = nn.sigmoid(x.astype(jnp.float32))
-        activations["embedding"] = l2_normalize(x) if self.normalize else x
+        activations["embedding"] = as_embedding(x, normalize=self.normalize)
         return activations
 
 

@@ -11,7 +11,7 @@ from research.types import AnyArray, Array, Float, PyTree
 Precision: TypeAlias = Literal["float32", "bfloat16"]
 Images: TypeAlias = Float[AnyArray, "b h w c"]
 
-__all__ = ["batch_norm", "check_fields", "check_size", "dimension_of", "l2_normalize", "standardize"]
+__all__ = ["as_embedding", "batch_norm", "check_fields", "check_size", "dimension_of", "l2_normalize", "standardize"]
 
 
 def standardize(images: AnyArray, dtype: Precision, *, signed: bool) -> Array:
@@ -53,6 +53,11 @@ def l2_normalize(x: Float[AnyArray, "... d"], epsilon: float = 1e-10) -> Float[A
     """
     x = jnp.asarray(x, jnp.float32)
     return x / jnp.sqrt(jnp.maximum(jnp.sum(x * x, axis=-1, keepdims=True), epsilon))
+
+
+def as_embedding(x: Float[Array, "b d"], *, normalize: bool) -> Float[Array, "b d"]:
+    """What an encoder returns as ``embedding``: float32 whatever the compute dtype, at unit length if asked."""
+    return l2_normalize(x) if normalize else x.astype(jnp.float32)
 
 
 def batch_norm(name: str, dtype: Precision, *, train: bool, use_scale: bool = True) -> nn.BatchNorm:
