@@ -25,6 +25,8 @@ class Judged:
     subject: Subject
     images: Images
     embeddings: np.ndarray
+    pairs: dict[tuple[int, int], Pairs] = dataclasses.field(default_factory=dict, init=False, repr=False)
+    """What :meth:`Verification.pairs` has measured so far, by how the pairs were drawn."""
 
 
 def judge(subject: Subject, images: Images) -> Judged:
@@ -57,7 +59,13 @@ class Verification:
             raise ValueError(f"Verification.max_pairs is {self.max_pairs}: give 1 or more")
 
     def pairs(self, judged: Judged) -> Pairs:
-        """The pairs that are judged, with their distances."""
+        """The pairs that are judged, with their distances; measured once, however many ask."""
+        drawn = (self.max_pairs, self.seed)
+        if drawn not in judged.pairs:
+            judged.pairs[drawn] = self._measure(judged)
+        return judged.pairs[drawn]
+
+    def _measure(self, judged: Judged) -> Pairs:
         labels = judged.images.labels
         rows = pair_rows(labels, self.max_pairs, self.seed)
         distances = np.empty(len(rows))

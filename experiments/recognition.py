@@ -174,7 +174,7 @@ class Recognition:
             notes.append("The split has no test part: these are the validation people, who may have chosen the checkpoint")
         artifacts: dict[str, Any] = {"recognizer": {"shape": list(data.train.shape)}}
         if len(data.validation):
-            validated = judge(subject, data.validation)
+            validated = judged if tested is data.validation else judge(subject, data.validation)
             try:
                 calibrated = _calibrate(validated, self.target_far)
             except UserError as error:

@@ -96,6 +96,13 @@ def test_pairs_have_the_distances_of_their_rows() -> None:
     assert len(pairs) == len(images) * (len(images) - 1) // 2
 
 
+def test_pairs_are_measured_once_however_many_ask() -> None:
+    images = an_experiment().open().test
+    judged = judge(RawPixels().fit(images), images)
+    assert Verification(fars=(0.5,)).pairs(judged) is Verification().pairs(judged)
+    assert len(Verification(max_pairs=9).pairs(judged)) < len(Verification().pairs(judged))
+
+
 def test_the_learned_distance_is_the_losss_own_in_every_block() -> None:
     """F6 and F11: a matrix in blocks of padded rows equals the loss pair by pair."""
     rng = np.random.default_rng(0)
