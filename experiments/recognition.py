@@ -17,7 +17,7 @@ from experiments.config import to_json
 from experiments.experiment import Batches, Cost, Evaluation, Part, Variables
 from experiments.protocols import Identification, Judged, JudgingProtocol, Verification, judge
 from experiments.subjects import Baseline, trained
-from research.data import Faces
+from research.data import Decode, Faces
 from research.data.augmentation import Augmentation
 from research.data.images import Images
 from research.data.pipeline import stream
@@ -33,9 +33,16 @@ from research.types import PRNGKey, PyTree
 
 @runtime_checkable
 class Source(Protocol):
-    """Where pictures come from."""
+    """Where pictures come from. Any source of :mod:`research.data`."""
 
-    def open(self) -> Images: ...
+    @property
+    def decode(self) -> Decode | None:
+        """How picture files become the pictures of the table, those of new people too; None where no files are read."""
+        ...
+
+    def open(self) -> Images:
+        """The table of all pictures."""
+        ...
 
 
 @runtime_checkable
@@ -142,7 +149,7 @@ class Recognition:
     def model_fingerprint(self, variables: Variables) -> str:
         """SHA-256 of everything that an embedding and its distance depend on: definitions and weights."""
         digest = hashlib.sha256()
-        parts = [self.encoder, self.loss, getattr(self.data, "decode", None)]
+        parts = [self.encoder, self.loss, self.data.decode]
         digest.update(json.dumps([to_json(part) for part in parts], sort_keys=True).encode())
         for path, leaf in jax.tree_util.tree_leaves_with_path(tuple(variables)):
             digest.update(jax.tree_util.keystr(path).encode())

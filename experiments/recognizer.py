@@ -55,13 +55,12 @@ class Recognizer:
         batch = {"images": jax.ShapeDtypeStruct((1, height, width, channels), np.uint8)}
         abstract = jax.eval_shape(experiment.init, jax.random.key(0), batch)
         _, variables = restore(workdir, run, abstract)
-        decode = getattr(experiment.data, "decode", Decode(size=height, channels=channels))
         return cls(
             workdir=Path(workdir),
             experiment=experiment,
             variables=variables,
             subject=trained(experiment.encoder, experiment.loss, variables.params, variables.state),
-            decode=decode,
+            decode=experiment.data.decode or Decode(size=height, channels=channels),
             fingerprint=experiment.model_fingerprint(variables),
         )
 

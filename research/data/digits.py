@@ -23,6 +23,8 @@ class Digits:
     scale: int = 1
     """Each pixel becomes ``scale`` × ``scale`` equal ones."""
 
+    decode = None
+
     def __post_init__(self) -> None:
         if not 1 <= self.scale <= 32:
             raise ValueError(f"Digits.scale repeats each pixel and must be from 1 to 32, not {self.scale}.")

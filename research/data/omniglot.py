@@ -58,6 +58,8 @@ class Omniglot:
     """Also take each character turned by 90, 180 and 270 degrees, as characters of turned alphabets: four times the classes
     (Santoro et al., "Meta-learning with memory-augmented neural networks", ICML 2016)."""
 
+    decode = None
+
     def __post_init__(self) -> None:
         _check_size(self.size)
 

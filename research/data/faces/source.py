@@ -57,6 +57,8 @@ class Faces:
     cache: int = 1024
     """Mebibytes of drawn pictures to keep in memory; a larger table is drawn anew at every reading, as with 0."""
 
+    decode = None
+
     def __post_init__(self) -> None:
         for field, low, high in (
             ("people", 1, 10**7),
