@@ -16,10 +16,13 @@ def printable(name: str | bytes | os.PathLike) -> str:
     >>> printable(b"caf\xe9.jpg"), printable("new\nline.png"), printable("Zoë.png")
     ('caf\\xe9.jpg', 'new\\nline.png', 'Zoë.png')
     """
-    if isinstance(name, str) and name.isprintable() and "\\" not in name:
-        return name
-    text = os.fsencode(name).replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(c if c.isprintable() else _escaped(c) for c in os.fsdecode(name).replace("\\", "\\\\"))
+
+
+def _escaped(character: str) -> str:
+    # A byte that is not UTF-8 reaches Python as a lone surrogate.
+    code = ord(character)
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else character.encode("unicode_escape").decode()
 
 
 def expand_path(path: str, field: str = "path") -> Path:

@@ -1,7 +1,7 @@
 """Enrolled people: the store, exact search, calibrated thresholds, and the answers."""
 
 from research.gallery.identification import Candidate, Identification, Identifier
-from research.gallery.records import Codes, Duplicate, Enrolled, Enrollment, Picture, printable
+from research.gallery.records import Codes, Duplicate, Enrolled, Enrollment, Picture
 from research.gallery.search import Index, Neighbors, squared_euclidean
 from research.gallery.store import Gallery
 from research.gallery.threshold import Threshold, Verification
@@ -20,6 +20,5 @@ __all__ = [
     "Picture",
     "Threshold",
     "Verification",
-    "printable",
     "squared_euclidean",
 ]

@@ -3,6 +3,7 @@
 import dataclasses
 import unicodedata
 
+from research.data.paths import printable
 from research.errors import UserError
 from research.types import AnyArray, Float, Int
 
@@ -69,26 +70,20 @@ class Codes:
     """The embedding's id of each row."""
 
 
-def printable(text: str) -> str:
-    """Text that any terminal and SQLite take: composed (NFC), stripped, the rest escaped as Python writes it.
+def as_stored(text: str) -> str:
+    """A name as a gallery keeps it: composed (NFC), stripped, and printable.
 
-    File names that are not UTF-8 reach Python with each stray byte as a lone surrogate; they become
-    ``\\\\xff``.
+    What prints stays as it is, backslashes too, so that a name copied from a listing finds the person.
 
     Raises:
         UserError: nothing is left.
 
     Example:
         >>> import os
-        >>> print(printable(os.fsdecode(b"Jos\\xe9\\n")))
+        >>> print(as_stored(os.fsdecode(b"Jos\\xe9\\n")))
         Jos\\xe9
     """
-    text = unicodedata.normalize("NFC", text).strip()
+    text = text.strip()
     if not text:
         raise UserError("A person's name is empty; give one with at least one letter.")
-    return "".join(character if character.isprintable() else _escaped(character) for character in text)
-
-
-def _escaped(character: str) -> str:
-    code = ord(character)
-    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else repr(character)[1:-1]
+    return unicodedata.normalize("NFC", text if text.isprintable() else printable(text))

@@ -11,7 +11,7 @@ import numpy as np
 
 from research.errors import UserError
 from research.gallery.errors import explained
-from research.gallery.records import Codes, Duplicate, Enrolled, Enrollment, Picture, printable
+from research.gallery.records import Codes, Duplicate, Enrolled, Enrollment, Picture, as_stored
 from research.types import AnyArray
 
 SCHEMA = 1
@@ -187,7 +187,7 @@ class Gallery:
                 be written.
             ValueError: as many pictures as rows are not given.
         """
-        name = printable(name)
+        name = as_stored(name)
         rows = self._rows(name, vectors)
         pictures = [Picture()] * len(rows) if not pictures else list(pictures)
         if len(pictures) != len(rows):
@@ -199,7 +199,7 @@ class Gallery:
             run("INSERT INTO people (name) VALUES (?) ON CONFLICT DO NOTHING", (name,))
             (person,) = run("SELECT id FROM people WHERE name = ?", (name,)).fetchone()
             for row, picture in zip(rows, pictures, strict=True):
-                source = printable(picture.source) if picture.source else ""
+                source = as_stored(picture.source) if picture.source else ""
                 earlier = self._same_picture(picture.sha256, source)
                 own = [duplicate for duplicate in earlier if duplicate.name == name]
                 if own:
@@ -217,7 +217,7 @@ class Gallery:
         Raises:
             UserError: nobody has the old name, or somebody else has the new one.
         """
-        old, new = printable(old), printable(new)
+        old, new = as_stored(old), as_stored(new)
         with self.transaction(f"rename {old}"):
             person = self._person(old)
             if old != new and self._connection.execute("SELECT 1 FROM people WHERE name = ?", (new,)).fetchone():
@@ -233,7 +233,7 @@ class Gallery:
         Raises:
             UserError: nobody has the name.
         """
-        name = printable(name)
+        name = as_stored(name)
         with self.transaction(f"remove {name}"):
             person = self._person(name)
             (count,) = self._connection.execute("SELECT COUNT(*) FROM embeddings WHERE person_id = ?", (person,)).fetchone()
@@ -271,7 +271,7 @@ class Gallery:
                    WHERE ?1 IS NULL OR name = ?1 ORDER BY name, embeddings.id"""
         with explained(self.path, "be read"):
             if name is not None:
-                name = printable(name)
+                name = as_stored(name)
                 self._person(name)
             return tuple(Enrolled(*row) for row in self._connection.execute(query, (name,)))
 

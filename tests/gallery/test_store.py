@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from research.errors import UserError
-from research.gallery import Gallery, Picture, printable
+from research.gallery import Gallery, Picture
+from research.gallery.records import as_stored
 from research.gallery.store import SCHEMA
 
 PRINT = "model-a"
@@ -292,7 +293,7 @@ def test_names_that_are_not_utf8_are_stored_printable(gallery):
     gallery.add(name, code(0))
     assert gallery.people() == {r"Jos\xe9": 1}
     gallery.remove(name)
-    assert printable("e\u0301 ") == "é"
+    assert as_stored("e\u0301 ") == "é"
     with pytest.raises(UserError, match="empty"):
         gallery.add(" ", code(0))
 
@@ -302,7 +303,7 @@ def test_names_that_are_not_utf8_are_stored_printable(gallery):
 def test_any_file_name_is_printable_once_and_for_all(raw):
     text = os.fsdecode(raw)
     if text.strip():
-        shown = printable(text)
+        shown = as_stored(text)
         assert shown.isprintable()
         assert shown.encode("utf-8").decode("utf-8") == shown
-        assert printable(shown) == shown
+        assert as_stored(shown) == shown
