@@ -6,12 +6,13 @@ of a second network. To the trainer they are the same: a pytree of parameters an
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from research.metrics.intervals import Estimate
 from research.types import Array, PRNGKey, PyTree
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Part = Literal["validation", "test"]
 
@@ -56,7 +57,7 @@ class Evaluation:
 
     metrics: Mapping[str, float | Estimate]
     """By path, such as ``verification/eer``."""
-    figures: Mapping[str, Figure] = dataclasses.field(default_factory=dict)
+    figures: "Mapping[str, Figure]" = dataclasses.field(default_factory=dict)
     """By file name without ending."""
     artifacts: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     """JSON to keep beside the parameters, by file name without ending, such as a calibrated threshold."""

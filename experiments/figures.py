@@ -1,36 +1,39 @@
 """Figures of a run: pure functions from arrays to a :class:`matplotlib.figure.Figure`, with no global state.
 
 Colors are Okabe and Ito's, told apart by people with any color vision; blue is "same person", orange "different people".
+Matplotlib is imported when something is drawn, so that commands that draw nothing do not wait for it.
 """
 
 import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from research.files import write_atomically
 from research.metrics.identification import Cmc
 from research.metrics.verification import RocBand
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 INK, PALE = "#333333", "#B8B8B8"
 PIXELS_PER_INCH = 150
 
 
-def roc(bands: RocBand | Mapping[str, RocBand]) -> Figure:
+def roc(bands: RocBand | Mapping[str, RocBand]) -> "Figure":
     """Draws true-accept rate over false-accept rate, on a log axis, with the 95 % band.
 
     Args:
         bands: From :func:`research.metrics.verification.roc_band`; several by name share the axes.
     """
+    from matplotlib.ticker import FixedLocator, NullLocator
+
     curves = {"": bands} if isinstance(bands, RocBand) else dict(bands)
     figure, axes = _canvas(6.0, 4.4)
     lowest = min((float(curve.far[0]) for curve in curves.values()), default=1e-3)
@@ -56,7 +59,7 @@ def roc(bands: RocBand | Mapping[str, RocBand]) -> Figure:
     return figure
 
 
-def distances(distances: Float[np.ndarray, "n"], same: Bool[np.ndarray, "n"], tau: float | None = None) -> Figure:
+def distances(distances: Float[np.ndarray, "n"], same: Bool[np.ndarray, "n"], tau: float | None = None) -> "Figure":
     """Draws how the distances of both kinds of pair are spread, and where τ cuts them.
 
     Each histogram shows shares of its own kind of pair, since different-person pairs are many more.
@@ -105,7 +108,7 @@ def mistakes(
     distances: Float[np.ndarray, "n"],
     same: Bool[np.ndarray, "n"],
     tau: float | None = None,
-) -> Figure:
+) -> "Figure":
     """Draws the hardest pairs: same-person pairs by falling distance, different-person pairs by rising distance.
 
     Pairs that τ gets wrong have an orange frame and say so.
@@ -144,7 +147,7 @@ def mistakes(
     return figure
 
 
-def training_curves(records: Sequence[Mapping[str, Any]], metric: str | None = None) -> Figure:
+def training_curves(records: Sequence[Mapping[str, Any]], metric: str | None = None) -> "Figure":
     """Draws the training loss over the steps and, below it, how the validation people are judged.
 
     Args:
@@ -152,6 +155,8 @@ def training_curves(records: Sequence[Mapping[str, Any]], metric: str | None = N
             estimate ``{"value", "low", "high", "n"}``, whose interval becomes a band.
         metric: The validation metric to draw; by default the equal error rate, the one-shot error, or else the first.
     """
+    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
+
     losses = _series([r for r in records if r.get("split") == "train"], "loss")
     judged = [r for r in records if r.get("split") != "train"]
     names = list(dict.fromkeys(name for r in judged for name in r if name not in ("step", "split")))
@@ -195,12 +200,14 @@ def training_curves(records: Sequence[Mapping[str, Any]], metric: str | None = N
     return figure
 
 
-def cmc(curve: Cmc) -> Figure:
+def cmc(curve: Cmc) -> "Figure":
     """Draws how often the right person is among the nearest, rank by rank, with the 95 % band.
 
     Args:
         curve: From :func:`research.metrics.identification.cmc`.
     """
+    from matplotlib.ticker import MaxNLocator
+
     figure, axes = _canvas(6.0, 4.0)
     axes.fill_between(curve.rank, curve.low, curve.high, color=BLUE, alpha=0.18, linewidth=0)
     axes.plot(curve.rank, curve.rate, color=BLUE, linewidth=2, marker="o", markersize=4)
@@ -213,7 +220,7 @@ def cmc(curve: Cmc) -> Figure:
     return figure
 
 
-def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
+def save(figure: "Figure", path: str | os.PathLike[str]) -> Path:
     """Writes a figure, whole or not at all, and returns where it is.
 
     It is written beside its place and then moved there, so a reader never sees half a picture. Missing folders are made.
@@ -224,19 +231,22 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
+def _canvas(width: float, height: float) -> "tuple[Figure, Axes]":
     figure = _figure(width, height)
     axes = figure.subplots()
     _style(axes)
     return figure, axes
 
 
-def _figure(width: float, height: float) -> Figure:
+def _figure(width: float, height: float) -> "Figure":
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
     layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
     return Figure(figsize=(width, height), dpi=PIXELS_PER_INCH, layout=layout)
 
 
-def _style(axes: Axes) -> None:
+def _style(axes: "Axes") -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(PALE)
     axes.grid(color="#ECECEC", linewidth=0.8)
@@ -244,19 +254,21 @@ def _style(axes: Axes) -> None:
     axes.tick_params(color=PALE, labelcolor=INK, labelsize=10)
 
 
-def _titles(axes: Axes, title: str, x: str, y: str, pad: float = 10) -> None:
+def _titles(axes: "Axes", title: str, x: str, y: str, pad: float = 10) -> None:
     axes.set_title(title, loc="left", fontsize=12, color=INK, fontweight="bold", pad=pad)
     axes.set_xlabel(x, fontsize=10.5, color=INK)
     axes.set_ylabel(y, fontsize=10.5, color=INK)
 
 
-def _legend(axes: Axes) -> None:
+def _legend(axes: "Axes") -> None:
     axes.legend(
         loc="best", fontsize=10, handlelength=1.4, labelspacing=0.7, facecolor="white", edgecolor="white", framealpha=0.85
     )
 
 
-def _percent(axes: Axes, which: str) -> None:
+def _percent(axes: "Axes", which: str) -> None:
+    from matplotlib.ticker import FuncFormatter
+
     axis = axes.xaxis if which == "x" else axes.yaxis
     axis.set_major_formatter(FuncFormatter(lambda rate, _: f"{100 * rate:.6g} %"))
 
@@ -273,7 +285,7 @@ def _described(name: str, distances: np.ndarray, positive: bool, tau: float | No
     return f"{name} ({len(distances):,})\n{100 * rate:.2g} % {'rejected' if positive else 'accepted'}"
 
 
-def _pair(axes: Axes, first: np.ndarray, second: np.ndarray, distance: str, verdict: str) -> None:
+def _pair(axes: "Axes", first: np.ndarray, second: np.ndarray, distance: str, verdict: str) -> None:
     gap = np.ones((first.shape[0], max(1, first.shape[1] // 24), first.shape[2]))
     picture = np.concatenate([_unit(first), gap, _unit(second)], axis=1)
     axes.imshow(picture[..., 0] if picture.shape[-1] == 1 else picture, cmap="gray", vmin=0, vmax=1)

@@ -2,19 +2,19 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol, runtime_checkable
 
 import flax.linen as nn
 import jax
 import numpy as np
 from jaxtyping import Float
-from sklearn.decomposition import PCA
 
 from research.data.images import Images
 from research.types import AnyArray, Array, PyTree
 
 _BATCH = 256
+_FEW = 8
 _BLOCK = 64
 
 
@@ -45,8 +45,8 @@ def trained(encoder: nn.Module, loss: Distance, params: PyTree, state: PyTree) -
     variables = {"params": params["encoder"], **state}
 
     def embed(pictures: AnyArray) -> np.ndarray:
-        parts = [pictures[i : i + _BATCH] for i in range(0, len(pictures), _BATCH)]
-        return np.concatenate([np.asarray(_embed(encoder, variables, _padded(part, _BATCH)))[: len(part)] for part in parts])
+        parts = _batches(pictures)
+        return np.concatenate([np.asarray(_embed(encoder, variables, _padded(part, n)))[: len(part)] for part, n in parts])
 
     def distance(first: AnyArray, second: AnyArray) -> np.ndarray:
         return _in_blocks(functools.partial(_distance, loss, params["loss"]), first, second)
@@ -90,6 +90,9 @@ class Eigenfaces:
 
     def fit(self, train: Images) -> Subject:
         """Finds the components in at most 2,000 training pictures, evenly spaced over the table."""
+        # Most of a second, for which commands that fit nothing do not wait.
+        from sklearn.decomposition import PCA
+
         rows = np.unique(np.linspace(0, len(train) - 1, min(len(train), 2000)).astype(np.int64))
         pixels = _flat(train.read(rows))
         projection = PCA(min(self.components, *(side - 1 for side in pixels.shape)), random_state=0).fit(pixels)
@@ -105,6 +108,18 @@ def _embed(encoder: nn.Module, variables: PyTree, pictures: Any) -> Array:
 @functools.partial(jax.jit, static_argnums=0)
 def _distance(loss: Distance, params: PyTree, first: Any, second: Any) -> Array:
     return loss.distance(params, first[:, None, :], second[None, :, :])
+
+
+def _batches(pictures: AnyArray) -> Iterator[tuple[AnyArray, int]]:
+    """Parts of a table, each with the size to embed it at: of two sizes, since each is compiled.
+
+    A few pictures go in small batches: padded to a full one, two faces would cost what 256 cost.
+    """
+    start = 0
+    while start < len(pictures):
+        size = _BATCH if 4 * (len(pictures) - start) > _BATCH else _FEW
+        yield pictures[start : start + size], size
+        start += size
 
 
 def _in_blocks(distance: Callable[[Any, Any], Any], first: AnyArray, second: AnyArray) -> np.ndarray:
