@@ -7,15 +7,7 @@ import jax.numpy as jnp
 
 from research.losses.checks import check_choice, check_finite_positive
 from research.losses.distances import pairwise_squared_distances, safe_sqrt, squared_distance
-from research.losses.pairs import (
-    LabelsOrSame,
-    Pairs,
-    all_pair_weights,
-    consecutive_rows,
-    consecutive_same,
-    pair_diagnostics,
-    same_person,
-)
+from research.losses.pairs import LabelsOrSame, Pairs, consecutive_rows, pair_diagnostics, weighted_pairs
 from research.types import AnyArray, Array, Embeddings, Float, PRNGKey, PyTree, Scalar
 
 
@@ -67,12 +59,6 @@ class Contrastive:
     ) -> tuple[Scalar, dict[str, Scalar]]:
         """The loss and what to watch beside it.
 
-        Args:
-            params: not used.
-            embeddings: one row an image.
-            labels_or_same: integer labels ``(b,)`` or a boolean same-person mask ``(b, b)``.
-            key: not used.
-
         Returns:
             The value and float32 scalars: ``pairs``, ``active_fraction`` (of the different pairs, those
             nearer than the margin), and the mean distance of the positive and of the negative pairs.
@@ -81,13 +67,10 @@ class Contrastive:
             ValueError: consecutive pairs of a batch of odd size.
         """
         if self.pairs == "all":
-            same = same_person(labels_or_same)
-            weights = all_pair_weights(same)
             squared = pairwise_squared_distances(embeddings)
         else:
-            same = consecutive_same(labels_or_same)
-            weights = jnp.full(same.shape, 1.0 / max(len(same), 1), jnp.float32)
             squared = squared_distance(*consecutive_rows(embeddings))
+        same, weights = weighted_pairs(self.pairs, labels_or_same)
         distances = safe_sqrt(squared)
         shortfall = jnp.maximum(self.margin - distances, 0.0)
         value = jnp.sum(weights * 0.5 * jnp.where(same, squared, shortfall * shortfall))

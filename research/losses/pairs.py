@@ -67,12 +67,18 @@ def consecutive_rows(embeddings: Float[Array, "b d"]) -> tuple[Float[Array, "p d
     return members[:, 0], members[:, 1]
 
 
-def consecutive_same(labels_or_same: LabelsOrSame) -> Bool[Array, "p"]:
-    """For the pairs (0, 1), (2, 3), ...: is it the same person?"""
+def weighted_pairs(pairs: Pairs, labels_or_same: LabelsOrSame) -> tuple[Bool[Array, "..."], Float[Array, "..."]]:
+    """For each pair of the batch: is it the same person, and how much does it weigh?
+
+    Returns:
+        Two arrays: ``(b, b)``, with weights above the diagonal only, for all pairs; ``(b/2,)`` for consecutive ones.
+    """
+    if pairs == "all":
+        same = same_person(labels_or_same)
+        return same, all_pair_weights(same)
     given = jnp.asarray(labels_or_same)
-    if given.ndim == 1:
-        return given[0::2] == given[1::2]
-    return jnp.diagonal(given, offset=1)[0::2]
+    same = given[0::2] == given[1::2] if given.ndim == 1 else jnp.diagonal(given, offset=1)[0::2]
+    return same, jnp.full(same.shape, 1.0 / max(len(same), 1), jnp.float32)
 
 
 def masked_mean(values: Float[Array, "..."], mask: Bool[Array, "..."]) -> Float[Array, ""]:

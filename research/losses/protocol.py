@@ -21,7 +21,17 @@ class RecognitionLoss(Protocol):
         labels_or_same: LabelsOrSame,
         key: PRNGKey | None = None,
     ) -> tuple[Scalar, dict[str, Scalar]]:
-        """The float32 loss of a batch and float32 scalars to watch beside it."""
+        """The loss of a batch and what to watch beside it.
+
+        Args:
+            params: the loss's own weights, as :meth:`init` makes them.
+            embeddings: one row an image.
+            labels_or_same: integer labels ``(b,)`` or a boolean same-person mask ``(b, b)``.
+            key: for a loss that draws at random; the others do not use it.
+
+        Returns:
+            The value, float32, and float32 scalars by name.
+        """
         ...
 
     def distance(

@@ -55,12 +55,6 @@ class Prototypical:
     ) -> tuple[Scalar, dict[str, Scalar]]:
         """The loss and what to watch beside it.
 
-        Args:
-            params: not used.
-            embeddings: one row an image.
-            labels_or_same: integer labels ``(b,)`` or a boolean same-person mask ``(b, b)``.
-            key: not used.
-
         Returns:
             The value and float32 scalars: ``queries``, their ``accuracy`` (nearest prototype is the person's
             own), and the mean squared distance of all positive and of all negative pairs of the batch.

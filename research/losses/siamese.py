@@ -8,15 +8,7 @@ import jax.numpy as jnp
 
 from research.losses.checks import check_choice, check_finite_positive
 from research.losses.pair_features import Feature, pair_feature, pairwise_feature_sum
-from research.losses.pairs import (
-    LabelsOrSame,
-    Pairs,
-    all_pair_weights,
-    consecutive_rows,
-    consecutive_same,
-    pair_diagnostics,
-    same_person,
-)
+from research.losses.pairs import LabelsOrSame, Pairs, consecutive_rows, pair_diagnostics, weighted_pairs
 from research.types import AnyArray, Array, Embeddings, Float, PRNGKey, PyTree, Scalar
 
 
@@ -90,12 +82,6 @@ class Siamese:
     ) -> tuple[Scalar, dict[str, Scalar]]:
         """The loss and what to watch beside it.
 
-        Args:
-            params: ``{"weights": (d,), "bias": ()}``.
-            embeddings: one row an image.
-            labels_or_same: integer labels ``(b,)`` or a boolean same-person mask ``(b, b)``.
-            key: not used.
-
         Returns:
             The value and float32 scalars: ``pairs``, ``accuracy`` (of the sign of the logit, weighted as the
             loss is), and the mean distance (minus the logit) of the positive and of the negative pairs.
@@ -104,15 +90,11 @@ class Siamese:
             ValueError: consecutive pairs of a batch of odd size.
         """
         if self.pairs == "all":
-            same = same_person(labels_or_same)
-            weights = all_pair_weights(same)
             sums = pairwise_feature_sum(self.feature, params["weights"].astype(jnp.float32), embeddings.astype(jnp.float32))
             logits = sums + params["bias"].astype(jnp.float32)
         else:
-            first, second = consecutive_rows(embeddings)
-            same = consecutive_same(labels_or_same)
-            weights = jnp.full(same.shape, 1.0 / max(len(same), 1), jnp.float32)
-            logits = self.logit(params, first, second)
+            logits = self.logit(params, *consecutive_rows(embeddings))
+        same, weights = weighted_pairs(self.pairs, labels_or_same)
         value = jnp.sum(weights * jax.nn.softplus(jnp.where(same, -logits, logits)))
         diagnostics = pair_diagnostics(-logits, same, weights > 0)
         diagnostics["accuracy"] = jnp.sum(weights * jnp.where((logits >= 0) == same, 1.0, 0.0))

@@ -74,4 +74,4 @@ def test_a_margin_of_zero_is_refused():
 
 def test_an_odd_batch_of_consecutive_pairs_is_refused():
     with pytest.raises(ValueError, match="even size"):
-        Contrastive(pairs="consecutive")(jnp.ones((3, 2)), jnp.array([0, 0, 1]))
+        Contrastive(pairs="consecutive")(jnp.ones((5, 2)), jnp.array([0, 0, 1, 1, 2]))
