@@ -103,28 +103,3 @@ class AdaGrad(_FirstOrder):
 
     def rule(self) -> optax.GradientTransformation:
         return optax.scale_by_rss(initial_accumulator_value=self.initial_accumulator)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Lbfgs:
-    """L-BFGS with a zoom line search (Nocedal & Wright 2006, algorithms 7.4 and 3.5).
-
-    For a deterministic cost, such as a picture's. The line search evaluates the gradient inside a loop, which XLA runs
-    slowly for convolutions on a CPU.
-    """
-
-    memory: int = 10
-    """Pairs of steps and gradient changes kept."""
-    line_search_steps: int = 20
-    """Most evaluations in one line search."""
-
-    def __post_init__(self) -> None:
-        if self.memory < 1 or self.line_search_steps < 1:
-            raise ValueError(
-                f"Lbfgs has memory {self.memory} and line_search_steps {self.line_search_steps}: both must be 1 or more"
-            )
-
-    def transformation(self, steps: int) -> optax.GradientTransformationExtraArgs:
-        del steps
-        search = optax.scale_by_zoom_linesearch(max_linesearch_steps=self.line_search_steps, initial_guess_strategy="one")
-        return optax.lbfgs(memory_size=self.memory, linesearch=search)

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.config import describe_changes, docstring, from_json, load, shipped, to_json
-from experiments.optimizers import Adam, Lbfgs
+from experiments.lbfgs import Lbfgs
+from experiments.optimizers import Adam
 from experiments.schedules import Constant, ExponentialDecay, WarmupCosine
 from research.encoders import Conv4
 from research.errors import UserError

@@ -16,7 +16,8 @@ import pytest
 from experiments.checkpoints import CheckpointStore
 from experiments.evaluation import evaluate, restore
 from experiments.interruption import Interrupted
-from experiments.optimizers import Adam, Lbfgs, Sgd
+from experiments.lbfgs import Lbfgs
+from experiments.optimizers import Adam, Sgd
 from experiments.run import Checkpoints, Run
 from experiments.schedules import Constant, WarmupCosine
 from experiments.trainer import NonFinite, train
