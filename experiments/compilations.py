@@ -1,21 +1,29 @@
-"""Counts compilations, so that a step that compiles again and again is noticed."""
+"""Notices a step that compiles again and again."""
+
+import contextlib
+from collections.abc import Callable, Iterator
 
 import jax
 
 _EVENT = "/jax/core/compile/backend_compile_duration"
 
 
-class CompilationCounter:
-    """Counts what XLA compiled in this process since the counter was made."""
+class Recompilations:
+    """Warns of every step, after the first, in which XLA compiles anything in this process."""
 
-    def __init__(self) -> None:
+    def __init__(self, warn: Callable[[str], None]) -> None:
         _listen()
-        self._start = _Count.total
+        self._warn, self._warm, self._count = warn, False, 0
 
-    @property
-    def count(self) -> int:
-        """Compilations since the counter was made."""
-        return _Count.total - self._start
+    @contextlib.contextmanager
+    def watched(self, step: int) -> Iterator[None]:
+        """While entered, a step is taken."""
+        before = _Count.total
+        yield
+        if self._warm and _Count.total > before:
+            self._count += 1
+            self._warn(f"step {step} compiled again ({self._count} so far): its batch has another shape or dtype")
+        self._warm = True
 
 
 class _Count:

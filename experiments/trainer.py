@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 from experiments.checkpoints import CheckpointStore
-from experiments.compilations import CompilationCounter
+from experiments.compilations import Recompilations
 from experiments.config import describe_changes, to_json
 from experiments.evaluation import evaluate_run
 from experiments.experiment import Batches, Evaluation, Variables
@@ -61,6 +61,20 @@ class Trained:
     """In the training loop, over all launches."""
 
 
+@dataclasses.dataclass(frozen=True)
+class _Launch:
+    """What one launch of a run works with, the same at every step."""
+
+    run: Run
+    data: Any
+    """What the experiment opened."""
+    stream: Batches
+    program: Program
+    store: CheckpointStore
+    stop: StopRequest
+    say: Reporter
+
+
 class NonFinite(UserError):
     """The loss, or what led to it, is NaN or infinite."""
 
@@ -97,14 +111,16 @@ def train(
         stream = run.experiment.stream(data, run.seed)
         program = build(run, _peek(stream))
         store = CheckpointStore(files.checkpoints, run.checkpoints)
+        launch = _Launch(run, data, stream, program, store, StopRequest(), say)
         say.say(f"working in {files.root}; the first step is compiled")
         try:
             # From here on, and not only in the loop: an interrupt in the middle of a compilation can crash the process.
-            with StopRequest() as stop:
-                state, record = _restore(run, program, store, stream, say)
+            with launch.stop:
+                state, record = _restore(launch)
                 _note_config(run, files, say)
                 write_json(files.provenance, provenance(run.seed, run.experiment.fingerprint(data)))
-                state, record = _loop(run, files, program, store, data, stream, state, record, stop, say)
+                with MetricsFile(files.metrics, resume_from=int(state.step)) as metrics:
+                    state = _loop(launch, metrics, state, record)
             step, variables = run.steps, Variables(state.best_params, state.model_state)
             best = store.best(run.checkpoints)
             if best is not None and best != run.steps:
@@ -117,70 +133,45 @@ def train(
         return Trained(files.root, state, variables, evaluation, record.seconds)
 
 
-def _loop(
-    run: Run,
-    files: Workdir,
-    program: Program,
-    store: CheckpointStore,
-    data: Any,
-    stream: Batches,
-    state: TrainState,
-    record: Record,
-    stop: StopRequest,
-    say: Reporter,
-) -> tuple[TrainState, Record]:
+def _loop(launch: _Launch, metrics: MetricsFile, state: TrainState, record: Record) -> TrainState:
     """Write, evaluate and checkpoint what is due, then the next batch and its step: do not change the order.
 
     What is due at step ``i`` is done before step ``i`` is taken, and the log is written first, so that a checkpoint of step
     ``i`` has behind it exactly the lines that a resumed run must not write again.
     """
-    key = program.key(run.seed)
-    compilations = CompilationCounter()
+    run, program = launch.run, launch.program
+    key, recompilations = program.key(run.seed), Recompilations(launch.say.warn)
     reports: list[StepReport] = []
-    recompiled, warm, saved = 0, False, store.latest()
-    clock = time.monotonic()
-    with MetricsFile(files.metrics, resume_from=int(state.step)) as metrics:
-        for step in range(int(state.step), run.steps + 1):
-            last, stopping = step == run.steps, stop.signal
-            writes = last or _due(step, run.log_every)
-            judges = step != record.evaluated and (_due(step, run.evaluate_every) or (last and run.evaluate_every is not None))
-            saves = step != saved and (last or stopping is not None or _due(step, run.checkpoints.every))
-            if writes or judges or saves:
-                # Nothing that is not finite is evaluated or saved, and what is saved knows every step before it.
-                record.pending += _fetch(program, reports, step, store)
-                reports.clear()
-            if writes and record.pending:
-                averages = _average(record.pending)
-                record.pending = []
-                metrics.write(step, "train", averages)
-                say.advance(step, averages)
-                if remark := run.experiment.remark(averages):
-                    say.warn(f"step {step}: {remark}")
-            improved = judges and _evaluate(run, metrics, data, state, step, record, say)
-            if saves or improved:
-                now = time.monotonic()
-                record.seconds, clock = record.seconds + now - clock, now
-                record.position = _position(stream)
-                store.save(step, state, dataclasses.asdict(record), record.best if improved else None)
-                saved = step
-            if last:
-                break
-            if stopping is not None:
-                raise Interrupted(
-                    f"Stopped by {stopping.name} at step {step} of {run.steps}, with a checkpoint in "
-                    f"{store.directory}: the same command goes on from there."
-                )
-            before = compilations.count
-            with jax.transfer_guard("disallow"), jax.profiler.StepTraceAnnotation("train", step_num=step):
-                batch = program.put(next(stream))
-                state, report = program.step(state, batch, key)
-            reports.append(report)
-            if warm and compilations.count > before:
-                recompiled += 1
-                say.warn(f"step {step} compiled again ({recompiled} so far): its batch has another shape or dtype")
-            warm = True
-    record.seconds += time.monotonic() - clock
-    return state, record
+    began = time.monotonic() - record.seconds
+    for step in range(int(state.step), run.steps + 1):
+        last, stopping = step == run.steps, launch.stop.signal
+        writes = last or _due(step, run.log_every)
+        judges = step != record.evaluated and (_due(step, run.evaluate_every) or (last and run.evaluate_every is not None))
+        saves = last or stopping is not None or _due(step, run.checkpoints.every)
+        if writes or judges or saves:
+            # Nothing that is not finite is evaluated or saved, and what is saved knows every step before it.
+            record.pending += _fetch(launch, reports, step)
+            reports.clear()
+        if writes and record.pending:
+            _write(launch, metrics, step, record)
+        improved = judges and _evaluate(launch, metrics, state, step, record)
+        if saves or improved:
+            record.seconds, record.position = time.monotonic() - began, _position(launch.stream)
+            launch.store.save(step, state, dataclasses.asdict(record), record.best if improved else None)
+        if last:
+            break
+        if stopping is not None:
+            raise Interrupted(
+                f"Stopped by {stopping.name} at step {step} of {run.steps}, with a checkpoint in "
+                f"{launch.store.directory}: the same command goes on from there."
+            )
+        trace = jax.profiler.StepTraceAnnotation("train", step_num=step)
+        with recompilations.watched(step), jax.transfer_guard("disallow"), trace:
+            batch = program.put(next(launch.stream))
+            state, report = program.step(state, batch, key)
+        reports.append(report)
+    record.seconds = time.monotonic() - began
+    return state
 
 
 def _due(step: int, every: int | None) -> bool:
@@ -199,13 +190,11 @@ def _position(stream: Batches) -> Any:
     return position.decode() if isinstance(position, bytes) else position
 
 
-def _restore(run: Run, program: Program, store: CheckpointStore, stream: Batches, say: Reporter) -> tuple[TrainState, Record]:
+def _restore(launch: _Launch) -> tuple[TrainState, Record]:
+    run, program, store, stream = launch.run, launch.program, launch.store, launch.stream
     latest = store.latest()
     if latest is None:
-        start = stream.get_state()
-        state = program.init(program.key(run.seed), program.put(next(stream)))
-        stream.set_state(start)
-        return state, Record()
+        return program.init(program.key(run.seed), program.put(_peek(stream))), Record()
     if latest > run.steps:
         raise UserError(
             f"The newest checkpoint in {store.directory} is of step {latest}, beyond the {run.steps} steps asked for: ask for "
@@ -215,7 +204,7 @@ def _restore(run: Run, program: Program, store: CheckpointStore, stream: Batches
     record = Record(**saved)
     position = record.position
     stream.set_state(position.encode() if isinstance(stream.get_state(), bytes) else position)
-    say.say(f"going on from step {latest}")
+    launch.say.say(f"going on from step {latest}")
     return state, record
 
 
@@ -227,13 +216,13 @@ def _note_config(run: Run, files: Workdir, say: Reporter) -> None:
     write_json(files.config, config)
 
 
-def _fetch(program: Program, reports: list[StepReport], step: int, store: CheckpointStore) -> list[dict[str, float]]:
+def _fetch(launch: _Launch, reports: list[StepReport], step: int) -> list[dict[str, float]]:
     fetched = jax.device_get(reports)
     for taken, report in enumerate(fetched, start=step - len(fetched)):
         if report.finite.all():
             continue
-        leaf = program.watched[int(np.argmin(report.finite))]
-        latest = store.latest()
+        leaf = launch.program.watched[int(np.argmin(report.finite))]
+        latest = launch.store.latest()
         kept = "No checkpoint was written yet" if latest is None else f"The newest checkpoint, of step {latest}, is intact"
         raise NonFinite(
             f"Step {taken} is not finite, first seen in {leaf} (loss {report.metrics['loss']:.4g}). {kept}. If it is the "
@@ -242,24 +231,29 @@ def _fetch(program: Program, reports: list[StepReport], step: int, store: Checkp
     return [{name: float(value) for name, value in report.metrics.items()} for report in fetched]
 
 
-def _average(pending: list[dict[str, float]]) -> dict[str, float]:
-    return {name: statistics.fmean(entry[name] for entry in pending) for name in pending[-1]}
+def _write(launch: _Launch, metrics: MetricsFile, step: int, record: Record) -> None:
+    """Writes the mean of the steps since the last line."""
+    averages = {name: statistics.fmean(entry[name] for entry in record.pending) for name in record.pending[-1]}
+    record.pending = []
+    metrics.write(step, "train", averages)
+    launch.say.advance(step, averages)
+    if remark := launch.run.experiment.remark(averages):
+        launch.say.warn(f"step {step}: {remark}")
 
 
-def _evaluate(run: Run, metrics: MetricsFile, data: Any, state: TrainState, step: int, record: Record, say: Reporter) -> bool:
+def _evaluate(launch: _Launch, metrics: MetricsFile, state: TrainState, step: int, record: Record) -> bool:
     """Judges on the validation part; tells whether this is the best so far."""
-    evaluation = run.experiment.evaluate(data, state.best_params, state.model_state, "validation")
+    evaluation = launch.run.experiment.evaluate(launch.data, state.best_params, state.model_state, "validation")
     record.evaluated = step
     metrics.write(step, "validation", metric_json(evaluation.metrics))
-    name = run.checkpoints.best_metric
-    if name is None:
+    policy = launch.run.checkpoints
+    if policy.best_metric is None:
         return False
-    value = best_value(evaluation.metrics, name)
-    lower = run.checkpoints.best_is == "lowest"
-    if record.best is not None and (value >= record.best if lower else value <= record.best):
+    value = best_value(evaluation.metrics, policy.best_metric)
+    if record.best is not None and (value >= record.best if policy.best_is == "lowest" else value <= record.best):
         return False
     record.best, record.best_step = value, step
-    say.say(f"step {step}: {name} {value:.4g}, the best so far")
+    launch.say.say(f"step {step}: {policy.best_metric} {value:.4g}, the best so far")
     return True
 
 
