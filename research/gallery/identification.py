@@ -48,11 +48,12 @@ class Identification:
 
     def __str__(self) -> str:
         """One line for people to read."""
+        people = "1 person" if self.people == 1 else f"{self.people} people"
         second = f", then {self.runner_up.name} at {self.runner_up.distance:.4g}" if self.runner_up else ""
         return (
             f"{self.name or 'unknown'}: nearest is {self.nearest.name} at distance {self.distance:.4g}{second}; "
             f"τ {self.threshold.tau:.4g}, false accepts per comparison {self.threshold.far.text()}, "
-            f"a stranger among {self.people} people gets a name in about {100 * self.stranger_accepted:.2g} % of cases"
+            f"a stranger among {people} gets a name in about {100 * self.stranger_accepted:.2g} % of cases"
         )
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import difflib
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -329,7 +330,9 @@ class Gallery:
     def _person(self, name: str) -> int:
         found = self._connection.execute("SELECT id FROM people WHERE name = ?", (name,)).fetchone()
         if not found:
-            raise UserError(f"Gallery {self.path}: nobody is enrolled as {name}. List the gallery to see the names.")
+            close = difflib.get_close_matches(name, self.people(), n=1)
+            hint = f"Did you mean {close[0]!r}?" if close else "List the gallery to see the names."
+            raise UserError(f"Gallery {self.path}: nobody is enrolled as {name}. {hint}")
         return int(found[0])
 
     def _same_picture(self, sha256: str, source: str) -> list[Duplicate]:

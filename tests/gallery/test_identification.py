@@ -57,6 +57,7 @@ def test_one_person_has_no_runner_up():
     codes = Codes(("Ada",), np.zeros((1, 2), np.float32), np.zeros(1, np.int64), np.zeros(1, np.int64))
     (answer,) = Identifier(codes, threshold(0.1))(np.zeros((1, 2), np.float32))
     assert (answer.name, answer.runner_up) == ("Ada", None)
+    assert "a stranger among 1 person gets a name" in str(answer)
 
 
 def test_an_empty_gallery_is_refused(tmp_path):

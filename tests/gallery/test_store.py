@@ -265,6 +265,13 @@ def test_a_missing_file_and_a_second_gallery_are_refused(path):
         Gallery.create(path, PRINT, 4)
 
 
+def test_a_misspelt_name_gets_a_suggestion(gallery):
+    gallery.add("Ada", code(0))
+    for change in (lambda: gallery.remove("ada"), lambda: gallery.rename("Adda", "Eva")):
+        with pytest.raises(UserError, match=r"nobody is enrolled as \w+\. Did you mean 'Ada'\?"):
+            change()
+
+
 def test_unknown_names_and_ids_are_refused(gallery):
     gallery.add("Ada", code(0))
     gallery.add("Bob", code(1))
@@ -273,7 +280,7 @@ def test_unknown_names_and_ids_are_refused(gallery):
         lambda: gallery.rename("Eve", "Eva"),
         lambda: gallery.embeddings("Eve"),
     ):
-        with pytest.raises(UserError, match="nobody is enrolled as Eve"):
+        with pytest.raises(UserError, match=r"nobody is enrolled as Eve\. List the gallery to see the names\."):
             change()
     with pytest.raises(UserError, match="Bob is enrolled already"):
         gallery.rename("Ada", "Bob")
