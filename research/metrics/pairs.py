@@ -94,7 +94,7 @@ def all_pairs(
 
 
 def hardest(
-    distances: Float[AnyArray, "n"], same: Bool[AnyArray, "n"], count: int
+    distances: Float[AnyArray, "n"], same: Bool[AnyArray, "n"], count: int, rows: Int[AnyArray, "n 2"] | None = None
 ) -> tuple[Int[np.ndarray, "p"], Int[np.ndarray, "q"]]:
     """Returns the indices of the most distant same-person and the closest different-person pairs.
 
@@ -102,10 +102,28 @@ def hardest(
         distances: Smaller means more alike.
         same: Whether the pair shows one person.
         count: At most this many of each kind, hardest first.
+        rows: Which pictures the pairs are of; given, a picture is in one pair of each kind at most, since the
+            hardest pairs are often one odd picture with each of its person's others.
     """
     d, s = np.asarray(distances, np.float64), np.asarray(same, bool)
     positives, negatives = np.flatnonzero(s), np.flatnonzero(~s)
-    return (
-        positives[np.argsort(-d[positives], kind="stable")[:count]],
-        negatives[np.argsort(d[negatives], kind="stable")[:count]],
-    )
+    farthest = positives[np.argsort(-d[positives], kind="stable")]
+    closest = negatives[np.argsort(d[negatives], kind="stable")]
+    if rows is None:
+        return farthest[:count], closest[:count]
+    pictures = np.asarray(rows)
+    return _without_repeats(farthest, pictures, count), _without_repeats(closest, pictures, count)
+
+
+def _without_repeats(order: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
+    """The first of ``order`` whose pictures none before them has."""
+    seen: set[int] = set()
+    chosen: list[int] = []
+    for pair in order.tolist():
+        if len(chosen) == count:
+            break
+        pictures = rows[pair].tolist()
+        if seen.isdisjoint(pictures):
+            seen.update(pictures)
+            chosen.append(pair)
+    return np.asarray(chosen, np.int64)

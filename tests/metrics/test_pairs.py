@@ -61,3 +61,14 @@ def test_hardest_pairs_come_first():
     positives, negatives = hardest(distances, same, 2)
     assert (positives.tolist(), negatives.tolist()) == ([1, 2], [3, 5])
     assert hardest(distances[:3], same[:3], 9)[1].size == 0
+
+
+def test_the_hardest_pairs_show_each_picture_once():
+    """Picture 0 is far from all of its person's others; the next pair is of pictures not seen yet."""
+    distances = np.array([0.9, 0.8, 0.7, 0.1, 0.2, 0.3])
+    same = np.array([True, True, True, False, False, False])
+    rows = np.array([[0, 1], [0, 2], [2, 3], [0, 4], [1, 4], [1, 5]])
+    positives, negatives = hardest(distances, same, 2, rows)
+    assert (positives.tolist(), negatives.tolist()) == ([0, 2], [3, 5])
+    assert [found.tolist() for found in hardest(distances, same, 1, rows)] == [[0], [3]]
+    assert [found.tolist() for found in hardest(distances, same, 9, rows)] == [[0, 2], [3, 5]]
