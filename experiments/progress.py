@@ -1,5 +1,6 @@
 """What a person sees while a run goes on: where it is, how it does, how long it will take."""
 
+import datetime
 import sys
 import time
 from collections.abc import Mapping
@@ -7,7 +8,7 @@ from types import TracebackType
 from typing import Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 
 class Reporter(Protocol):
@@ -31,26 +32,71 @@ class Quiet:
         del step, metrics
 
 
+class Pace:
+    """How long training will still take, from the steps and the evaluations seen so far."""
+
+    def __init__(self, total: int, evaluate_every: int | None) -> None:
+        """For a run of ``total`` steps, with an evaluation every so many and one at the end; None for none."""
+        self._total = total
+        self._every = evaluate_every
+        self._last: tuple[int, float] | None = None
+        self._steps, self._seconds = 0, 0.0
+        self._judged, self._judged_steps, self._judged_seconds = 0, 0, 0.0
+
+    def note(self, step: int, now: float) -> None:
+        """Takes in that a step is reached; an evaluation due at this very step is still to come."""
+        if self._last is not None:
+            before, then = self._last
+            if judged := self._due(before, step):
+                self._judged += judged
+                self._judged_steps += step - before
+                self._judged_seconds += now - then
+            else:
+                self._steps += step - before
+                self._seconds += now - then
+        self._last = (step, now)
+
+    def left(self) -> str:
+        """In words; empty as long as nothing can be said."""
+        if self._last is None or not self._steps + self._judged_steps:
+            return ""
+        step = self._last[0]
+        to_judge = self._due(step, self._total) + (self._every is not None)
+        if self._steps:
+            a_step = self._seconds / self._steps
+            judging = max(0.0, self._judged_seconds - self._judged_steps * a_step) / max(1, self._judged)
+        else:
+            # Each interval so far had its evaluations, so what a step took has them in it.
+            a_step, judging = self._judged_seconds / self._judged_steps, 0.0
+        seconds = (self._total - step) * a_step + to_judge * judging
+        unseen = "more than " if to_judge and not self._judged else ""
+        return f"{unseen}{datetime.timedelta(seconds=round(seconds))} of training left"
+
+    def _due(self, first: int, end: int) -> int:
+        """How many evaluations are due from one step on and before another."""
+        return 0 if self._every is None else (end - 1) // self._every - (first - 1) // self._every
+
+
 class Terminal:
     """A progress bar on a terminal, a line every few seconds in a log file."""
 
-    def __init__(self, total: int, unit: str = "steps") -> None:
+    def __init__(self, total: int, evaluate_every: int | None = None) -> None:
         self._console = Console(stderr=True, highlight=False)
         self._total = total
         self._live = self._console.is_terminal
-        self._started: tuple[float, int] | None = None
+        self._pace = Pace(total, evaluate_every)
         self._last_line = 0.0
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn(unit),
-            TimeRemainingColumn(),
+            TextColumn("steps"),
+            TextColumn("{task.fields[left]}"),
             TextColumn("{task.fields[shown]}"),
             console=self._console,
             transient=True,
         )
-        self._task = self._bar.add_task("training", total=total, shown="")
+        self._task = self._bar.add_task("training", total=total, left="", shown="")
 
     def __enter__(self) -> "Terminal":
         if self._live:
@@ -69,13 +115,12 @@ class Terminal:
 
     def advance(self, step: int, metrics: Mapping[str, float]) -> None:
         shown = f"loss {metrics['loss']:.4g}"
-        self._bar.update(self._task, completed=step, shown=shown)
         now = time.monotonic()
-        if self._started is None:
-            self._started = (now, step)
+        self._pace.note(step, now)
+        left = self._pace.left()
+        self._bar.update(self._task, completed=step, left=left, shown=shown)
         if self._live or (now - self._last_line < 5 and step < self._total):
             return
         self._last_line = now
-        since, first = self._started
-        left = f", {(now - since) / (step - first) * (self._total - step):.0f} s left" if step > first else ""
-        self.say(f"step {step} of {self._total}{left}  {shown}")
+        place = f"step {step} of {self._total}"
+        self.say("  ".join([f"{place}, {left}" if left else place, shown]))
