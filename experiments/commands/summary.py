@@ -1,7 +1,8 @@
-"""Prints an evaluation as a table a person can read."""
+"""Prints an evaluation as a table a person can read, and what its rows mean."""
 
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich import box
@@ -10,26 +11,35 @@ from rich.table import Table
 
 from experiments.experiment import Evaluation
 from experiments.workdir import Workdir, read_json
+from research.gallery import Threshold
 from research.metrics.intervals import Estimate
+
+_MEANINGS = {
+    "verification/eer": ("eer", "equal error rate: where both kinds of error are equally frequent"),
+    "verification/auc": ("auc", "chance that a same-person pair is closer than one of two people"),
+    "verification/tar@far=": ("tar@far=x", "same-person pairs accepted (TAR) where x of the others are (FAR)"),
+    "verification/accuracy": ("accuracy", "right answers over folds, both kinds of pair counting one half"),
+    "identification/rank1": ("rank1", "probes whose nearest enrolled person is the right one"),
+    "identification/fnir@fpir=": ("fnir@fpir=x", "enrolled people not named (FNIR) where x of strangers are (FPIR)"),
+    "one_shot/error": ("error", "one-shot trials in which another than the right one was nearest"),
+    "threshold/far": ("threshold/far", "FAR at τ: pairs of two of the people judged here that τ accepts"),
+    "threshold/tar": ("threshold/tar", "TAR at τ: pairs of one of the people judged here that τ accepts"),
+}
+"""What a metric's path begins with, how it is called, and what it is, in words that fit beside it into 80 columns."""
 
 
 def print_evaluation(workdir: Path, evaluation: Evaluation, seconds: float) -> None:
     """One row a metric; baselines, whose metrics carry their name in front, get a column each."""
+    # What is not for a terminal is for a file, which has no width.
+    known = sys.stdout.isatty() or "COLUMNS" in os.environ
+    console = Console(highlight=False, soft_wrap=True, width=None if known else 200)
     subjects, names = _columns(evaluation.metrics)
-    # A table that is not for a terminal is for a file, which has no width.
-    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("metric", no_wrap=True)
-    for subject in subjects:
-        table.add_column(subject.replace("_", " ") or "trained", justify="right")
-    table.add_column("n", justify="right", no_wrap=True)
-    for name in names:
-        values = [evaluation.metrics.get(f"{subject}/{name}" if subject else name) for subject in subjects]
-        counts = {f"{value.n:,}": None for value in values if isinstance(value, Estimate)}
-        table.add_row(name, *("" if value is None else show(value) for value in values), " / ".join(counts))
-    console.print(table)
-    if any(isinstance(value, Estimate) for value in evaluation.metrics.values()):
-        console.print("in brackets: 95 % interval", markup=False)
+    table = _table(evaluation.metrics, subjects, names, " ")
+    if console.measure(table, options=console.options.update(max_width=1000)).maximum > console.width:
+        table = _table(evaluation.metrics, subjects, names, "\n")
+    console.print(table, soft_wrap=False)
+    for line in _legend(workdir, evaluation, names):
+        console.print(line, markup=False, soft_wrap=False)
     for note in evaluation.notes:
         console.print(note, markup=False)
     if seconds:
@@ -39,13 +49,43 @@ def print_evaluation(workdir: Path, evaluation: Evaluation, seconds: float) -> N
     console.print(f"summary  {workdir / 'summary.json'}", markup=False)
 
 
-def show(value: float | Estimate) -> str:
-    """A number with its interval, or why there is none."""
+def _table(metrics: Mapping[str, float | Estimate], subjects: Sequence[str], names: Sequence[str], gap: str) -> Table:
+    """The table, with ``gap`` between a value and its interval."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("metric", no_wrap=True)
+    for subject in subjects:
+        table.add_column(subject.replace("_", " ") or "trained", justify="right")
+    table.add_column("n", justify="right")
+    for name in names:
+        values = [metrics.get(f"{subject}/{name}" if subject else name) for subject in subjects]
+        counts = {f"{value.n:,}": None for value in values if isinstance(value, Estimate)}
+        table.add_row(name, *("" if value is None else _show(value, gap) for value in values), " / ".join(counts))
+    return table
+
+
+def _show(value: float | Estimate, gap: str) -> str:
     if not isinstance(value, Estimate):
         return f"{value:.4g}"
     if value.value is None or value.low is None or value.high is None:
-        return f"unresolvable: {value.why}"
-    return f"{100 * value.value:.2f} % [{100 * value.low:.1f}, {100 * value.high:.1f}]"
+        return "unresolvable"
+    return f"{100 * value.value:.2f}{gap}[{100 * value.low:.1f}, {100 * value.high:.1f}]"
+
+
+def _legend(workdir: Path, evaluation: Evaluation, names: Sequence[str]) -> Iterator[str]:
+    """What the table's words mean, a line each, and why a rate is missing."""
+    estimates = {name: value for name, value in evaluation.metrics.items() if isinstance(value, Estimate)}
+    if estimates:
+        yield "rates in %, in brackets their 95 % interval; n: pairs or probes counted"
+    for start, (name, meaning) in _MEANINGS.items():
+        if any(metric.startswith(start) for metric in names):
+            yield f"{name:<13}  {meaning}"
+    if "threshold" in evaluation.artifacts:
+        threshold = Threshold.load(Workdir(workdir).artifact("threshold"))
+        yield f"{'τ':<13}  {threshold.tau:.4g}, chosen on {threshold.people} validation people; verify and identify tell"
+        yield f"{'':<13}  the FAR of those: {threshold.far.text()}"
+    for name, value in estimates.items():
+        if not value.resolved:
+            yield f"unresolvable: {name}: {value.why}"
 
 
 def _columns(metrics: Mapping[str, float | Estimate]) -> tuple[list[str], list[str]]:

@@ -1,6 +1,7 @@
 """``likeness train CONFIG``: trains, or goes on where the working directory stopped."""
 
 import dataclasses
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import tyro
 from experiments.commands.choose import parse
 from experiments.commands.summary import print_evaluation
 from experiments.progress import Terminal
-from experiments.trainer import train
+from experiments.trainer import Trained, train
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,10 +24,21 @@ class Options:
 def main(arguments: list[str]) -> int:
     name, options, run = parse("train", Options, arguments)
     workdir = Path(options.workdir) if options.workdir else default_workdir(name)
-    with Terminal(run.steps) as terminal:
+    with Terminal(run.steps, run.evaluate_every) as terminal:
         trained = train(run, workdir, fresh=options.fresh, reporter=terminal)
     print_evaluation(trained.workdir, trained.evaluation, trained.seconds)
+    for line in next_commands(trained):
+        print(line)
     return 0
+
+
+def next_commands(trained: Trained) -> list[str]:
+    """What can be typed next: nothing for a run that has no threshold τ to answer by."""
+    if "threshold" not in trained.evaluation.artifacts:
+        return []
+    where = f"--workdir {shlex.quote(str(trained.workdir))}"
+    actions = ("verify A.jpg B.jpg", "enroll add NAME PICTURE.jpg", "identify PICTURE.jpg")
+    return [f"{'next:' if not i else '':<9}likeness {action} {where}" for i, action in enumerate(actions)]
 
 
 def default_workdir(name: str) -> Path:

@@ -1,0 +1,73 @@
+"""The table that an evaluation is printed as."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from experiments.commands.summary import print_evaluation
+from experiments.experiment import Evaluation
+from research.gallery import Threshold
+from research.metrics.intervals import Estimate
+
+RATE = Estimate(0.1234, 0.1, 0.15, 113_440)
+WHY = "FAR 1e-3 needs 1000 different-person pairs, there are 540"
+NAMES = ("verification/eer", "verification/tar@far=1e-2", "identification/fnir@fpir=1e-1", "identification/rank1")
+
+
+Printed = Callable[..., list[str]]
+
+
+@pytest.fixture
+def printed(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Printed:
+    """Prints what a run with some baselines came to, for an output of some width."""
+    threshold = Threshold(tau=0.2911, target_far=0.01, far=RATE, tar=RATE, people=60, fingerprint="abc")
+    threshold.save(tmp_path / "threshold.json")
+    (tmp_path / "summary.json").write_text(json.dumps({"figures": []}))
+
+    def print_it(columns: int | None = 80, baselines: tuple[str, ...] = ("raw_pixels", "eigenfaces")) -> list[str]:
+        if columns is None:
+            monkeypatch.delenv("COLUMNS", raising=False)
+        else:
+            monkeypatch.setenv("COLUMNS", str(columns))
+        metrics = dict.fromkeys(NAMES, RATE)
+        metrics |= {f"{baseline}/{name}": RATE for baseline in baselines for name in NAMES}
+        metrics |= {"verification/tar@far=1e-3": Estimate.unresolvable(540, WHY), "threshold/far": RATE, "threshold/tar": RATE}
+        evaluation = Evaluation(metrics=metrics, artifacts={"threshold": threshold.to_json()}, notes=("A note.",))
+        capfd.readouterr()
+        print_evaluation(tmp_path, evaluation, 1.0)
+        return [line for line in capfd.readouterr().out.splitlines() if str(tmp_path) not in line]
+
+    return print_it
+
+
+@pytest.mark.parametrize("baselines", [(), ("raw_pixels",), ("raw_pixels", "eigenfaces")])
+def test_it_fits_an_output_of_80_columns(printed: Printed, baselines: tuple[str, ...]) -> None:
+    lines = printed(80, baselines)
+    assert max(map(len, lines)) <= 80
+    text = "\n".join(lines)
+    for name in NAMES:
+        assert name in text
+    assert text.count("[10.0, 15.0]") == (1 + len(baselines)) * len(NAMES) + 3
+
+
+def test_a_rate_and_its_interval_are_in_one_line_where_there_is_room(printed: Printed) -> None:
+    for lines, columns in ((printed(None), 3), (printed(80, ("raw_pixels",)), 2)):
+        row = next(line for line in lines if line.startswith("verification/eer"))
+        assert row.count("12.34 [10.0, 15.0]") == columns
+
+
+def test_each_metric_that_occurs_is_explained_once(printed: Printed) -> None:
+    lines = printed()
+    assert sum(line.startswith("eer ") for line in lines) == 1
+    assert sum(line.startswith("tar@far=x ") for line in lines) == 1
+    assert not any(line.startswith("auc ") for line in lines)
+    assert f"unresolvable: verification/tar@far=1e-3: {WHY}" in " ".join(" ".join(lines).split())
+
+
+def test_the_two_false_accept_rates_of_a_threshold_are_told_apart(printed: Printed) -> None:
+    text = "\n".join(printed())
+    assert "threshold/far  FAR at τ: pairs of two of the people judged here that τ accepts" in text
+    assert "τ              0.2911, chosen on 60 validation people; verify and identify tell" in text
+    assert f"the FAR of those: {RATE.text()}" in text
