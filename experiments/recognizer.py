@@ -15,7 +15,7 @@ from experiments.experiment import Variables
 from experiments.recognition import Recognition
 from experiments.subjects import Subject, trained
 from experiments.workdir import Workdir, read_json
-from research.data import BadImage, Decode, printable
+from research.data import BadImage, Decode, Faces, printable
 from research.errors import UserError
 from research.gallery import Enrollment, Gallery, Identification, Identifier, Picture, Threshold, Verification
 from research.types import AnyArray
@@ -50,7 +50,13 @@ class Recognizer:
         experiment = run.experiment
         if not isinstance(experiment, Recognition):
             raise UserError(f"{workdir} holds a {type(experiment).__name__}, not a face recognizer: give one of Recognition.")
-        about = read_json(Workdir(workdir).artifact("recognizer"))
+        artifact = Workdir(workdir).artifact("recognizer")
+        if not artifact.exists():
+            raise UserError(
+                f"{workdir} holds a run that has not finished: {artifact.name} is written at its end. Wait for it if it still "
+                "trains; if it was stopped, launch the same `likeness train` command again, which goes on where it stopped."
+            )
+        about = read_json(artifact)
         height, width, channels = about["shape"]
         batch = {"images": jax.ShapeDtypeStruct((1, height, width, channels), np.uint8)}
         abstract = jax.eval_shape(experiment.init, jax.random.key(0), batch)
@@ -79,6 +85,23 @@ class Recognizer:
                 "(--experiment.split.validation) or for a higher rate (--experiment.target-far)."
             )
         return Threshold.load(path, self.fingerprint)
+
+    @property
+    def calibration(self) -> str:
+        """On whom τ was chosen and the rates that come with each answer were measured, as a sentence for people to read.
+
+        Raises:
+            UserError: as :attr:`threshold` does.
+        """
+        source: Any = self.experiment.data
+        # Fields without a default are what tells one folder or data set from another.
+        given = [getattr(source, field.name) for field in dataclasses.fields(source) if field.default is dataclasses.MISSING]
+        data = " ".join([type(source).__name__, *map(str, given)])
+        synthetic = "; they are synthetic: the rates say nothing of real people" if isinstance(source, Faces) else ""
+        return (
+            f"These rates were measured on the {self.threshold.people} validation people of {data}, for whom τ was chosen"
+            f"{synthetic}."
+        )
 
     @property
     def dimension(self) -> int:

@@ -33,4 +33,5 @@ def main(arguments: list[str]) -> int:
         answers = recognizer.identify(gallery, pictures)
     for picture, answer in zip(pictures, answers, strict=True):
         print(f"{printable(picture)}: {answer}")
+    print(recognizer.calibration)
     return 0

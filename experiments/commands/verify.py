@@ -24,5 +24,7 @@ def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness verify", arguments=arguments)
     from experiments.recognizer import Recognizer
 
-    print(Recognizer.load(options.workdir).verify(options.first, options.second))
+    recognizer = Recognizer.load(options.workdir)
+    print(recognizer.verify(options.first, options.second))
+    print(recognizer.calibration)
     return 0

@@ -41,6 +41,7 @@ def test_training_again_goes_on_and_fresh_starts_over(workdir: Path, world: Worl
     assert "going on from step 40" in said.err
     assert "verification/eer" in said.out
     assert f"summary  {workdir / 'summary.json'}" in said.out
+    assert f"next:    likeness verify A.jpg B.jpg --workdir {workdir}" in said.out
     before = contents(workdir)
     said = likeness("train", world.config, "--workdir", workdir, "--fresh", "--steps", "2")
     assert said.code == 0
@@ -93,6 +94,7 @@ def test_verify_says_same_or_different_with_the_error_rate(world: World, likenes
     assert said.code == 0
     assert said.out.startswith("same: distance ")
     assert "false accepts at this τ" in said.out
+    assert f"measured on the 6 validation people of Folder {world.people}, for whom τ was chosen." in said.out
     said = likeness("verify", "--workdir", world.workdir, ada / "0.png", bob / "0.png")
     assert said.code == 0
     assert said.out.startswith("different: distance ")
@@ -111,7 +113,9 @@ def test_a_person_enrolled_by_one_picture_is_known_by_another(workdir: Path, wor
     pictures = [world.strangers / name / "1.png" for name in ("ada", "bob")]
     said = likeness("identify", *pictures, "--workdir", workdir)
     assert said.code == 0
-    for line, picture, name in zip(said.out.splitlines(), pictures, ("ada", "bob"), strict=True):
+    *answers, measured_on = said.out.splitlines()
+    assert "6 validation people" in measured_on
+    for line, picture, name in zip(answers, pictures, ("ada", "bob"), strict=True):
         assert line.startswith(f"{picture}: {name}: nearest is {name} at distance ")
         assert "a stranger among 2 people" in line
 

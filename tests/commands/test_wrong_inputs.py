@@ -355,6 +355,14 @@ def test_a_directory_that_is_no_working_directory(likeness: Likeness, world: Wor
     assert not list(tmp_path.iterdir())
 
 
+def test_a_run_that_has_not_finished(workdir: Path, world: World, likeness: Likeness) -> None:
+    (workdir / "recognizer.json").unlink()
+    picture = world.strangers / "ada" / "0.png"
+    for command in (("verify", picture, picture), ("enroll", "list"), ("identify", picture)):
+        said = likeness(*command, "--workdir", workdir)
+        refused(said, workdir, "has not finished", "launch the same `likeness train` command again")
+
+
 def test_a_damaged_config(workdir: Path, likeness: Likeness) -> None:
     (workdir / "config.json").write_text(json.dumps({"type": "nowhere.Run"}))
     refused(likeness("evaluate", workdir), "'nowhere.Run'", "cannot be imported")
