@@ -1,0 +1,47 @@
+"""Distance of covariances: which features vary together, whatever their mean."""
+
+import dataclasses
+from typing import Literal, TypeAlias
+
+import jax.numpy as jnp
+
+from research.losses.checks import check_choice
+from research.losses.layers import Mask, safe_divide
+from research.losses.statistics import AdditiveLayers, Sums, covariance
+from research.types import Activations, PyTree, Scalar
+
+CovarianceNormalizer: TypeAlias = Literal["relative", "mean"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Covariance(AdditiveLayers):
+    """``J_l = s_l ‖Σ - Σ'‖²`` with ``Σ = (1/n) Σ_p (x_p - μ)(x_p - μ)ᵀ``: the Gram matrix of centered features.
+
+    It does not see the mean; add :class:`~research.losses.MeanStd` for that. A pixel of mask m weighs m².
+
+    Li et al., "Universal style transfer via feature transforms", 2017, match the same statistic in closed form.
+    """
+
+    normalizer: CovarianceNormalizer = "relative"
+    """s_l. ``relative``: ``1/‖Σ'‖²``, dimensionless. ``mean``: ``1/nC²``, the mean squared error."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("Covariance", "normalizer", self.normalizer, CovarianceNormalizer)
+
+    def target(self, reference: Activations, mask: Mask | None = None) -> PyTree:
+        """By layer: ``covariance`` Σ', (b, c, c)."""
+        return {layer: {"covariance": covariance(sums)} for layer, sums in self.statistics(reference, mask).items()}
+
+    def from_statistics(self, statistics: dict[str, Sums], target: PyTree) -> Scalar:
+        """The loss of pictures of which only the sums over pixels are known."""
+        terms = {}
+        for layer, sums in statistics.items():
+            found, kept = covariance(sums), target[layer]["covariance"]
+            self.check_shape(layer, kept.shape, found.shape)
+            distance = jnp.sum(jnp.square(found - kept), axis=(1, 2))
+            if self.normalizer == "relative":
+                terms[layer] = safe_divide(distance, jnp.sum(jnp.square(kept), axis=(1, 2)))
+            else:
+                terms[layer] = distance / found.shape[-1] ** 2
+        return self.total(terms)

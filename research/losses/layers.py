@@ -1,0 +1,183 @@
+"""What every loss on activations shares: which layers it reads, how much each counts, and where a mask is at a layer."""
+
+import dataclasses
+import difflib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from research.types import Activations, AnyArray, Array, Float, PyTree, Scalar
+
+Mask: TypeAlias = Float[AnyArray, "rows columns"]
+"""Where in a picture a loss looks: 0 nowhere, 1 fully, at the picture's own resolution."""
+
+
+@runtime_checkable
+class ActivationLoss(Protocol):
+    """A loss that compares the activations of pictures with what it kept of a reference picture."""
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The activations that it reads."""
+        ...
+
+    def target(self, reference: Activations, mask: Mask | None = None) -> PyTree:
+        """What it keeps of the reference picture: a pytree of arrays."""
+        ...
+
+    def __call__(self, activations: Activations, target: PyTree, mask: Mask | None = None) -> Scalar:
+        """The float32 mean over the pictures of their losses; a target of one picture is that of all of them."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Layers:
+    """The layers that a loss reads and their weights: ``J = Σ_l λ_l J_l``."""
+
+    layers: tuple[str, ...]
+    """Names of the activations."""
+
+    weights: tuple[float, ...] = ()
+    """λ_l, one a layer; () for 1/len(layers) each."""
+
+    def __post_init__(self) -> None:
+        owner = type(self).__name__
+        if not self.layers or len(set(self.layers)) != len(self.layers):
+            raise ValueError(f"{owner}(layers={self.layers}): name at least one layer, and each only once.")
+        if self.weights and len(self.weights) != len(self.layers):
+            raise ValueError(
+                f"{owner}(weights={self.weights}): {len(self.weights)} weights for {len(self.layers)} layers. "
+                "Give one weight a layer, or () to weigh them alike."
+            )
+        if not all(0.0 <= weight < float("inf") for weight in self.weights):
+            raise ValueError(f"{owner}(weights={self.weights}): every weight must be a finite number, at least 0.")
+
+    @property
+    def lambdas(self) -> tuple[float, ...]:
+        """λ_l of every layer."""
+        return self.weights or (1.0 / len(self.layers),) * len(self.layers)
+
+    def read(self, activations: Activations) -> Iterator[tuple[str, Array]]:
+        """The layers by name, each (b, h, w, c) or (b, d).
+
+        Raises:
+            ValueError: a layer that the activations do not have; names the nearest that they do have.
+        """
+        for layer in self.layers:
+            if layer not in activations:
+                raise ValueError(f"{type(self).__name__}: no layer {layer!r}; {_nearest(layer, activations)}.")
+            yield layer, activations[layer]
+
+    def read_maps(self, activations: Activations) -> Iterator[tuple[str, Array]]:
+        """As :meth:`read`, for a loss on maps: raises ValueError unless a layer is (b, h, w, c)."""
+        for layer, features in self.read(activations):
+            if features.ndim != 4:
+                raise ValueError(
+                    f"{type(self).__name__}: {layer!r} is {features.shape}, but this loss reads maps (b, h, w, c). "
+                    "Name a layer that comes before the encoder's pooling to a vector."
+                )
+            yield layer, features
+
+    def check_shape(self, layer: str, shape: tuple[int, ...], expected: tuple[int, ...]) -> None:
+        """Raises ValueError unless the target's shape is the expected one, its first axis 1 or the number of pictures."""
+        if shape[1:] != expected[1:] or shape[0] not in (1, expected[0]):
+            raise ValueError(
+                f"{type(self).__name__}: at {layer!r} the target is {shape} and the pictures are {expected}. "
+                "Take the target with the same encoder, of one reference or of one for each picture, and, for a loss "
+                "that compares place by place, at the same size."
+            )
+
+    def check_extent(self, layer: str, found: "Extent", expected: "Extent", reason: str) -> None:
+        """Raises ValueError, naming both sizes and the reason, unless they are equal."""
+        if found != expected:
+            raise ValueError(
+                f"{type(self).__name__}: at {layer!r} the picture is {found} and the reference is {expected}, but {reason}."
+            )
+
+    def total(self, terms: Mapping[str, Float[Array, "b"]]) -> Scalar:
+        """``Σ_l λ_l mean_b J_l``."""
+        total = jnp.zeros((), jnp.float32)
+        for layer, weight in zip(self.layers, self.lambdas, strict=True):
+            total = total + weight * jnp.mean(terms[layer])
+        return total
+
+
+@jax.tree_util.register_static
+@dataclasses.dataclass(frozen=True)
+class Extent:
+    """Height and width of a layer's map, carried in a target so that a formula that demands equal sizes can refuse others."""
+
+    height: int
+    width: int
+
+    def __str__(self) -> str:
+        return f"{self.height}×{self.width}"
+
+
+def extent(features: Array) -> Extent:
+    """Of features (b, h, w, c)."""
+    return Extent(features.shape[1], features.shape[2])
+
+
+def mask_at(mask: Mask, features: Array, activations: Activations) -> Float[Array, "h w"]:
+    """The mask at a layer's resolution, by area averaging: what share of each cell's picture is in the mask.
+
+    The picture is cut into the layer's h × w equal cells; a layer that a convolution without padding has made
+    smaller sees slightly less of the picture than that, at its borders.
+
+    Raises:
+        ValueError: the activations hold the picture, and it is not of the mask's size.
+    """
+    if "input" in activations and activations["input"].shape[1:3] != mask.shape:
+        height, width = activations["input"].shape[1:3]
+        raise ValueError(
+            f"The mask is {mask.shape[0]}×{mask.shape[1]} and the picture {height}×{width}: resize the mask to the picture."
+        )
+    rows, columns = _shares(features.shape[1], mask.shape[0]), _shares(features.shape[2], mask.shape[1])
+    averaged = jnp.asarray(mask, jnp.float32)
+    if rows is not None:
+        averaged = jnp.matmul(rows, averaged, precision=jax.lax.Precision.HIGHEST)
+    if columns is not None:
+        averaged = jnp.matmul(averaged, columns.T, precision=jax.lax.Precision.HIGHEST)
+    return averaged
+
+
+def flatten_places(features: Float[Array, "b h w c"]) -> Float[Array, "b p c"]:
+    """One row a place, float32."""
+    return features.reshape(features.shape[0], -1, features.shape[-1]).astype(jnp.float32)
+
+
+def each_picture(
+    function: Callable[..., Array], pictures: tuple[Array, ...], references: tuple[Array, ...]
+) -> Float[Array, "b"]:
+    """The function of every picture and its reference: arrays with the first axis b, or 1 for all pictures alike."""
+    arrays = (*pictures, *references)
+    count = max(len(array) for array in pictures)
+    shared = [array[0] if len(array) == 1 != count else array for array in arrays]
+    axes = tuple(None if len(array) == 1 != count else 0 for array in arrays)
+    return jax.vmap(function, in_axes=axes)(*shared)
+
+
+def safe_divide(numerator: Array, denominator: Array) -> Array:
+    """Quotient of a denominator that is not negative; where it is 0, nothing is divided."""
+    return numerator / jnp.where(denominator > 0, denominator, 1.0)
+
+
+def _shares(cells: int, pixels: int) -> np.ndarray | None:
+    """Row i: the share of each pixel in the i-th of so many equal cells, summing to 1. None if a cell is a pixel."""
+    if cells == pixels:
+        return None
+    edges = np.arange(cells + 1) * (pixels / cells)
+    starts = np.arange(pixels)
+    overlap = np.minimum(edges[1:, None], starts + 1) - np.maximum(edges[:-1, None], starts)
+    return (np.maximum(overlap, 0.0) * (cells / pixels)).astype(np.float32)
+
+
+def _nearest(layer: str, activations: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(layer, activations, n=4, cutoff=0.7)
+    if close:
+        return "nearest: " + ", ".join(name for name in activations if name in close)
+    return "there are: " + ", ".join(activations)
