@@ -13,6 +13,7 @@ from experiments.run import Run
 from experiments.workdir import Workdir, metric_json, read_json, write_json
 from experiments.writers import read_metrics
 from research.errors import UserError
+from research.pictures import write_picture
 
 
 def evaluate_run(run: Run, files: Workdir, data: Any, variables: Variables, *, step: int, seconds: float) -> Evaluation:
@@ -20,17 +21,20 @@ def evaluate_run(run: Run, files: Workdir, data: Any, variables: Variables, *, s
     evaluation = run.experiment.evaluate(data, variables.params, variables.state, "test")
     for name, artifact in evaluation.artifacts.items():
         write_json(files.artifact(name), artifact)
-    pictures = dict(evaluation.figures)
+    drawn = dict(evaluation.figures)
     if curves := read_metrics(files.metrics):
-        pictures["curves"] = figures.training_curves(curves)
-    for name, figure in pictures.items():
+        drawn["curves"] = figures.training_curves(curves)
+    for name, picture in evaluation.pictures.items():
+        write_picture(files.pictures / f"{name}.png", picture)
+    for name, figure in drawn.items():
         figures.save(figure, files.figures / f"{name}.png")
     summary = {
         "metrics": metric_json(evaluation.metrics),
         "notes": list(evaluation.notes),
         "seconds": round(seconds, 3),
         "steps": step,
-        "figures": sorted(f"figures/{name}.png" for name in pictures),
+        "figures": sorted(f"figures/{name}.png" for name in drawn),
+        "pictures": sorted(f"pictures/{name}.png" for name in evaluation.pictures),
     }
     write_json(files.summary, summary)
     return evaluation
@@ -77,7 +81,7 @@ def evaluate(workdir: str | Path) -> Evaluation:
     with jax.default_matmul_precision(run.matmul_precision):
         data = run.experiment.open()
         batch = next(run.experiment.stream(data, run.seed))
-        abstract = jax.eval_shape(run.experiment.init, jax.random.key(0), batch)
+        abstract = jax.eval_shape(run.experiment.init, jax.random.key(0), run.experiment.fixed(data), batch)
         step, variables = restore(workdir, run, abstract)
         seconds = read_json(files.summary)["seconds"] if files.summary.exists() else 0.0
         return evaluate_run(run, files, data, variables, step=step, seconds=seconds)

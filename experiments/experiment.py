@@ -8,6 +8,8 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
+import numpy as np
+
 from research.metrics.intervals import Estimate
 from research.types import Array, PRNGKey, PyTree
 
@@ -61,6 +63,8 @@ class Evaluation:
     """By file name without ending."""
     artifacts: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     """JSON to keep beside the parameters, by file name without ending, such as a calibrated threshold."""
+    pictures: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    """Pictures that are the result, (h, w, 3) in [0, 1], by file name without ending."""
     notes: tuple[str, ...] = ()
     """Sentences a reader of the numbers must know."""
 
@@ -84,15 +88,22 @@ class Experiment(Protocol):
         """Sentences a person must know of the data: how much there is, what was left out, whether it is synthetic."""
         ...
 
+    def fixed(self, data: Any) -> PyTree:
+        """Arrays that the cost reads and nothing changes, such as a frozen encoder's weights; ``{}`` when there are none.
+
+        They are whole on every device and in no checkpoint.
+        """
+        ...
+
     def stream(self, data: Any, seed: int) -> Batches:
         """The endless training stream: pytrees of NumPy arrays whose leading axis is the batch."""
         ...
 
-    def init(self, key: PRNGKey, batch: PyTree) -> Variables:
+    def init(self, key: PRNGKey, fixed: PyTree, batch: PyTree) -> Variables:
         """The starting point. Runs under ``jit``."""
         ...
 
-    def cost(self, params: PyTree, state: PyTree, batch: PyTree, key: PRNGKey) -> Cost:
+    def cost(self, params: PyTree, state: PyTree, fixed: PyTree, batch: PyTree, key: PRNGKey) -> Cost:
         """The cost of one batch. Runs under ``jit``; ``key`` differs at every step."""
         ...
 

@@ -220,6 +220,24 @@ def cmc(curve: Cmc) -> "Figure":
     return figure
 
 
+def side_by_side(pictures: Mapping[str, Float[np.ndarray, "h w 3"]]) -> "Figure":
+    """Draws pictures in one row, all as high as the first, each under its title.
+
+    Args:
+        pictures: RGB in [0, 1], by title; sizes may differ.
+    """
+    ratios = [picture.shape[1] / picture.shape[0] for picture in pictures.values()]
+    height = 3.2
+    figure = _figure(height * sum(ratios), height + 0.3)
+    grid = figure.add_gridspec(1, len(ratios), width_ratios=ratios, wspace=0.02)
+    for column, (title, picture) in enumerate(pictures.items()):
+        axes = figure.add_subplot(grid[0, column])
+        axes.imshow(picture, interpolation="lanczos")
+        axes.set_axis_off()
+        axes.set_title(title, fontsize=10, color=INK)
+    return figure
+
+
 def save(figure: "Figure", path: str | os.PathLike[str]) -> Path:
     """Writes a figure, whole or not at all, and returns where it is.
 

@@ -8,6 +8,7 @@ import dataclasses
 from typing import Protocol, runtime_checkable
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from experiments.schedules import Constant, Schedule
@@ -26,6 +27,15 @@ def decayed(params: PyTree) -> PyTree:
     return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
 
 
+def boxed(low: float, high: float) -> optax.GradientTransformation:
+    """Shortens updates so that no parameter leaves [low, high]: the projected gradient method, when it comes last."""
+
+    def update(updates: PyTree, params: PyTree | None) -> PyTree:
+        return jax.tree.map(lambda change, value: jnp.clip(value + change, low, high) - value, updates, params)
+
+    return optax.stateless(update)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _FirstOrder:
     schedule: Schedule = Constant()
@@ -34,6 +44,8 @@ class _FirstOrder:
     """Decoupled decay of every array with two or more axes (norms and biases are skipped)."""
     clip_norm: float | None = None
     """Largest global norm of the gradient; longer ones are scaled down."""
+    box: tuple[float, float] | None = None
+    """Keep every parameter between these two, such as a picture's pixels in [0, 1]: each update ends at the nearest point."""
     accumulate: int = 1
     """Batches averaged into one update. A pairwise loss still sees one batch at a time."""
 
@@ -43,6 +55,8 @@ class _FirstOrder:
             raise ValueError(f"{name}.weight_decay is {self.weight_decay}: give 0 or more")
         if self.clip_norm is not None and self.clip_norm <= 0:
             raise ValueError(f"{name}.clip_norm is {self.clip_norm}: give a number above 0, or None for no clipping")
+        if self.box is not None and not self.box[0] < self.box[1]:
+            raise ValueError(f"{name}.box is {self.box}: give the smaller bound first")
         if self.accumulate < 1:
             raise ValueError(f"{name}.accumulate is {self.accumulate}: give 1 or more batches")
 
@@ -57,6 +71,8 @@ class _FirstOrder:
         if self.weight_decay:
             parts.append(optax.add_decayed_weights(self.weight_decay, mask=decayed))
         parts.append(optax.scale_by_learning_rate(self.schedule.over(max(1, steps // self.accumulate))))
+        if self.box is not None:
+            parts.append(boxed(*self.box))
         chain = optax.chain(*parts)
         if self.accumulate > 1:
             steps_of_one = optax.MultiSteps(chain, every_k_schedule=self.accumulate)

@@ -22,9 +22,12 @@ class Program:
     state: PyTree
     """Shapes, dtypes and shardings of the train state."""
     batch_sharding: jax.sharding.Sharding
-    init: Callable[[PRNGKey, PyTree], TrainState]
-    step: Callable[[TrainState, PyTree, PRNGKey], tuple[TrainState, StepReport]]
-    """Donates the state it is given."""
+    fixed: PyTree
+    """What the cost reads and nothing changes, on every device."""
+    init: Callable[[PRNGKey, PyTree, PyTree], TrainState]
+    """Of a key, what is fixed, and a batch."""
+    step: Callable[[TrainState, PyTree, PyTree, PRNGKey], tuple[TrainState, StepReport]]
+    """Of a state, which is donated, what is fixed, a batch, and the run's key."""
     watched: tuple[str, ...]
     """Names of the leaves whose finiteness a step reports."""
 
@@ -44,8 +47,8 @@ def _transformation(run: Run) -> Any:
         raise UserError(f"The optimizer does not fit a run of {run.steps} steps: {error}") from error
 
 
-def build(run: Run, batch: PyTree) -> Program:
-    """Makes the program of a run whose batches look like ``batch``.
+def build(run: Run, fixed: PyTree, batch: PyTree) -> Program:
+    """Makes the program of a run whose cost reads ``fixed`` and whose batches look like ``batch``.
 
     Raises:
         UserError: when the mesh does not fit the devices, the batch does not divide over them, or the encoder does not fit the
@@ -57,7 +60,7 @@ def build(run: Run, batch: PyTree) -> Program:
     whole, split = replicated(mesh), over_batch(mesh)
     init: Any = functools.partial(initial_state, run.experiment, optimizer, run.ema_decay is not None)
     try:
-        shapes = jax.eval_shape(init, jax.random.key(0), batch)
+        shapes = jax.eval_shape(init, jax.random.key(0), fixed, batch)
     except ValueError as error:
         # Encoders and schedules name what does not fit, such as pictures smaller than a layer.
         raise UserError(f"The parts of this config do not fit each other: {error}") from error
@@ -68,7 +71,8 @@ def build(run: Run, batch: PyTree) -> Program:
         mesh=mesh,
         state=abstract,
         batch_sharding=split,
-        init=jax.jit(init, in_shardings=(whole, split), out_shardings=places),
-        step=jax.jit(step, in_shardings=(places, split, whole), out_shardings=(places, whole), donate_argnums=0),
+        fixed=jax.device_put(fixed, whole),
+        init=jax.jit(init, in_shardings=(whole, whole, split), out_shardings=places),
+        step=jax.jit(step, in_shardings=(places, whole, split, whole), out_shardings=(places, whole), donate_argnums=0),
         watched=tuple(watched(shapes, batch)),
     )

@@ -120,8 +120,14 @@ class Recognition:
         """Batches of uint8 ``images`` (b, h, w, c) and int32 ``labels`` (b,)."""
         return stream(data.train, self.batches.batches(data.train, seed))
 
-    def init(self, key: PRNGKey, batch: PyTree) -> Variables:
+    def fixed(self, data: Splits) -> PyTree:
+        """Nothing: all weights are learned."""
+        del data
+        return {}
+
+    def init(self, key: PRNGKey, fixed: PyTree, batch: PyTree) -> Variables:
         """Random weights for the encoder and for a loss that has some."""
+        del fixed
         for_encoder, for_loss = jax.random.split(key)
         pictures = jnp.zeros((1, *batch["images"].shape[1:]), jnp.float32)
         variables = dict(self.encoder.init(for_encoder, pictures))
@@ -132,8 +138,9 @@ class Recognition:
         params = {"encoder": weights, "loss": self.loss.init(for_loss, embedding.shape[-1])}
         return Variables(params, variables)
 
-    def cost(self, params: PyTree, state: PyTree, batch: PyTree, key: PRNGKey) -> Cost:
+    def cost(self, params: PyTree, state: PyTree, fixed: PyTree, batch: PyTree, key: PRNGKey) -> Cost:
         """Augments, embeds and compares one batch."""
+        del fixed
         for_augmentation, for_loss = jax.random.split(key)
         pictures = self.augmentation(batch["images"], for_augmentation)
         activations, changed = self.encoder.apply(

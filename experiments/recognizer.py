@@ -59,7 +59,7 @@ class Recognizer:
         about = read_json(artifact)
         height, width, channels = about["shape"]
         batch = {"images": jax.ShapeDtypeStruct((1, height, width, channels), np.uint8)}
-        abstract = jax.eval_shape(experiment.init, jax.random.key(0), batch)
+        abstract = jax.eval_shape(experiment.init, jax.random.key(0), {}, batch)
         _, variables = restore(workdir, run, abstract)
         return cls(
             workdir=Path(workdir),

@@ -44,10 +44,11 @@ def initial_state(
     optimizer: optax.GradientTransformation,
     averaged: bool,
     key: PRNGKey,
+    fixed: PyTree,
     batch: PyTree,
 ) -> TrainState:
     """The state before the first step."""
-    variables = experiment.init(key, batch)
+    variables = experiment.init(key, fixed, batch)
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         params=variables.params,
@@ -63,6 +64,7 @@ def train_step(
     optimizer: optax.GradientTransformationExtraArgs,
     decay: float | None,
     state: TrainState,
+    fixed: PyTree,
     batch: PyTree,
     key: PRNGKey,
 ) -> tuple[TrainState, StepReport]:
@@ -73,7 +75,7 @@ def train_step(
     key = jax.random.fold_in(key, state.step)
 
     def cost(params: PyTree) -> tuple[Scalar, Any]:
-        result = experiment.cost(params, state.model_state, batch, key)
+        result = experiment.cost(params, state.model_state, fixed, batch, key)
         return result.value.astype(jnp.float32), result
 
     (value, result), gradients = jax.value_and_grad(cost, has_aux=True)(state.params)

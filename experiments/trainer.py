@@ -26,6 +26,7 @@ from experiments.step import StepReport, TrainState
 from experiments.workdir import Workdir, fresh_directory, metric_json, read_json, write_json
 from experiments.writers import MetricsFile, provenance
 from research.errors import UserError
+from research.pictures import write_picture
 
 
 @dataclasses.dataclass
@@ -66,6 +67,7 @@ class _Launch:
     """What one launch of a run works with, the same at every step."""
 
     run: Run
+    files: Workdir
     data: Any
     """What the experiment opened."""
     stream: Batches
@@ -109,9 +111,9 @@ def train(
         for sentence in run.experiment.describe(data):
             say.say(sentence)
         stream = run.experiment.stream(data, run.seed)
-        program = build(run, _peek(stream))
+        program = build(run, run.experiment.fixed(data), _peek(stream))
         store = CheckpointStore(files.checkpoints, run.checkpoints)
-        launch = _Launch(run, data, stream, program, store, StopRequest(), say)
+        launch = _Launch(run, files, data, stream, program, store, StopRequest(), say)
         say.say(f"working in {files.root}; the first step is compiled")
         try:
             # From here on, and not only in the loop: an interrupt in the middle of a compilation can crash the process.
@@ -168,7 +170,7 @@ def _loop(launch: _Launch, metrics: MetricsFile, state: TrainState, record: Reco
         trace = jax.profiler.StepTraceAnnotation("train", step_num=step)
         with recompilations.watched(step), jax.transfer_guard("disallow"), trace:
             batch = program.put(next(launch.stream))
-            state, report = program.step(state, batch, key)
+            state, report = program.step(state, program.fixed, batch, key)
         reports.append(report)
     record.seconds = time.monotonic() - began
     return state
@@ -194,7 +196,7 @@ def _restore(launch: _Launch) -> tuple[TrainState, Record]:
     run, program, store, stream = launch.run, launch.program, launch.store, launch.stream
     latest = store.latest()
     if latest is None:
-        return program.init(program.key(run.seed), program.put(_peek(stream))), Record()
+        return program.init(program.key(run.seed), program.fixed, program.put(_peek(stream))), Record()
     if latest > run.steps:
         raise UserError(
             f"The newest checkpoint in {store.directory} is of step {latest}, beyond the {run.steps} steps asked for: ask for "
@@ -246,6 +248,8 @@ def _evaluate(launch: _Launch, metrics: MetricsFile, state: TrainState, step: in
     evaluation = launch.run.experiment.evaluate(launch.data, state.best_params, state.model_state, "validation")
     record.evaluated = step
     metrics.write(step, "validation", metric_json(evaluation.metrics))
+    for name, picture in evaluation.pictures.items():
+        write_picture(launch.files.pictures / f"{name}_{step:06d}.png", picture)
     policy = launch.run.checkpoints
     if policy.best_metric is None:
         return False

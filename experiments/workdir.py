@@ -61,6 +61,10 @@ class Workdir:
     def figures(self) -> Path:
         return self.root / "figures"
 
+    @property
+    def pictures(self) -> Path:
+        return self.root / "pictures"
+
     def artifact(self, name: str) -> Path:
         return self.root / f"{name}.json"
 

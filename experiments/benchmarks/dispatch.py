@@ -81,7 +81,7 @@ def bare(experiment: Recognition, optimizer: Any, seed: int) -> float:
 
     jitted = jax.jit(step, donate_argnums=(0, 1, 2))
     batch = next(stream)
-    params, state = jax.jit(experiment.init)(jax.random.key(seed), batch)
+    params, state = jax.jit(experiment.init)(jax.random.key(seed), {}, batch)
     optimizer_state = jax.jit(optimizer.init)(params)
     root, losses, times = jax.random.key(seed), [], []
     for index in range(STEPS):

@@ -30,13 +30,13 @@ def main(arguments: list[str]) -> int:
     data = run.experiment.open()
     stream = run.experiment.stream(data, run.seed)
     batch = next(stream)
-    program = build(run, batch)
+    program = build(run, run.experiment.fixed(data), batch)
     console.print(_parameters(program.state.params))
     if options.compile:
         console.print("compiling a step …")
         with jax.default_matmul_precision(run.matmul_precision):
-            abstract = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), batch)
-            compiled = program.step.lower(program.state, abstract, jax.random.key(0)).compile()  # pyright: ignore
+            fixed, abstract = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), (program.fixed, batch))
+            compiled = program.step.lower(program.state, fixed, abstract, jax.random.key(0)).compile()  # pyright: ignore
         for line in step_cost(compiled):
             console.print(line)
     return 0

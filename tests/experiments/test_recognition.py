@@ -145,7 +145,7 @@ def test_synthetic_data_says_so() -> None:
 def test_no_people_to_judge_by_is_explained() -> None:
     experiment = an_experiment(split=CountSplit(validation=0, test=0))
     data = experiment.open()
-    variables = jax.jit(experiment.init)(jax.random.key(0), next(experiment.stream(data, 0)))
+    variables = jax.jit(experiment.init)(jax.random.key(0), {}, next(experiment.stream(data, 0)))
     with pytest.raises(UserError, match=r"no people for the test part: give it some with --experiment\.split\.test"):
         experiment.evaluate(data, *variables, "test")
 

@@ -65,8 +65,11 @@ class Pixels:
         del data, seed
         return Endless(self.rows)
 
-    def init(self, key: Any, batch: Any) -> Variables:
-        del batch
+    def fixed(self, data: np.ndarray) -> dict[str, np.ndarray]:
+        return {"target": data}
+
+    def init(self, key: Any, fixed: Any, batch: Any) -> Variables:
+        del fixed, batch
         return Variables({"picture": jax.random.uniform(key, (1, self.size, self.size, 3))}, {"calls": jnp.zeros(())})
 
     def _activations(self, picture: Any) -> Any:
@@ -74,9 +77,9 @@ class Pixels:
         weights = features.init(jax.random.key(7), picture)
         return features.apply(weights, picture)["conv2"]  # type: ignore[index]
 
-    def cost(self, params: Any, state: Any, batch: Any, key: Any) -> Cost:
+    def cost(self, params: Any, state: Any, fixed: Any, batch: Any, key: Any) -> Cost:
         del key
-        target = self._activations(jnp.asarray(self.open()))
+        target = self._activations(fixed["target"])
         difference = self._activations(params["picture"]) - jax.lax.stop_gradient(target)
         value = 0.5 * (difference**2).sum()
         if self.nan_at is not None:
