@@ -1,11 +1,10 @@
 """Random changes of pictures that leave the person the same, jitted on the device."""
 
 import dataclasses
-from typing import Literal
-
 import jax
 import jax.numpy as jnp
 
+from research.geometry.affine import Border, affine_matrices, look_up, places
 from research.types import Array, Float, ImagesFloat, ImagesUint8, PRNGKey
 
 # 1/255 in two parts, of which the first has so few bits that its product with a byte is exact: the sum is then the
@@ -16,13 +15,14 @@ _LOW = 1 / 255 - _HIGH
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """Random affine map, crop, mirror, brightness, contrast and erasing, drawn anew for every picture.
+    """Random affine map, elastic distortion, crop, mirror, tones and erasing, drawn anew for every picture.
 
     A pixel of the result at p (relative to the center, x to the right, y down) shows the input at
 
         A p + o,   A = (side / scale) R(-angle) [[1, tan shear], [0, 1]] diag(mirror, 1),
 
-    by one bilinear lookup for everything geometric; then ``(value - 1/2) contrast + 1/2 + brightness``, clipped to
+    plus a smooth random displacement d(p) (Simard et al. 2003, "Best practices for convolutional neural networks": the
+    unsteady hand that drew a character), by one bilinear lookup for everything geometric; then ``(value - 1/2) contrast + 1/2 + brightness``, clipped to
     [0, 1]; then a rectangle is erased (Zhong et al. 2020, "Random erasing data augmentation"). What is switched off
     costs nothing, and by default all is: the result is exactly ``images / 255``.
 
@@ -46,11 +46,15 @@ class Augmentation:
     """Largest shear along x either way, in degrees, 0 to 60."""
     translate: float = 0.0
     """Largest shift either way along each axis, as a fraction of the picture's side, 0 to 1."""
+    elastic: float = 0.0
+    """Standard deviation of d along each axis at its control points, as a fraction of the picture's side, 0 to 1."""
+    elastic_points: int = 5
+    """Control points of d along each side, 2 to 64; between them it is interpolated by cubics."""
     crop: float = 1.0
     """Smallest side of a random window, as a fraction of the picture's; the window fills the result. 1 crops nothing."""
     mirror: float = 0.0
     """Probability of swapping left and right."""
-    border: Literal["edge", "constant"] = "edge"
+    border: Border = "edge"
     """What lies outside the picture: its edge continued, or ``fill``."""
     fill: float = 0.0
     """The value outside the picture for ``border="constant"``, and of what is erased, 0 to 1."""
@@ -68,6 +72,8 @@ class Augmentation:
             ("rotate", 0.0, 180.0),
             ("shear", 0.0, 60.0),
             ("translate", 0.0, 1.0),
+            ("elastic", 0.0, 1.0),
+            ("elastic_points", 2, 64),
             ("crop", 0.05, 1.0),
             ("mirror", 0.0, 1.0),
             ("fill", 0.0, 1.0),
@@ -110,7 +116,7 @@ class Augmentation:
 
     def _moves(self) -> bool:
         affine = self.rotate or self.shear or self.translate or self.scale != (1.0, 1.0)
-        return bool(affine or self.mirror or self.crop < 1.0)
+        return bool(affine or self.elastic or self.mirror or self.crop < 1.0)
 
     def maps(self, count: int, key: PRNGKey) -> tuple[Float[Array, "count 2 2"], Float[Array, "count 2"]]:
         """The affine maps of ``count`` pictures: A, and the offset o as fractions of the picture's (width, height).
@@ -124,42 +130,24 @@ class Augmentation:
         side = 1.0 - (1.0 - self.crop) * 0.5 * (u[6] + 1.0)
         zoom = side * jnp.exp(-0.5 * (low + high) - 0.5 * (high - low) * u[2])
         mirrored = jnp.where(chance < self.mirror, -1.0, 1.0)
-        cos, sin = zoom * jnp.cos(angle), zoom * jnp.sin(angle)
-        matrix = jnp.stack(
-            [
-                jnp.stack([cos * mirrored, cos * slope + sin], axis=-1),
-                jnp.stack([-sin * mirrored, cos - sin * slope], axis=-1),
-            ],
-            axis=-2,
-        )
+        matrix = affine_matrices(angle, slope, zoom, mirrored)
         # A window of side s can lie up to (1 - s) / 2 off the center; the picture's own shift is undone.
         window = 0.5 * (1.0 - side) * jax.random.uniform(jax.random.fold_in(key, 1), (2, count), minval=-1.0, maxval=1.0)
         return matrix, (window - self.translate * u[3:5]).T
 
     def _move(self, images: ImagesUint8, key: PRNGKey) -> ImagesFloat:
-        count, height, width, channels = images.shape
-        matrix, offset = self.maps(count, key)
-        x = jnp.arange(width, dtype=jnp.float32) - (width - 1) / 2
-        y = jnp.arange(height, dtype=jnp.float32)[:, None] - (height - 1) / 2
-        a, o = matrix[:, :, :, None, None], offset[:, :, None, None]
-        u = a[:, 0, 0] * x + a[:, 0, 1] * y + o[:, 0] * width + (width - 1) / 2
-        v = a[:, 1, 0] * x + a[:, 1, 1] * y + o[:, 1] * height + (height - 1) / 2
-        left, top = jnp.floor(u), jnp.floor(v)
-        pixels = images.reshape(count, height * width, channels)
+        count, height, width, _ = images.shape
+        u, v = places(*self.maps(count, key), height, width)
+        if self.elastic:
+            du, dv = self._bend(count, height, width, jax.random.fold_in(key, 2))
+            u, v = u + du, v + dv
+        return look_up(images, u, v, self.border, 255.0 * self.fill)
 
-        def corner(column: Array, row: Array) -> Array:
-            inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-            column = jnp.clip(column, 0, width - 1).astype(jnp.int32)
-            row = jnp.clip(row, 0, height - 1).astype(jnp.int32)
-            index = (row * width + column).reshape(count, height * width)
-            taken = jax.vmap(lambda flat, at: flat.at[at].get(mode="promise_in_bounds"))(pixels, index)
-            taken = taken.astype(jnp.float32).reshape(images.shape)
-            return taken if self.border == "edge" else jnp.where(inside[..., None], taken, 255.0 * self.fill)
-
-        s, t = (u - left)[..., None], (v - top)[..., None]
-        upper = corner(left, top) * (1.0 - s) + corner(left + 1.0, top) * s
-        lower = corner(left, top + 1.0) * (1.0 - s) + corner(left + 1.0, top + 1.0) * s
-        return upper * (1.0 - t) + lower * t
+    def _bend(self, count: int, height: int, width: int, key: PRNGKey) -> tuple[Array, Array]:
+        """Displacements in pixels along x and y, each (count, height, width)."""
+        points = jax.random.normal(key, (2, count, self.elastic_points, self.elastic_points))
+        du, dv = self.elastic * jax.image.resize(points, (2, count, height, width), "cubic")
+        return du * width, dv * height
 
     def _tone(self, values: ImagesFloat, key: PRNGKey) -> ImagesFloat:
         u = jax.random.uniform(key, (2, len(values), 1, 1, 1), minval=-1.0, maxval=1.0)

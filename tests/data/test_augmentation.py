@@ -73,6 +73,24 @@ def test_translation_moves_whole_pixels() -> None:
     assert float(jnp.abs(offset).max()) <= 0.5
 
 
+def test_elastic_displacement_is_smooth_and_as_large_as_stated() -> None:
+    ramp = np.broadcast_to(np.arange(0, 240, 6, dtype=np.uint8)[None, None, :, None], (300, 40, 40, 1))
+    bent = np.asarray(jit(Augmentation(elastic=0.02, elastic_points=4))(ramp, KEY))[..., 0] * 255.0
+    moved = (bent - ramp[..., 0]) / 6.0
+    at_control_point = moved[:, 5, 5]  # the middle of the first of 4 x 4 cells
+    assert at_control_point.std() == pytest.approx(0.02 * 40, rel=0.15)
+    assert abs(at_control_point.mean()) < 0.15
+    inside = moved[:, 4:-4, 4:-4]
+    assert np.abs(np.diff(inside, axis=1)).max() < 0.6
+    assert np.abs(np.diff(inside, axis=1)).mean() < 0.15
+
+
+def test_without_elastic_the_other_draws_stay_as_they_are() -> None:
+    affine = Augmentation(rotate=20.0, translate=0.1)
+    bent = dataclasses.replace(affine, elastic=1e-6)
+    np.testing.assert_allclose(affine(IMAGES, KEY), bent(IMAGES, KEY), atol=1e-3)
+
+
 def test_crop_stays_inside_and_fills_the_result() -> None:
     matrix, offset = Augmentation(crop=0.4).maps(500, KEY)
     side = np.asarray(matrix[:, 0, 0])
@@ -149,6 +167,8 @@ def test_results_stay_in_range(rotate, shear, translate, crop, contrast, erase, 
         {"scale": (0.0, 1.0)},
         {"shear": 80.0},
         {"translate": 1.5},
+        {"elastic": -0.1},
+        {"elastic_points": 1},
         {"crop": 0.0},
         {"crop": 1.1},
         {"mirror": 2.0},

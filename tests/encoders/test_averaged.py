@@ -1,0 +1,59 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from research.encoders import Averaged, Conv4
+from research.geometry.affine import look_up, places
+
+IMAGES = np.random.default_rng(0).random((3, 16, 16, 1), np.float32)
+ENCODER = Conv4(width=4, dimension=6, normalize=False)
+
+
+def wrapped(**fields):
+    averaged = Averaged(encoder=ENCODER, views=3, **fields)
+    variables = averaged.init(jax.random.key(0), IMAGES)
+    return averaged, variables, {name: tree["encoder"] for name, tree in variables.items()}
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+def test_embedding_is_the_mean_over_the_picture_and_its_moved_copies(normalize):
+    averaged, variables, inner = wrapped(normalize=normalize, border="constant", fill=0.5)
+    matrices, offsets = averaged.maps()
+    total = np.asarray(ENCODER.apply(inner, IMAGES)["embedding"], np.float64)
+    for matrix, offset in zip(matrices, offsets, strict=True):
+        u, v = places(jnp.stack([matrix] * 3), jnp.stack([offset] * 3), 16, 16)
+        total += ENCODER.apply(inner, look_up(IMAGES, u, v, "constant", 0.5))["embedding"]
+    expected = total / (np.linalg.norm(total, axis=1, keepdims=True) if normalize else 4)
+    np.testing.assert_allclose(averaged.apply(variables, IMAGES)["embedding"], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_maps_that_move_nothing_leave_the_encoder_as_it_is():
+    averaged, variables, inner = wrapped(rotate=0.0, scale=1.0, shear=0.0, translate=0.0, normalize=False)
+    still = ENCODER.apply(inner, IMAGES)["embedding"]
+    np.testing.assert_allclose(averaged.apply(variables, IMAGES)["embedding"], still, atol=1e-6)
+
+
+def test_maps_stay_within_their_ranges():
+    matrices, offsets = Averaged(encoder=ENCODER, views=500, rotate=20.0, scale=1.5, shear=0.0, translate=0.1).maps()
+    zoom = np.sqrt(np.linalg.det(matrices))
+    assert 1 / 1.5 - 1e-5 <= zoom.min() < 0.7
+    assert 1.45 < zoom.max() <= 1.5 + 1e-5
+    angle = np.rad2deg(np.arctan2(matrices[:, 0, 1], matrices[:, 0, 0]))
+    assert 19 < np.abs(angle).max() <= 20.001
+    assert 0.095 < np.abs(offsets).max() <= 0.1
+
+
+def test_trains_as_the_encoder_alone():
+    averaged, variables, inner = wrapped()
+    alone, _ = ENCODER.apply(inner, IMAGES, train=True, mutable=["batch_stats"])
+    together, changed = averaged.apply(variables, IMAGES, train=True, mutable=["batch_stats"])
+    np.testing.assert_array_equal(alone["embedding"], together["embedding"])
+    means = [tree["encoder"]["norm1"]["mean"] for tree in (changed["batch_stats"], variables["batch_stats"])]
+    assert not jnp.array_equal(*means)
+
+
+@pytest.mark.parametrize("field", [{"views": 0}, {"scale": 0.9}, {"rotate": -1.0}, {"shear": 70.0}, {"translate": 2.0}])
+def test_illegal_ranges_are_refused(field):
+    with pytest.raises(ValueError, match=f"Averaged.{next(iter(field))}"):
+        Averaged(encoder=ENCODER, **field)
