@@ -1,6 +1,7 @@
 """Random changes of pictures that leave the person the same, jitted on the device."""
 
 import dataclasses
+
 import jax
 import jax.numpy as jnp
 
@@ -22,9 +23,10 @@ class Augmentation:
         A p + o,   A = (side / scale) R(-angle) [[1, tan shear], [0, 1]] diag(mirror, 1),
 
     plus a smooth random displacement d(p) (Simard et al. 2003, "Best practices for convolutional neural networks": the
-    unsteady hand that drew a character), by one bilinear lookup for everything geometric; then ``(value - 1/2) contrast + 1/2 + brightness``, clipped to
-    [0, 1]; then a rectangle is erased (Zhong et al. 2020, "Random erasing data augmentation"). What is switched off
-    costs nothing, and by default all is: the result is exactly ``images / 255``.
+    unsteady hand that drew a character), by one bilinear lookup for everything geometric; then
+    ``(value - 1/2) contrast + 1/2 + brightness``, clipped to [0, 1]; then a rectangle is erased (Zhong et al. 2020,
+    "Random erasing data augmentation"). What is switched off costs nothing, and by default all is: the result is exactly
+    ``images / 255``.
 
     Raises:
         ValueError: a range is empty, or a value is outside what its field says.
