@@ -55,6 +55,41 @@ def test_overlapping_max_pool_has_the_gradient_of_flax_where_nothing_ties():
     np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
+@pytest.mark.parametrize("side", [4, 5, 6, 7])
+@pytest.mark.parametrize("geometry", [(3, 2, 0), (3, 2, 1), (2, 2, 0), (3, 3, 0), (2, 1, 0)])
+def test_ceil_keeps_a_last_window_that_begins_within_the_map(side, geometry):
+    window, stride, padding = geometry
+    x = random_map(4, side, 7)
+    count = (
+        max(i for i in range(side + 1) if i * stride - padding < side and (i - 1) * stride + window < side + 2 * padding) + 1
+    )
+    pooled = max_pool(x, window, stride, padding, ceil=True)
+    assert pooled.shape[1] == count
+    wide = np.pad(x, ((0, 0), (0, window), (0, window), (0, 0)), constant_values=-np.inf)
+    full = windows(wide, window, stride, padding, -np.inf).max(3)
+    np.testing.assert_array_equal(pooled, full[:, : pooled.shape[1], : pooled.shape[2]])
+
+
+def test_ceil_takes_a_map_smaller_than_the_window():
+    x = random_map(5, 2, 2)
+    np.testing.assert_array_equal(max_pool(x, 3, 2, ceil=True)[:, 0, 0], x.max((1, 2)))
+
+
+@pytest.mark.parametrize("kind", [avg_pool, l2_pool])
+def test_the_gradient_is_the_difference_quotient(kind):
+    x = random_map(6, 6, 7).astype(np.float64)
+    weights = np.random.default_rng(7).normal(size=(2, 3, 3, 3))
+    gradient = jax.grad(lambda x: jnp.sum(kind(x, 2) * weights.astype(np.float32)))(x.astype(np.float32))
+
+    def value(x):
+        squares = (windows(x, 2, 2, 0, 0.0) ** 2).sum(3) ** 0.5
+        return np.sum(weights * (windows(x, 2, 2, 0, 0.0).mean(3) if kind is avg_pool else squares))
+
+    direction = np.random.default_rng(8).normal(size=x.shape)
+    quotient = (value(x + 1e-6 * direction) - value(x - 1e-6 * direction)) / 2e-6
+    np.testing.assert_allclose(np.sum(gradient * direction), quotient, rtol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("pixels", "shares"),
     [
@@ -105,5 +140,7 @@ def test_pooling_equals_torch():
         (max_pool(x, 3, 2, 1), functional.max_pool2d(nchw, 3, 2, 1)),
         (avg_pool(x, 3, 2, 1), functional.avg_pool2d(nchw, 3, 2, 1)),
         (l2_pool(x, 3), functional.lp_pool2d(nchw, 2, 3)),
+        (max_pool(x, 3, 2, ceil=True), functional.max_pool2d(nchw, 3, 2, ceil_mode=True)),
+        (max_pool(x, 3, 2, 1, ceil=True), functional.max_pool2d(nchw, 3, 2, 1, ceil_mode=True)),
     ):
         np.testing.assert_allclose(ours, theirs.numpy().transpose(0, 2, 3, 1), rtol=1e-5, atol=1e-6)

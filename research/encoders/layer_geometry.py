@@ -1,0 +1,82 @@
+"""How the layers of a convolutional encoder lie over the picture: kernels, strides, paddings."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from research.types import AnyArray
+
+__all__ = ["LayerGeometry", "check_picture", "map_sides", "smallest_side"]
+
+
+class LayerGeometry(NamedTuple):
+    """One layer, square in both directions. Layers are listed in the order in which they are computed.
+
+    A layer that only changes values (a ReLU) or joins channels has a kernel and a stride of 1.
+    """
+
+    name: str
+    """As in the activations."""
+    inputs: tuple[str, ...]
+    """The layers it reads; ``input`` is the picture."""
+    kernel: int = 1
+    """Side of the window."""
+    stride: int = 1
+    """Step between windows."""
+    padding: int = 0
+    """Pixels added on each side, whatever they are filled with."""
+    ceil: bool = False
+    """Whether a last window that reaches over the right or lower edge is kept."""
+    needs: int = 1
+    """Side of the smallest map that the layer can take."""
+
+
+def map_sides(layers: Sequence[LayerGeometry], side: int) -> dict[str, int]:
+    """The side of every layer's map for a picture of ``side`` pixels; 0 or less where none is left.
+
+    Example:
+        >>> map_sides([LayerGeometry("pool1", ("input",), kernel=2, stride=2)], 7)
+        {'input': 7, 'pool1': 3}
+    """
+    sides = {"input": side}
+    for layer in layers:
+        over = sides[layer.inputs[0]] + 2 * layer.padding - layer.kernel
+        sides[layer.name] = (over + (layer.stride - 1 if layer.ceil else 0)) // layer.stride + 1
+    return sides
+
+
+def smallest_side(layers: Sequence[LayerGeometry]) -> int:
+    """The smallest picture side that passes all layers.
+
+    Example:
+        >>> smallest_side([LayerGeometry("pool1", ("input",), kernel=2, stride=2, needs=2)])
+        2
+    """
+    side = 1
+    while _stuck(layers, side):
+        side += 1
+    return side
+
+
+def check_picture(encoder: str, layers: Sequence[LayerGeometry], pictures: AnyArray) -> None:
+    """Refuses pictures (b, h, w, c) that a layer would shrink to nothing.
+
+    Raises:
+        ValueError: naming the first layer that cannot be computed, the map it gets, and the size needed.
+    """
+    height, width = pictures.shape[1:3]
+    stuck = _stuck(layers, min(height, width))
+    if not stuck:
+        return
+    rows, columns = (map_sides(layers, side)[stuck.inputs[0]] for side in (height, width))
+    smallest = smallest_side(layers)
+    raise ValueError(
+        f"{encoder}: pictures of {height}×{width} pixels are too small: {stuck.name} gets a map of {rows}×{columns} and "
+        f"needs {stuck.needs}×{stuck.needs}. Use pictures of at least {smallest}×{smallest} pixels, or an encoder that "
+        f"stops before {layers[-1].name}."
+    )
+
+
+def _stuck(layers: Sequence[LayerGeometry], side: int) -> LayerGeometry | None:
+    """The first layer that a picture of ``side`` pixels does not reach."""
+    sides = map_sides(layers, side)
+    return next((layer for layer in layers if any(sides[name] < layer.needs for name in layer.inputs)), None)

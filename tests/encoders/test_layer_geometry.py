@@ -1,0 +1,33 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from research.encoders.layer_geometry import LayerGeometry, check_picture, map_sides, smallest_side
+from research.encoders.pooling import max_pool
+
+LAYERS = [
+    LayerGeometry("conv", ("input",), 3, padding=1),
+    LayerGeometry("pool1", ("conv",), 2, 2, needs=2),
+    LayerGeometry("pool2", ("pool1",), 3, 2, ceil=True, needs=2),
+]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(3, 20), st.integers(1, 3), st.integers(1, 3), st.booleans())
+def test_the_sides_are_those_of_the_maps(side, window, stride, ceil):
+    stride = min(stride, window)
+    layer = LayerGeometry("pool", ("input",), window, stride, ceil=ceil)
+    pooled = max_pool(np.zeros((1, side, side, 1), np.float32), window, stride, ceil=ceil)
+    assert map_sides([layer], side) == {"input": side, "pool": pooled.shape[1]}
+
+
+def test_smallest_side():
+    assert smallest_side(LAYERS) == 4
+    assert smallest_side(LAYERS[:1]) == 1
+
+
+def test_a_small_picture_is_refused_by_the_layer_it_does_not_reach():
+    check_picture("Net", LAYERS, np.zeros((1, 4, 9, 3)))
+    with pytest.raises(ValueError, match=r"Net: pictures of 9×3 pixels .* pool2 gets a map of 4×1 and needs 2×2.* least 4×4"):
+        check_picture("Net", LAYERS, np.zeros((1, 9, 3, 3)))
