@@ -22,6 +22,8 @@ _MEANINGS = {
     "identification/rank1": ("rank1", "probes whose nearest enrolled person is the right one"),
     "identification/fnir@fpir=": ("fnir@fpir=x", "enrolled people not named (FNIR) where x of strangers are (FPIR)"),
     "one_shot/error": ("error", "one-shot trials in which another than the right one was nearest"),
+    "content/relative": ("content", "distance from the content's features, as a share of their energy"),
+    "style/relative": ("style", "distance from the style's Gram matrices, as a share of their energy"),
     "threshold/far": ("threshold/far", "FAR at τ: pairs of two of the people judged here that τ accepts"),
     "threshold/tar": ("threshold/tar", "TAR at τ: pairs of one of the people judged here that τ accepts"),
 }

@@ -13,8 +13,10 @@ import pytest
 from experiments.config import docstring, load, shipped, to_json
 from experiments.recognition import Recognition
 from experiments.run import Checkpoints, Run
+from experiments.stylization import Stylization
 from experiments.trainer import train
 from research.data import Arrays, CountSplit, Faces
+from research.encoders import Averaged
 
 GOLDEN = Path(__file__).with_name("golden")
 
@@ -36,9 +38,22 @@ def test_the_label_gives_the_command(name: str) -> None:
 
 
 def shrunk(run: Run, folder: Path) -> Run:
-    """The config with its own encoder, loss and sampler, on a few small pictures of its own shape."""
+    """The config with its own parts, on a few small pictures."""
+    small = small_recognition(run.experiment, folder) if isinstance(run.experiment, Recognition) else small_stylization(run)
+    return dataclasses.replace(
+        run, experiment=small, steps=2, log_every=1, evaluate_every=None, checkpoints=Checkpoints(every=2)
+    )
+
+
+def small_stylization(run: Run) -> Stylization:
     experiment: Any = run.experiment
-    assert isinstance(experiment, Recognition)
+    assert isinstance(experiment, Stylization)
+    encoder = experiment.encoder
+    narrow = encoder.encoder.clone(widths=(4,) * len(encoder.encoder.widths))
+    return dataclasses.replace(experiment, size=48, encoder=dataclasses.replace(encoder, encoder=narrow))
+
+
+def small_recognition(experiment: Any, folder: Path) -> Recognition:
     size = getattr(experiment.data, "size", None) or 16
     channels = getattr(experiment.data, "channels", 1)
     source = Faces(people=24, images=6, size=min(size, 48), channels=channels).open()
@@ -47,18 +62,20 @@ def shrunk(run: Run, folder: Path) -> Run:
     batches = experiment.batches
     if hasattr(batches, "within_group"):
         batches = dataclasses.replace(batches, people=4, images=2, within_group=0.0)
-    small = dataclasses.replace(
+    encoder = experiment.encoder
+    if isinstance(encoder, Averaged):
+        encoder = encoder.clone(views=1, encoder=encoder.encoder.clone(width=4))
+    elif hasattr(encoder, "width"):
+        encoder = encoder.clone(width=4)
+    return dataclasses.replace(
         experiment,
         data=Arrays(path=str(folder / "faces.npz")),
         split=CountSplit(validation=4, test=4),
         batches=batches,
-        encoder=experiment.encoder.clone(width=4) if hasattr(experiment.encoder, "width") else experiment.encoder,
+        encoder=encoder,
         validation=(),
         test=(),
         baselines=(),
-    )
-    return dataclasses.replace(
-        run, experiment=small, steps=2, log_every=1, evaluate_every=None, checkpoints=Checkpoints(every=2)
     )
 
 
@@ -73,4 +90,7 @@ def test_two_steps_and_a_resume_equal_four(name: str, tmp_path: Path) -> None:
     resumed = train(longer, tmp_path / "parts")
     equal = jax.tree.map(lambda a, b: bool((np.asarray(a) == np.asarray(b)).all()), whole.state, resumed.state)
     assert jax.tree.all(equal)
-    assert (tmp_path / "parts" / "threshold.json").exists() or whole.evaluation.notes
+    if isinstance(run.experiment, Stylization):
+        assert (tmp_path / "parts" / "pictures" / "picture.png").exists()
+    else:
+        assert (tmp_path / "parts" / "threshold.json").exists() or whole.evaluation.notes

@@ -1,0 +1,272 @@
+"""Style transfer: what is learned is the picture."""
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments import figures
+from experiments.experiment import Cost, Evaluation, Part, Variables
+from experiments.frozen import FrozenEncoder, RandomWeights
+from experiments.starts import FromContent, Start
+from research.data.pictures import PictureSource
+from research.encoders import Vgg
+from research.errors import UserError
+from research.losses import Content, Gram, TotalVariation
+from research.losses.layers import ActivationLoss
+from research.types import Activations, Array, PRNGKey, PyTree, Scalar
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Term:
+    """One loss and how much it counts."""
+
+    loss: ActivationLoss
+    """What is compared, and at which layers."""
+    weight: float = 1.0
+    """Its factor."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.weight < float("inf"):
+            raise ValueError(f"Term.weight is {self.weight}: give a finite number, 0 or more")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StylePicture:
+    """A picture whose look is taken on."""
+
+    picture: PictureSource
+    """The picture."""
+    weight: float = 1.0
+    """How much it counts beside other styles."""
+    scale: float = 1.0
+    """Size of its longer side beside that of the picture painted: 2 makes strokes twice as large."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.scale <= 16:
+            raise ValueError(f"StylePicture.scale is {self.scale}: give a number above 0, at most 16")
+        if not 0 <= self.weight < float("inf"):
+            raise ValueError(f"StylePicture.weight is {self.weight}: give a finite number, 0 or more")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Judge:
+    """An encoder by which a painted picture is judged and not painted, and the layers it looks at."""
+
+    encoder: FrozenEncoder = FrozenEncoder(
+        encoder=Vgg(convolutions=(2, 2, 2, 2), widths=(24, 48, 96, 192), pooling="max", preprocessing="torchvision"),
+        weights=RandomWeights(seed=1),
+    )
+    """Of other filters and another shape than the one that painted, so that its flaws are not shared."""
+    content: tuple[str, ...] = ("relu3_1",)
+    """Layers at which the content is compared."""
+    style: tuple[str, ...] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+    """Layers at which the style is."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Opened:
+    """The pictures of a stylization and what the cost keeps of them."""
+
+    content: np.ndarray
+    """(h, w, 3), RGB in [0, 1]."""
+    styles: tuple[np.ndarray, ...]
+    fixed: PyTree
+    """The encoder's weights and the targets, on the device."""
+
+
+class Rounds:
+    """An endless stream that says nothing: a stylization has no batches but its one picture."""
+
+    def __init__(self, pictures: int) -> None:
+        self.pictures = pictures
+
+    def __iter__(self) -> Iterator[dict[str, np.ndarray]]:
+        return self
+
+    def __next__(self) -> dict[str, np.ndarray]:
+        return {"picture": np.arange(self.pictures, dtype=np.int32)}
+
+    def get_state(self) -> dict[str, int]:
+        """Nothing moves."""
+        return {}
+
+    def set_state(self, state: Any) -> None:
+        """Nothing moves."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Stylization:
+    """Paints the content picture in the look of the styles, by the pixels (Gatys et al. 2016).
+
+        J(G) = alpha Σ w J_content(C, G) + beta Σ_s w_s Σ w J_style(S_s, G) + Σ w J_picture(G)
+
+    G is learned: (1, h, w, 3), RGB in [0, 1]. The encoder is frozen.
+    """
+
+    content: PictureSource
+    """C, what is to be seen."""
+    styles: tuple[StylePicture, ...]
+    """S, what it is to look like."""
+    encoder: FrozenEncoder = FrozenEncoder()
+    """The encoder and where its weights come from."""
+    judge: Judge = Judge()
+    """By whom the picture is judged."""
+    size: int = 320
+    """Longer side of the picture, in pixels."""
+    alpha: float = 1.0
+    """Strength of the content."""
+    beta: float = 1.0
+    """Strength of the style."""
+    content_terms: tuple[Term, ...] = (Term(loss=Content(layers=("relu4_2",))),)
+    """J_content."""
+    style_terms: tuple[Term, ...] = (Term(loss=Gram(layers=("relu1_1", "relu2_1", "relu3_1", "relu4_1"))),)
+    """J_style."""
+    picture_terms: tuple[Term, ...] = (Term(loss=TotalVariation(), weight=0.1),)
+    """J_picture, of the picture alone."""
+    start: Start = FromContent()
+    """The picture to begin with."""
+    scale: float = 1.0
+    """A factor of the whole cost: what published weights make huge, an optimizer wants of order 1."""
+
+    def __post_init__(self) -> None:
+        if not self.styles:
+            raise ValueError("Stylization.styles is empty: give at least one style picture")
+        if not 16 <= self.size <= 16384:
+            raise ValueError(f"Stylization.size is {self.size}: give 16 to 16384 pixels")
+        for name in ("alpha", "beta", "scale"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"Stylization.{name} is {getattr(self, name)}: give a finite number, 0 or more")
+
+    def open(self) -> Opened:
+        """Reads the pictures, loads the encoder and takes the targets."""
+        content = self.content.open(self.size)
+        styles = tuple(style.picture.open(round(self.size * style.scale)) for style in self.styles)
+        variables = self.encoder.variables()
+        try:
+            targets = {
+                "content": self._targets(variables, content, self.content_terms),
+                "styles": [self._targets(variables, style, self.style_terms) for style in styles],
+                "picture": self._targets(variables, content, self.picture_terms),
+            }
+        except ValueError as error:
+            raise UserError(f"The pictures and the losses of this config do not fit each other: {error}") from error
+        return Opened(content, styles, {"encoder": variables, "content": jnp.asarray(content)[None], "targets": targets})
+
+    def fixed(self, data: Opened) -> PyTree:
+        """The encoder's weights, the content picture, and what the losses keep of the references."""
+        return data.fixed
+
+    def fingerprint(self, data: Opened) -> str:
+        """Of the pictures' pixels."""
+        digest = hashlib.sha256()
+        for picture in (data.content, *data.styles):
+            digest.update(str(picture.shape).encode())
+            digest.update(np.ascontiguousarray(picture).tobytes())
+        return digest.hexdigest()
+
+    def describe(self, data: Opened) -> tuple[str, ...]:
+        """The pictures and their sizes."""
+        height, width, _ = data.content.shape
+        named = [
+            f"{style.picture.title} ({picture.shape[1]} × {picture.shape[0]})"
+            for style, picture in zip(self.styles, data.styles, strict=True)
+        ]
+        return (f"painting {self.content.title} ({width} × {height}) in the look of {' and '.join(named)}",)
+
+    def stream(self, data: Opened, seed: int) -> Rounds:
+        """The same round again and again."""
+        del data, seed
+        return Rounds(1)
+
+    def init(self, key: PRNGKey, fixed: PyTree, batch: PyTree) -> Variables:
+        """The picture to begin with."""
+        del batch
+        return Variables({"pixels": self.start(fixed["content"], key)}, {})
+
+    def cost(self, params: PyTree, state: PyTree, fixed: PyTree, batch: PyTree, key: PRNGKey) -> Cost:
+        """J of the picture as it is now, and its three parts."""
+        del batch, key
+        activations = self.encoder(fixed["encoder"], params["pixels"])
+        targets = fixed["targets"]
+        parts = {"content": self.alpha * _sum(self.content_terms, activations, targets["content"])}
+        styled = [
+            style.weight * _sum(self.style_terms, activations, target)
+            for style, target in zip(self.styles, targets["styles"], strict=True)
+        ]
+        parts["style"] = self.beta * sum(styled, start=jnp.zeros(()))
+        parts["picture"] = _sum(self.picture_terms, activations, targets["picture"])
+        return Cost(self.scale * sum(parts.values(), start=jnp.zeros(())), state, parts)
+
+    def picture(self, params: PyTree) -> np.ndarray:
+        """What was painted: (h, w, 3), RGB in [0, 1]."""
+        return np.clip(np.asarray(params["pixels"][0], np.float32), 0.0, 1.0)
+
+    def remark(self, metrics: Mapping[str, float]) -> str | None:
+        """Nothing to remark."""
+        del metrics
+
+    def evaluate(self, data: Opened, params: PyTree, state: PyTree, part: Part) -> Evaluation:
+        """What is left of the content, and how near the style is; on the test part also the pictures side by side."""
+        del state
+        pixels = self.picture(params)
+        metrics = self._distances(data, pixels)
+        if part == "validation":
+            return Evaluation(metrics=metrics, pictures={"picture": pixels})
+        titles = [self.content.title, *(style.picture.title for style in self.styles), "painted"]
+        shown = figures.side_by_side(dict(zip(titles, [data.content, *data.styles, pixels], strict=True)))
+        return Evaluation(metrics=metrics, pictures={"picture": pixels}, figures={"side_by_side": shown})
+
+    def _targets(self, variables: PyTree, picture: np.ndarray, terms: tuple[Term, ...]) -> list[PyTree]:
+        @jax.jit
+        def take(variables: PyTree, picture: Array) -> list[PyTree]:
+            activations = self.encoder(variables, picture[None])
+            return [term.loss.target(activations) for term in terms]
+
+        return take(variables, jnp.asarray(picture))
+
+    def _distances(self, data: Opened, pixels: np.ndarray) -> dict[str, float]:
+        """Relative errors, whatever the losses and their normalizers: how far from the content, how far from the style."""
+        content, style = _layers(self.content_terms), _layers(self.style_terms)
+        own = relative_errors(self.encoder, data.fixed["encoder"], content, style, data, pixels)
+        judge = self.judge
+        other = relative_errors(judge.encoder, judge.encoder.variables(), judge.content, judge.style, data, pixels)
+        return own | {f"held_out/{name}": value for name, value in other.items()}
+
+
+def relative_errors(
+    encoder: FrozenEncoder,
+    variables: PyTree,
+    content_layers: tuple[str, ...],
+    style_layers: tuple[str, ...],
+    data: Opened,
+    pixels: np.ndarray,
+) -> dict[str, float]:
+    """``content/relative`` ``‖F - P‖²/‖P‖²`` and ``style/relative`` ``‖G - A‖²/‖A‖²``, means over layers and styles."""
+    content, style = Content(layers=content_layers), Gram(layers=style_layers)
+
+    @jax.jit
+    def measure(variables: PyTree, picture: Array, reference: Array, styles: list[Array]) -> tuple[Scalar, Scalar]:
+        painted = encoder(variables, picture[None])
+        kept = content(painted, content.target(encoder(variables, reference[None])))
+        looks = [style(painted, style.target(encoder(variables, other[None]))) for other in styles]
+        return kept, jnp.mean(jnp.stack(looks))
+
+    kept, look = measure(variables, jnp.asarray(pixels), jnp.asarray(data.content), [jnp.asarray(s) for s in data.styles])
+    return {"content/relative": float(kept), "style/relative": float(look)}
+
+
+def _layers(terms: tuple[Term, ...]) -> tuple[str, ...]:
+    """All layers that the terms read, each once, in order."""
+    return tuple(dict.fromkeys(layer for term in terms for layer in term.loss.layers))
+
+
+def _sum(terms: tuple[Term, ...], activations: Activations, targets: list[PyTree]) -> Scalar:
+    total = jnp.zeros((), jnp.float32)
+    for term, target in zip(terms, targets, strict=True):
+        total = total + term.weight * term.loss(activations, target)
+    return total

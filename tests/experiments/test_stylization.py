@@ -1,0 +1,145 @@
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments.frozen import FrozenEncoder, RandomWeights
+from experiments.optimizers import Adam
+from experiments.run import Checkpoints, Run
+from experiments.schedules import Constant
+from experiments.starts import FromContent, FromNoise
+from experiments.stylization import Judge, StylePicture, Stylization, Term
+from experiments.trainer import train
+from research.data.pictures import Photograph
+from research.encoders import Vgg
+from research.errors import UserError
+from research.losses import Content, Gram, TotalVariation
+
+TINY = FrozenEncoder(encoder=Vgg(convolutions=(1, 1), widths=(4, 6), pooling="average", preprocessing="torchvision"))
+
+
+def small(**fields):
+    defaults = {
+        "content": Photograph(name="china"),
+        "styles": (StylePicture(picture=Photograph(name="flower")),),
+        "encoder": TINY,
+        "judge": Judge(encoder=TINY, content=("relu2_1",), style=("relu1_1",)),
+        "size": 32,
+        "content_terms": (Term(loss=Content(layers=("relu2_1",)), weight=0.5),),
+        "style_terms": (Term(loss=Gram(layers=("relu1_1", "relu2_1")), weight=2.0),),
+        "picture_terms": (Term(loss=TotalVariation(), weight=0.1),),
+    }
+    return Stylization(**{**defaults, **fields})
+
+
+def cost_of(experiment, pixels=None):
+    data = experiment.open()
+    fixed = experiment.fixed(data)
+    batch = next(experiment.stream(data, 0))
+    params, state = experiment.init(jax.random.key(1), fixed, batch)
+    if pixels is not None:
+        params = {"pixels": pixels}
+    return experiment.cost(params, state, fixed, batch, jax.random.key(2)), params, data
+
+
+def test_cost_is_the_weighted_sum_of_its_parts():
+    experiment = small(alpha=3.0, beta=5.0, scale=7.0, start=FromNoise())
+    cost, params, data = cost_of(experiment)
+    encode = lambda x: TINY(data.fixed["encoder"], jnp.asarray(x))  # noqa: E731
+    here, content, style = encode(params["pixels"]), encode(data.content[None]), encode(data.styles[0][None])
+    kept, look, rough = Content(layers=("relu2_1",)), Gram(layers=("relu1_1", "relu2_1")), TotalVariation()
+    expected = (
+        3.0 * 0.5 * kept(here, kept.target(content))
+        + 5.0 * 2.0 * look(here, look.target(style))
+        + 0.1 * rough(here, rough.target(here))
+    )
+    np.testing.assert_allclose(cost.value, 7.0 * expected, rtol=1e-6)
+    np.testing.assert_allclose(sum(cost.metrics.values()), expected, rtol=1e-6)
+
+
+def test_two_styles_count_by_their_weights():
+    flower, china = (StylePicture(picture=Photograph(name=name)) for name in ("flower", "china"))
+    only = {"content_terms": (), "picture_terms": (), "start": FromNoise()}
+    both = small(styles=(dataclasses.replace(flower, weight=0.25), dataclasses.replace(china, weight=2.0)), **only)
+    parts = [cost_of(small(styles=(style,), **only))[0].value for style in (flower, china)]
+    np.testing.assert_allclose(cost_of(both)[0].value, 0.25 * parts[0] + 2.0 * parts[1], rtol=1e-6)
+
+
+def test_the_content_picture_costs_no_content_and_the_start_is_what_it_says():
+    cost, params, data = cost_of(small())
+    assert float(cost.metrics["content"]) == 0.0
+    np.testing.assert_array_equal(params["pixels"][0], data.content)
+    noisy = cost_of(small(start=FromContent(noise=0.6)))[1]["pixels"][0]
+    assert 0.05 < float(jnp.abs(noisy - data.content).mean()) < 0.4
+    noise = np.asarray(cost_of(small(size=128, start=FromNoise(deviation=0.1, center=0.4)))[1]["pixels"])
+    assert noise.mean() == pytest.approx(0.4, abs=0.01)
+    assert noise.std() == pytest.approx(0.1, abs=0.01)
+
+
+def painting(tmp_path, name, steps=12, **fields):
+    run = Run(
+        experiment=small(**fields),
+        steps=steps,
+        optimizer=Adam(schedule=Constant(rate=0.05), box=(0.0, 1.0)),
+        log_every=4,
+        evaluate_every=4,
+        checkpoints=Checkpoints(every=4),
+    )
+    return train(run, tmp_path / name)
+
+
+def test_painting_nears_the_style_and_writes_pictures(tmp_path):
+    painted = painting(tmp_path, "run")
+    before, _, data = cost_of(small())
+    after = cost_of(small(), painted.variables.params["pixels"])[0]
+    assert float(after.value) < 0.5 * float(before.value)
+    assert float(painted.variables.params["pixels"].min()) >= 0.0
+    assert float(painted.variables.params["pixels"].max()) <= 1.0
+    files = sorted(path.name for path in (tmp_path / "run" / "pictures").iterdir())
+    assert files == ["picture.png", "picture_000004.png", "picture_000008.png", "picture_000012.png"]
+    assert (tmp_path / "run" / "figures" / "side_by_side.png").exists()
+    metrics = painted.evaluation.metrics
+    assert set(metrics) == {f"{who}{what}/relative" for who in ("", "held_out/") for what in ("content", "style")}
+    assert 0 < metrics["style/relative"] < 1
+    assert painted.evaluation.pictures["picture"].shape == data.content.shape
+
+
+def test_the_same_run_twice_and_in_two_parts_gives_the_same_bits(tmp_path):
+    whole, again = painting(tmp_path, "a"), painting(tmp_path, "b")
+    painting(tmp_path, "parts", steps=8)
+    parts = painting(tmp_path, "parts")
+    for other in (again, parts):
+        np.testing.assert_array_equal(whole.variables.params["pixels"], other.variables.params["pixels"])
+
+
+def test_random_weights_are_the_seeds_and_have_equal_energy():
+    first, second = TINY.variables(), TINY.variables()
+    other = dataclasses.replace(TINY, weights=RandomWeights(seed=3)).variables()
+    kernel = lambda tree: np.asarray(tree["params"]["conv1_1"]["kernel"])  # noqa: E731
+    np.testing.assert_array_equal(kernel(first), kernel(second))
+    assert not np.array_equal(kernel(first), kernel(other))
+
+
+def test_a_layer_that_does_not_exist_is_explained():
+    with pytest.raises(UserError, match="do not fit each other: Gram: no layer 'relu3_1'"):
+        small(style_terms=(Term(loss=Gram(layers=("relu3_1",))),)).open()
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"styles": ()}, "styles is empty"),
+        ({"size": 8}, "size is 8"),
+        ({"alpha": -1.0}, "alpha is -1.0"),
+        ({"beta": float("nan")}, "beta is nan"),
+    ],
+)
+def test_illegal_fields_are_refused(fields, message):
+    with pytest.raises(ValueError, match=message):
+        small(**fields)
+    with pytest.raises(ValueError, match="scale is 0"):
+        StylePicture(picture=Photograph(), scale=0.0)
+    with pytest.raises(ValueError, match=r"weight is -1.0"):
+        Term(loss=TotalVariation(), weight=-1.0)
