@@ -81,9 +81,10 @@ def protocol(labels: Int[AnyArray, "n"], shots: int = 1, enrolled: float = 0.5, 
     rng = np.random.default_rng(seed)
     eligible = rng.permutation(people[counts > shots])
     if len(eligible) == 0:
+        pictures = "1 picture" if shots == 1 else f"{shots} pictures"
         raise UserError(
-            f"Nobody can be enrolled with {shots} pictures and probed with another: the best-known of {len(people)} "
-            f"people has {counts.max(initial=0)}. Use fewer shots or people with more pictures."
+            f"Nobody can be enrolled with {pictures} and probed with another: the most that any of the {len(people)} people "
+            f"has is {counts.max(initial=0)}. Use fewer shots or people with more pictures."
         )
     chosen = np.sort(eligible[: max(1, round(enrolled * len(people)))])
     gallery, probes = [], []
