@@ -95,7 +95,7 @@ class Recognition:
     def describe(self, data: Splits) -> tuple[str, ...]:
         """How many people and pictures each part has, and what was left out."""
         parts = {"train": data.train, "validation": data.validation, "test": data.test}
-        sizes = "; ".join(f"{name} {len(part.people):,} people, {len(part):,} pictures" for name, part in parts.items())
+        sizes = "; ".join(f"{name} {_size(part)}" for name, part in parts.items())
         sentences = [f"data: {type(self.data).__name__}: {sizes}"]
         if isinstance(self.data, Faces):
             sentences.append("the faces are synthetic: numbers on them say nothing of real people")
@@ -183,7 +183,7 @@ class Recognition:
             metrics |= {f"{baseline.name}/{name}": value for name, value in _apply(self.test, rival).items()}
             curves[baseline.name.replace("_", " ")] = Verification().pairs(rival)
         tau = None
-        notes = [f"{len(tested.people)} people, {len(tested)} pictures, none of them in training"]
+        notes = [f"{_size(tested)}, none of them in training"]
         if not len(data.test):
             notes.append("The split has no test part: these are the validation people, who may have chosen the checkpoint")
         artifacts: dict[str, Any] = {"recognizer": {"shape": list(data.train.shape)}}
@@ -206,6 +206,11 @@ class Recognition:
                 ).to_json()
                 tau = calibrated.threshold
         return Evaluation(metrics=metrics, figures=_figures(judged, curves, tau), artifacts=artifacts, notes=tuple(notes))
+
+
+def _size(images: Images) -> str:
+    people, pictures = len(images.people), len(images)
+    return f"{people:,} {'person' if people == 1 else 'people'}, {pictures:,} {'picture' if pictures == 1 else 'pictures'}"
 
 
 def _some(images: Images, part: str) -> Images:
@@ -231,7 +236,7 @@ def _figures(judged: Judged, curves: Mapping[str, metric_pairs.Pairs], tau: floa
     if pairs.same.all() or not pairs.same.any():
         return {}
     bands = {name: verification.roc_band(of.distances, of.same, of.people) for name, of in curves.items()}
-    shown = np.concatenate(metric_pairs.hardest(pairs.distances, pairs.same, 6))
+    shown = np.concatenate(metric_pairs.hardest(pairs.distances, pairs.same, 6, pairs.rows))
     first, second = (judged.images.read(rows) for rows in pairs.rows[shown].T)
     return {
         "roc": figures.roc(bands),
