@@ -169,8 +169,7 @@ class Vgg(nn.Module, kw_only=True):
 def _with_border(x: Float[AnyArray, "b h w c"], padding: Literal["replicate", "reflect"]) -> Float[Array, "b h2 w2 c"]:
     """One more pixel on each side: the outermost one again, or the one next to it.
 
-    The gradient of ``jnp.pad`` in these modes costs XLA:CPU as much as half a convolution, that of two concatenations
-    next to nothing.
+    The same as ``jnp.pad`` in these modes, whose gradient takes XLA:CPU longer.
     """
     inner = 0 if padding == "replicate" else 1
     bottom, right = (side - 1 - inner for side in x.shape[1:3])
