@@ -11,7 +11,7 @@ rate of verification over all pairs of the ten (450 of the same person), by the 
 Better than both on each split, with one training seed each. Ten people are few: the 95 % intervals overlap on every split.
 
 Encoder and settings were chosen by the error on splits from 10 on; splits 0, 1 and 2 were measured once with what had been
-chosen. There are only 40 people, so those who judged there partly judge here too. Mean on splits 10, 11 and 12: 5.7 %.
+chosen. There are only 40 people, so those who judged there partly judge here too. Mean on splits 10, 11 and 12: 5.9 %.
 
 On one core, part of the time shared with other programs, a split took 12 to 21 s of user time and 26 to 41 s by
 the clock:
