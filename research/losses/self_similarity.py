@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from research.losses.distances import safe_sqrt
-from research.losses.layers import Layers, Mask, extent, flatten_places, mask_at, safe_divide
+from research.losses.layers import Layers, Mask, absolute, extent, flatten_places, mask_at, safe_divide
 from research.types import Activations, Array, Float, Int, PyTree, Scalar
 
 
@@ -64,7 +64,7 @@ class SelfSimilarity(Layers):
             self.check_extent(layer, extent(features), kept["extent"], "the same places of both are compared: resize one")
             shares, weights = self._shares(index, features, mask, activations)
             self.check_shape(layer, kept["shares"].shape, shares.shape)
-            distance = jnp.einsum("i,bij,j->b", weights, jnp.abs(shares - kept["shares"]), weights)
+            distance = jnp.einsum("i,bij,j->b", weights, absolute(shares - kept["shares"]), weights)
             terms[layer] = safe_divide(distance, jnp.sum(weights))
         return self.total(terms)
 

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 import jax.numpy as jnp
 
 from research.losses.checks import check_choice
-from research.losses.layers import Layers, Mask
+from research.losses.layers import Layers, Mask, absolute
 from research.types import Activations, Array, Float, PyTree, Scalar
 
 Convention: TypeAlias = Literal["anisotropic", "johnson", "crowson"]
@@ -55,7 +55,7 @@ class TotalVariation(Layers):
     def _variation(self, x: Float[Array, "b h w c"]) -> Float[Array, "b"]:
         match self.convention:
             case "anisotropic":
-                right, down = jnp.abs(x[:, :, 1:] - x[:, :, :-1]), jnp.abs(x[:, 1:] - x[:, :-1])
+                right, down = absolute(x[:, :, 1:] - x[:, :, :-1]), absolute(x[:, 1:] - x[:, :-1])
                 return (_sum(right) + _sum(down)) / x[0].size
             case "johnson":
                 right, down = x[:, :-1, 1:] - x[:, :-1, :-1], x[:, 1:, :-1] - x[:, :-1, :-1]

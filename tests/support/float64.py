@@ -1,6 +1,8 @@
 """Losses on activations beside an oracle in NumPy's float64: value, and gradient by central differences."""
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -45,32 +47,62 @@ def differences(function: Callable[[np.ndarray], float], x: np.ndarray, step: fl
     return gradient
 
 
-def assert_close(found, expected: np.ndarray, tolerance: float = 1e-5) -> None:
+def assert_close(found, expected: np.ndarray, tolerance: float = 1e-5, what: str = "") -> None:
     """The difference's norm is at most this share of the expected one's."""
     error = np.linalg.norm(np.asarray(found, np.float64) - expected)
-    assert error <= tolerance * np.linalg.norm(expected), f"relative error {error / np.linalg.norm(expected):.2e}"
+    assert error <= tolerance * np.linalg.norm(expected), f"{what}: relative error {error / np.linalg.norm(expected):.2e}"
 
 
-def check(loss, oracle: Oracle, x, y, *, mask=None, reference_mask=None, tolerance: float = 1e-5) -> None:
-    """Value and gradient of the loss equal those of ``mean_b Σ_l λ_l oracle``, and the value is float32."""
-    target = jax.jit(loss.target)(as_arrays(y), reference_mask)
-    value, gradient = jax.jit(jax.value_and_grad(loss))(as_arrays(x), target, mask)
-    assert value.dtype == jnp.float32
-    expected = 0.0
-    for layer, weight in zip(loss.layers, loss.lambdas, strict=True):
-        m = averaged(mask, x[layer].shape[1:3])
-        n = averaged(reference_mask, y[layer].shape[1:3])
-        terms, slopes = [], []
-        for b, features in enumerate(x[layer].astype(np.float64)):
-            reference = y[layer][b % len(y[layer])].astype(np.float64)
-            alone = lambda z, reference=reference, m=m, n=n: oracle(z, reference, m, n)  # noqa: E731
-            terms.append(alone(features))
-            slopes.append(differences(alone, features))
-        expected += weight * np.mean(terms)
-        slope = weight * np.stack(slopes) / len(terms)
-        assert np.abs(slope).max() > 0
-        assert_close(gradient[layer], slope, tolerance)
-    assert_close(value, np.asarray(expected), tolerance)
+@functools.cache
+def value_and_gradient(loss) -> Callable[..., tuple[jax.Array, dict[str, jax.Array]]]:
+    """Of activations x, with a target of y and a mask of each, in one compiled program."""
+
+    def value(x, y, mask, reference_mask):
+        return loss(x, loss.target(y, reference_mask), mask)
+
+    return jax.jit(jax.value_and_grad(value))
+
+
+def cost(loss, x, y, mask=None, reference_mask=None) -> float:
+    """The value alone."""
+    return float(value_and_gradient(loss)(as_arrays(x), as_arrays(y), mask, reference_mask)[0])
+
+
+def refuse(loss, x, y, mask=None, reference_mask=None) -> None:
+    """Asks for the loss's shape only, for errors that come before anything is computed."""
+    jax.eval_shape(lambda a, b: loss(a, loss.target(b, reference_mask), mask), as_arrays(x), as_arrays(y))
+
+
+def check(oracles: Mapping[Any, Oracle], x, y, *, mask=None, reference_mask=None, tolerance: float = 1e-5) -> None:
+    """Value and gradient of each loss equal those of ``mean_b Σ_l λ_l oracle``, and the value is float32.
+
+    All losses are compiled as one program, which is most of what such a test costs.
+    """
+
+    def all_of_them(x, y, mask, reference_mask):
+        target = lambda loss: loss.target(y, reference_mask)  # noqa: E731
+        return [jax.value_and_grad(loss)(x, target(loss), mask) for loss in oracles]
+
+    found = jax.jit(all_of_them)(as_arrays(x), as_arrays(y), mask, reference_mask)
+    for (loss, oracle), (value, gradient) in zip(oracles.items(), found, strict=True):
+        assert value.dtype == jnp.float32
+        expected = 0.0
+        for layer, weight in zip(loss.layers, loss.lambdas, strict=True):
+            term, slope = _expected(oracle, x[layer], y[layer], mask, reference_mask)
+            expected += weight * term
+            assert np.abs(slope).max() > 0
+            assert_close(gradient[layer], weight * slope, tolerance, f"{loss}: gradient at {layer}")
+        assert_close(value, np.asarray(expected), tolerance, f"{loss}: value")
+
+
+def _expected(oracle: Oracle, x: np.ndarray, y: np.ndarray, mask, reference_mask) -> tuple[float, np.ndarray]:
+    """Mean over the pictures at one layer, and its derivative."""
+    m, n = averaged(mask, x.shape[1:3]), averaged(reference_mask, y.shape[1:3])
+    references = [y[b % len(y)].astype(np.float64) for b in range(len(x))]
+    own = [functools.partial(lambda r, z: oracle(z, r, m, n), reference) for reference in references]
+    pictures = list(zip(own, x.astype(np.float64), strict=True))
+    term = np.mean([function(features) for function, features in pictures])
+    return float(term), np.stack([differences(function, features) for function, features in pictures]) / len(x)
 
 
 def as_arrays(activations: dict[str, np.ndarray]) -> dict[str, jax.Array]:
