@@ -1,6 +1,29 @@
-"""Pictures as people have them: read, resized, written."""
+"""Pictures for people: read from files and written to them, resized, and their colors matched."""
 
+from research.pictures.color import (
+    luminance,
+    match_colors,
+    match_histogram,
+    match_luminance,
+    rgb_to_yiq,
+    with_colors_of,
+    yiq_to_rgb,
+)
+from research.pictures.reading import Picture, read_picture
 from research.pictures.resize import fit, resize
 from research.pictures.writing import write_picture
 
-__all__ = ["fit", "resize", "write_picture"]
+__all__ = [
+    "Picture",
+    "fit",
+    "luminance",
+    "match_colors",
+    "match_histogram",
+    "match_luminance",
+    "read_picture",
+    "resize",
+    "rgb_to_yiq",
+    "with_colors_of",
+    "write_picture",
+    "yiq_to_rgb",
+]
