@@ -18,6 +18,7 @@ COMMANDS = {
     "verify": "do two pictures show the same person?",
     "enroll": "add people to a gallery, list, rename or remove them",
     "identify": "who of the gallery is this, if anyone?",
+    "weights": "list, fetch, import, export or check published weights",
 }
 """What each command does; each has a module of its name beside this one."""
 

@@ -1,0 +1,234 @@
+"""``likeness weights``: published weights on this machine, where they come from, and what of them fits."""
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from experiments.commands.flags import cli
+
+if TYPE_CHECKING:
+    from research.weights import Published
+
+Names = Annotated[
+    tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[NAME …]", help_behavior_hint="(default: all that are here)")
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class List:
+    """List the known weights: size, licence, where they are, and what they are."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Fetch:
+    """Download known weights, or go on where a download broke; nothing is kept that has another checksum."""
+
+    name: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME")]
+    """Which ones, see `likeness weights list`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Import:
+    """Turn a file of any known format into safetensors in the cache, with a report of what matched."""
+
+    file: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="FILE")]
+    """safetensors, .npz, Keras .h5, a PyTorch state dict, a folder with manifest.json; or the name of fetched weights."""
+    name: Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="(default: told by the file)")] = None
+    """The known weights that it holds: they are put under the names of their encoder."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Export:
+    """Write weights as .safetensors or .npz: known ones, or those of the encoder that a working directory trained."""
+
+    source: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME|WORKDIR")]
+    """The name of known weights, or a working directory."""
+    file: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="FILE")]
+    """What to write; its ending says the format."""
+    keys: Literal["own", "published"] = "own"
+    """The names and the order of axes in the file: this project's own, or those that the weights were published under."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """Verify checksums, and report what of the weights matches their encoder."""
+
+    names: Names = ()
+    """Which ones."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Keep published weights: list, fetch, import, export, check."""
+
+    action: (
+        Annotated[List, tyro.conf.subcommand("list")]
+        | Annotated[Fetch, tyro.conf.subcommand("fetch")]
+        | Annotated[Import, tyro.conf.subcommand("import")]
+        | Annotated[Export, tyro.conf.subcommand("export")]
+        | Annotated[Check, tyro.conf.subcommand("check")]
+    )
+
+
+def main(arguments: list[str]) -> int:
+    options: Options = cli(tyro.conf.OmitArgPrefixes[Options], prog="likeness weights", arguments=arguments)
+    match options.action:
+        case List():
+            _list()
+        case Fetch(name):
+            _fetch(name)
+        case Import(file, name):
+            _import(file, name)
+        case Export(source, file, keys):
+            _export(source, Path(file), keys)
+        case Check(names):
+            _check(names)
+    return 0
+
+
+def _list() -> None:
+    from research.weights import KNOWN
+    from research.weights.published import megabytes
+
+    known = [(one.name, megabytes(one.size) if one.size else "", one.licence, _where(one), one.summary) for one in KNOWN]
+    rows = [("name", "size", "licence", "here", "what"), *known]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _where(published: "Published") -> str:
+    from research.weights import cache
+
+    path = published.find()
+    if path is None:
+        return "no"
+    return ("imported" if path == published.imported else "fetched") if path.is_relative_to(cache()) else "LIKENESS_DATA"
+
+
+def _fetch(name: str) -> None:
+    from research.data import printable
+    from research.weights import fetch, named
+
+    published = named(name)
+    with _Download() as download:
+        path = fetch(published, progress=download.show)
+    print(f"{name} is in {printable(path)}")
+
+
+class _Download:
+    """A bar for each file on a terminal, a line every few seconds in a log file."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._console = Console(stderr=True, highlight=False)
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+        self._bar = Progress(*columns, console=self._console, transient=True)
+        self._tasks = {}
+        self._last_line = time.monotonic()
+
+    def __enter__(self) -> "_Download":
+        if self._console.is_terminal:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._console.is_terminal:
+            self._bar.stop()
+
+    def show(self, file: str, done: int, total: int) -> None:
+        if file not in self._tasks:
+            self._tasks[file] = self._bar.add_task(file, total=total)
+        self._bar.update(self._tasks[file], completed=done)
+        if not self._console.is_terminal and time.monotonic() - self._last_line > 5:
+            self._last_line = time.monotonic()
+            self._console.print(f"{file}: {done / 1e6:.1f} of {total / 1e6:.1f} MB", markup=False, soft_wrap=True)
+
+
+def _import(file: str, name: str | None) -> None:
+    from research.data import expand_path, printable
+    from research.errors import UserError
+    from research.weights import KNOWN, cache, named, own, read, recognize, take, write
+    from research.weights.report import shape
+
+    path = expand_path(file, "FILE")
+    published = named(name) if name else recognize(path)
+    if not path.exists() and name is None and file in {one.name for one in KNOWN}:
+        published = named(file)
+        found = published.find()
+        if found is None:
+            raise UserError(f"The weights {file} are not on this machine: {published.how_to_get()}")
+        path = found
+    if published is not None and published.encoder is not None:
+        variables, report = published.read(path)
+        print("\n".join(report.lines()))
+        arrays = take(variables, own(variables))
+    else:
+        arrays = read(path)
+        for key, array in arrays.items():
+            print(f"  {printable(key)}  {shape(array.shape)}  {array.dtype}")
+    target = published.imported if published else cache() / f"{path.stem}.safetensors"
+    write(target, arrays)
+    print(f"{len(arrays)} arrays are in {printable(target)}")
+
+
+def _export(source: str, file: Path, keys: Literal["own", "published"]) -> None:
+    from experiments.evaluation import read_run, restore
+    from research.data import printable
+    from research.errors import UserError
+    from research.weights import KNOWN, named, own, read, take, write
+
+    if source in {one.name for one in KNOWN} or not Path(source).is_dir():
+        published = named(source)
+        found = published.find()
+        if found is not None and published.encoder is None:
+            arrays = read(found)
+        else:
+            variables, _ = published.load()
+            arrays = take(variables, published.layouts[0] if keys == "published" else own(variables))
+    elif keys == "published":
+        raise UserError(f"What {printable(source)} learned was published nowhere: export it with --keys own.")
+    else:
+        _, (params, state) = restore(source, read_run(source))
+        if not isinstance(params, dict) or "encoder" not in params:
+            raise UserError(f"{printable(source)} did not train an encoder: give the working directory of a recognizer.")
+        variables = {"params": params["encoder"], **state}
+        arrays = take(variables, own(variables))
+    write(file, arrays)
+    print(f"{len(arrays)} arrays are in {printable(file)}")
+
+
+def _check(names: tuple[str, ...]) -> None:
+    from research.data import printable
+    from research.errors import UserError
+    from research.weights import KNOWN, named
+
+    wrong = []
+    for published in [named(name) for name in names] or KNOWN:
+        found = published.find()
+        if found is None:
+            if names:
+                raise UserError(f"The weights {published.name} are not on this machine: {published.how_to_get()}")
+            continue
+        print(f"{published.name}: {printable(found)}")
+        for file, path in published.files(found):
+            intact = file.intact(path)
+            print(f"  {'intact' if intact else 'DAMAGED'}  {file.sha256}  {file.name}")
+            wrong += [] if intact else [f"{printable(path)} has another checksum than it was published with."]
+        if published.encoder is None:
+            print("  there is no encoder for it yet")
+            continue
+        try:
+            _, report = published.read(found)
+        except UserError as error:
+            print(f"  {error}")
+            wrong.append(str(error))
+        else:
+            print("\n".join(report.lines()))
+    if wrong:
+        raise UserError(f"{' '.join(wrong)} Remove what is damaged, and fetch it again.")

@@ -1,0 +1,115 @@
+"""The layouts of the published files that Likeness knows."""
+
+from collections.abc import Iterator
+
+from research.encoders.mobilefacenet import STAGES
+
+from .layout import Layout, keras_convolution, together, torch_batch_norm, torch_convolution
+
+VGG16 = (2, 2, 3, 3, 3)
+VGG19 = (2, 2, 4, 4, 4)
+_FIRES = range(2, 10)
+
+
+def vgg_torchvision(convolutions: tuple[int, ...]) -> Layout:
+    """torchvision's VGG without batch normalization: ``features.0.weight``, an index for each layer, ReLU and pooling."""
+    layers, index = [], 0
+    for block, count in enumerate(convolutions, 1):
+        for number in range(1, count + 1):
+            layers.append(torch_convolution(f"features.{index}", f"conv{block}_{number}"))
+            index += 2
+        index += 1
+    return Layout(name="torchvision VGG", entries=together(layers), ignored=("classifier.*",))
+
+
+def vgg_by_name(convolutions: tuple[int, ...]) -> Layout:
+    """Gatys' own PyTorch copy of Oxford's network: ``conv1_1.weight``."""
+    names = [f"conv{block}_{number}" for block, count in enumerate(convolutions, 1) for number in range(1, count + 1)]
+    return Layout(name="VGG by name", entries=together(torch_convolution(name, name) for name in names), ignored=("fc*",))
+
+
+def vgg_normalised() -> Layout:
+    """AdaIN's and WCT's normalized VGG-19: one sequence of conv0, and of padding, convolution and ReLU, and poolings."""
+    layers, index = [torch_convolution("0", "conv0")], 2
+    for block, count in enumerate(VGG19, 1):
+        for number in range(1, count + 1):
+            layers.append(torch_convolution(str(index), f"conv{block}_{number}"))
+            index += 3
+        index += 1
+    return Layout(name="normalized VGG-19", entries=together(layers))
+
+
+def vgg_pruned() -> Layout:
+    """Collaborative-Distillation's encoder: ``conv11.weight``; the 1×1 layers back to full width are passed over."""
+    names = [(block, number) for block, count in enumerate(VGG19, 1) for number in range(1, count + 1)]
+    layers = [torch_convolution(f"conv{block}{number}", f"conv{block}_{number}") for block, number in names]
+    return Layout(
+        name="Collaborative-Distillation VGG-19",
+        entries=together([torch_convolution("conv0", "conv0"), *layers]),
+        ignored=("conv??_aux.*",),
+    )
+
+
+def squeezenet_keras() -> Layout:
+    """DeepCognition's Keras 1 file, whose kernels are numbered: ``conv1/uniform1``, ``fire2/squeeze1x1/uniform2``."""
+
+    def layers() -> Iterator[tuple[str, str, str]]:
+        yield "conv1/uniform1", "conv1/conv1_b", "conv1"
+        number = 2
+        for fire in _FIRES:
+            for part in ("squeeze1x1", "expand1x1", "expand3x3"):
+                layer = f"fire{fire}/{part}"
+                yield f"{layer}/uniform{number}", f"{layer}/{layer}_b", layer
+                number += 1
+
+    return Layout(name="Keras SqueezeNet 1.1", entries=together(keras_convolution(*layer) for layer in layers()))
+
+
+def squeezenet_torchvision() -> Layout:
+    """torchvision's SqueezeNet 1.1: ``features.3.squeeze.weight``; poolings count among the indices."""
+    indices = (3, 4, 6, 7, 9, 10, 11, 12)
+    parts = {"squeeze": "squeeze1x1", "expand1x1": "expand1x1", "expand3x3": "expand3x3"}
+    fires = [
+        torch_convolution(f"features.{index}.{part}", f"fire{fire}/{name}")
+        for fire, index in zip(_FIRES, indices, strict=True)
+        for part, name in parts.items()
+    ]
+    ends = [torch_convolution("features.0", "conv1"), torch_convolution("classifier.1", "conv10")]
+    return Layout(name="torchvision SqueezeNet 1.1", entries=together([*ends, *fires]))
+
+
+def mobilefacenet() -> Layout:
+    """foamliu's MobileFaceNet."""
+    convolutions = {
+        "conv1.0": "conv1",
+        "dw_conv.depthwise": "separable_depthwise",
+        "dw_conv.pointwise": "separable_pointwise",
+        "conv2.0": "conv2",
+        "gdconv.depthwise": "global",
+    }
+    norms = {
+        "conv1.1": "conv1_norm",
+        "dw_conv.bn1": "separable_depthwise_norm",
+        "dw_conv.bn2": "separable_pointwise_norm",
+        "conv2.1": "conv2_norm",
+        "gdconv.bn": "global_norm",
+        "bn": "embedding_norm",
+    }
+    blocks = [(stage, block) for stage, (_, _, count, _) in enumerate(STAGES, 1) for block in range(1, count + 1)]
+    for index, (stage, block) in enumerate(blocks):
+        source, target = f"features.{index}.conv", f"stage{stage}_{block}"
+        convolutions |= {f"{source}.0.0": f"{target}/expand", f"{source}.1.0": f"{target}/depthwise"}
+        convolutions |= {f"{source}.2": f"{target}/project"}
+        norms |= {f"{source}.0.1": f"{target}/expand_norm", f"{source}.1.1": f"{target}/depthwise_norm"}
+        norms |= {f"{source}.3": f"{target}/project_norm"}
+    return Layout(
+        name="foamliu MobileFaceNet",
+        entries=together(
+            [
+                *(torch_convolution(key, variable, bias=False) for key, variable in convolutions.items()),
+                torch_convolution("conv3", "conv3"),
+                *(torch_batch_norm(key, variable) for key, variable in norms.items()),
+            ]
+        ),
+        ignored=("*.num_batches_tracked",),
+    )

@@ -1,0 +1,186 @@
+"""``likeness weights``: list, fetch, import, export, check."""
+
+import hashlib
+
+import jax
+import numpy as np
+import pytest
+from small_world import Likeness, World
+
+from experiments.evaluation import read_run, restore
+from research.encoders import Vgg
+from research.weights import Pretrained, known, layouts, named, read, shapes, take, write
+from research.weights.published import File, Published
+
+ENCODER = Vgg(widths=(2, 2, 2, 2, 2), last="relu2_1")
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("LIKENESS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("LIKENESS_DATA", str(tmp_path / "data"))
+    return tmp_path / "cache" / "weights"
+
+
+@pytest.fixture
+def little(monkeypatch, tmp_path):
+    """Known weights of a little network, whose one file lies below LIKENESS_DATA."""
+    rng = np.random.default_rng(0)
+    variables = jax.tree.map(lambda leaf: rng.normal(size=leaf.shape).astype(np.float32), shapes(ENCODER))
+    layout = layouts.vgg_torchvision(layouts.VGG19)
+    path = tmp_path / "data" / "weights" / "little" / "little.safetensors"
+    write(path, take(variables, layout) | {"classifier.0.weight": np.ones((2, 2), np.float32)})
+    content = path.read_bytes()
+    file = File(
+        name="little.safetensors",
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        local="little/little.safetensors",
+    )
+    published = Published(
+        name="little",
+        summary="a little network",
+        encoder=ENCODER,
+        layouts=(layout,),
+        editions=((file,),),
+        preprocessing="none",
+        licence="CC0",
+        citation="nobody. Nothing",
+    )
+    table = (published, *known.KNOWN)
+    monkeypatch.setattr(known, "KNOWN", table)
+    monkeypatch.setattr("research.weights.KNOWN", table)
+    return path
+
+
+def test_list_shows_what_there_is(likeness: Likeness, little):
+    said = likeness("weights", "list")
+    assert said.code == 0
+    header, first, *rest = said.out.splitlines()
+    assert header.split() == ["name", "size", "licence", "here", "what"]
+    assert first.split(maxsplit=5) == ["little", "0.0", "MB", "CC0", "LIKENESS_DATA", "a little network"]
+    assert len(rest) == len(known.KNOWN) - 1
+    assert all(" no " in line for line in rest)
+
+
+def test_fetch_copies_what_is_on_this_machine(likeness: Likeness, little, cache):
+    said = likeness("weights", "fetch", "little")
+    assert (said.code, said.out) == (0, f"little is in {cache / 'little' / 'little.safetensors'}\n")
+    assert (cache / "little" / "little.safetensors").read_bytes() == little.read_bytes()
+    assert " fetched " in likeness("weights", "list").out
+
+
+def test_what_cannot_be_fetched_says_what_to_bring(likeness: Likeness, little, cache):
+    digest = hashlib.sha256(little.read_bytes()).hexdigest()
+    little.unlink()
+    said = likeness("weights", "fetch", "little")
+    assert said.code == 2
+    assert said.err.count("\n") == 1
+    assert f"{little}: no such file" in said.err
+    assert f"bring little.safetensors and put it into {cache / 'little'} (SHA-256 {digest}; looked for in" in said.err
+    said = likeness("weights", "fetch", "vgg19_caffe")
+    assert said.code == 2
+    assert "Bring vgg19-d01eb7cb.pth" in said.err
+
+
+def test_importing_puts_own_names_into_the_cache_with_a_report(likeness: Likeness, little, cache):
+    said = likeness("weights", "import", little)
+    assert said.code == 0
+    assert "params/conv1_2/kernel  3×3×2×2            features.2.weight" in said.out
+    assert "torchvision VGG: 6 of 6 variables matched, 1 ignored (classifier.0.weight)" in said.out
+    assert f"6 arrays are in {cache / 'little.safetensors'}" in said.out
+    assert read(cache / "little.safetensors").keys() == {
+        f"params/{layer}/{part}" for layer in ("conv1_1", "conv1_2", "conv2_1") for part in ("kernel", "bias")
+    }
+    assert " imported " in likeness("weights", "list").out
+    variables, report = named("little").load()
+    assert report.complete
+    np.testing.assert_array_equal(variables["params"]["conv1_1"]["bias"], read(little)["features.0.bias"])
+
+
+def test_importing_fetched_weights_by_name(likeness: Likeness, little, cache):
+    assert likeness("weights", "import", "little").code == 0
+    assert (cache / "little.safetensors").exists()
+    said = likeness("weights", "import", "vgg16")
+    assert said.code == 2
+    assert "The weights vgg16 are not on this machine: run `likeness weights fetch vgg16`" in said.err
+
+
+def test_importing_a_file_that_nobody_knows(likeness: Likeness, cache, tmp_path):
+    write(tmp_path / "mine.npz", {"a": np.ones((2, 3), np.float32), "b": np.array(1)})
+    said = likeness("weights", "import", tmp_path / "mine.npz")
+    assert said.code == 0
+    assert said.out.splitlines()[:2] == ["  a  2×3  float32", "  b  scalar  int64"]
+    assert read(cache / "mine.safetensors").keys() == {"a", "b"}
+
+
+def test_importing_what_does_not_fit(likeness: Likeness, little, cache, tmp_path):
+    arrays = read(little)
+    arrays["features.2.weight"] = np.ones((2, 5, 3, 3), np.float32)
+    arrays["features.5.wait"] = arrays.pop("features.5.weight")
+    write(tmp_path / "wrong.safetensors", arrays)
+    said = likeness("weights", "import", tmp_path / "wrong.safetensors", "--name", "little")
+    assert said.code == 2
+    assert said.err.count("\n") == 1
+    for part in (
+        "features.2.weight 2×5×3×3, 3×3×5×2 in the encoder's order does not fit params/conv1_2/kernel, 3×3×2×2",
+        "there is no features.5.weight for params/conv2_1/kernel (nearest: features.5.wait)",
+    ):
+        assert part in said.err
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize("keys", ["own", "published"])
+@pytest.mark.parametrize("ending", ["safetensors", "npz"])
+def test_exporting_and_importing_again_keeps_every_bit(likeness: Likeness, little, cache, tmp_path, keys, ending):
+    out = tmp_path / f"out.{ending}"
+    said = likeness("weights", "export", "little", out, "--keys", keys)
+    assert (said.code, said.out) == (0, f"6 arrays are in {out}\n")
+    if keys == "published":
+        before = read(little)
+        for key, array in read(out).items():
+            np.testing.assert_array_equal(array, before[key])
+    assert likeness("weights", "import", out, "--name", "little").code == 0
+    first = named("little").read(little)[0]
+    jax.tree.map(np.testing.assert_array_equal, named("little").load()[0], first)
+
+
+def test_exporting_what_a_working_directory_learned(likeness: Likeness, world: World, tmp_path):
+    out = tmp_path / "learned.safetensors"
+    said = likeness("weights", "export", world.workdir, out)
+    assert said.code == 0
+    run = read_run(world.workdir)
+    encoder = Pretrained(path=str(out), picture=(32, 32, 3)).variables(run.experiment.encoder)
+    _, (params, state) = restore(world.workdir, run)
+    jax.tree.map(np.testing.assert_array_equal, encoder, {"params": params["encoder"], **state})
+    said = likeness("weights", "export", world.workdir, out, "--keys", "published")
+    assert said.code == 2
+    assert "was published nowhere" in said.err
+    said = likeness("weights", "export", "litle", out)
+    assert said.code == 2
+    assert "nearest: " in said.err
+
+
+def test_check_verifies_and_reports(likeness: Likeness, little):
+    said = likeness("weights", "check")
+    assert said.code == 0
+    assert f"little: {little}" in said.out
+    assert "  intact  " in said.out
+    assert "torchvision VGG: 6 of 6 variables matched" in said.out
+    content = bytearray(little.read_bytes())
+    content[-100] ^= 1
+    little.write_bytes(content)
+    said = likeness("weights", "check", "little")
+    assert said.code == 2
+    assert "  DAMAGED  " in said.out
+    assert f"{little} has another checksum than it was published with. Remove" in said.err
+    said = likeness("weights", "check", "vgg19")
+    assert said.code == 2
+    assert "looked for in" in said.err
+
+
+@pytest.mark.parametrize("action", ["list", "fetch", "import", "export", "check"])
+def test_each_action_has_help(likeness: Likeness, action):
+    said = likeness("weights", action, "--help")
+    assert said.code == 0
+    assert said.out.startswith(f"usage: likeness weights {action}")

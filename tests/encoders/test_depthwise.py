@@ -1,0 +1,87 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jax import lax
+
+from research.encoders.depthwise import Depthwise
+
+
+def oracle(x, kernel, stride, padding):
+    x, kernel = np.asarray(x, np.float64), np.asarray(kernel, np.float64)[:, :, 0]
+    x = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+    side = kernel.shape[0]
+    rows, columns = ((length - side) // stride + 1 for length in x.shape[1:3])
+    y = np.zeros((x.shape[0], rows, columns, x.shape[3]))
+    for i in range(rows):
+        for j in range(columns):
+            window = x[:, i * stride : i * stride + side, j * stride : j * stride + side]
+            y[:, i, j] = (window * kernel).sum((1, 2))
+    return y
+
+
+def grouped(x, kernel, stride, padding):
+    return lax.conv_general_dilated(
+        x,
+        kernel,
+        (stride, stride),
+        ((padding, padding), (padding, padding)),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        feature_group_count=x.shape[-1],
+    )
+
+
+SHAPES = [
+    (9, 8, 3, 1, 1),
+    (9, 8, 3, 2, 1),
+    (8, 9, 3, 2, 0),
+    (7, 7, 7, 1, 0),
+    (10, 12, 5, 3, 2),
+    (7, 9, 7, 1, 0),
+    (6, 6, 1, 2, 0),
+]
+
+
+@pytest.mark.parametrize(("height", "width", "side", "stride", "padding"), SHAPES)
+def test_values_and_both_gradients_are_those_of_a_grouped_convolution(height, width, side, stride, padding):
+    rng = np.random.default_rng(0)
+    x = jnp.asarray(rng.normal(size=(2, height, width, 3)), jnp.float32)
+    layer = Depthwise(side=side, stride=stride, padding=padding)
+    kernel = layer.init(jax.random.key(0), x)["params"]["kernel"]
+    assert kernel.shape == (side, side, 1, 3)
+
+    def ours(x, kernel):
+        return layer.apply({"params": {"kernel": kernel}}, x)
+
+    def theirs(x, kernel):
+        return grouped(x, kernel, stride, padding)
+
+    y = ours(x, kernel)
+    np.testing.assert_allclose(y, oracle(x, kernel, stride, padding), rtol=1e-5, atol=1e-5)
+    cotangent = jnp.asarray(rng.normal(size=y.shape), jnp.float32)
+    for found, expected in zip(jax.vjp(ours, x, kernel)[1](cotangent), jax.vjp(theirs, x, kernel)[1](cotangent), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(3, 9), st.integers(3, 9), st.integers(1, 3), st.integers(0, 2))
+def test_the_gradient_is_the_transpose(height, width, stride, padding):
+    """⟨y, conv x⟩ = ⟨convᵀ y, x⟩ for every size, also where windows do not reach the last rows."""
+    rng = np.random.default_rng(height)
+    layer = Depthwise(side=3, stride=stride, padding=padding)
+    kernel = rng.normal(size=(3, 3, 1, 2)).astype(np.float32)
+    x = jnp.asarray(rng.normal(size=(1, height, width, 2)), jnp.float32)
+    y, back = jax.vjp(lambda x: layer.apply({"params": {"kernel": kernel}}, x), x)
+    other = jnp.asarray(rng.normal(size=y.shape), jnp.float32)
+    np.testing.assert_allclose(float((y * other).sum()), float((back(other)[0] * x).sum()), rtol=1e-3, atol=1e-4)
+
+
+def test_half_precision_is_summed_in_float32():
+    x = jnp.ones((1, 7, 7, 1), jnp.bfloat16)
+    kernel = {"params": {"kernel": jnp.full((7, 7, 1, 1), 1 / 49)}}
+    for layer in (Depthwise(side=7, dtype="bfloat16"), Depthwise(side=7, padding=1, dtype="bfloat16")):
+        y = layer.apply(kernel, x)
+        assert y.dtype == jnp.bfloat16
+        assert float(y.max()) == pytest.approx(1.0, abs=0.005)
