@@ -91,24 +91,25 @@ def sliced_wasserstein(
         second: as many columns; as many rows or not.
         directions: unit vectors θ, one a row.
     """
-    x = np.sort(np.asarray(first, np.float64) @ np.asarray(directions, np.float64).T, 0)
-    y = np.sort(np.asarray(second, np.float64) @ np.asarray(directions, np.float64).T, 0)
-    if len(x) == len(y):
+    # One direction a row: sorting is fastest along memory.
+    x, y = (np.sort(np.asarray(directions, np.float64) @ np.asarray(points, np.float64).T) for points in (first, second))
+    n, m = x.shape[1], y.shape[1]
+    if n == m:
         return math.sqrt(float(np.mean((x - y) ** 2)))
     # Both quantile functions are steps; between two neighbors of all their jumps both are constant. In units of 1 / (n m).
-    jumps = np.union1d(np.arange(1, len(x) + 1) * len(y), np.arange(1, len(y) + 1) * len(x))
-    share = np.diff(jumps, prepend=0) / (len(x) * len(y))
-    at_x, at_y = (jumps - 1) // len(y), (jumps - 1) // len(x)
-    return math.sqrt(float(np.mean(share @ (x[at_x] - y[at_y]) ** 2)))
+    jumps = np.union1d(np.arange(1, n + 1) * m, np.arange(1, m + 1) * n)
+    share = np.diff(jumps, prepend=0) / (n * m)
+    at_x, at_y = (jumps - 1) // m, (jumps - 1) // n
+    return math.sqrt(float(np.mean([(line_x[at_x] - line_y[at_y]) ** 2 @ share for line_x, line_y in zip(x, y, strict=True)])))
 
 
 def color_distance(first: Float[AnyArray, "h w 3"], second: Float[AnyArray, "H W 3"]) -> float:
     """Sliced Wasserstein-2 distance of the two pictures' colors, wherever they stand; sizes may differ.
 
-    In units of the values: a shift of red, green and blue by 0.1 costs 0.1. The directions are the axes of 24 fixed rotations.
+    In units of the values: a shift of red, green and blue by 0.1 costs 0.1. The directions are the axes of 16 fixed rotations.
     """
     # Three axes at right angles see a shift in full, whichever way it goes.
-    directions = np.linalg.qr(np.random.default_rng(0).standard_normal((24, 3, 3)))[0].reshape(-1, 3)
+    directions = np.linalg.qr(np.random.default_rng(0).standard_normal((16, 3, 3)))[0].reshape(-1, 3)
     return sliced_wasserstein(np.reshape(first, (-1, 3)), np.reshape(second, (-1, 3)), directions)
 
 
