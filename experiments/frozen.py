@@ -39,7 +39,7 @@ class FrozenEncoder:
     """An encoder and its weights. Called on weights and pictures it gives the activations."""
 
     encoder: PictureEncoder = Vgg(
-        convolutions=(2, 2, 4, 2), widths=(32, 64, 128, 256), pooling="average", preprocessing="torchvision"
+        convolutions=(2, 2, 4, 2), widths=(32, 64, 128, 256), pooling="average", padding="reflect", preprocessing="torchvision"
     )
     """The network: half of VGG-19, four blocks deep, unless said otherwise."""
     weights: Weights = RandomWeights()

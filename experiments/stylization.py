@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -13,11 +13,12 @@ from experiments import figures
 from experiments.experiment import Cost, Evaluation, Part, Variables
 from experiments.frozen import FrozenEncoder, RandomWeights
 from experiments.starts import FromContent, Start
-from research.data.pictures import PictureSource
 from research.encoders import Vgg
 from research.errors import UserError
 from research.losses import Content, Gram, TotalVariation
 from research.losses.layers import ActivationLoss
+from research.pictures import match_colors
+from research.pictures.sources import PictureSource
 from research.types import Activations, Array, PRNGKey, PyTree, Scalar
 
 
@@ -72,8 +73,10 @@ class Judge:
 class Opened:
     """The pictures of a stylization and what the cost keeps of them."""
 
+    original: np.ndarray
+    """The content picture as it came, (h, w, 3), RGB in [0, 1]."""
     content: np.ndarray
-    """(h, w, 3), RGB in [0, 1]."""
+    """The content picture that is painted, its colors matched where the config says so."""
     styles: tuple[np.ndarray, ...]
     fixed: PyTree
     """The encoder's weights and the targets, on the device."""
@@ -128,6 +131,9 @@ class Stylization:
     """J_style."""
     picture_terms: tuple[Term, ...] = (Term(loss=TotalVariation(), weight=0.1),)
     """J_picture, of the picture alone."""
+    colors: Literal["as they are", "content like style", "style like content"] = "as they are"
+    """Whose mean and covariance of color are matched to whose before anything else (symmetric, the map that moves colors
+    least): the style's palette on the content, or the content's colors kept (Gatys et al. 2016, "Preserving color")."""
     start: Start = FromContent()
     """The picture to begin with."""
     scale: float = 1.0
@@ -144,8 +150,12 @@ class Stylization:
 
     def open(self) -> Opened:
         """Reads the pictures, loads the encoder and takes the targets."""
-        content = self.content.open(self.size)
+        original = content = self.content.open(self.size)
         styles = tuple(style.picture.open(round(self.size * style.scale)) for style in self.styles)
+        if self.colors == "content like style":
+            content = _recolored(content, styles[0])
+        elif self.colors == "style like content":
+            styles = tuple(_recolored(style, content) for style in styles)
         variables = self.encoder.variables()
         try:
             targets = {
@@ -155,7 +165,9 @@ class Stylization:
             }
         except ValueError as error:
             raise UserError(f"The pictures and the losses of this config do not fit each other: {error}") from error
-        return Opened(content, styles, {"encoder": variables, "content": jnp.asarray(content)[None], "targets": targets})
+        return Opened(
+            original, content, styles, {"encoder": variables, "content": jnp.asarray(content)[None], "targets": targets}
+        )
 
     def fixed(self, data: Opened) -> PyTree:
         """The encoder's weights, the content picture, and what the losses keep of the references."""
@@ -218,7 +230,7 @@ class Stylization:
         if part == "validation":
             return Evaluation(metrics=metrics, pictures={"picture": pixels})
         titles = [self.content.title, *(style.picture.title for style in self.styles), "painted"]
-        shown = figures.side_by_side(dict(zip(titles, [data.content, *data.styles, pixels], strict=True)))
+        shown = figures.side_by_side(dict(zip(titles, [data.original, *data.styles, pixels], strict=True)))
         return Evaluation(metrics=metrics, pictures={"picture": pixels}, figures={"side_by_side": shown})
 
     def _targets(self, variables: PyTree, picture: np.ndarray, terms: tuple[Term, ...]) -> list[PyTree]:
@@ -258,6 +270,10 @@ def relative_errors(
 
     kept, look = measure(variables, jnp.asarray(pixels), jnp.asarray(data.content), [jnp.asarray(s) for s in data.styles])
     return {"content/relative": float(kept), "style/relative": float(look)}
+
+
+def _recolored(picture: np.ndarray, like: np.ndarray) -> np.ndarray:
+    return np.clip(np.asarray(match_colors(jnp.asarray(picture), jnp.asarray(like))), 0.0, 1.0)
 
 
 def _layers(terms: tuple[Term, ...]) -> tuple[str, ...]:

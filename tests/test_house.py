@@ -34,9 +34,13 @@ def imports(path: Path) -> set[str]:
     "room, may_import",
     [
         ("research/losses", {"research.losses", "research.types", "research.errors"}),
-        ("research/encoders", {"research.encoders", "research.types", "research.errors"}),
+        ("research/geometry", {"research.geometry", "research.types", "research.errors"}),
+        ("research/encoders", {"research.encoders", "research.geometry", "research.types", "research.errors"}),
         ("research/metrics", {"research.metrics", "research.losses", "research.encoders", "research.types", "research.errors"}),
-        ("research/data", {"research.data", "research.losses", "research.encoders", "research.types", "research.errors"}),
+        (
+            "research/data",
+            {"research.data", "research.losses", "research.encoders", "research.geometry", "research.types", "research.errors"},
+        ),
         ("research", {"research"}),
         ("experiments", {"research", "experiments", "configs"}),
         ("configs", {"research", "experiments", "configs"}),

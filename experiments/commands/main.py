@@ -19,6 +19,7 @@ COMMANDS = {
     "enroll": "add people to a gallery, list, rename or remove them",
     "identify": "who of the gallery is this, if anyone?",
     "weights": "list, fetch, import, export or check published weights",
+    "stylize": "paint one picture in the look of another",
 }
 """What each command does; each has a module of its name beside this one."""
 

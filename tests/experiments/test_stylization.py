@@ -12,10 +12,10 @@ from experiments.schedules import Constant
 from experiments.starts import FromContent, FromNoise
 from experiments.stylization import Judge, StylePicture, Stylization, Term
 from experiments.trainer import train
-from research.data.pictures import Photograph
 from research.encoders import Vgg
 from research.errors import UserError
 from research.losses import Content, Gram, TotalVariation
+from research.pictures.sources import Photograph
 
 TINY = FrozenEncoder(encoder=Vgg(convolutions=(1, 1), widths=(4, 6), pooling="average", preprocessing="torchvision"))
 
@@ -76,6 +76,18 @@ def test_the_content_picture_costs_no_content_and_the_start_is_what_it_says():
     noise = np.asarray(cost_of(small(size=128, start=FromNoise(deviation=0.1, center=0.4)))[1]["pixels"])
     assert noise.mean() == pytest.approx(0.4, abs=0.01)
     assert noise.std() == pytest.approx(0.1, abs=0.01)
+
+
+def test_colors_are_matched_before_anything_else():
+    free = small().open()
+    content_like_style, style_like_content = (small(colors=c).open() for c in ("content like style", "style like content"))
+    apart = lambda a, b: np.abs(a.reshape(-1, 3).mean(0) - b.reshape(-1, 3).mean(0)).max()  # noqa: E731
+    # Clipping to [0, 1] keeps the means from being equal.
+    before = apart(free.content, free.styles[0])
+    assert apart(content_like_style.content, free.styles[0]) < before / 3
+    np.testing.assert_array_equal(content_like_style.styles[0], free.styles[0])
+    assert apart(style_like_content.styles[0], free.content) < before / 3
+    np.testing.assert_array_equal(style_like_content.content, free.content)
 
 
 def painting(tmp_path, name, steps=12, **fields):

@@ -1,0 +1,1 @@
+"""Style transfer: what is learned is the picture."""
