@@ -44,7 +44,7 @@ def places(
     """
     x = jnp.arange(width, dtype=jnp.float32) - (width - 1) / 2
     y = jnp.arange(height, dtype=jnp.float32)[:, None] - (height - 1) / 2
-    a, o = matrix[:, :, :, None, None], offset[:, :, None, None]
+    a, o = jnp.asarray(matrix)[:, :, :, None, None], jnp.asarray(offset)[:, :, None, None]
     u = a[:, 0, 0] * x + a[:, 0, 1] * y + o[:, 0] * width + (width - 1) / 2
     v = a[:, 1, 0] * x + a[:, 1, 1] * y + o[:, 1] * height + (height - 1) / 2
     return u, v
