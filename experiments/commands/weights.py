@@ -208,7 +208,7 @@ def _check(names: tuple[str, ...]) -> None:
     from research.errors import UserError
     from research.weights import KNOWN, named
 
-    wrong = []
+    unusable = []
     for published in [named(name) for name in names] or KNOWN:
         found = published.find()
         if found is None:
@@ -216,19 +216,22 @@ def _check(names: tuple[str, ...]) -> None:
                 raise UserError(f"The weights {published.name} are not on this machine: {published.how_to_get()}")
             continue
         print(f"{published.name}: {printable(found)}")
-        for file, path in published.files(found):
-            intact = file.intact(path)
-            print(f"  {'intact' if intact else 'DAMAGED'}  {file.sha256}  {file.name}")
-            wrong += [] if intact else [f"{printable(path)} has another checksum than it was published with."]
+        files = published.files(found)
+        damaged = [file for file, path in files if not file.intact(path)]
+        for file in damaged:
+            print(f"  DAMAGED: {file.name} has not the SHA-256 {file.sha256}: remove it, and fetch it again")
+        if files and not damaged:
+            print(f"  intact: {files[0][0].sha256}" if len(files) == 1 else f"  intact: {len(files)} files")
         if published.encoder is None:
             print("  there is no encoder for it yet")
-            continue
-        try:
-            _, report = published.read(found)
-        except UserError as error:
-            print(f"  {error}")
-            wrong.append(str(error))
         else:
-            print("\n".join(report.lines()))
-    if wrong:
-        raise UserError(f"{' '.join(wrong)} Remove what is damaged, and fetch it again.")
+            try:
+                print("\n".join(published.read(found)[1].lines()))
+            except UserError as error:
+                print(f"  {error}")
+                unusable.append(published.name)
+        unusable += [published.name] if damaged else []
+    if not names and not any(published.find() for published in KNOWN):
+        print("No known weights are on this machine; `likeness weights list` shows what can be fetched.")
+    if unusable:
+        raise UserError(f"These weights cannot be used as they are: {', '.join(dict.fromkeys(unusable))}. Why is said above.")

@@ -74,7 +74,7 @@ def fetch(published: Published, *, progress: Progress = _silent, patience: Patie
             return paths[0] if len(paths) == 1 else published.folder
         except NotObtained as error:
             reasons.append(str(error))
-    raise UserError(f"The weights {published.name} cannot be fetched. {' '.join(reasons)} Else, {published.how_to_get()}")
+    raise UserError(f"The weights {published.name} cannot be fetched. {' '.join([*reasons, 'By hand:', published.by_hand()])}")
 
 
 class NotObtained(UserError):

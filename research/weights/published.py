@@ -75,7 +75,7 @@ class Published:
     picture: tuple[int, int, int] = (64, 64, 3)
     """(h, w, c) of a picture that the encoder takes."""
     bring: str = ""
-    """What to bring where no edition can be fetched."""
+    """What to do where there are no editions."""
 
     @property
     def imported(self) -> Path:
@@ -158,10 +158,13 @@ class Published:
     def how_to_get(self) -> str:
         """What a person can do who does not have them, with or without a network."""
         if not any(all(file.urls or file.text for file in edition) for edition in self.editions):
-            return self.bring or f"they cannot be downloaded; {self._bring()}"
-        return f"run `likeness weights fetch {self.name}` ({megabytes(self.size)}). Without network: {self._bring()}"
+            return self.by_hand()
+        return f"run `likeness weights fetch {self.name}` ({megabytes(self.size)}). Without network: {self.by_hand()}"
 
-    def _bring(self) -> str:
+    def by_hand(self) -> str:
+        """Which file to bring where there is no network, where to put it, and its checksum."""
+        if not self.editions:
+            return self.bring
         edition = self.editions[-1]
         looked = " or ".join(sorted({printable(path.parent) for _, paths in self.places() for path in paths}))
         file, *more = edition

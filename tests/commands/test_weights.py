@@ -161,19 +161,25 @@ def test_exporting_what_a_working_directory_learned(likeness: Likeness, world: W
     assert "nearest: " in said.err
 
 
+def test_check_without_any(likeness: Likeness):
+    said = likeness("weights", "check")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith("No known weights are on this machine")
+
+
 def test_check_verifies_and_reports(likeness: Likeness, little):
     said = likeness("weights", "check")
     assert said.code == 0
     assert f"little: {little}" in said.out
-    assert "  intact  " in said.out
+    assert f"  intact: {hashlib.sha256(little.read_bytes()).hexdigest()}" in said.out
     assert "torchvision VGG: 6 of 6 variables matched" in said.out
     content = bytearray(little.read_bytes())
     content[-100] ^= 1
     little.write_bytes(content)
     said = likeness("weights", "check", "little")
     assert said.code == 2
-    assert "  DAMAGED  " in said.out
-    assert f"{little} has another checksum than it was published with. Remove" in said.err
+    assert "  DAMAGED: little.safetensors has not the SHA-256 " in said.out
+    assert said.err == "likeness: These weights cannot be used as they are: little. Why is said above.\n"
     said = likeness("weights", "check", "vgg19")
     assert said.code == 2
     assert "looked for in" in said.err

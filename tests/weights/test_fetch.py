@@ -264,9 +264,9 @@ def test_without_network_the_error_says_what_to_bring_where(tmp_path):
     text = str(refused.value)
     assert "\n" not in text
     for part in (
-        "The weights little cannot be fetched. weights.bin: 127.0.0.1:9: Connection refused; LIKENESS_DATA is not set.",
-        "bring weights.bin from http://127.0.0.1:9/weights.bin",
-        f"put it into {tmp_path}/cache/weights/little",
+        "The weights little cannot be fetched. weights.bin: 127.0.0.1:9: Connection refused; LIKENESS_DATA is not set. ",
+        "By hand: bring weights.bin from http://127.0.0.1:9/weights.bin and put it into ",
+        f"{tmp_path}/cache/weights/little",
         f"SHA-256 {wanted.sha256}",
         f"looked for in {tmp_path}/cache/weights/little",
     ):
