@@ -35,14 +35,18 @@ from research.types import PRNGKey, PyTree
 class Source(Protocol):
     """Where pictures come from. Any source of :mod:`research.data`."""
 
-    @property
-    def decode(self) -> Decode | None:
-        """How picture files become the pictures of the table, those of new people too; None where no files are read."""
-        ...
-
     def open(self) -> Images:
         """The table of all pictures."""
         ...
+
+
+def decode_of(source: Source) -> Decode | None:
+    """How a source's picture files become the pictures of its table, those of new people too; None where no files are read.
+
+    Every source has it as ``decode``. It is no part of the protocol, since the command line asks whether a class is a source,
+    which Python answers only for protocols of methods.
+    """
+    return getattr(source, "decode", None)
 
 
 @runtime_checkable
@@ -156,7 +160,7 @@ class Recognition:
     def model_fingerprint(self, variables: Variables) -> str:
         """SHA-256 of everything that an embedding and its distance depend on: definitions and weights."""
         digest = hashlib.sha256()
-        parts = [self.encoder, self.loss, self.data.decode]
+        parts = [self.encoder, self.loss, decode_of(self.data)]
         digest.update(json.dumps([to_json(part) for part in parts], sort_keys=True).encode())
         for path, leaf in jax.tree_util.tree_leaves_with_path(tuple(variables)):
             digest.update(jax.tree_util.keystr(path).encode())

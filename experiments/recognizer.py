@@ -12,7 +12,7 @@ import numpy as np
 
 from experiments.evaluation import read_run, restore
 from experiments.experiment import Variables
-from experiments.recognition import Recognition
+from experiments.recognition import Recognition, decode_of
 from experiments.subjects import Subject, trained
 from experiments.workdir import Workdir, read_json
 from research.data import BadImage, Decode, Faces, printable
@@ -66,7 +66,7 @@ class Recognizer:
             experiment=experiment,
             variables=variables,
             subject=trained(experiment.encoder, experiment.loss, variables.params, variables.state),
-            decode=experiment.data.decode or Decode(size=height, channels=channels),
+            decode=decode_of(experiment.data) or Decode(size=height, channels=channels),
             fingerprint=experiment.model_fingerprint(variables),
         )
 
