@@ -1,6 +1,7 @@
 """Style transfer: what is learned is the picture."""
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
@@ -80,6 +81,8 @@ class Opened:
     styles: tuple[np.ndarray, ...]
     fixed: PyTree
     """The encoder's weights and the targets, on the device."""
+    judge: PyTree
+    """The weights of the encoder that judges."""
 
 
 class Rounds:
@@ -165,9 +168,8 @@ class Stylization:
             }
         except ValueError as error:
             raise UserError(f"The pictures and the losses of this config do not fit each other: {error}") from error
-        return Opened(
-            original, content, styles, {"encoder": variables, "content": jnp.asarray(content)[None], "targets": targets}
-        )
+        fixed = {"encoder": variables, "content": jnp.asarray(content)[None], "targets": targets}
+        return Opened(original, content, styles, fixed, self.judge.encoder.variables())
 
     def fixed(self, data: Opened) -> PyTree:
         """The encoder's weights, the content picture, and what the losses keep of the references."""
@@ -244,32 +246,31 @@ class Stylization:
     def _distances(self, data: Opened, pixels: np.ndarray) -> dict[str, float]:
         """Relative errors, whatever the losses and their normalizers: how far from the content, how far from the style."""
         content, style = _layers(self.content_terms), _layers(self.style_terms)
-        own = relative_errors(self.encoder, data.fixed["encoder"], content, style, data, pixels)
+        reference, styles = jnp.asarray(data.content), [jnp.asarray(style) for style in data.styles]
+        own = _errors(self.encoder, content, style, data.fixed["encoder"], jnp.asarray(pixels), reference, styles)
         judge = self.judge
-        other = relative_errors(judge.encoder, judge.encoder.variables(), judge.content, judge.style, data, pixels)
-        return own | {f"held_out/{name}": value for name, value in other.items()}
+        other = _errors(judge.encoder, judge.content, judge.style, data.judge, jnp.asarray(pixels), reference, styles)
+        errors = {"content/relative": own[0], "style/relative": own[1]}
+        errors |= {"held_out/content/relative": other[0], "held_out/style/relative": other[1]}
+        return {name: float(value) for name, value in errors.items()}
 
 
-def relative_errors(
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _errors(
     encoder: FrozenEncoder,
-    variables: PyTree,
     content_layers: tuple[str, ...],
     style_layers: tuple[str, ...],
-    data: Opened,
-    pixels: np.ndarray,
-) -> dict[str, float]:
-    """``content/relative`` ``‖F - P‖²/‖P‖²`` and ``style/relative`` ``‖G - A‖²/‖A‖²``, means over layers and styles."""
+    variables: PyTree,
+    picture: Array,
+    reference: Array,
+    styles: list[Array],
+) -> tuple[Scalar, Scalar]:
+    """``‖F - P‖²/‖P‖²`` from the content and ``‖G - A‖²/‖A‖²`` from the styles, means over layers and styles."""
     content, style = Content(layers=content_layers), Gram(layers=style_layers)
-
-    @jax.jit
-    def measure(variables: PyTree, picture: Array, reference: Array, styles: list[Array]) -> tuple[Scalar, Scalar]:
-        painted = encoder(variables, picture[None])
-        kept = content(painted, content.target(encoder(variables, reference[None])))
-        looks = [style(painted, style.target(encoder(variables, other[None]))) for other in styles]
-        return kept, jnp.mean(jnp.stack(looks))
-
-    kept, look = measure(variables, jnp.asarray(pixels), jnp.asarray(data.content), [jnp.asarray(s) for s in data.styles])
-    return {"content/relative": float(kept), "style/relative": float(look)}
+    painted = encoder(variables, picture[None])
+    kept = content(painted, content.target(encoder(variables, reference[None])))
+    looks = [style(painted, style.target(encoder(variables, other[None]))) for other in styles]
+    return kept, jnp.mean(jnp.stack(looks))
 
 
 def _recolored(picture: np.ndarray, like: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Optimal transport in one dimension: sort both samples and compare quantile by quantile."""
 
+import abc
 import dataclasses
 from typing import Literal, TypeAlias
 
@@ -15,7 +16,7 @@ QuantileNormalizer: TypeAlias = Literal["relative", "mean", "sum"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class QuantileLayers(Layers):
+class QuantileLayers(Layers, abc.ABC):
     """A loss that compares the sorted values of one-dimensional views of a layer.
 
     The i-th smallest of n values is the quantile (i - ½)/n; between two quantiles of the reference values are
@@ -34,9 +35,9 @@ class QuantileLayers(Layers):
         super().__post_init__()
         check_choice(type(self).__name__, "normalizer", self.normalizer, QuantileNormalizer)
 
+    @abc.abstractmethod
     def views(self, index: int, places: Float[Array, "b p c"]) -> Float[Array, "b v p"]:
         """The one-dimensional views of the layer of this index."""
-        raise NotImplementedError
 
     def target(self, reference: Activations, mask: Mask | None = None) -> PyTree:
         """By layer: ``values`` sorted, (b, v, p), their mean square ``energy`` (b,), and, under a mask, ``positions``."""

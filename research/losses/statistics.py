@@ -6,6 +6,7 @@ neural style transfer", 2017, multiply the features by the mask before the Gram 
 Σ m², which without a mask is the number of pixels.
 """
 
+import abc
 import dataclasses
 from typing import ClassVar, Literal, TypeAlias
 
@@ -23,7 +24,7 @@ Moments: TypeAlias = Literal["diagonal", "full"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class AdditiveLayers(Layers):
+class AdditiveLayers(Layers, abc.ABC):
     """A loss that sees of a picture only sums over its pixels.
 
     So it can be had exactly from tiles: add up ``statistics`` of the tiles (each with a mask that is 1 on the pixels
@@ -39,9 +40,9 @@ class AdditiveLayers(Layers):
             for layer, features in self.read_maps(activations)
         }
 
+    @abc.abstractmethod
     def from_statistics(self, statistics: dict[str, Sums], target: PyTree) -> Scalar:
         """The loss of pictures of which only the sums are known."""
-        raise NotImplementedError
 
     def __call__(self, activations: Activations, target: PyTree, mask: Mask | None = None) -> Scalar:
         """The loss of pictures: mean over b of ``Σ_l λ_l J_l``."""
