@@ -1,40 +1,24 @@
 """Style transfer: what is learned is the picture."""
 
 import dataclasses
-import functools
 import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from experiments import figures
 from experiments.experiment import Cost, Evaluation, Part, Variables
-from experiments.frozen import FrozenEncoder, RandomWeights
+from experiments.frozen import FrozenEncoder
+from experiments.judge import Judge, relative_errors
 from experiments.starts import FromContent, Start
-from research.encoders import Vgg
+from experiments.terms import Term, layers, targets, total
 from research.errors import UserError
 from research.losses import Content, Gram, TotalVariation
-from research.losses.layers import ActivationLoss
 from research.pictures import match_colors
 from research.pictures.sources import PictureSource
-from research.types import Activations, Array, PRNGKey, PyTree, Scalar
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Term:
-    """One loss and how much it counts."""
-
-    loss: ActivationLoss
-    """What is compared, and at which layers."""
-    weight: float = 1.0
-    """Its factor."""
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.weight < float("inf"):
-            raise ValueError(f"Term.weight is {self.weight}: give a finite number, 0 or more")
+from research.types import PRNGKey, PyTree
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -53,21 +37,6 @@ class StylePicture:
             raise ValueError(f"StylePicture.scale is {self.scale}: give a number above 0, at most 16")
         if not 0 <= self.weight < float("inf"):
             raise ValueError(f"StylePicture.weight is {self.weight}: give a finite number, 0 or more")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Judge:
-    """An encoder by which a painted picture is judged and not painted, and the layers it looks at."""
-
-    encoder: FrozenEncoder = FrozenEncoder(
-        encoder=Vgg(convolutions=(2, 2, 2, 2), widths=(24, 48, 96, 192), pooling="max", preprocessing="torchvision"),
-        weights=RandomWeights(seed=1),
-    )
-    """Of other filters and another shape than the one that painted, so that its flaws are not shared."""
-    content: tuple[str, ...] = ("relu3_1",)
-    """Layers at which the content is compared."""
-    style: tuple[str, ...] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
-    """Layers at which the style is."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,14 +130,14 @@ class Stylization:
             styles = tuple(_recolored(style, content) for style in styles)
         variables = self.encoder.variables()
         try:
-            targets = {
-                "content": self._targets(variables, content, self.content_terms),
-                "styles": [self._targets(variables, style, self.style_terms) for style in styles],
-                "picture": self._targets(variables, content, self.picture_terms),
+            kept = {
+                "content": targets(self.encoder, variables, content, self.content_terms),
+                "styles": [targets(self.encoder, variables, style, self.style_terms) for style in styles],
+                "picture": targets(self.encoder, variables, content, self.picture_terms),
             }
         except ValueError as error:
             raise UserError(f"The pictures and the losses of this config do not fit each other: {error}") from error
-        fixed = {"encoder": variables, "content": jnp.asarray(content)[None], "targets": targets}
+        fixed = {"encoder": variables, "content": jnp.asarray(content)[None], "targets": kept}
         return Opened(original, content, styles, fixed, self.judge.encoder.variables())
 
     def fixed(self, data: Opened) -> PyTree:
@@ -206,14 +175,14 @@ class Stylization:
         """J of the picture as it is now, and its three parts."""
         del batch, key
         activations = self.encoder(fixed["encoder"], params["pixels"])
-        targets = fixed["targets"]
-        parts = {"content": self.alpha * _sum(self.content_terms, activations, targets["content"])}
+        kept = fixed["targets"]
+        parts = {"content": self.alpha * total(self.content_terms, activations, kept["content"])}
         styled = [
-            style.weight * _sum(self.style_terms, activations, target)
-            for style, target in zip(self.styles, targets["styles"], strict=True)
+            style.weight * total(self.style_terms, activations, target)
+            for style, target in zip(self.styles, kept["styles"], strict=True)
         ]
         parts["style"] = self.beta * sum(styled, start=jnp.zeros(()))
-        parts["picture"] = _sum(self.picture_terms, activations, targets["picture"])
+        parts["picture"] = total(self.picture_terms, activations, kept["picture"])
         return Cost(self.scale * sum(parts.values(), start=jnp.zeros(())), state, parts)
 
     def picture(self, params: PyTree) -> np.ndarray:
@@ -235,55 +204,17 @@ class Stylization:
         shown = figures.side_by_side(dict(zip(titles, [data.original, *data.styles, pixels], strict=True)))
         return Evaluation(metrics=metrics, pictures={"picture": pixels}, figures={"side_by_side": shown})
 
-    def _targets(self, variables: PyTree, picture: np.ndarray, terms: tuple[Term, ...]) -> list[PyTree]:
-        @jax.jit
-        def take(variables: PyTree, picture: Array) -> list[PyTree]:
-            activations = self.encoder(variables, picture[None])
-            return [term.loss.target(activations) for term in terms]
-
-        return take(variables, jnp.asarray(picture))
-
     def _distances(self, data: Opened, pixels: np.ndarray) -> dict[str, float]:
         """Relative errors, whatever the losses and their normalizers: how far from the content, how far from the style."""
-        content, style = _layers(self.content_terms), _layers(self.style_terms)
+        content, style = layers(self.content_terms), layers(self.style_terms)
         reference, styles = jnp.asarray(data.content), [jnp.asarray(style) for style in data.styles]
-        own = _errors(self.encoder, content, style, data.fixed["encoder"], jnp.asarray(pixels), reference, styles)
+        own = relative_errors(self.encoder, content, style, data.fixed["encoder"], jnp.asarray(pixels), reference, styles)
         judge = self.judge
-        other = _errors(judge.encoder, judge.content, judge.style, data.judge, jnp.asarray(pixels), reference, styles)
+        other = relative_errors(judge.encoder, judge.content, judge.style, data.judge, jnp.asarray(pixels), reference, styles)
         errors = {"content/relative": own[0], "style/relative": own[1]}
         errors |= {"held_out/content/relative": other[0], "held_out/style/relative": other[1]}
         return {name: float(value) for name, value in errors.items()}
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def _errors(
-    encoder: FrozenEncoder,
-    content_layers: tuple[str, ...],
-    style_layers: tuple[str, ...],
-    variables: PyTree,
-    picture: Array,
-    reference: Array,
-    styles: list[Array],
-) -> tuple[Scalar, Scalar]:
-    """``‖F - P‖²/‖P‖²`` from the content and ``‖G - A‖²/‖A‖²`` from the styles, means over layers and styles."""
-    content, style = Content(layers=content_layers), Gram(layers=style_layers)
-    painted = encoder(variables, picture[None])
-    kept = content(painted, content.target(encoder(variables, reference[None])))
-    looks = [style(painted, style.target(encoder(variables, other[None]))) for other in styles]
-    return kept, jnp.mean(jnp.stack(looks))
-
-
 def _recolored(picture: np.ndarray, like: np.ndarray) -> np.ndarray:
     return np.clip(np.asarray(match_colors(jnp.asarray(picture), jnp.asarray(like))), 0.0, 1.0)
-
-
-def _layers(terms: tuple[Term, ...]) -> tuple[str, ...]:
-    """All layers that the terms read, each once, in order."""
-    return tuple(dict.fromkeys(layer for term in terms for layer in term.loss.layers))
-
-
-def _sum(terms: tuple[Term, ...], activations: Activations, targets: list[PyTree]) -> Scalar:
-    total = jnp.zeros((), jnp.float32)
-    for term, target in zip(terms, targets, strict=True):
-        total = total + term.weight * term.loss(activations, target)
-    return total

@@ -11,7 +11,8 @@ from experiments.optimizers import Adam
 from experiments.run import Checkpoints, Run
 from experiments.schedules import WarmupCosine
 from experiments.starts import FromContent
-from experiments.stylization import StylePicture, Stylization, Term
+from experiments.stylization import StylePicture, Stylization
+from experiments.terms import Term
 from research.data.styles import CurlStrokes
 from research.losses import Content, TotalVariation, Wasserstein
 from research.pictures.sources import Painting, Photograph

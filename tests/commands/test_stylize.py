@@ -11,7 +11,9 @@ from experiments.frozen import FrozenEncoder
 from experiments.optimizers import Adam
 from experiments.run import Run
 from experiments.schedules import Constant
-from experiments.stylization import Judge, StylePicture, Stylization, Term
+from experiments.judge import Judge
+from experiments.stylization import StylePicture, Stylization
+from experiments.terms import Term
 from research.pictures.sources import Photograph
 from research.encoders import Vgg
 from research.losses import Content, Gram

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from experiments.frozen import FrozenEncoder, RandomWeights
+from experiments.judge import Judge
 from experiments.optimizers import Adam
 from experiments.run import Checkpoints, Run
 from experiments.schedules import Constant
 from experiments.starts import FromContent, FromNoise
-from experiments.stylization import Judge, StylePicture, Stylization, Term
+from experiments.stylization import StylePicture, Stylization
+from experiments.terms import Term
 from experiments.trainer import train
 from research.encoders import Vgg
 from research.errors import UserError
