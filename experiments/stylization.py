@@ -17,6 +17,7 @@ from experiments.terms import Term, layers, targets, total
 from research.errors import UserError
 from research.losses import Content, Gram, TotalVariation
 from research.pictures import match_colors
+from research.pictures.resize import resize
 from research.pictures.sources import PictureSource
 from research.types import PRNGKey, PyTree
 
@@ -31,12 +32,27 @@ class StylePicture:
     """How much it counts beside other styles."""
     scale: float = 1.0
     """Size of its longer side beside that of the picture painted: 2 makes strokes twice as large."""
+    fit: Literal["longer side", "content"] = "longer side"
+    """content: it is brought to the content's own height and width, whatever its proportions, as Gatys et al. 2016 did and
+    as losses demand that compare sums over pixels."""
 
     def __post_init__(self) -> None:
         if not 0 < self.scale <= 16:
             raise ValueError(f"StylePicture.scale is {self.scale}: give a number above 0, at most 16")
         if not 0 <= self.weight < float("inf"):
             raise ValueError(f"StylePicture.weight is {self.weight}: give a finite number, 0 or more")
+        if self.fit == "content" and self.scale != 1:
+            raise ValueError(
+                f"StylePicture.scale is {self.scale} but fit='content' gives it the content's size: leave scale at 1"
+            )
+
+    def open(self, content: np.ndarray) -> np.ndarray:
+        """The picture for a content picture (h, w, 3): RGB in [0, 1]."""
+        height, width, _ = content.shape
+        pixels = self.picture.open(round(max(height, width) * self.scale))
+        if self.fit == "longer side":
+            return pixels
+        return np.clip(np.asarray(resize(jnp.asarray(pixels), (height, width))), 0.0, 1.0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,7 +139,7 @@ class Stylization:
     def open(self) -> Opened:
         """Reads the pictures, loads the encoder and takes the targets."""
         original = content = self.content.open(self.size)
-        styles = tuple(style.picture.open(round(self.size * style.scale)) for style in self.styles)
+        styles = tuple(style.open(content) for style in self.styles)
         if self.colors == "content like style":
             content = _recolored(content, styles[0])
         elif self.colors == "style like content":
@@ -138,6 +154,7 @@ class Stylization:
         except ValueError as error:
             raise UserError(f"The pictures and the losses of this config do not fit each other: {error}") from error
         fixed = {"encoder": variables, "content": jnp.asarray(content)[None], "targets": kept}
+        fixed["start"] = self.start.open(content, styles)
         return Opened(original, content, styles, fixed, self.judge.encoder.variables())
 
     def fixed(self, data: Opened) -> PyTree:
@@ -169,7 +186,7 @@ class Stylization:
     def init(self, key: PRNGKey, fixed: PyTree, batch: PyTree) -> Variables:
         """The picture to begin with."""
         del batch
-        return Variables({"pixels": self.start(fixed["content"], key)}, {})
+        return Variables({"pixels": self.start(fixed["content"], fixed["start"], key)}, {})
 
     def cost(self, params: PyTree, state: PyTree, fixed: PyTree, batch: PyTree, key: PRNGKey) -> Cost:
         """J of the picture as it is now, and its three parts."""
