@@ -36,6 +36,7 @@ def imports(path: Path) -> set[str]:
         ("research/losses", {"research.losses", "research.types", "research.errors"}),
         ("research/geometry", {"research.geometry", "research.types", "research.errors"}),
         ("research/encoders", {"research.encoders", "research.geometry", "research.types", "research.errors"}),
+        ("research/painters", {"research.painters", "research.encoders", "research.types", "research.errors"}),
         ("research/metrics", {"research.metrics", "research.losses", "research.encoders", "research.types", "research.errors"}),
         (
             "research/data",

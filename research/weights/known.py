@@ -13,6 +13,7 @@ from research.encoders.mobilefacenet import MobileFaceNet
 from research.encoders.squeezenet import SqueezeNet
 from research.encoders.vgg import Vgg
 from research.errors import UserError
+from research.painters import Johnson
 
 from . import layouts
 from .johnson import johnson_wave
@@ -227,8 +228,8 @@ KNOWN = (
     Published(
         name="johnson_wave",
         summary="a network that paints in the style of Hokusai's Great Wave",
-        encoder=None,
-        layouts=(),
+        encoder=Johnson(padding="zeros", upsampling="transposed", output="tanh150", brightness=255.0, epsilon=1e-3),
+        layouts=(layouts.johnson_deeplearnjs(),),
         editions=(johnson_wave(),),
         preprocessing="RGB · 255; paints tanh(x) · 150 + 127.5",
         licence="research use, MIT",

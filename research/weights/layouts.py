@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from research.encoders.mobilefacenet import STAGES
 
-from .layout import Layout, keras_convolution, together, torch_batch_norm, torch_convolution
+from .layout import Entry, Layout, keras_convolution, together, torch_batch_norm, torch_convolution
 
 VGG16 = (2, 2, 3, 3, 3)
 VGG19 = (2, 2, 4, 4, 4)
@@ -113,3 +113,13 @@ def mobilefacenet() -> Layout:
         ),
         ignored=("*.num_batches_tracked",),
     )
+
+
+def johnson_deeplearnjs() -> Layout:
+    """reiinakano's copy of lengstrom's network, numbered: weight, shift and scale of each layer, one layer after another."""
+    blocks = [f"block{block}_{number}" for block in range(1, 6) for number in (1, 2)]
+    parts = ("{}/kernel", "{}_norm/bias", "{}_norm/scale")
+    paths = [part.format(layer) for layer in ("down1", "down2", "down3", *blocks, "up1", "up2", "last") for part in parts]
+    keys = ["Variable", *(f"Variable_{index}" for index in range(1, len(paths)))]
+    entries = tuple(Entry(variable=f"params/{path}", key=key) for path, key in zip(paths, keys, strict=True))
+    return Layout(name="deeplearn.js fast style transfer", entries=entries)

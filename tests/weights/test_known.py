@@ -6,12 +6,15 @@ import json
 import math
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import traverse_util
 
 from research.encoders import Vgg
 from research.errors import UserError
+from research.metrics.image_quality import edge_correlation
+from research.pictures import read_picture, resize
 from research.weights import KNOWN, Pretrained, fetch, named, own, read, recognize, shapes, take, write
 from research.weights.johnson import johnson_wave
 
@@ -66,6 +69,7 @@ def test_each_layout_has_a_name_for_every_variable(published):
         ("squeezenet11", 722_496),
         ("squeezenet11_torchvision", 1_235_496),
         ("mobilefacenet", 999_936),
+        ("johnson_wave", 1_677_638),
     ],
 )
 def test_the_encoders_have_the_published_size(name, parameters):
@@ -153,6 +157,21 @@ def test_every_array_of_the_real_files_is_accounted_for(real_data, name):
     back = take(variables, published.layouts[0])
     for key, array in back.items():
         np.testing.assert_array_equal(array, read(found)[key])
+
+
+@pytest.mark.data
+def test_the_published_painter_paints_waves(real_data):
+    """Hokusai's palette, blue on cream, from whatever comes in, with the picture still there."""
+    published = named("johnson_wave")
+    variables, report = published.load()
+    assert report.complete
+    pixels = read_picture(real_data / "pictures" / "content" / "chelsea.png").pixels
+    picture = np.asarray(resize(jnp.asarray(pixels), (170, 256)))
+    painted = np.clip(np.asarray(jax.jit(published.encoder.apply)(variables, picture[None])[0]), 0, 1)
+    dark, light = painted[painted.mean(2) < 0.35].mean(0), painted[painted.mean(2) > 0.7].mean(0)
+    assert dark[2] > dark[0] + 0.1
+    assert light[0] > light[2] + 0.05
+    assert 0.3 < edge_correlation(picture, painted) < 0.9
 
 
 @pytest.mark.data

@@ -1,0 +1,23 @@
+"""Networks that paint a picture in one pass.
+
+``painter.apply(variables, pictures)`` takes and gives RGB in [0, 1], of any size. :class:`Johnson` knows one style,
+:class:`Conditional` several and their mixtures; :func:`adain` with a :class:`Decoder` takes any style from a picture of it.
+"""
+
+from research.painters.adain import Decoder, adain, mirror, style_statistics
+from research.painters.conditional import Conditional, ConditionalInstanceNorm
+from research.painters.johnson import Johnson
+from research.painters.normalization import InstanceNorm
+from research.painters.transformer import Transformer
+
+__all__ = [
+    "Conditional",
+    "ConditionalInstanceNorm",
+    "Decoder",
+    "InstanceNorm",
+    "Johnson",
+    "Transformer",
+    "adain",
+    "mirror",
+    "style_statistics",
+]
