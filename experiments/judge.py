@@ -5,11 +5,17 @@ import functools
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from experiments.frozen import FrozenEncoder, RandomWeights
 from research.encoders import Vgg
 from research.losses import Content, Gram
+from research.metrics.image_quality import color_distance, edge_correlation, patch_distance, ssim
+from research.pictures.resize import resize
 from research.types import Array, PyTree, Scalar
+
+SMALLEST = 28
+"""Least side of a picture that has 7 x 7 patches at three scales."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,6 +31,55 @@ class Judge:
     """Layers at which the content is compared."""
     style: tuple[str, ...] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
     """Layers at which the style is."""
+    size: int = 640
+    """Longer side at which pictures are compared; larger ones are shrunk."""
+
+    def metrics(
+        self,
+        weights: PyTree,
+        painter: FrozenEncoder,
+        painter_weights: PyTree,
+        layers: tuple[tuple[str, ...], tuple[str, ...]],
+        picture: np.ndarray,
+        content: np.ndarray,
+        styles: tuple[np.ndarray, ...],
+    ) -> dict[str, float]:
+        """How far a picture is from the content and from the styles, in numbers that no loss or normalizer shifts.
+
+        Args:
+            weights: of the encoder that judges.
+            painter: the encoder by which the picture was painted.
+            painter_weights: its weights.
+            layers: those at which the painter compared content, and style.
+            picture: (h, w, 3), RGB in [0, 1].
+            content: of the same size.
+            styles: of any size.
+
+        Returns:
+            Relative errors under both encoders (``content/relative``, ``style/relative``, and ``held_out/…``, see
+            :func:`relative_errors`), structural similarity and correlation of edges with the content, and the distances of
+            colors and of patches from the nearest style. Pictures with a side below 28 pixels have no patches and no
+            structural similarity.
+        """
+        share = min(1.0, self.size / max(picture.shape))
+        picture, content, *looks = (_shrunk(each, share) for each in (picture, content, *styles))
+        arrays = [jnp.asarray(each) for each in (picture, content)], [jnp.asarray(look) for look in looks]
+        own = relative_errors(painter, *layers, painter_weights, *arrays[0], arrays[1])
+        other = relative_errors(self.encoder, self.content, self.style, weights, *arrays[0], arrays[1])
+        errors = {"content/relative": own[0], "style/relative": own[1]}
+        errors |= {"held_out/content/relative": other[0], "held_out/style/relative": other[1]}
+        errors["style/color_distance"] = min(color_distance(picture, look) for look in looks)
+        if min(min(each.shape[:2]) for each in (picture, *looks)) >= SMALLEST:
+            errors |= {"content/ssim": ssim(picture, content), "content/edge_correlation": edge_correlation(picture, content)}
+            errors["style/patch_distance"] = min(patch_distance(picture, look) for look in looks)
+        return {name: float(value) for name, value in errors.items()}
+
+
+def _shrunk(picture: np.ndarray, share: float) -> np.ndarray:
+    if share == 1.0:
+        return picture
+    size = (round(picture.shape[0] * share), round(picture.shape[1] * share))
+    return np.clip(np.asarray(resize(jnp.asarray(picture), size)), 0.0, 1.0)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))

@@ -7,6 +7,7 @@ remembers the bracket. So the trainer's step is the same as for Adam, and checkp
 """
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -85,6 +86,11 @@ class Lbfgs:
         """The update rule; it needs the cost's ``value`` as an extra argument."""
         del steps
         return optax.GradientTransformationExtraArgs(self._init, self._update)  # pyright: ignore[reportArgumentType]
+
+    def carry(self, steps: int, state: PyTree, params: PyTree, promote: Callable[[Array], Array]) -> LbfgsState:
+        """Nothing of the last stage: its curvature is that of another cost."""
+        del state, promote
+        return self.transformation(steps).init(params)  # pyright: ignore[reportReturnType]
 
     def _init(self, params: PyTree) -> LbfgsState:
         flat = ravel_pytree(params)[0].astype(jnp.float32)

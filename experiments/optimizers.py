@@ -5,6 +5,7 @@ trainer of its own.
 """
 
 import dataclasses
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 import jax
@@ -12,7 +13,7 @@ import jax.numpy as jnp
 import optax
 
 from experiments.schedules import Constant, Schedule
-from research.types import PyTree
+from research.types import Array, PyTree
 
 
 @runtime_checkable
@@ -20,6 +21,10 @@ class Optimizer(Protocol):
     """Builds the transformation for a run of ``steps`` trainer steps."""
 
     def transformation(self, steps: int) -> optax.GradientTransformationExtraArgs: ...
+
+    def carry(self, steps: int, state: PyTree, params: PyTree, promote: Callable[[Array], Array]) -> PyTree:
+        """The state for the next stage of a run, which begins at ``params``; ``promote`` gives an array its shape."""
+        ...
 
 
 def decayed(params: PyTree) -> PyTree:
@@ -78,6 +83,11 @@ class _FirstOrder:
             steps_of_one = optax.MultiSteps(chain, every_k_schedule=self.accumulate)
             return optax.with_extra_args_support(steps_of_one.gradient_transformation())
         return optax.with_extra_args_support(chain)
+
+    def carry(self, steps: int, state: PyTree, params: PyTree, promote: Callable[[Array], Array]) -> PyTree:
+        """The gradient's moments in the next stage's shapes; the counts go on."""
+        del params
+        return optax.tree_map_params(self.transformation(steps), promote, state)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ import jax
 
 from experiments.run import Run
 from experiments.sharding import check_batch, over_batch, replicated
+from experiments.stages import promoted
 from experiments.step import StepReport, TrainState, initial_state, train_step, watched
 from research.errors import UserError
 from research.types import PRNGKey, PyTree
@@ -28,6 +29,8 @@ class Program:
     """Of a key, what is fixed, and a batch."""
     step: Callable[[TrainState, PyTree, PyTree, PRNGKey], tuple[TrainState, StepReport]]
     """Of a state, which is donated, what is fixed, a batch, and the run's key."""
+    promote: Callable[[TrainState, PyTree], TrainState]
+    """Of the state after the stage before, and what is fixed."""
     watched: tuple[str, ...]
     """Names of the leaves whose finiteness a step reports."""
 
@@ -74,5 +77,6 @@ def build(run: Run, fixed: PyTree, batch: PyTree) -> Program:
         fixed=jax.device_put(fixed, whole),
         init=jax.jit(init, in_shardings=(whole, whole, split), out_shardings=places),
         step=jax.jit(step, in_shardings=(places, whole, split, whole), out_shardings=(places, whole), donate_argnums=0),
+        promote=jax.jit(functools.partial(promoted, run), out_shardings=places),
         watched=tuple(watched(shapes, batch)),
     )

@@ -5,54 +5,25 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from experiments import figures
 from experiments.experiment import Cost, Evaluation, Part, Variables
 from experiments.frozen import FrozenEncoder
-from experiments.judge import Judge, relative_errors
+from experiments.judge import Judge
+from experiments.portrait import Portrait
+from experiments.readers import Asked, Reader, WholeReader
 from experiments.starts import FromContent, Start
-from experiments.terms import Term, layers, targets, total
+from experiments.style_picture import StylePicture
+from experiments.terms import Term, layers
+from experiments.tiled import check_tiled, tiled_reader
 from research.errors import UserError
 from research.losses import Content, Gram, TotalVariation
 from research.pictures import match_colors
-from research.pictures.resize import resize
 from research.pictures.sources import PictureSource
-from research.types import PRNGKey, PyTree
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class StylePicture:
-    """A picture whose look is taken on."""
-
-    picture: PictureSource
-    """The picture."""
-    weight: float = 1.0
-    """How much it counts beside other styles."""
-    scale: float = 1.0
-    """Size of its longer side beside that of the picture painted: 2 makes strokes twice as large."""
-    fit: Literal["longer side", "content"] = "longer side"
-    """content: it is brought to the content's own height and width, whatever its proportions, as Gatys et al. 2016 did and
-    as losses demand that compare sums over pixels."""
-
-    def __post_init__(self) -> None:
-        if not 0 < self.scale <= 16:
-            raise ValueError(f"StylePicture.scale is {self.scale}: give a number above 0, at most 16")
-        if not 0 <= self.weight < float("inf"):
-            raise ValueError(f"StylePicture.weight is {self.weight}: give a finite number, 0 or more")
-        if self.fit == "content" and self.scale != 1:
-            raise ValueError(
-                f"StylePicture.scale is {self.scale} but fit='content' gives it the content's size: leave scale at 1"
-            )
-
-    def open(self, content: np.ndarray) -> np.ndarray:
-        """The picture for a content picture (h, w, 3): RGB in [0, 1]."""
-        height, width, _ = content.shape
-        pixels = self.picture.open(round(max(height, width) * self.scale))
-        if self.fit == "longer side":
-            return pixels
-        return np.clip(np.asarray(resize(jnp.asarray(pixels), (height, width))), 0.0, 1.0)
+from research.types import Array, PRNGKey, PyTree
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,21 +37,23 @@ class Opened:
     styles: tuple[np.ndarray, ...]
     fixed: PyTree
     """The encoder's weights and the targets, on the device."""
+    places: np.ndarray
+    """The windows in which the picture is read; of a picture read whole, a row for each device that nobody looks at."""
     judge: PyTree
     """The weights of the encoder that judges."""
 
 
 class Rounds:
-    """An endless stream that says nothing: a stylization has no batches but its one picture."""
+    """An endless stream of one batch: a stylization has none but the windows in which its picture is read."""
 
-    def __init__(self, pictures: int) -> None:
-        self.pictures = pictures
+    def __init__(self, places: np.ndarray) -> None:
+        self.places = places
 
     def __iter__(self) -> Iterator[dict[str, np.ndarray]]:
         return self
 
     def __next__(self) -> dict[str, np.ndarray]:
-        return {"picture": np.arange(self.pictures, dtype=np.int32)}
+        return {"places": self.places}
 
     def get_state(self) -> dict[str, int]:
         """Nothing moves."""
@@ -126,6 +99,14 @@ class Stylization:
     """The picture to begin with."""
     scale: float = 1.0
     """A factor of the whole cost: what published weights make huge, an optimizer wants of order 1."""
+    scales: tuple[float, ...] = ()
+    """Sizes painted before the last one, as shares of ``size``, smallest first: strokes larger than what the encoder sees at
+    once come from there. The steps are shared evenly. Each size compiles a program of its own, so few are better."""
+    tile: int | None = None
+    """Side of the tiles in which the encoder reads the picture, in pixels, for pictures too large for the device's memory. The
+    cost and its gradient are those of the whole picture. Several devices share the tiles."""
+    portrait: Portrait | None = None
+    """A face in the content that must stay the same person; None where there is none."""
 
     def __post_init__(self) -> None:
         if not self.styles:
@@ -135,27 +116,55 @@ class Stylization:
         for name in ("alpha", "beta", "scale"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"Stylization.{name} is {getattr(self, name)}: give a finite number, 0 or more")
+        if list(self.scales) != sorted(set(self.scales)) or not all(0 < scale < 1 for scale in self.scales):
+            raise ValueError(
+                f"Stylization.scales is {self.scales}: give shares between 0 and 1, each larger than the one before"
+            )
+        if self.tile is not None:
+            for term in self._all_terms:
+                check_tiled(term.loss)
+
+    def stages(self) -> tuple["Stylization", ...]:
+        """One for each of the smaller sizes, then the last."""
+        sizes = [max(16, round(self.size * scale)) for scale in self.scales]
+        return tuple(dataclasses.replace(self, size=size, scales=()) for size in (*sizes, self.size))
+
+    def promote(self, learned: Array, fixed: PyTree) -> Array:
+        """The picture of a smaller size, or a moment of its gradient, at this one, bilinearly."""
+        return jax.image.resize(learned, fixed["content"].shape, "linear")
 
     def open(self) -> Opened:
-        """Reads the pictures, loads the encoder and takes the targets."""
+        """Reads the pictures, loads the encoder and takes the targets.
+
+        Raises:
+            UserError: a picture that cannot be read, weights that cannot be had, or pictures too small for the encoder.
+        """
         original = content = self.content.open(self.size)
         styles = tuple(style.open(content) for style in self.styles)
         if self.colors == "content like style":
             content = _recolored(content, styles[0])
         elif self.colors == "style like content":
             styles = tuple(_recolored(style, content) for style in styles)
+        regions = [style.region_in(content) for style in self.styles]
+        masks = [style.mask_of(picture) for style, picture in zip(self.styles, styles, strict=True)]
         variables = self.encoder.variables()
         try:
+            reader = self.reader(content)
             kept = {
-                "content": targets(self.encoder, variables, content, self.content_terms),
-                "styles": [targets(self.encoder, variables, style, self.style_terms) for style in styles],
-                "picture": targets(self.encoder, variables, content, self.picture_terms),
+                "content": reader.targets(variables, content, self.content_terms),
+                "styles": [
+                    self.reader(picture).targets(variables, picture, self._terms(style), mask)
+                    for style, picture, mask in zip(self.styles, styles, masks, strict=True)
+                ],
+                "picture": reader.targets(variables, content, self.picture_terms),
             }
+            regions = [reader.region(variables, content, region) for region in regions]
         except ValueError as error:
             raise UserError(f"The pictures and the losses of this config do not fit each other: {error}") from error
-        fixed = {"encoder": variables, "content": jnp.asarray(content)[None], "targets": kept}
+        fixed = {"encoder": variables, "content": jnp.asarray(content)[None], "targets": kept, "regions": regions}
         fixed["start"] = self.start.open(content, styles)
-        return Opened(original, content, styles, fixed, self.judge.encoder.variables())
+        fixed["portrait"] = None if self.portrait is None else self.portrait.fixed(original, self.content)
+        return Opened(original, content, styles, fixed, reader.places, self.judge.encoder.variables())
 
     def fixed(self, data: Opened) -> PyTree:
         """The encoder's weights, the content picture, and what the losses keep of the references."""
@@ -179,9 +188,9 @@ class Stylization:
         return (f"painting {self.content.title} ({width} × {height}) in the look of {' and '.join(named)}",)
 
     def stream(self, data: Opened, seed: int) -> Rounds:
-        """The same round again and again."""
-        del data, seed
-        return Rounds(1)
+        """The same windows again and again."""
+        del seed
+        return Rounds(data.places)
 
     def init(self, key: PRNGKey, fixed: PyTree, batch: PyTree) -> Variables:
         """The picture to begin with."""
@@ -189,18 +198,35 @@ class Stylization:
         return Variables({"pixels": self.start(fixed["content"], fixed["start"], key)}, {})
 
     def cost(self, params: PyTree, state: PyTree, fixed: PyTree, batch: PyTree, key: PRNGKey) -> Cost:
-        """J of the picture as it is now, and its three parts."""
-        del batch, key
-        activations = self.encoder(fixed["encoder"], params["pixels"])
-        kept = fixed["targets"]
-        parts = {"content": self.alpha * total(self.content_terms, activations, kept["content"])}
-        styled = [
-            style.weight * total(self.style_terms, activations, target)
-            for style, target in zip(self.styles, kept["styles"], strict=True)
-        ]
-        parts["style"] = self.beta * sum(styled, start=jnp.zeros(()))
-        parts["picture"] = total(self.picture_terms, activations, kept["picture"])
+        """J of the picture as it is now, and its parts."""
+        del key
+        pixels, kept = params["pixels"], fixed["targets"]
+        asked = [Asked(self.content_terms, kept["content"]), Asked(self.picture_terms, kept["picture"])]
+        for style, target, region in zip(self.styles, kept["styles"], fixed["regions"], strict=True):
+            asked.append(Asked(self._terms(style), target, region))
+        content, picture, *looks = self.reader(pixels[0]).totals(fixed["encoder"], pixels, batch["places"], asked)
+        parts = {"content": self.alpha * content}
+        parts["style"] = self.beta * sum(
+            (style.weight * look for style, look in zip(self.styles, looks, strict=True)), start=jnp.zeros(())
+        )
+        parts["picture"] = picture
+        if self.portrait is not None:
+            parts["identity"] = self.portrait.cost(fixed["portrait"], pixels)
         return Cost(self.scale * sum(parts.values(), start=jnp.zeros(())), state, parts)
+
+    def reader(self, picture: Any) -> Reader:
+        """How the encoder reads a picture (h, w, 3)."""
+        if self.tile is None:
+            return WholeReader(self.encoder)
+        return tiled_reader(self.encoder, layers(self._all_terms), picture.shape[0], picture.shape[1], self.tile)
+
+    @property
+    def _all_terms(self) -> tuple[Term, ...]:
+        styles = (term for style in self.styles for term in self._terms(style))
+        return (*self.content_terms, *styles, *self.picture_terms)
+
+    def _terms(self, style: StylePicture) -> tuple[Term, ...]:
+        return style.terms or self.style_terms
 
     def picture(self, params: PyTree) -> np.ndarray:
         """What was painted: (h, w, 3), RGB in [0, 1]."""
@@ -214,23 +240,17 @@ class Stylization:
         """What is left of the content, and how near the style is; on the test part also the pictures side by side."""
         del state
         pixels = self.picture(params)
-        metrics = self._distances(data, pixels)
+        terms = tuple(term for style in self.styles for term in self._terms(style))
+        read = (layers(self.content_terms), layers(terms))
+        encoder, weights = self.encoder, data.fixed["encoder"]
+        metrics = self.judge.metrics(data.judge, encoder, weights, read, pixels, data.content, data.styles)
+        if self.portrait is not None:
+            metrics["identity/distance"] = self.portrait.distance(data.fixed["portrait"], jnp.asarray(pixels)[None])
         if part == "validation":
             return Evaluation(metrics=metrics, pictures={"picture": pixels})
         titles = [self.content.title, *(style.picture.title for style in self.styles), "painted"]
         shown = figures.side_by_side(dict(zip(titles, [data.original, *data.styles, pixels], strict=True)))
         return Evaluation(metrics=metrics, pictures={"picture": pixels}, figures={"side_by_side": shown})
-
-    def _distances(self, data: Opened, pixels: np.ndarray) -> dict[str, float]:
-        """Relative errors, whatever the losses and their normalizers: how far from the content, how far from the style."""
-        content, style = layers(self.content_terms), layers(self.style_terms)
-        reference, styles = jnp.asarray(data.content), [jnp.asarray(style) for style in data.styles]
-        own = relative_errors(self.encoder, content, style, data.fixed["encoder"], jnp.asarray(pixels), reference, styles)
-        judge = self.judge
-        other = relative_errors(judge.encoder, judge.content, judge.style, data.judge, jnp.asarray(pixels), reference, styles)
-        errors = {"content/relative": own[0], "style/relative": own[1]}
-        errors |= {"held_out/content/relative": other[0], "held_out/style/relative": other[1]}
-        return {name: float(value) for name, value in errors.items()}
 
 
 def _recolored(picture: np.ndarray, like: np.ndarray) -> np.ndarray:

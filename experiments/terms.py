@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.frozen import FrozenEncoder
-from research.losses.layers import ActivationLoss
+from research.losses.layers import ActivationLoss, Mask
 from research.types import Activations, Array, Float, PyTree, Scalar
 
 
@@ -31,21 +31,25 @@ def layers(terms: tuple[Term, ...]) -> tuple[str, ...]:
 
 
 def targets(
-    encoder: FrozenEncoder, variables: PyTree, picture: Float[np.ndarray, "h w 3"], terms: tuple[Term, ...]
+    encoder: FrozenEncoder,
+    variables: PyTree,
+    picture: Float[np.ndarray, "h w 3"],
+    terms: tuple[Term, ...],
+    mask: Float[np.ndarray, "h w"] | None = None,
 ) -> list[PyTree]:
-    """What the terms keep of a reference picture, on the device."""
+    """What the terms keep of a reference picture, or of what a mask leaves of it; on the device."""
 
     @jax.jit
-    def take(variables: PyTree, picture: Array) -> list[PyTree]:
+    def take(variables: PyTree, picture: Array, mask: Array | None) -> list[PyTree]:
         activations = encoder(variables, picture[None])
-        return [term.loss.target(activations) for term in terms]
+        return [term.loss.target(activations, mask) for term in terms]
 
-    return take(variables, jnp.asarray(picture))
+    return take(variables, jnp.asarray(picture), None if mask is None else jnp.asarray(mask))
 
 
-def total(terms: tuple[Term, ...], activations: Activations, kept: list[PyTree]) -> Scalar:
-    """``Σ w J`` of pictures and what the terms kept of the reference."""
+def total(terms: tuple[Term, ...], activations: Activations, kept: list[PyTree], mask: Mask | None = None) -> Scalar:
+    """``Σ w J`` of pictures and what the terms kept of the reference, within a mask if there is one."""
     value = jnp.zeros((), jnp.float32)
     for term, target in zip(terms, kept, strict=True):
-        value = value + term.weight * term.loss(activations, target)
+        value = value + term.weight * term.loss(activations, target, mask)
     return value

@@ -8,7 +8,7 @@ import statistics
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -22,6 +22,7 @@ from experiments.interruption import Interrupted, StopRequest
 from experiments.program import Program, build
 from experiments.progress import Quiet, Reporter
 from experiments.run import Run
+from experiments.stages import Stage, stages
 from experiments.step import StepReport, TrainState
 from experiments.workdir import Workdir, fresh_directory, metric_json, read_json, write_json
 from experiments.writers import MetricsFile, provenance
@@ -62,16 +63,28 @@ class Trained:
     """In the training loop, over all launches."""
 
 
-@dataclasses.dataclass(frozen=True)
-class _Launch:
-    """What one launch of a run works with, the same at every step."""
+class _Ready(NamedTuple):
+    """A run, or a stage of it, with its data and its program."""
 
     run: Run
-    files: Workdir
     data: Any
     """What the experiment opened."""
     stream: Batches
     program: Program
+    end: int
+    """The step at which it ends."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Launch:
+    """What one launch of a run, or a stage of it, works with, the same at every step."""
+
+    run: Run
+    data: Any
+    stream: Batches
+    program: Program
+    end: int
+    files: Workdir
     store: CheckpointStore
     stop: StopRequest
     say: Reporter
@@ -107,22 +120,25 @@ def train(
     say: Reporter = Quiet() if reporter is None else reporter
     files = Workdir(fresh_directory(Path(workdir)) if fresh else Path(workdir))
     with files.held(), jax.default_matmul_precision(run.matmul_precision):
-        data = run.experiment.open()
-        for sentence in run.experiment.describe(data):
-            say.say(sentence)
-        stream = run.experiment.stream(data, run.seed)
-        program = build(run, run.experiment.fixed(data), _peek(stream))
-        store = CheckpointStore(files.checkpoints, run.checkpoints)
-        launch = _Launch(run, files, data, stream, program, store, StopRequest(), say)
+        plan, latest = stages(run), _latest(files, run)
+        # A checkpoint made where two stages meet is of the first.
+        begin = next(number for number, stage in enumerate(plan) if latest is None or latest <= stage.end)
+        ready = _prepare(plan[begin], say)
+        store, stop = CheckpointStore(files.checkpoints, run.checkpoints), StopRequest()
         say.say(f"working in {files.root}; the first step is compiled")
         try:
+            launch = _Launch(*ready, files, store, stop, say)
             # From here on, and not only in the loop: an interrupt in the middle of a compilation can crash the process.
-            with launch.stop:
+            with stop:
                 state, record = _restore(launch)
                 _note_config(run, files, say)
-                write_json(files.provenance, provenance(run.seed, run.experiment.fingerprint(data)))
+                _note_origin(launch)
                 with MetricsFile(files.metrics, resume_from=int(state.step)) as metrics:
                     state = _loop(launch, metrics, state, record)
+                    for stage in plan[begin + 1 :]:
+                        launch = _Launch(*_prepare(stage, say), files, store, stop, say)
+                        _note_origin(launch)
+                        state = _loop(launch, metrics, launch.program.promote(state, launch.program.fixed), record)
             step, variables = run.steps, Variables(state.best_params, state.model_state)
             best = store.best(run.checkpoints)
             if best is not None and best != run.steps:
@@ -131,8 +147,23 @@ def train(
         finally:
             store.close()
         say.say("judging on the test part")
-        evaluation = evaluate_run(run, files, data, variables, step=step, seconds=record.seconds)
+        evaluation = evaluate_run(launch.run, files, launch.data, variables, step=step, seconds=record.seconds)
         return Trained(files.root, state, variables, evaluation, record.seconds)
+
+
+def _prepare(stage: Stage, say: Reporter) -> _Ready:
+    """Opens a stage's data and makes its program."""
+    run = stage.run
+    data = run.experiment.open()
+    for sentence in run.experiment.describe(data):
+        say.say(sentence)
+    stream = run.experiment.stream(data, run.seed)
+    return _Ready(run, data, stream, build(run, run.experiment.fixed(data), _peek(stream)), stage.end)
+
+
+def _note_origin(launch: _Launch) -> None:
+    run = launch.run
+    write_json(launch.files.provenance, provenance(run.seed, run.experiment.fingerprint(launch.data)))
 
 
 def _loop(launch: _Launch, metrics: MetricsFile, state: TrainState, record: Record) -> TrainState:
@@ -145,8 +176,8 @@ def _loop(launch: _Launch, metrics: MetricsFile, state: TrainState, record: Reco
     key, recompilations = program.key(run.seed), Recompilations(launch.say.warn)
     reports: list[StepReport] = []
     began = time.monotonic() - record.seconds
-    for step in range(int(state.step), run.steps + 1):
-        last, stopping = step == run.steps, launch.stop.signal
+    for step in range(int(state.step), launch.end + 1):
+        last, stopping = step == launch.end, launch.stop.signal
         writes = last or _due(step, run.log_every)
         judges = step != record.evaluated and (_due(step, run.evaluate_every) or (last and run.evaluate_every is not None))
         saves = last or stopping is not None or _due(step, run.checkpoints.every)
@@ -192,17 +223,27 @@ def _position(stream: Batches) -> Any:
     return position.decode() if isinstance(position, bytes) else position
 
 
-def _restore(launch: _Launch) -> tuple[TrainState, Record]:
-    run, program, store, stream = launch.run, launch.program, launch.store, launch.stream
+def _latest(files: Workdir, run: Run) -> int | None:
+    """The newest checkpoint; makes no directory."""
+    if not files.checkpoints.is_dir():
+        return None
+    store = CheckpointStore(files.checkpoints, run.checkpoints)
     latest = store.latest()
-    if latest is None:
-        return program.init(program.key(run.seed), program.fixed, program.put(_peek(stream))), Record()
-    if latest > run.steps:
+    store.close()
+    if latest is not None and latest > run.steps:
         raise UserError(
             f"The newest checkpoint in {store.directory} is of step {latest}, beyond the {run.steps} steps asked for: ask for "
             "more with --steps, or start over in a new directory with --fresh."
         )
-    state, saved = store.load(latest, program.state)
+    return latest
+
+
+def _restore(launch: _Launch) -> tuple[TrainState, Record]:
+    run, program, stream = launch.run, launch.program, launch.stream
+    latest = launch.store.latest()
+    if latest is None:
+        return program.init(program.key(run.seed), program.fixed, program.put(_peek(stream))), Record()
+    state, saved = launch.store.load(latest, program.state)
     record = Record(**saved)
     position = record.position
     stream.set_state(position.encode() if isinstance(stream.get_state(), bytes) else position)

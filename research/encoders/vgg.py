@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax.typing import DTypeLike
 
+from research.encoders.convolution import SameConvolution
 from research.encoders.layer_geometry import LayerGeometry, check_picture
 from research.encoders.layers import Images, Precision
 from research.encoders.pooling import avg_pool, l2_pool, max_pool
@@ -147,14 +148,8 @@ class Vgg(nn.Module, kw_only=True):
         return nn.Conv(3, (1, 1), kernel_init=_to_bgr, bias_init=_minus_the_means, name="conv0")(pictures)
 
     def _convolve(self, x: Array, width: int, padding: Padding, name: str) -> Array:
-        convolution = nn.Conv(
-            width,
-            (3, 3),
-            padding=1,
-            dtype=jnp.dtype(self.dtype),
-            kernel_init=nn.initializers.variance_scaling(2.0, "fan_in", "normal"),
-            name=name,
-        )
+        he = nn.initializers.variance_scaling(2.0, "fan_in", "normal")
+        convolution = SameConvolution(width, he, dtype=self.dtype, name=name)
         if padding == "zeros":
             return convolution(x)
         # A second border, of zeros, is computed and cut off: XLA:CPU takes three times as long over a convolution that

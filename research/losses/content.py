@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 import jax.numpy as jnp
 
 from research.losses.checks import check_choice
-from research.losses.layers import Layers, Mask, mask_at, safe_divide
+from research.losses.layers import Layers, PlaceMask, mask_of, safe_divide
 from research.types import Activations, Array, Float, PyTree, Scalar
 
 ContentNormalizer: TypeAlias = Literal["relative", "course", "assignment", "mean"]
@@ -43,15 +43,15 @@ class Content(Layers):
         super().__post_init__()
         check_choice("Content", "normalizer", self.normalizer, ContentNormalizer)
 
-    def target(self, reference: Activations, mask: Mask | None = None) -> PyTree:
+    def target(self, reference: Activations, mask: PlaceMask | None = None) -> PyTree:
         """By layer: ``features`` P as they are, (b, h, w, c), and ``scale`` s_l, (b,)."""
         kept = {}
         for layer, features in self.read_maps(reference):
-            weights = None if mask is None else mask_at(mask, features, reference)
+            weights = None if mask is None else mask_of(mask, layer, reference)
             kept[layer] = {"features": features, "scale": self._scale(features, weights)}
         return kept
 
-    def __call__(self, activations: Activations, target: PyTree, mask: Mask | None = None) -> Scalar:
+    def __call__(self, activations: Activations, target: PyTree, mask: PlaceMask | None = None) -> Scalar:
         """The loss of pictures: mean over b of ``Σ_l λ_l J_l``.
 
         Raises:
@@ -63,7 +63,7 @@ class Content(Layers):
             self.check_shape(layer, reference.shape, features.shape)
             squares = jnp.square(features.astype(jnp.float32) - reference.astype(jnp.float32))
             if mask is not None:
-                squares = squares * mask_at(mask, features, activations)[:, :, None]
+                squares = squares * mask_of(mask, layer, activations)[:, :, None]
             terms[layer] = target[layer]["scale"] * jnp.sum(squares, axis=(1, 2, 3))
         return self.total(terms)
 

@@ -6,9 +6,9 @@ from typing import Literal, TypeAlias
 import jax.numpy as jnp
 
 from research.losses.checks import check_choice
-from research.losses.layers import Mask, safe_divide
+from research.losses.layers import safe_divide
 from research.losses.statistics import AdditiveLayers, Sums, covariance
-from research.types import Activations, PyTree, Scalar
+from research.types import PyTree, Scalar
 
 CovarianceNormalizer: TypeAlias = Literal["relative", "mean"]
 
@@ -29,9 +29,9 @@ class Covariance(AdditiveLayers):
         super().__post_init__()
         check_choice("Covariance", "normalizer", self.normalizer, CovarianceNormalizer)
 
-    def target(self, reference: Activations, mask: Mask | None = None) -> PyTree:
+    def keep(self, statistics: dict[str, Sums]) -> PyTree:
         """By layer: ``covariance`` Σ', (b, c, c)."""
-        return {layer: {"covariance": covariance(sums)} for layer, sums in self.statistics(reference, mask).items()}
+        return {layer: {"covariance": covariance(sums)} for layer, sums in statistics.items()}
 
     def from_statistics(self, statistics: dict[str, Sums], target: PyTree) -> Scalar:
         """The loss of pictures of which only the sums over pixels are known."""

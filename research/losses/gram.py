@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 import jax.numpy as jnp
 
 from research.losses.checks import check_choice
-from research.losses.layers import Extent, Mask, extent, safe_divide
+from research.losses.layers import PlaceMask, extent, safe_divide
 from research.losses.statistics import AdditiveLayers, Sums, second_moment
 from research.types import Activations, Array, Float, PyTree, Scalar
 
@@ -48,17 +48,19 @@ class Gram(AdditiveLayers):
         super().__post_init__()
         check_choice("Gram", "normalizer", self.normalizer, GramNormalizer)
 
-    def target(self, reference: Activations, mask: Mask | None = None) -> PyTree:
+    def keep(self, statistics: dict[str, Sums]) -> PyTree:
+        """``A/(nH' nW')`` of every layer, (b, c, c)."""
+        return {layer: {"gram": second_moment(sums)} for layer, sums in statistics.items()}
+
+    def target(self, reference: Activations, mask: PlaceMask | None = None) -> PyTree:
         """``A/(nH' nW')`` of every layer, (b, c, c), and the layer's size if the formula demands equal ones."""
-        kept: dict[str, dict[str, Array | Extent]] = {
-            layer: {"gram": second_moment(sums)} for layer, sums in self.statistics(reference, mask).items()
-        }
+        kept = super().target(reference, mask)
         if self.normalizer in EQUAL_SIZES:
             for layer, features in self.read_maps(reference):
                 kept[layer]["extent"] = extent(features)
         return kept
 
-    def __call__(self, activations: Activations, target: PyTree, mask: Mask | None = None) -> Scalar:
+    def __call__(self, activations: Activations, target: PyTree, mask: PlaceMask | None = None) -> Scalar:
         """The loss of pictures: mean over b of ``Σ_l λ_l J_l``.
 
         Raises:

@@ -14,6 +14,9 @@ from research.types import Activations, AnyArray, Array, Float, PyTree, Scalar
 Mask: TypeAlias = Float[AnyArray, "rows columns"]
 """Where in a picture a loss looks: 0 nowhere, 1 fully, at the picture's own resolution."""
 
+PlaceMask: TypeAlias = Mask | Mapping[str, Float[AnyArray, "_ _"]]
+"""The same, or at each layer's own resolution, by name."""
+
 
 @runtime_checkable
 class ActivationLoss(Protocol):
@@ -136,13 +139,23 @@ def mask_at(mask: Mask, features: Array, activations: Activations) -> Float[Arra
         raise ValueError(
             f"The mask is {mask.shape[0]}×{mask.shape[1]} and the picture {height}×{width}: resize the mask to the picture."
         )
-    rows, columns = _shares(features.shape[1], mask.shape[0]), _shares(features.shape[2], mask.shape[1])
+    return averaged_mask(mask, (features.shape[1], features.shape[2]))
+
+
+def averaged_mask(mask: Mask, size: tuple[int, int]) -> Float[Array, "h w"]:
+    """The mask at another resolution (h, w): what share of each cell's picture is in the mask."""
+    rows, columns = _shares(size[0], mask.shape[0]), _shares(size[1], mask.shape[1])
     averaged = jnp.asarray(mask, jnp.float32)
     if rows is not None:
         averaged = jnp.matmul(rows, averaged, precision=jax.lax.Precision.HIGHEST)
     if columns is not None:
         averaged = jnp.matmul(averaged, columns.T, precision=jax.lax.Precision.HIGHEST)
     return averaged
+
+
+def mask_of(mask: PlaceMask, layer: str, activations: Activations) -> Float[Array, "_ _"]:
+    """The mask at a layer: as given for it, or averaged down to it, see :func:`mask_at`."""
+    return jnp.asarray(mask[layer]) if isinstance(mask, Mapping) else mask_at(mask, activations[layer], activations)
 
 
 def flatten_places(features: Float[Array, "b h w c"]) -> Float[Array, "b p c"]:

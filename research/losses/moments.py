@@ -6,9 +6,9 @@ from typing import ClassVar, Literal, TypeAlias
 import jax.numpy as jnp
 
 from research.losses.checks import check_choice, check_finite_positive
-from research.losses.layers import Mask, safe_divide
+from research.losses.layers import safe_divide
 from research.losses.statistics import AdditiveLayers, Moments, Sums, mean, variance
-from research.types import Activations, Array, Float, PyTree, Scalar
+from research.types import Array, Float, PyTree, Scalar
 
 MeanStdNormalizer: TypeAlias = Literal["relative", "mean"]
 
@@ -36,9 +36,9 @@ class MeanStd(AdditiveLayers):
         check_choice("MeanStd", "normalizer", self.normalizer, MeanStdNormalizer)
         check_finite_positive("MeanStd", "eps", self.eps)
 
-    def target(self, reference: Activations, mask: Mask | None = None) -> PyTree:
+    def keep(self, statistics: dict[str, Sums]) -> PyTree:
         """By layer: ``mean`` μ' and ``std`` σ', (b, c)."""
-        return {layer: self._mean_and_std(sums) for layer, sums in self.statistics(reference, mask).items()}
+        return {layer: self._mean_and_std(sums) for layer, sums in statistics.items()}
 
     def from_statistics(self, statistics: dict[str, Sums], target: PyTree) -> Scalar:
         """The loss of pictures of which only the sums over pixels are known."""

@@ -13,7 +13,7 @@ from typing import ClassVar, Literal, TypeAlias
 import jax
 import jax.numpy as jnp
 
-from research.losses.layers import Layers, Mask, flatten_places, mask_at, safe_divide
+from research.losses.layers import Layers, PlaceMask, flatten_places, mask_of, safe_divide
 from research.types import Activations, Array, Float, PyTree, Scalar
 
 Sums: TypeAlias = dict[str, Array]
@@ -33,18 +33,26 @@ class AdditiveLayers(Layers, abc.ABC):
 
     moments: ClassVar[Moments] = "full"
 
-    def statistics(self, activations: Activations, mask: Mask | None = None) -> dict[str, Sums]:
+    def statistics(self, activations: Activations, mask: PlaceMask | None = None) -> dict[str, Sums]:
         """Sums over the pixels of each picture, by layer: ``count``, ``first``, ``second``; float32."""
         return {
-            layer: pixel_sums(features, None if mask is None else mask_at(mask, features, activations), self.moments)
+            layer: pixel_sums(features, None if mask is None else mask_of(mask, layer, activations), self.moments)
             for layer, features in self.read_maps(activations)
         }
+
+    @abc.abstractmethod
+    def keep(self, statistics: dict[str, Sums]) -> PyTree:
+        """The target: what the loss keeps of a reference of which only the sums are known."""
 
     @abc.abstractmethod
     def from_statistics(self, statistics: dict[str, Sums], target: PyTree) -> Scalar:
         """The loss of pictures of which only the sums are known."""
 
-    def __call__(self, activations: Activations, target: PyTree, mask: Mask | None = None) -> Scalar:
+    def target(self, reference: Activations, mask: PlaceMask | None = None) -> PyTree:
+        """What the loss keeps of a reference picture, by layer."""
+        return self.keep(self.statistics(reference, mask))
+
+    def __call__(self, activations: Activations, target: PyTree, mask: PlaceMask | None = None) -> Scalar:
         """The loss of pictures: mean over b of ``Σ_l λ_l J_l``."""
         return self.from_statistics(self.statistics(activations, mask), target)
 

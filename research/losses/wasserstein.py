@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 
 from research.losses.checks import check_choice, check_finite_positive
-from research.losses.layers import Mask, safe_divide
+from research.losses.layers import safe_divide
 from research.losses.square_root import matrix_square_root
 from research.losses.statistics import AdditiveLayers, Sums, covariance, mean
-from research.types import Activations, Array, Float, PyTree, Scalar
+from research.types import Array, Float, PyTree, Scalar
 
 WassersteinNormalizer: TypeAlias = Literal["relative", "crowson", "none"]
 
@@ -45,10 +45,10 @@ class Wasserstein(AdditiveLayers):
         if self.iterations < 1:
             raise ValueError(f"Wasserstein(iterations={self.iterations}): at least 1 is needed. Give iterations=12, say.")
 
-    def target(self, reference: Activations, mask: Mask | None = None) -> PyTree:
+    def keep(self, statistics: dict[str, Sums]) -> PyTree:
         """By layer: ``mean`` μ' (b, c), ``covariance`` Σ' + ε I and its ``root``, (b, c, c)."""
         kept = {}
-        for layer, sums in self.statistics(reference, mask).items():
+        for layer, sums in statistics.items():
             spread = self._covariance(sums)
             kept[layer] = {"mean": mean(sums), "covariance": spread, "root": matrix_square_root(spread, self.iterations)}
         return kept

@@ -1,4 +1,7 @@
 import dataclasses
+import json
+import os
+import signal
 
 import jax
 import jax.numpy as jnp
@@ -6,8 +9,10 @@ import numpy as np
 import pytest
 
 from experiments.frozen import FrozenEncoder, RandomWeights
+from experiments.interruption import Interrupted
 from experiments.judge import Judge
 from experiments.optimizers import Adam
+from experiments.progress import Quiet
 from experiments.run import Checkpoints, Run
 from experiments.schedules import Constant
 from experiments.starts import FromContent, FromNoise
@@ -16,10 +21,13 @@ from experiments.terms import Term
 from experiments.trainer import train
 from research.encoders import Vgg
 from research.errors import UserError
-from research.losses import Content, Gram, TotalVariation
-from research.pictures.sources import Photograph
+from research.losses import MRF, Content, Gram, TotalVariation
+from research.pictures import write_picture
+from research.pictures.sources import Photograph, PictureFile
 
 TINY = FrozenEncoder(encoder=Vgg(convolutions=(1, 1), widths=(4, 6), pooling="average", preprocessing="torchvision"))
+
+STYLE = StylePicture(picture=Photograph(name="flower"))
 
 
 def small(**fields):
@@ -115,7 +123,8 @@ def test_painting_nears_the_style_and_writes_pictures(tmp_path):
     assert files == ["picture.png", "picture_000004.png", "picture_000008.png", "picture_000012.png"]
     assert (tmp_path / "run" / "figures" / "side_by_side.png").exists()
     metrics = painted.evaluation.metrics
-    assert set(metrics) == {f"{who}{what}/relative" for who in ("", "held_out/") for what in ("content", "style")}
+    errors = {f"{who}{what}/relative" for who in ("", "held_out/") for what in ("content", "style")}
+    assert set(metrics) == {*errors, "style/color_distance"}
     assert 0 < metrics["style/relative"] < 1
     assert painted.evaluation.pictures["picture"].shape == data.content.shape
 
@@ -157,3 +166,86 @@ def test_illegal_fields_are_refused(fields, message):
         StylePicture(picture=Photograph(), scale=0.0)
     with pytest.raises(ValueError, match=r"weight is -1.0"):
         Term(loss=TotalVariation(), weight=-1.0)
+
+
+def gradient_of(experiment):
+    data = experiment.open()
+    fixed, batch = experiment.fixed(data), next(experiment.stream(data, 0))
+    params = {"pixels": jax.random.uniform(jax.random.key(5), fixed["content"].shape)}
+    cost = jax.jit(lambda params: experiment.cost(params, {}, fixed, batch, jax.random.key(2)).value)
+    return jax.value_and_grad(cost)(params)
+
+
+def test_a_picture_read_in_tiles_costs_what_it_costs_whole():
+    regions = dataclasses.replace(STYLE, region=Photograph(name="china"), mask=Photograph(name="flower"))
+    experiment = small(size=64, styles=(STYLE, regions))
+    value, gradient = gradient_of(experiment)
+    tiled_value, tiled_gradient = gradient_of(dataclasses.replace(experiment, tile=16))
+    np.testing.assert_allclose(tiled_value, value, rtol=1e-5)
+    distance = jnp.linalg.norm(tiled_gradient["pixels"] - gradient["pixels"])
+    assert distance < 1e-5 * jnp.linalg.norm(gradient["pixels"])
+
+
+def test_a_loss_that_compares_places_is_refused_in_tiles():
+    with pytest.raises(ValueError, match="MRF compares places"):
+        small(tile=16, style_terms=(Term(loss=MRF(layers=("relu1_1",))),))
+    with pytest.raises(ValueError, match="compares whole pictures of one size"):
+        small(tile=16, style_terms=(Term(loss=Gram(layers=("relu1_1",), normalizer="course")),))
+
+
+def test_a_style_is_painted_only_in_its_region(tmp_path):
+    """The gradient of a style whose region is the left half is zero far to the right of it."""
+    half = np.zeros((32, 48, 3), np.float32)
+    half[:, :24] = 1.0
+    write_picture(tmp_path / "left.png", half)
+    left = dataclasses.replace(STYLE, region=PictureFile(path=str(tmp_path / "left.png")))
+    experiment = small(size=48, styles=(left,), content_terms=(), picture_terms=())
+    _, gradient = gradient_of(experiment)
+    assert float(jnp.abs(gradient["pixels"][:, :, :20]).max()) > 0
+    assert float(jnp.abs(gradient["pixels"][:, :, 30:]).max()) == 0.0
+
+
+def test_a_mask_of_other_proportions_is_refused(tmp_path):
+    write_picture(tmp_path / "mask.png", np.ones((32, 32, 3), np.float32))
+    masked = dataclasses.replace(STYLE, mask=PictureFile(path=str(tmp_path / "mask.png")))
+    with pytest.raises(UserError, match=r"StylePicture.mask mask .* same proportions"):
+        small(styles=(masked,)).open()
+
+
+def test_scales_go_on_from_one_another_and_resume_to_the_bit(tmp_path):
+    assert [stage.size for stage in small(size=48, scales=(0.5, 0.75)).stages()] == [24, 36, 48]
+    experiment = small(size=48, scales=(0.5,))
+    run = Run(experiment=experiment, steps=6, log_every=1, optimizer=Adam(schedule=Constant(rate=0.02)), ema_decay=0.9)
+    run = dataclasses.replace(run, checkpoints=Checkpoints(every=2))
+    whole = train(run, tmp_path / "whole")
+    assert whole.state.params["pixels"].shape == (1, 32, 48, 3)
+    for steps in (3, 6):
+        parts = train_until(run, steps, tmp_path / "parts")
+    equal = jax.tree.map(lambda a, b: bool((np.asarray(a) == np.asarray(b)).all()), whole.state, parts.state)
+    assert jax.tree.all(equal)
+    losses = [
+        json.loads(line)["loss"] for line in (tmp_path / "whole" / "metrics.jsonl").read_text().splitlines() if "loss" in line
+    ]
+    assert losses[-1] < losses[0]
+
+
+def train_until(run, steps, workdir):
+    """Trains with the schedule of the whole run, interrupted after some of its steps."""
+    if steps == run.steps:
+        return train(run, workdir)
+    reporter = StopsAt(steps)
+    with pytest.raises(Interrupted):
+        train(run, workdir, reporter=reporter)
+    return None
+
+
+class StopsAt(Quiet):
+    """Sends this process SIGTERM once a step is logged."""
+
+    def __init__(self, step):
+        super().__init__()
+        self.step = step
+
+    def advance(self, step, metrics):
+        if step == self.step:
+            os.kill(os.getpid(), signal.SIGTERM)
