@@ -1,12 +1,9 @@
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from experiments.starts import FromContent, FromNoise, FromPicture, FromStyleColors, Start
-from experiments.stylization import StylePicture
 from research.errors import UserError
 from research.pictures.sources import Photograph, PictureFile
 
@@ -96,13 +93,3 @@ def test_illegal_noise_is_refused(fields):
 def test_illegal_shares_are_refused():
     with pytest.raises(ValueError, match=r"FromContent\.noise is 1\.5"):
         FromContent(noise=1.5)
-
-
-def test_a_style_can_be_given_the_content_s_size():
-    style = StylePicture(picture=Photograph(name="flower"))
-    assert style.open(CONTENT).shape == (32, 48, 3)
-    exact = dataclasses.replace(style, fit="content").open(CONTENT)
-    assert exact.shape == CONTENT.shape
-    np.testing.assert_allclose(exact.mean((0, 1)), style.open(CONTENT).mean((0, 1)), atol=0.01)
-    with pytest.raises(ValueError, match="leave scale at 1"):
-        StylePicture(picture=Photograph(name="flower"), fit="content", scale=2.0)
