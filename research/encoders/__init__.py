@@ -17,11 +17,12 @@ from research.encoders.iresnet import IResNet, iresnet18, iresnet34, iresnet50, 
 from research.encoders.koch import Koch
 from research.encoders.layers import dimension_of, l2_normalize
 from research.encoders.mirrored import Mirrored
+from research.encoders.mobilefacenet import MobileFaceNet
 from research.encoders.pooling import avg_pool, l2_pool, max_pool, max_pool_2x2
 from research.encoders.squeezenet import SqueezeNet
 from research.encoders.vgg import Vgg
 
-Encoder: TypeAlias = Conv4 | Koch | NN4Small2 | IResNet | OrientedGradients | Mirrored | Averaged
+Encoder: TypeAlias = Conv4 | Koch | NN4Small2 | IResNet | MobileFaceNet | OrientedGradients | Mirrored | Averaged
 PictureEncoder: TypeAlias = Vgg | SqueezeNet
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "IResNet",
     "Koch",
     "Mirrored",
+    "MobileFaceNet",
     "NN4Small2",
     "OrientedGradients",
     "PictureEncoder",
