@@ -64,7 +64,9 @@ class Judge:
         share = min(1.0, self.size / max(picture.shape))
         picture, content, *looks = (_shrunk(each, share) for each in (picture, content, *styles))
         arrays = [jnp.asarray(each) for each in (picture, content)], [jnp.asarray(look) for look in looks]
-        own = relative_errors(painter, *layers, painter_weights, *arrays[0], arrays[1])
+        # A painter that compares no content, or no style, has no layers at which to look at it.
+        seen = tuple(own or others for own, others in zip(layers, layers[::-1], strict=True))
+        own = relative_errors(painter, *seen, painter_weights, *arrays[0], arrays[1])
         other = relative_errors(self.encoder, self.content, self.style, weights, *arrays[0], arrays[1])
         errors = {"content/relative": own[0], "style/relative": own[1]}
         errors |= {"held_out/content/relative": other[0], "held_out/style/relative": other[1]}

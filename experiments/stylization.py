@@ -3,13 +3,14 @@
 import dataclasses
 import hashlib
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from experiments import figures
+from experiments.colors import AsTheyAre, Colors
 from experiments.experiment import Cost, Evaluation, Part, Variables
 from experiments.frozen import FrozenEncoder
 from experiments.judge import Judge
@@ -21,7 +22,6 @@ from experiments.terms import Term, layers
 from experiments.tiled import check_tiled, tiled_reader
 from research.errors import UserError
 from research.losses import Content, Gram, TotalVariation
-from research.pictures import match_colors
 from research.pictures.sources import PictureSource
 from research.types import Array, PRNGKey, PyTree
 
@@ -92,9 +92,8 @@ class Stylization:
     """J_style."""
     picture_terms: tuple[Term, ...] = (Term(loss=TotalVariation(), weight=0.1),)
     """J_picture, of the picture alone."""
-    colors: Literal["as they are", "content like style", "style like content"] = "as they are"
-    """Whose mean and covariance of color are matched to whose before anything else (symmetric, the map that moves colors
-    least): the style's palette on the content, or the content's colors kept (Gatys et al. 2016, "Preserving color")."""
+    colors: Colors = AsTheyAre()
+    """Whose colors the picture has."""
     start: Start = FromContent()
     """The picture to begin with."""
     scale: float = 1.0
@@ -141,10 +140,7 @@ class Stylization:
         """
         original = content = self.content.open(self.size)
         styles = tuple(style.open(content) for style in self.styles)
-        if self.colors == "content like style":
-            content = _recolored(content, styles[0])
-        elif self.colors == "style like content":
-            styles = tuple(_recolored(style, content) for style in styles)
+        content, styles = self.colors.before(content, styles)
         regions = [style.region_in(content) for style in self.styles]
         masks = [style.mask_of(picture) for style, picture in zip(self.styles, styles, strict=True)]
         variables = self.encoder.variables()
@@ -229,8 +225,9 @@ class Stylization:
         return style.terms or self.style_terms
 
     def picture(self, params: PyTree) -> np.ndarray:
-        """What was painted: (h, w, 3), RGB in [0, 1]."""
-        return np.clip(np.asarray(params["pixels"][0], np.float32), 0.0, 1.0)
+        """What was painted, with the colors that it is to have: (h, w, 3), RGB in [0, 1]."""
+        pixels = np.clip(np.asarray(params["pixels"][0], np.float32), 0.0, 1.0)
+        return self.colors.after(pixels, self.content.open(max(pixels.shape)))
 
     def remark(self, metrics: Mapping[str, float]) -> str | None:
         """Nothing to remark."""
@@ -251,7 +248,3 @@ class Stylization:
         titles = [self.content.title, *(style.picture.title for style in self.styles), "painted"]
         shown = figures.side_by_side(dict(zip(titles, [data.original, *data.styles, pixels], strict=True)))
         return Evaluation(metrics=metrics, pictures={"picture": pixels}, figures={"side_by_side": shown})
-
-
-def _recolored(picture: np.ndarray, like: np.ndarray) -> np.ndarray:
-    return np.clip(np.asarray(match_colors(jnp.asarray(picture), jnp.asarray(like))), 0.0, 1.0)

@@ -6,6 +6,7 @@ filters (He, Wang and Hopcroft 2016), which knows nothing of any picture.
     likeness train stylization/quickstart
 """
 
+from experiments.colors import Matched
 from experiments.frozen import FrozenEncoder
 from experiments.optimizers import Adam
 from experiments.run import Checkpoints, Run
@@ -29,7 +30,7 @@ def get_config() -> Run:
             content_terms=(Term(loss=Content(layers=("relu2_2", "relu3_4"))),),
             style_terms=(Term(loss=Wasserstein(layers=("relu1_2", "relu2_2", "relu3_2"))),),
             picture_terms=(Term(loss=TotalVariation(), weight=0.3),),
-            colors="content like style",
+            colors=Matched(change="content"),
             start=FromContent(),
         ),
         steps=100,

@@ -20,6 +20,8 @@ COMMANDS = {
     "identify": "who of the gallery is this, if anyone?",
     "weights": "list, fetch, import, export or check published weights",
     "stylize": "paint one picture in the look of another",
+    "textures": "paint a style alone",
+    "reconstruct": "paint a picture from what one layer knows of it",
 }
 """What each command does; each has a module of its name beside this one."""
 

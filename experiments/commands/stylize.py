@@ -1,18 +1,18 @@
 """``likeness stylize CONTENT STYLE -o OUT``: paints one picture in the look of another."""
 
-import contextlib
 import dataclasses
-import hashlib
-import json
-import os
-import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import numpy as np
 import tyro
 
 from experiments.commands.flags import cli
+
+if TYPE_CHECKING:
+    from experiments.run import Run
+    from experiments.stylization import Stylization
+
+FRAMES = 30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,86 +21,138 @@ class Options:
 
     content: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="CONTENT")] = None
     """What is to be seen: a picture. Without it, the preset's own."""
-    style: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="STYLE")] = None
-    """What it is to look like: a picture. Without it, the preset's own."""
+    styles: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="STYLE ...")] = ()
+    """What it is to look like: a picture, or several. Without any, the preset's own."""
     out: Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = "stylized.png"
     """Where the picture goes."""
     preset: Annotated[str, tyro.conf.arg(metavar="CONFIG")] = "stylization/quickstart"
     """The config that says how: a shipped one, or a file."""
+    model: Annotated[str | None, tyro.conf.arg(metavar="DIR")] = None
+    """Paint in one pass with a network trained for that: its working directory, or the name of published weights. Of the other
+    flags only --out, --size, --weights and --strength apply then."""
     size: int | None = None
-    """Longer side in pixels; without it, the preset's."""
+    """Longer side in pixels; without it, the preset's. Beyond twice the preset's size the picture is painted at the preset's
+    first, and at every doubling of it."""
     strength: float = 1.0
     """How strong the style is: a factor of the preset's beta."""
+    weights: Annotated[tuple[float, ...], tyro.conf.arg(metavar="W ...")] = ()
+    """How much each of several styles counts; without it, all alike."""
+    regions: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FILE ...")] = ()
+    """Where in the content each style applies: a black and white picture for each style."""
+    style_scale: float | None = None
+    """Size of the style beside that of the picture: 2 makes strokes twice as large."""
+    colors: Literal["preset", "free", "style", "content", "luminance"] = "preset"
+    """Whose colors: as the preset says; what the losses make of them; the content gets the style's palette first; the style
+    gets the content's first; only light and dark are painted, under the content's own colors."""
+    tile: int | None = None
+    """Side of the tiles in which a picture too large for memory is read; the result is the same."""
     steps: int | None = None
     """How many steps; without it, the preset's."""
     seed: int = 0
     """Decides the start where it is random."""
+    film: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    """Also write a film of how the picture came about, .gif or .webp."""
     workdir: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: in runs/stylize)")] = None
     """Where checkpoints and figures are. The same command goes on where it stopped."""
 
 
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness stylize", arguments=arguments)
-    from experiments.commands.summary import print_evaluation
-    from experiments.config import load, to_json
-    from experiments.evaluation import restore
-    from experiments.interruption import Interrupted
-    from experiments.progress import Terminal
-    from experiments.stylization import Stylization
-    from experiments.trainer import train
+    from experiments.commands.painted import check_film, check_writable, default_workdir, load_preset, paint
     from research.errors import UserError
-    from research.pictures import write_picture
-    from research.pictures.sources import PictureFile
 
-    run = load(options.preset)
-    experiment = run.experiment
-    if not isinstance(experiment, Stylization):
-        raise UserError(
-            f"The config {options.preset} is a {type(experiment).__name__} and paints nothing: give one of stylization/."
-        )
-    if not 0 <= options.strength < float("inf"):
-        raise UserError(f"--strength is {options.strength}: give a finite number, 0 or more; 1 is the preset's.")
-    out = Path(options.out)
-    _check_writable(out)
+    out, film = Path(options.out), None if options.film is None else Path(options.film)
+    check_writable("--out", out)
+    if film is not None:
+        check_film(film)
+    if options.model is not None:
+        return _in_one_pass(options, out)
+    run, experiment = load_preset(options.preset)
+    _check(options)
     try:
-        experiment = dataclasses.replace(
-            experiment,
-            content=PictureFile(path=options.content) if options.content else experiment.content,
-            styles=(
-                (dataclasses.replace(experiment.styles[0], picture=PictureFile(path=options.style)),)
-                if options.style
-                else experiment.styles
-            ),
-            size=options.size or experiment.size,
-            beta=options.strength * experiment.beta,
-        )
-        run = dataclasses.replace(run, experiment=experiment, steps=options.steps or run.steps, seed=options.seed)
+        run, experiment = _asked(options, run, experiment)
     except ValueError as error:
         raise UserError(f"{error}.") from error
-    digest = hashlib.sha256(json.dumps(to_json(run), sort_keys=True).encode()).hexdigest()[:8]
-    name = f"{experiment.content.title}_{experiment.styles[0].picture.title}_{digest}"
-    workdir = Path(options.workdir) if options.workdir else Path("runs") / "stylize" / name
-    try:
-        with Terminal(run.steps, run.evaluate_every) as terminal:
-            painted = train(run, workdir, reporter=terminal)
-    except Interrupted:
-        _, variables = restore(workdir, run)
-        write_picture(out, experiment.picture(variables.params))
-        print(f"picture  {out}, as far as it got")
-        raise
-    write_picture(out, experiment.picture(painted.variables.params))
-    print_evaluation(painted.workdir, painted.evaluation, painted.seconds)
+    title = "_".join([experiment.content.title, *(style.picture.title for style in experiment.styles)])
+    workdir = Path(options.workdir) if options.workdir else default_workdir(run, "stylize", title)
+    return paint(run, experiment, workdir, out, film)
+
+
+def _check(options: Options) -> None:
+    from research.errors import UserError
+
+    if not 0 <= options.strength < float("inf"):
+        raise UserError(f"--strength is {options.strength}: give a finite number, 0 or more; 1 is the preset's.")
+    for flag, given in (("--weights", options.weights), ("--regions", options.regions)):
+        if given and len(given) != max(1, len(options.styles)):
+            raise UserError(f"{flag} has {len(given)} values for {max(1, len(options.styles))} styles: give one for each.")
+
+
+def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Run, Stylization]":
+    """The preset as the flags change it."""
+    from experiments.colors import AsTheyAre, ByLuminance, Matched
+    from research.pictures.sources import PictureFile
+
+    styles = experiment.styles
+    if options.styles:
+        styles = tuple(dataclasses.replace(styles[0], picture=PictureFile(path=path)) for path in options.styles)
+    # Several styles share what one has.
+    weights = options.weights or tuple(style.weight / len(options.styles or (1,)) for style in styles)
+    styles = tuple(dataclasses.replace(style, weight=weight) for style, weight in zip(styles, weights, strict=True))
+    if options.regions:
+        masks = [PictureFile(path=path) for path in options.regions]
+        styles = tuple(dataclasses.replace(style, region=mask) for style, mask in zip(styles, masks, strict=True))
+    if options.style_scale is not None:
+        styles = tuple(dataclasses.replace(style, scale=options.style_scale) for style in styles)
+    colors = {
+        "preset": experiment.colors,
+        "free": AsTheyAre(),
+        "style": Matched(change="content"),
+        "content": Matched(change="styles"),
+        "luminance": ByLuminance(),
+    }[options.colors]
+    size = options.size or experiment.size
+    experiment = dataclasses.replace(
+        experiment,
+        content=PictureFile(path=options.content) if options.content else experiment.content,
+        styles=styles,
+        size=size,
+        scales=_scales(experiment, size),
+        beta=options.strength * experiment.beta,
+        colors=colors,
+        tile=options.tile or experiment.tile,
+    )
+    steps = options.steps or run.steps
+    run = dataclasses.replace(run, experiment=experiment, steps=steps, seed=options.seed)
+    if options.film is not None:
+        run = dataclasses.replace(run, evaluate_every=max(1, steps // FRAMES))
+    return run, experiment
+
+
+def _scales(experiment: "Stylization", size: int) -> tuple[float, ...]:
+    """The preset's smaller sizes, and for a much larger picture every halving down to the preset's own."""
+    scales: list[float] = []
+    share = experiment.size / size
+    while share < 0.75:
+        scales.append(share)
+        share *= 2
+    return (*(scale * experiment.size / size for scale in experiment.scales), *scales) if scales else experiment.scales
+
+
+def _in_one_pass(options: Options, out: Path) -> int:
+    from experiments.painting import paint as paint_at_once
+    from research.errors import UserError
+
+    if options.content is None:
+        raise UserError("--model paints a picture of your own: name it, as in `likeness stylize photo.jpg --model DIR`.")
+    paint_at_once(
+        options.model or "",
+        options.content,
+        out,
+        styles=options.styles,
+        size=options.size,
+        weights=options.weights,
+        strength=options.strength,
+    )
     print(f"picture  {out}")
     return 0
-
-
-def _check_writable(out: Path) -> None:
-    """Finds out before the painting, and not after it, that the picture cannot be written."""
-    from research.errors import UserError
-    from research.pictures import write_picture
-
-    with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch):
-        write_picture(out.name or "picture", np.zeros((1, 1, 3), np.float32))
-    folder = next(parent for parent in out.absolute().parents if parent.exists())
-    if out.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise UserError(f"The picture cannot be written to {out}: give --out a file in a folder that you may write to.")

@@ -3,48 +3,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from small_style import PRESET
 
 from experiments.commands.main import run
-
-_PRESET = """
-from experiments.frozen import FrozenEncoder
-from experiments.optimizers import Adam
-from experiments.run import Run
-from experiments.schedules import Constant
-from experiments.judge import Judge
-from experiments.stylization import StylePicture, Stylization
-from experiments.terms import Term
-from research.pictures.sources import Photograph
-from research.encoders import Vgg
-from research.losses import Content, Gram
-
-TINY = FrozenEncoder(encoder=Vgg(convolutions=(1, 1), widths=(4, 6), pooling="average"))
-
-
-def get_config():
-    return Run(
-        experiment=Stylization(
-            content=Photograph(name="china"),
-            styles=(StylePicture(picture=Photograph(name="flower")),),
-            encoder=TINY,
-            judge=Judge(encoder=TINY, content=("relu2_1",), style=("relu1_1",)),
-            size=32,
-            content_terms=(Term(loss=Content(layers=("relu2_1",))),),
-            style_terms=(Term(loss=Gram(layers=("relu1_1",))),),
-        ),
-        steps=3,
-        optimizer=Adam(schedule=Constant(rate=0.05), box=(0.0, 1.0)),
-    )
-"""
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Path("preset.py").write_text(_PRESET)
+    Path("preset.py").write_text(PRESET)
     for name, color in (("content", (200, 30, 60)), ("style", (20, 90, 220))):
         noise = np.random.default_rng(0).integers(0, 36, (40, 60, 3))
         Image.fromarray((noise + np.array(color)).astype(np.uint8)).save(f"{name}.png")
+    Image.new("L", (20, 20), 255).save("square.png")
+    Path("cut.png").write_bytes(Path("style.png").read_bytes()[:900])
+    Image.new("L", (30_000, 4)).save("wide.png")
 
 
 def test_paints_two_files_and_again_the_same_bits(capsys):
@@ -76,8 +49,15 @@ def test_strength_and_seed_make_another_picture_in_another_directory():
         (["-o", "painted.psd"], "The picture painted.psd has the suffix .psd, which names no format: call it .png"),
         (["-o", "."], "The picture"),
         (["--strength", "-1"], "--strength is -1.0: give a finite number, 0 or more"),
+        (["content.png", "style.png", "style.png", "--weights", "1"], "--weights has 1 values for 2 styles: give one for each"),
+        (["--film", "film.mp4"], "--film is film.mp4: give a file that ends in .gif or .webp"),
+        (["content.png", "style.png", "--regions", "square.png"], "StylePicture.region square has the proportions"),
+        (["content.png", "cut.png"], "The picture cut.png cannot be used: it is damaged"),
+        (["wide.png"], "wide.png"),
+        (["--model", "nowhere", "content.png"], "There is no working directory nowhere"),
+        (["--tile", "1"], "A tile of 1 pixels is smaller than the stride of the deepest layer"),
         (["--size", "3"], "Stylization.size is 3: give 16 to 16384 pixels"),
-        (["--preset", "recognition/quickstart"], "is a Recognition and paints nothing"),
+        (["--preset", "recognition/quickstart"], "is a Recognition, not a Stylization"),
     ],
 )
 def test_bad_input_is_explained_and_nothing_is_written(arguments, message, capsys):
@@ -86,3 +66,36 @@ def test_bad_input_is_explained_and_nothing_is_written(arguments, message, capsy
     assert message in capsys.readouterr().err
     assert not Path("stylized.png").exists()
     assert not list(Path().glob("runs/stylize/*/checkpoints"))
+
+
+@pytest.mark.parametrize("kind", ["L", "LA", "RGBA", "I;16", "P"])
+def test_pictures_of_every_kind_are_painted_and_transparency_is_kept(kind):
+    gray = np.random.default_rng(1).integers(0, 256, (40, 60)).astype(np.uint8)
+    picture = Image.fromarray(gray.astype(np.uint16) * 257) if kind == "I;16" else Image.fromarray(gray).convert(kind)
+    if "A" in kind:
+        picture.putalpha(Image.fromarray(gray))
+    picture.save("own.png")
+    assert run(["stylize", "own.png", "style.png", "-o", "painted.png", "--preset", "preset.py"]) == 0
+    with Image.open("painted.png") as painted:
+        assert painted.size == (32, 21)
+        assert painted.mode == ("RGBA" if "A" in kind else "RGB")
+
+
+def test_several_styles_regions_colors_and_tiles_in_one_command():
+    half = np.zeros((40, 60), np.uint8)
+    half[:, :30] = 255
+    for name, mask in (("left.png", half), ("right.png", 255 - half)):
+        Image.fromarray(mask).save(name)
+    command = ["stylize", "content.png", "style.png", "content.png", "--preset", "preset.py", "--weights", "1", "0.5"]
+    extra = ["--regions", "left.png", "right.png", "--colors", "luminance", "--style-scale", "1.5", "-o", "painted.png"]
+    assert run([*command, *extra, "--workdir", "whole"]) == 0
+    whole = np.asarray(Image.open("painted.png")).astype(int)
+    assert run([*command, *extra, "--tile", "16", "--workdir", "tiled"]) == 0
+    tiled = np.asarray(Image.open("painted.png")).astype(int)
+    assert np.abs(whole - tiled).max() <= 1
+
+
+def test_a_much_larger_picture_is_painted_in_scales(capsys):
+    assert run(["stylize", "--preset", "preset.py", "--size", "128", "-o", "large.png"]) == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("painting ")]
+    assert [line.split("(")[1].split(" ")[0] for line in lines] == ["32", "64", "128"]

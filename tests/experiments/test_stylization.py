@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from experiments.colors import Matched
 from experiments.frozen import FrozenEncoder, RandomWeights
 from experiments.interruption import Interrupted
 from experiments.judge import Judge
@@ -90,7 +91,7 @@ def test_the_content_picture_costs_no_content_and_the_start_is_what_it_says():
 
 def test_colors_are_matched_before_anything_else():
     free = small().open()
-    content_like_style, style_like_content = (small(colors=c).open() for c in ("content like style", "style like content"))
+    content_like_style, style_like_content = (small(colors=Matched(change=side)).open() for side in ("content", "styles"))
     apart = lambda a, b: np.abs(a.reshape(-1, 3).mean(0) - b.reshape(-1, 3).mean(0)).max()  # noqa: E731
     # Clipping to [0, 1] keeps the means from being equal.
     before = apart(free.content, free.styles[0])

@@ -1,0 +1,126 @@
+"""What the commands that paint share: where the picture goes, painting it with progress, and the film of how it came about."""
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+from PIL import Image
+
+from experiments.commands.summary import print_evaluation
+from experiments.config import load, to_json
+from experiments.evaluation import restore
+from experiments.interruption import Interrupted
+from experiments.progress import Terminal
+from experiments.run import Run
+from experiments.stylization import Stylization
+from experiments.trainer import train
+from experiments.workdir import Workdir
+from research.errors import UserError
+from research.files import write_atomically
+from research.pictures import read_picture, resize, write_picture
+from research.pictures.sources import PictureFile, PictureSource
+
+TRANSPARENT = (".png", ".tif", ".tiff", ".webp")
+FILMS = {".gif": "GIF", ".webp": "WEBP"}
+
+
+def check_writable(flag: str, out: Path) -> None:
+    """Finds out before the painting, and not after it, that a picture cannot be written.
+
+    Raises:
+        UserError: a kind of file that holds no picture, or a place that may not be written to.
+    """
+    with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch):
+        write_picture(out.name or "picture", np.zeros((1, 1, 3), np.float32))
+    check_place(flag, out)
+
+
+def check_film(film: Path) -> None:
+    """The same for a film.
+
+    Raises:
+        UserError: neither .gif nor .webp, or a place that may not be written to.
+    """
+    if film.suffix.lower() not in FILMS:
+        raise UserError(f"--film is {film}: give a file that ends in {' or '.join(FILMS)}.")
+    check_place("--film", film)
+
+
+def check_place(flag: str, out: Path) -> None:
+    folder = next(parent for parent in out.absolute().parents if parent.exists())
+    if out.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise UserError(f"The picture cannot be written to {out}: give {flag} a file in a folder that you may write to.")
+
+
+def load_preset(name: str) -> tuple[Run, Stylization]:
+    """A config that paints by the pixels.
+
+    Raises:
+        UserError: there is no such config, or it is one of another experiment.
+    """
+    run = load(name)
+    if not isinstance(run.experiment, Stylization):
+        raise UserError(
+            f"The config {name} is a {type(run.experiment).__name__}, not a Stylization: give one such as "
+            "stylization/quickstart, or with --model the working directory of a network that paints in one pass."
+        )
+    return run, run.experiment
+
+
+def default_workdir(run: Run, command: str, title: str) -> Path:
+    """A directory of this run's own, so that the same command finds it again."""
+    digest = hashlib.sha256(json.dumps(to_json(run), sort_keys=True).encode()).hexdigest()[:8]
+    return Path("runs") / command / f"{title}_{digest}"
+
+
+def paint(run: Run, experiment: Stylization, workdir: Path, out: Path, film: Path | None) -> int:
+    """Paints, writes the picture and the film, and prints the numbers. Interrupted, it writes how far it got."""
+    try:
+        with Terminal(run.steps, run.evaluate_every) as terminal:
+            painted = train(run, workdir, reporter=terminal)
+    except Interrupted:
+        _, variables = restore(workdir, run)
+        _write(out, experiment.picture(variables.params), experiment.content)
+        print(f"picture  {out}, as far as it got")
+        raise
+    _write(out, painted.evaluation.pictures["picture"], experiment.content)
+    print_evaluation(painted.workdir, painted.evaluation, painted.seconds)
+    if film is not None:
+        write_film(film, sorted(Workdir(workdir).pictures.glob("picture_*.png")))
+        print(f"film     {film}")
+    print(f"picture  {out}")
+    return 0
+
+
+def _write(out: Path, pixels: np.ndarray, content: PictureSource) -> None:
+    """Writes a picture, as transparent and with as many bits as the file it was painted from, where ``out`` can hold it."""
+    if not isinstance(content, PictureFile):
+        write_picture(out, pixels)
+        return
+    original, ending = read_picture(content.path), out.suffix.lower()
+    alpha = original.alpha
+    if alpha is not None and ending in TRANSPARENT:
+        alpha = np.clip(np.asarray(resize(jnp.asarray(alpha)[..., None], pixels.shape[:2]))[..., 0], 0.0, 1.0)
+    write_picture(out, pixels, bits=original.bits if ending == ".png" else 8, alpha=alpha if ending in TRANSPARENT else None)
+
+
+def write_film(film: Path, frames: list[Path], milliseconds: int = 80) -> None:
+    """Writes pictures as an animation that plays again and again and rests on the last one; whole or not at all.
+
+    Pictures of smaller scales are enlarged to the last one's size.
+    """
+    with contextlib.ExitStack() as opened:
+        pictures = [opened.enter_context(Image.open(frame)).convert("RGB") for frame in frames]
+    pictures = [picture.resize(pictures[-1].size, Image.Resampling.BICUBIC) for picture in pictures]
+    durations = [milliseconds] * (len(pictures) - 1) + [1500]
+    with tempfile.TemporaryDirectory() as scratch:
+        written = Path(scratch) / film.name
+        pictures[0].save(
+            written, FILMS[film.suffix.lower()], save_all=True, append_images=pictures[1:], duration=durations, loop=0
+        )
+        write_atomically(film, written.read_bytes())

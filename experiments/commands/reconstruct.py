@@ -1,0 +1,85 @@
+"""``likeness reconstruct CONTENT -o OUT``: what each layer still knows of a picture."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from experiments.commands.flags import cli
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Paints CONTENT again from noise, out of one layer's activations at a time, and shows the pictures in one row.
+
+    An early layer gives the picture back, a late one what is in it but not where exactly: why style transfer compares the
+    content at a layer in the middle (Gatys et al. 2015, figure 1; Mahendran and Vedaldi 2015).
+    """
+
+    content: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="CONTENT")] = None
+    """A picture. Without it, the preset's own."""
+    out: Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = "reconstructions.png"
+    """Where the row of pictures goes."""
+    preset: Annotated[str, tyro.conf.arg(metavar="CONFIG")] = "stylization/quickstart"
+    """The config whose encoder is looked at: a shipped one, or a file."""
+    layers: Annotated[tuple[str, ...], tyro.conf.arg(metavar="LAYER ...")] = ()
+    """Which layers; without it, those at which the preset compares the style and the content."""
+    size: int = 192
+    """Longer side in pixels."""
+    steps: int = 200
+    """How many steps for each layer."""
+    seed: int = 0
+    """Of the noise."""
+    workdir: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: in runs/reconstruct)")] = None
+    """Where checkpoints and figures are, a directory a layer. The same command goes on where it stopped."""
+
+
+def main(arguments: list[str]) -> int:
+    options: Options = cli(Options, prog="likeness reconstruct", arguments=arguments)
+    from experiments import figures
+    from experiments.colors import AsTheyAre
+    from experiments.commands.painted import check_place, default_workdir, load_preset
+    from experiments.progress import Terminal
+    from experiments.starts import FromNoise
+    from experiments.terms import Term, layers
+    from experiments.trainer import train
+    from research.errors import UserError
+    from research.losses import Content, TotalVariation
+    from research.pictures.sources import PictureFile
+
+    out = Path(options.out)
+    if out.suffix.lower() not in (".png", ".pdf", ".svg", ".jpg"):
+        raise UserError(f"--out is {out}: a figure ends in .png, .pdf, .svg or .jpg.")
+    check_place("--out", out)
+    run, preset = load_preset(options.preset)
+    names = options.layers or tuple(dict.fromkeys((*layers(preset.style_terms), *layers(preset.content_terms))))
+    content = PictureFile(path=options.content) if options.content else preset.content
+    workdir = Path(options.workdir) if options.workdir else default_workdir(run, "reconstruct", content.title)
+    shown = {}
+    for name in names:
+        try:
+            experiment = dataclasses.replace(
+                preset,
+                content=content,
+                beta=0.0,
+                colors=AsTheyAre(),
+                content_terms=(Term(loss=Content(layers=(name,))),),
+                picture_terms=(Term(loss=TotalVariation(), weight=0.02),),
+                size=options.size,
+                scales=(),
+                start=FromNoise(),
+            )
+            one = dataclasses.replace(run, experiment=experiment, steps=options.steps, seed=options.seed)
+        except ValueError as error:
+            raise UserError(f"{error}.") from error
+        with Terminal(one.steps, one.evaluate_every) as terminal:
+            terminal.say(f"layer {name}")
+            painted = train(one, workdir / name.replace("/", "_"), reporter=terminal)
+        left = painted.evaluation.metrics["content/relative"]
+        assert isinstance(left, float)
+        shown[f"{name}: {100 * left:.2g} % left"] = painted.evaluation.pictures["picture"]
+    figures.save(figures.side_by_side({content.title: content.open(options.size), **shown}), out)
+    print("how much of a layer's energy the picture painted from it still differs by is written above it")
+    print(f"picture  {out}")
+    return 0

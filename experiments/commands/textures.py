@@ -1,0 +1,69 @@
+"""``likeness textures STYLE -o OUT``: paints a style alone, with nothing to be seen in it."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from experiments.commands.flags import cli
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Paints a texture: the style of STYLE without any content, beginning with noise in its colors (Gatys et al. 2015)."""
+
+    style: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="STYLE")] = None
+    """What it is to look like: a picture. Without it, the preset's own."""
+    out: Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = "texture.png"
+    """Where the picture goes."""
+    preset: Annotated[str, tyro.conf.arg(metavar="CONFIG")] = "stylization/quickstart"
+    """The config that says how: a shipped one, or a file."""
+    size: int | None = None
+    """Longer side in pixels; without it, the preset's."""
+    style_scale: float | None = None
+    """Size of the style beside that of the picture: 2 makes strokes twice as large."""
+    steps: int | None = None
+    """How many steps; without it, the preset's."""
+    seed: int = 0
+    """Another seed, another piece of the same texture."""
+    film: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    """Also write a film of how the picture came about, .gif or .webp."""
+    workdir: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: in runs/textures)")] = None
+    """Where checkpoints and figures are. The same command goes on where it stopped."""
+
+
+def main(arguments: list[str]) -> int:
+    options: Options = cli(Options, prog="likeness textures", arguments=arguments)
+    from experiments.commands.painted import check_film, check_writable, default_workdir, load_preset, paint
+    from experiments.starts import FromStyleColors
+    from research.errors import UserError
+    from research.pictures.sources import PictureFile
+
+    out, film = Path(options.out), None if options.film is None else Path(options.film)
+    check_writable("--out", out)
+    if film is not None:
+        check_film(film)
+    run, experiment = load_preset(options.preset)
+    style = experiment.styles[0]
+    try:
+        if options.style:
+            style = dataclasses.replace(style, picture=PictureFile(path=options.style))
+        if options.style_scale is not None:
+            style = dataclasses.replace(style, scale=options.style_scale)
+        experiment = dataclasses.replace(
+            experiment,
+            # Nothing of it is painted: it only says of what size the texture is.
+            content=style.picture,
+            styles=(style,),
+            content_terms=(),
+            size=options.size or experiment.size,
+            start=FromStyleColors(),
+        )
+        run = dataclasses.replace(run, experiment=experiment, steps=options.steps or run.steps, seed=options.seed)
+    except ValueError as error:
+        raise UserError(f"{error}.") from error
+    if film is not None:
+        run = dataclasses.replace(run, evaluate_every=max(1, run.steps // 30))
+    workdir = Path(options.workdir) if options.workdir else default_workdir(run, "textures", style.picture.title)
+    return paint(run, experiment, workdir, out, film)

@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_style import PRESET
+
+from experiments.commands.main import run
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("preset.py").write_text(PRESET)
+    noise = np.random.default_rng(0).integers(0, 255, (40, 60, 3))
+    Image.fromarray(noise.astype(np.uint8)).save("style.png")
+
+
+def test_a_texture_is_painted_and_another_seed_paints_another(capsys):
+    command = ["textures", "style.png", "--preset", "preset.py", "--size", "48", "--film", "film.gif"]
+    assert run([*command, "-o", "one.png"]) == 0
+    assert "film     film.gif" in capsys.readouterr().out
+    assert run([*command, "-o", "two.png", "--seed", "1"]) == 0
+    one, two = (np.asarray(Image.open(name)) for name in ("one.png", "two.png"))
+    assert one.shape == two.shape == (32, 48, 3)
+    assert np.abs(one.astype(int) - two).mean() > 5
+    with Image.open("film.gif") as film:
+        assert film.n_frames == 3
+
+
+def test_every_layer_is_painted_again_and_an_earlier_one_knows_more(capsys):
+    command = ["reconstruct", "style.png", "--preset", "preset.py", "--size", "32", "--steps", "30", "--workdir", "w"]
+    assert run([*command, "--layers", "relu1_1", "relu2_1"]) == 0
+    assert Path("reconstructions.png").stat().st_size > 1000
+    assert sorted(path.name for path in Path("w").iterdir()) == ["relu1_1", "relu2_1"]
+    capsys.readouterr()
+    assert run([*command, "--layers", "relu9_1"]) == 2
+    assert "no layer 'relu9_1'" in capsys.readouterr().err
+
+
+def test_a_figure_of_an_unknown_kind_is_refused_before_painting(capsys):
+    assert run(["reconstruct", "--preset", "preset.py", "-o", "row.xyz"]) == 2
+    assert "a figure ends in" in capsys.readouterr().err
+    assert not Path("runs").exists()

@@ -1,0 +1,32 @@
+"""A stylization preset so small that a test can paint by it."""
+
+PRESET = """
+from experiments.frozen import FrozenEncoder
+from experiments.optimizers import Adam
+from experiments.run import Run
+from experiments.schedules import Constant
+from experiments.judge import Judge
+from experiments.stylization import StylePicture, Stylization
+from experiments.terms import Term
+from research.pictures.sources import Photograph
+from research.encoders import Vgg
+from research.losses import Content, Gram
+
+TINY = FrozenEncoder(encoder=Vgg(convolutions=(1, 1), widths=(4, 6), pooling="average"))
+
+
+def get_config():
+    return Run(
+        experiment=Stylization(
+            content=Photograph(name="china"),
+            styles=(StylePicture(picture=Photograph(name="flower")),),
+            encoder=TINY,
+            judge=Judge(encoder=TINY, content=("relu2_1",), style=("relu1_1",)),
+            size=32,
+            content_terms=(Term(loss=Content(layers=("relu2_1",))),),
+            style_terms=(Term(loss=Gram(layers=("relu1_1",))),),
+        ),
+        steps=3,
+        optimizer=Adam(schedule=Constant(rate=0.05), box=(0.0, 1.0)),
+    )
+"""
