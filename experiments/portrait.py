@@ -68,7 +68,7 @@ class Portrait:
         """
         size = (content.shape[0], content.shape[1])
         to_picture = self.face.to_template(self.template, size, source).inverse()
-        views = [to_picture.after(move) for move in self._moves()]
+        views = [to_picture.after(move) for move in self.moves()]
         crops = tuple(crop(view, size, self.template.size) for view in views)
         kept = jax.tree.map(jnp.asarray, {"encoder": self.encoder.variables(), "crops": crops})
         try:
@@ -85,9 +85,9 @@ class Portrait:
         """The distance by which the painted face is verified, whatever the weight and the margin."""
         return float(_distance(self._anywhere(), fixed, jnp.asarray(pixels)))
 
-    def _moves(self) -> list[Similarity]:
-        """From the template to itself: none, then turns of up to 8 degrees, scales of up to 1.1 and shifts of up to 4 % of its
-        height, the same for every picture.
+    def moves(self) -> list[Similarity]:
+        """How the crops lie to the template: first as it says, then turned by up to 8 degrees, scaled by up to 1.1 and shifted
+        by up to 4 % of its height, the same for every picture.
         """
         center = np.array([self.template.width - 1, self.template.height - 1]) / 2
         moves = [Similarity(a=1.0, b=0.0)]

@@ -117,7 +117,7 @@ def test_moved_crops_count_as_much_and_verification_does_not_see_them():
     np.testing.assert_allclose(several.distance(fixed, picture), apart[0], rtol=1e-3)
     np.testing.assert_allclose(one.distance(one.fixed(content, FACE), picture), apart[0], rtol=1e-3)
     middle = np.array([[7.5, 9.5]])
-    for move in several._moves():
+    for move in several.moves():
         assert np.abs(move(middle) - middle).max() <= 0.8 + 1e-9 and 0.9 < move.scale < 1.11 and abs(move.angle) < 0.14
 
 
