@@ -1,0 +1,44 @@
+"""A photograph in the look of a painting, by SqueezeNet 1.1: a trained encoder of 3 MB.
+
+It wants the weights of SqueezeNet's authors (``likeness weights fetch squeezenet11``, or ``likeness weights import FILE``).
+
+    likeness train stylization/squeezenet
+
+Your own pictures: ``likeness stylize CONTENT STYLE --preset stylization/squeezenet``.
+"""
+
+from experiments.frozen import FrozenEncoder
+from experiments.optimizers import Adam
+from experiments.run import Checkpoints, Run
+from experiments.schedules import WarmupCosine
+from experiments.stylization import StylePicture, Stylization
+from experiments.terms import Term
+from research.data.styles import CurlStrokes
+from research.encoders import SqueezeNet
+from research.losses import Content, TotalVariation, Wasserstein
+from research.pictures.sources import Painting, Photograph
+from research.weights import Pretrained
+
+STYLE = ("relu_conv1", "fire2/concat", "fire3/concat", "fire4/concat", "fire5/concat", "fire6/concat")
+
+
+def get_config() -> Run:
+    return Run(
+        experiment=Stylization(
+            content=Photograph(name="china"),
+            styles=(StylePicture(picture=Painting(style=CurlStrokes())),),
+            encoder=FrozenEncoder(encoder=SqueezeNet(), weights=Pretrained(name="squeezenet11")),
+            size=384,
+            scales=(0.5,),
+            beta=8.0,
+            content_terms=(Term(loss=Content(layers=("fire3/concat", "fire5/concat"))),),
+            style_terms=(Term(loss=Wasserstein(layers=STYLE)),),
+            picture_terms=(Term(loss=TotalVariation(), weight=1.0),),
+        ),
+        steps=250,
+        optimizer=Adam(schedule=WarmupCosine(rate=0.03, final=0.1), b2=0.99, box=(0.0, 1.0)),
+        ema_decay=0.95,
+        log_every=10,
+        evaluate_every=125,
+        checkpoints=Checkpoints(every=125),
+    )

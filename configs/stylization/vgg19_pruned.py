@@ -1,0 +1,43 @@
+"""A photograph in the look of a painting, by a VGG-19 of a quarter of the width, distilled from the full one: 4 MB.
+
+It wants its weights (``likeness weights fetch vgg19_pruned16x``, or ``likeness weights import FILE``).
+
+    likeness train stylization/vgg19_pruned
+
+Your own pictures: ``likeness stylize CONTENT STYLE --preset stylization/vgg19_pruned``.
+"""
+
+from experiments.frozen import FrozenEncoder
+from experiments.optimizers import Adam
+from experiments.run import Checkpoints, Run
+from experiments.schedules import WarmupCosine
+from experiments.stylization import StylePicture, Stylization
+from experiments.terms import Term
+from research.data.styles import CurlStrokes
+from research.losses import Content, TotalVariation, Wasserstein
+from research.pictures.sources import Painting, Photograph
+from research.weights import Pretrained, named
+
+STYLE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+
+
+def get_config() -> Run:
+    return Run(
+        experiment=Stylization(
+            content=Photograph(name="china"),
+            styles=(StylePicture(picture=Painting(style=CurlStrokes())),),
+            encoder=FrozenEncoder(encoder=named("vgg19_pruned16x").encoder, weights=Pretrained(name="vgg19_pruned16x")),
+            size=384,
+            scales=(0.5,),
+            beta=12.0,
+            content_terms=(Term(loss=Content(layers=("relu4_1",))),),
+            style_terms=(Term(loss=Wasserstein(layers=STYLE)),),
+            picture_terms=(Term(loss=TotalVariation(), weight=1.0),),
+        ),
+        steps=250,
+        optimizer=Adam(schedule=WarmupCosine(rate=0.03, final=0.1), b2=0.99, box=(0.0, 1.0)),
+        ema_decay=0.95,
+        log_every=10,
+        evaluate_every=125,
+        checkpoints=Checkpoints(every=125),
+    )
