@@ -199,10 +199,10 @@ class ArbitraryStyle:
         works = [
             (painted[column][row], contents[row], style) for column, style in enumerate(styles) for row in range(len(contents))
         ]
-        metrics = critic.errors(encoder, data.judge, works)
+        metrics = critic.metrics(encoder, data.judge, works)
         notes: tuple[str, ...] = ()
         if part == "test":
-            metrics |= critic.errors(encoder, data.judge, [(c, c, style) for _, c, style in works], before="unpainted/")
+            metrics |= critic.metrics(encoder, data.judge, [(c, c, style) for _, c, style in works], before="unpainted/")
             notes = (f"{len(contents)} held-out pictures in {len(styles)} held-out styles",)
         rows = [[column[row] for column in painted] for row in range(len(contents))]
         return Evaluation(metrics=metrics, pictures={"sheet": sheet(list(contents), list(styles), rows)}, notes=notes)

@@ -199,10 +199,10 @@ class FastStyle:
         works = [
             (painted[style][row], contents[row], data.styles[style]) for style in range(count) for row in range(len(contents))
         ]
-        metrics = critic.errors(own, data.judge, works)
+        metrics = critic.metrics(own, data.judge, works)
         notes: tuple[str, ...] = ()
         if part == "test":
-            metrics |= critic.errors(own, data.judge, [(c, c, style) for _, c, style in works], before="unpainted/")
+            metrics |= critic.metrics(own, data.judge, [(c, c, style) for _, c, style in works], before="unpainted/")
             notes = (f"{len(contents)} held-out pictures, each in {count} style{'s' if count > 1 else ''}",)
         rows = [[column[row] for column in painted] for row in range(len(contents))]
         return Evaluation(metrics=metrics, pictures={"sheet": sheet(list(contents), data.styles, rows)}, notes=notes)

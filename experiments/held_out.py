@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.frozen import FrozenEncoder
-from experiments.judge import Judge, relative_errors
+from experiments.judge import Judge
 from experiments.terms import Term, layers
 from research.pictures import resize
 from research.pictures.sources import Photograph, PictureSource
@@ -54,10 +54,10 @@ class Critic:
     style: tuple[Term, ...]
     """The same for the style."""
 
-    def errors(
+    def metrics(
         self, own: PyTree, other: PyTree, works: Sequence[tuple[Pixels, Pixels, Pixels]], before: str = ""
     ) -> dict[str, float]:
-        """Relative errors, whatever the losses: how far from the content and how far from the style, means over the works.
+        """What :meth:`~experiments.judge.Judge.metrics` says, means over the works.
 
         Args:
             own: the encoder's weights.
@@ -65,17 +65,11 @@ class Critic:
             works: of each painting: what was painted, the content picture, the style picture.
             before: what the names begin with.
         """
-        content, style = layers(self.content), layers(self.style)
-        judge = self.judge
-        found = []
-        for work in works:
-            painted, reference, look = map(jnp.asarray, work)
-            mine = relative_errors(self.encoder, content, style, own, painted, reference, [look])
-            theirs = relative_errors(judge.encoder, judge.content, judge.style, other, painted, reference, [look])
-            found.append(jnp.stack([*mine, *theirs]))
-        means = np.mean(np.asarray(found), axis=0)
-        names = ("content/relative", "style/relative", "held_out/content/relative", "held_out/style/relative")
-        return {f"{before}{name}": float(value) for name, value in zip(names, means, strict=True)}
+        read = (layers(self.content), layers(self.style))
+        found = [
+            self.judge.metrics(other, self.encoder, own, read, painted, content, (look,)) for painted, content, look in works
+        ]
+        return {f"{before}{name}": float(np.mean([each[name] for each in found])) for name in found[0]}
 
 
 def square(pixels: Pixels, size: int) -> Pixels:
