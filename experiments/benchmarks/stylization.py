@@ -14,12 +14,12 @@ optimizers has it.
 
 import dataclasses
 import os
-import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -266,11 +266,17 @@ def memory(name: str, side: int, variables: PyTree) -> float:
     """Peak bytes beyond those that the libraries take."""
     if name != "likeness":
         import torch  # noqa: F401, so that it counts as a library
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _peak()
     one = contender(name, side, variables)
     for _ in range(2):
         one.step()
-    return 1024.0 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    return _peak() - before
+
+
+def _peak() -> float:
+    """Bytes, of this program alone: what getrusage tells is inherited from the process that started it."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return 1024.0 * float(line.split()[1])
 
 
 def main() -> None:
