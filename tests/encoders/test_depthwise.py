@@ -2,8 +2,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from jax import lax
 
 from research.encoders.depthwise import Depthwise
@@ -65,10 +63,9 @@ def test_values_and_both_gradients_are_those_of_a_grouped_convolution(height, wi
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
-@settings(max_examples=10, deadline=None)
-@given(st.integers(3, 9), st.integers(3, 9), st.integers(1, 3), st.integers(0, 2))
+@pytest.mark.parametrize(("height", "width", "stride", "padding"), [(3, 9, 1, 0), (8, 5, 2, 1), (7, 7, 3, 2)])
 def test_the_gradient_is_the_transpose(height, width, stride, padding):
-    """⟨y, conv x⟩ = ⟨convᵀ y, x⟩ for every size, also where windows do not reach the last rows."""
+    """⟨y, conv x⟩ = ⟨convᵀ y, x⟩, also where windows do not reach the last rows."""
     rng = np.random.default_rng(height)
     layer = Depthwise(side=3, stride=stride, padding=padding)
     kernel = rng.normal(size=(3, 3, 1, 2)).astype(np.float32)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from experiments.checkpoints import CheckpointStore
 from experiments.run import Checkpoints
@@ -66,7 +67,8 @@ def curve(workdir: Path) -> list[tuple[int, float]]:
     return [(record["step"], record["loss"]) for record in read_metrics(workdir / "metrics.jsonl")]
 
 
-def test_kill_9_five_times_changes_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("times", [1, pytest.param(5, marks=pytest.mark.slow)])
+def test_kill_9_changes_nothing(times: int, tmp_path: Path) -> None:
     config = tmp_path / "digits.py"
     config.write_text(_CONFIG)
     undisturbed = launch(config, tmp_path / "whole")
@@ -75,7 +77,7 @@ def test_kill_9_five_times_changes_nothing(tmp_path: Path) -> None:
 
     moments = random.Random(2)
     workdir, kills, reached = tmp_path / "killed", 0, []
-    while kills < 5:
+    while kills < times:
         process = launch(config, workdir)
         # Counted from the moment its own training is under way, else most kills would hit the imports.
         target = (reached[-1] if reached else 0) + moments.randint(8, 22)
