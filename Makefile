@@ -17,14 +17,11 @@ BIN := .venv/bin
 demo: .venv/.ready
 	$(BIN)/likeness train recognition/quickstart
 
-# Most of the time goes into compiling small programs, which need not be fast: the slow tests compile them as users do.
-QUICK := --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true
-
 test: .venv/.ready
-	XLA_FLAGS="$(QUICK) $$XLA_FLAGS" $(BIN)/python -m pytest -n 2 -m 'not slow and not gpu'
+	$(BIN)/python -m pytest -n 2 -m 'not slow and not gpu'
 
 test-all: .venv/.ready
-	$(BIN)/python -m pytest -n 2 -m 'not gpu'
+	XLA_FLAGS= $(BIN)/python -m pytest -n 2 -m 'not gpu'
 
 lint: .venv/.ready
 	$(BIN)/ruff check .

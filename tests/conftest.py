@@ -6,6 +6,15 @@ from pathlib import Path
 import jax
 import pytest
 
+# Tiny arrays want programs that are quick to compile, not quick to run: unfused and unoptimized they compile several times
+# faster. `make test-all` sets XLA_FLAGS to nothing and so tests what users run. XLA ends a process that gives it a flag it does
+# not know, so the flags are for the version they were tried with.
+if jax.__version_info__[:2] == (0, 10):
+    os.environ.setdefault(
+        "XLA_FLAGS",
+        "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1",
+    )
+
 # Compiling is most of what the tests cost; a program compiled once is read back in the next run.
 jax.config.update("jax_compilation_cache_dir", str(Path(__file__).parents[1] / ".cache" / "jax"))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
