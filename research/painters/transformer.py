@@ -9,6 +9,7 @@ from flax import linen as nn
 from research.encoders.layers import Images, Precision
 from research.encoders.preprocessing import rgb
 from research.painters.borders import enlarge, reflect, reflect_to_multiple
+from research.painters.normalization import normalize
 from research.types import Array, Float, ImagesFloat
 
 __all__ = ["Transformer"]
@@ -48,6 +49,9 @@ class Transformer(nn.Module, kw_only=True):
     output: Literal["sigmoid", "tanh150"] = "sigmoid"
     """From the last map to RGB in [0, 1]: ``1/(1 + exp(-x))``, or ``(150 tanh(x) + 127.5)/255``, which leaves [0, 1]
     by 0.09 on both sides: clip what must be a picture."""
+    skip: bool = False
+    """Whether the last window also sees the picture that came in, each channel of it normalized, and not only the last map.
+    What is fine then need not be learned to pass all the layers, which takes thousands of steps. In neither paper."""
     brightness: float = 1.0
     """What pictures in [0, 1] are multiplied by at first: 255 for weights that expect bytes."""
     epsilon: float = 1e-5
@@ -85,8 +89,8 @@ class Transformer(nn.Module, kw_only=True):
             ValueError: pictures that are too small, not RGB, or not floating point.
         """
         height, width = self._check(pictures)
-        x = reflect_to_multiple(self.brightness * rgb(pictures), self.stride)
-        x = self._layer(x, self.widths[0], "down1", norm, side=self.outer)
+        whole = reflect_to_multiple(self.brightness * rgb(pictures), self.stride)
+        x = self._layer(whole, self.widths[0], "down1", norm, side=self.outer)
         for number, features in enumerate(self.widths[1:], 2):
             x = self._layer(x, features, f"down{number}", norm, stride=2)
         for number in range(1, self.blocks + 1):
@@ -94,6 +98,8 @@ class Transformer(nn.Module, kw_only=True):
             x = x + self._layer(inner, self.widths[-1], f"block{number}_2", norm, ends=True)
         for number, features in enumerate(self.widths[-2::-1], 1):
             x = self._grow(x, features, f"up{number}", norm)
+        if self.skip:
+            x = jnp.concatenate([x, normalize(whole, self.epsilon).astype(x.dtype)], axis=-1)
         x = self._layer(x, 3, "last", norm, side=self.outer, ends=True)
         return self._squash(x.astype(jnp.float32))[:, :height, :width]
 

@@ -21,7 +21,7 @@ PUBLISHED = Johnson(
 )
 
 
-@pytest.mark.parametrize("painter", [TINY, PUBLISHED], ids=["ours", "published"])
+@pytest.mark.parametrize("painter", [TINY.clone(skip=True), PUBLISHED], ids=["ours", "published"])
 def test_painting_equals_numpy(painter):
     variables = random_variables(painter, PICTURES)
     painted = jax.jit(painter.apply)(variables, PICTURES)

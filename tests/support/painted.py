@@ -55,12 +55,15 @@ def oracle(painter, variables, pictures, weights=None):
         mean, variance = x.mean((1, 2), keepdims=True), x.var((1, 2), keepdims=True)
         return table["scale"] * (x - mean) / np.sqrt(variance + painter.epsilon) + table["bias"]
 
+    def channels(x):
+        return (x - x.mean((1, 2), keepdims=True)) / np.sqrt(x.var((1, 2), keepdims=True) + painter.epsilon)
+
     def layer(x, name, stride=1, ends=False):
         x = normalized(convolved(x, params[name]["kernel"], stride, painter.padding), name)
         return x if ends else np.maximum(x, 0)
 
     levels = range(1, len(painter.widths))
-    x = layer(x, "down1")
+    whole, x = x, layer(x, "down1")
     for level in levels:
         x = layer(x, f"down{level + 1}", stride=2)
     for block in range(1, painter.blocks + 1):
@@ -70,6 +73,7 @@ def oracle(painter, variables, pictures, weights=None):
             x = layer(x.repeat(2, axis=1).repeat(2, axis=2), f"up{level}")
         else:
             x = np.maximum(normalized(transposed(x, params[f"up{level}"]["kernel"]), f"up{level}"), 0)
+    x = np.concatenate([x, channels(whole)], axis=3) if painter.skip else x
     x = layer(x, "last", ends=True)
     x = 1 / (1 + np.exp(-x)) if painter.output == "sigmoid" else (150 * np.tanh(x) + 127.5) / 255
     return x[:, :height, :width]
