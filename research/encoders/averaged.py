@@ -21,8 +21,8 @@ class Averaged(nn.Module, kw_only=True):
     Example:
         >>> from research.encoders import Conv4
         >>> encoder = Averaged(encoder=Conv4(width=8), views=2)
-        >>> variables = encoder.init(jax.random.key(0), jnp.zeros((1, 16, 16, 1)))
-        >>> encoder.apply(variables, jnp.zeros((3, 16, 16, 1)))["embedding"].shape
+        >>> variables = jax.jit(encoder.init)(jax.random.key(0), jnp.zeros((1, 16, 16, 1)))
+        >>> jax.jit(encoder.apply)(variables, jnp.zeros((3, 16, 16, 1)))["embedding"].shape
         (3, 128)
     """
 

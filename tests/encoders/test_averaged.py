@@ -10,28 +10,37 @@ IMAGES = np.random.default_rng(0).random((3, 16, 16, 1), np.float32)
 ENCODER = Conv4(width=4, dimension=6, normalize=False)
 
 
+INNER = jax.jit(ENCODER.init)
+ALONE = jax.jit(lambda variables, images: ENCODER.apply(variables, images)["embedding"])
+
+
 def wrapped(**fields):
     averaged = Averaged(encoder=ENCODER, views=3, **fields)
-    variables = averaged.init(jax.random.key(0), IMAGES)
-    return averaged, variables, {name: tree["encoder"] for name, tree in variables.items()}
+    inner = INNER(jax.random.key(0), IMAGES)
+    return averaged, {name: {"encoder": tree} for name, tree in inner.items()}, inner
+
+
+def test_the_variables_are_those_of_the_encoder():
+    averaged, variables, _ = wrapped()
+    own = jax.eval_shape(averaged.init, jax.random.key(0), IMAGES)
+    assert jax.tree.map(jnp.shape, own) == jax.tree.map(jnp.shape, variables)
 
 
 @pytest.mark.parametrize("normalize", [True, False])
 def test_embedding_is_the_mean_over_the_picture_and_its_moved_copies(normalize):
     averaged, variables, inner = wrapped(normalize=normalize, border="constant", fill=0.5)
     matrices, offsets = averaged.maps()
-    total = np.asarray(ENCODER.apply(inner, IMAGES)["embedding"], np.float64)
+    total = np.asarray(ALONE(inner, IMAGES), np.float64)
+    move = jax.jit(lambda matrix, offset: look_up(IMAGES, *places(matrix, offset, 16, 16), "constant", 0.5))
     for matrix, offset in zip(matrices, offsets, strict=True):
-        u, v = places(jnp.stack([matrix] * 3), jnp.stack([offset] * 3), 16, 16)
-        total += ENCODER.apply(inner, look_up(IMAGES, u, v, "constant", 0.5))["embedding"]
+        total += ALONE(inner, move(jnp.stack([matrix] * 3), jnp.stack([offset] * 3)))
     expected = total / (np.linalg.norm(total, axis=1, keepdims=True) if normalize else 4)
-    np.testing.assert_allclose(averaged.apply(variables, IMAGES)["embedding"], expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(jax.jit(averaged.apply)(variables, IMAGES)["embedding"], expected, rtol=1e-5, atol=1e-6)
 
 
 def test_maps_that_move_nothing_leave_the_encoder_as_it_is():
     averaged, variables, inner = wrapped(rotate=0.0, scale=1.0, shear=0.0, translate=0.0, normalize=False)
-    still = ENCODER.apply(inner, IMAGES)["embedding"]
-    np.testing.assert_allclose(averaged.apply(variables, IMAGES)["embedding"], still, atol=1e-6)
+    np.testing.assert_allclose(jax.jit(averaged.apply)(variables, IMAGES)["embedding"], ALONE(inner, IMAGES), atol=1e-6)
 
 
 def test_maps_stay_within_their_ranges():
@@ -46,8 +55,9 @@ def test_maps_stay_within_their_ranges():
 
 def test_trains_as_the_encoder_alone():
     averaged, variables, inner = wrapped()
-    alone, _ = ENCODER.apply(inner, IMAGES, train=True, mutable=["batch_stats"])
-    together, changed = averaged.apply(variables, IMAGES, train=True, mutable=["batch_stats"])
+    train = {"train": True, "mutable": ["batch_stats"]}
+    alone, _ = jax.jit(lambda variables: ENCODER.apply(variables, IMAGES, **train))(inner)
+    together, changed = jax.jit(lambda variables: averaged.apply(variables, IMAGES, **train))(variables)
     np.testing.assert_array_equal(alone["embedding"], together["embedding"])
     means = [tree["encoder"]["norm1"]["mean"] for tree in (changed["batch_stats"], variables["batch_stats"])]
     assert not jnp.array_equal(*means)

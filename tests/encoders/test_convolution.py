@@ -19,8 +19,8 @@ def test_value_and_both_gradients_are_those_of_jax(side):
     weights = jax.random.normal(keys[2], (2, 7, 9, 4))
     for convolve in (convolve_same, jax.jit(convolve_same)):
         np.testing.assert_allclose(convolve(x, kernel), own(x, kernel), rtol=1e-5, atol=1e-5)
-    ours = jax.grad(lambda x, k: jnp.sum(weights * jnp.sin(convolve_same(x, k))), (0, 1))(x, kernel)
-    theirs = jax.grad(lambda x, k: jnp.sum(weights * jnp.sin(own(x, k))), (0, 1))(x, kernel)
+    ours = jax.jit(jax.grad(lambda x, k: jnp.sum(weights * jnp.sin(convolve_same(x, k))), (0, 1)))(x, kernel)
+    theirs = jax.jit(jax.grad(lambda x, k: jnp.sum(weights * jnp.sin(own(x, k))), (0, 1)))(x, kernel)
     for mine, expected in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(mine, expected, rtol=1e-4, atol=1e-4)
 
@@ -37,7 +37,8 @@ def test_the_module_has_flax_parameters_and_results():
     x = jax.random.normal(jax.random.key(0), (2, 5, 6, 3))
     ours = SameConvolution(7, nn.initializers.lecun_normal())
     theirs = nn.Conv(7, (3, 3), padding=1)
-    variables = theirs.init(jax.random.key(1), x)
-    assert jax.tree.map(jnp.shape, ours.init(jax.random.key(1), x)) == jax.tree.map(jnp.shape, variables)
-    np.testing.assert_allclose(ours.apply(variables, x), theirs.apply(variables, x), rtol=1e-5, atol=1e-6)
-    assert SameConvolution(7, nn.initializers.lecun_normal(), dtype="bfloat16").apply(variables, x).dtype == jnp.bfloat16
+    variables = jax.jit(theirs.init)(jax.random.key(1), x)
+    assert jax.tree.map(jnp.shape, jax.eval_shape(ours.init, jax.random.key(1), x)) == jax.tree.map(jnp.shape, variables)
+    np.testing.assert_allclose(jax.jit(ours.apply)(variables, x), jax.jit(theirs.apply)(variables, x), rtol=1e-5, atol=1e-6)
+    half = SameConvolution(7, nn.initializers.lecun_normal(), dtype="bfloat16")
+    assert jax.eval_shape(half.apply, variables, x).dtype == jnp.bfloat16

@@ -149,7 +149,8 @@ def test_geometry_lists_what_is_computed():
 
 
 def test_random_filters_are_he_normal_and_biases_zero():
-    variables = jax.jit(Vgg(widths=(64, 64, 1, 1, 1)).init)(jax.random.key(3), jnp.zeros((1, 16, 16, 3)))
+    encoder = Vgg(convolutions=(1, 2), widths=(64, 64), last="conv2_2")
+    variables = jax.jit(encoder.init)(jax.random.key(3), np.zeros((1, 4, 4, 3), np.float32))
     kernel = variables["params"]["conv2_2"]["kernel"]
     assert kernel.shape == (3, 3, 64, 64)
     np.testing.assert_allclose(np.var(kernel), 2 / (9 * 64), rtol=0.03)
