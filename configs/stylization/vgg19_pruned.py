@@ -14,9 +14,10 @@ from experiments.schedules import WarmupCosine
 from experiments.stylization import StylePicture, Stylization
 from experiments.terms import Term
 from research.data.styles import CurlStrokes
+from research.encoders import Vgg
 from research.losses import Content, TotalVariation, Wasserstein
 from research.pictures.sources import Painting, Photograph
-from research.weights import Pretrained, named
+from research.weights import Pretrained
 
 STYLE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 
@@ -26,7 +27,10 @@ def get_config() -> Run:
         experiment=Stylization(
             content=Photograph(name="china"),
             styles=(StylePicture(picture=Painting(style=CurlStrokes())),),
-            encoder=FrozenEncoder(encoder=named("vgg19_pruned16x").encoder, weights=Pretrained(name="vgg19_pruned16x")),
+            encoder=FrozenEncoder(
+                encoder=Vgg(widths=(16, 32, 64, 128, 128), last="relu5_1", padding="reflect", preprocessing="convolution"),
+                weights=Pretrained(name="vgg19_pruned16x"),
+            ),
             size=384,
             scales=(0.5,),
             beta=12.0,

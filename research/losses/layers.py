@@ -1,9 +1,10 @@
 """What every loss on activations shares: which layers it reads, how much each counts, and where a mask is at a layer."""
 
+import abc
 import dataclasses
 import difflib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -18,26 +19,26 @@ PlaceMask: TypeAlias = Mask | Mapping[str, Float[AnyArray, "_ _"]]
 """The same, or at each layer's own resolution, by name."""
 
 
-@runtime_checkable
-class ActivationLoss(Protocol):
-    """A loss that compares the activations of pictures with what it kept of a reference picture."""
+class ActivationLoss(abc.ABC):
+    """A loss that compares the activations of pictures with what it kept of a reference picture.
 
-    @property
-    def layers(self) -> tuple[str, ...]:
-        """The activations that it reads."""
-        ...
+    A base class, for the command line reaches no fields through a protocol.
+    """
 
+    layers: tuple[str, ...]
+    """The activations that it reads."""
+
+    @abc.abstractmethod
     def target(self, reference: Activations, mask: Mask | None = None) -> PyTree:
         """What it keeps of the reference picture: a pytree of arrays."""
-        ...
 
+    @abc.abstractmethod
     def __call__(self, activations: Activations, target: PyTree, mask: Mask | None = None) -> Scalar:
         """The float32 mean over the pictures of their losses; a target of one picture is that of all of them."""
-        ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Layers:
+class Layers(ActivationLoss):
     """The layers that a loss reads and their weights: ``J = Σ_l λ_l J_l``."""
 
     layers: tuple[str, ...]

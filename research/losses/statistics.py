@@ -24,7 +24,7 @@ Moments: TypeAlias = Literal["diagonal", "full"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class AdditiveLayers(Layers, abc.ABC):
+class AdditiveLayers(Layers):
     """A loss that sees of a picture only sums over its pixels.
 
     So it can be had exactly from tiles: add up ``statistics`` of the tiles (each with a mask that is 1 on the pixels

@@ -10,7 +10,7 @@ from research.data.faces import Faces, Nuisance, landmarks, render
 from research.errors import UserError
 from research.pictures.reading import read_picture
 from research.pictures.resize import fit, resize
-from research.pictures.sources import Pixels
+from research.pictures.sources import PictureSource, Pixels
 from research.types import Float
 
 Landmarks = Float[np.ndarray, "5 2"]
@@ -32,7 +32,7 @@ class Portrayal(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GraceHopper:
+class GraceHopper(PictureSource):
     """Rear Admiral Grace Hopper, who wrote the first compiler: a photograph that comes with Matplotlib.
 
     By James S. Davis, 1984, for the United States Navy; in the public domain.
@@ -67,7 +67,7 @@ class GraceHopper:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ProceduralFace:
+class ProceduralFace(PictureSource):
     """A synthetic face, seen from the front in even light: a person of :class:`research.data.faces.Faces`."""
 
     person: int = 0

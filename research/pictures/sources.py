@@ -1,8 +1,9 @@
 """Where single pictures come from: a file, the two photographs of scikit-learn, a procedural painting."""
 
+import abc
 import dataclasses
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -16,26 +17,25 @@ from research.types import Float
 Pixels = Float[np.ndarray, "h w 3"]
 
 
-@runtime_checkable
-class PictureSource(Protocol):
-    """A picture that can be had at any size."""
+class PictureSource(abc.ABC):
+    """A picture that can be had at any size. A base class, for the command line reaches no fields through a protocol."""
 
     @property
+    @abc.abstractmethod
     def title(self) -> str:
         """What to call it."""
-        ...
 
+    @abc.abstractmethod
     def open(self, size: int) -> Pixels:
         """RGB in [0, 1], with ``size`` pixels along its longer side.
 
         Raises:
             UserError: when it cannot be read.
         """
-        ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PictureFile:
+class PictureFile(PictureSource):
     """A picture file: JPEG, PNG, TIFF, WebP or BMP, turned upright and converted to sRGB."""
 
     path: str
@@ -52,7 +52,7 @@ class PictureFile:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Photograph:
+class Photograph(PictureSource):
     """One of the two photographs, 640 × 427, that come with scikit-learn."""
 
     name: Literal["china", "flower"] = "china"
@@ -71,7 +71,7 @@ class Photograph:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Painting:
+class Painting(PictureSource):
     """A procedural painting, three to two."""
 
     style: Style

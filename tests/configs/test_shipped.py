@@ -10,8 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from random_faces import RandomFaces
 
+from experiments.arbitrary_style import ArbitraryStyle
 from experiments.config import docstring, load, shipped, to_json
+from experiments.fast_style import FastStyle
 from experiments.frozen import RandomWeights
 from experiments.program import build
 from experiments.recognition import Recognition
@@ -19,6 +22,7 @@ from experiments.run import Checkpoints, Run
 from experiments.stylization import Stylization
 from experiments.trainer import train
 from research.data import Arrays, CountSplit, Faces
+from research.data.albums import Photographs, RandomCrops
 from research.encoders import Averaged, Vgg
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -45,7 +49,13 @@ def test_the_label_gives_the_command(name: str) -> None:
 
 def shrunk(run: Run, folder: Path) -> Run:
     """The config with its own parts, on a few small pictures."""
-    small = small_recognition(run.experiment, folder) if isinstance(run.experiment, Recognition) else small_stylization(run)
+    match run.experiment:
+        case Recognition():
+            small = small_recognition(run.experiment, folder)
+        case FastStyle() | ArbitraryStyle():
+            small = small_painter(run.experiment)
+        case _:
+            small = small_stylization(run)
     return dataclasses.replace(
         run, experiment=small, steps=2, log_every=1, evaluate_every=None, checkpoints=Checkpoints(every=2)
     )
@@ -61,8 +71,21 @@ def small_stylization(run: Run) -> Stylization:
     # Published weights fit no narrow network, and need not be on this machine.
     weights = encoder.weights if isinstance(encoder.weights, RandomWeights) else RandomWeights()
     encoder = dataclasses.replace(encoder, encoder=narrow, weights=weights)
+    portrait = experiment.portrait and dataclasses.replace(experiment.portrait, encoder=RandomFaces())
     # Runs of two and of four steps have not the same stages.
-    return dataclasses.replace(experiment, size=48, scales=(), encoder=encoder)
+    return dataclasses.replace(experiment, size=48, scales=(), encoder=encoder, portrait=portrait)
+
+
+def small_painter(experiment: Any) -> FastStyle | ArbitraryStyle:
+    encoder = dataclasses.replace(experiment.encoder, encoder=experiment.encoder.encoder.clone(widths=(4,) * 4))
+    crops = RandomCrops(sources=(Photographs(),), size=32)
+    fields = {"encoder": encoder, "held_out": dataclasses.replace(experiment.held_out, size=32)}
+    if isinstance(experiment, ArbitraryStyle):
+        styles = dataclasses.replace(experiment.held_out_styles, size=32)
+        return dataclasses.replace(experiment, **fields, contents=crops, styles=crops, held_out_styles=styles)
+    learned = tuple(dataclasses.replace(style, size=48) for style in experiment.styles)
+    painter = experiment.painter.clone(widths=(4, 6), blocks=1)
+    return dataclasses.replace(experiment, **fields, pictures=crops, styles=learned, painter=painter)
 
 
 def small_recognition(experiment: Any, folder: Path) -> Recognition:
