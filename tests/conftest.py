@@ -27,9 +27,17 @@ def real_data() -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests marked ``data`` are skipped, with a reason, where there is none."""
+    """Tests marked ``data`` or ``weights`` are skipped, with a reason, where there is none."""
     if os.environ.get("LIKENESS_DATA") is None:
         skip = pytest.mark.skip(reason="LIKENESS_DATA is not set: this test reads real data")
         for item in items:
             if item.get_closest_marker("data"):
                 item.add_marker(skip)
+    for item in items:
+        if marker := item.get_closest_marker("weights"):
+            from research.weights import named
+
+            for published in map(named, marker.args):
+                if published.find() is None:
+                    reason = f"the weights {published.name} are not on this machine: {published.how_to_get()}"
+                    item.add_marker(pytest.mark.skip(reason=reason))

@@ -1,0 +1,46 @@
+"""Neural style transfer as the course teaches it: start at random, then plain gradient descent.
+
+    J(G) = α ½ ‖a(C) − a(G)‖² + β Σ λ_l ‖G(S) − G(G)‖² / (2 nH nW nC)²
+
+The formula compares sums over pixels, so the style is cut to the content's size. The content term grows with the number of
+pixels and the style term does not: for the same balance, let β grow with the square of ``size``.
+
+Nothing is downloaded: the network is a VGG with random filters, the pictures are built in. The course's own network is
+VGG-19, of which it takes a hidden layer for the content and the first of each block for the style.
+
+    likeness train stylization/course
+"""
+
+from experiments.frozen import FrozenEncoder
+from experiments.optimizers import Sgd
+from experiments.run import Checkpoints, Run
+from experiments.schedules import Constant
+from experiments.starts import FromNoise
+from experiments.stylization import StylePicture, Stylization
+from experiments.terms import Term
+from research.data.styles import CurlStrokes
+from research.losses import Content, Gram
+from research.pictures.sources import Painting, Photograph
+
+
+def get_config() -> Run:
+    return Run(
+        experiment=Stylization(
+            content=Photograph(name="china"),
+            styles=(StylePicture(picture=Painting(style=CurlStrokes()), fit="crop", scale=2.0),),
+            encoder=FrozenEncoder(),
+            size=128,
+            alpha=1.0,
+            beta=1e6,
+            content_terms=(Term(loss=Content(layers=("relu2_2",), normalizer="course")),),
+            style_terms=(Term(loss=Gram(layers=("relu1_1", "relu2_1", "relu3_1", "relu4_1"), normalizer="course")),),
+            picture_terms=(),
+            start=FromNoise(deviation=0.05),
+            scale=1e-5,
+        ),
+        steps=300,
+        optimizer=Sgd(schedule=Constant(rate=100.0), momentum=0.0),
+        log_every=10,
+        evaluate_every=100,
+        checkpoints=Checkpoints(every=100),
+    )

@@ -1,0 +1,57 @@
+"""Katherine Crowson's style-transfer-pytorch, with the options that it has when none are given, at its last scale.
+
+    L = 0.015 MSE(F, P) + Σ w_l W₂²/C + 2 TV,  w_l ∝ 256, 64, 16, 4, 1
+
+W₂ is the Wasserstein distance of the Gaussians that features are taken for. The content is at relu4_2, the style at relu1_1,
+relu2_1, relu3_1, relu4_1 and relu5_1, with maximum pooling, conv1_1 over a repeated border, torchvision's VGG-19, the content
+picture to begin with, Adam with pixels kept in [0, 1], and the running mean of the pictures as the result.
+
+The original paints 1000 iterations at 128 pixels and 500 at each of 181, 256, 362 and 512; here all are at 512.
+
+It wants torchvision's weights (``likeness weights fetch vgg19``, 575 MB; without them it does not run). Nobody has run it here
+with them, so neither its result nor its time is measured:
+
+    likeness train stylization/crowson
+
+Your own pictures: ``likeness stylize CONTENT STYLE --preset stylization/crowson``.
+"""
+
+from experiments.frozen import FrozenEncoder
+from experiments.optimizers import Adam
+from experiments.run import Checkpoints, Run
+from experiments.schedules import Constant
+from experiments.starts import FromContent
+from experiments.stylization import StylePicture, Stylization
+from experiments.terms import Term
+from research.data.styles import CurlStrokes
+from research.encoders import Vgg
+from research.losses import Content, TotalVariation, Wasserstein
+from research.pictures.sources import Painting, Photograph
+from research.weights import Pretrained
+
+STYLE = {"relu1_1": 256 / 341, "relu2_1": 64 / 341, "relu3_1": 16 / 341, "relu4_1": 4 / 341, "relu5_1": 1 / 341}
+
+
+def get_config() -> Run:
+    return Run(
+        experiment=Stylization(
+            content=Photograph(name="china"),
+            styles=(StylePicture(picture=Painting(style=CurlStrokes())),),
+            encoder=FrozenEncoder(
+                encoder=Vgg(last="relu5_1", first_padding="replicate", preprocessing="torchvision"),
+                weights=Pretrained(name="vgg19"),
+            ),
+            size=512,
+            alpha=0.015,
+            content_terms=(Term(loss=Content(layers=("relu4_2",), normalizer="mean")),),
+            style_terms=(Term(loss=Wasserstein(layers=tuple(STYLE), weights=tuple(STYLE.values()), normalizer="crowson")),),
+            picture_terms=(Term(loss=TotalVariation(convention="crowson"), weight=2.0),),
+            start=FromContent(),
+        ),
+        steps=1000,
+        optimizer=Adam(schedule=Constant(rate=0.02), b1=0.9, b2=0.99, box=(0.0, 1.0)),
+        ema_decay=0.99,
+        log_every=10,
+        evaluate_every=100,
+        checkpoints=Checkpoints(every=250),
+    )

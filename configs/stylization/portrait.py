@@ -1,0 +1,50 @@
+"""A portrait in ink in which the person stays the same: an encoder of faces holds what the brush would lose.
+
+The photograph of Grace Hopper comes with Matplotlib, the painting is procedural, and the encoder that paints has random
+filters; the encoder of faces, a MobileFaceNet of 4 MB, is fetched. It is asked to see the person at a distance of at most 0.25,
+nearer than two photographs of a person mostly are, and not nearer: beyond that it can be had by noise.
+
+    likeness weights fetch mobilefacenet
+    likeness train stylization/portrait
+
+A face of your own is a config file of your own, which says where its landmarks are:
+
+    photograph = PictureFile(path="me.jpg")
+    face = Landmarks(points=((x, y), …), size=(width, height))
+"""
+
+from experiments.colors import Matched
+from experiments.frozen import FrozenEncoder
+from experiments.optimizers import Adam
+from experiments.portrait import Portrait
+from experiments.run import Checkpoints, Run
+from experiments.schedules import WarmupCosine
+from experiments.stylization import StylePicture, Stylization
+from experiments.terms import Term
+from research.data.styles import InkWash
+from research.losses import Content, TotalVariation, Wasserstein
+from research.pictures.portraits import GraceHopper
+from research.pictures.sources import Painting
+
+
+def get_config() -> Run:
+    return Run(
+        experiment=Stylization(
+            content=GraceHopper(),
+            styles=(StylePicture(picture=Painting(style=InkWash()), scale=2.0),),
+            encoder=FrozenEncoder(),
+            size=320,
+            beta=10.0,
+            content_terms=(Term(loss=Content(layers=("relu2_2", "relu3_4")), weight=0.3),),
+            style_terms=(Term(loss=Wasserstein(layers=("relu1_2", "relu2_2", "relu3_2"))),),
+            picture_terms=(Term(loss=TotalVariation(), weight=0.3),),
+            colors=Matched(change="content"),
+            portrait=Portrait(weight=0.3, margin=0.25),
+        ),
+        steps=60,
+        optimizer=Adam(schedule=WarmupCosine(rate=0.03, final=0.1), b2=0.99, box=(0.0, 1.0)),
+        ema_decay=0.9,
+        log_every=10,
+        evaluate_every=30,
+        checkpoints=Checkpoints(every=30),
+    )
