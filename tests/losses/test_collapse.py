@@ -16,7 +16,7 @@ def embeddings(rows: int, dimension: int) -> np.ndarray:
 def test_statistics_equal_their_definitions(rows: int, dimension: int):
     x = embeddings(rows, dimension)
     found = jax.jit(CollapseMonitor().__call__)(jnp.asarray(x))
-    d = np.asarray(pairwise_squared_distances(jnp.asarray(x)))
+    d = np.asarray(jax.jit(pairwise_squared_distances)(x))
     assert found["mean_squared_distance"] == pytest.approx(d.sum() / (rows * (rows - 1)), rel=1e-5)
     shares = np.linalg.eigvalsh(np.cov(x.T.astype(np.float64), bias=True)).clip(1e-300)
     shares /= shares.sum()
@@ -29,10 +29,14 @@ def test_statistics_equal_their_definitions(rows: int, dimension: int):
 def test_collapsed_embeddings_are_named(dtype):
     """F7: the constant encoder is a trivial solution that the triplet loss cannot leave; the log must say so."""
     monitor, loss = CollapseMonitor(), Triplet(margin=0.2)
-    for constant in (0.0, 0.3):
-        x = jnp.full((6, 3), constant, dtype)
+
+    @jax.jit
+    def monitored(x):
         value = loss.value_and_diagnostics({}, x, jnp.arange(6) // 2)[1]["loss_per_triplet"]
-        found = monitor(x, value, loss.collapsed_value)
+        return monitor(x, value, loss.collapsed_value)
+
+    for constant in (0.0, 0.3):
+        found = monitored(jnp.full((6, 3), constant, dtype))
         assert found["effective_rank"] == found["mean_squared_distance"] == found["relative_spread"] == 0
         assert found["stuck_at_margin"] == 1
         sentence = monitor.warning(found)
@@ -44,11 +48,11 @@ def test_collapsed_embeddings_are_named(dtype):
 def test_embeddings_on_a_line_are_named():
     monitor = CollapseMonitor()
     x = jnp.asarray(np.outer(np.arange(8.0) - 3.5, [1.0, 2.0, 3.0]), jnp.float32)
-    found = monitor(x)
+    found = jax.jit(monitor.__call__)(x)
     assert found["effective_rank"] == pytest.approx(1.0, abs=1e-3)
     assert "effective dimensions" in monitor.warning(found)
 
 
 def test_healthy_embeddings_raise_no_warning():
     monitor = CollapseMonitor()
-    assert monitor.warning(monitor(jnp.asarray(embeddings(32, 8)), 0.05, 0.2)) is None
+    assert monitor.warning(jax.jit(lambda x: monitor(x, 0.05, 0.2))(embeddings(32, 8))) is None
