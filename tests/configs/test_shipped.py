@@ -102,6 +102,8 @@ def small_recognition(experiment: Any, folder: Path) -> Recognition:
         encoder = encoder.clone(views=1, encoder=encoder.encoder.clone(width=4))
     elif hasattr(encoder, "width"):
         encoder = encoder.clone(width=4)
+    if hasattr(encoder, "blocks"):
+        encoder = encoder.clone(blocks=(1,) * len(encoder.blocks))
     return dataclasses.replace(
         experiment,
         data=Arrays(path=str(folder / "faces.npz")),
