@@ -1,0 +1,50 @@
+"""A decoder that paints any picture in the style of any other in one pass, with nothing to download.
+
+Adaptive instance normalization (Huang and Belongie 2017) at relu3_1 of the VGG with random filters; its mirror image is
+trained to decode. The styles are procedural. It is judged on a painting of a kind that it has never seen, the strokes, and
+on one of a kind that it has.
+
+    likeness train stylization/fast_adain
+    likeness stylize photo.jpg painting.jpg --model runs/stylization/fast_adain -o painted.png
+"""
+
+from experiments.arbitrary_style import ArbitraryStyle
+from experiments.held_out import HeldOut
+from experiments.optimizers import Adam
+from experiments.run import Checkpoints, Run
+from experiments.schedules import WarmupCosine
+from experiments.terms import Term
+from research.data.albums import DeadLeaves, Paintings, Photographs, Portraits, RandomCrops
+from research.data.styles import CurlStrokes, InkWash, Pointillism, VoronoiMosaic, Woodcut
+from research.losses import Content, MeanStd, TotalVariation
+from research.pictures.sources import Painting, Photograph
+
+
+def get_config() -> Run:
+    return Run(
+        experiment=ArbitraryStyle(
+            contents=RandomCrops(sources=(Photographs(names=("flower",)), DeadLeaves(), Portraits()), size=96),
+            styles=RandomCrops(
+                sources=(
+                    Paintings(styles=(VoronoiMosaic(), Pointillism(), InkWash(), Woodcut()), count=20),
+                    DeadLeaves(seed=1),
+                ),
+                weights=(3.0, 1.0),
+                size=96,
+                zoom=(0.4, 1.0),
+            ),
+            layer="relu3_1",
+            held_out=HeldOut(pictures=(Photograph(name="china"),)),
+            held_out_styles=HeldOut(
+                pictures=tuple(Painting(style=style, seed=1000) for style in (CurlStrokes(), VoronoiMosaic()))
+            ),
+            beta=3.0,
+            content_terms=(Term(loss=Content(layers=("relu3_1",))),),
+            style_terms=(Term(loss=MeanStd(layers=("relu1_1", "relu2_1", "relu3_1"))),),
+            picture_terms=(Term(loss=TotalVariation(), weight=0.03),),
+        ),
+        steps=1500,
+        optimizer=Adam(schedule=WarmupCosine(rate=2e-3, warmup=20, final=0.05), b2=0.99, clip_norm=1.0),
+        evaluate_every=500,
+        checkpoints=Checkpoints(every=250),
+    )

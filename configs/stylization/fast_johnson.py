@@ -1,0 +1,47 @@
+"""A network that paints any picture in one style in one pass, with nothing to download.
+
+Johnson et al. 2016: a transformer of half the width learns to paint squares out of a photograph, portraits and dead leaves in
+the style of a procedural painting, by the losses and the random encoder of stylization/quickstart. It is judged on a photograph
+that it has never seen.
+
+Its result and its time are not measured to the end: halfway through its 600 steps it paints the held-out pagoda in the
+style's blues and yellows, plain to see, with little of its strokes.
+
+    likeness train stylization/fast_johnson
+    likeness stylize photo.jpg --model runs/stylization/fast_johnson -o painted.png
+"""
+
+from experiments.fast_style import FastStyle, LearnedStyle
+from experiments.frozen import FrozenEncoder
+from experiments.held_out import HeldOut
+from experiments.optimizers import Adam
+from experiments.run import Checkpoints, Run
+from experiments.schedules import WarmupCosine
+from experiments.terms import Term
+from research.data.albums import DeadLeaves, Photographs, Portraits, RandomCrops
+from research.data.styles import CurlStrokes
+from research.losses import Content, TotalVariation, Wasserstein
+from research.painters import Johnson
+from research.pictures.sources import Painting, Photograph
+
+
+def get_config() -> Run:
+    return Run(
+        experiment=FastStyle(
+            styles=(LearnedStyle(picture=Painting(style=CurlStrokes()), size=320),),
+            pictures=RandomCrops(sources=(Photographs(names=("flower",)), DeadLeaves(), Portraits()), size=96),
+            batch_size=4,
+            painter=Johnson(widths=(16, 32, 64), blocks=3, outer=5, skip=True),
+            encoder=FrozenEncoder(),
+            held_out=HeldOut(pictures=(Photograph(name="china"),), size=256),
+            beta=3.0,
+            content_terms=(Term(loss=Content(layers=("relu2_2", "relu3_2"))),),
+            style_terms=(Term(loss=Wasserstein(layers=("relu1_2", "relu2_2", "relu3_2"))),),
+            picture_terms=(Term(loss=TotalVariation(), weight=0.1),),
+        ),
+        steps=600,
+        optimizer=Adam(schedule=WarmupCosine(rate=1e-2, warmup=20, final=0.05), b2=0.99, clip_norm=1.0),
+        log_every=20,
+        evaluate_every=100,
+        checkpoints=Checkpoints(every=100),
+    )

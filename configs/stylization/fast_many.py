@@ -1,0 +1,42 @@
+"""A network that paints any picture in one pass, in four styles and in what lies between them, with nothing to download.
+
+The styles are procedural and share all convolutions; each has its own scale and shift after each of them (Dumoulin et al.
+2017). Otherwise as stylization/fast_johnson.
+
+    likeness train stylization/fast_many
+    likeness stylize photo.jpg --model runs/stylization/fast_many --weights 0.5 0.5 0 0 -o painted.png
+"""
+
+from experiments.fast_style import FastStyle, LearnedStyle
+from experiments.held_out import HeldOut
+from experiments.optimizers import Adam
+from experiments.run import Checkpoints, Run
+from experiments.schedules import WarmupCosine
+from experiments.terms import Term
+from research.data.albums import DeadLeaves, Photographs, Portraits, RandomCrops
+from research.data.styles import CurlStrokes, InkWash, Pointillism, VoronoiMosaic
+from research.losses import Content, TotalVariation, Wasserstein
+from research.painters import Conditional
+from research.pictures.sources import Painting, Photograph
+
+
+def get_config() -> Run:
+    return Run(
+        experiment=FastStyle(
+            styles=tuple(
+                LearnedStyle(picture=Painting(style=style), size=320)
+                for style in (CurlStrokes(), VoronoiMosaic(), InkWash(), Pointillism())
+            ),
+            pictures=RandomCrops(sources=(Photographs(names=("flower",)), DeadLeaves(), Portraits()), size=96),
+            painter=Conditional(widths=(16, 32, 64), blocks=3, outer=5, styles=4),
+            held_out=HeldOut(pictures=(Photograph(name="china"),)),
+            beta=8.0,
+            content_terms=(Term(loss=Content(layers=("relu2_2", "relu3_2"))),),
+            style_terms=(Term(loss=Wasserstein(layers=("relu1_2", "relu2_2", "relu3_2"))),),
+            picture_terms=(Term(loss=TotalVariation(), weight=0.03),),
+        ),
+        steps=2000,
+        optimizer=Adam(schedule=WarmupCosine(rate=1e-2, warmup=20, final=0.05), b2=0.99, clip_norm=1.0),
+        evaluate_every=500,
+        checkpoints=Checkpoints(every=250),
+    )
