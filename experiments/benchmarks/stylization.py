@@ -38,7 +38,7 @@ from research.pictures.sources import Painting, Photograph
 from research.types import Array, PyTree
 
 if TYPE_CHECKING:
-    import torch
+    import torch  # pyright: ignore[reportMissingImports]
 
 STYLE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 ENCODER = FrozenEncoder(
@@ -126,7 +126,7 @@ class Theirs:
     """The same in PyTorch, written as its tutorials write it."""
 
     def __init__(self, content: np.ndarray, style: np.ndarray, variables: PyTree, way: str) -> None:
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]
 
         self.torch, self.way = torch, way
         self.format = torch.channels_last if way == "channels_last" else torch.contiguous_format
@@ -265,7 +265,7 @@ def to_loss(side: int, variables: PyTree, iterations: int) -> None:
 def memory(name: str, side: int, variables: PyTree) -> float:
     """Peak bytes beyond those that the libraries take."""
     if name != "likeness":
-        import torch  # noqa: F401, so that it counts as a library
+        import torch  # noqa: F401 # pyright: ignore[reportMissingImports]
     before = _peak()
     one = contender(name, side, variables)
     for _ in range(2):
@@ -284,7 +284,7 @@ def main() -> None:
     asked = tyro.cli(Benchmark, description=__doc__)
     os.sched_setaffinity(0, set(range(asked.threads)))
     try:
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise UserError("This benchmark compares with PyTorch: install it with pip install -e '.[peers]'.") from error
     torch.set_num_threads(asked.threads)
