@@ -20,15 +20,15 @@ from research.types import Activations, AnyArray, Array, Float, PyTree, Scalar
 class Portrait:
     """The distance of a painted face from the original, by an encoder of faces, as a part of a stylization's cost:
 
-        weight · max(0, mean_v J_identity(f(A_v G), f(A_v C)) - margin),    f(x) = (e(x) + e(mirror x)) / 2
+        weight · max(0, mean_v J_identity(f(B A_v G), f(B A_v C)) - margin),    f(x) = (e(x) + e(mirror x)) / 2
 
-    with C the content, G the picture, e the encoder, A_0 the crop of the face onto the encoder's template, and A_1, A_2, …
-    the same moved a little. A portrait whose distance at A_0 is below the encoder's threshold is still verified as the same
-    person.
+    with C the content, G the picture, e the encoder, A_0 the crop of the face onto the encoder's template, A_1, A_2, … the
+    same moved a little, and B a blur. A portrait whose distance at A_0, without blur, is below the encoder's threshold is
+    still verified as the same person.
 
-    What an encoder of faces sees in a picture can be had by a noise that means nothing to people. Nothing is gained by less
-    distance than two photographs of one person have, which is what the margin is for; and noise that holds the identity in
-    one crop does not in another.
+    What an encoder of faces sees in a picture can be had by a noise that means nothing to people. That is what the margin is
+    for, since nothing is gained by less distance than two photographs of one person have; the moved crops, since noise that
+    holds an identity in one need not in another; and the blur, which leaves only shapes as coarse as strokes.
     """
 
     encoder: FaceEncoder = Published()
@@ -45,6 +45,8 @@ class Portrait:
     """The distance that is near enough."""
     moved: int = 2
     """Crops beside the one that verification takes, each at the cost of that one."""
+    blur: float = 1.5
+    """Standard deviation of the blur in the template's pixels; 0 for none. Much more, and encoders know nobody."""
     mirror: bool = True
     """Look at mirror images as well, at twice the cost, as verification does; otherwise f is e."""
 
@@ -52,6 +54,8 @@ class Portrait:
         for name in ("weight", "margin"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"Portrait.{name} is {getattr(self, name)}: give a finite number, 0 or more")
+        if not 0 <= self.blur <= 16:
+            raise ValueError(f"Portrait.blur is {self.blur}: give 0 to 16 pixels")
         if not 0 <= self.moved <= 64:
             raise ValueError(f"Portrait.moved is {self.moved}: give 0 to 64 crops")
 
@@ -72,13 +76,13 @@ class Portrait:
         crops = tuple(crop(view, size, self.template.size) for view in views)
         kept = jax.tree.map(jnp.asarray, {"encoder": self.encoder.variables(), "crops": crops})
         try:
-            return {**kept, "target": _target(self._anywhere(), kept, jnp.asarray(content, jnp.float32)[None])}
+            return {**kept, **_targets(self._anywhere(), kept, jnp.asarray(content, jnp.float32)[None])}
         except ValueError as error:
             raise UserError(f"The portrait's template, encoder and loss do not fit each other: {error}") from error
 
     def cost(self, fixed: PyTree, pixels: Float[Array, "1 h w 3"]) -> Scalar:
         """The weighted distance of a painted picture beyond the margin. Runs under ``jit``."""
-        activations = self._activations(fixed["encoder"], fixed["crops"], pixels)
+        activations = self._activations(fixed["encoder"], fixed["crops"], pixels, self.blur)
         return self.weight * jax.nn.relu(self.loss(activations, fixed["target"]) - self.margin)
 
     def distance(self, fixed: PyTree, pixels: Float[AnyArray, "1 h w 3"]) -> float:
@@ -98,9 +102,9 @@ class Portrait:
             moves.append(dataclasses.replace(turn, right=float(right), down=float(down)))
         return moves
 
-    def _activations(self, encoder: PyTree, crops: tuple[Crop, ...], pixels: Array) -> Activations:
+    def _activations(self, encoder: PyTree, crops: tuple[Crop, ...], pixels: Array, blur: float) -> Activations:
         """Of the face in each crop, averaged with those of its mirror image."""
-        faces = jnp.concatenate([cut(pixels) for cut in crops])
+        faces = _blurred(jnp.concatenate([cut(pixels) for cut in crops]), blur)
         if not self.mirror:
             return self.encoder(encoder, faces)
         activations = self.encoder(encoder, jnp.concatenate([faces, faces[:, :, ::-1]]))
@@ -112,11 +116,31 @@ class Portrait:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _target(portrait: Portrait, kept: PyTree, content: Array) -> PyTree:
-    return portrait.loss.target(portrait._activations(kept["encoder"], kept["crops"], content))
+def _targets(portrait: Portrait, kept: PyTree, content: Array) -> PyTree:
+    encoder, crops = kept["encoder"], kept["crops"]
+    return {
+        "target": portrait.loss.target(portrait._activations(encoder, crops, content, portrait.blur)),
+        "verified": portrait.loss.target(portrait._activations(encoder, crops[:1], content, 0.0)),
+    }
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _distance(portrait: Portrait, fixed: PyTree, pixels: Array) -> Scalar:
-    straight = jax.tree.map(lambda embeddings: embeddings[:1], fixed["target"])
-    return portrait.loss(portrait._activations(fixed["encoder"], fixed["crops"][:1], pixels), straight)
+    return portrait.loss(portrait._activations(fixed["encoder"], fixed["crops"][:1], pixels, 0.0), fixed["verified"])
+
+
+def _blurred(faces: Array, deviation: float) -> Array:
+    """By a Gaussian, cut off at three deviations; the edge continues outside."""
+    if deviation == 0:
+        return faces
+    reach = int(np.ceil(3 * deviation))
+    weights = np.exp(-0.5 * np.square(np.arange(-reach, reach + 1) / deviation))
+    weights = np.float32(weights / weights.sum())
+    for axis in (1, 2):
+        side = faces.shape[axis]
+        ends = [(0, 0)] * 4
+        ends[axis] = (reach, reach)
+        padded = jnp.pad(faces, ends, mode="edge")
+        shifted = (jax.lax.slice_in_dim(padded, i, i + side, axis=axis) for i in range(2 * reach + 1))
+        faces = sum((weight * each for weight, each in zip(weights, shifted, strict=True)), start=jnp.zeros_like(faces))
+    return faces

@@ -1,11 +1,11 @@
 import dataclasses
-import functools
 import itertools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from random_faces import RandomFaces
 
 from experiments.face_crops import CenterCrop, Known, Landmarks, Template
 from experiments.face_encoders import FromRun
@@ -25,33 +25,15 @@ FACE = ProceduralFace(person=3)
 SMALL = Template(height=20, width=16, points=((5.0, 7.0), (10.0, 7.0), (7.5, 10.0), (5.5, 13.0), (9.5, 13.0)))
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Random:
-    """A small face encoder that has seen nothing."""
-
-    encoder = Conv4(width=6, head="flatten", normalize=False)
-
-    def variables(self):
-        return _random(self)
-
-    def __call__(self, variables, pictures):
-        return self.encoder.apply(variables, pictures)
-
-
-@functools.cache
-def _random(owner):
-    return jax.jit(owner.encoder.init)(jax.random.key(0), jnp.zeros((1, 20, 16, 3)))
-
-
 @jax.jit
 def embed(variables, cut, pixels):
     """The embeddings of the crop of a picture and of its mirror image, (2, d)."""
     faces = cut(pixels)
-    return Random()(variables, jnp.concatenate([faces, faces[:, :, ::-1]]))["embedding"]
+    return RandomFaces()(variables, jnp.concatenate([faces, faces[:, :, ::-1]]))["embedding"]
 
 
 def small(**fields):
-    return Portrait(**{"encoder": Random(), "template": SMALL, "moved": 0, **fields})
+    return Portrait(**{"encoder": RandomFaces(), "template": SMALL, "moved": 0, "blur": 0.0, **fields})
 
 
 def painted(content: np.ndarray, amount: float = 0.5) -> jax.Array:
@@ -101,6 +83,26 @@ def test_below_the_margin_nothing_is_gained():
         np.testing.assert_allclose(value, expected, rtol=1e-4, atol=1e-7)
         assert bool(jnp.any(gradient != 0)) == (expected > 0)
         assert lenient.distance(fixed, picture) == pytest.approx(apart, rel=1e-5)
+
+
+def test_the_cost_looks_through_a_blur_and_verification_does_not():
+    content = FACE.open(40)
+    picture = painted(content)
+    soft, sharp = small(blur=0.7, mirror=False), small(mirror=False)
+    fixed = soft.fixed(content, FACE)
+    reach = np.arange(-3, 4)
+    weights = np.exp(-(reach**2) / (2 * 0.7**2))
+    weights /= weights.sum()
+    embeddings = []
+    for pixels in (content[None], picture):
+        face = np.asarray(fixed["crops"][0](pixels), np.float64)[0]
+        for axis in (0, 1):
+            wide = np.pad(face, [(3, 3) if each == axis else (0, 0) for each in range(3)], mode="edge")
+            face = sum(w * np.take(wide, np.arange(face.shape[axis]) + i, axis) for i, w in enumerate(weights))
+        embeddings.append(np.asarray(RandomFaces()(fixed["encoder"], jnp.asarray(face, jnp.float32)[None])["embedding"][0]))
+    np.testing.assert_allclose(soft.cost(fixed, picture), cosine(*embeddings), rtol=1e-3)
+    apart = sharp.distance(sharp.fixed(content, FACE), picture)
+    assert soft.distance(fixed, picture) == pytest.approx(apart, rel=1e-5) != pytest.approx(cosine(*embeddings), rel=1e-2)
 
 
 def test_moved_crops_count_as_much_and_verification_does_not_see_them():
@@ -205,7 +207,7 @@ def test_a_picture_without_landmarks_asks_for_them(source):
 
 
 def test_a_template_that_the_encoder_does_not_take_is_explained():
-    portrait = Portrait(encoder=Random(), template=Template(height=5, width=5), face=CenterCrop())
+    portrait = Portrait(encoder=RandomFaces(), template=Template(height=5, width=5), face=CenterCrop())
     with pytest.raises(UserError, match="do not fit each other: Conv4: images of 5×5 pixels are too small"):
         portrait.fixed(FACE.open(40))
     with pytest.raises(UserError, match=r"Identity: 'conv1' is \(1, 20, 16, 6\), not one embedding"):
@@ -219,6 +221,7 @@ def test_a_template_that_the_encoder_does_not_take_is_explained():
         (lambda: Portrait(weight=float("nan")), "weight is nan"),
         (lambda: Portrait(margin=-0.1), "margin is -0.1"),
         (lambda: Portrait(moved=-1), "moved is -1"),
+        (lambda: Portrait(blur=-1.0), "blur is -1"),
         (lambda: CenterCrop(share=0.0), "share is 0"),
         (lambda: Template(height=0), "Template is 0×112"),
         (lambda: Landmarks(points=((500.0, 3.0),), size=(40, 40)), "outside of the picture of 40 × 40"),
@@ -258,7 +261,7 @@ def test_the_encoder_of_a_run_is_the_one_that_its_recognizer_answers_with(run):
     content = np.repeat(levels[..., None], 3, axis=2).astype(np.float32) / 255
     fixed = portrait.fixed(content)
     expected = Recognizer.load(run).embed(levels[None, ..., None])
-    np.testing.assert_allclose(fixed["target"]["embedding"]["embedding"], expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(fixed["verified"]["embedding"]["embedding"], expected, rtol=1e-4, atol=1e-6)
     gradient = jax.jit(jax.grad(lambda x: portrait.cost(fixed, x)))(painted(content))
     assert jnp.isfinite(gradient).all() and jnp.any(gradient != 0)
 
@@ -286,7 +289,7 @@ def test_mobilefacenet_knows_people_through_the_alignment(real_data):
         assert portrait.distance(fixed, source.open(160)[None]) == pytest.approx(0, abs=1e-5)
         if name == names[0]:
             larger = portrait.fixed(source.open(240))
-            assert float(portrait.loss(_embedding(larger), fixed["target"])) < 0.02
+            assert float(portrait.loss(_embedding(larger), fixed["verified"])) < 0.02
         embeddings.append(np.asarray(_embedding(fixed)["embedding"][0]))
     unit = np.stack(embeddings) / np.linalg.norm(embeddings, axis=1, keepdims=True)
     distances = 1 - unit @ unit.T
@@ -295,4 +298,4 @@ def test_mobilefacenet_knows_people_through_the_alignment(real_data):
 
 
 def _embedding(fixed):
-    return {"embedding": fixed["target"]["embedding"]["embedding"]}
+    return {"embedding": fixed["verified"]["embedding"]["embedding"]}
