@@ -9,6 +9,11 @@ Nothing is downloaded: the network is a VGG with random filters, the pictures ar
 VGG-19, of which it takes a hidden layer for the content and the first of each block for the style.
 
     likeness train stylization/course
+
+J, times 1e-5, falls from 1.67 (mean of the first ten steps) to 0.37 (of the last ten). The content's features are missed by
+0.24 of their energy, the style's Gram matrices by 0.05. The pagoda is plain to see in the style's blues, but the picture is
+grainy: nothing in the formula asks neighbors to agree, and noise from pixel to pixel is nearly lost on random filters behind
+an average. 98 s of training, on one core shared with other programs.
 """
 
 from experiments.frozen import FrozenEncoder
