@@ -16,6 +16,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
+from flax import linen as nn
+
 import configs
 from experiments.run import Run
 from research.errors import UserError
@@ -118,10 +120,12 @@ def to_json(value: Any) -> Any:
     """A config as JSON: dataclasses carry their type, tuples become lists."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         kind = type(value)
+        # Flax adds these two to every module; they say where it sits, and not what it is.
+        left_out = ("parent", "name") if isinstance(value, nn.Module) else ()
         fields = {
             field.name: to_json(getattr(value, field.name))
             for field in dataclasses.fields(value)
-            if field.init and field.name not in ("parent", "name")
+            if field.init and field.name not in left_out
         }
         return {"type": f"{kind.__module__}.{kind.__qualname__}", **fields}
     if isinstance(value, list | tuple):

@@ -1,5 +1,7 @@
 """A convolution whose gradient by its input is as fast inside a loop as outside of one."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
@@ -7,13 +9,13 @@ from jax import lax
 from jax.nn.initializers import Initializer
 
 from research.encoders.layers import Precision
-from research.types import Array, Float
+from research.types import AnyArray, Array, Float
 
 __all__ = ["SameConvolution", "convolve_same"]
 
 
 @jax.custom_vjp
-def convolve_same(x: Float[Array, "b h w c"], kernel: Float[Array, "kh kw c d"]) -> Float[Array, "b h w d"]:
+def convolve_same(x: Float[AnyArray, "b h w c"], kernel: Float[AnyArray, "kh kw c d"]) -> Float[Array, "b h w d"]:
     """Cross-correlation of stride 1 with an odd window, between zeros, that keeps the size.
 
     Values and gradients are those of ``lax.conv_general_dilated``. The gradient by x is written as what it is: the incoming
@@ -28,16 +30,16 @@ def convolve_same(x: Float[Array, "b h w c"], kernel: Float[Array, "kh kw c d"])
     return _convolve(x, kernel)
 
 
-def _convolve(x: Array, kernel: Array) -> Array:
+def _convolve(x: Any, kernel: Any) -> Array:
     padding = [(side // 2, side // 2) for side in kernel.shape[:2]]
     return lax.conv_general_dilated(x, kernel, (1, 1), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
 
 
-def _forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
+def _forward(x: Any, kernel: Any) -> tuple[Array, tuple[Any, Any]]:
     return _convolve(x, kernel), (x, kernel)
 
 
-def _backward(kept: tuple[Array, Array], gradient: Array) -> tuple[Array, Array]:
+def _backward(kept: tuple[Any, Any], gradient: Array) -> tuple[Array, Array]:
     x, kernel = kept
     # Without the barrier XLA folds the turning into the convolution, and is back at the form without a fast kernel.
     turned = lax.optimization_barrier(jnp.flip(kernel, (0, 1)).swapaxes(2, 3))
