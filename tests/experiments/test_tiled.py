@@ -75,6 +75,7 @@ def test_a_masked_style_is_tiled_exactly_too():
     np.testing.assert_allclose(tiled_gradient, gradient, atol=1e-4 * float(jnp.abs(gradient).max()))
 
 
+@pytest.mark.slow
 def test_a_network_of_strided_convolutions_is_tiled_exactly():
     module = SqueezeNet()
     (value, gradient), (tiled_value, tiled_gradient), reader = both(module, (150, 121), 32, 1)
