@@ -135,7 +135,7 @@ def _blurred(faces: Array, deviation: float) -> Array:
         return faces
     reach = int(np.ceil(3 * deviation))
     weights = np.exp(-0.5 * np.square(np.arange(-reach, reach + 1) / deviation))
-    weights = np.float32(weights / weights.sum())
+    weights = (weights / weights.sum()).tolist()
     for axis in (1, 2):
         side = faces.shape[axis]
         ends = [(0, 0)] * 4
