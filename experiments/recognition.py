@@ -108,7 +108,8 @@ class Recognition:
             more = f"; and {len(skipped) - 5} more" if len(skipped) > 5 else ""
             sentences.append(f"{len(skipped):,} files were skipped ({shown}{more})")
         if dropped := self.batches.batches(data.train, 0).dropped:
-            sentences.append(f"{len(dropped):,} people with too few pictures are left out of training")
+            left_out = "is left out" if len(dropped) == 1 else "are left out"
+            sentences.append(f"{data.train.counted(len(dropped))} with too few pictures {left_out} of training")
         counts = data.validation.counts()
         different = (int(counts.sum()) ** 2 - int((counts**2).sum())) // 2
         if different < 1 / self.target_far:
@@ -213,8 +214,7 @@ class Recognition:
 
 
 def _size(images: Images) -> str:
-    people, pictures = len(images.people), len(images)
-    return f"{people:,} {'person' if people == 1 else 'people'}, {pictures:,} {'picture' if pictures == 1 else 'pictures'}"
+    return f"{images.counted(len(images.people))}, {len(images):,} {'picture' if len(images) == 1 else 'pictures'}"
 
 
 def _some(images: Images, part: str) -> Images:

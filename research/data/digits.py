@@ -37,4 +37,5 @@ class Digits:
         # The values are 0 to 16: counts of ink in 4 x 4 blocks of the scan.
         pixels = np.round(digits.images * (255 / 16)).astype(np.uint8)
         pixels = pixels.repeat(self.scale, axis=1).repeat(self.scale, axis=2)
-        return from_arrays(pixels, digits.target.astype(np.int32), name="scikit-learn's digits")
+        images = from_arrays(pixels, digits.target.astype(np.int32), name="scikit-learn's digits")
+        return dataclasses.replace(images, noun=("digit", "digits"))

@@ -85,6 +85,8 @@ class Images:
     """(file, why) of every picture that was left out."""
     extras: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     """More columns, one entry per row: ``landmarks`` (n, 5, 2), ``boxes`` (n, 4)."""
+    noun: tuple[str, str] = ("person", "people")
+    """What a "person" is called in sentences, and several of them."""
 
     def __post_init__(self) -> None:
         n = len(self.labels)
@@ -113,6 +115,10 @@ class Images:
         """Whether reading is no more than copying."""
         read = self.read.read if isinstance(self.read, _SelectionReader) else self.read
         return isinstance(read, ArrayReader)
+
+    def counted(self, people: int) -> str:
+        """That many people in the table's own words: ``1 person``, ``1,200 people``, ``964 characters``."""
+        return f"{people:,} {self.noun[people != 1]}"
 
     def counts(self) -> Int64[np.ndarray, "people"]:
         """How many pictures each person has."""

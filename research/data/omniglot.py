@@ -92,6 +92,7 @@ class Omniglot:
             names=tuple(f"{who}/{drawer}" for who, (_, _, drawer) in zip(characters, entries, strict=True)),
             fingerprint=hashlib.sha256(repr((self.size, self.ink, characters)).encode() + digest).hexdigest(),
             extras={"drawer": np.array([int(drawer) for _, _, drawer in entries], np.int32)},
+            noun=("character", "characters"),
         )
 
 

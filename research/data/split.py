@@ -125,5 +125,5 @@ def _part(images: Images, validation: np.ndarray, test: np.ndarray, wanted: Mapp
     for name, people in parts.items():
         if wanted[name] and not people.any():
             sizes = ", ".join(f"{len(np.flatnonzero(p))} {n}" for n, p in parts.items())
-            raise UserError(f"Of {len(images.people)} people the split leaves none for {name} ({sizes}): {remedy}.")
+            raise UserError(f"Of {images.counted(len(images.people))} the split leaves none for {name} ({sizes}): {remedy}.")
     return Splits(**{name: images.select_people(np.flatnonzero(people)) for name, people in parts.items()})

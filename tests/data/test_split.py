@@ -86,6 +86,8 @@ def test_an_empty_part_is_an_error_only_if_asked_for():
         HashSplit(0.0, 0.01)(table(PEOPLE[:3]))
     with pytest.raises(UserError, match="Of 3 people the split leaves none for train"):
         CountSplit(1, 2)(table(PEOPLE[:3]))
+    with pytest.raises(UserError, match="Of 1 person the split leaves none for train"):
+        CountSplit(0, 1)(table(PEOPLE[:1]))
     with pytest.raises(UserError, match="none for validation"):
         HashSplit(0.01, 0.3)(table(PEOPLE[:12]))
     parts = HashSplit(0.0, 0.0)(table(PEOPLE[:3]))

@@ -132,7 +132,7 @@ def test_a_person_with_one_picture_is_refused_or_counted(tmp_path: Path) -> None
     with pytest.raises(UserError, match="one picture|single"):
         experiment.stream(experiment.open(), 0)
     dropping = dataclasses.replace(experiment, batches=IdentityBatches(people=4, images=2, single="drop"))
-    assert any("1 people with too few pictures are left out" in text for text in dropping.describe(dropping.open()))
+    assert any("1 person with too few pictures is left out" in text for text in dropping.describe(dropping.open()))
 
 
 def test_synthetic_data_says_so() -> None:
