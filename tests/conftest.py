@@ -5,6 +5,7 @@ from pathlib import Path
 
 import jax
 import pytest
+from hypothesis import settings
 
 # Tiny arrays want programs that are quick to compile, not quick to run: unfused and unoptimized they compile several times
 # faster. `make test-all` sets XLA_FLAGS to nothing and so tests what users run. XLA ends a process that gives it a flag it does
@@ -18,6 +19,11 @@ if jax.__version_info__[:2] == (0, 10):
 # Compiling is most of what the tests cost; a program compiled once is read back in the next run.
 jax.config.update("jax_compilation_cache_dir", str(Path(__file__).parents[1] / ".cache" / "jax"))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+# A test that waits for a processor is not a slow one.
+settings.register_profile("likeness", deadline=None)
+settings.load_profile("likeness")
 
 
 @pytest.fixture

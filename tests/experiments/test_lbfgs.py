@@ -39,8 +39,8 @@ def test_rosenbrock_in_about_as_many_evaluations_as_scipy():
 
 
 def test_quadratic_with_a_wide_spectrum():
-    scales = jnp.geomspace(1.0, 1e3, 30)
-    values, _, _ = minimize(lambda tree: 0.5 * jnp.sum(scales * tree["a"] ** 2), {"a": jnp.ones(30)}, Lbfgs(memory=30), 120)
+    scales = jnp.geomspace(1.0, 1e3, 12)
+    values, _, _ = minimize(lambda tree: 0.5 * jnp.sum(scales * tree["a"] ** 2), {"a": jnp.ones(12)}, Lbfgs(memory=12), 120)
     assert min(values) < 1e-6 * values[0]
 
 
@@ -52,16 +52,21 @@ def test_accepted_points_meet_the_strong_wolfe_conditions():
     params = jnp.linspace(-3.0, 4.0, 6)
     state = rule.init(params)
     accepted = 0
-    for _ in range(60):
+
+    @jax.jit
+    def step(params, state):
         value, gradient = jax.value_and_grad(cost)(params)
-        before = state
         updates, state = rule.update(gradient, state, params, value=value)
+        return value, gradient, optax.apply_updates(params, updates), state
+
+    for _ in range(60):
+        before = state
+        value, gradient, params, state = step(params, state)
         if before.evaluations > 0 and state.evaluations == 1 and before.start.slope < -1e-4:
             accepted += 1
             slope = float(gradient @ before.direction)
             assert value <= before.start.value + 1e-4 * before.step * before.start.slope + 1e-5
             assert abs(slope) <= 0.9 * abs(before.start.slope) + 1e-6
-        params = optax.apply_updates(params, updates)
     assert accepted >= 5
 
 

@@ -10,16 +10,19 @@ from research.encoders.layer_geometry import LayerGeometry
 from research.geometry import ReceptiveField, receptive_fields
 
 TINY = {
-    # The largest fields are of 252, 60 and 207 pixels.
-    "vgg19": (Vgg(widths=(1, 1, 1, 1, 1), preprocessing="unit"), 288),
+    # The largest fields are of 36, 60, 79, 252 and 207 pixels.
+    "vgg, three blocks": (Vgg(convolutions=(2, 2, 2), widths=(1, 1, 1), preprocessing="unit"), 56),
     "vgg16, average, replicate": (
         Vgg(
             convolutions=(2, 2, 3), widths=(1, 1, 1), pooling="average", padding="replicate", preprocessing="unit", last="pool3"
         ),
         96,
     ),
+    "squeezenet, four modules": (SqueezeNet(first=1, squeeze=(1,) * 4, preprocessing="unit", classes=1), 111),
+    "vgg19": (Vgg(widths=(1, 1, 1, 1, 1), preprocessing="unit"), 288),
     "squeezenet": (SqueezeNet(first=1, squeeze=(1,) * 8, preprocessing="unit", classes=1), 239),
 }
+NAMES = [pytest.param(name, marks=[pytest.mark.slow] if side > 200 else []) for name, (_, side) in TINY.items()]
 
 
 def test_vgg19_has_the_published_fields():
@@ -96,7 +99,7 @@ def supports(name):
     return support, {name: value.shape[1] for name, value in zeros.items()}
 
 
-@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_field_is_where_the_gradient_is_not_zero(name):
     encoder, side = TINY[name]
     fields = receptive_fields(encoder)
