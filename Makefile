@@ -1,6 +1,7 @@
 # make demo   sets up .venv, trains recognition/quickstart and prints how good it is
 # make test   sets up .venv and runs the tests, but for the slow ones
-.PHONY: demo test test-all lint types format clean
+# make test-fast   those of them that run no whole command or experiment, before every commit
+.PHONY: demo test test-fast test-all lint types format clean
 .DEFAULT_GOAL := test
 
 PYTHON ?= python3
@@ -19,6 +20,9 @@ demo: .venv/.ready
 
 test: .venv/.ready
 	$(BIN)/python -m pytest -n 2 -m 'not slow and not gpu'
+
+test-fast: .venv/.ready
+	$(BIN)/python -m pytest -n 2 -m 'not slow and not gpu and not end_to_end'
 
 test-all: .venv/.ready
 	XLA_FLAGS= $(BIN)/python -m pytest -n 2 -m 'not gpu'

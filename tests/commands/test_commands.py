@@ -19,6 +19,8 @@ from experiments.commands.main import COMMANDS
 from experiments.evaluation import read_run, restore
 from experiments.recognizer import Recognizer
 
+pytestmark = pytest.mark.end_to_end
+
 
 def test_training_leaves_what_the_design_says(world: World) -> None:
     files = {path.name for path in world.workdir.iterdir()}

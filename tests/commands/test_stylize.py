@@ -7,6 +7,8 @@ from small_style import PRESET
 
 from experiments.commands.main import run
 
+pytestmark = pytest.mark.end_to_end
+
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):

@@ -19,6 +19,8 @@ from small_world import CONFIG, Likeness, Said, World, contents
 from experiments.recognizer import Recognizer
 from research.gallery import Gallery, store
 
+pytestmark = pytest.mark.end_to_end
+
 
 def refused(said: Said, *parts: object) -> None:
     """Code 2 and one paragraph that says all of these."""

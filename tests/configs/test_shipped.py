@@ -25,6 +25,8 @@ from research.data import Arrays, CountSplit, Faces
 from research.data.albums import Photographs, RandomCrops
 from research.encoders import Averaged, Vgg
 
+pytestmark = pytest.mark.end_to_end
+
 GOLDEN = Path(__file__).with_name("golden")
 QUICK = ("recognition/quickstart", "recognition/orl_siamese", "stylization/quickstart")
 """Those that train in the fast part of the tests: one of each kind. All others are only put together there."""

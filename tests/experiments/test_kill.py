@@ -17,6 +17,8 @@ from experiments.commands.main import run
 from experiments.run import Checkpoints
 from experiments.writers import read_metrics
 
+pytestmark = pytest.mark.end_to_end
+
 _CONFIG = '''"""Digits, quickly."""
 from experiments.recognition import Recognition
 from experiments.run import Checkpoints, Run

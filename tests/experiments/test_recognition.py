@@ -21,6 +21,8 @@ from research.errors import UserError
 from research.gallery import Threshold
 from research.losses import BatchHard, Siamese, Triplet
 
+pytestmark = pytest.mark.end_to_end
+
 
 def an_experiment(**changes: Any) -> Recognition:
     default: dict[str, Any] = {

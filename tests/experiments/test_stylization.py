@@ -26,6 +26,8 @@ from research.losses import MRF, Content, Gram, TotalVariation
 from research.pictures import write_picture
 from research.pictures.sources import Photograph, PictureFile
 
+pytestmark = pytest.mark.end_to_end
+
 TINY = FrozenEncoder(encoder=Vgg(convolutions=(1, 1), widths=(4, 6), pooling="average", preprocessing="torchvision"))
 
 STYLE = StylePicture(picture=Photograph(name="flower"))

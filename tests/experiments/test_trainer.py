@@ -25,6 +25,8 @@ from experiments.workdir import Workdir
 from experiments.writers import read_metrics
 from research.errors import UserError
 
+pytestmark = pytest.mark.end_to_end
+
 
 def a_run(**changes: Any) -> Run:
     default: dict[str, Any] = {
