@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
 
-from research.types import Array, Float, Int, PyTree, Scalar
+from research.types import Array, Bool, Float, Int, PyTree, Scalar
 
 Vector = Float[Array, "n"]
 
@@ -62,7 +62,8 @@ class Lbfgs:
     ``search="wolfe"`` accepts a point x + a d when ``f <= f_0 + 1e-4 a f'_0`` and ``|f'| <= 0.9 |f'_0|`` (the strong Wolfe
     conditions). It tries a = 1 first, and in the next step another one: farther out, or between the two nearest by the minimum
     of the cubic through them. ``search="fixed"`` accepts every point at ``rate`` times the quasi-Newton step, as published
-    style transfer does (torch.optim.LBFGS without line search). Every trainer step is one evaluation of cost and gradient.
+    style transfer does (torch.optim.LBFGS without line search). Every trainer step is one evaluation of cost and gradient. A
+    point at which the cost is not finite is too far along the line: the next is halfway.
     """
 
     memory: int = 10
@@ -86,6 +87,10 @@ class Lbfgs:
         """The update rule; it needs the cost's ``value`` as an extra argument."""
         del steps
         return optax.GradientTransformationExtraArgs(self._init, self._update)  # pyright: ignore[reportArgumentType]
+
+    def recovers(self, state: PyTree) -> Bool[Array, ""]:
+        """While the search that met it goes on."""
+        return (state.evaluations > 1) & (state.evaluations <= self.evaluations)
 
     def carry(self, steps: int, state: PyTree, params: PyTree, promote: Callable[[Array], Array]) -> LbfgsState:
         """Nothing of the last stage: its curvature is that of another cost."""
@@ -118,7 +123,7 @@ class Lbfgs:
 
     def _accepts(self, state: LbfgsState, point: _Point) -> Array:
         if self.search == "fixed":
-            return jnp.ones((), bool)
+            return jnp.isfinite(point.value) & jnp.isfinite(point.slope)
         enough = point.value <= state.start.value + 1e-4 * point.step * state.start.slope
         flat = jnp.abs(point.slope) <= 0.9 * jnp.abs(state.start.slope)
         # A cost that float32 can no longer tell apart is accepted when the slope says that the point is better.

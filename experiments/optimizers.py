@@ -12,13 +12,18 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from experiments.halving import halving
 from experiments.schedules import Constant, Schedule
-from research.types import Array, PyTree
+from research.types import Array, Bool, PyTree
 
 
 @runtime_checkable
 class Optimizer(Protocol):
     """Builds the transformation for a run of ``steps`` trainer steps."""
+
+    def recovers(self, state: PyTree) -> Bool[Array, ""]:
+        """Whether, where the cost was not finite just now, the rule has gone back and tries a shorter step."""
+        ...
 
     def transformation(self, steps: int) -> optax.GradientTransformationExtraArgs: ...
 
@@ -53,6 +58,9 @@ class _FirstOrder:
     """Keep every parameter between these two, such as a picture's pixels in [0, 1]: each update ends at the nearest point."""
     accumulate: int = 1
     """Batches averaged into one update. A pairwise loss still sees one batch at a time."""
+    halvings: int = 0
+    """How many times in a row a step that led to a cost that is not finite is taken back and halved before the run stops; later
+    steps stay as short. With 0 the run stops at once."""
 
     def __post_init__(self) -> None:
         name = type(self).__name__
@@ -64,6 +72,13 @@ class _FirstOrder:
             raise ValueError(f"{name}.box is {self.box}: give the smaller bound first")
         if self.accumulate < 1:
             raise ValueError(f"{name}.accumulate is {self.accumulate}: give 1 or more batches")
+        if self.halvings < 0:
+            raise ValueError(f"{name}.halvings is {self.halvings}: give 0 or more")
+        if self.halvings and self.accumulate > 1:
+            raise ValueError(
+                f"{name} has halvings={self.halvings} and accumulate={self.accumulate}: which of several batches led to a cost "
+                "that is not finite is not known, so leave one of them out"
+            )
 
     def rule(self) -> optax.GradientTransformation:
         raise TypeError("use one of the optimizers derived from this one")
@@ -82,7 +97,11 @@ class _FirstOrder:
         if self.accumulate > 1:
             steps_of_one = optax.MultiSteps(chain, every_k_schedule=self.accumulate)
             return optax.with_extra_args_support(steps_of_one.gradient_transformation())
-        return optax.with_extra_args_support(chain)
+        return halving(chain) if self.halvings else optax.with_extra_args_support(chain)
+
+    def recovers(self, state: PyTree) -> Bool[Array, ""]:
+        """While a step has not been halved more often than ``halvings``."""
+        return state.retries <= self.halvings if self.halvings else jnp.zeros((), bool)
 
     def carry(self, steps: int, state: PyTree, params: PyTree, promote: Callable[[Array], Array]) -> PyTree:
         """The gradient's moments in the next stage's shapes; the counts go on."""

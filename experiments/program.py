@@ -69,7 +69,7 @@ def build(run: Run, fixed: PyTree, batch: PyTree) -> Program:
         raise UserError(f"The parts of this config do not fit each other: {error}") from error
     places = run.mesh.state_shardings(mesh, shapes)
     abstract = jax.tree.map(lambda leaf, place: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place), shapes, places)
-    step: Any = functools.partial(train_step, run.experiment, optimizer, run.ema_decay)
+    step: Any = functools.partial(train_step, run.experiment, optimizer, run.optimizer.recovers, run.ema_decay)
     return Program(
         mesh=mesh,
         state=abstract,

@@ -1,6 +1,7 @@
 """The train state and the jitted step: pure functions of the run's definition."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -37,6 +38,8 @@ class StepReport:
     metrics: dict[str, Array]
     finite: Array
     """One flag a leaf, in the order of :func:`watched`."""
+    recovers: Array
+    """Whether the optimizer has gone back from a cost that is not finite, and tries a shorter step."""
 
 
 def initial_state(
@@ -62,6 +65,7 @@ def initial_state(
 def train_step(
     experiment: Experiment,
     optimizer: optax.GradientTransformationExtraArgs,
+    recovers: Callable[[PyTree], Array],
     decay: float | None,
     state: TrainState,
     fixed: PyTree,
@@ -88,15 +92,24 @@ def train_step(
         value_fn=lambda params: cost(params)[0],
     )
     params = optax.apply_updates(state.params, updates)
+    seen = _watched(batch, state.params, value, gradients)
+    finite = jnp.stack([jnp.isfinite(leaf).all() for _, leaf in seen])
+    # What comes in cannot be mended by a shorter step.
+    mendable = jnp.array([name.startswith(_RESULTS) for name, _ in seen])
+    recovered = ~finite.all() & jnp.all(finite | mendable) & recovers(optimizer_state)
+    model_state = jax.tree.map(lambda new, old: jnp.where(recovered, old, new), result.state, state.model_state)
     average = state.average
     if decay is not None:
         # The mean starts short, or the first hundreds of steps would weigh the random initialization.
         ramp = (1.0 + state.step) / (10.0 + state.step)
-        average = optax.incremental_update(params, average, 1.0 - jnp.minimum(decay, ramp))
+        # After a step that was taken back the mean starts anew, or what it led to would stay in it.
+        average = optax.incremental_update(params, average, jnp.where(recovered, 1.0, 1.0 - jnp.minimum(decay, ramp)))
     metrics = {"loss": value, "gradient_norm": optax.global_norm(gradients), **result.metrics}
-    finite = jnp.stack([jnp.isfinite(leaf).all() for _, leaf in _watched(batch, state.params, value, gradients)])
-    next_state = TrainState(state.step + 1, params, result.state, optimizer_state, average)
-    return next_state, StepReport(metrics, finite)
+    next_state = TrainState(state.step + 1, params, model_state, optimizer_state, average)
+    return next_state, StepReport(metrics, finite, recovered)
+
+
+_RESULTS = ("loss", "gradient of")
 
 
 def _watched(batch: PyTree, params: PyTree, value: Any, gradients: PyTree) -> list[tuple[str, Any]]:

@@ -121,8 +121,9 @@ def train(
     files = Workdir(fresh_directory(Path(workdir)) if fresh else Path(workdir))
     with files.held(), jax.default_matmul_precision(run.matmul_precision):
         plan, latest = stages(run), _latest(files, run)
-        # A checkpoint made where two stages meet is of the first.
-        begin = next(number for number, stage in enumerate(plan) if latest is None or latest <= stage.end)
+        begin = _stage_of(plan, latest)
+        if len(plan) > 1 and latest is not None:
+            _check_steps(files, run, begin, latest)
         ready = _prepare(plan[begin], say)
         store, stop = CheckpointStore(files.checkpoints, run.checkpoints), StopRequest()
         say.say(f"working in {files.root}; the first step is compiled")
@@ -149,6 +150,25 @@ def train(
         say.say("judging on the test part")
         evaluation = evaluate_run(launch.run, files, launch.data, variables, step=step, seconds=record.seconds)
         return Trained(files.root, state, variables, evaluation, record.seconds)
+
+
+def _stage_of(plan: tuple[Stage, ...], latest: int | None) -> int:
+    """The stage in which a run goes on; a checkpoint made where two stages meet is of the first."""
+    return next(number for number, stage in enumerate(plan) if latest is None or latest <= stage.end)
+
+
+def _check_steps(files: Workdir, run: Run, begin: int, latest: int) -> None:
+    """Refuses to go on in another stage than the one in which the checkpoint was written."""
+    steps = read_json(files.config).get("steps")
+    if not isinstance(steps, int) or steps == run.steps:
+        return
+    written = _stage_of(stages(dataclasses.replace(run, steps=steps)), latest)
+    if written != begin:
+        raise UserError(
+            f"{files.root} holds a run in stages that was launched with {steps} steps and has come to step {latest}, in stage "
+            f"{written + 1}; with {run.steps} steps that step is in stage {begin + 1}, where other shapes are learned. Ask for "
+            f"{steps} steps again, or start over in a new directory with --fresh."
+        )
 
 
 def _prepare(stage: Stage, say: Reporter) -> _Ready:
@@ -261,17 +281,22 @@ def _note_config(run: Run, files: Workdir, say: Reporter) -> None:
 
 def _fetch(launch: _Launch, reports: list[StepReport], step: int) -> list[dict[str, float]]:
     fetched = jax.device_get(reports)
+    kept = []
     for taken, report in enumerate(fetched, start=step - len(fetched)):
+        if report.recovers:
+            launch.say.warn(f"step {taken} is not finite: the step before it is taken back and tried again at half its length")
+            continue
         if report.finite.all():
+            kept.append({name: float(value) for name, value in report.metrics.items()})
             continue
         leaf = launch.program.watched[int(np.argmin(report.finite))]
         latest = launch.store.latest()
-        kept = "No checkpoint was written yet" if latest is None else f"The newest checkpoint, of step {latest}, is intact"
+        spared = "No checkpoint was written yet" if latest is None else f"The newest checkpoint, of step {latest}, is intact"
         raise NonFinite(
-            f"Step {taken} is not finite, first seen in {leaf} (loss {report.metrics['loss']:.4g}). {kept}. If it is the "
-            "batch, look at the data; else try a lower learning rate, --optimizer.clip-norm, or float32."
+            f"Step {taken} is not finite, first seen in {leaf} (loss {report.metrics['loss']:.4g}). {spared}. If it is the "
+            "batch, look at the data; else try a lower learning rate, --optimizer.halvings, --optimizer.clip-norm, or float32."
         )
-    return [{name: float(value) for name, value in report.metrics.items()} for report in fetched]
+    return kept
 
 
 def _write(launch: _Launch, metrics: MetricsFile, step: int, record: Record) -> None:

@@ -44,7 +44,7 @@ def get_config() -> Run:
             scale=1e-5,
         ),
         steps=300,
-        optimizer=Sgd(schedule=Constant(rate=100.0), momentum=0.0),
+        optimizer=Sgd(schedule=Constant(rate=100.0), momentum=0.0, halvings=20),
         log_every=10,
         evaluate_every=100,
         checkpoints=Checkpoints(every=100),

@@ -230,6 +230,9 @@ def test_scales_go_on_from_one_another_and_resume_to_the_bit(tmp_path):
         json.loads(line)["loss"] for line in (tmp_path / "whole" / "metrics.jsonl").read_text().splitlines() if "loss" in line
     ]
     assert losses[-1] < losses[0]
+    # Step 6 of 6 was of the larger picture; of 12 it would be of the smaller one.
+    with pytest.raises(UserError, match="launched with 6 steps .* step 6, in stage 2; with 12 steps that step is in stage 1"):
+        train(dataclasses.replace(run, steps=12), tmp_path / "whole")
 
 
 def train_until(run, steps, workdir):
