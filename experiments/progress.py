@@ -3,12 +3,16 @@
 import datetime
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Protocol
 
-from rich.console import Console
+import numpy as np
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from experiments.half_blocks import half_blocks
 
 
 class Reporter(Protocol):
@@ -17,6 +21,9 @@ class Reporter(Protocol):
     def say(self, text: str) -> None: ...
     def warn(self, text: str) -> None: ...
     def advance(self, step: int, metrics: Mapping[str, float]) -> None: ...
+    def show(self, name: str, picture: np.ndarray) -> None:
+        """A picture (h, w, 3) in [0, 1] of an evaluation on the way."""
+        ...
 
 
 class Quiet:
@@ -30,6 +37,9 @@ class Quiet:
 
     def advance(self, step: int, metrics: Mapping[str, float]) -> None:
         del step, metrics
+
+    def show(self, name: str, picture: np.ndarray) -> None:
+        del name, picture
 
 
 class Pace:
@@ -80,7 +90,17 @@ class Pace:
 class Terminal:
     """A progress bar on a terminal, a line every few seconds in a log file."""
 
-    def __init__(self, total: int, evaluate_every: int | None = None) -> None:
+    def __init__(
+        self, total: int, evaluate_every: int | None = None, shown: Callable[[np.ndarray], None] | None = None
+    ) -> None:
+        """For a run of ``total`` steps, with an evaluation every so many; None for none.
+
+        Args:
+            total: steps.
+            evaluate_every: steps between evaluations.
+            shown: what else to do with a picture of an evaluation. With it, a terminal shows the picture above the bar.
+        """
+        self._shown = shown
         self._console = Console(stderr=True, highlight=False)
         self._total = total
         self._live = self._console.is_terminal
@@ -94,24 +114,33 @@ class Terminal:
             TextColumn("{task.fields[left]}"),
             TextColumn("{task.fields[shown]}"),
             console=self._console,
-            transient=True,
         )
         self._task = self._bar.add_task("training", total=total, left="", shown="")
+        self._display = Live(self._bar, console=self._console, transient=True)
 
     def __enter__(self) -> "Terminal":
         if self._live:
-            self._bar.start()
+            self._display.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._live:
-            self._bar.stop()
+            self._display.stop()
 
     def say(self, text: str) -> None:
         self._console.print(text, markup=False, soft_wrap=True)
 
     def warn(self, text: str) -> None:
         self._console.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True)
+
+    def show(self, name: str, picture: np.ndarray) -> None:
+        del name
+        if self._shown is None:
+            return
+        self._shown(picture)
+        if self._live:
+            blocks = half_blocks(picture, self._console.width, self._console.height - 4)
+            self._display.update(Group(blocks, self._bar), refresh=True)
 
     def advance(self, step: int, metrics: Mapping[str, float]) -> None:
         shown = f"loss {metrics['loss']:.4g}"

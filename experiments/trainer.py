@@ -316,6 +316,7 @@ def _evaluate(launch: _Launch, metrics: MetricsFile, state: TrainState, step: in
     metrics.write(step, "validation", metric_json(evaluation.metrics))
     for name, picture in evaluation.pictures.items():
         write_picture(launch.files.pictures / f"{name}_{step:06d}.png", picture)
+        launch.say.show(name, picture)
     policy = launch.run.checkpoints
     if policy.best_metric is None:
         return False

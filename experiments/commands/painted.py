@@ -78,10 +78,14 @@ def default_workdir(run: Run, command: str, title: str) -> Path:
     return Path("runs") / command / f"{title}_{digest}"
 
 
-def paint(run: Run, experiment: Stylization, workdir: Path, out: Path, film: Path | None) -> int:
+def paint(run: Run, experiment: Stylization, workdir: Path, out: Path, film: Path | None, *, live: bool = False) -> int:
     """Paints, writes the picture and the film, and prints the numbers. Interrupted, it writes how far it got."""
+
+    def refresh(picture: np.ndarray) -> None:
+        _write(out, picture, experiment.content)
+
     try:
-        with Terminal(run.steps, run.evaluate_every) as terminal:
+        with Terminal(run.steps, run.evaluate_every, refresh if live else None) as terminal:
             painted = train(run, workdir, reporter=terminal)
     except Interrupted:
         _, variables = restore(workdir, run)

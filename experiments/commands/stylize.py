@@ -52,6 +52,8 @@ class Options:
     """Decides the start where it is random."""
     film: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
     """Also write a film of how the picture came about, .gif or .webp."""
+    live: bool = False
+    """Watch: the picture is shown in the terminal as it comes about, and FILE is kept up to date for a viewer."""
     workdir: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: in runs/stylize)")] = None
     """Where checkpoints and figures are. The same command goes on where it stopped."""
 
@@ -75,7 +77,7 @@ def main(arguments: list[str]) -> int:
         raise UserError(f"{error}.") from error
     title = "_".join([experiment.content.title, *(style.picture.title for style in experiment.styles)])
     workdir = Path(options.workdir) if options.workdir else default_workdir(run, "stylize", title)
-    return paint(run, experiment, workdir, out, film)
+    return paint(run, experiment, workdir, out, film, live=options.live)
 
 
 def _check(options: Options) -> None:
@@ -124,7 +126,7 @@ def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Ru
     )
     steps = options.steps or run.steps
     run = dataclasses.replace(run, experiment=experiment, steps=steps, seed=options.seed)
-    if options.film is not None:
+    if options.film is not None or options.live:
         run = dataclasses.replace(run, evaluate_every=max(1, steps // FRAMES))
     return run, experiment
 

@@ -101,3 +101,33 @@ def test_a_much_larger_picture_is_painted_in_scales(capsys):
     assert run(["stylize", "--preset", "preset.py", "--size", "128", "-o", "large.png"]) == 0
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("painting ")]
     assert [line.split("(")[1].split(" ")[0] for line in lines] == ["32", "64", "128"]
+
+
+def test_a_film_shows_how_it_came_about_and_live_keeps_the_picture_up_to_date(monkeypatch):
+    from experiments.commands import painted
+
+    written = []
+    whole = painted.write_picture
+    monkeypatch.setattr(
+        painted, "write_picture", lambda out, *given, **more: (written.append(str(out)), whole(out, *given, **more))
+    )
+    command = [
+        "stylize",
+        "-o",
+        "painted.png",
+        "--preset",
+        "preset.py",
+        "--size",
+        "48",
+        "--steps",
+        "3",
+        "--film",
+        "film.gif",
+        "--live",
+    ]
+    assert run(command) == 0
+    # Once to see that it can be written, after each of three steps, and at the end.
+    assert written == ["painted.png"] * 5
+    with Image.open("film.gif") as film, Image.open("painted.png") as picture:
+        assert film.n_frames == 3
+        assert film.size == picture.size

@@ -95,6 +95,9 @@ class Listener:
     def advance(self, step: int, metrics: object) -> None:
         del step, metrics
 
+    def show(self, name: str, picture: object) -> None:
+        del name, picture
+
 
 def a_run(**changes):
     optimizer = Adam(schedule=Constant(rate=0.05), halvings=changes.pop("halvings", 3))
