@@ -1,6 +1,7 @@
 """The terms of a cost on activations: losses and how much each counts."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -38,13 +39,15 @@ def targets(
     mask: Float[np.ndarray, "h w"] | None = None,
 ) -> list[PyTree]:
     """What the terms keep of a reference picture, or of what a mask leaves of it; on the device."""
+    return _targets(encoder, terms, variables, jnp.asarray(picture), None if mask is None else jnp.asarray(mask))
 
-    @jax.jit
-    def take(variables: PyTree, picture: Array, mask: Array | None) -> list[PyTree]:
-        activations = encoder(variables, picture[None])
-        return [term.loss.target(activations, mask) for term in terms]
 
-    return take(variables, jnp.asarray(picture), None if mask is None else jnp.asarray(mask))
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _targets(
+    encoder: FrozenEncoder, terms: tuple[Term, ...], variables: PyTree, picture: Array, mask: Array | None
+) -> list[PyTree]:
+    activations = encoder(variables, picture[None])
+    return [term.loss.target(activations, mask) for term in terms]
 
 
 def total(terms: tuple[Term, ...], activations: Activations, kept: list[PyTree], mask: Mask | None = None) -> Scalar:

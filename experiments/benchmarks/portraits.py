@@ -24,9 +24,9 @@ import jax
 import numpy as np
 import tyro
 
-from experiments.benchmarks.contact_sheet import Tile, draw
 from experiments.benchmarks.lfw_faces import Embedder, Faces, Sitter, calibrate
 from experiments.config import load, to_json
+from experiments.contact_sheet import Tile, draw
 from experiments.figures import BLUE, ORANGE
 from experiments.portrait import Portrait
 from experiments.run import Run

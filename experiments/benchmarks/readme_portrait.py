@@ -13,8 +13,8 @@ import jax
 import numpy as np
 from PIL import Image
 
-from experiments.benchmarks.contact_sheet import Tile, draw
 from experiments.benchmarks.portraits import KINDS, paint, shipped, without_and_with
+from experiments.contact_sheet import Tile, draw
 from experiments.stylization import StylePicture
 from research.data.styles import InkWash, Pointillism, VoronoiMosaic
 from research.pictures.sources import Painting

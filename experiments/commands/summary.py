@@ -91,13 +91,12 @@ def _legend(workdir: Path, evaluation: Evaluation, names: Sequence[str]) -> Iter
 
 
 def _columns(metrics: Mapping[str, float | Estimate]) -> tuple[list[str], list[str]]:
-    subjects, names = [""], []
+    subjects, names = [], []
     for path in metrics:
-        parts = path.split("/")
-        subject = parts[0] if len(parts) == 3 else ""
+        # The subject may stand before "held_out" as well as before the metric itself.
+        subject, name = path.split("/", 1) if path.count("/") > 1 else ("", path)
         if subject not in subjects:
             subjects.append(subject)
-        name = "/".join(parts[-2:])
         if name not in names:
             names.append(name)
-    return subjects, names
+    return sorted(subjects, key=bool), names

@@ -71,3 +71,16 @@ def test_the_two_false_accept_rates_of_a_threshold_are_told_apart(printed: Print
     assert "threshold/far  FAR at τ: pairs of two of the people judged here that τ accepts" in text
     assert "τ              0.2911, chosen on 60 validation people; verify and identify tell" in text
     assert f"the FAR of those: {RATE.text()}" in text
+
+
+def test_subjects_without_a_trained_model_among_them_are_the_only_columns(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a grid of paintings has them, whose metrics may themselves be in two parts."""
+    monkeypatch.setenv("COLUMNS", "80")
+    (tmp_path / "summary.json").write_text(json.dumps({"figures": []}))
+    metrics = {"Gram/style/relative": 0.125, "Gram/held_out/style/relative": 0.25, "MRF/held_out/style/relative": 0.5}
+    print_evaluation(tmp_path, Evaluation(metrics=metrics), 0.0)
+    head, _, *rows = capfd.readouterr().out.splitlines()
+    assert head.split() == ["metric", "Gram", "MRF", "n"]
+    assert [row.split() for row in rows[:2]] == [["style/relative", "0.125"], ["held_out/style/relative", "0.25", "0.5"]]
