@@ -132,8 +132,11 @@ class Stylization:
         """The picture of a smaller size, or a moment of its gradient, at this one, bilinearly."""
         return jax.image.resize(learned, fixed["content"].shape, "linear")
 
-    def open(self) -> Opened:
+    def open(self, weights: tuple[PyTree, PyTree] | None = None) -> Opened:
         """Reads the pictures, loads the encoder and takes the targets.
+
+        Args:
+            weights: of the encoder and of the one that judges, where they are at hand.
 
         Raises:
             UserError: a picture that cannot be read, weights that cannot be had, or pictures too small for the encoder.
@@ -143,7 +146,7 @@ class Stylization:
         content, styles = self.colors.before(content, styles)
         regions = [style.region_in(content) for style in self.styles]
         masks = [style.mask_of(picture) for style, picture in zip(self.styles, styles, strict=True)]
-        variables = self.encoder.variables()
+        variables, judge = weights or (self.encoder.variables(), self.judge.encoder.variables())
         try:
             reader = self.reader(content)
             kept = {
@@ -160,7 +163,7 @@ class Stylization:
         fixed = {"encoder": variables, "content": jnp.asarray(content)[None], "targets": kept, "regions": regions}
         fixed["start"] = self.start.open(content, styles)
         fixed["portrait"] = None if self.portrait is None else self.portrait.fixed(original, self.content)
-        return Opened(original, content, styles, fixed, reader.places, self.judge.encoder.variables())
+        return Opened(original, content, styles, fixed, reader.places, judge)
 
     def fixed(self, data: Opened) -> PyTree:
         """The encoder's weights, the content picture, and what the losses keep of the references."""
