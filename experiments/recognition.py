@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments import figures
+from experiments.chunks import check_chunks, check_stateless, embed_in_chunks
 from experiments.config import to_json
 from experiments.experiment import Batches, Cost, Evaluation, Part, Variables
 from experiments.protocols import Identification, Judged, JudgingProtocol, Verification, judge
@@ -25,10 +26,10 @@ from research.data.sampling import IndexBatches
 from research.data.split import CountSplit, HashSplit, Splits
 from research.errors import UserError
 from research.gallery import Threshold
-from research.losses import CollapseMonitor, RecognitionLoss, Triplet
+from research.losses import CollapseMonitor, MarginSoftmax, RecognitionLoss, Triplet
 from research.metrics import pairs as metric_pairs
 from research.metrics import verification
-from research.types import PRNGKey, PyTree
+from research.types import Array, Embeddings, PRNGKey, PyTree
 
 
 @runtime_checkable
@@ -84,7 +85,13 @@ class Recognition:
     monitor: CollapseMonitor = CollapseMonitor()
     """Says so in the log when embeddings collapse."""
 
+    chunks: int = 1
+    """A batch larger than memory is embedded and gone back through in so many equal parts, with the same gradient for one more
+    forward pass. Not with batch normalization, whose statistics are the whole batch's."""
+
     def __post_init__(self) -> None:
+        if self.chunks < 1:
+            raise ValueError(f"Recognition.chunks is {self.chunks}: give 1 or more")
         if not 0 < self.target_far < 1:
             raise ValueError(f"Recognition.target_far is {self.target_far}: give a rate between 0 and 1, such as 0.01")
 
@@ -122,8 +129,20 @@ class Recognition:
         return tuple(sentences)
 
     def stream(self, data: Splits, seed: int) -> Batches:
-        """Batches of uint8 ``images`` (b, h, w, c) and int32 ``labels`` (b,)."""
-        return stream(data.train, self.batches.batches(data.train, seed))
+        """Batches of uint8 ``images`` (b, h, w, c) and int32 ``labels`` (b,).
+
+        Raises:
+            UserError: the loss has too few classes for the training people, or the batch cannot be cut into ``chunks``.
+        """
+        people = len(data.train.people)
+        if isinstance(self.loss, MarginSoftmax) and self.loss.classes < people:
+            raise UserError(
+                f"The loss has {self.loss.classes:,} class centers and the training part has {data.train.counted(people)}, "
+                f"each of whom needs one: set --experiment.loss.classes {people}."
+            )
+        batches = self.batches.batches(data.train, seed)
+        check_chunks(self.chunks, batches.batch_size)
+        return stream(data.train, batches, process_index=jax.process_index(), process_count=jax.process_count())
 
     def fixed(self, data: Splits) -> PyTree:
         """Nothing: all weights are learned."""
@@ -131,12 +150,18 @@ class Recognition:
         return {}
 
     def init(self, key: PRNGKey, fixed: PyTree, batch: PyTree) -> Variables:
-        """Random weights for the encoder and for a loss that has some."""
+        """Random weights for the encoder and for a loss that has some.
+
+        Raises:
+            UserError: ``chunks`` is more than 1, and the encoder normalizes by the batch.
+        """
         del fixed
         for_encoder, for_loss = jax.random.split(key)
         pictures = jnp.zeros((1, *batch["images"].shape[1:]), jnp.float32)
         variables = dict(self.encoder.init(for_encoder, pictures))
         weights = variables.pop("params")
+        if self.chunks > 1:
+            check_stateless(variables)
         embedding = jax.eval_shape(
             lambda: self.encoder.apply({"params": weights, **variables}, pictures)["embedding"]  # pyright: ignore
         )
@@ -148,15 +173,25 @@ class Recognition:
         del fixed
         for_augmentation, for_loss = jax.random.split(key)
         pictures = self.augmentation(batch["images"], for_augmentation)
-        activations, changed = self.encoder.apply(
-            {"params": params["encoder"], **state}, pictures, train=True, mutable=list(state)
-        )
-        embeddings = activations["embedding"].astype(jnp.float32)  # pyright: ignore
+        embeddings, changed = self._embed(params["encoder"], state, pictures)
         value, diagnostics = self.loss.value_and_diagnostics(params["loss"], embeddings, batch["labels"], for_loss)
         per_triplet = diagnostics.get("loss_per_triplet")
         collapsed = self.loss.collapsed_value if isinstance(self.loss, Triplet) else None
         monitored = self.monitor(jax.lax.stop_gradient(embeddings), per_triplet, collapsed)
-        return Cost(value, dict(changed), {**diagnostics, **monitored})
+        return Cost(value, changed, {**diagnostics, **monitored})
+
+    def _embed(self, params: PyTree, state: PyTree, pictures: Array) -> tuple[Embeddings, PyTree]:
+        """Float32 embeddings of a training batch, and the encoder's state after it."""
+
+        def whole(params: PyTree, pictures: Array) -> tuple[Embeddings, PyTree]:
+            variables = {"params": params, **state}
+            activations, changed = self.encoder.apply(variables, pictures, train=True, mutable=list(state))
+            return activations["embedding"].astype(jnp.float32), dict(changed)  # pyright: ignore
+
+        if self.chunks == 1:
+            return whole(params, pictures)
+        check_stateless(state)
+        return embed_in_chunks(lambda *of: whole(*of)[0], self.chunks, params, pictures), state
 
     def model_fingerprint(self, variables: Variables) -> str:
         """SHA-256 of everything that an embedding and its distance depend on: definitions and weights."""

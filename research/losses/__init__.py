@@ -16,6 +16,7 @@ from research.losses.histogram import Histogram
 from research.losses.identity import Identity
 from research.losses.laplacian import Laplacian
 from research.losses.layers import ActivationLoss, Layers, Mask
+from research.losses.margin_softmax import MarginSoftmax
 from research.losses.mining import (
     AddonsSemiHard,
     AnchorSemiHard,
@@ -61,6 +62,7 @@ __all__ = [
     "LabelsOrSame",
     "Laplacian",
     "Layers",
+    "MarginSoftmax",
     "MarginViolating",
     "Mask",
     "MeanStd",
