@@ -33,7 +33,8 @@ def embed_in_chunks(
         embed: of parameters and any rows, embeddings (b, d). Rows must not see each other: with statistics of the batch, as
             batch normalization takes them in training, a chunk would be another network than the batch.
         chunks: into how many; it divides the number of rows. Chunk j has the rows j, j + chunks, …: of a batch that is split
-            over devices each device then has its share of every chunk, if the number of devices divides a chunk.
+            over devices each device then has its share of every chunk, if the number of devices divides a chunk. Devices sum
+            up the gradient once a chunk.
         params: differentiated by.
         rows: a pytree of arrays (b, …). Not differentiated by.
         loop: go through the chunks in a loop of the device, compiled once; or write them out one after another, since on a CPU

@@ -31,9 +31,9 @@ class MarginSoftmax:
     margin it is the normalized softmax.
 
     - Beyond m1 θ + m2 = π, where the cosine would rise again, ψ goes on as the straight line of slope 1 in cos θ that meets it
-      there: continuous and decreasing in θ. (InsightFace and pytorch-metric-learning, at m1 = 1, have the parallel line that
-      lies m2 sin m2 + cos m2 - 1 lower: 0.117 at m2 = 0.5. The gradient there is the same wherever the image is as good as
-      certainly taken for somebody else, which far beyond π it is.)
+      there: continuous and decreasing in θ. (pytorch-metric-learning has the parallel line that lies m2 sin m2 + cos m2 - 1
+      lower, 0.117 at m2 = 0.5. The gradient is the same as long as the image is as good as certainly taken for somebody else,
+      which with s = 64 it is there.)
     - dψ/d(cos θ) = m1 sin(m1 θ + m2) / sin θ has no bound, and rounding leaves nothing of θ near 0 and π: the divisor is
       taken as 0.001 at least, so within 0.06° of a center or its opposite the gradient by f and W fades to 0.
     - An embedding or center without direction, no entry above 1e-12, has cosine 0 to all, and no gradient.
@@ -41,8 +41,9 @@ class MarginSoftmax:
       can be raised for them.
 
     The product of embeddings and centers is the only large thing, (b, classes), and everything done with it is elementwise or
-    a reduction over classes: with the centers split over devices by rows, XLA keeps it split, and what devices exchange are
-    the embeddings and a few numbers an image. All is float32; the product is taken at the highest precision.
+    a reduction over classes: with the centers split over devices by rows, XLA keeps it split, and what these devices exchange
+    are the embeddings, a few numbers an image, and with a ``rate`` one number a class. All is float32; the product is taken at
+    the highest precision.
 
     Deng et al., "ArcFace: additive angular margin loss for deep face recognition", 2019; Wang et al., "CosFace: large margin
     cosine loss for deep face recognition", 2018; Liu et al., "SphereFace: deep hypersphere embedding for face recognition",

@@ -1,5 +1,11 @@
 """A batch in chunks: the gradient of the whole, and the memory of a part."""
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -152,3 +158,22 @@ def test_what_chunks_cannot_do_is_explained():
         jax.eval_shape(normalized.init, jax.random.key(0), {}, batch)
     with pytest.raises(UserError, match="keeps batch_stats"):
         normalized.cost({"encoder": {}, "loss": {}}, {"batch_stats": {"norm": 0}}, {}, batch, jax.random.key(0))
+
+
+@pytest.mark.slow
+def test_on_eight_devices_no_picture_changes_its_device():
+    """The gradient to 1e-6, and each device has its share of every chunk."""
+    root = Path(__file__).parents[2]
+    environment = os.environ | {
+        "JAX_PLATFORMS": "cpu",
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=8",
+        "PYTHONPATH": str(root),
+    }
+    command = [sys.executable, str(root / "tests" / "support" / "chunks_on_a_mesh.py")]
+    done = subprocess.run(command, env=environment, cwd=root, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert report.pop("devices") == 8
+    for name in ("apart", "looped"):
+        assert report[name]["gradient"] <= 1e-6, name
+        assert report[name]["pictures"] == 0, name

@@ -19,7 +19,7 @@ from research.data import Arrays, CountSplit, Digits, Faces, IdentityBatches
 from research.encoders import Conv4
 from research.errors import UserError
 from research.gallery import Threshold
-from research.losses import BatchHard, Siamese, Triplet
+from research.losses import BatchHard, MarginSoftmax, Siamese, Triplet
 
 pytestmark = pytest.mark.end_to_end
 
@@ -109,7 +109,7 @@ def test_the_learned_distance_is_the_losss_own_in_every_block() -> None:
     """F6 and F11: a matrix in blocks of padded rows equals the loss pair by pair."""
     rng = np.random.default_rng(0)
     first, second = rng.normal(size=(70, 8)).astype(np.float32), rng.normal(size=(5, 8)).astype(np.float32)
-    for loss in (Triplet(), Siamese(), Siamese(feature="chi_square")):
+    for loss in (Triplet(), Siamese(), Siamese(feature="chi_square"), MarginSoftmax(classes=3)):
         params = {"encoder": {}, "loss": loss.init(jax.random.key(0), 8)}
         subject = trained(Conv4(), loss, params, {})
         expected = [[float(loss.distance(params["loss"], a, b)) for b in second] for a in first]
@@ -135,6 +135,16 @@ def test_a_person_with_one_picture_is_refused_or_counted(tmp_path: Path) -> None
         experiment.stream(experiment.open(), 0)
     dropping = dataclasses.replace(experiment, batches=IdentityBatches(people=4, images=2, single="drop"))
     assert any("1 person with too few pictures is left out" in text for text in dropping.describe(dropping.open()))
+
+
+def test_every_training_person_needs_a_class() -> None:
+    """Labels are those of the training part, 14 people; one class too few is refused before anything is compiled."""
+    enough = an_experiment(loss=MarginSoftmax(classes=14))
+    data = enough.open()
+    assert next(enough.stream(data, 0))["labels"].max() < 14
+    few = an_experiment(loss=MarginSoftmax(classes=13))
+    with pytest.raises(UserError, match=r"13 class centers and .* has 14 people.*--experiment\.loss\.classes 14"):
+        few.stream(data, 0)
 
 
 def test_synthetic_data_says_so() -> None:
