@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 
-from experiments import figures
+from experiments import figures, processes
 from experiments.checkpoints import CheckpointStore
 from experiments.config import from_json
 from experiments.experiment import Evaluation, Variables
@@ -19,6 +19,11 @@ from research.pictures import write_picture
 def evaluate_run(run: Run, files: Workdir, data: Any, variables: Variables, *, step: int, seconds: float) -> Evaluation:
     """Evaluates variables on the test part and writes ``summary.json``, the figures and the artifacts."""
     evaluation = run.experiment.evaluate(data, variables.params, variables.state, "test")
+    processes.by_first(lambda: _write(files, evaluation, step, seconds), None)
+    return evaluation
+
+
+def _write(files: Workdir, evaluation: Evaluation, step: int, seconds: float) -> None:
     for name, artifact in evaluation.artifacts.items():
         write_json(files.artifact(name), artifact)
     drawn = dict(evaluation.figures)
@@ -37,7 +42,6 @@ def evaluate_run(run: Run, files: Workdir, data: Any, variables: Variables, *, s
         "pictures": sorted(f"pictures/{name}.png" for name in evaluation.pictures),
     }
     write_json(files.summary, summary)
-    return evaluation
 
 
 def read_run(workdir: str | Path) -> Run:

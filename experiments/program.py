@@ -7,6 +7,8 @@ from typing import Any
 
 import jax
 
+from experiments import processes
+from experiments.experiment import Variables
 from experiments.run import Run
 from experiments.sharding import check_batch, over_batch, replicated
 from experiments.stages import promoted
@@ -35,12 +37,20 @@ class Program:
     """Names of the leaves whose finiteness a step reports."""
 
     def put(self, batch: PyTree) -> PyTree:
-        """Moves a batch of NumPy arrays to the devices."""
+        """Moves a batch of NumPy arrays to the devices; of several processes, each gives its share of the rows."""
+        if processes.several():
+            # To the guard this is no transfer that was asked for, unlike device_put.
+            with jax.transfer_guard_host_to_device("allow"):
+                return jax.make_array_from_process_local_data(self.batch_sharding, batch)
         return jax.device_put(batch, self.batch_sharding)
+
+    def variables(self, state: TrainState) -> Variables:
+        """What is evaluated and used, in whole on this process's devices."""
+        return processes.local(Variables(state.best_params, state.model_state), self.mesh)
 
     def key(self, seed: int) -> PRNGKey:
         """The run's key, on every device."""
-        return jax.device_put(jax.random.key(seed), replicated(self.mesh))
+        return jax.jit(jax.random.key, out_shardings=replicated(self.mesh))(seed)
 
 
 def _transformation(run: Run) -> Any:
@@ -74,7 +84,7 @@ def build(run: Run, fixed: PyTree, batch: PyTree) -> Program:
         mesh=mesh,
         state=abstract,
         batch_sharding=split,
-        fixed=jax.device_put(fixed, whole),
+        fixed=processes.everywhere(fixed, mesh),
         init=jax.jit(init, in_shardings=(whole, whole, split), out_shardings=places),
         step=jax.jit(step, in_shardings=(places, whole, split, whole), out_shardings=(places, whole), donate_argnums=0),
         promote=jax.jit(functools.partial(promoted, run), out_shardings=places),

@@ -37,7 +37,7 @@ class Mesh:
         data = self.data or len(devices) // self.fsdp
         if data * self.fsdp != len(devices):
             raise UserError(
-                f"The mesh wants data={data} times fsdp={self.fsdp} devices and this machine has {len(devices)}: change "
+                f"The mesh wants data={data} times fsdp={self.fsdp} devices and there are {len(devices)}: change "
                 "--mesh.data and --mesh.fsdp so that their product is the number of devices."
             )
         return jax.make_mesh((data, self.fsdp), ("data", "fsdp"), axis_types=(AxisType.Auto, AxisType.Auto))
@@ -66,10 +66,11 @@ def over_batch(mesh: jax.sharding.Mesh) -> NamedSharding:
 
 
 def check_batch(mesh: jax.sharding.Mesh, batch: PyTree) -> None:
-    """Refuses a batch that does not divide over the devices, naming the leaf."""
+    """Refuses a batch, or this process's share of one, that does not divide over the devices, naming the leaf."""
     for path, leaf in jax.tree_util.tree_leaves_with_path(batch):
-        if leaf.shape[0] % mesh.size:
+        rows = leaf.shape[0] * jax.process_count()
+        if rows % mesh.size:
             raise UserError(
-                f"The batch's {jax.tree_util.keystr(path)} has {leaf.shape[0]} rows, which {mesh.size} devices cannot share "
+                f"The batch's {jax.tree_util.keystr(path)} has {rows} rows, which {mesh.size} devices cannot share "
                 "evenly: choose a batch size that the number of devices divides."
             )

@@ -53,7 +53,8 @@ class Rounds:
         return self
 
     def __next__(self) -> dict[str, np.ndarray]:
-        return {"places": self.places}
+        share = len(self.places) // jax.process_count()
+        return {"places": self.places[jax.process_index() * share :][:share]}
 
     def get_state(self) -> dict[str, int]:
         """Nothing moves."""

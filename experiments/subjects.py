@@ -10,6 +10,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from experiments import processes
 from research.data.images import Images
 from research.types import AnyArray, Array, PyTree
 
@@ -28,9 +29,13 @@ class Subject:
     """Of each of n embeddings to each of m."""
 
     def embed_all(self, images: Images) -> Float[np.ndarray, "n d"]:
-        """Embeds a whole table, a batch at a time."""
-        rows = np.arange(len(images))
-        return np.concatenate([self.embed(images.read(rows[i : i + _BATCH])) for i in range(0, len(rows), _BATCH)])
+        """Embeds a whole table, a batch at a time; several processes share it, and each gets all of it."""
+        shares = [len(part) for part in np.array_split(np.arange(len(images)), jax.process_count())]
+        start = sum(shares[: jax.process_index()])
+        rows = np.arange(start, start + shares[jax.process_index()])
+        # One read even of no rows at all: it says how wide an embedding is.
+        parts = [self.embed(images.read(rows[i : i + _BATCH])) for i in range(0, max(1, len(rows)), _BATCH)]
+        return processes.gathered_rows(np.concatenate(parts), shares)
 
 
 @runtime_checkable

@@ -3,6 +3,7 @@
 It knows nothing of faces or paintings. Launched twice in one working directory, it goes on where it stopped, to the bit.
 """
 
+import contextlib
 import dataclasses
 import statistics
 import time
@@ -13,19 +14,22 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from experiments import processes
 from experiments.checkpoints import CheckpointStore
 from experiments.compilations import Recompilations
 from experiments.config import describe_changes, to_json
 from experiments.evaluation import evaluate_run
 from experiments.experiment import Batches, Evaluation, Variables
-from experiments.interruption import Interrupted, StopRequest
+from experiments.interruption import Interrupted
 from experiments.program import Program, build
 from experiments.progress import Quiet, Reporter
 from experiments.run import Run
 from experiments.stages import Stage, stages
 from experiments.step import StepReport, TrainState
+from experiments.stop_request import StopRequest
+from experiments.watchdog import Watchdog
 from experiments.workdir import Workdir, fresh_directory, metric_json, read_json, write_json
-from experiments.writers import MetricsFile, provenance
+from experiments.writers import MetricsWriter, metrics_file, provenance
 from research.errors import UserError
 from research.pictures import write_picture
 
@@ -88,6 +92,7 @@ class _Launch:
     store: CheckpointStore
     stop: StopRequest
     say: Reporter
+    watchdog: Watchdog
 
 
 class NonFinite(UserError):
@@ -100,6 +105,7 @@ def train(
     *,
     fresh: bool = False,
     reporter: Reporter | None = None,
+    hang_after: float | None = None,
 ) -> Trained:
     """Trains a run in a working directory, from the beginning or from its newest checkpoint.
 
@@ -108,6 +114,7 @@ def train(
         workdir: where its files are; made when missing.
         fresh: start over in a new directory beside ``workdir`` instead of going on in it. Nothing is deleted.
         reporter: told how it goes; by default only warnings are printed.
+        hang_after: seconds without a step after which the process reports where it stands and ends; None waits for ever.
 
     Returns:
         The final state and its evaluation on the test part.
@@ -117,30 +124,33 @@ def train(
         NonFinite: when the loss is no longer a number; the last checkpoint is from before that.
         Interrupted: after SIGTERM or SIGINT, once a checkpoint is written.
     """
-    say: Reporter = Quiet() if reporter is None else reporter
-    files = Workdir(fresh_directory(Path(workdir)) if fresh else Path(workdir))
-    with files.held(), jax.default_matmul_precision(run.matmul_precision):
+    say: Reporter = Quiet() if reporter is None or not processes.first() else reporter
+    files = Workdir(processes.told(str(fresh_directory(Path(workdir)) if fresh else workdir)))
+    with contextlib.ExitStack() as held:
+        processes.by_first(lambda: held.enter_context(files.held()), None)
+        held.enter_context(jax.default_matmul_precision(run.matmul_precision))
         plan, latest = stages(run), _latest(files, run)
         begin = _stage_of(plan, latest)
         if len(plan) > 1 and latest is not None:
             _check_steps(files, run, begin, latest)
         ready = _prepare(plan[begin], say)
         store, stop = CheckpointStore(files.checkpoints, run.checkpoints), StopRequest()
+        watchdog = held.enter_context(Watchdog(hang_after))
         say.say(f"working in {files.root}; the first step is compiled")
         try:
-            launch = _Launch(*ready, files, store, stop, say)
+            launch = _Launch(*ready, files, store, stop, say, watchdog)
             # From here on, and not only in the loop: an interrupt in the middle of a compilation can crash the process.
             with stop:
                 state, record = _restore(launch)
                 _note_config(run, files, say)
                 _note_origin(launch)
-                with MetricsFile(files.metrics, resume_from=int(state.step)) as metrics:
+                with metrics_file(files.metrics, resume_from=int(state.step)) as metrics:
                     state = _loop(launch, metrics, state, record)
                     for stage in plan[begin + 1 :]:
-                        launch = _Launch(*_prepare(stage, say), files, store, stop, say)
+                        launch = _Launch(*_prepare(stage, say), files, store, stop, say, watchdog)
                         _note_origin(launch)
                         state = _loop(launch, metrics, launch.program.promote(state, launch.program.fixed), record)
-            step, variables = run.steps, Variables(state.best_params, state.model_state)
+            step, variables = run.steps, launch.program.variables(state)
             best = store.best(run.checkpoints)
             if best is not None and best != run.steps:
                 step, variables = best, store.load_variables(best)
@@ -183,10 +193,11 @@ def _prepare(stage: Stage, say: Reporter) -> _Ready:
 
 def _note_origin(launch: _Launch) -> None:
     run = launch.run
-    write_json(launch.files.provenance, provenance(run.seed, run.experiment.fingerprint(launch.data)))
+    origin = provenance(run.seed, run.experiment.fingerprint(launch.data))
+    processes.by_first(lambda: write_json(launch.files.provenance, origin), None)
 
 
-def _loop(launch: _Launch, metrics: MetricsFile, state: TrainState, record: Record) -> TrainState:
+def _loop(launch: _Launch, metrics: MetricsWriter, state: TrainState, record: Record) -> TrainState:
     """Write, evaluate and checkpoint what is due, then the next batch and its step: do not change the order.
 
     What is due at step ``i`` is done before step ``i`` is taken, and the log is written first, so that a checkpoint of step
@@ -197,7 +208,7 @@ def _loop(launch: _Launch, metrics: MetricsFile, state: TrainState, record: Reco
     reports: list[StepReport] = []
     began = time.monotonic() - record.seconds
     for step in range(int(state.step), launch.end + 1):
-        last, stopping = step == launch.end, launch.stop.signal
+        last, stopping = step == launch.end, launch.stop.asked(step)
         writes = last or _due(step, run.log_every)
         judges = step != record.evaluated and (_due(step, run.evaluate_every) or (last and run.evaluate_every is not None))
         saves = last or stopping is not None or _due(step, run.checkpoints.every)
@@ -215,9 +226,10 @@ def _loop(launch: _Launch, metrics: MetricsFile, state: TrainState, record: Reco
             break
         if stopping is not None:
             raise Interrupted(
-                f"Stopped by {stopping.name} at step {step} of {run.steps}, with a checkpoint in "
+                f"Stopped by {stopping} at step {step} of {run.steps}, with a checkpoint in "
                 f"{launch.store.directory}: the same command goes on from there."
             )
+        launch.watchdog.step(step)
         trace = jax.profiler.StepTraceAnnotation("train", step_num=step)
         with recompilations.watched(step), jax.transfer_guard("disallow"), trace:
             batch = program.put(next(launch.stream))
@@ -276,7 +288,7 @@ def _note_config(run: Run, files: Workdir, say: Reporter) -> None:
     if files.config.exists():
         for change in describe_changes(read_json(files.config), config):
             say.say(f"changed since this directory's last launch: {change}")
-    write_json(files.config, config)
+    processes.by_first(lambda: write_json(files.config, config), None)
 
 
 def _fetch(launch: _Launch, reports: list[StepReport], step: int) -> list[dict[str, float]]:
@@ -299,7 +311,7 @@ def _fetch(launch: _Launch, reports: list[StepReport], step: int) -> list[dict[s
     return kept
 
 
-def _write(launch: _Launch, metrics: MetricsFile, step: int, record: Record) -> None:
+def _write(launch: _Launch, metrics: MetricsWriter, step: int, record: Record) -> None:
     """Writes the mean of the steps since the last line."""
     averages = {name: statistics.fmean(entry[name] for entry in record.pending) for name in record.pending[-1]}
     record.pending = []
@@ -309,13 +321,15 @@ def _write(launch: _Launch, metrics: MetricsFile, step: int, record: Record) -> 
         launch.say.warn(f"step {step}: {remark}")
 
 
-def _evaluate(launch: _Launch, metrics: MetricsFile, state: TrainState, step: int, record: Record) -> bool:
+def _evaluate(launch: _Launch, metrics: MetricsWriter, state: TrainState, step: int, record: Record) -> bool:
     """Judges on the validation part; tells whether this is the best so far."""
-    evaluation = launch.run.experiment.evaluate(launch.data, state.best_params, state.model_state, "validation")
+    variables = launch.program.variables(state)
+    evaluation = launch.run.experiment.evaluate(launch.data, variables.params, variables.state, "validation")
     record.evaluated = step
     metrics.write(step, "validation", metric_json(evaluation.metrics))
     for name, picture in evaluation.pictures.items():
-        write_picture(launch.files.pictures / f"{name}_{step:06d}.png", picture)
+        if processes.first():
+            write_picture(launch.files.pictures / f"{name}_{step:06d}.png", picture)
         launch.say.show(name, picture)
     policy = launch.run.checkpoints
     if policy.best_metric is None:

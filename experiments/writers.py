@@ -1,18 +1,20 @@
 """What a run leaves to read: metrics a line at a time, where it came from, and what it came to."""
 
+import contextlib
 import json
 import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 
+from experiments import processes
 from research.files import cannot_write, write_atomically
 
 _PACKAGES = (
@@ -26,6 +28,31 @@ _PACKAGES = (
     "numpy",
     "tensorflow-datasets",
 )
+
+
+class MetricsWriter(Protocol):
+    """Where metrics go while a run goes on."""
+
+    def write(self, step: int, split: str, values: Mapping[str, Any]) -> None: ...
+
+
+@contextlib.contextmanager
+def metrics_file(path: Path, resume_from: int) -> Iterator[MetricsWriter]:
+    """``metrics.jsonl``, written by the first of a run's processes; the others write nothing.
+
+    Raises:
+        UserError: when it cannot be written.
+    """
+    if processes.first():
+        with MetricsFile(path, resume_from) as written:
+            yield written
+    else:
+        yield _Unwritten()
+
+
+class _Unwritten:
+    def write(self, step: int, split: str, values: Mapping[str, Any]) -> None:
+        del step, split, values
 
 
 class MetricsFile:

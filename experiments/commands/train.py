@@ -7,10 +7,13 @@ from typing import Annotated
 
 import tyro
 
+from experiments import processes
 from experiments.commands.choose import parse
 from experiments.commands.summary import print_evaluation
+from experiments.processes import Processes
 from experiments.progress import Terminal
 from experiments.trainer import Trained, train
+from research.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,17 +22,48 @@ class Options:
     """Working directory. Launching again goes on where it stopped."""
     fresh: tyro.conf.FlagCreatePairsOff[bool] = False
     """Start over in a new directory beside the working directory. Nothing is deleted."""
+    coordinator: Annotated[str | None, tyro.conf.arg(metavar="HOST:PORT")] = None
+    """Train in several processes: where process 0 listens for the others, the same for all; auto on TPU pods."""
+    process: int | None = None
+    """This process's number, from 0, on the machine of --coordinator."""
+    processes: int | None = None
+    """How many processes there are."""
+    join_timeout: int = 300
+    """Seconds to wait until all processes are there."""
+    hang_after: float | None = None
+    """Seconds without a step, compiling and judging included, after which a process shows where it stands and ends with 70."""
 
 
 def main(arguments: list[str]) -> int:
     name, options, run = parse("train", Options, arguments)
     workdir = Path(options.workdir) if options.workdir else default_workdir(name)
+    if options.hang_after is not None and not options.hang_after > 0:
+        raise UserError(f"--hang-after is {options.hang_after:g}: give seconds, above 0.")
+    if options.coordinator is not None:
+        _join(options)
+    elif options.process is not None or options.processes is not None:
+        raise UserError("--process and --processes mean nothing without --coordinator: give host:port of process 0.")
     with Terminal(run.steps, run.evaluate_every) as terminal:
-        trained = train(run, workdir, fresh=options.fresh, reporter=terminal)
+        trained = train(run, workdir, fresh=options.fresh, reporter=terminal, hang_after=options.hang_after)
+    if not processes.first():
+        return 0
     print_evaluation(trained.workdir, trained.evaluation, trained.seconds)
     for line in next_commands(trained):
         print(line)
     return 0
+
+
+def _join(options: Options) -> None:
+    try:
+        members = Processes(
+            coordinator=options.coordinator or "",
+            process=options.process,
+            processes=options.processes,
+            timeout=options.join_timeout,
+        )
+    except ValueError as error:
+        raise UserError(f"The processes cannot meet: {error}.") from error
+    members.join()
 
 
 def next_commands(trained: Trained) -> list[str]:

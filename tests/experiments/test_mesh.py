@@ -37,7 +37,7 @@ def test_eight_devices_train_as_one_does_and_take_over_its_checkpoint(tmp_path: 
 
 
 def test_a_mesh_that_does_not_fit_is_explained() -> None:
-    with pytest.raises(UserError, match=r"data=3 times fsdp=5 devices and this machine has"):
+    with pytest.raises(UserError, match=r"data=3 times fsdp=5 devices and there are"):
         Mesh(data=3, fsdp=5).build()
     with pytest.raises(ValueError, match="each must be 1 or more"):
         Mesh(fsdp=0)
