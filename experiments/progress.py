@@ -79,6 +79,8 @@ class Pace:
             # Each interval so far had its evaluations, so what a step took has them in it.
             a_step, judging = self._judged_seconds / self._judged_steps, 0.0
         seconds = (self._total - step) * a_step + to_judge * judging
+        if to_judge and not self._judged and seconds < 1:
+            return ""
         unseen = "more than " if to_judge and not self._judged else ""
         return f"{unseen}{datetime.timedelta(seconds=round(seconds))} of training left"
 

@@ -54,7 +54,8 @@ class Recognizer:
         if not artifact.exists():
             raise UserError(
                 f"{workdir} holds a run that has not finished: {artifact.name} is written at its end. Wait for it if it still "
-                "trains; if it was stopped, launch the same `likeness train` command again, which goes on where it stopped."
+                "trains; if it was stopped, launch the same `likeness train` command again, which goes on where it stopped, or "
+                "with --steps and the step that it has come to, which ends it there."
             )
         about = read_json(artifact)
         height, width, channels = about["shape"]
