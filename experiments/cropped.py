@@ -32,8 +32,8 @@ class Cropped(PictureSource):
         if size not in self.opened:
             height, width = fit(self.proportions, size)
             pixels = self.source.open(size)
-            # Sides are rounded, so this is the least that may do.
-            larger = math.floor(size * max(height / (pixels.shape[0] + 0.5), width / (pixels.shape[1] + 0.5)))
+            larger = math.floor(size * max(height / pixels.shape[0], width / pixels.shape[1]))
+            # Sides are rounded, and one may lack a pixel of what it is to cover.
             while pixels.shape[0] < height or pixels.shape[1] < width:
                 pixels, larger = self.source.open(larger), larger + 1
             top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2

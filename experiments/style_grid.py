@@ -67,6 +67,17 @@ class Cell(NamedTuple):
     seed: int
 
 
+class Alone(NamedTuple):
+    """One picture of a method, as if it were painted alone."""
+
+    how: Stylization
+    """What would paint it."""
+    content: np.ndarray
+    """What is painted, its colors matched where the method says so: (h, w, 3), RGB in [0, 1]."""
+    styles: tuple[np.ndarray, ...]
+    """In the look of what, as large as the method sees it; one."""
+
+
 @dataclasses.dataclass(frozen=True)
 class OpenedGrid:
     """The pictures of a grid and what the cost keeps of them."""
@@ -75,8 +86,8 @@ class OpenedGrid:
     """As they came, cropped: (h, w, 3), RGB in [0, 1]."""
     styles: tuple[np.ndarray, ...]
     """The same of the styles, at the contents' size."""
-    alone: Mapping[str, tuple[Stylization, ...]]
-    """Of each method, the stylizations that would paint its pictures one by one."""
+    alone: Mapping[str, tuple[Alone, ...]]
+    """Of each method, its pictures one by one."""
     fixed: PyTree
     """The encoders' weights and the targets, on the device."""
     places: np.ndarray
@@ -161,8 +172,9 @@ class StyleGrid:
         for method in self.methods:
             pairs = {pair: self._alone(method, contents[pair[0]], styles[pair[1]]) for pair in self._pairs}
             opened = {pair: each.open((weights[method.how.encoder], judge)) for pair, each in pairs.items()}
-            alone[method.name] = tuple(pairs[cell[:2]] for cell in self.cells)
-            kept[method.name] = _stacked(method.name, [opened[cell[:2]].fixed for cell in self.cells])
+            cells = [(pairs[cell[:2]], opened[cell[:2]]) for cell in self.cells]
+            alone[method.name] = tuple(Alone(how, one.content, one.styles) for how, one in cells)
+            kept[method.name] = _stacked(method.name, [one.fixed for _, one in cells])
             places = next(iter(opened.values())).places
         fixed = {"encoders": list(weights.values()), "methods": kept}
         cropped, looks = (tuple(source.open(self.size) for source in sources) for sources in (contents, styles))
@@ -219,12 +231,13 @@ class StyleGrid:
         del metrics
 
     def evaluate(self, data: OpenedGrid, params: PyTree, state: PyTree, part: Part) -> Evaluation:
-        """Judges every picture beside content and style as they came, cropped; the style as large as its method sees it.
+        """Judges every picture as its stylization alone would be.
 
         Metrics are those of :meth:`experiments.judge.Judge.metrics`, ``METHOD/held_out/style/relative`` and so on, means over
         the method's pictures. ``METHOD/style/relative`` and ``METHOD/content/relative`` are under the encoder and at the layers
-        that the method painted by; all others compare between methods. On the test part also what the style's metrics are of
-        the contents themselves, as ``unpainted/…``, every picture, the pictures side by side, and every picture's metrics.
+        that the method painted by. All others compare between methods, as far as these match colors and show styles alike. On
+        the test part also how near the contents as they came are to the styles, ``unpainted/…``; every picture; the pictures
+        side by side; the errors of content and style as a figure; and all metrics of every picture.
         """
         del state
         works = [work for method in self.methods for work in self._judged(data, method, np.asarray(params[method.name]))]
@@ -279,29 +292,28 @@ class StyleGrid:
     def _judged(self, data: OpenedGrid, method: Method, pixels: np.ndarray) -> list[Work]:
         works, (contents, styles) = [], self._titles
         for cell, alone, painted in zip(self.cells, data.alone[method.name], pixels, strict=True):
-            picture = alone.picture({"pixels": painted[None]})
-            metrics = self._metrics(data, method, cell, picture)
+            picture = alone.how.picture({"pixels": painted[None]})
+            metrics = self._metrics(data, alone, picture)
             works.append(Work(method.name, contents[cell.content], styles[cell.style], self.seeds[cell.seed], picture, metrics))
         return works
 
     def _unpainted(self, data: OpenedGrid) -> list[Work]:
-        """The contents as they came, each beside each style as large as the first method sees it."""
+        """The contents as they came, each beside each style as the first method sees it."""
         works, (contents, styles) = [], self._titles
-        for content, style in self._pairs:
-            picture = data.contents[content]
-            metrics = self._metrics(data, self.methods[0], Cell(content, style, 0), picture)
-            # What is left out is about the content, or depends on the method.
-            metrics = {name: metrics[name] for name in metrics if "style/" in name and name != "style/relative"}
-            works.append(Work(UNPAINTED, contents[content], styles[style], self.seeds[0], picture, metrics))
+        for cell, alone in zip(self.cells, data.alone[self.methods[0].name], strict=True):
+            if cell.seed == 0:
+                picture = data.contents[cell.content]
+                metrics = self._metrics(data, alone, picture)
+                # What is left out is about the content, or depends on the method.
+                metrics = {name: metrics[name] for name in metrics if "style/" in name and name != "style/relative"}
+                works.append(Work(UNPAINTED, contents[cell.content], styles[cell.style], self.seeds[0], picture, metrics))
         return works
 
-    def _metrics(self, data: OpenedGrid, method: Method, cell: Cell, picture: np.ndarray) -> dict[str, float]:
-        how = data.alone[method.name][self.cells.index(cell)]
-        content = data.contents[cell.content]
-        look, encoder = how.styles[0].open(content), how.encoder
+    def _metrics(self, data: OpenedGrid, alone: Alone, picture: np.ndarray) -> dict[str, float]:
+        how = alone.how
         read = (layers(how.content_terms), layers(how.styles[0].terms or how.style_terms))
-        weights = data.fixed["encoders"][self._encoders.index(encoder)]
-        return self.judge.metrics(data.judge, encoder, weights, read, picture, content, (look,))
+        weights = data.fixed["encoders"][self._encoders.index(how.encoder)]
+        return self.judge.metrics(data.judge, how.encoder, weights, read, picture, alone.content, alone.styles)
 
 
 def _stacked(method: str, kept: list[PyTree]) -> PyTree:

@@ -78,10 +78,12 @@ def table(works: Sequence[Work]) -> str:
 def contact_sheet(shown: Shown) -> "Figure":
     """A row for each content, style and seed: both pictures, then what each method made of them, with its two errors."""
     methods = _by_method(shown.works)
+    seeded = len({work.seed for work in shown.works}) > 1
     rows = []
     for same in zip(*methods.values(), strict=True):
         nearest = min(work.metrics[STYLE] for work in same)
-        tiles = [Tile(shown.contents[same[0].content], same[0].content), Tile(shown.styles[same[0].style], same[0].style)]
+        named = f"{same[0].content}, seed {same[0].seed}" if seeded else same[0].content
+        tiles = [Tile(shown.contents[same[0].content], named), Tile(shown.styles[same[0].style], same[0].style)]
         tiles += [Tile(w.pixels, _errors([w]), BLUE if w.metrics[STYLE] == nearest else INK) for w in same]
         rows.append(tiles)
     caption = (
@@ -103,6 +105,7 @@ def scatter(works: Sequence[Work], unpainted: Sequence[Work]) -> "Figure":
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.lines import Line2D
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     figure = Figure(figsize=(8.4, 5.0), dpi=PIXELS_PER_INCH, layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
     axes = figure.subplots()
@@ -115,7 +118,7 @@ def scatter(works: Sequence[Work], unpainted: Sequence[Work]) -> "Figure":
         for work, (x, y) in zip(its, places, strict=True):
             axes.plot(x, y, marker=marks[work.style], color=color, alpha=0.55, markersize=6, linewidth=0, markeredgewidth=0)
         axes.plot(*places.mean(0), marker="P", color=color, markersize=13, markeredgecolor="white", linewidth=0)
-        legend.append(Line2D([], [], marker="P", color=color, linewidth=0, markersize=9, label=method))
+        legend.append(Line2D([], [], marker="P", color=color, linewidth=0, markersize=9, label=f"{method}, mean"))
     legend += [Line2D([], [], marker=mark, color=PALE, linewidth=0, label=style) for style, mark in marks.items()]
     if unpainted:
         legend.append(Line2D([], [], marker="o", color="none", markeredgecolor=PALE, label="content, unpainted"))
@@ -124,11 +127,21 @@ def scatter(works: Sequence[Work], unpainted: Sequence[Work]) -> "Figure":
     axes.grid(color="#ECECEC", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(color=PALE, labelcolor=INK, labelsize=10)
-    axes.set_title("What is kept and what is taken on", loc="left", fontsize=12, color=INK, fontweight="bold", pad=10)
+    axes.set_title(
+        "What is kept and what is taken on: less is better",
+        loc="left",
+        fontsize=12,
+        color=INK,
+        fontweight="bold",
+        pad=10,
+    )
     axes.set_xlabel("Error of the content", fontsize=10.5, color=INK)
     axes.set_ylabel("Error of the style", fontsize=10.5, color=INK)
     axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda error, _: f"{error:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
     figure.legend(handles=legend, loc="outside right upper", fontsize=10, frameon=False, labelspacing=0.6)
     return figure
 
@@ -142,7 +155,8 @@ def _by_method(works: Sequence[Work]) -> dict[str, list[Work]]:
 
 def _errors(works: Sequence[Work]) -> str:
     content, style = (float(np.mean([work.metrics[name] for work in works])) for name in (CONTENT, STYLE))
-    return f"{content:.2f} · {style:.2f}"
+    # Styles are met much more closely than contents.
+    return f"{content:.2f} · {style:.3f}"
 
 
 def _cycled(works: Sequence[Work]) -> list[str]:
