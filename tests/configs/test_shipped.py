@@ -19,6 +19,7 @@ from experiments.frozen import RandomWeights
 from experiments.program import build
 from experiments.recognition import Recognition
 from experiments.run import Checkpoints, Run
+from experiments.style_grid import StyleGrid
 from experiments.stylization import Stylization
 from experiments.trainer import train
 from research.data import Arrays, CountSplit, Faces
@@ -31,6 +32,8 @@ GOLDEN = Path(__file__).with_name("golden")
 QUICK = ("recognition/quickstart", "recognition/orl_siamese", "stylization/quickstart")
 """Those that train in the fast part of the tests: one of each kind. All others are only put together there."""
 TRAINED = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in shipped()]
+# Five methods to trace.
+TRACED = [pytest.param(name, marks=pytest.mark.slow) if name == "stylization/bench" else name for name in shipped()]
 
 
 @pytest.mark.parametrize("name", shipped())
@@ -56,15 +59,21 @@ def shrunk(run: Run, folder: Path) -> Run:
             small = small_recognition(run.experiment, folder)
         case FastStyle() | ArbitraryStyle():
             small = small_painter(run.experiment)
+        case StyleGrid():
+            small = small_grid(run.experiment)
         case _:
-            small = small_stylization(run)
+            small = small_stylization(run.experiment)
     return dataclasses.replace(
         run, experiment=small, steps=2, log_every=1, evaluate_every=None, checkpoints=Checkpoints(every=2)
     )
 
 
-def small_stylization(run: Run) -> Stylization:
-    experiment: Any = run.experiment
+def small_grid(grid: StyleGrid) -> StyleGrid:
+    methods = tuple(dataclasses.replace(method, how=small_stylization(method.how)) for method in grid.methods)
+    return dataclasses.replace(grid, contents=grid.contents[:2], styles=grid.styles[-1:], methods=methods, size=48)
+
+
+def small_stylization(experiment: Any) -> Stylization:
     assert isinstance(experiment, Stylization)
     encoder = experiment.encoder
     narrow = encoder.encoder
@@ -118,7 +127,7 @@ def small_recognition(experiment: Any, folder: Path) -> Recognition:
     )
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", TRACED)
 def test_the_parts_fit_each_other(name: str, tmp_path: Path) -> None:
     """A dry run: the data is opened, and the first step is traced but neither compiled nor taken."""
     run = dataclasses.replace(shrunk(load(name), tmp_path), steps=load(name).steps)
