@@ -1,10 +1,13 @@
 """``likeness train CONFIG``: trains, or goes on where the working directory stopped."""
 
 import dataclasses
+import os
 import shlex
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
+import jax
 import tyro
 
 from experiments import processes
@@ -13,6 +16,7 @@ from experiments.commands.summary import print_evaluation
 from experiments.processes import Processes
 from experiments.progress import Terminal
 from experiments.trainer import Trained, train
+from experiments.watchdog import HUNG
 from research.errors import UserError
 
 
@@ -44,7 +48,12 @@ def main(arguments: list[str]) -> int:
     elif options.process is not None or options.processes is not None:
         raise UserError("--process and --processes mean nothing without --coordinator: give host:port of process 0.")
     with Terminal(run.steps, run.evaluate_every) as terminal:
-        trained = train(run, workdir, fresh=options.fresh, reporter=terminal, hang_after=options.hang_after)
+        try:
+            trained = train(run, workdir, fresh=options.fresh, reporter=terminal, hang_after=options.hang_after)
+        except jax.errors.JaxRuntimeError as error:
+            if not processes.several():
+                raise
+            _lost(error)
     if not processes.first():
         return 0
     print_evaluation(trained.workdir, trained.evaluation, trained.seconds)
@@ -64,6 +73,19 @@ def _join(options: Options) -> None:
     except ValueError as error:
         raise UserError(f"The processes cannot meet: {error}.") from error
     members.join()
+
+
+def _lost(error: Exception) -> NoReturn:
+    print(
+        f"likeness: process {jax.process_index()} of {jax.process_count()} stops, since what it computes with the others "
+        f"failed: {' '.join(str(error).split())[:300]}. One of them is probably lost: look at their logs. The same command, in all "
+        "processes, goes on from the newest checkpoint.",
+        file=sys.stderr,
+    )
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # In an orderly end JAX would wait for the one that is lost.
+    os._exit(HUNG)
 
 
 def next_commands(trained: Trained) -> list[str]:

@@ -15,6 +15,7 @@ import pytest
 from experiments.checkpoints import CheckpointStore
 from experiments.processes import Processes, by_first, gathered_rows, roll_call, told
 from experiments.run import Checkpoints
+from experiments.watchdog import HUNG
 from experiments.writers import read_metrics
 from research.errors import UserError
 
@@ -192,3 +193,24 @@ def test_two_processes_train_and_judge_as_one_does_and_stop_at_one_step(tmp_path
     assert codes == [0], said
     assert f"going on from step {stopped}" in said[0]
     assert json.loads((tmp_path / "two" / "summary.json").read_text())["steps"] == stopped + 2
+
+
+@pytest.mark.slow
+@pytest.mark.end_to_end
+@pytest.mark.parametrize(
+    ("fate", "said"), [(signal.SIGKILL, "One of them is probably lost"), (signal.SIGSTOP, "has hung for 20 seconds since step")]
+)
+def test_who_loses_another_does_not_wait_for_ever(tmp_path, fate, said):
+    together = list(launch(tmp_path, "two", 2, "--steps", "100000", "--hang-after", "20"))
+    try:
+        deadline = time.monotonic() + 200
+        while len(read_metrics(tmp_path / "two" / "metrics.jsonl")) < 12 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        together[1].send_signal(fate)
+        output, _ = together[0].communicate(timeout=120)
+        assert together[0].returncode == HUNG
+        assert said in output
+    finally:
+        for process in together:
+            process.kill()
+            process.communicate()
