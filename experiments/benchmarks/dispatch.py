@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
+import numpy as np
 import jax.numpy as jnp
 import optax
 
@@ -47,6 +48,9 @@ class Stopwatch:
     def advance(self, step: int, metrics: Mapping[str, float]) -> None:
         del step, metrics
         self.times.append(time.perf_counter())
+
+    def show(self, name: str, picture: np.ndarray) -> None:
+        del name, picture
 
 
 def per_step(times: list[float]) -> float:

@@ -78,8 +78,8 @@ def _join(options: Options) -> None:
 def _lost(error: Exception) -> NoReturn:
     print(
         f"likeness: process {jax.process_index()} of {jax.process_count()} stops, since what it computes with the others "
-        f"failed: {' '.join(str(error).split())[:300]}. One of them is probably lost: look at their logs. The same command, in all "
-        "processes, goes on from the newest checkpoint.",
+        f"failed: {' '.join(str(error).split())[:300]}. One of them is probably lost: look at their logs. The same command, "
+        "in all processes, goes on from the newest checkpoint.",
         file=sys.stderr,
     )
     sys.stdout.flush()

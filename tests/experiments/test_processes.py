@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -198,7 +199,12 @@ def test_two_processes_train_and_judge_as_one_does_and_stop_at_one_step(tmp_path
 @pytest.mark.slow
 @pytest.mark.end_to_end
 @pytest.mark.parametrize(
-    ("fate", "said"), [(signal.SIGKILL, "One of them is probably lost"), (signal.SIGSTOP, "has hung for 20 seconds since step")]
+    ("fate", "said"),
+    [
+        # Killed while the others wait for it elsewhere than in a collective, such as at a checkpoint, it is missed later.
+        (signal.SIGKILL, "One of them is probably lost|has hung for 20 seconds since step"),
+        (signal.SIGSTOP, "has hung for 20 seconds since step"),
+    ],
 )
 def test_who_loses_another_does_not_wait_for_ever(tmp_path, fate, said):
     together = list(launch(tmp_path, "two", 2, "--steps", "100000", "--hang-after", "20"))
@@ -209,7 +215,7 @@ def test_who_loses_another_does_not_wait_for_ever(tmp_path, fate, said):
         together[1].send_signal(fate)
         output, _ = together[0].communicate(timeout=120)
         assert together[0].returncode == HUNG
-        assert said in output
+        assert re.search(said, output)
     finally:
         for process in together:
             process.kill()
