@@ -6,7 +6,7 @@ than about twenty there is too little to learn from. People with one picture are
 What to expect depends on the pictures: the table printed at the end has raw pixels and eigenfaces beside the trained network.
 On the 40 people of the ORL faces the network has an equal error rate of 6.73 % on 6 unseen ones, raw pixels 12.22 % and
 eigenfaces 11.85 %, after 26 seconds of training on one core (`--experiment.data.path $LIKENESS_DATA/orl_faces`). The network is
-a small one on oriented gradients, which learns from few people; with thousands give it convolutions, as in recognition/quickstart.
+a small one on oriented gradients, which learns from few people; with thousands, take convolutions as in recognition/quickstart.
 
     likeness train recognition/folder --experiment.data.path PEOPLE
     likeness enroll folder PEOPLE --workdir runs/recognition/folder

@@ -17,8 +17,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
-import numpy as np
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from experiments.experiment import Experiment
