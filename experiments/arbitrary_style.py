@@ -114,7 +114,7 @@ class ArbitraryStyle:
             held_out=self.held_out.open(),
             held_out_styles=self.held_out_styles.open(),
             fixed={"encoder": self.encoder.variables()},
-            judge=self.judge.encoder.variables(),
+            judge=self.judge.variables(),
         )
 
     def fixed(self, data: Opened) -> PyTree:

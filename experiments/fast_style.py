@@ -122,7 +122,7 @@ class FastStyle:
             ) from error
         weights = jnp.asarray([style.weight for style in self.styles], jnp.float32)
         fixed = {"encoder": variables, "styles": stacked, "chances": weights / weights.sum()}
-        return Opened(crops, styles, held_out, fixed, self.judge.encoder.variables())
+        return Opened(crops, styles, held_out, fixed, self.judge.variables())
 
     def fixed(self, data: Opened) -> PyTree:
         """The encoder's weights, what the losses keep of the styles, and how often each is drawn."""

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.frozen import FrozenEncoder, RandomWeights
+from experiments.perceptual import Perceptual
 from research.encoders import Vgg
 from research.losses import Content, Gram
 from research.metrics.image_quality import color_distance, edge_correlation, patch_distance, ssim
@@ -31,8 +32,19 @@ class Judge:
     """Layers at which the content is compared."""
     style: tuple[str, ...] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
     """Layers at which the style is."""
+    perceptual: Perceptual | None = None
+    """LPIPS from the content as well, where its weights are given."""
     size: int = 640
     """Longer side at which pictures are compared; larger ones are shrunk."""
+
+    def variables(self) -> PyTree:
+        """The weights of the encoders that judge.
+
+        Raises:
+            UserError: when they cannot be had.
+        """
+        perceptual = None if self.perceptual is None else self.perceptual.variables()
+        return {"encoder": self.encoder.variables(), "perceptual": perceptual}
 
     def metrics(
         self,
@@ -47,7 +59,7 @@ class Judge:
         """How far a picture is from the content and from the styles, in numbers that no loss or normalizer shifts.
 
         Args:
-            weights: of the encoder that judges.
+            weights: :meth:`variables`.
             painter: the encoder by which the picture was painted.
             painter_weights: its weights.
             layers: those at which the painter compared content, and style.
@@ -58,8 +70,8 @@ class Judge:
         Returns:
             Relative errors under both encoders (``content/relative``, ``style/relative``, and ``held_out/…``, see
             :func:`relative_errors`), structural similarity and correlation of edges with the content, and the distances of
-            colors and of patches from the nearest style. Pictures with a side below 28 pixels have no patches and no
-            structural similarity.
+            colors and of patches from the nearest style; LPIPS from the content where it was asked for. Pictures with a side
+            below 28 pixels have no patches and no structural similarity.
         """
         share = min(1.0, self.size / max(picture.shape))
         picture, content, *looks = (_shrunk(each, share) for each in (picture, content, *styles))
@@ -67,14 +79,21 @@ class Judge:
         # A painter that compares no content, or no style, has no layers at which to look at it.
         seen = tuple(own or others for own, others in zip(layers, layers[::-1], strict=True))
         own = relative_errors(painter, *seen, painter_weights, *arrays[0], arrays[1])
-        other = relative_errors(self.encoder, self.content, self.style, weights, *arrays[0], arrays[1])
+        other = relative_errors(self.encoder, self.content, self.style, weights["encoder"], *arrays[0], arrays[1])
         errors = {"content/relative": own[0], "style/relative": own[1]}
         errors |= {"held_out/content/relative": other[0], "held_out/style/relative": other[1]}
         errors["style/color_distance"] = min(color_distance(picture, look) for look in looks)
         if min(min(each.shape[:2]) for each in (picture, *looks)) >= SMALLEST:
             errors |= {"content/ssim": ssim(picture, content), "content/edge_correlation": edge_correlation(picture, content)}
             errors["style/patch_distance"] = min(patch_distance(picture, look) for look in looks)
+        if self.perceptual is not None:
+            errors["content/lpips"] = _perceptual(self.perceptual, weights["perceptual"], *arrays[0])
         return {name: float(value) for name, value in errors.items()}
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _perceptual(perceptual: Perceptual, variables: PyTree, picture: Array, content: Array) -> Scalar:
+    return perceptual(variables, picture[None], content[None])
 
 
 def _shrunk(picture: np.ndarray, share: float) -> np.ndarray:

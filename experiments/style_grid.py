@@ -166,7 +166,7 @@ class StyleGrid:
             tuple(Cropped(source=source, proportions=(height, width)) for source in sources)
             for sources in (self.contents, self.styles)
         )
-        judge = self.judge.encoder.variables()
+        judge = self.judge.variables()
         weights = {encoder: encoder.variables() for encoder in self._encoders}
         alone, kept, places = {}, {}, np.zeros((0, 1), np.int32)
         for method in self.methods:

@@ -147,7 +147,7 @@ class Stylization:
         content, styles = self.colors.before(content, styles)
         regions = [style.region_in(content) for style in self.styles]
         masks = [style.mask_of(picture) for style, picture in zip(self.styles, styles, strict=True)]
-        variables, judge = weights or (self.encoder.variables(), self.judge.encoder.variables())
+        variables, judge = weights or (self.encoder.variables(), self.judge.variables())
         try:
             reader = self.reader(content)
             kept = {
