@@ -32,7 +32,15 @@ from research.types import PyTree
 class CheckpointStore:
     """The checkpoints of one run."""
 
-    def __init__(self, directory: Path, policy: Checkpoints) -> None:
+    def __init__(self, directory: Path, policy: Checkpoints, *, reading: bool = False) -> None:
+        """Opens a run's checkpoints.
+
+        Args:
+            directory: where they are.
+            policy: which to keep.
+            reading: leave everything as it is. Otherwise what a crash has left half-written is removed, and with it what
+                another process is writing.
+        """
         # Orbax reports each save, and each failure with a stack trace a thread; what matters is raised.
         logging.getLogger("absl").setLevel(logging.CRITICAL)
         self.directory = directory.absolute()
@@ -57,7 +65,7 @@ class CheckpointStore:
                 self.directory,
                 save_decision_policy=training.save_decision_policies.FixedIntervalPolicy(1),
                 preservation_policy=training.preservation_policies.AnyPreservationPolicy(keep),
-                cleanup_tmp_directories=True,
+                cleanup_tmp_directories=not reading,
             )
         except OSError as error:
             raise cannot_write(self.directory, error) from error
@@ -66,6 +74,10 @@ class CheckpointStore:
         """The newest whole step, or None."""
         newest = self._checkpointer.latest
         return None if newest is None else newest.step
+
+    def steps(self) -> list[int]:
+        """The whole steps, oldest first."""
+        return sorted(info.step for info in self._checkpointer.checkpoints)
 
     def best(self, policy: Checkpoints) -> int | None:
         """The step to use: the best by the policy's metric where one is kept, else the newest."""

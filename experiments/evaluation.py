@@ -69,7 +69,7 @@ def restore(workdir: str | Path, run: Run, abstract: Variables | None = None) ->
     missing = UserError(f"{files.root} holds no whole checkpoint: train it with `likeness train`, then try again.")
     if not files.checkpoints.is_dir():
         raise missing
-    store = CheckpointStore(files.checkpoints, run.checkpoints)
+    store = CheckpointStore(files.checkpoints, run.checkpoints, reading=True)
     try:
         step = store.best(run.checkpoints)
         if step is None:

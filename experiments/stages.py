@@ -63,6 +63,11 @@ def stages(run: Run) -> tuple[Stage, ...]:
     )
 
 
+def stage_of(plan: tuple[Stage, ...], step: int | None) -> int:
+    """The stage in which a run goes on from a checkpoint; one made where two stages meet is of the first."""
+    return next(number for number, stage in enumerate(plan) if step is None or step <= stage.end)
+
+
 def promoted(run: Run, state: TrainState, fixed: PyTree) -> TrainState:
     """The state after one stage as the state before the next, whose run this is."""
     experiment = run.experiment

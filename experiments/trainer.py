@@ -24,7 +24,7 @@ from experiments.interruption import Interrupted
 from experiments.program import Program, build
 from experiments.progress import Quiet, Reporter
 from experiments.run import Run
-from experiments.stages import Stage, stages
+from experiments.stages import Stage, stage_of, stages
 from experiments.step import StepReport, TrainState
 from experiments.stop_request import StopRequest
 from experiments.watchdog import Watchdog
@@ -130,7 +130,7 @@ def train(
         processes.by_first(lambda: held.enter_context(files.held()), None)
         held.enter_context(jax.default_matmul_precision(run.matmul_precision))
         plan, latest = stages(run), _latest(files, run)
-        begin = _stage_of(plan, latest)
+        begin = stage_of(plan, latest)
         if len(plan) > 1 and latest is not None:
             _check_steps(files, run, begin, latest)
         ready = _prepare(plan[begin], say)
@@ -162,17 +162,12 @@ def train(
         return Trained(files.root, state, variables, evaluation, record.seconds)
 
 
-def _stage_of(plan: tuple[Stage, ...], latest: int | None) -> int:
-    """The stage in which a run goes on; a checkpoint made where two stages meet is of the first."""
-    return next(number for number, stage in enumerate(plan) if latest is None or latest <= stage.end)
-
-
 def _check_steps(files: Workdir, run: Run, begin: int, latest: int) -> None:
     """Refuses to go on in another stage than the one in which the checkpoint was written."""
     steps = read_json(files.config).get("steps")
     if not isinstance(steps, int) or steps == run.steps:
         return
-    written = _stage_of(stages(dataclasses.replace(run, steps=steps)), latest)
+    written = stage_of(stages(dataclasses.replace(run, steps=steps)), latest)
     if written != begin:
         raise UserError(
             f"{files.root} holds a run in stages that was launched with {steps} steps and has come to step {latest}, in stage "
@@ -259,7 +254,7 @@ def _latest(files: Workdir, run: Run) -> int | None:
     """The newest checkpoint; makes no directory."""
     if not files.checkpoints.is_dir():
         return None
-    store = CheckpointStore(files.checkpoints, run.checkpoints)
+    store = CheckpointStore(files.checkpoints, run.checkpoints, reading=True)
     latest = store.latest()
     store.close()
     if latest is not None and latest > run.steps:

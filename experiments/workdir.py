@@ -50,6 +50,11 @@ class Workdir:
         return self.root / "metrics.jsonl"
 
     @property
+    def evaluations(self) -> Path:
+        """What a process beside the training has found of each checkpoint."""
+        return self.root / "evaluations.jsonl"
+
+    @property
     def summary(self) -> Path:
         return self.root / "summary.json"
 

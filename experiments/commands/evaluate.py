@@ -1,4 +1,4 @@
-"""``likeness evaluate WORKDIR``: judges the model again, with today's code and figures."""
+"""``likeness evaluate WORKDIR``: judges the model again, or beside the training each checkpoint as it appears."""
 
 import dataclasses
 from pathlib import Path
@@ -15,12 +15,35 @@ class Options:
 
     workdir: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="WORKDIR")]
     """A working directory that `likeness train` made."""
+    follow: bool = False
+    """Judge each new checkpoint on the validation part, while the run goes on in a process of its own, until the last one.
+    Changes nothing of the run; the numbers go to evaluations.jsonl."""
+    poll: float = 10.0
+    """Seconds between two looks for a new checkpoint."""
 
 
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness evaluate", arguments=arguments)
+    if options.follow:
+        return _follow(options)
     from experiments.commands.summary import print_evaluation
     from experiments.evaluation import evaluate
 
     print_evaluation(Path(options.workdir), evaluate(options.workdir), 0)
+    return 0
+
+
+def _follow(options: Options) -> int:
+    from experiments.following import follow
+    from experiments.workdir import Workdir
+    from research.errors import UserError
+    from research.metrics.intervals import Estimate
+
+    if not 0 < options.poll < float("inf"):
+        raise UserError(f"--poll is {options.poll:g}: give seconds, above 0.")
+    for step, evaluation in follow(options.workdir, poll=options.poll):
+        values = {name: value.value if isinstance(value, Estimate) else value for name, value in evaluation.metrics.items()}
+        shown = [f"{name} {value:.4g}" for name, value in values.items() if value is not None]
+        print(f"step {step}  " + "  ".join(shown[:4]), flush=True)
+    print(f"results  {Workdir(options.workdir).evaluations}")
     return 0

@@ -1,0 +1,104 @@
+"""Judging a run while it trains, in a process of its own: each checkpoint as it appears."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from experiments.checkpoints import CheckpointStore
+from experiments.evaluation import read_run
+from experiments.experiment import Evaluation, Variables
+from experiments.run import Run
+from experiments.stages import Stage, stage_of, stages
+from experiments.workdir import Workdir, metric_json
+from experiments.writers import MetricsFile, read_metrics
+from research.errors import UserError
+from research.types import PyTree
+
+
+def follow(
+    workdir: str | Path, *, poll: float = 10.0, wait: Callable[[float], None] = time.sleep
+) -> Iterator[tuple[int, Evaluation]]:
+    """Evaluates each checkpoint of a run on its validation part, until that of the run's last step.
+
+    What it finds it also writes to ``evaluations.jsonl``; launched again, it goes on with the checkpoints that are missing there.
+    Nothing of the run is changed. A checkpoint that the run removes before it is read is left out.
+
+    Args:
+        workdir: the run's working directory.
+        poll: seconds between two looks at it.
+        wait: passes them.
+
+    Yields:
+        The step and what was found, in order.
+
+    Raises:
+        UserError: the directory is none of a run, or a checkpoint does not fit its config.
+    """
+    files = Workdir(workdir)
+    run = read_run(workdir)
+    with jax.default_matmul_precision(run.matmul_precision):
+        judges = _Judges()
+        done = [record["step"] for record in read_metrics(files.evaluations)]
+        with MetricsFile(files.evaluations, resume_from=max(done, default=0)) as written:
+            last = max(done, default=-1)
+            while True:
+                # The run may have been asked for more steps meanwhile.
+                run = read_run(workdir)
+                for step in [step for step in _steps(files, run) if step > last]:
+                    last = step
+                    evaluation = judges.evaluate(files, run, step)
+                    if evaluation is not None:
+                        written.write(step, "validation", metric_json(evaluation.metrics))
+                        yield step, evaluation
+                if last >= run.steps:
+                    return
+                wait(poll)
+
+
+class _Judges:
+    """The experiments of a run's stages with their data, opened when they are first needed."""
+
+    def __init__(self) -> None:
+        self._opened: dict[Any, tuple[Any, PyTree]] = {}
+
+    def evaluate(self, files: Workdir, run: Run, step: int) -> Evaluation | None:
+        plan = stages(run)
+        stage: Stage = plan[stage_of(plan, step)]
+        experiment = stage.run.experiment
+        if stage.end not in self._opened:
+            data = experiment.open()
+            batch = next(experiment.stream(data, run.seed))
+            shapes = jax.eval_shape(experiment.init, jax.random.key(0), experiment.fixed(data), batch)
+            self._opened[stage.end] = data, shapes
+        data, shapes = self._opened[stage.end]
+        variables = _load(files, run, step, shapes)
+        return None if variables is None else experiment.evaluate(data, variables.params, variables.state, "validation")
+
+
+def _steps(files: Workdir, run: Run) -> list[int]:
+    if not files.checkpoints.is_dir():
+        return []
+    store = CheckpointStore(files.checkpoints, run.checkpoints, reading=True)
+    try:
+        return store.steps()
+    finally:
+        store.close()
+
+
+def _load(files: Workdir, run: Run, step: int, shapes: Variables) -> Variables | None:
+    """The variables of a step; None if the run has removed it."""
+    store = CheckpointStore(files.checkpoints, run.checkpoints, reading=True)
+    try:
+        return store.load_variables(step, shapes)
+    except UserError:
+        raise
+    except Exception:
+        # Orbax says in many ways that a file has gone.
+        if (files.checkpoints / str(step)).exists():
+            raise
+        return None
+    finally:
+        store.close()
