@@ -23,7 +23,7 @@ def follow(
 ) -> Iterator[tuple[int, Evaluation]]:
     """Evaluates each checkpoint of a run on its validation part, until that of the run's last step.
 
-    What it finds it also writes to ``evaluations.jsonl``; launched again, it goes on with the checkpoints that are missing there.
+    What it finds it also writes to ``evaluations.jsonl``; launched again, it goes on with those missing there.
     Nothing of the run is changed. A checkpoint that the run removes before it is read is left out.
 
     Args:
