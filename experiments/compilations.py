@@ -15,6 +15,11 @@ class Recompilations:
         _listen()
         self._warn, self._warm, self._count = warn, False, 0
 
+    @property
+    def total(self) -> int:
+        """How many programs this process has compiled so far."""
+        return _Count.total
+
     @contextlib.contextmanager
     def watched(self, step: int) -> Iterator[None]:
         """While entered, a step is taken."""

@@ -15,21 +15,24 @@ import jax
 import numpy as np
 
 from experiments import processes
+from experiments.boards import BoardName
 from experiments.checkpoints import CheckpointStore
 from experiments.compilations import Recompilations
 from experiments.config import describe_changes, to_json
 from experiments.evaluation import evaluate_run
 from experiments.experiment import Batches, Evaluation, Variables
 from experiments.interruption import Interrupted
+from experiments.profiling import Profile
 from experiments.program import Program, build
 from experiments.progress import Quiet, Reporter
 from experiments.run import Run
 from experiments.stages import Stage, stage_of, stages
 from experiments.step import StepReport, TrainState
 from experiments.stop_request import StopRequest
+from experiments.timing import Timing
 from experiments.watchdog import Watchdog
 from experiments.workdir import Workdir, fresh_directory, metric_json, read_json, write_json
-from experiments.writers import MetricsWriter, metrics_file, provenance
+from experiments.writers import Metrics, provenance
 from research.errors import UserError
 from research.pictures import write_picture
 
@@ -93,6 +96,7 @@ class _Launch:
     stop: StopRequest
     say: Reporter
     watchdog: Watchdog
+    profile: Profile
 
 
 class NonFinite(UserError):
@@ -106,6 +110,8 @@ def train(
     fresh: bool = False,
     reporter: Reporter | None = None,
     hang_after: float | None = None,
+    boards: tuple[BoardName, ...] = (),
+    profile: int | None = None,
 ) -> Trained:
     """Trains a run in a working directory, from the beginning or from its newest checkpoint.
 
@@ -115,6 +121,8 @@ def train(
         fresh: start over in a new directory beside ``workdir`` instead of going on in it. Nothing is deleted.
         reporter: told how it goes; by default only warnings are printed.
         hang_after: seconds without a step after which the process reports where it stands and ends; None waits for ever.
+        boards: where metrics go beside ``metrics.jsonl``.
+        profile: how many steps to record for a profiler; None for none.
 
     Returns:
         The final state and its evaluation on the test part.
@@ -136,20 +144,21 @@ def train(
         ready = _prepare(plan[begin], say)
         store, stop = CheckpointStore(files.checkpoints, run.checkpoints), StopRequest()
         watchdog = held.enter_context(Watchdog(hang_after))
+        recorded = held.enter_context(Profile(files.profile, profile))
         say.say(f"working in {files.root}; the first step is compiled")
         try:
-            launch = _Launch(*ready, files, store, stop, say, watchdog)
+            launch = _Launch(*ready, files, store, stop, say, watchdog, recorded)
             # From here on, and not only in the loop: an interrupt in the middle of a compilation can crash the process.
             with stop:
                 state, record = _restore(launch)
                 _note_config(run, files, say)
                 _note_origin(launch)
-                with metrics_file(files.metrics, resume_from=int(state.step)) as metrics:
-                    state = _loop(launch, metrics, state, record)
-                    for stage in plan[begin + 1 :]:
-                        launch = _Launch(*_prepare(stage, say), files, store, stop, say, watchdog)
-                        _note_origin(launch)
-                        state = _loop(launch, metrics, launch.program.promote(state, launch.program.fixed), record)
+                metrics = held.enter_context(Metrics(files, boards, resume_from=int(state.step)))
+                state = _loop(launch, metrics, state, record)
+                for stage in plan[begin + 1 :]:
+                    launch = _Launch(*_prepare(stage, say), files, store, stop, say, watchdog, recorded)
+                    _note_origin(launch)
+                    state = _loop(launch, metrics, launch.program.promote(state, launch.program.fixed), record)
             step, variables = run.steps, launch.program.variables(state)
             best = store.best(run.checkpoints)
             if best is not None and best != run.steps:
@@ -159,6 +168,7 @@ def train(
             store.close()
         say.say("judging on the test part")
         evaluation = evaluate_run(launch.run, files, launch.data, variables, step=step, seconds=record.seconds)
+        metrics.finish(to_json(run), metric_json(evaluation.metrics))
         return Trained(files.root, state, variables, evaluation, record.seconds)
 
 
@@ -192,7 +202,7 @@ def _note_origin(launch: _Launch) -> None:
     processes.by_first(lambda: write_json(launch.files.provenance, origin), None)
 
 
-def _loop(launch: _Launch, metrics: MetricsWriter, state: TrainState, record: Record) -> TrainState:
+def _loop(launch: _Launch, metrics: Metrics, state: TrainState, record: Record) -> TrainState:
     """Write, evaluate and checkpoint what is due, then the next batch and its step: do not change the order.
 
     What is due at step ``i`` is done before step ``i`` is taken, and the log is written first, so that a checkpoint of step
@@ -201,6 +211,7 @@ def _loop(launch: _Launch, metrics: MetricsWriter, state: TrainState, record: Re
     run, program = launch.run, launch.program
     key, recompilations = program.key(run.seed), Recompilations(launch.say.warn)
     reports: list[StepReport] = []
+    timing = Timing(launch.files.system)
     began = time.monotonic() - record.seconds
     for step in range(int(state.step), launch.end + 1):
         last, stopping = step == launch.end, launch.stop.asked(step)
@@ -209,10 +220,12 @@ def _loop(launch: _Launch, metrics: MetricsWriter, state: TrainState, record: Re
         saves = last or stopping is not None or _due(step, run.checkpoints.every)
         if writes or judges or saves:
             # Nothing that is not finite is evaluated or saved, and what is saved knows every step before it.
-            record.pending += _fetch(launch, reports, step)
+            with timing.fetching():
+                record.pending += _fetch(launch, reports, step)
             reports.clear()
         if writes and record.pending:
             _write(launch, metrics, step, record)
+            timing.write(step, recompilations.total)
         improved = judges and _evaluate(launch, metrics, state, step, record)
         if saves or improved:
             record.seconds, record.position = time.monotonic() - began, _position(launch.stream)
@@ -225,9 +238,13 @@ def _loop(launch: _Launch, metrics: MetricsWriter, state: TrainState, record: Re
                 f"{launch.store.directory}: the same command goes on from there."
             )
         launch.watchdog.step(step)
+        launch.profile.step()
         trace = jax.profiler.StepTraceAnnotation("train", step_num=step)
-        with recompilations.watched(step), jax.transfer_guard("disallow"), trace:
-            batch = program.put(next(launch.stream))
+        with timing.step(), recompilations.watched(step), jax.transfer_guard("disallow"), trace:
+            with timing.waiting():
+                batch = next(launch.stream)
+            timing.count(batch)
+            batch = program.put(batch)
             state, report = program.step(state, program.fixed, batch, key)
         reports.append(report)
     record.seconds = time.monotonic() - began
@@ -306,7 +323,7 @@ def _fetch(launch: _Launch, reports: list[StepReport], step: int) -> list[dict[s
     return kept
 
 
-def _write(launch: _Launch, metrics: MetricsWriter, step: int, record: Record) -> None:
+def _write(launch: _Launch, metrics: Metrics, step: int, record: Record) -> None:
     """Writes the mean of the steps since the last line."""
     averages = {name: statistics.fmean(entry[name] for entry in record.pending) for name in record.pending[-1]}
     record.pending = []
@@ -316,7 +333,7 @@ def _write(launch: _Launch, metrics: MetricsWriter, step: int, record: Record) -
         launch.say.warn(f"step {step}: {remark}")
 
 
-def _evaluate(launch: _Launch, metrics: MetricsWriter, state: TrainState, step: int, record: Record) -> bool:
+def _evaluate(launch: _Launch, metrics: Metrics, state: TrainState, step: int, record: Record) -> bool:
     """Judges on the validation part; tells whether this is the best so far."""
     variables = launch.program.variables(state)
     evaluation = launch.run.experiment.evaluate(launch.data, variables.params, variables.state, "validation")

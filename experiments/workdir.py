@@ -50,6 +50,15 @@ class Workdir:
         return self.root / "metrics.jsonl"
 
     @property
+    def system(self) -> Path:
+        """What the run spent its time on."""
+        return self.root / "system.jsonl"
+
+    @property
+    def profile(self) -> Path:
+        return self.root / "profile"
+
+    @property
     def evaluations(self) -> Path:
         """What a process beside the training has found of each checkpoint."""
         return self.root / "evaluations.jsonl"

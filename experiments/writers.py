@@ -1,20 +1,21 @@
 """What a run leaves to read: metrics a line at a time, where it came from, and what it came to."""
 
-import contextlib
 import json
 import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 
 from experiments import processes
+from experiments.boards import Board, BoardName, open_board
+from experiments.workdir import Workdir
 from research.files import cannot_write, write_atomically
 
 _PACKAGES = (
@@ -30,29 +31,47 @@ _PACKAGES = (
 )
 
 
-class MetricsWriter(Protocol):
-    """Where metrics go while a run goes on."""
+class Metrics:
+    """Everything that metrics of a run are written to: its lines, and whatever boards were asked for.
 
-    def write(self, step: int, split: str, values: Mapping[str, Any]) -> None: ...
-
-
-@contextlib.contextmanager
-def metrics_file(path: Path, resume_from: int) -> Iterator[MetricsWriter]:
-    """``metrics.jsonl``, written by the first of a run's processes; the others write nothing.
-
-    Raises:
-        UserError: when it cannot be written.
+    Of several processes the first writes, and the others nothing.
     """
-    if processes.first():
-        with MetricsFile(path, resume_from) as written:
-            yield written
-    else:
-        yield _Unwritten()
 
+    def __init__(self, files: Workdir, boards: tuple[BoardName, ...], resume_from: int) -> None:
+        """Opens them for a run that goes on after a step.
 
-class _Unwritten:
+        Raises:
+            UserError: when one cannot be written.
+        """
+        self._writers: list[MetricsFile | Board] = []
+        if processes.first():
+            self._writers.append(MetricsFile(files.metrics, resume_from))
+            try:
+                for name in boards:
+                    self._writers.append(open_board(name, files, resume_from))
+            except BaseException:
+                self.close()
+                raise
+
     def write(self, step: int, split: str, values: Mapping[str, Any]) -> None:
-        del step, split, values
+        for writer in self._writers:
+            writer.write(step, split, values)
+
+    def finish(self, config: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
+        """The run is done: boards get its config and what came out."""
+        for writer in self._writers:
+            if not isinstance(writer, MetricsFile):
+                writer.finish(config, metrics)
+
+    def __enter__(self) -> "Metrics":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        for writer in self._writers:
+            writer.close()
 
 
 class MetricsFile:
@@ -77,6 +96,9 @@ class MetricsFile:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._file.close()
 
 

@@ -11,6 +11,7 @@ import jax
 import tyro
 
 from experiments import processes
+from experiments.boards import BoardName, check_boards
 from experiments.commands.choose import parse
 from experiments.commands.summary import print_evaluation
 from experiments.processes import Processes
@@ -36,6 +37,10 @@ class Options:
     """Seconds to wait until all processes are there."""
     hang_after: float | None = None
     """Seconds without a step, compiling and judging included, after which a process shows where it stands and ends with 70."""
+    log_to: tuple[BoardName, ...] = ()
+    """Boards that get the metrics too, beside metrics.jsonl."""
+    profile: Annotated[int | None, tyro.conf.arg(metavar="STEPS")] = None
+    """Record so many steps into the working directory's profile folder, for XProf or Perfetto."""
 
 
 def main(arguments: list[str]) -> int:
@@ -43,13 +48,24 @@ def main(arguments: list[str]) -> int:
     workdir = Path(options.workdir) if options.workdir else default_workdir(name)
     if options.hang_after is not None and not options.hang_after > 0:
         raise UserError(f"--hang-after is {options.hang_after:g}: give seconds, above 0.")
+    if options.profile is not None and options.profile < 1:
+        raise UserError(f"--profile is {options.profile}: give the number of steps to record, 1 or more.")
+    check_boards(options.log_to)
     if options.coordinator is not None:
         _join(options)
     elif options.process is not None or options.processes is not None:
         raise UserError("--process and --processes mean nothing without --coordinator: give host:port of process 0.")
     with Terminal(run.steps, run.evaluate_every) as terminal:
         try:
-            trained = train(run, workdir, fresh=options.fresh, reporter=terminal, hang_after=options.hang_after)
+            trained = train(
+                run,
+                workdir,
+                fresh=options.fresh,
+                reporter=terminal,
+                hang_after=options.hang_after,
+                boards=options.log_to,
+                profile=options.profile,
+            )
         except jax.errors.JaxRuntimeError as error:
             if not processes.several():
                 raise
