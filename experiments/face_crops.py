@@ -101,10 +101,10 @@ class Known:
         if not isinstance(source, Portrayal):
             who = "its source is not known here" if source is None else f"a {type(source).__name__} does not say"
             raise UserError(
-                f"Where is the face in the picture? {who[0].upper()}{who[1:]}. Give five points in the config, "
-                "face=Landmarks(points=((x, y), …), size=(width, height)), in the order eye on the left, eye on the right, "
-                "tip of the nose, corner of the mouth on the left, on the right; or face=CenterCrop() if the face fills the "
-                "picture."
+                f"Where is the face in the picture? {who[0].upper()}{who[1:]}. Give five points, in the order eye on the left, "
+                "eye on the right, tip of the nose, corner of the mouth on the left, on the right: to `likeness stylize` by "
+                "--face X Y …, in a config by face=Landmarks(points=((x, y), …), size=(width, height)); or there "
+                "face=CenterCrop() if the face fills the picture."
             )
         return laid_over(source.landmarks(max(picture)).astype(np.float64), template)
 

@@ -9,6 +9,7 @@ import tyro
 from experiments.commands.flags import cli
 
 if TYPE_CHECKING:
+    from experiments.portrait import Portrait
     from experiments.run import Run
     from experiments.stylization import Stylization
 
@@ -44,6 +45,9 @@ class Options:
     colors: Literal["preset", "free", "style", "content", "luminance"] = "preset"
     """Whose colors: as the preset says; what the losses make of them; the content gets the style's palette first; the style
     gets the content's first; only light and dark are painted, under the content's own colors."""
+    face: Annotated[tuple[float, ...], tyro.conf.arg(metavar="X Y ...")] = ()
+    """For a preset that holds a portrait to its person: where the face is, five points in CONTENT's pixels: the eye on the
+    left, the eye on the right, the tip of the nose, the corner of the mouth on the left, and on the right."""
     tile: int | None = None
     """Side of the tiles in which a picture too large for memory is read; the result is the same."""
     steps: int | None = None
@@ -73,6 +77,8 @@ def main(arguments: list[str]) -> int:
     _check(options)
     try:
         run, experiment = _asked(options, run, experiment)
+    except UserError:
+        raise
     except ValueError as error:
         raise UserError(f"{error}.") from error
     title = "_".join([experiment.content.title, *(style.picture.title for style in experiment.styles)])
@@ -106,6 +112,9 @@ def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Ru
         styles = tuple(dataclasses.replace(style, region=mask) for style, mask in zip(styles, masks, strict=True))
     if options.style_scale is not None:
         styles = tuple(dataclasses.replace(style, scale=options.style_scale) for style in styles)
+    portrait = experiment.portrait
+    if options.face:
+        portrait = _faced(options, portrait)
     colors = {
         "preset": experiment.colors,
         "free": AsTheyAre(),
@@ -122,6 +131,7 @@ def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Ru
         scales=_scales(experiment, size),
         beta=options.strength * experiment.beta,
         colors=colors,
+        portrait=portrait,
         tile=options.tile or experiment.tile,
     )
     steps = options.steps or run.steps
@@ -129,6 +139,27 @@ def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Ru
     if options.film is not None or options.live:
         run = dataclasses.replace(run, evaluate_every=max(1, steps // FRAMES))
     return run, experiment
+
+
+def _faced(options: Options, portrait: "Portrait | None") -> "Portrait":
+    """The portrait with its face where the person says it is."""
+    from experiments.face_crops import Landmarks
+    from research.errors import UserError
+    from research.pictures import read_picture
+
+    if portrait is None:
+        raise UserError(
+            f"--face is for a preset that holds a portrait to its person, such as stylization/portrait; {options.preset} "
+            "does not."
+        )
+    if options.content is None or len(options.face) != 10:
+        raise UserError(
+            f"--face has {len(options.face)} numbers for {options.content or 'no picture of your own'}: give CONTENT, and ten: "
+            "x and y of both eyes, the tip of the nose and both corners of the mouth."
+        )
+    height, width, _ = read_picture(options.content).pixels.shape
+    points = tuple(zip(options.face[::2], options.face[1::2], strict=True))
+    return dataclasses.replace(portrait, face=Landmarks(points=points, size=(width, height)))
 
 
 def _scales(experiment: "Stylization", size: int) -> tuple[float, ...]:

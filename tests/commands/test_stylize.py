@@ -52,6 +52,7 @@ def test_strength_and_seed_make_another_picture_in_another_directory():
         (["-o", "."], "The picture"),
         (["--strength", "-1"], "--strength is -1.0: give a finite number, 0 or more"),
         (["content.png", "style.png", "style.png", "--weights", "1"], "--weights has 1 values for 2 styles: give one for each"),
+        (["--face", "1", "2"], "--face is for a preset that holds a portrait to its person"),
         (["--film", "film.mp4"], "--film is film.mp4: give a file that ends in .gif or .webp"),
         (["content.png", "style.png", "--regions", "square.png"], "StylePicture.region square has the proportions"),
         (["content.png", "cut.png"], "The picture cut.png cannot be used: it is damaged"),
