@@ -2,17 +2,22 @@
 
 import dataclasses
 import json
-from typing import Any
+import re
+from typing import Annotated, Any
 
 import jax
 import numpy as np
+import tyro
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from experiments.collectives import collectives
 from experiments.commands.choose import parse
 from experiments.config import docstring, to_json
 from experiments.program import build
+from experiments.sharding import Mesh
+from research.errors import UserError
 from research.types import PyTree
 
 
@@ -20,10 +25,18 @@ from research.types import PyTree
 class Options:
     compile: bool = True
     """Compile a step for its FLOPs and peak memory."""
+    mesh: Annotated[str | None, tyro.conf.arg(metavar="data=D,fsdp=F")] = None
+    """Show the step of this mesh, with what its devices send each other. They need not be there: the program is compiled for so
+    many devices of the CPU, whose memory and collectives are those of a device of another kind but for what XLA does there."""
 
 
 def main(arguments: list[str]) -> int:
     name, options, run = parse("show", Options, arguments)
+    if options.mesh is not None:
+        mesh = _mesh(options.mesh, run.mesh)
+        jax.config.update("jax_platforms", "cpu")
+        jax.config.update("jax_num_cpu_devices", (mesh.data or 1) * mesh.fsdp)
+        run = dataclasses.replace(run, mesh=mesh)
     console = Console(highlight=False, soft_wrap=True)
     console.print(docstring(name), markup=False)
     console.print(json.dumps(to_json(run), indent=2), markup=False)
@@ -37,9 +50,30 @@ def main(arguments: list[str]) -> int:
         with jax.default_matmul_precision(run.matmul_precision):
             fixed, abstract = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), (program.fixed, batch))
             compiled = program.step.lower(program.state, fixed, abstract, jax.random.key(0)).compile()  # pyright: ignore
-        for line in step_cost(compiled):
+        for line in [*step_cost(compiled), *_sent(compiled.as_text(), program.mesh.size)]:
             console.print(line)
     return 0
+
+
+def _mesh(asked: str, mesh: Mesh) -> Mesh:
+    """The mesh of ``data=4,fsdp=2``; an axis that is not named has one device."""
+    axes = re.fullmatch(r"(data|fsdp)=(\d+)(?:,(data|fsdp)=(\d+))?", asked)
+    named = [] if axes is None else [part for part in axes.groups() if part is not None]
+    sizes = {name: int(size) for name, size in zip(named[::2], named[1::2], strict=True)}
+    if not sizes or min(sizes.values()) < 1 or (axes and axes.group(1) == axes.group(3)):
+        raise UserError(f"--mesh is {asked!r}: give the devices along each axis, such as data=4,fsdp=2.")
+    return dataclasses.replace(mesh, data=sizes.get("data", 1), fsdp=sizes.get("fsdp", 1))
+
+
+def _sent(program: str, devices: int) -> list[str]:
+    """What the devices send each other, a line a kind."""
+    found = collectives(program)
+    if devices > 1 and not found:
+        return ["the devices send each other nothing"]
+    return [
+        f"{kind}: {traffic.number} a step, {traffic.bytes / 2**20:.3g} MiB on each of {devices} devices"
+        for kind, traffic in sorted(found.items())
+    ]
 
 
 def step_cost(compiled: Any) -> list[str]:
