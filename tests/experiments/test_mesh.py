@@ -16,9 +16,9 @@ from research.errors import UserError
 _SCRIPT = Path(__file__).parents[1] / "support" / "on_a_mesh.py"
 
 
-def train_on(devices: int, data: int, fsdp: int, workdir: Path) -> dict[str, Any]:
+def train_on(devices: int, data: int, fsdp: int, workdir: Path, steps: int = 4) -> dict[str, Any]:
     environment = os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
-    command = [sys.executable, str(_SCRIPT), str(data), str(fsdp), str(workdir)]
+    command = [sys.executable, str(_SCRIPT), str(data), str(fsdp), str(workdir), str(steps)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
@@ -34,6 +34,17 @@ def test_eight_devices_train_as_one_does_and_take_over_its_checkpoint(tmp_path: 
         assert eight["split"] == (fsdp > 1)
     again = train_on(8, 2, 4, tmp_path / "one")
     assert again["losses"] == one["losses"]
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_with_as_many_devices_as_there_are(tmp_path: Path) -> None:
+    """8, 4, 2 and again 8 devices in one run's life, differently arranged: the loss curve is that of one device."""
+    one = train_on(1, 1, 1, tmp_path / "one", 16)
+    for steps, (devices, data, fsdp) in zip((4, 8, 12, 16), ((8, 4, 2), (4, 1, 4), (2, 2, 1), (8, 2, 4)), strict=True):
+        many = train_on(devices, data, fsdp, tmp_path / "many", steps)
+        assert many["devices"] == [devices]
+    assert len(many["losses"]) == 16
+    np.testing.assert_allclose(many["losses"], one["losses"], rtol=1e-6)
 
 
 def test_a_mesh_that_does_not_fit_is_explained() -> None:

@@ -1,4 +1,4 @@
-"""Trains a few steps on however many devices there are and prints the losses: ``python on_a_mesh.py DATA FSDP WORKDIR``."""
+"""Trains a few steps on however many devices there are and prints the losses: ``on_a_mesh.py DATA FSDP WORKDIR [STEPS]``."""
 
 import json
 import sys
@@ -15,6 +15,7 @@ from research.losses import BatchHard, Triplet
 
 def main() -> None:
     data, fsdp, workdir = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    steps = int(sys.argv[4]) if len(sys.argv) > 4 else 4
     run = Run(
         experiment=Recognition(
             data=Digits(scale=2),
@@ -24,7 +25,7 @@ def main() -> None:
             loss=Triplet(rule=BatchHard(), reduction="mean"),
             test=(),
         ),
-        steps=4,
+        steps=steps,
         log_every=1,
         mesh=Mesh(data=data, fsdp=fsdp, shard_above=1000),
         checkpoints=Checkpoints(every=4),
