@@ -11,7 +11,7 @@ import logging
 import shutil
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -121,13 +121,14 @@ class CheckpointStore:
         """Reads one step onto the shapes, dtypes and shardings of ``abstract``.
 
         Raises:
-            UserError: when the checkpoint holds other arrays than the config asks for; both are named by path and shape.
+            UserError: when the checkpoint is damaged, or holds other arrays than the config asks for; both are named by path
+                and shape.
         """
-        metadata = self._checkpointer.checkpointables_metadata(step)
-        self._check(step, metadata.metadata["state"], abstract)
-        loaded = self._checkpointer.load_checkpointables(step, {"state": abstract})
-        record = dict((metadata.custom_metadata or {}).get("record", {}))
-        return loaded["state"], record
+        with self._whole(step):
+            metadata = self._checkpointer.checkpointables_metadata(step)
+            stored, record = metadata.metadata["state"], dict(metadata.custom_metadata["record"])
+            self._check(step, stored, abstract)
+            return self._checkpointer.load_checkpointables(step, {"state": abstract})["state"], record
 
     def load_variables(self, step: int, abstract: Variables | None = None) -> Variables:
         """Reads what is used after training, onto the default device.
@@ -137,19 +138,19 @@ class CheckpointStore:
             abstract: shapes that the config asks for, to check against; None takes what is there.
 
         Raises:
-            UserError: when the checkpoint holds other arrays than the config asks for.
+            UserError: when the checkpoint holds other arrays than the config asks for, or is damaged.
         """
-        stored = self._checkpointer.checkpointables_metadata(step).metadata["variables"]
-        if abstract is not None:
-            self._check(step, stored, {"params": abstract.params, "state": abstract.state})
-        place = SingleDeviceSharding(jax.local_devices()[0])
-        shapes = jax.tree.map(
-            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place),
-            dict(stored),
-            is_leaf=lambda node: hasattr(node, "shape"),
-        )
-        loaded = self._checkpointer.load_checkpointables(step, {"variables": shapes})["variables"]
-        return Variables(loaded["params"], loaded.get("state", {}))
+        with self._whole(step):
+            stored = self._checkpointer.checkpointables_metadata(step).metadata["variables"]
+            self._check(step, stored, None if abstract is None else {"params": abstract.params, "state": abstract.state})
+            place = SingleDeviceSharding(jax.local_devices()[0])
+            shapes = jax.tree.map(
+                lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place),
+                dict(stored),
+                is_leaf=lambda node: hasattr(node, "shape"),
+            )
+            loaded = self._checkpointer.load_checkpointables(step, {"variables": shapes})["variables"]
+            return Variables(loaded["params"], loaded.get("state", {}))
 
     def close(self) -> None:
         """Waits for what is being written. Closing again does nothing, as after a save that failed."""
@@ -160,8 +161,33 @@ class CheckpointStore:
             warnings.simplefilter("ignore")
             self._checkpointer.close()
 
-    def _check(self, step: int, stored: Any, abstract: PyTree) -> None:
-        there, wanted = _shapes(stored), _shapes(abstract)
+    @contextlib.contextmanager
+    def _whole(self, step: int) -> Iterator[None]:
+        """While entered, a step is read; whatever Orbax makes of one that is damaged becomes one message."""
+        try:
+            yield
+        except (UserError, MemoryError, jax.errors.JaxRuntimeError):
+            raise
+        except Exception as error:
+            if _os_error(error) is not None:
+                raise
+            raise self._damaged(step, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}") from error
+
+    def _damaged(self, step: int, why: str) -> UserError:
+        before = [other for other in self.steps() if other < step]
+        goes_on = f"goes on from step {before[-1]}, the one before" if before else "starts over, since there is none before it"
+        return UserError(
+            f"The checkpoint {self.directory / str(step)} is damaged ({why}): move that directory away, or restore it from a "
+            f"copy. Without it the same command {goes_on}."
+        )
+
+    def _check(self, step: int, stored: Any, abstract: PyTree | None) -> None:
+        there = _shapes(stored)
+        if not there:
+            raise self._damaged(step, "nothing in it can be read")
+        if abstract is None:
+            return
+        wanted = _shapes(abstract)
         differences = [
             f"{path}: {_show(there.get(path))} in the checkpoint, {_show(wanted.get(path))} in the config"
             # Weights first: statistics and the optimizer's moments only follow them.
