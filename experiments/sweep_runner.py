@@ -220,7 +220,8 @@ def _in_processes(waiting: Sequence[Member], root: Path, jobs: int, say: Reporte
         slot = slots.get()
         try:
             if not stopped.is_set():
-                environment = dict(os.environ)
+                # A config file of one's own found its neighbours by this process's path.
+                environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
                 if gpus:
                     environment["CUDA_VISIBLE_DEVICES"] = gpus[slot % len(gpus)]
                     sharing = -(-jobs // len(gpus))

@@ -11,6 +11,7 @@ import warnings
 
 COMMANDS = {
     "train": "train a config, or go on where it stopped",
+    "sweep": "make many runs of a config, together where that is faster, and compare them",
     "evaluate": "judge a working directory's model again",
     "configs": "list the configs that come with Likeness",
     "show": "print a config resolved, its size and cost, without training",

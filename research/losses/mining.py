@@ -27,7 +27,7 @@ import jax
 import jax.numpy as jnp
 
 from research.losses.checks import check_choice
-from research.types import Array, Bool, Float, PRNGKey
+from research.types import Array, Bool, Float, PRNGKey, Scalar
 
 Mask: TypeAlias = Bool[Array, "b b"]
 Distances: TypeAlias = Float[Array, "b b"]
@@ -46,7 +46,9 @@ class Rule(Protocol):
         """The positives of each anchor (a row) that take part."""
         ...
 
-    def negatives(self, d_ap: Column, distances: Distances, negative: Mask, margin: float, key: PRNGKey | None) -> Mask:
+    def negatives(
+        self, d_ap: Column, distances: Distances, negative: Mask, margin: Scalar | float, key: PRNGKey | None
+    ) -> Mask:
         """The negatives of each anchor (a row) that form a triplet with the positive at distance ``d_ap``."""
         ...
 
@@ -87,7 +89,9 @@ class RandomTriplets:
     def positives(self, distances: Distances, positive: Mask) -> Mask:
         return positive
 
-    def negatives(self, d_ap: Column, distances: Distances, negative: Mask, margin: float, key: PRNGKey | None) -> Mask:
+    def negatives(
+        self, d_ap: Column, distances: Distances, negative: Mask, margin: Scalar | float, key: PRNGKey | None
+    ) -> Mask:
         return uniformly(negative, key)
 
 
@@ -100,7 +104,9 @@ class BatchAll:
     def positives(self, distances: Distances, positive: Mask) -> Mask:
         return positive
 
-    def negatives(self, d_ap: Column, distances: Distances, negative: Mask, margin: float, key: PRNGKey | None) -> Mask:
+    def negatives(
+        self, d_ap: Column, distances: Distances, negative: Mask, margin: Scalar | float, key: PRNGKey | None
+    ) -> Mask:
         return negative
 
 
@@ -119,7 +125,9 @@ class BatchHard:
     def positives(self, distances: Distances, positive: Mask) -> Mask:
         return farthest(distances, positive)
 
-    def negatives(self, d_ap: Column, distances: Distances, negative: Mask, margin: float, key: PRNGKey | None) -> Mask:
+    def negatives(
+        self, d_ap: Column, distances: Distances, negative: Mask, margin: Scalar | float, key: PRNGKey | None
+    ) -> Mask:
         return nearest(distances, negative)
 
 
@@ -144,7 +152,9 @@ class FaceNetSemiHard:
     def positives(self, distances: Distances, positive: Mask) -> Mask:
         return positive
 
-    def negatives(self, d_ap: Column, distances: Distances, negative: Mask, margin: float, key: PRNGKey | None) -> Mask:
+    def negatives(
+        self, d_ap: Column, distances: Distances, negative: Mask, margin: Scalar | float, key: PRNGKey | None
+    ) -> Mask:
         band = negative & (distances > d_ap) & (distances < d_ap + margin)
         return uniformly(band, key) if self.choice == "random" else nearest(distances, band)
 
@@ -163,7 +173,9 @@ class AddonsSemiHard:
     def positives(self, distances: Distances, positive: Mask) -> Mask:
         return positive
 
-    def negatives(self, d_ap: Column, distances: Distances, negative: Mask, margin: float, key: PRNGKey | None) -> Mask:
+    def negatives(
+        self, d_ap: Column, distances: Distances, negative: Mask, margin: Scalar | float, key: PRNGKey | None
+    ) -> Mask:
         return _beyond_else_farthest(d_ap, distances, negative)
 
 
@@ -181,7 +193,9 @@ class BandSemiHard:
     def positives(self, distances: Distances, positive: Mask) -> Mask:
         return positive
 
-    def negatives(self, d_ap: Column, distances: Distances, negative: Mask, margin: float, key: PRNGKey | None) -> Mask:
+    def negatives(
+        self, d_ap: Column, distances: Distances, negative: Mask, margin: Scalar | float, key: PRNGKey | None
+    ) -> Mask:
         # The difference, not d_ap + margin, is what that library compares; they round differently.
         gap = distances - d_ap
         return negative & (gap > 0) & (gap <= margin)
@@ -200,7 +214,9 @@ class AnchorSemiHard:
     def positives(self, distances: Distances, positive: Mask) -> Mask:
         return farthest(distances, positive)
 
-    def negatives(self, d_ap: Column, distances: Distances, negative: Mask, margin: float, key: PRNGKey | None) -> Mask:
+    def negatives(
+        self, d_ap: Column, distances: Distances, negative: Mask, margin: Scalar | float, key: PRNGKey | None
+    ) -> Mask:
         return _beyond_else_farthest(d_ap, distances, negative)
 
 
@@ -217,7 +233,9 @@ class MarginViolating:
     def positives(self, distances: Distances, positive: Mask) -> Mask:
         return positive
 
-    def negatives(self, d_ap: Column, distances: Distances, negative: Mask, margin: float, key: PRNGKey | None) -> Mask:
+    def negatives(
+        self, d_ap: Column, distances: Distances, negative: Mask, margin: Scalar | float, key: PRNGKey | None
+    ) -> Mask:
         return uniformly(negative & (distances - d_ap < margin), key)
 
 

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from research.losses.mining import SelectionRule
-from research.types import Array, Bool, Float, PRNGKey
+from research.types import Array, Bool, Float, PRNGKey, Scalar
 
 Penalty: TypeAlias = Literal["hinge", "softplus"]
 
@@ -42,7 +42,7 @@ class _Pass(NamedTuple):
 def triplet_terms(
     rule: SelectionRule,
     penalty: Penalty,
-    margin: float,
+    margin: Scalar | float,
     distances: Float[Array, "b b"],
     positive: Bool[Array, "b b"],
     negative: Bool[Array, "b b"],
@@ -55,7 +55,7 @@ def triplet_terms(
     Args:
         rule: which triplets.
         penalty: ``[x]₊`` or ``log(1 + exp x)`` of ``x = d_ap - d_an + margin``.
-        margin: α.
+        margin: α, held fixed in derivatives.
         distances: row a holds the distances of anchor a.
         positive: positives of each anchor.
         negative: negatives of each anchor.
@@ -77,11 +77,12 @@ def _forward(rule, penalty, margin, distances, positive, negative, key):
     return _reduce(done), done.weights
 
 
-def _backward(rule, penalty, margin, weights, cotangent):
-    return cotangent.total * weights, None, None, None
+def _backward(rule, penalty, weights, cotangent):
+    return None, cotangent.total * weights, None, None, None
 
 
-_terms = jax.custom_vjp(_value, nondiff_argnums=(0, 1, 2))
+# The margin is an array like the others, so that it may differ between runs that are trained as one program.
+_terms = jax.custom_vjp(_value, nondiff_argnums=(0, 1))
 _terms.defvjp(_forward, _backward)
 
 

@@ -1,0 +1,22 @@
+"""Twelve runs of the digits: how fast to learn, how wide a margin, and what chance does.
+
+Every rate with every margin, from two seeds each. They differ in numbers only, so `likeness sweep` may train them as one
+program. Two seeds say how much of a difference is luck: look at the figure before believing the table's first row.
+
+    likeness sweep recognition/digits_sweep
+    likeness train recognition/digits_sweep
+"""
+
+from configs.recognition import digits
+from experiments.run import Run
+from experiments.sweep import Overrides, product
+
+
+def get_config() -> Run:
+    return digits.get_config()
+
+
+def sweep() -> Overrides:
+    return product(
+        {"optimizer.schedule.rate": (3e-4, 1e-3, 3e-3), "experiment.loss.margin": (0.2, 0.5), "seed": (0, 1)},
+    )

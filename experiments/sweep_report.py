@@ -1,0 +1,156 @@
+"""What came out of a sweep: a table, the best run first, and a figure of parallel coordinates."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.run import Run
+from experiments.sweep import short_paths, shown
+from experiments.sweep_runner import Member, outcome
+from research.errors import UserError
+from research.files import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+INK, PALE = "#333333", "#B8B8B8"
+_LARGEST_TABLE = 6
+
+
+def value_of(metric: Any) -> float | None:
+    """A metric's plain number, where it could be resolved."""
+    value = metric.get("value") if isinstance(metric, Mapping) else metric
+    return None if value is None else float(value)
+
+
+def results(made: Sequence[Member]) -> list[dict[str, float]]:
+    """The plain numbers that each run came to; none for those that are not finished."""
+    numbers = []
+    for member in made:
+        metrics: Any = outcome(member)["metrics"]
+        numbers.append({name: value for name, metric in metrics.items() if (value := value_of(metric)) is not None})
+    return numbers
+
+
+def deciding(run: Run, found: Sequence[Mapping[str, float]], asked: str | None) -> str | None:
+    """The metric by which runs are sorted: the one asked for, the run's own, or the first there is; None without any.
+
+    Raises:
+        UserError: no run has the metric that was asked for.
+    """
+    known = list(dict.fromkeys(name for metrics in found for name in metrics))
+    if asked is not None and known and asked not in known:
+        raise UserError(f"No run of the sweep reports {asked!r}: choose one of {', '.join(sorted(known))}.")
+    if asked is not None:
+        return asked
+    best = run.checkpoints.best_metric
+    return best if best in known else next(iter(known), None)
+
+
+def ranked(run: Run, found: Sequence[Mapping[str, float]], metric: str | None) -> list[int]:
+    """The runs by rank; those without a result last, as they came."""
+    sign = -1.0 if run.checkpoints.best_is == "highest" else 1.0
+
+    def key(number: int) -> float:
+        value = math.nan if metric is None else found[number].get(metric, math.nan)
+        return math.inf if math.isnan(value) else sign * value
+
+    return sorted(range(len(found)), key=key)
+
+
+def table(
+    made: Sequence[Member], order: Sequence[int], found: Sequence[Mapping[str, float]], metric: str | None
+) -> list[list[str]]:
+    """Rows of text, the first of which is the header: the overrides, the metrics, seconds, and what became of the run."""
+    short = short_paths([member.override for member in made])
+    every = list(dict.fromkeys(name for metrics in found for name in metrics))
+    # The one that decides comes first, and a table has an end.
+    metrics = sorted(every, key=lambda name: name != metric)[:_LARGEST_TABLE]
+    rows = [[*short.values(), *metrics, "seconds", "status"]]
+    for number in order:
+        member = made[number]
+        seconds: Any = outcome(member)["seconds"]
+        rows.append(
+            [
+                *(shown(member.override[path]) if path in member.override else "" for path in short),
+                *(f"{found[number][name]:.4g}" if name in found[number] else "" for name in metrics),
+                "" if seconds is None else f"{seconds:.1f}",
+                f"{member.status}, {member.how}" if member.how else member.status,
+            ]
+        )
+    return rows
+
+
+def write_markdown(path: Path, rows: Sequence[Sequence[str]], made: Sequence[Member], metric: str | None) -> None:
+    """Writes the table, and why the failed runs failed."""
+    header, *body = ([cell.replace("|", "\\|") for cell in row] for row in rows)
+    lines = [f"| {' | '.join(header)} |", f"|{'|'.join(['---'] * len(header))}|", *(f"| {' | '.join(row)} |" for row in body)]
+    if metric is not None:
+        lines += ["", f"Sorted by {metric}, the best first."]
+    lines += ["", *(f"- **{member.name}** failed: {member.why}" for member in made if member.status == "failed")]
+    write_atomically(path, "\n".join(lines).rstrip() + "\n")
+
+
+def parallel_coordinates(
+    made: Sequence[Member], found: Sequence[Mapping[str, float]], metric: str, *, lowest_is_best: bool = True
+) -> "Figure":
+    """Draws a line for each run through what it has otherwise and what it came to, the best dark and on top.
+
+    An axis of numbers above 0 that span more than a decade is logarithmic; whatever is no number has its places in turn.
+    """
+    from matplotlib import colormaps
+    from matplotlib.figure import Figure
+
+    kept = [number for number, metrics in enumerate(found) if metric in metrics]
+    short = short_paths([made[number].override for number in kept])
+    axes_of = {name: [made[number].override.get(path) for number in kept] for path, name in short.items()}
+    axes_of = {**axes_of, metric: [found[number][metric] for number in kept]}
+    figure = Figure(figsize=(max(5.0, 1.7 * len(axes_of) + 1.6), 4.2), layout="constrained")
+    axes = figure.subplots()
+    heights = {}
+    for place, (name, values) in enumerate(axes_of.items()):
+        heights[name], ticks = _scaled(values)
+        axes.axvline(place, color=PALE, linewidth=1.2, zorder=1)
+        for text, height in ticks:
+            axes.annotate(
+                text, (place, height), (5, 0), textcoords="offset points", va="center", fontsize=9, color=INK, zorder=4,
+                bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
+            )  # fmt: skip
+    goodness = [1 - height if lowest_is_best else height for height in heights[metric]]
+    for line in sorted(range(len(kept)), key=lambda number: goodness[number]):
+        axes.plot(
+            range(len(axes_of)), [heights[name][line] for name in axes_of], linewidth=1.2 + 1.4 * goodness[line],
+            # Reversed, so that the best is dark on white.
+            color=colormaps["cividis_r"](0.1 + 0.9 * goodness[line]), zorder=2 + 0.5 * goodness[line],
+        )  # fmt: skip
+    axes.set_xticks(range(len(axes_of)), list(axes_of), fontsize=10, color=INK)
+    axes.set_yticks([])
+    axes.set_xlim(-0.2, len(axes_of) - 0.4)
+    axes.set_ylim(-0.06, 1.06)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    axes.set_title(f"{len(kept)} runs, the best by {metric} dark", loc="left", fontsize=12, color=INK, fontweight="bold")
+    return figure
+
+
+def _scaled(values: Sequence[Any]) -> tuple[list[float], list[tuple[str, float]]]:
+    """Heights in [0, 1], and what stands beside some of them."""
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) for value in values)
+    if not numbers:
+        # A run without this override has what the config says.
+        kinds = list(dict.fromkeys("as it is" if value is None else shown(value) for value in values))
+        places = {kind: (0.5 if len(kinds) == 1 else number / (len(kinds) - 1)) for number, kind in enumerate(kinds)}
+        return [places["as it is" if value is None else shown(value)] for value in values], list(places.items())
+    low, high = min(values), max(values)
+    if low == high:
+        return [0.5] * len(values), [(shown(low), 0.5)]
+    logarithmic = low > 0 and high > 10 * low
+
+    def height(value: float) -> float:
+        return math.log(value / low) / math.log(high / low) if logarithmic else (value - low) / (high - low)
+
+    distinct = sorted(set(values))
+    middle = math.sqrt(low * high) if logarithmic else (low + high) / 2
+    marked = distinct if len(distinct) <= 6 else [low, middle, high]
+    return [height(value) for value in values], [(f"{value:.3g}", height(value)) for value in marked]
