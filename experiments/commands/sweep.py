@@ -115,11 +115,12 @@ def report(made: list[Member], run: Run, root: Path, asked: str | None) -> None:
     """Prints the table, and writes it with ``sweep.json`` and the figure."""
     from experiments import figures
 
+    written = [write_results(made, root)]
     found = results(made)
     metric = deciding(run, found, asked)
     order = ranked(run, found, metric)
     rows = table(made, order, found, metric)
-    written = [write_results(made, root), root / "sweep.md"]
+    written.append(root / "sweep.md")
     write_markdown(written[-1], rows, made, metric)
     if metric is not None and sum(metric in metrics for metrics in found) > 1:
         figure = parallel_coordinates(made, found, metric, lowest_is_best=run.checkpoints.best_is == "lowest")

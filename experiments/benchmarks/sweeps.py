@@ -1,0 +1,97 @@
+"""Sixteen runs as one program beside one after the other: seconds of a step of all of them, and the ratio.
+
+    python -m experiments.benchmarks.sweeps
+    python -m experiments.benchmarks.sweeps --quick
+
+The runs differ in their learning rate, margin and seed. A head is one small network on 128 numbers a picture, as it is trained
+on a frozen encoder's embeddings; Conv-4 is trained from pixels. Steps are timed without compiling, which one after the other is
+done sixteen times: it is printed beside them. What ``--together auto`` would choose for a run of 500 steps comes last.
+"""
+
+import statistics
+import sys
+
+import flax.linen as nn
+import jax
+
+from experiments.optimizers import Adam
+from experiments.recognition import Recognition
+from experiments.run import Run
+from experiments.schedules import WarmupCosine
+from experiments.sweep import LogUniform, Uniform, apply, sample, zip_
+from experiments.sweep_timing import Timed, steps_alone, steps_together, timed_steps
+from experiments.together import put_together
+from research.data import CountSplit, Faces, IdentityBatches
+from research.encoders import Conv4
+from research.losses import BatchAll, Triplet
+from research.types import Activations, ImagesFloat
+
+RUNS, STEPS, ROUNDS = 16, 500, 3
+
+
+class Head(nn.Module):
+    """Two dense layers on the first 128 numbers of a picture, which stand for an embedding."""
+
+    width: int = 64
+    dimension: int = 32
+
+    @nn.compact
+    def __call__(self, images: ImagesFloat, train: bool = False) -> Activations:
+        del train
+        embedding = images.reshape((len(images), -1))[:, :128]
+        return {"embedding": nn.Dense(self.dimension)(nn.relu(nn.Dense(self.width)(embedding)))}
+
+
+def runs(encoder: nn.Module, count: int) -> list[Run]:
+    """Runs of one encoder with drawn numbers."""
+    base = Run(
+        experiment=Recognition(
+            data=Faces(people=40, images=8, size=28, channels=1),
+            split=CountSplit(validation=4, test=4),
+            batches=IdentityBatches(people=8, images=4),
+            encoder=encoder,
+            loss=Triplet(rule=BatchAll(), reduction="mean_active"),
+        ),
+        steps=STEPS,
+        optimizer=Adam(schedule=WarmupCosine(rate=1e-3, warmup=20)),
+    )
+    drawn = sample(count, 0, {"optimizer.schedule.rate": LogUniform(1e-4, 1e-2), "experiment.loss.margin": Uniform(0.1, 1.0)})
+    seeds = zip_({"seed": range(count)})
+    return [apply(base, {**numbers, **seed}) for numbers, seed in zip(drawn, seeds, strict=True)]
+
+
+def timed(encoder: nn.Module, count: int, rounds: int) -> tuple[Timed, float]:
+    """Seconds a step, the median over rounds in which both ways alternate; and those of compiling all together."""
+    together = put_together(runs(encoder, count))
+    ways = {"together": steps_together(together), "alone": steps_alone(together)}
+    first: dict[str, float] = {}
+    steps: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(rounds):
+        for way, (state, step) in ways.items():
+            # What is timed must not be donated away.
+            compiled, median = timed_steps(jax.tree.map(lambda leaf: leaf.copy(), state), step)
+            first.setdefault(way, compiled)
+            steps[way].append(median)
+    medians = {way: statistics.median(taken) for way, taken in steps.items()}
+    one = Timed(count, STEPS, medians["together"], medians["alone"], first["alone"])
+    return one, first["together"]
+
+
+def main(arguments: list[str]) -> None:
+    """Prints a line for each encoder."""
+    quick = "--quick" in arguments
+    count, rounds = (4, 1) if quick else (RUNS, ROUNDS)
+    print(f"{jax.devices()[0].device_kind}, {count} runs, batches of 32, median of {rounds} rounds")
+    for name, encoder in {"head": Head(), "conv-4": Conv4(width=8 if quick else 32, dimension=32)}.items():
+        measured, compiling = timed(encoder, count, rounds)
+        alone = count * measured.alone_step
+        chosen = "together" if measured.together_is_faster else "one after the other"
+        print(
+            f"{name:<7} a step of all together {1e3 * measured.together_step:8.2f} ms, one by one {1e3 * alone:8.2f} ms"
+            f"   {alone / measured.together_step:5.2f} x as fast   compiling {compiling:.1f} s and {count} x "
+            f"{measured.alone_first:.1f} s   auto: {chosen} ({measured.together:.1f} s against {measured.alone:.1f} s)"
+        )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

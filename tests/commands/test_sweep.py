@@ -1,0 +1,72 @@
+"""``likeness sweep``: what it makes, what it leaves, and what it refuses."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from small_world import Likeness, World
+
+pytestmark = pytest.mark.end_to_end
+
+CONFIG = """
+from small_world_config import get_config as once
+from experiments.sweep import product
+
+def get_config():
+    return once()
+
+def sweep():
+    return product({"optimizer.schedule.rate": (1e-3, 3e-3)})
+"""
+
+
+def test_a_sweep_leaves_recognizers_and_a_comparison(world: World, likeness: Likeness, tmp_path: Path) -> None:
+    """The config's own sweep(), trained together; launched again, nothing is left to do."""
+    (tmp_path / "small_world_config.py").write_text(world.config.read_text())
+    config, root = tmp_path / "swept.py", tmp_path / "sweep"
+    config.write_text(CONFIG)
+    command = ("sweep", config, "--workdir", root, "--together", "yes", "--steps", 4, "--experiment.loss.margin", 0.4)
+    said = likeness(*command)
+    assert said.code == 0, said.err
+    assert "rate" in said.out and "together with 1" in said.out
+    runs = json.loads((root / "sweep.json").read_text())["runs"]
+    assert [run["override"] for run in runs] == [{"optimizer.schedule.rate": 0.001}, {"optimizer.schedule.rate": 0.003}]
+    assert all(run["status"] == "finished" and run["metrics"]["verification/eer"]["n"] > 0 for run in runs)
+    assert "| rate |" in (root / "sweep.md").read_text()
+    with Image.open(root / "sweep.png") as figure:
+        assert figure.width > 500
+    pictures = sorted(world.people.rglob("*.png"))[:2]
+    answer = likeness("verify", *pictures, "--workdir", runs[0]["workdir"])
+    assert answer.code == 0, answer.err
+    again = likeness(*command)
+    assert again.code == 0 and "2 of 2 runs are finished already" in again.err
+
+
+@pytest.mark.slow
+def test_runs_in_processes_fail_alone(world: World, likeness: Likeness, tmp_path: Path) -> None:
+    """Two at a time; the batch of one asks for more people than there are."""
+    over = ("--over", "experiment.batches.people=5,500", "--jobs", 2, "--steps", 2)
+    said = likeness("sweep", world.config, "--workdir", tmp_path, *over)
+    assert said.code == 1
+    runs = {run["name"]: run for run in json.loads((tmp_path / "sweep.json").read_text())["runs"]}
+    assert runs["people=5"]["status"] == "finished" and runs["people=5"]["how"] == "in a process"
+    assert runs["people=500"]["status"] == "failed" and "500" in runs["people=500"]["why"]
+    assert "failed: people=500" in said.out
+
+
+@pytest.mark.parametrize(
+    "flags, message",
+    [
+        ((), "has no sweep(): define one"),
+        (("--over", "optimizer.schedule.rat=1"), "did you mean 'rate'"),
+        (("--over", "seed"), "is not FIELD=VALUE,VALUE"),
+        (("--over", "seed=0", "--over", "seed=1"), "names seed twice"),
+        (("--over", "seed=0,1", "--jobs", "0"), "--jobs is 0"),
+        (("--over", "seed=0,1", "--jobs", "2", "--together", "yes"), "exclude each other"),
+    ],
+)
+def test_a_wrong_sweep_says_what_to_do(flags: tuple[str, ...], message: str, world: World, likeness: Likeness) -> None:
+    said = likeness("sweep", world.config, *flags)
+    assert said.code == 2
+    assert message in said.err
