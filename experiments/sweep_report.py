@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 INK, PALE = "#333333", "#B8B8B8"
 _LARGEST_TABLE = 6
+_FAN = 0.16
 
 
 def value_of(metric: Any) -> float | None:
@@ -98,6 +99,7 @@ def parallel_coordinates(
     """Draws a line for each run through what it has otherwise and what it came to, the best dark and on top.
 
     An axis of numbers above 0 that span more than a decade is logarithmic; whatever is no number has its places in turn.
+    Runs of one value pass it side by side, or one line would hide the others.
     """
     from matplotlib import colormaps
     from matplotlib.figure import Figure
@@ -118,6 +120,7 @@ def parallel_coordinates(
                 bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
             )  # fmt: skip
     goodness = [1 - height if lowest_is_best else height for height in heights[metric]]
+    heights = {name: heights[name] if name == metric else _fanned(heights[name], heights[metric]) for name in axes_of}
     for line in sorted(range(len(kept)), key=lambda number: goodness[number]):
         axes.plot(
             range(len(axes_of)), [heights[name][line] for name in axes_of], linewidth=1.2 + 1.4 * goodness[line],
@@ -127,11 +130,25 @@ def parallel_coordinates(
     axes.set_xticks(range(len(axes_of)), list(axes_of), fontsize=10, color=INK)
     axes.set_yticks([])
     axes.set_xlim(-0.2, len(axes_of) - 0.4)
-    axes.set_ylim(-0.06, 1.06)
+    axes.set_ylim(-0.1, 1.1)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     axes.set_title(f"{len(kept)} runs, the best by {metric} dark", loc="left", fontsize=12, color=INK, fontweight="bold")
     return figure
+
+
+def _fanned(heights: Sequence[float], results: Sequence[float]) -> list[float]:
+    """The same heights, those that are equal spread a little, in the order of what came out."""
+    groups: dict[float, list[int]] = {}
+    for line in sorted(range(len(heights)), key=lambda line: results[line]):
+        groups.setdefault(heights[line], []).append(line)
+    # Where all are different nothing is in the way; many values leave each less room.
+    spread = _FAN / max(1, len(groups) - 1)
+    moved = list(heights)
+    for height, lines in groups.items():
+        for place, line in enumerate(lines):
+            moved[line] = height + (0.0 if len(lines) == 1 else spread * (place / (len(lines) - 1) - 0.5))
+    return moved
 
 
 def _scaled(values: Sequence[Any]) -> tuple[list[float], list[tuple[str, float]]]:
