@@ -10,6 +10,7 @@ import numpy as np
 from experiments.frozen import FrozenEncoder, RandomWeights
 from experiments.perceptual import Perceptual
 from research.encoders import Vgg
+from research.errors import UserError
 from research.losses import Content, Gram
 from research.metrics.image_quality import color_distance, edge_correlation, patch_distance, ssim
 from research.pictures.resize import resize
@@ -41,10 +42,18 @@ class Judge:
         """The weights of the encoders that judge.
 
         Raises:
-            UserError: when they cannot be had.
+            UserError: when they cannot be had, or the encoder has no such layers.
         """
+        variables = self.encoder.variables()
+        # Now, and not after the painting.
+        activations = jax.eval_shape(self.encoder, variables, jax.ShapeDtypeStruct((1, 96, 96, 3), jnp.float32))
+        try:
+            for loss in (Content(layers=self.content), Gram(layers=self.style)):
+                list(loss.read(activations))
+        except ValueError as error:
+            raise UserError(f"The Judge of this config does not fit its encoder: {error}") from error
         perceptual = None if self.perceptual is None else self.perceptual.variables()
-        return {"encoder": self.encoder.variables(), "perceptual": perceptual}
+        return {"encoder": variables, "perceptual": perceptual}
 
     def metrics(
         self,

@@ -50,3 +50,8 @@ def test_a_file_of_another_network_is_refused(tmp_path, shapes):
     path = weights_file(tmp_path, *shapes)
     with pytest.raises(UserError, match="needs one for each, of one weight a channel"):
         Perceptual(linear=path, encoder=TINY, layers=("relu1_1", "relu2_1")).variables()
+
+
+def test_layers_that_the_judge_does_not_have_are_named_before_the_painting():
+    with pytest.raises(UserError, match="The Judge of this config .* no layer 'relu9_1'; nearest: relu1_1"):
+        Judge(encoder=TINY, content=("relu9_1",), style=("relu1_1",)).variables()
