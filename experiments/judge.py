@@ -45,11 +45,15 @@ class Judge:
             UserError: when they cannot be had, or the encoder has no such layers.
         """
         variables = self.encoder.variables()
-        # Now, and not after the painting.
-        activations = jax.eval_shape(self.encoder, variables, jax.ShapeDtypeStruct((1, 96, 96, 3), jnp.float32))
-        try:
+
+        def look(picture: Array) -> None:
+            activations = self.encoder(variables, picture)
             for loss in (Content(layers=self.content), Gram(layers=self.style)):
                 list(loss.read(activations))
+
+        try:
+            # Now, and not after the painting; of shapes only.
+            jax.eval_shape(look, jax.ShapeDtypeStruct((1, 96, 96, 3), jnp.float32))
         except ValueError as error:
             raise UserError(f"The Judge of this config does not fit its encoder: {error}") from error
         perceptual = None if self.perceptual is None else self.perceptual.variables()
