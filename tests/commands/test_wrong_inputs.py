@@ -248,6 +248,7 @@ def test_a_truly_full_disk_in_a_checkpoint(world: World, tmp_path: Path) -> None
         "config.json",
         "metrics.jsonl",
         "provenance.json",
+        "system.jsonl",
         f"{disk}/run/checkpoints:",
     ]
 

@@ -1,7 +1,9 @@
 """A file of a checkpoint is damaged: the run either goes on to the same bits, or says what to do and then does."""
 
 import dataclasses
+import gc
 import shutil
+import time
 
 import jax
 import numpy as np
@@ -12,7 +14,19 @@ from experiments.run import Checkpoints, Run
 from experiments.trainer import train
 from research.errors import UserError
 
-pytestmark = pytest.mark.end_to_end
+pytestmark = [
+    pytest.mark.end_to_end,
+    # Threads of a read that failed call back when its loop is gone.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_for_the_next_test():
+    yield
+    gc.collect()
+    time.sleep(0.5)
+
 
 RUN = Run(experiment=Pixels(), steps=6, ema_decay=0.9, log_every=1, checkpoints=Checkpoints(every=2))
 
