@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from experiments.workdir import Workdir, read_json, write_json
+from experiments.workdir import Workdir, plain_metrics, read_json, write_json
 from research.errors import UserError
 
 BoardName = Literal["tensorboard", "wandb"]
@@ -58,11 +58,11 @@ class TensorBoard:
         self._writer: Any = SummaryWriter(str(folder), purge_step=resume_from + 1 if resume_from else None)
 
     def write(self, step: int, split: str, values: Mapping[str, Any]) -> None:
-        for name, value in plain(values).items():
+        for name, value in plain_metrics(values).items():
             self._writer.add_scalar(f"{split}/{name}", value, step)
 
     def finish(self, config: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
-        final = {f"final/{name}": value for name, value in plain(metrics).items()}
+        final = {f"final/{name}": value for name, value in plain_metrics(metrics).items()}
         self._writer.add_hparams(flat(config), final, name="hparams")
 
     def close(self) -> None:
@@ -86,20 +86,14 @@ class WeightsAndBiases:
         )
 
     def write(self, step: int, split: str, values: Mapping[str, Any]) -> None:
-        self._run.log({f"{split}/{name}": value for name, value in plain(values).items()} | {"step": step})
+        self._run.log({f"{split}/{name}": value for name, value in plain_metrics(values).items()} | {"step": step})
 
     def finish(self, config: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
         self._run.config.update(flat(config), allow_val_change=True)
-        self._run.summary.update({f"final/{name}": value for name, value in plain(metrics).items()})
+        self._run.summary.update({f"final/{name}": value for name, value in plain_metrics(metrics).items()})
 
     def close(self) -> None:
         self._run.finish()
-
-
-def plain(values: Mapping[str, Any]) -> dict[str, float]:
-    """Metrics as numbers: of an estimate its value, where it has one."""
-    numbers = {name: value.get("value") if isinstance(value, Mapping) else value for name, value in values.items()}
-    return {name: float(value) for name, value in numbers.items() if value is not None}
 
 
 def flat(config: Any, path: str = "") -> dict[str, Any]:

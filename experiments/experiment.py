@@ -53,6 +53,14 @@ class Batches(Protocol):
         ...
 
 
+def peek(stream: Batches) -> Any:
+    """The next batch of a stream, which stays where it is."""
+    start = stream.get_state()
+    batch = next(stream)
+    stream.set_state(start)
+    return batch
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """Numbers and pictures that say how good the parameters are."""

@@ -42,6 +42,16 @@ class Quiet:
         del name, picture
 
 
+class Named(Quiet):
+    """One run among many: what it warns of carries its name, and more it does not say."""
+
+    def __init__(self, name: str, warn: Callable[[str], None]) -> None:
+        self._name, self._warn = name, warn
+
+    def warn(self, text: str) -> None:
+        self._warn(f"{self._name}: {text}")
+
+
 class Pace:
     """How long training will still take, from the steps and the evaluations seen so far."""
 

@@ -47,7 +47,6 @@ class Number:
 
     # NumPy leaves operators to this class.
     __array_ufunc__ = None
-    __hash__ = None  # pyright: ignore[reportAssignmentType]
 
     def __init__(self, values: tuple[float, ...], paths: frozenset[Path], row: Array | None) -> None:
         self.values, self.paths, self.row = values, paths, row
@@ -74,6 +73,12 @@ class Number:
 
     def __float__(self) -> float:
         return self._agreed(self.values)
+
+    def __hash__(self) -> int:
+        return hash(self._agreed(self.values))
+
+    def __format__(self, how: str) -> str:
+        return format(self._agreed(self.values), how)
 
     def __repr__(self) -> str:
         return f"Number{self.values}"

@@ -1,13 +1,14 @@
 """What came out of a sweep: a table, the best run first, and a figure of parallel coordinates."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from experiments.run import Run
 from experiments.sweep import short_paths, shown
 from experiments.sweep_runner import Member, outcome
+from experiments.workdir import plain_metrics
 from research.errors import UserError
 from research.files import write_atomically
 
@@ -19,28 +20,31 @@ _LARGEST_TABLE = 6
 _FAN = 0.16
 
 
-def value_of(metric: Any) -> float | None:
-    """A metric's plain number, where it could be resolved."""
-    value = metric.get("value") if isinstance(metric, Mapping) else metric
-    return None if value is None else float(value)
+class Outcome(NamedTuple):
+    """What a run came to; nothing of one that is not finished."""
+
+    metrics: dict[str, float]
+    """The plain numbers of the test part."""
+    seconds: float | None
+    """Of training."""
 
 
-def results(made: Sequence[Member]) -> list[dict[str, float]]:
-    """The plain numbers that each run came to; none for those that are not finished."""
-    numbers = []
+def outcomes(made: Sequence[Member]) -> list[Outcome]:
+    """What each run came to."""
+    found = []
     for member in made:
-        metrics: Any = outcome(member)["metrics"]
-        numbers.append({name: value for name, metric in metrics.items() if (value := value_of(metric)) is not None})
-    return numbers
+        told: Any = outcome(member)
+        found.append(Outcome(plain_metrics(told["metrics"]), told["seconds"]))
+    return found
 
 
-def deciding(run: Run, found: Sequence[Mapping[str, float]], asked: str | None) -> str | None:
+def deciding(run: Run, found: Sequence[Outcome], asked: str | None) -> str | None:
     """The metric by which runs are sorted: the one asked for, the run's own, or the first there is; None without any.
 
     Raises:
         UserError: no run has the metric that was asked for.
     """
-    known = list(dict.fromkeys(name for metrics in found for name in metrics))
+    known = list(dict.fromkeys(name for each in found for name in each.metrics))
     if asked is not None and known and asked not in known:
         raise UserError(f"No run of the sweep reports {asked!r}: choose one of {', '.join(sorted(known))}.")
     if asked is not None:
@@ -49,33 +53,31 @@ def deciding(run: Run, found: Sequence[Mapping[str, float]], asked: str | None) 
     return best if best in known else next(iter(known), None)
 
 
-def ranked(run: Run, found: Sequence[Mapping[str, float]], metric: str | None) -> list[int]:
+def ranked(run: Run, found: Sequence[Outcome], metric: str | None) -> list[int]:
     """The runs by rank; those without a result last, as they came."""
     sign = -1.0 if run.checkpoints.best_is == "highest" else 1.0
 
     def key(number: int) -> float:
-        value = math.nan if metric is None else found[number].get(metric, math.nan)
+        value = math.nan if metric is None else found[number].metrics.get(metric, math.nan)
         return math.inf if math.isnan(value) else sign * value
 
     return sorted(range(len(found)), key=key)
 
 
-def table(
-    made: Sequence[Member], order: Sequence[int], found: Sequence[Mapping[str, float]], metric: str | None
-) -> list[list[str]]:
+def table(made: Sequence[Member], order: Sequence[int], found: Sequence[Outcome], metric: str | None) -> list[list[str]]:
     """Rows of text, the first of which is the header: the overrides, the metrics, seconds, and what became of the run."""
     short = short_paths([member.override for member in made])
-    every = list(dict.fromkeys(name for metrics in found for name in metrics))
+    every = list(dict.fromkeys(name for each in found for name in each.metrics))
     # The one that decides comes first, and a table has an end.
     metrics = sorted(every, key=lambda name: name != metric)[:_LARGEST_TABLE]
     rows = [[*short.values(), *metrics, "seconds", "status"]]
     for number in order:
         member = made[number]
-        seconds: Any = outcome(member)["seconds"]
+        values, seconds = found[number]
         rows.append(
             [
                 *(shown(member.override[path]) if path in member.override else "" for path in short),
-                *(f"{found[number][name]:.4g}" if name in found[number] else "" for name in metrics),
+                *(f"{values[name]:.4g}" if name in values else "" for name in metrics),
                 "" if seconds is None else f"{seconds:.1f}",
                 f"{member.status}, {member.how}" if member.how else member.status,
             ]
@@ -94,7 +96,7 @@ def write_markdown(path: Path, rows: Sequence[Sequence[str]], made: Sequence[Mem
 
 
 def parallel_coordinates(
-    made: Sequence[Member], found: Sequence[Mapping[str, float]], metric: str, *, lowest_is_best: bool = True
+    made: Sequence[Member], found: Sequence[Outcome], metric: str, *, lowest_is_best: bool = True
 ) -> "Figure":
     """Draws a line for each run through what it has otherwise and what it came to, the best dark and on top.
 
@@ -104,10 +106,10 @@ def parallel_coordinates(
     from matplotlib import colormaps
     from matplotlib.figure import Figure
 
-    kept = [number for number, metrics in enumerate(found) if metric in metrics]
+    kept = [number for number, each in enumerate(found) if metric in each.metrics]
     short = short_paths([made[number].override for number in kept])
     axes_of = {name: [made[number].override.get(path) for number in kept] for path, name in short.items()}
-    axes_of = {**axes_of, metric: [found[number][metric] for number in kept]}
+    axes_of = {**axes_of, metric: [found[number].metrics[metric] for number in kept]}
     figure = Figure(figsize=(max(5.0, 1.7 * len(axes_of) + 1.6), 4.2), layout="constrained")
     axes = figure.subplots()
     heights = {}

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
@@ -18,7 +18,7 @@ from typing import Literal
 
 from experiments.config import describe_changes, to_json
 from experiments.interruption import Interrupted
-from experiments.progress import Quiet, Reporter
+from experiments.progress import Named, Reporter
 from experiments.run import Run
 from experiments.sweep import Override, apply, names
 from experiments.sweep_numbers import Path as FieldPath
@@ -170,23 +170,13 @@ def _make(
             member.status = "finished"
 
 
-class _Voice(Quiet):
-    """A run's own words are many; its warnings carry its name."""
-
-    def __init__(self, name: str, warn: Callable[[str], None]) -> None:
-        self._name, self._warn = name, warn
-
-    def warn(self, text: str) -> None:
-        self._warn(f"{self._name}: {text}")
-
-
 def _alone(member: Member, root: Path, say: Reporter) -> None:
     from experiments.trainer import train
 
     say.say(f"training {member.name}")
     member.how = "alone"
     with _isolated(member, root):
-        train(member.run, member.workdir, reporter=_Voice(member.name, say.warn))
+        train(member.run, member.workdir, reporter=Named(member.name, say.warn))
         member.status = "finished"
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import jax
 
+from experiments.experiment import peek
 from experiments.program import build
 from experiments.together import Apart, Together
 
@@ -84,9 +85,7 @@ def steps_together(together: Together) -> tuple[Any, Callable[[Any], Any]]:
 def steps_alone(together: Together) -> tuple[Any, Callable[[Any], Any]]:
     """A state, and a function that takes one step of the first run."""
     run, stream = together.runs[0], together.streams[0]
-    start = stream.get_state()
-    batch = next(stream)
-    stream.set_state(start)
+    batch = peek(stream)
     program = build(run, run.experiment.fixed(together.data[0]), batch)
     key = program.key(run.seed)
     state = program.init(key, program.fixed, program.put(batch))

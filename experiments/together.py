@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments import processes
-from experiments.experiment import Batches
+from experiments.experiment import Batches, peek
 from experiments.program import Program, build
 from experiments.run import Run
 from experiments.sharding import over_batch, replicated
@@ -69,7 +69,9 @@ class Together:
 
     def batch(self) -> PyTree:
         """The next batch of each run, or the one that they share, on the devices."""
-        batches = [next(stream) for stream in self.streams]
+        return self._put([next(stream) for stream in self.streams])
+
+    def _put(self, batches: Sequence[PyTree]) -> PyTree:
         if len(batches) == 1:
             return jax.device_put(batches[0], replicated(self.alone.mesh))
         return jax.device_put(jax.tree.map(lambda *leaves: np.stack(leaves), *batches), self.place)
@@ -80,11 +82,7 @@ class Together:
 
     def start(self) -> TrainState:
         """The states before the first step. The streams stay where they are."""
-        positions = [stream.get_state() for stream in self.streams]
-        batch = self.batch()
-        for stream, position in zip(self.streams, positions, strict=True):
-            stream.set_state(position)
-        return self.init(self.keys(), self.fixed, batch, self.rows)
+        return self.init(self.keys(), self.fixed, self._put([peek(stream) for stream in self.streams]), self.rows)
 
     def stacked(self, states: Sequence[TrainState]) -> TrainState:
         """States of single runs with a leading axis of runs."""
@@ -113,7 +111,7 @@ def put_together(runs: Sequence[Run]) -> Together:
     data = _open(runs, unread)
     streams = _streams(runs, unread, data)
     fixed, same_fixed = _fixed(runs, unread, data)
-    peeked = [_peek(stream) for stream in streams]
+    peeked = [peek(stream) for stream in streams]
     same_batch = len(streams) == 1
     alone = build(first, first.experiment.fixed(data[0]) if not same_fixed else fixed, peeked[0])
     axis_fixed, axis_batch = None if same_fixed else 0, None if same_batch else 0
@@ -157,8 +155,7 @@ def _open(runs: Sequence[Run], unread: Run) -> list[Any]:
     """Each run's data; one and the same where opening it asks for no number in which they differ."""
     try:
         return [unread.experiment.open()] * len(runs)
-    except Exception:
-        # Whatever else is wrong with the data is found again here.
+    except Differ:
         return [run.experiment.open() for run in runs]
 
 
@@ -166,9 +163,9 @@ def _streams(runs: Sequence[Run], unread: Run, data: Sequence[Any]) -> list[Batc
     if all(run.seed == runs[0].seed and opened is data[0] for run, opened in zip(runs, data, strict=True)):
         try:
             stream = unread.experiment.stream(data[0], runs[0].seed)
-            _peek(stream)
+            peek(stream)
             return [stream]
-        except Exception:
+        except Differ:
             pass
     return [run.experiment.stream(opened, run.seed) for run, opened in zip(runs, data, strict=True)]
 
@@ -178,20 +175,13 @@ def _fixed(runs: Sequence[Run], unread: Run, data: Sequence[Any]) -> tuple[PyTre
     if all(opened is data[0] for opened in data):
         try:
             return unread.experiment.fixed(data[0]), True
-        except Exception:
+        except Differ:
             pass
     each = [run.experiment.fixed(opened) for run, opened in zip(runs, data, strict=True)]
     try:
         return jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *each), not jax.tree.leaves(each)
     except ValueError as error:
         raise Apart("what is fixed has other shapes in each of them") from error
-
-
-def _peek(stream: Batches) -> Any:
-    start = stream.get_state()
-    batch = next(stream)
-    stream.set_state(start)
-    return batch
 
 
 def _check_traceable(

@@ -129,6 +129,12 @@ def fresh_directory(root: Path) -> Path:
     return candidate
 
 
+def plain_metrics(values: Mapping[str, Any]) -> dict[str, float]:
+    """Metrics as numbers, from their JSON: of an estimate its value; those that could not be resolved are left out."""
+    numbers = {name: value.get("value") if isinstance(value, Mapping) else value for name, value in values.items()}
+    return {name: float(value) for name, value in numbers.items() if value is not None}
+
+
 def metric_json(metrics: Mapping[str, Any]) -> dict[str, Any]:
     """Metrics as JSON: plain numbers, or an estimate's value with its interval."""
     return {name: value if isinstance(value, float | int) else value.to_json() for name, value in metrics.items()}

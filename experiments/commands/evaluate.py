@@ -35,15 +35,13 @@ def main(arguments: list[str]) -> int:
 
 def _follow(options: Options) -> int:
     from experiments.following import follow
-    from experiments.workdir import Workdir
+    from experiments.workdir import Workdir, metric_json, plain_metrics
     from research.errors import UserError
-    from research.metrics.intervals import Estimate
 
     if not 0 < options.poll < float("inf"):
         raise UserError(f"--poll is {options.poll:g}: give seconds, above 0.")
     for step, evaluation in follow(options.workdir, poll=options.poll):
-        values = {name: value.value if isinstance(value, Estimate) else value for name, value in evaluation.metrics.items()}
-        shown = [f"{name} {value:.4g}" for name, value in values.items() if value is not None]
+        shown = [f"{name} {value:.4g}" for name, value in plain_metrics(metric_json(evaluation.metrics)).items()]
         print(f"step {step}  " + "  ".join(shown[:4]), flush=True)
     print(f"results  {Workdir(options.workdir).evaluations}")
     return 0

@@ -17,7 +17,7 @@ from experiments.commands.train import default_workdir
 from experiments.progress import Terminal
 from experiments.run import Run
 from experiments.sweep import Override, product
-from experiments.sweep_report import deciding, parallel_coordinates, ranked, results, table, write_markdown
+from experiments.sweep_report import deciding, outcomes, parallel_coordinates, ranked, table, write_markdown
 from experiments.sweep_runner import Member, Mode, members, sweep, write_results
 from research.errors import UserError
 
@@ -116,13 +116,13 @@ def report(made: list[Member], run: Run, root: Path, asked: str | None) -> None:
     from experiments import figures
 
     written = [write_results(made, root)]
-    found = results(made)
+    found = outcomes(made)
     metric = deciding(run, found, asked)
     order = ranked(run, found, metric)
     rows = table(made, order, found, metric)
     written.append(root / "sweep.md")
     write_markdown(written[-1], rows, made, metric)
-    if metric is not None and sum(metric in metrics for metrics in found) > 1:
+    if metric is not None and sum(metric in each.metrics for each in found) > 1:
         figure = parallel_coordinates(made, found, metric, lowest_is_best=run.checkpoints.best_is == "lowest")
         written.append(figures.save(figure, root / "sweep.png"))
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)

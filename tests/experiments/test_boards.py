@@ -8,7 +8,7 @@ from pixels import Pixels
 from experiments import boards
 from experiments.run import Checkpoints, Run
 from experiments.trainer import train
-from experiments.workdir import read_json
+from experiments.workdir import plain_metrics, read_json
 from research.errors import UserError
 
 RUN = Run(experiment=Pixels(), steps=6, log_every=2, evaluate_every=3, checkpoints=Checkpoints(every=2))
@@ -34,6 +34,7 @@ def scalars(folder):
     return found
 
 
+@pytest.mark.end_to_end
 def test_tensorboard_gets_what_the_lines_hold_and_the_hyperparameters(tmp_path):
     train(RUN, tmp_path, boards=("tensorboard",))
     found = scalars(tmp_path / "tensorboard")
@@ -51,6 +52,7 @@ def test_tensorboard_gets_what_the_lines_hold_and_the_hyperparameters(tmp_path):
     assert any("hparams" in tag for tag, _ in found)
 
 
+@pytest.mark.end_to_end
 def test_a_run_of_weights_and_biases_stays_one_run(tmp_path, monkeypatch):
     runs = {}
 
@@ -105,4 +107,4 @@ def test_a_config_is_flat_for_a_table():
         "box": "[0.0, 1.0]",
         "best": "null",
     }
-    assert boards.plain({"a": 1.0, "b": {"value": 0.5, "n": 3}, "c": {"value": None}}) == {"a": 1.0, "b": 0.5}
+    assert plain_metrics({"a": 1.0, "b": {"value": 0.5, "n": 3}, "c": {"value": None}}) == {"a": 1.0, "b": 0.5}

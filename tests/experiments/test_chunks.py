@@ -125,6 +125,7 @@ def an_experiment(**changes) -> Recognition:
     return Recognition(**(fields | changes))
 
 
+@pytest.mark.end_to_end
 def test_recognition_in_chunks_is_recognition():
     """The same augmentation, loss, metrics and gradient by the same key."""
     found = []

@@ -36,6 +36,7 @@ def in_training(workdir):
     ]
 
 
+@pytest.mark.end_to_end
 def test_each_checkpoint_is_judged_as_in_training_until_the_last(tmp_path):
     train(dataclasses.replace(RUN, steps=4), tmp_path)
     # Asked for more, the run goes on while it is followed.
@@ -58,6 +59,7 @@ def test_each_checkpoint_is_judged_as_in_training_until_the_last(tmp_path):
     assert [step for step, _ in found(tmp_path)] == [2, 4, 6]
 
 
+@pytest.mark.end_to_end
 def test_it_goes_on_where_it_stopped_and_leaves_out_what_is_gone(tmp_path):
     train(RUN, tmp_path)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "checkpoints").rglob("*")}
@@ -73,6 +75,7 @@ def test_it_goes_on_where_it_stopped_and_leaves_out_what_is_gone(tmp_path):
     }
 
 
+@pytest.mark.end_to_end
 def test_reading_leaves_what_another_process_writes(tmp_path):
     train(dataclasses.replace(RUN, steps=2), tmp_path)
     half = tmp_path / "checkpoints" / "4.orbax-checkpoint-tmp-1"

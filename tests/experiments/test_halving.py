@@ -3,14 +3,16 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from listener import Listener
 from pixels import Pixels
 
+from experiments.bookkeeping import NonFinite
 from experiments.lbfgs import Lbfgs
 from experiments.optimizers import Adam, Sgd
 from experiments.run import Checkpoints, Run
 from experiments.schedules import Constant
 from experiments.step import initial_state, train_step
-from experiments.trainer import NonFinite, train
+from experiments.trainer import train
 
 START = jnp.array([1.0, -2.0])
 
@@ -82,28 +84,12 @@ def test_halvings_and_accumulation_exclude_each_other():
         Adam(halvings=2, accumulate=4)
 
 
-class Listener:
-    def __init__(self) -> None:
-        self.warned: list[str] = []
-
-    def say(self, text: str) -> None:
-        del text
-
-    def warn(self, text: str) -> None:
-        self.warned.append(text)
-
-    def advance(self, step: int, metrics: object) -> None:
-        del step, metrics
-
-    def show(self, name: str, picture: object) -> None:
-        del name, picture
-
-
 def a_run(**changes):
     optimizer = Adam(schedule=Constant(rate=0.05), halvings=changes.pop("halvings", 3))
     return Run(experiment=Pixels(nan_at=5), optimizer=optimizer, ema_decay=0.9, log_every=4, **changes)
 
 
+@pytest.mark.end_to_end
 def test_a_run_goes_on_and_says_so(tmp_path):
     listener = Listener()
     trained = train(a_run(steps=12), tmp_path / "whole", reporter=listener)
@@ -116,11 +102,13 @@ def test_a_run_goes_on_and_says_so(tmp_path):
     jax.tree.map(np.testing.assert_array_equal, resumed.state.average, trained.state.average)
 
 
+@pytest.mark.end_to_end
 def test_without_halvings_the_run_stops(tmp_path):
     with pytest.raises(NonFinite, match=r"Step 4 is not finite.*--optimizer.halvings"):
         train(a_run(steps=12, halvings=0), tmp_path)
 
 
+@pytest.mark.end_to_end
 def test_what_comes_in_is_not_mended_and_what_never_ends_is_given_up():
     run = a_run(steps=9)
     experiment = Pixels(nan_at=1)

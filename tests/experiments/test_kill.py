@@ -19,40 +19,20 @@ from experiments.writers import read_metrics
 
 pytestmark = pytest.mark.end_to_end
 
-_CONFIG = '''"""Digits, quickly."""
-from experiments.recognition import Recognition
-from experiments.run import Checkpoints, Run
-from research.data import Augmentation, CountSplit, Digits, IdentityBatches
-from research.encoders import Conv4
-from research.losses import RandomTriplets, Triplet
+CONFIG = Path(__file__).parents[1] / "support" / "small_digits.py"
 
 
-def get_config():
-    return Run(
-        experiment=Recognition(
-            data=Digits(scale=2),
-            split=CountSplit(validation=2, test=2),
-            batches=IdentityBatches(people=6, images=10),
-            augmentation=Augmentation(rotate=10.0, erase=0.5),
-            encoder=Conv4(width=12, dimension=16),
-            loss=Triplet(rule=RandomTriplets()),
-            test=(),
-        ),
-        steps={steps},
-        ema_decay=0.9,
-        log_every=7,
-        checkpoints=Checkpoints(every=10),
-    )
-'''
-
-
-def launch(config: Path, workdir: Path) -> subprocess.Popen[bytes]:
+def launch(arguments: list[str]) -> subprocess.Popen[bytes]:
     environment = os.environ | {
         "JAX_COMPILATION_CACHE_DIR": str(Path(__file__).parents[2] / ".cache" / "jax"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     }
-    command = [sys.executable, "-m", "experiments.commands.main", "train", str(config), "--workdir", str(workdir)]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return subprocess.Popen(
+        [sys.executable, "-m", "experiments.commands.main", *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
 
 
 def final_state(workdir: Path, steps: int) -> list[np.ndarray]:
@@ -72,15 +52,14 @@ def curve(workdir: Path) -> list[tuple[int, float]]:
 
 @pytest.mark.parametrize(("times", "steps"), [(1, 40), pytest.param(5, 120, marks=pytest.mark.slow)])
 def test_kill_9_changes_nothing(times: int, steps: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    config = tmp_path / "digits.py"
-    config.write_text(_CONFIG.format(steps=steps))
+    asked = ["train", str(CONFIG), "--steps", str(steps), "--log-every", "7", "--checkpoints.every", "10", "--workdir"]
     # Only what is killed needs a process of its own, which spends most of its time on imports.
-    assert run(["train", str(config), "--workdir", str(tmp_path / "whole")]) == 0
+    assert run([*asked, str(tmp_path / "whole")]) == 0
 
     moments = random.Random(2)
     workdir, kills, reached = tmp_path / "killed", 0, []
     while kills < times:
-        process = launch(config, workdir)
+        process = launch([*asked, str(workdir)])
         # Counted from the moment its own training is under way, else most kills would hit the imports.
         target = (reached[-1] if reached else 0) + moments.randint(8, 22)
         deadline = time.monotonic() + 120
@@ -96,7 +75,7 @@ def test_kill_9_changes_nothing(times: int, steps: int, tmp_path: Path, capfd: p
         reached.append(read_metrics(workdir / "metrics.jsonl")[-1]["step"])
         kills += 1
     capfd.readouterr()
-    assert run(["train", str(config), "--workdir", str(workdir)]) == 0
+    assert run([*asked, str(workdir)]) == 0
     assert "going on from step" in capfd.readouterr().err
 
     assert curve(workdir) == curve(tmp_path / "whole")

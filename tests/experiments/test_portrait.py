@@ -85,6 +85,7 @@ def test_below_the_margin_nothing_is_gained():
         assert lenient.distance(fixed, picture) == pytest.approx(apart, rel=1e-5)
 
 
+@pytest.mark.end_to_end
 def test_the_cost_looks_through_a_blur_and_verification_does_not():
     content = FACE.open(40)
     picture = painted(content)
@@ -105,6 +106,7 @@ def test_the_cost_looks_through_a_blur_and_verification_does_not():
     assert soft.distance(fixed, picture) == pytest.approx(apart, rel=1e-5) != pytest.approx(cosine(*embeddings), rel=1e-2)
 
 
+@pytest.mark.end_to_end
 def test_moved_crops_count_as_much_and_verification_does_not_see_them():
     content = FACE.open(40)
     picture = painted(content)
@@ -141,6 +143,7 @@ def test_the_gradient_is_the_finite_difference():
     np.testing.assert_array_equal(border[~touched], 0)
 
 
+@pytest.mark.end_to_end
 def test_a_few_steps_bring_the_person_back():
     content = FACE.open(40)
     portrait = small()

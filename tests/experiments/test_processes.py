@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,32 +21,7 @@ from experiments.watchdog import HUNG
 from experiments.writers import read_metrics
 from research.errors import UserError
 
-_CONFIG = '''"""Digits, in a few steps."""
-
-from experiments.recognition import Recognition
-from experiments.run import Checkpoints, Run
-from research.data import CountSplit, Digits, IdentityBatches
-from research.encoders import Conv4
-from research.losses import BatchHard, Triplet
-
-
-def get_config():
-    return Run(
-        experiment=Recognition(
-            data=Digits(scale=2),
-            split=CountSplit(validation=2, test=2),
-            batches=IdentityBatches(people=4, images=4),
-            encoder=Conv4(width=4, dimension=8),
-            loss=Triplet(rule=BatchHard(), reduction="mean"),
-            test=(),
-        ),
-        steps=10,
-        ema_decay=0.9,
-        log_every=1,
-        evaluate_every=5,
-        checkpoints=Checkpoints(every=5),
-    )
-'''
+CONFIG = str(Path(__file__).parents[1] / "support" / "small_digits.py")
 
 
 def free_port():
@@ -72,28 +48,33 @@ def call(port, members, timeout):
     return errors
 
 
+@pytest.mark.end_to_end
 def test_all_who_come_go_on():
     assert call(free_port(), [(2, 3), (0, 3), (1, 3)], 20) == [None, None, None]
     assert call(free_port(), [(0, 1)], 5) == [None]
 
 
+@pytest.mark.end_to_end
 def test_who_is_missing_is_named_to_all_who_came():
     first, third = call(free_port(), [(0, 4), (2, 4)], 2)
     assert first.startswith("Processes 1, 3 of 4 did not come to process 0 at port ")
     assert third == f"Process 2 cannot begin, says process 0: {first}"
 
 
+@pytest.mark.end_to_end
 def test_without_process_0_nobody_waits_for_ever():
     (error,) = call(free_port(), [(1, 2)], 1)
     assert "Process 1 did not reach process 0 at localhost:" in error
 
 
+@pytest.mark.end_to_end
 def test_processes_that_were_launched_differently_are_told():
     errors = call(free_port(), [(0, 3), (1, 2)], 5)
     assert errors[0] == "Process 1 was started for 2 processes and process 0 for 3: launch all alike."
     assert any("as number 1" in (error or "") for error in call(free_port(), [(0, 3), (1, 3), (1, 3)], 5))
 
 
+@pytest.mark.end_to_end
 def test_a_stranger_at_the_port_is_not_counted():
     port = free_port()
 
@@ -142,9 +123,9 @@ def test_one_process_alone_is_the_first():
 
 
 def launch(folder, workdir, processes, *flags):
-    (folder / "digits.py").write_text(_CONFIG)
     environment = os.environ | {"JAX_PLATFORMS": "cpu", "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-m", "experiments.commands.main", "train", "digits.py", "--workdir", workdir, *flags]
+    command = [sys.executable, "-m", "experiments.commands.main", "train", CONFIG, "--evaluate-every", "5"]
+    command += ["--workdir", workdir, *flags]
     port = free_port()
     for process in range(processes):
         together = ["--coordinator", f"localhost:{port}", "--process", str(process), "--processes", str(processes)]

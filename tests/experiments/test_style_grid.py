@@ -95,6 +95,7 @@ def painted(cost, params, steps=3):
     ],
     ids=["Gram", "Wasserstein", "MRF", "sliced", "MeanStd"],
 )
+@pytest.mark.end_to_end
 def test_every_picture_is_what_it_is_when_painted_alone(painter):
     grid = small(methods=(painter,), seeds=(3,))
     data, fixed, batch, params = prepared(grid)

@@ -1,19 +1,17 @@
 import dataclasses
 import json
-import os
-import signal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from listener import Listener, terminate
 
 from experiments.colors import Matched
 from experiments.frozen import FrozenEncoder, RandomWeights
 from experiments.interruption import Interrupted
 from experiments.judge import Judge
 from experiments.optimizers import Adam
-from experiments.progress import Quiet
 from experiments.run import Checkpoints, Run
 from experiments.schedules import Constant
 from experiments.starts import FromContent, FromNoise
@@ -239,19 +237,7 @@ def train_until(run, steps, workdir):
     """Trains with the schedule of the whole run, interrupted after some of its steps."""
     if steps == run.steps:
         return train(run, workdir)
-    reporter = StopsAt(steps)
+    reporter = Listener(steps, terminate)
     with pytest.raises(Interrupted):
         train(run, workdir, reporter=reporter)
     return None
-
-
-class StopsAt(Quiet):
-    """Sends this process SIGTERM once a step is logged."""
-
-    def __init__(self, step):
-        super().__init__()
-        self.step = step
-
-    def advance(self, step, metrics):
-        if step == self.step:
-            os.kill(os.getpid(), signal.SIGTERM)

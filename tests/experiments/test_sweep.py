@@ -3,8 +3,6 @@
 import dataclasses
 import json
 import operator
-import os
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pixels
 import pytest
+from listener import Listener, terminate
 
 from experiments.config import to_json
 from experiments.evaluation import restore
@@ -25,7 +24,7 @@ from experiments.run import Checkpoints, Run
 from experiments.schedules import Constant, WarmupCosine
 from experiments.sweep import Choice, LogUniform, Override, Uniform, apply, names, product, sample, zip_
 from experiments.sweep_numbers import Differ, Number, differing, joined, structure
-from experiments.sweep_report import deciding, parallel_coordinates, ranked, results, table, write_markdown
+from experiments.sweep_report import deciding, outcomes, parallel_coordinates, ranked, table, write_markdown
 from experiments.sweep_runner import Member, members, sweep, write_results
 from experiments.sweep_timing import Timed
 from experiments.together import Apart, put_together
@@ -70,23 +69,6 @@ def a_run(**changes: Any) -> Run:
 
 def plan(overrides: Any, root: Path, **changes: Any) -> list[Member]:
     return members(a_run(**changes), overrides, root)
-
-
-class Listener(Quiet):
-    def __init__(self, act: Any = None) -> None:
-        self.said: list[str] = []
-        self.act = act
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
-
-    def warn(self, text: str) -> None:
-        self.said.append(text)
-
-    def advance(self, step: int, metrics: Any) -> None:
-        if self.act is not None and step >= 4:
-            self.act, act = None, self.act
-            act()
 
 
 def test_product_and_zip_enumerate() -> None:
@@ -299,7 +281,9 @@ def test_what_python_reads_is_told_apart(tmp_path: Path) -> None:
     made = plan(overrides, tmp_path, experiment=Nosy(size=4), steps=4)
     sweep(made, tmp_path, together="yes", jobs=1, say=listener)
     assert {member.how for member in made} == {"together with 1"}
-    assert any("in 2 groups, since Python needs the value of experiment.weight" in text for text in listener.said)
+    assert any(
+        "in 2 groups, since Python needs the value of experiment.weight" in text for text in [*listener.said, *listener.warned]
+    )
 
 
 @pytest.mark.end_to_end
@@ -309,7 +293,7 @@ def test_an_interrupted_sweep_goes_on_and_a_finished_one_is_left(tmp_path: Path)
     sweep(whole, tmp_path / "whole", together="yes", jobs=1, say=Quiet())
     made = plan(overrides, tmp_path / "parts")
     with pytest.raises(Interrupted, match="SIGTERM at step 5 of 6"):
-        stopper = Listener(act=lambda: os.kill(os.getpid(), signal.SIGTERM))
+        stopper = Listener(4, terminate)
         sweep(made, tmp_path / "parts", together="yes", jobs=1, say=stopper)
     assert [member.latest for member in made] == [5, 5]
     sweep(made, tmp_path / "parts", together="yes", jobs=1, say=Quiet())
@@ -319,7 +303,7 @@ def test_an_interrupted_sweep_goes_on_and_a_finished_one_is_left(tmp_path: Path)
         assert read_metrics(one.workdir / "metrics.jsonl") == read_metrics(other.workdir / "metrics.jsonl")
     listener, again = Listener(), plan(overrides, tmp_path / "parts")
     sweep(again, tmp_path / "parts", together="yes", jobs=1, say=listener)
-    assert listener.said == ["2 of 2 runs are finished already"]
+    assert [*listener.said, *listener.warned] == ["2 of 2 runs are finished already"]
     changed = plan(overrides, tmp_path / "parts", optimizer=Adam())
     sweep(changed, tmp_path / "parts", together="yes", jobs=1, say=Quiet())
     assert all("holds a run of another config" in member.why for member in changed)
@@ -332,17 +316,17 @@ def test_who_fails_fails_alone_and_the_report_says_so(mode: Any, tmp_path: Path)
     sweep(made, tmp_path, together=mode, jobs=1, say=Listener())
     assert [member.status for member in made] == ["finished", "failed", "finished"]
     assert "is not finite" in made[1].why and (tmp_path / "failures" / f"{made[1].name}.txt").exists()
-    found = results(made)
+    found = outcomes(made)
     metric = deciding(made[0].run, found, None)
     order = ranked(made[0].run, found, metric)
-    assert metric == "pixels/rmse" and order[-1] == 1 and found[order[0]][metric] <= found[order[1]][metric]
+    assert metric == "pixels/rmse" and order[-1] == 1 and found[order[0]].metrics[metric] <= found[order[1]].metrics[metric]
     rows = table(made, order, found, metric)
     assert rows[0] == ["weight", "pixels/rmse", "seconds", "status"] and rows[-1][0] == "1e+30"
     write_markdown(tmp_path / "sweep.md", rows, made, metric)
     assert f"**{made[1].name}** failed: Step 0 is not finite" in (tmp_path / "sweep.md").read_text()
     written = json.loads(write_results(made, tmp_path).read_text())["runs"]
     assert [run["status"] for run in written] == ["finished", "failed", "finished"]
-    assert written[0]["metrics"]["pixels/rmse"] == found[0][metric]
+    assert written[0]["metrics"]["pixels/rmse"] == found[0].metrics[metric]
     figure = parallel_coordinates(made, found, metric)
     assert len(figure.axes[0].lines) == 2 + 2
     with pytest.raises(UserError, match="No run of the sweep reports 'eer'"):

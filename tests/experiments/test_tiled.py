@@ -59,6 +59,7 @@ def _at_layers(loss, mask, activations):
     ("padding", "size", "tile", "together"),
     [("zeros", (75, 50), 24, 1), ("reflect", (64, 101), 16, 3), ("replicate", (41, 97), 40, 2)],
 )
+@pytest.mark.end_to_end
 def test_tiles_give_the_cost_and_gradient_of_the_whole(padding, size, tile, together):
     (value, gradient), (tiled_value, tiled_gradient), reader = both(network(padding), size, tile, together)
     assert len(reader.places) > 2
@@ -69,6 +70,7 @@ def test_tiles_give_the_cost_and_gradient_of_the_whole(padding, size, tile, toge
     assert float(jnp.abs(tiled_gradient - gradient).max()) < 1e-4 * float(jnp.abs(gradient).max())
 
 
+@pytest.mark.end_to_end
 def test_a_masked_style_is_tiled_exactly_too():
     (value, gradient), (tiled_value, tiled_gradient), _ = both(network(pooling="max"), (60, 52), 16, 1, masked=True)
     np.testing.assert_allclose(tiled_value, value, rtol=1e-5)

@@ -2,6 +2,7 @@ import json
 import time
 
 import numpy as np
+import pytest
 from pixels import Pixels
 
 from experiments.profiling import Profile
@@ -36,6 +37,7 @@ def test_time_is_told_apart(tmp_path):
     np.testing.assert_allclose(record["rows_per_second"], 8 / record["seconds_per_step"], rtol=1e-6)
 
 
+@pytest.mark.end_to_end
 def test_a_run_leaves_its_times_beside_its_metrics_and_a_profile(tmp_path):
     run = Run(experiment=Pixels(), steps=12, log_every=4, checkpoints=Checkpoints(every=12))
     train(run, tmp_path, profile=2)
@@ -44,6 +46,7 @@ def test_a_run_leaves_its_times_beside_its_metrics_and_a_profile(tmp_path):
     assert list((tmp_path / "profile").rglob("*.xplane.pb"))
 
 
+@pytest.mark.end_to_end
 def test_a_run_that_ends_early_ends_its_profile(tmp_path):
     with Profile(tmp_path / "profile", 50) as profile:
         for _ in range(8):

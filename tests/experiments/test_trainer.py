@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import os
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 import pixels
 import pytest
+from listener import Listener, terminate
 
+from experiments.bookkeeping import NonFinite
 from experiments.checkpoints import CheckpointStore
 from experiments.evaluation import evaluate, restore
 from experiments.interruption import Interrupted
@@ -20,7 +20,7 @@ from experiments.lbfgs import Lbfgs
 from experiments.optimizers import Adam, Sgd
 from experiments.run import Checkpoints, Run
 from experiments.schedules import Constant, WarmupCosine
-from experiments.trainer import NonFinite, train
+from experiments.trainer import train
 from experiments.workdir import Workdir
 from experiments.writers import read_metrics
 from research.errors import UserError
@@ -37,29 +37,6 @@ def a_run(**changes: Any) -> Run:
         "checkpoints": Checkpoints(every=5),
     }
     return Run(**(default | changes))
-
-
-class Listener:
-    """Keeps what the trainer says, and may do something at a step."""
-
-    def __init__(self, at: int | None = None, act: Any = None) -> None:
-        self.said: list[str] = []
-        self.warned: list[str] = []
-        self.at, self.act = at, act
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
-
-    def warn(self, text: str) -> None:
-        self.warned.append(text)
-
-    def advance(self, step: int, metrics: Any) -> None:
-        if self.at is not None and step >= self.at:
-            self.at = None
-            self.act()
-
-    def show(self, name: str, picture: object) -> None:
-        del name, picture
 
 
 def same(first: Any, second: Any) -> bool:
@@ -84,7 +61,7 @@ def test_adam_and_lbfgs_fit_pixels_and_lbfgs_is_faster(tmp_path: Path) -> None:
 def test_a_stopped_run_goes_on_to_the_bit(tmp_path: Path) -> None:
     """SIGTERM in the middle of a log interval: a checkpoint, then the same lines and the same parameters."""
     whole = train(a_run(), tmp_path / "whole")
-    stopper = Listener(at=6, act=lambda: os.kill(os.getpid(), signal.SIGTERM))
+    stopper = Listener(6, terminate)
     with pytest.raises(Interrupted, match="SIGTERM at step 7 of 12"):
         train(a_run(), tmp_path / "parts", reporter=stopper)
     listener = Listener()

@@ -2,6 +2,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from experiments.watchdog import HUNG, Watchdog
 
 _HANGS = """
@@ -17,6 +19,7 @@ with Watchdog(0.5) as watchdog:
 """
 
 
+@pytest.mark.end_to_end
 def test_a_process_that_hangs_says_where_and_ends():
     began = time.monotonic()
     done = subprocess.run([sys.executable, "-c", _HANGS], capture_output=True, text=True, timeout=50, check=False)
@@ -26,6 +29,7 @@ def test_a_process_that_hangs_says_where_and_ends():
     assert "waits_for_ever" in done.stderr
 
 
+@pytest.mark.end_to_end
 def test_who_takes_steps_or_has_left_is_let_be():
     with Watchdog(0.4) as watchdog:
         for step in range(8):

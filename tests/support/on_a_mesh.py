@@ -1,32 +1,27 @@
 """Trains a few steps on however many devices there are and prints the losses: ``on_a_mesh.py DATA FSDP WORKDIR [STEPS]``."""
 
+import dataclasses
 import json
 import sys
 
-from experiments.recognition import Recognition
-from experiments.run import Checkpoints, Run
+from small_digits import get_config
+
+from experiments.run import Checkpoints
 from experiments.sharding import Mesh
 from experiments.trainer import train
 from experiments.writers import read_metrics
-from research.data import CountSplit, Digits, IdentityBatches
 from research.encoders import Conv4
-from research.losses import BatchHard, Triplet
 
 
 def main() -> None:
     data, fsdp, workdir = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     steps = int(sys.argv[4]) if len(sys.argv) > 4 else 4
-    run = Run(
-        experiment=Recognition(
-            data=Digits(scale=2),
-            split=CountSplit(validation=0, test=2),
-            batches=IdentityBatches(people=4, images=4),
-            encoder=Conv4(width=16, dimension=16),
-            loss=Triplet(rule=BatchHard(), reduction="mean"),
-            test=(),
-        ),
+    run = get_config()
+    run = dataclasses.replace(
+        run,
+        # Wide enough for something to be split.
+        experiment=dataclasses.replace(run.experiment, encoder=Conv4(width=16, dimension=16)),
         steps=steps,
-        log_every=1,
         mesh=Mesh(data=data, fsdp=fsdp, shard_above=1000),
         checkpoints=Checkpoints(every=4),
     )

@@ -73,6 +73,7 @@ def test_slurm_queues_again_what_can_go_on_and_nothing_else(cluster, code, reque
     assert (log.read_text() if log.exists() else "") == ("requeue 31234567\n" if requeued else "")
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("name", ["slurm.sbatch", "jobset.yaml", "tpu_vm.sh"])
 def test_the_launchers_use_flags_that_there_are(name):
     text = (LAUNCH / name).read_text()
