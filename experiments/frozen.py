@@ -1,13 +1,17 @@
 """Encoders whose weights do not change: random filters that need no download, or published weights."""
 
 import dataclasses
+import math
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from flax import traverse_util
 
 from research.encoders import PictureEncoder, Vgg, normalize_energy
-from research.types import Activations, Array, Float, PyTree
+from research.types import Activations, Array, Float, PRNGKey, PyTree
 
 
 @runtime_checkable
@@ -21,17 +25,35 @@ class Weights(Protocol):
 class RandomWeights:
     """Random filters, scaled so that every layer has the same energy on colored noise.
 
-    He, Wang and Hopcroft 2016, "A powerful generative model using random weights for the deep image representation".
+    Normal of variance 2 / fan-in, with no bias (He et al. 2015), drawn by NumPy: the same for every device, and nothing is
+    compiled for it. He, Wang and Hopcroft 2016, "A powerful generative model using random weights for the deep image
+    representation".
     """
 
     seed: int = 0
     """Which filters."""
 
     def variables(self, encoder: PictureEncoder) -> PyTree:
-        """The same for the same seed, on one kind of device."""
-        filters, noise = jax.random.split(jax.random.key(self.seed))
-        pictures = colored_noise(noise, 4, 96)
-        return normalize_energy(encoder, jax.jit(encoder.init)(filters, pictures), pictures)
+        """The same for the same seed."""
+        draw = np.random.default_rng(self.seed)
+        pictures, key = colored_noise(draw, 4, 96), jax.random.key(0)
+        shapes = traverse_util.flatten_dict(jax.eval_shape(encoder.init, key, pictures), sep="/")
+        drawn: dict[str, np.ndarray] = {}
+        for layer in encoder.geometry:
+            kernel, bias = f"params/{layer.name}/kernel", f"params/{layer.name}/bias"
+            if kernel in shapes:
+                shape = shapes[kernel].shape
+                drawn[kernel] = draw.standard_normal(shape, np.float32) * np.float32(math.sqrt(2 / math.prod(shape[:-1])))
+                drawn[bias] = np.zeros(shapes[bias].shape, np.float32)
+        # The preprocessing is not random.
+        others = shapes.keys() - drawn.keys()
+
+        def given(key: PRNGKey) -> dict[str, Array]:
+            made: Mapping[str, Array] = traverse_util.flatten_dict(encoder.init(key, pictures), sep="/")
+            return {name: made[name] for name in others}
+
+        variables = traverse_util.unflatten_dict(drawn | (jax.jit(given)(key) if others else {}), sep="/")
+        return normalize_energy(encoder, variables, jnp.asarray(pictures))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,11 +80,10 @@ class FrozenEncoder:
         return self.encoder.apply(variables, pictures)  # pyright: ignore[reportReturnType]
 
 
-def colored_noise(key: Array, count: int, side: int) -> Float[Array, "b h w c"]:
-    """Pictures of noise in five octaves, each twice as strong as the next finer one, in [0, 1]: the spectrum of photographs."""
-    total = jnp.zeros((count, side, side, 3))
-    for octave in range(5):
-        cells = 3 * 2**octave
-        noise = jax.random.normal(jax.random.fold_in(key, octave), (count, cells, cells, 3))
-        total = total + 0.5**octave * jax.image.resize(noise, total.shape, "cubic")
-    return jax.nn.sigmoid(1.2 * total)
+def colored_noise(draw: np.random.Generator, count: int, side: int) -> Float[np.ndarray, "b h w 3"]:
+    """Pictures of noise, RGB in [0, 1], whose amplitude falls as 1/f, as that of photographs does (Field 1987)."""
+    frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side))
+    white = np.fft.rfft2(draw.standard_normal((count, side, side, 3)), axes=(1, 2))
+    # Less than one wave a picture is none.
+    colored = np.fft.irfft2(white / np.maximum(frequency, 1 / side)[..., None], s=(side, side), axes=(1, 2))
+    return (1 / (1 + np.exp(-1.2 * colored / colored.std()))).astype(np.float32)

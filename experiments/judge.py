@@ -28,7 +28,8 @@ class Judge:
         encoder=Vgg(convolutions=(2, 2, 2, 2), widths=(24, 48, 96, 192), pooling="max", preprocessing="torchvision"),
         weights=RandomWeights(seed=1),
     )
-    """Of other filters and another shape than the one that painted, so that its flaws are not shared."""
+    """Of other filters and another shape than the one that painted, so that its flaws are not shared. What random filters say
+    compares under the same filters only: with other seeds the same picture's errors are several times larger or smaller."""
     content: tuple[str, ...] = ("relu3_1",)
     """Layers at which the content is compared."""
     style: tuple[str, ...] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")

@@ -145,6 +145,7 @@ def test_exporting_and_importing_again_keeps_every_bit(likeness: Likeness, littl
     jax.tree.map(np.testing.assert_array_equal, named("little").load()[0], first)
 
 
+@pytest.mark.end_to_end
 def test_exporting_what_a_working_directory_learned(likeness: Likeness, world: World, tmp_path):
     out = tmp_path / "learned.safetensors"
     said = likeness("weights", "export", world.workdir, out)

@@ -150,6 +150,7 @@ def found(name: str) -> tuple[float, dict[str, tuple[float, np.ndarray]]]:
 
 
 @pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.end_to_end
 def test_cost_and_gradient_are_the_publications(name):
     wanted, (value, parts) = expected(name), found(name)
     assert value == pytest.approx(preset(name).scale * sum(number for number, _ in wanted.values()), rel=1e-5)

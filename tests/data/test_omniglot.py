@@ -170,6 +170,7 @@ def test_illegal_sizes_are_refused(size):
     ("subset", "alphabets", "characters"),
     [("background_small1", 5, 136), ("background_small2", 5, 156), ("background", 30, 964), ("evaluation", 20, 659)],
 )
+@pytest.mark.end_to_end
 def test_the_official_zips_hold_what_the_paper_says(subset, alphabets, characters):
     images = Omniglot(subset=subset).open()
     assert len(images.people) == characters

@@ -57,8 +57,10 @@ def norm_of_difference(one, other) -> float:
     return float(np.linalg.norm(flat[0] - flat[1]) / np.linalg.norm(flat[0]))
 
 
-@pytest.mark.parametrize("loop", [False, True])
-@pytest.mark.parametrize("dropout", [0.0, 0.5])
+@pytest.mark.parametrize(
+    ("dropout", "loop"),
+    [(0.5, True), *(pytest.param(*case, marks=pytest.mark.end_to_end) for case in ((0.0, False), (0.0, True), (0.5, False)))],
+)
 def test_the_gradient_is_the_whole_batchs(dropout: float, loop: bool):
     """Embeddings, value and gradient to 1e-6, for every kind of loss, with and without dropout by keys of the rows."""
     embed, params, rows = network(dropout)
@@ -147,6 +149,7 @@ def test_recognition_in_chunks_is_recognition():
     assert norm_of_difference(gradients, slopes) <= 1e-6
 
 
+@pytest.mark.end_to_end
 def test_what_chunks_cannot_do_is_explained():
     with pytest.raises(ValueError, match="give 1 or more"):
         an_experiment(chunks=0)
