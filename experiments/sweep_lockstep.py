@@ -24,6 +24,7 @@ from experiments.interruption import Interrupted
 from experiments.progress import Named, Reporter
 from experiments.step import StepReport, TrainState
 from experiments.stop_request import StopRequest
+from experiments.sweep_members import note_rung
 from experiments.together import Together
 from experiments.workdir import Workdir, metric_json
 from experiments.writers import Metrics
@@ -49,17 +50,35 @@ class _Lane:
         except Exception as error:
             self.failure = error
 
+    def pause(self, state: TrainState, step: int) -> None:
+        """Writes down what the run comes to at a rung; nothing of it is logged."""
+        books = self.books
+        variables = books.program.variables(state)
+        judged = books.run.experiment.evaluate(books.data, variables.params, variables.state, "validation")
+        note_rung(books.files.root, step, metric_json(judged.metrics), books.record.seconds)
+
     def finish(self, state: TrainState) -> None:
         _, evaluation = self.books.conclude(state)
         self.metrics.finish(to_json(self.books.run), metric_json(evaluation.metrics))
 
 
 def train_together(
-    together: Together, workdirs: Sequence[Path], say: Reporter, boards: tuple[BoardName, ...] = ()
+    together: Together,
+    workdirs: Sequence[Path],
+    say: Reporter,
+    boards: tuple[BoardName, ...] = (),
+    until: int | None = None,
 ) -> list[Exception | None]:
     """Trains runs at once, each in its working directory, from the beginning or from checkpoints of one step.
 
     Of the time that all take, each run is written its equal share.
+
+    Args:
+        together: the runs.
+        workdirs: where the files of each are.
+        say: told how it goes.
+        boards: where metrics go beside ``metrics.jsonl``.
+        until: stop at this rung with checkpoints, and judge each run there on the validation part.
 
     Returns:
         For each run None, or why it failed.
@@ -86,10 +105,15 @@ def train_together(
             books.note_origin()
             metrics = held.enter_context(Metrics(books.files, boards, resume_from=first))
             lanes.append(_Lane(number, books, metrics))
-        states = _loop(together, lanes, states, first, stop, say)
-        say.say("judging each on the test part")
+        states = _loop(together, lanes, states, first, until, stop, say)
+        steps = together.runs[0].steps
+        rung = None if until is None or until >= steps else until
+        say.say(f"judging each on the {'test' if rung is None else 'validation'} part")
         for lane in lanes:
-            lane.guarded(functools.partial(lane.finish, together.row(states, lane.number)))
+            state = together.row(states, lane.number)
+            lane.guarded(functools.partial(lane.finish, state) if rung is None else functools.partial(lane.pause, state, rung))
+        if (signal := stop.asked(rung or steps)) is not None:
+            raise Interrupted(f"Stopped by {signal} after {rung or steps} steps: the same command goes on from there.")
         return [lane.failure for lane in lanes]
 
 
@@ -102,7 +126,13 @@ def _restored(together: Together, every: Sequence[Books]) -> TrainState:
 
 
 def _loop(
-    together: Together, lanes: list[_Lane], states: TrainState, first: int, stop: StopRequest, say: Reporter
+    together: Together,
+    lanes: list[_Lane],
+    states: TrainState,
+    first: int,
+    until: int | None,
+    stop: StopRequest,
+    say: Reporter,
 ) -> TrainState:
     """The trainer's loop, in its order."""
     run = together.runs[0]
@@ -114,8 +144,8 @@ def _loop(
         return (time.monotonic() - began) / len(lanes)
 
     for step in range(first, run.steps + 1):
-        last, stopping = step == run.steps, stop.asked(step)
-        now = due(run, step, last=last, stopping=stopping is not None)
+        last, pausing, stopping = step == run.steps, step == until, stop.asked(step)
+        now = due(run, step, last=last, stopping=pausing or stopping is not None)
         if now.anything:
             fetched = jax.device_get(reports)
             reports.clear()
@@ -128,7 +158,7 @@ def _loop(
                 break
             if fetched:
                 say.advance(step, {"loss": float(min(fetched[-1].metrics["loss"][number] for number in alive))})
-        if last:
+        if last or pausing:
             break
         if stopping is not None:
             raise Interrupted(

@@ -3,12 +3,11 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from experiments.run import Run
 from experiments.sweep import short_paths, shown
-from experiments.sweep_runner import Member, outcome
-from experiments.workdir import plain_metrics
+from experiments.sweep_members import Member, Outcome
 from research.errors import UserError
 from research.files import write_atomically
 
@@ -16,26 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK, PALE = "#333333", "#B8B8B8"
-_LARGEST_TABLE = 6
+_GAP = 3
 _FAN = 0.16
-
-
-class Outcome(NamedTuple):
-    """What a run came to; nothing of one that is not finished."""
-
-    metrics: dict[str, float]
-    """The plain numbers of the test part."""
-    seconds: float | None
-    """Of training."""
-
-
-def outcomes(made: Sequence[Member]) -> list[Outcome]:
-    """What each run came to."""
-    found = []
-    for member in made:
-        told: Any = outcome(member)
-        found.append(Outcome(plain_metrics(told["metrics"]), told["seconds"]))
-    return found
 
 
 def deciding(run: Run, found: Sequence[Outcome], asked: str | None) -> str | None:
@@ -53,44 +34,67 @@ def deciding(run: Run, found: Sequence[Outcome], asked: str | None) -> str | Non
     return best if best in known else next(iter(known), None)
 
 
-def ranked(run: Run, found: Sequence[Outcome], metric: str | None) -> list[int]:
-    """The runs by rank; those without a result last, as they came."""
-    sign = -1.0 if run.checkpoints.best_is == "highest" else 1.0
+def ranked(
+    made: Sequence[Member], found: Sequence[Outcome], metric: str | None, best_is: Literal["lowest", "highest"]
+) -> list[int]:
+    """The runs by rank: those with a result, those stopped early, who came farthest first, and the others as they came."""
+    sign = -1.0 if best_is == "highest" else 1.0
 
-    def key(number: int) -> float:
+    def key(number: int) -> tuple[float, ...]:
         value = math.nan if metric is None else found[number].metrics.get(metric, math.nan)
-        return math.inf if math.isnan(value) else sign * value
+        if not math.isnan(value):
+            return 0, sign * value
+        stopped = made[number].stopped
+        return (2,) if stopped is None else (1, -stopped.step, stopped.place)
 
     return sorted(range(len(found)), key=key)
 
 
 def table(made: Sequence[Member], order: Sequence[int], found: Sequence[Outcome], metric: str | None) -> list[list[str]]:
-    """Rows of text, the first of which is the header: the overrides, the metrics, seconds, and what became of the run."""
+    """Rows of text, the first of which is the header.
+
+    The overrides come first, then the metric that decides, seconds, what became of the run, and all other metrics.
+    """
     short = short_paths([member.override for member in made])
-    every = list(dict.fromkeys(name for each in found for name in each.metrics))
-    # The one that decides comes first, and a table has an end.
-    metrics = sorted(every, key=lambda name: name != metric)[:_LARGEST_TABLE]
-    rows = [[*short.values(), *metrics, "seconds", "status"]]
+    others = list(dict.fromkeys(name for each in found for name in each.metrics if name != metric))
+    decides = [] if metric is None else [metric]
+
+    def numbers(number: int, names: Sequence[str]) -> list[str]:
+        values = found[number].metrics
+        return [f"{values[name]:.4g}" if name in values else "" for name in names]
+
+    rows = [[*short.values(), *decides, "seconds", "status", *others]]
     for number in order:
-        member = made[number]
-        values, seconds = found[number]
+        member, seconds = made[number], found[number].seconds
         rows.append(
             [
                 *(shown(member.override[path]) if path in member.override else "" for path in short),
-                *(f"{values[name]:.4g}" if name in values else "" for name in metrics),
+                *numbers(number, decides),
                 "" if seconds is None else f"{seconds:.1f}",
-                f"{member.status}, {member.how}" if member.how else member.status,
+                member.became,
+                *numbers(number, others),
             ]
         )
     return rows
 
 
+def fitted(rows: Sequence[Sequence[str]], width: int) -> list[list[str]]:
+    """The table without those of its last columns, metrics that do not decide, that are beyond a terminal's width."""
+    kept = rows[0].index("status") + 1
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    while kept < len(widths) and sum(widths[: kept + 1]) + _GAP * kept <= width:
+        kept += 1
+    return [list(row[:kept]) for row in rows]
+
+
 def write_markdown(path: Path, rows: Sequence[Sequence[str]], made: Sequence[Member], metric: str | None) -> None:
-    """Writes the table, and why the failed runs failed."""
+    """Writes the table, why the failed runs failed, and what was seen of those that were stopped early."""
     header, *body = ([cell.replace("|", "\\|") for cell in row] for row in rows)
     lines = [f"| {' | '.join(header)} |", f"|{'|'.join(['---'] * len(header))}|", *(f"| {' | '.join(row)} |" for row in body)]
     if metric is not None:
-        lines += ["", f"Sorted by {metric}, the best first."]
+        lines += ["", f"Sorted by {metric} on the test part, the best first."]
+    if any(member.stopped is not None for member in made):
+        lines += ["", "Runs that were stopped early were compared on the validation part; none was judged on the test part."]
     lines += ["", *(f"- **{member.name}** failed: {member.why}" for member in made if member.status == "failed")]
     write_atomically(path, "\n".join(lines).rstrip() + "\n")
 

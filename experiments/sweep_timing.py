@@ -55,8 +55,12 @@ class Timed:
         )
 
 
-def time_both(together: Together) -> Timed:
+def time_both(together: Together, steps: int | None = None) -> Timed:
     """Takes a few steps of all runs together, and of the first alone. Neither leaves a trace.
+
+    Args:
+        together: the runs.
+        steps: how many each has still to take; None for all of a run.
 
     Raises:
         Apart: all runs together do not fit into memory.
@@ -73,7 +77,7 @@ def time_both(together: Together) -> Timed:
         first, of_one = timed_steps(*steps_alone(together))
         for stream, position in zip(together.streams, positions, strict=True):
             stream.set_state(position)
-    return Timed(len(together.runs), run.steps, of_all, of_one, first)
+    return Timed(len(together.runs), run.steps if steps is None else steps, of_all, of_one, first)
 
 
 def steps_together(together: Together) -> tuple[Any, Callable[[Any], Any]]:

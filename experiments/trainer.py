@@ -39,11 +39,11 @@ class Trained:
 
     workdir: Path
     state: TrainState
-    """After the last step."""
+    """After the last step taken."""
     variables: Variables
     """What was evaluated and is used: the best by the run's metric, averaged where the run averages."""
     evaluation: Evaluation
-    """On the test part."""
+    """On the test part; of a run that was to stop on the way, on the validation part."""
     seconds: float
     """In the training loop, over all launches."""
 
@@ -56,6 +56,7 @@ class _Launch(NamedTuple):
     watchdog: Watchdog
     profile: Profile
     metrics: Metrics
+    until: int | None
 
 
 def train(
@@ -67,6 +68,7 @@ def train(
     hang_after: float | None = None,
     boards: tuple[BoardName, ...] = (),
     profile: int | None = None,
+    until: int | None = None,
 ) -> Trained:
     """Trains a run in a working directory, from the beginning or from its newest checkpoint.
 
@@ -78,6 +80,8 @@ def train(
         hang_after: seconds without a step after which the process reports where it stands and ends; None waits for ever.
         boards: where metrics go beside ``metrics.jsonl``.
         profile: how many steps to record for a profiler; None for none.
+        until: stop at this step with a checkpoint, and judge the state there on the validation part. Nothing of that is logged
+            and the schedule is still that of the whole run, so the run may be launched again and is as if never stopped.
 
     Returns:
         The final state and its evaluation on the test part.
@@ -92,7 +96,7 @@ def train(
     with contextlib.ExitStack() as held:
         processes.by_first(lambda: held.enter_context(files.held()), None)
         held.enter_context(jax.default_matmul_precision(run.matmul_precision))
-        plan, latest = stages(run), _latest(files, run)
+        plan, latest = stages(run), _latest(files, run, until)
         begin = stage_of(plan, latest)
         if len(plan) > 1 and latest is not None:
             _check_steps(files, run, begin, latest)
@@ -110,12 +114,18 @@ def train(
             books.note_config(run)
             books.note_origin()
             metrics = held.enter_context(Metrics(files, boards, resume_from=int(state.step)))
-            launch = _Launch(files, stop, watchdog, profiled, metrics)
+            launch = _Launch(files, stop, watchdog, profiled, metrics, until)
             state = _loop(launch, books, plan[begin].end, state)
             for stage in plan[begin + 1 :]:
+                if int(state.step) == until:
+                    break
                 books = Books(*_open(stage, say), files, store, say, books.record)
                 books.note_origin()
                 state = _loop(launch, books, stage.end, books.program.promote(state, books.program.fixed))
+        if int(state.step) < run.steps:
+            variables = books.program.variables(state)
+            judged = books.run.experiment.evaluate(books.data, variables.params, variables.state, "validation")
+            return Trained(files.root, state, variables, judged, books.record.seconds)
         variables, evaluation = books.conclude(state)
         metrics.finish(to_json(run), metric_json(evaluation.metrics))
         return Trained(files.root, state, variables, evaluation, books.record.seconds)
@@ -160,8 +170,8 @@ def _loop(launch: _Launch, books: Books, end: int, state: TrainState) -> TrainSt
         return time.monotonic() - began
 
     for step in range(int(state.step), end + 1):
-        last, stopping = step == end, launch.stop.asked(step)
-        now = due(run, step, last=last, stopping=stopping is not None)
+        last, pausing, stopping = step == end, step == launch.until, launch.stop.asked(step)
+        now = due(run, step, last=last, stopping=pausing or stopping is not None)
         if now.anything:
             with timing.fetching():
                 fetched = jax.device_get(reports)
@@ -169,7 +179,7 @@ def _loop(launch: _Launch, books: Books, end: int, state: TrainState) -> TrainSt
             if now.writes:
                 timing.write(step, recompilations.total)
             books.keep_up(now, fetched, launch.metrics, current, clock)
-        if last:
+        if last or pausing:
             break
         if stopping is not None:
             raise Interrupted(
@@ -190,16 +200,17 @@ def _loop(launch: _Launch, books: Books, end: int, state: TrainState) -> TrainSt
     return state
 
 
-def _latest(files: Workdir, run: Run) -> int | None:
+def _latest(files: Workdir, run: Run, until: int | None) -> int | None:
     """The newest checkpoint; makes no directory."""
     if not files.checkpoints.is_dir():
         return None
     store = CheckpointStore(files.checkpoints, run.checkpoints, reading=True)
     latest = store.latest()
     store.close()
-    if latest is not None and latest > run.steps:
+    asked = run.steps if until is None else min(until, run.steps)
+    if latest is not None and latest > asked:
         raise UserError(
-            f"The newest checkpoint in {store.directory} is of step {latest}, beyond the {run.steps} steps asked for: ask for "
+            f"The newest checkpoint in {store.directory} is of step {latest}, beyond the {asked} steps asked for: ask for "
             "more with --steps, or start over in a new directory with --fresh."
         )
     return latest

@@ -3,23 +3,30 @@
 import ast
 import dataclasses
 import importlib
+import re
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from experiments.boards import BoardName, check_boards
 from experiments.commands.choose import parse
 from experiments.commands.train import default_workdir
 from experiments.progress import Terminal
 from experiments.run import Run
 from experiments.sweep import Override, product
-from experiments.sweep_report import deciding, outcomes, parallel_coordinates, ranked, table, write_markdown
-from experiments.sweep_runner import Member, Mode, members, sweep, write_results
+from experiments.sweep_halving import Halving
+from experiments.sweep_members import Member, members, outcome, write_results
+from experiments.sweep_report import deciding, fitted, parallel_coordinates, ranked, table, write_markdown
+from experiments.sweep_runner import Mode, sweep
+from experiments.sweep_slurm import SlurmArray
 from research.errors import UserError
+
+DONE, FAILED, AGAIN = 0, 1, 75
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,8 +38,21 @@ class Options:
     """Train runs that differ only in numbers as one program: yes, no, or where a few steps say that it is faster."""
     jobs: int = 1
     """Runs at a time, each in a process of its own; GPUs are shared out. With more than 1 nothing is trained together."""
+    halve: Annotated[int | None, tyro.conf.arg(metavar="ETA")] = None
+    """Stop runs early: at every rung the best one of so many goes on, by the metric on the validation part. 3 is usual."""
+    first_rung: Annotated[int | None, tyro.conf.arg(metavar="STEPS")] = None
+    """Step of the first rung; each other is ETA times as far. By default such that one run is left for the last stretch."""
     metric: str | None = None
     """What the runs are compared by; by default what decides which checkpoint is best, or the first metric."""
+    best_is: Literal["lowest", "highest"] | None = None
+    """Whether the best is the lowest or the highest; by default as for the config's checkpoints."""
+    slurm: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="NAME=VALUE,…")] = ()
+    """Train in a job array of Slurm, through submitit, as in --slurm partition=gpu,gpus_per_node=1,timeout_min=240. The
+    working directory must be one that all machines see."""
+    detach: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Leave once the jobs are submitted; the same command again collects what has come out and submits what is left."""
+    log_to: tuple[BoardName, ...] = ()
+    """Boards that get the metrics of every run too, beside its metrics.jsonl."""
     workdir: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: runs/<config name>/sweep)")] = (
         None
     )
@@ -41,21 +61,99 @@ class Options:
 
 def main(arguments: list[str]) -> int:
     name, options, run = parse("sweep", Options, arguments)
+    check(options)
+    halving, slurm = halving_of(options, run), slurm_of(options)
+    root = Path(options.workdir) if options.workdir else default_workdir(name) / "sweep"
+    overrides = from_flags(options.over) if options.over else from_config(name)
+    made = members(run, overrides, root)
+    together: Mode = "no" if "wandb" in options.log_to else options.together
+    try:
+        with Terminal(run.steps, run.evaluate_every) as terminal:
+            terminal.say(f"{len(made)} runs in {root}")
+            sweep(
+                made,
+                root,
+                together=together,
+                jobs=options.jobs,
+                say=terminal,
+                halving=halving,
+                slurm=slurm,
+                boards=options.log_to,
+            )
+    finally:
+        # Also of a sweep that was stopped: what is finished so far.
+        report(made, run, root, options.metric, options.best_is or run.checkpoints.best_is)
+    states = {member.status for member in made}
+    return FAILED if "failed" in states else AGAIN if states - {"finished", "stopped"} else DONE
+
+
+def check(options: Options) -> None:
+    """Refuses flags that exclude each other, and boards that cannot be written.
+
+    Raises:
+        UserError: for what is wrong.
+    """
     if options.jobs < 1:
         raise UserError(f"--jobs is {options.jobs}: give 1 or more.")
     if options.jobs > 1 and options.together == "yes":
         raise UserError("--together yes and --jobs above 1 exclude each other: one program is one process. Leave one out.")
-    root = Path(options.workdir) if options.workdir else default_workdir(name) / "sweep"
-    overrides = from_flags(options.over) if options.over else from_config(name)
-    made = members(run, overrides, root)
+    if options.slurm and (options.jobs > 1 or options.together == "yes"):
+        raise UserError("--slurm makes every run a job of its own: leave --jobs and --together out.")
+    if options.detach and not options.slurm:
+        raise UserError("--detach means nothing without --slurm: only jobs in a queue go on without this command.")
+    if options.first_rung is not None and options.halve is None:
+        raise UserError("--first-rung means nothing without --halve: say what part of the runs goes on, as in --halve 3.")
+    if options.together == "yes" and "wandb" in options.log_to:
+        raise UserError("--log-to wandb and --together yes exclude each other: W&B takes one run at a time from a process.")
+    check_boards(options.log_to)
+
+
+def halving_of(options: Options, run: Run) -> Halving | None:
+    """How runs are stopped early.
+
+    Raises:
+        UserError: a number is out of range, or nothing says which end of the metric is the good one.
+    """
+    if options.halve is None:
+        return None
+    best = run.checkpoints.best_metric
+    if options.metric is not None and options.metric != best and options.best_is is None:
+        raise UserError(
+            f"--halve compares by {options.metric}, of which the config does not say whether the lowest is best: add --best-is "
+            "lowest or --best-is highest."
+        )
     try:
-        with Terminal(run.steps, run.evaluate_every) as terminal:
-            terminal.say(f"{len(made)} runs in {root}")
-            sweep(made, root, together=options.together, jobs=options.jobs, say=terminal)
-    finally:
-        # Also of a sweep that was stopped: what is finished so far.
-        report(made, run, root, options.metric)
-    return 1 if any(member.status != "finished" for member in made) else 0
+        return Halving(
+            eta=options.halve,
+            first=options.first_rung,
+            metric=options.metric or best,
+            best_is=options.best_is or run.checkpoints.best_is,
+        )
+    except ValueError as error:
+        raise UserError(f"--halve {options.halve} is refused: {error}.") from error
+
+
+def slurm_of(options: Options) -> SlurmArray | None:
+    """The job array that ``--slurm`` asks for.
+
+    Raises:
+        UserError: it cannot be submitted.
+    """
+    if not options.slurm:
+        return None
+    parameters: dict[str, Any] = {}
+    # A comma may also be in a value, as in a list of partitions.
+    for flag in (part for text in options.slurm for part in re.split(r",(?=\w+=)", text)):
+        parameter, equals, value = flag.partition("=")
+        if not equals or not parameter or not value:
+            raise UserError(f"--slurm {flag} is not NAME=VALUE: give submitit's names, as in timeout_min=240,partition=gpu.")
+        parameters[parameter] = _value(value)
+    try:
+        array = SlurmArray(parameters=parameters, detach=options.detach)
+    except ValueError as error:
+        raise UserError(f"--slurm {','.join(options.slurm)}: {error}.") from error
+    array.check()
+    return array
 
 
 def from_flags(over: tuple[str, ...]) -> tuple[Override, ...]:
@@ -111,25 +209,26 @@ def from_config(name: str) -> tuple[Override, ...]:
     return found
 
 
-def report(made: list[Member], run: Run, root: Path, asked: str | None) -> None:
+def report(made: list[Member], run: Run, root: Path, asked: str | None, best_is: Literal["lowest", "highest"]) -> None:
     """Prints the table, and writes it with ``sweep.json`` and the figure."""
     from experiments import figures
 
     written = [write_results(made, root)]
-    found = outcomes(made)
+    found = [outcome(member) for member in made]
     metric = deciding(run, found, asked)
-    order = ranked(run, found, metric)
-    rows = table(made, order, found, metric)
+    rows = table(made, ranked(made, found, metric, best_is), found, metric)
     written.append(root / "sweep.md")
     write_markdown(written[-1], rows, made, metric)
     if metric is not None and sum(metric in each.metrics for each in found) > 1:
-        figure = parallel_coordinates(made, found, metric, lowest_is_best=run.checkpoints.best_is == "lowest")
+        figure = parallel_coordinates(made, found, metric, lowest_is_best=best_is == "lowest")
         written.append(figures.save(figure, root / "sweep.png"))
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+    header, *body = fitted(rows, console.width)
     shown = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for column in rows[0]:
-        shown.add_column(column, justify="left" if column == "status" else "right")
-    for row in rows[1:]:
+    for column in header:
+        # What became of a run may take several lines, and a number never.
+        shown.add_column(column, justify="left" if column == "status" else "right", no_wrap=column != "status")
+    for row in body:
         shown.add_row(*row)
     console.print(shown)
     for member in made:

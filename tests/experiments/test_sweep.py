@@ -23,9 +23,10 @@ from experiments.recognition import Recognition
 from experiments.run import Checkpoints, Run
 from experiments.schedules import Constant, WarmupCosine
 from experiments.sweep import Choice, LogUniform, Override, Uniform, apply, names, product, sample, zip_
+from experiments.sweep_members import Member, members, outcome, write_results
 from experiments.sweep_numbers import Differ, Number, differing, joined, structure
-from experiments.sweep_report import deciding, outcomes, parallel_coordinates, ranked, table, write_markdown
-from experiments.sweep_runner import Member, members, sweep, write_results
+from experiments.sweep_report import deciding, parallel_coordinates, ranked, table, write_markdown
+from experiments.sweep_runner import sweep
 from experiments.sweep_timing import Timed
 from experiments.together import Apart, put_together
 from experiments.trainer import train
@@ -316,9 +317,9 @@ def test_who_fails_fails_alone_and_the_report_says_so(mode: Any, tmp_path: Path)
     sweep(made, tmp_path, together=mode, jobs=1, say=Listener())
     assert [member.status for member in made] == ["finished", "failed", "finished"]
     assert "is not finite" in made[1].why and (tmp_path / "failures" / f"{made[1].name}.txt").exists()
-    found = outcomes(made)
+    found = [outcome(member) for member in made]
     metric = deciding(made[0].run, found, None)
-    order = ranked(made[0].run, found, metric)
+    order = ranked(made, found, metric, "lowest")
     assert metric == "pixels/rmse" and order[-1] == 1 and found[order[0]].metrics[metric] <= found[order[1]].metrics[metric]
     rows = table(made, order, found, metric)
     assert rows[0] == ["weight", "pixels/rmse", "seconds", "status"] and rows[-1][0] == "1e+30"
