@@ -15,6 +15,7 @@ COMMANDS = {
     "evaluate": "judge a working directory's model again",
     "configs": "list the configs that come with Likeness",
     "show": "print a config resolved, its size and cost, without training",
+    "scale": "predict what more devices would bring, from programs compiled for 1 to 64",
     "doctor": "print versions, devices and data, and what is missing",
     "verify": "do two pictures show the same person?",
     "enroll": "add people to a gallery, list, rename or remove them",

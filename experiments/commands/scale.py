@@ -1,0 +1,90 @@
+"""``likeness scale CONFIG``: what more devices would bring: bytes sent and step time for 1 to 512, without any of them."""
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import jax
+import tyro
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from experiments import figures
+from experiments.commands.choose import parse
+from experiments.commands.train import default_workdir
+from experiments.experiment import peek
+from experiments.run import Run
+from experiments.scaling import Batch, Counts, count, numbers_of_devices
+from experiments.scaling_report import MACHINES, assumptions, counted, figure, markdown, predicted, remarks, scaled, to_json
+from research.errors import UserError
+from research.files import write_atomically
+
+MOST = 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    compiled: int = 64
+    """Compile a step for 1, 2, 4, … up to so many devices of the CPU, which takes seconds to a minute each."""
+    devices: int = 512
+    """Extrapolate to so many."""
+    batch: Batch = "grows"
+    """Whether the config's batch is that of each device and grows with them, or stays the batch of all together."""
+    rounds: int | None = None
+    """How often a loop runs whose length is known only when it runs; by default the positives of an anchor in a batch."""
+    output: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: runs/<config name>/scaling)")] = (
+        None
+    )
+    """Where scaling.md, scaling.json and scaling.png are written."""
+
+
+def main(arguments: list[str]) -> int:
+    name, options, run = parse("scale", Options, arguments)
+    if not 1 <= options.compiled <= MOST or options.devices < 1 or (options.rounds is not None and options.rounds < 1):
+        raise UserError(
+            f"--compiled is {options.compiled}, --devices {options.devices} and --rounds {options.rounds}: each must be 1 or "
+            f"more, and --compiled at most {MOST}."
+        )
+    console = Console(highlight=False, soft_wrap=True)
+    counts = _count(run, options, console)
+    scaling = scaled(counts, options.devices)
+    _show(console, "what a step costs each device", counted(scaling))
+    for machine in MACHINES:
+        _show(console, f"predicted on {machine.name}: milliseconds", predicted(scaling, machine))
+    for sentence in remarks(scaling):
+        console.print(sentence, markup=False)
+    root = Path(options.output) if options.output else default_workdir(name) / "scaling"
+    write_atomically(root / "scaling.md", markdown(scaling, name))
+    write_atomically(root / "scaling.json", json.dumps(to_json(scaling, name), indent=2) + "\n")
+    drawn = figures.save(figure(scaling, name), root / "scaling.png")
+    console.print(
+        f"\n{len(assumptions(scaling))} assumptions are written beside the tables in {root / 'scaling.md'}", markup=False
+    )
+    console.print(f"figure: {drawn}", markup=False)
+    return 0
+
+
+def _count(run: Run, options: Options, console: Console) -> Counts:
+    jax.config.update("jax_platforms", "cpu")
+    jax.config.update("jax_num_cpu_devices", options.compiled)
+    first = peek(run.experiment.stream(run.experiment.open(), run.seed))
+    rows = jax.tree.leaves(first)[0].shape[0]
+    numbers = numbers_of_devices(run, rows, options.batch, options.compiled)
+    if numbers[-1] * 2 <= options.compiled:
+        console.print(f"the batch of {rows} rows can be shared by {numbers[-1]} devices at most")
+    say = console.print if sys.stdout.isatty() else lambda text: print(text, file=sys.stderr)
+    return count(run, options.batch, numbers, options.rounds, say)
+
+
+def _show(console: Console, title: str, rows: list[list[str]]) -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", title_style="bold")
+    for name in rows[0]:
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows[1:]:
+        table.add_row(*row)
+    # A line that is too long for a terminal can still be read, a cell that is cut off cannot.
+    needed = sum(3 + max(len(row[column]) for row in rows) for column in range(len(rows[0])))
+    Console(highlight=False, width=max(console.width, needed)).print(table)
