@@ -217,7 +217,7 @@ class Laws:
 
         traffic = {way: Traffic(round(number(devices)), round(at(size))) for way, (number, size) in self.traffic.items()}
         # Where nothing is left to send, nobody waits for it to begin.
-        traffic = {way: each if each.bytes else Traffic(0, 0) for way, each in traffic.items()}
+        traffic = {way: each for way, each in traffic.items() if each.bytes and each.number}
         return Count(
             devices=devices,
             fsdp=self.last.fsdp,
@@ -234,8 +234,7 @@ class Laws:
 def laws(counts: Counts, largest: int | None = None) -> Laws | None:
     """Fits the counts of up to ``largest`` devices.
 
-    Only those in which both axes of the mesh are there: with fewer devices the program is another one. None where fewer than
-    two such counts are left.
+    Only those in which both axes of the mesh are there. None where fewer than two such counts are left.
     """
     used = [each for each in counts.compiled if each.devices >= 2 * each.fsdp and each.devices > 1]
     used = [each for each in used if each.fsdp == used[-1].fsdp and each.devices <= (largest or each.devices)]
@@ -243,8 +242,8 @@ def laws(counts: Counts, largest: int | None = None) -> Laws | None:
         return None
     devices, candidates = [each.devices for each in used], _POWERS[counts.batch]
 
-    def law(of: Callable[[Count], float], newest: int = 0) -> Law:
-        return fit(devices[-newest:], [float(of(each)) for each in used[-newest:]], candidates)
+    def law(of: Callable[[Count], float]) -> Law:
+        return fit(devices, [float(of(each)) for each in used], candidates)
 
     ways = sorted({way for each in used for way in each.traffic})
     nothing = Traffic(0, 0)
@@ -254,8 +253,7 @@ def laws(counts: Counts, largest: int | None = None) -> Laws | None:
         flops=law(lambda each: each.flops),
         full_precision=law(lambda each: each.full_precision),
         moved=law(lambda each: each.moved),
-        # The peak is now in this part of the step, now in that: only the last two counts may be of the same.
-        memory=law(lambda each: each.memory, 2),
+        memory=law(lambda each: each.memory),
         traffic={
             way: (
                 law(lambda each, way=way: each.traffic.get(way, nothing).number),

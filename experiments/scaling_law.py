@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-EXACT = 1e-3
-"""A law with fewer powers is preferred to one with more where no count is further from it than this share."""
+EXACT = 1e-6
+"""Counts obey a law when none is further from it than this share."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,32 +26,33 @@ class Law:
 
 
 def fit(devices: Sequence[int], values: Sequence[float], candidates: Sequence[tuple[int, ...]]) -> Law:
-    """Fits the first of the candidates that all values obey, or else the one that is nearest to them.
+    """Finds the law that most of the largest numbers of devices obey.
+
+    For few devices a compiler often finds another program, which tells nothing of more of them. So the smallest are left out,
+    one after another, until what remains obeys one of the candidates and is more than would determine it. Where nothing does,
+    the last two values determine a law of two powers.
 
     Args:
-        devices: n of each value, all different.
+        devices: n of each value, rising.
         values: at least one, none negative.
-        candidates: powers of n, fewest first. One with more powers than there are values is passed over, but for the first.
-
-    Returns:
-        The law whose relative errors have the least sum of squares.
+        candidates: powers of n, fewest first: one, two, and so on.
     """
     n, y = np.asarray(devices, np.float64), np.asarray(values, np.float64)
+    for start in range(len(n)):
+        for powers in candidates:
+            if len(powers) < len(n) - start:
+                law, error = _solved(n[start:], y[start:], powers)
+                if error <= EXACT:
+                    return law
+    return _solved(n[-2:], y[-2:], candidates[min(len(n), 2) - 1])[0]
+
+
+def _solved(n: np.ndarray, y: np.ndarray, powers: tuple[int, ...]) -> tuple[Law, float]:
+    """The law of least relative squares, and the largest relative error."""
     if not y.any():
-        return Law((0,), (0.0,))
+        return Law((0,), (0.0,)), 0.0
     # Where a count is 0 nothing can be relative to it.
     weights = 1.0 / np.maximum(y, 1e-6 * y.max())
-    best, least = None, np.inf
-    for powers in candidates:
-        if best is not None and len(powers) > len(n):
-            break
-        columns = n[:, None] ** np.asarray(powers, np.float64)[None, :]
-        coefficients = np.linalg.lstsq(columns * weights[:, None], y * weights, rcond=None)[0]
-        law = Law(tuple(powers), tuple(map(float, coefficients)))
-        error = float(np.max(np.abs(columns @ coefficients - y) * weights))
-        if error <= EXACT:
-            return law
-        if error < least:
-            best, least = law, error
-    assert best is not None
-    return best
+    columns = n[:, None] ** np.asarray(powers, np.float64)[None, :]
+    coefficients = np.linalg.lstsq(columns * weights[:, None], y * weights, rcond=None)[0]
+    return Law(powers, tuple(map(float, coefficients))), float(np.max(np.abs(columns @ coefficients - y) * weights))
