@@ -16,7 +16,7 @@ from experiments.boards import BoardName
 from experiments.interruption import Interrupted
 from experiments.progress import Reporter
 from experiments.sweep_members import Member, isolated
-from experiments.sweep_worker import write_task
+from experiments.sweep_worker import AGAIN, write_task
 from research.errors import UserError
 
 
@@ -48,7 +48,7 @@ def make_in_processes(
                         environment.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", f"{0.9 / sharing:.3f}")
                 say.say(f"training {member.name}")
                 with isolated(member, root):
-                    _in_process(member, root, until, boards, environment, children)
+                    _in_process(member, root, until, boards, environment, children, stopped)
         finally:
             slots.put(slot)
 
@@ -79,6 +79,7 @@ def _in_process(
     boards: tuple[BoardName, ...],
     environment: dict[str, str],
     children: set[subprocess.Popen[bytes]],
+    stopped: threading.Event,
 ) -> None:
     task, log = root / "logs" / f"{member.name}.json", root / "logs" / f"{member.name}.txt"
     write_task(task, member, until, boards)
@@ -93,7 +94,8 @@ def _in_process(
         children.add(child)
         code = child.wait()
         children.discard(child)
-    if code != 0:
+    # Who was asked to stop has done so, and has not failed.
+    if code != 0 and not (code == AGAIN and stopped.is_set()):
         lines = log.read_text(errors="replace").strip().splitlines()
         raise UserError(f"{lines[-1] if lines else 'no word of it'} (exit code {code}; all it said is in {log})")
 

@@ -44,6 +44,25 @@ def test_a_sweep_leaves_recognizers_and_a_comparison(world: World, likeness: Lik
 
 
 @pytest.mark.slow
+def test_runs_are_stopped_early_and_go_to_a_board(world: World, likeness: Likeness, tmp_path: Path) -> None:
+    """By a metric of which the highest is best, trained together; the config's validation part is given a measure."""
+    pytest.importorskip("tensorboardX")
+    config = tmp_path / "validated.py"
+    config.write_text(world.config.read_text().replace("validation=()", "validation=(Verification(),)"))
+    flags = ("--metric", "verification/auc", "--best-is", "highest", "--log-to", "tensorboard", "--together", "yes")
+    over = ("--over", "optimizer.schedule.rate=1e-3,3e-3,1e-2", "--steps", 6)
+    said = likeness("sweep", config, "--workdir", tmp_path / "sweep", *over, "--halve", 3, *flags)
+    assert said.code == 0, said.err
+    assert "step 2: 1 of 3 runs go on" in said.err
+    runs = json.loads((tmp_path / "sweep" / "sweep.json").read_text())["runs"]
+    seen = {run["name"]: run["rungs"]["2"]["metrics"]["verification/auc"]["value"] for run in runs}
+    kept = [run["name"] for run in runs if run["status"] == "finished"]
+    assert kept == [max(seen, key=lambda name: seen[name])]
+    assert sum(run["status"] == "stopped" for run in runs) == 2 and "stopped at step 2, 3rd of 3" in said.out
+    assert all(list(Path(run["workdir"], "tensorboard").iterdir()) for run in runs)
+
+
+@pytest.mark.slow
 def test_runs_in_processes_fail_alone(world: World, likeness: Likeness, tmp_path: Path) -> None:
     """Two at a time; the batch of one asks for more people than there are."""
     over = ("--over", "experiment.batches.people=5,500", "--jobs", 2, "--steps", 2)
@@ -64,6 +83,15 @@ def test_runs_in_processes_fail_alone(world: World, likeness: Likeness, tmp_path
         (("--over", "seed=0", "--over", "seed=1"), "names seed twice"),
         (("--over", "seed=0,1", "--jobs", "0"), "--jobs is 0"),
         (("--over", "seed=0,1", "--jobs", "2", "--together", "yes"), "exclude each other"),
+        (("--over", "seed=0,1", "--halve", "1"), "--halve 1 is refused: Halving.eta is 1"),
+        (("--over", "seed=0,1", "--first-rung", "5"), "means nothing without --halve"),
+        (("--over", "seed=0,1", "--halve", "2", "--first-rung", "40"), "give a smaller --first-rung"),
+        (("--over", "seed=0,1", "--halve", "2", "--metric", "verification/auc"), "add --best-is lowest or --best-is highest"),
+        (("--over", "seed=0,1", "--detach"), "means nothing without --slurm"),
+        (("--over", "seed=0,1", "--slurm", "partition"), "is not NAME=VALUE"),
+        (("--over", "seed=0,1", "--slurm", "partition=a,b"), "give timeout_min=MINUTES"),
+        (("--over", "seed=0,1", "--slurm", "timeout_min=5", "--jobs", "2"), "leave --jobs and --together out"),
+        (("--over", "seed=0,1", "--log-to", "wandb", "--together", "yes"), "W&B takes one run at a time"),
     ],
 )
 def test_a_wrong_sweep_says_what_to_do(flags: tuple[str, ...], message: str, world: World, likeness: Likeness) -> None:

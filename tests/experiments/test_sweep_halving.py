@@ -3,6 +3,8 @@
 import itertools
 import json
 import math
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +243,31 @@ def test_a_failure_in_a_rung_is_no_survivor(together: Any, tmp_path: Path) -> No
     make(made, tmp_path, together=together, halving=Halving(eta=3, first=4), say=Listener())
     assert [member.status for member in made] == ["failed", "finished", "stopped"]
     assert made[2].stopped == Stopped(4, 2, 3) and "is not finite" in made[0].why
+
+
+@pytest.mark.slow
+@pytest.mark.end_to_end
+def test_processes_are_halved_and_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGTERM to the sweep alone: its processes write checkpoints, and the same sweep goes on from them."""
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
+    # So long that the signal comes before the rung.
+    made = plan(tmp_path, RATES[1:3], steps=2000, log_every=50, checkpoints=Checkpoints(every=2000))
+    halving = Halving(eta=2, first=1500)
+
+    def stop() -> None:
+        while not all(logged(member) for member in made):
+            time.sleep(0.1)
+        terminate()
+
+    stopper = threading.Thread(target=stop)
+    stopper.start()
+    with pytest.raises(Interrupted, match="Stopped by SIGTERM: the same command goes on"):
+        sweep(made, tmp_path, together="auto", jobs=2, say=Quiet(), halving=halving)
+    stopper.join()
+    assert all(0 < member.latest < 1500 for member in made)
+    assert all(member.became.startswith("not finished, at step") for member in made)
+    sweep(made, tmp_path, together="auto", jobs=2, say=Quiet(), halving=halving)
+    assert sorted(member.became[:25] for member in made) == ["finished, in a process", "stopped at step 1500, 2nd"]
 
 
 def test_a_wide_table_keeps_what_matters() -> None:

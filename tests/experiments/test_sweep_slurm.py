@@ -5,6 +5,8 @@ import json
 import os
 import signal
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from experiments.sweep_runner import sweep
 from experiments.sweep_slurm import SlurmArray
 from experiments.sweep_worker import QueuedTask, write_task
 from experiments.trainer import train
+from experiments.writers import read_metrics
 from research.errors import UserError
 
 needs_submitit = pytest.mark.skipif(importlib.util.find_spec("submitit") is None, reason="needs the `slurm` extra")
@@ -169,3 +172,44 @@ def test_a_task_is_done_as_it_is_written(tmp_path: Path) -> None:
     write_task(path, failing, None, ())
     code, words = sweep_worker.work(path)
     assert code == sweep_worker.MISTAKE and "is not finite" in words
+
+
+@needs_submitit
+@pytest.mark.slow
+@pytest.mark.end_to_end
+def test_submitit_requeues_and_the_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole way with submitit's local jobs: USR2, a checkpoint, a new process that goes on from it."""
+    from submitit import AutoExecutor
+
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
+    run = a_run(steps=1_000_000, log_every=20, checkpoints=Checkpoints(every=900_000))
+    (member,) = members(run, ({"seed": 1},), tmp_path)
+    write_task(tmp_path / "task.json", member, None, ())
+    executor = AutoExecutor(folder=tmp_path / "jobs", cluster="local")
+    executor.update_parameters(timeout_min=5)
+    job = executor.submit(QueuedTask(tmp_path / "task.json"))
+
+    def process() -> int:
+        found = Path(f"/proc/{job.job_id}/task/{job.job_id}/children").read_text().split()
+        return int(found[0]) if found else 0
+
+    def step() -> int:
+        lines = read_metrics(member.workdir / "metrics.jsonl")
+        return lines[-1]["step"] if lines else 0
+
+    def wait(until: Callable[[], bool]) -> None:
+        end = time.monotonic() + 120
+        while not until():
+            assert time.monotonic() < end
+            time.sleep(0.2)
+
+    wait(lambda: step() > 0)
+    first = process()
+    os.kill(first, signal.SIGUSR2)
+    wait(lambda: member.latest > 0)
+    wait(lambda: process() not in (0, first))
+    reached = member.latest
+    wait(lambda: step() > reached + run.log_every)
+    os.kill(process(), signal.SIGTERM)
+    assert job.result()[0] == sweep_worker.AGAIN and member.latest > reached
