@@ -91,11 +91,12 @@ def predicted(scaling: Scaling, machine: Machine) -> list[list[str]]:
     """Rows of text, the first of which is the header: how long a step would take on one machine."""
     kinds = sorted({way.kind for each in scaling.all for way in each.traffic})
     header = ["devices", "computes", *kinds, "step", "efficiency", "images/s"]
-    rows = [[*header, "grows"]]
+    weak = scaling.counts.batch == "grows"
+    rows = [[*header, *(["grows"] if weak else [])]]
     alone = scaling.step(machine, scaling.all[0])
     for each in scaling.all:
         taken = scaling.step(machine, each)
-        ideal = alone.busy / (1 if scaling.counts.batch == "grows" else each.devices / scaling.all[0].devices)
+        ideal = alone.busy / (1 if weak else each.devices / scaling.all[0].devices)
         row = [f"{each.devices}{'' if each.compiled else ' *'}", _ms(taken.busy)]
         for kind in kinds:
             spent = _spent(each, taken, kind)
@@ -104,7 +105,8 @@ def predicted(scaling: Scaling, machine: Machine) -> list[list[str]]:
         row.append(_range(f"{100 * ideal / taken.most:.0f}", f"{100 * ideal / taken.least:.0f}") + " %")
         row.append(_range(_three(each.batch / taken.most), _three(each.batch / taken.least)))
         share = scaling.grown(machine, each)
-        rows.append([*row, "" if share is None else f"{100 * share:.1f} %"])
+        grows = "" if share is None else f"{100 * share:.1f} %"
+        rows.append([*row, *([grows] if weak else [])])
     return rows
 
 

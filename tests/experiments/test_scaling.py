@@ -137,6 +137,7 @@ def test_positives_are_counted_in_the_batch() -> None:
     assert positives({"images": np.zeros(3)}) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_scale_compiles_for_devices_that_are_not_there(tmp_path: Path) -> None:
     config = Path(__file__).parents[1] / "support" / "small_digits.py"

@@ -76,6 +76,7 @@ def test_a_program_of_this_jax_is_read() -> None:
 
     compiled = jax.jit(step).lower(jax.ShapeDtypeStruct((16, 16), np.float32)).compile()
     text = compiled.as_text()
+    assert text is not None
     product = 2 * 16**3
     assert counted(text, 1).full_precision == product
     more = counted(text, 1, rounds=5)
