@@ -4,8 +4,9 @@
     python -m experiments.benchmarks.sweeps --quick
 
 The runs differ in their learning rate, margin and seed. A head is one small network on 128 numbers a picture, as it is trained
-on a frozen encoder's embeddings; Conv-4 is trained from pixels. Steps are timed without compiling, which one after the other is
-done sixteen times: it is printed beside them. What ``--together auto`` would choose for a run of 500 steps comes last.
+on a frozen encoder's embeddings; Conv-4 is trained from pixels. Style is one picture painted at sixteen strengths. Steps are
+timed without compiling, which one after the other is done sixteen times: it is printed beside them. What ``--together auto``
+would choose for a run of 500 steps comes last.
 """
 
 import statistics
@@ -18,12 +19,16 @@ from experiments.optimizers import Adam
 from experiments.recognition import Recognition
 from experiments.run import Run
 from experiments.schedules import WarmupCosine
+from experiments.style_picture import StylePicture
+from experiments.stylization import Stylization
 from experiments.sweep import LogUniform, Uniform, apply, sample, zip_
 from experiments.sweep_timing import Timed, steps_alone, steps_together, timed_steps
 from experiments.together import put_together
 from research.data import CountSplit, Faces, IdentityBatches
+from research.data.styles import CurlStrokes
 from research.encoders import Conv4
 from research.losses import BatchAll, Triplet
+from research.pictures.sources import Painting, Photograph
 from research.types import Activations, ImagesFloat
 
 RUNS, STEPS, ROUNDS = 16, 500, 3
@@ -60,9 +65,18 @@ def runs(encoder: nn.Module, count: int) -> list[Run]:
     return [apply(base, {**numbers, **seed}) for numbers, seed in zip(drawn, seeds, strict=True)]
 
 
-def timed(encoder: nn.Module, count: int, rounds: int) -> tuple[Timed, float]:
+def strengths(count: int, size: int) -> list[Run]:
+    """One picture in one style, from faint to strong."""
+    experiment = Stylization(
+        content=Photograph(name="china"), styles=(StylePicture(picture=Painting(style=CurlStrokes())),), size=size
+    )
+    base = Run(experiment=experiment, steps=STEPS, optimizer=Adam(schedule=WarmupCosine(rate=0.03)))
+    return [apply(base, {"experiment.beta": 0.1 * 1.5**number}) for number in range(count)]
+
+
+def timed(kind: list[Run], rounds: int) -> tuple[Timed, float]:
     """Seconds a step, the median over rounds in which both ways alternate; and those of compiling all together."""
-    together = put_together(runs(encoder, count))
+    together = put_together(kind)
     ways = {"together": steps_together(together), "alone": steps_alone(together)}
     first: dict[str, float] = {}
     steps: dict[str, list[float]] = {way: [] for way in ways}
@@ -73,17 +87,22 @@ def timed(encoder: nn.Module, count: int, rounds: int) -> tuple[Timed, float]:
             first.setdefault(way, compiled)
             steps[way].append(median)
     medians = {way: statistics.median(taken) for way, taken in steps.items()}
-    one = Timed(count, STEPS, medians["together"], medians["alone"], first["alone"])
+    one = Timed(len(kind), STEPS, medians["together"], medians["alone"], first["alone"])
     return one, first["together"]
 
 
 def main(arguments: list[str]) -> None:
-    """Prints a line for each encoder."""
+    """Prints a line for each kind of runs."""
     quick = "--quick" in arguments
     count, rounds = (4, 1) if quick else (RUNS, ROUNDS)
     print(f"{jax.devices()[0].device_kind}, {count} runs, batches of 32, median of {rounds} rounds")
-    for name, encoder in {"head": Head(), "conv-4": Conv4(width=8 if quick else 32, dimension=32)}.items():
-        measured, compiling = timed(encoder, count, rounds)
+    kinds = {
+        "head": runs(Head(), count),
+        "conv-4": runs(Conv4(width=8 if quick else 32, dimension=32), count),
+        "style": strengths(count, 48 if quick else 128),
+    }
+    for name, kind in kinds.items():
+        measured, compiling = timed(kind, rounds)
         alone = count * measured.alone_step
         chosen = "together" if measured.together_is_faster else "one after the other"
         print(
