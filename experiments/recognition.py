@@ -24,6 +24,7 @@ from research.data.images import Images
 from research.data.pipeline import stream
 from research.data.sampling import IndexBatches
 from research.data.split import CountSplit, HashSplit, Splits
+from research.encoders.recompute import Keep, count_parts, recomputing
 from research.errors import UserError
 from research.gallery import Threshold
 from research.losses import CollapseMonitor, MarginSoftmax, RecognitionLoss, Triplet
@@ -89,6 +90,11 @@ class Recognition:
     """A batch larger than memory is embedded and gone back through in so many equal parts, with the same gradient for one more
     forward pass. Not with batch normalization, whose statistics are the whole batch's."""
 
+    keep: Keep = "activations"
+    """What the encoder keeps for its gradient: all activations; of each block its input and what its convolutions and matrix
+    products gave (the rest costs little to compute again); or the inputs of blocks alone, for one more forward pass. The
+    gradient is the same. For encoders of blocks: IResNet and MobileFaceNet (``experiments.benchmarks.remat``)."""
+
     def __post_init__(self) -> None:
         if self.chunks < 1:
             raise ValueError(f"Recognition.chunks is {self.chunks}: give 1 or more")
@@ -153,11 +159,17 @@ class Recognition:
         """Random weights for the encoder and for a loss that has some.
 
         Raises:
-            UserError: ``chunks`` is more than 1, and the encoder normalizes by the batch.
+            UserError: ``chunks`` is more than 1, and the encoder normalizes by the batch; or it has no blocks and ``keep`` asks
+                for some.
         """
         del fixed
         for_encoder, for_loss = jax.random.split(key)
         pictures = jnp.zeros((1, *batch["images"].shape[1:]), jnp.float32)
+        if self.keep != "activations" and not count_parts(self.encoder, pictures.shape):
+            raise UserError(
+                f"{type(self.encoder).__name__} has no blocks whose activations could be computed again: leave "
+                "--experiment.keep at activations, and save memory with --experiment.chunks or smaller batches."
+            )
         variables = dict(self.encoder.init(for_encoder, pictures))
         weights = variables.pop("params")
         if self.chunks > 1:
@@ -185,7 +197,8 @@ class Recognition:
 
         def whole(params: PyTree, pictures: Array) -> tuple[Embeddings, PyTree]:
             variables = {"params": params, **state}
-            activations, changed = self.encoder.apply(variables, pictures, train=True, mutable=list(state))
+            with recomputing(self.keep):
+                activations, changed = self.encoder.apply(variables, pictures, train=True, mutable=list(state))
             return activations["embedding"].astype(jnp.float32), dict(changed)  # pyright: ignore
 
         if self.chunks == 1:

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from research.encoders.layers import Images, Precision, as_embedding, batch_norm, check_fields, check_size, standardize
+from research.encoders.recompute import Part
 from research.types import Activations, AnyArray, Array, Float
 
 MINIMUM = 9
@@ -19,7 +20,7 @@ class PReLU(nn.Module):
         return jnp.where(x >= 0, x, slope.astype(x.dtype) * x)
 
 
-class Block(nn.Module, kw_only=True):
+class Block(Part, kw_only=True):
     """BN, conv 3×3, BN, PReLU, conv 3×3/stride, BN; plus the input.
 
     The input passes a 1×1 convolution and BN where the shape changes.

@@ -6,13 +6,14 @@ from flax import linen as nn
 from research.encoders.depthwise import Depthwise
 from research.encoders.layers import Images, Precision, as_embedding, batch_norm, check_fields, check_size
 from research.encoders.preprocessing import preprocess, rgb
+from research.encoders.recompute import Part
 from research.types import Activations, AnyArray, Array, Float
 
 MINIMUM = 97
 STAGES = ((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1))
 
 
-class InvertedResidual(nn.Module, kw_only=True):
+class InvertedResidual(Part, kw_only=True):
     """1×1 convolution to ``expansion`` times the channels, depthwise 3×3/stride, 1×1 to ``width``; plus the input.
 
     Batch normalization follows each convolution and ReLU6 the first two; the input is added where the shape stays.
