@@ -202,24 +202,21 @@ def test_survivors_are_what_they_are_without_halving(tmp_path: Path) -> None:
 
 
 @pytest.mark.end_to_end
-def test_together_rows_that_lose_are_dropped(tmp_path: Path) -> None:
-    """The survivors go on as a smaller program, each what it is alone."""
-    listener, made = Listener(), plan(tmp_path / "halved")
-    make(made, tmp_path / "halved", together="yes", say=listener)
-    assert [member.status for member in made] == ["stopped", "finished", "stopped", "stopped"]
-    assert [member.how for member in made] == ["together with 3", "alone", "together with 3", "together with 1"]
+def test_together_rows_that_lose_are_dropped_and_an_interruption_changes_nothing(tmp_path: Path) -> None:
+    """The survivors go on as a smaller program, each what it is alone.
+
+    So they do after interruptions before the first rung, and between it and the second.
+    """
+    listener, whole, made = Listener(), plan(tmp_path / "whole"), plan(tmp_path / "parts")
+    make(whole, tmp_path / "whole", together="yes", say=listener)
+    assert [member.status for member in whole] == ["stopped", "finished", "stopped", "stopped"]
+    assert [member.how for member in whole] == ["together with 3", "alone", "together with 3", "together with 1"]
     assert any(text.startswith("step 3: 2 of 4 runs go on; the best") for text in listener.said)
-    alone = train(made[1].run, tmp_path / "alone")
-    step, variables = restore(made[1].workdir, made[1].run)
+    alone = train(whole[1].run, tmp_path / "alone")
+    step, variables = restore(whole[1].workdir, whole[1].run)
     assert step == 8
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6), variables, alone.variables)
 
-
-@pytest.mark.end_to_end
-def test_an_interruption_within_a_rung_changes_nothing(tmp_path: Path) -> None:
-    """Interrupted before the first rung, and again between it and the second."""
-    whole, made = plan(tmp_path / "whole"), plan(tmp_path / "parts")
-    make(whole, tmp_path / "whole", together="yes")
     for at in (1, 4):
         with pytest.raises(Interrupted, match=f"SIGTERM at step {at + 1} of 8"):
             make(made, tmp_path / "parts", together="yes", say=Listener(at, terminate))
