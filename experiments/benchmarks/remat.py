@@ -44,7 +44,7 @@ def main() -> None:
         shape = (options.batch, side, side, 3)
         keeps: list[Keep | Literal["jax.checkpoint"]] = ["activations", "jax.checkpoint"]
         if count_parts(encoder, shape):
-            keeps += ["convolutions", "blocks"]
+            keeps.extend(("convolutions", "blocks"))
         for keep in keeps:
             began = time.monotonic()
             mebibytes, gigaflops = measure(encoder, keep, shape)

@@ -9,6 +9,8 @@ import sys
 import traceback
 import warnings
 
+from experiments.compile_cache import keep_programs
+
 COMMANDS = {
     "train": "train a config, or go on where it stopped",
     "sweep": "make many runs of a config, together where that is faster, and compare them",
@@ -39,6 +41,7 @@ def main() -> None:
     # Pillow warns of large pictures; the decoder has a limit of its own and says what it refuses.
     warnings.filterwarnings("ignore", message="Image size .* exceeds limit")
     sys.unraisablehook = _stray
+    keep_programs(lambda text: print(f"likeness: {text}", file=sys.stderr))
     sys.exit(run(sys.argv[1:]))
 
 
