@@ -2,8 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -37,7 +36,7 @@ class RandomWeights:
         """The same for the same seed."""
         draw = np.random.default_rng(self.seed)
         pictures, key = colored_noise(draw, 4, 96), jax.random.key(0)
-        shapes = traverse_util.flatten_dict(jax.eval_shape(encoder.init, key, pictures), sep="/")
+        shapes = _flat(jax.eval_shape(encoder.init, key, pictures))
         drawn: dict[str, np.ndarray] = {}
         for layer in encoder.geometry:
             kernel, bias = f"params/{layer.name}/kernel", f"params/{layer.name}/bias"
@@ -49,7 +48,7 @@ class RandomWeights:
         others = shapes.keys() - drawn.keys()
 
         def given(key: PRNGKey) -> dict[str, Array]:
-            made: Mapping[str, Array] = traverse_util.flatten_dict(encoder.init(key, pictures), sep="/")
+            made = _flat(encoder.init(key, pictures))
             return {name: made[name] for name in others}
 
         variables = traverse_util.unflatten_dict(drawn | (jax.jit(given)(key) if others else {}), sep="/")
@@ -78,6 +77,10 @@ class FrozenEncoder:
     def __call__(self, variables: PyTree, pictures: Float[Array, "b h w c"]) -> Activations:
         """The activations of pictures, RGB in [0, 1]."""
         return self.encoder.apply(variables, pictures)  # pyright: ignore[reportReturnType]
+
+
+def _flat(variables: Any) -> dict[str, Any]:
+    return dict(traverse_util.flatten_dict(variables, sep="/"))
 
 
 def colored_noise(draw: np.random.Generator, count: int, side: int) -> Float[np.ndarray, "b h w 3"]:
