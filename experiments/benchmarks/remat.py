@@ -21,7 +21,7 @@ from research.encoders.recompute import Keep, count_parts, recomputing
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    encoders: tuple[Literal["conv4", "mobilefacenet", "iresnet18", "iresnet50"], ...] = ("conv4", "iresnet50")
+    encoders: tuple[Literal["conv4", "mobilefacenet", "iresnet18", "iresnet50"], ...] = ("conv4", "iresnet18")
     """Networks, each at the size that its faces come in."""
     batch: Annotated[int, tyro.conf.arg(metavar="B")] = 64
     """Pictures."""

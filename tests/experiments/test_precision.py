@@ -1,0 +1,144 @@
+"""With networks that compute in bfloat16, what is learned and kept stays float32, and so does every sum of a cost."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+
+from experiments.optimizers import Adam
+from experiments.step import initial_state, train_step
+from experiments.terms import Term, layers, total
+from research.encoders import (
+    Averaged,
+    Conv4,
+    IResNet,
+    Koch,
+    Mirrored,
+    MobileFaceNet,
+    NN4Small2,
+    OrientedGradients,
+    SqueezeNet,
+    Vgg,
+)
+from research.losses import BatchHard, Content, Gram, TotalVariation, Triplet
+from research.painters import Conditional, Johnson
+
+ENCODERS = [
+    (Conv4(dtype="bfloat16"), 32),
+    (Koch(dimension=16, dtype="bfloat16"), 65),
+    (IResNet(blocks=(1, 1, 1, 1), dtype="bfloat16"), 32),
+    (NN4Small2(dtype="bfloat16"), 96),
+    (MobileFaceNet(dtype="bfloat16"), 112),
+    (OrientedGradients(dtype="bfloat16"), 32),
+    (Mirrored(encoder=Conv4(dtype="bfloat16")), 32),
+    (Averaged(encoder=Conv4(dtype="bfloat16"), views=1), 32),
+]
+TERMS = (Term(loss=Gram(layers=("relu1_1",))), Term(loss=Content(layers=("relu2_1",))), Term(loss=TotalVariation()))
+FIRE = (Term(loss=Gram(layers=("relu_conv1",))), Term(loss=Content(layers=("relu_conv1",))), Term(loss=TotalVariation()))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Cost:
+    """As much of an experiment as a step needs."""
+
+    network: nn.Module
+    state: bool
+    value: Any
+
+    def init(self, key: Any, fixed: Any, batch: Any) -> Any:
+        from experiments.experiment import Variables
+
+        variables = dict(self.network.init(key, batch["images"], *fixed))
+        return Variables(variables.pop("params"), variables)
+
+    def cost(self, params: Any, state: Any, fixed: Any, batch: Any, key: Any) -> Any:
+        from experiments.experiment import Cost as Result
+
+        del key
+        train = {"train": True} if self.state else {}
+        out, changed = self.network.apply({"params": params, **state}, batch["images"], *fixed, **train, mutable=list(state))
+        return Result(self.value(out, batch), dict(changed), {})
+
+
+def equations(jaxpr: Any) -> Iterator[Any]:
+    for equation in jaxpr.eqns:
+        yield equation
+        for below in jax.tree.leaves(list(equation.params.values()), is_leaf=lambda leaf: hasattr(leaf, "eqns")):
+            inner = getattr(below, "jaxpr", below)
+            if hasattr(inner, "eqns"):
+                yield from equations(inner)
+
+
+def sums_in_bfloat16(function: Any, *arguments: Any) -> list[str]:
+    found = equations(jax.make_jaxpr(function)(*arguments).jaxpr)
+    kinds = ("reduce_sum", "cumsum", "reduce_prod", "dot_general")
+    return [str(e) for e in found if e.primitive.name in kinds and any(v.aval.dtype == jnp.bfloat16 for v in e.invars)]
+
+
+def check_step(experiment: Cost, fixed: Any, batch: Any) -> Any:
+    """Traces a step and returns the parameters' shapes; nothing is computed."""
+    optimizer = Adam().transformation(2)
+    key = jax.random.key(0)
+    averaged = True
+    state = jax.eval_shape(lambda: initial_state(experiment, optimizer, averaged, key, fixed, batch))  # pyright: ignore
+    after, report = jax.eval_shape(
+        lambda state: train_step(experiment, optimizer, Adam().recovers, 0.9, state, fixed, batch, key),  # pyright: ignore
+        state,
+    )
+    assert after == state
+    for leaf in jax.tree.leaves((after, report.metrics)):
+        assert leaf.dtype != jnp.bfloat16
+    return state
+
+
+@pytest.mark.parametrize(("encoder", "side"), ENCODERS, ids=lambda of: type(of).__name__)
+def test_recognition(encoder: nn.Module, side: int) -> None:
+    loss = Triplet(rule=BatchHard(), reduction="mean")
+    labels = np.arange(4) // 2
+    experiment = Cost(network=encoder, state=True, value=lambda out, batch: loss(out["embedding"], labels))
+    batch = {"images": np.zeros((4, side, side, 3), np.float32)}
+    state = check_step(experiment, (), batch)
+    variables = {"params": state.params, **state.model_state}
+    embedding = jax.eval_shape(lambda variables: encoder.apply(variables, batch["images"], train=False), variables)
+    assert embedding["embedding"].dtype == jnp.float32  # pyright: ignore
+    assert not sums_in_bfloat16(loss, np.zeros((4, 8), np.float32), labels)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "terms"),
+    [(Vgg(convolutions=(1, 1), widths=(4, 4), dtype="bfloat16"), TERMS), (SqueezeNet(dtype="bfloat16"), FIRE)],
+    ids=["Vgg", "SqueezeNet"],
+)
+def test_style_by_pixels(encoder: Any, terms: tuple[Term, ...]) -> None:
+    """No sum is bfloat16 in the whole cost: these networks have convolutions alone."""
+    picture = jnp.zeros((1, 64, 64, 3))
+    variables = jax.eval_shape(encoder.init, jax.random.key(0), picture)
+    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(variables))
+
+    def cost(variables: Any, picture: Any) -> Any:
+        seen = encoder.apply(variables, picture)
+        return total(terms, seen, [term.loss.target(seen) for term in terms])
+
+    value, gradient = jax.eval_shape(jax.value_and_grad(cost, argnums=1), variables, picture)
+    assert (value.dtype, gradient.dtype) == (jnp.float32, jnp.float32)
+    seen = jax.eval_shape(encoder.apply, variables, picture)
+    assert all(seen[layer].dtype == jnp.bfloat16 for layer in layers(terms) if layer != "input")
+    assert not sums_in_bfloat16(cost, variables, picture)
+
+
+@pytest.mark.parametrize(
+    ("painter", "chosen"),
+    [(Johnson(dtype="bfloat16"), ()), (Conditional(styles=2, dtype="bfloat16"), (np.full((1, 2), 0.5, np.float32),))],
+    ids=["Johnson", "Conditional"],
+)
+def test_painters(painter: nn.Module, chosen: tuple[Any, ...]) -> None:
+    experiment = Cost(network=painter, state=False, value=lambda out, batch: jnp.mean((out - 0.5) ** 2))
+    batch = {"images": np.zeros((1, 64, 64, 3), np.float32)}
+    state = check_step(experiment, chosen, batch)
+    painted = jax.eval_shape(lambda params: painter.apply({"params": params}, batch["images"], *chosen), state.params)
+    assert painted.dtype == jnp.float32  # pyright: ignore
