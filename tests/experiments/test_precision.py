@@ -75,9 +75,10 @@ def equations(jaxpr: Any) -> Iterator[Any]:
 
 
 def sums_in_bfloat16(function: Any, *arguments: Any) -> list[str]:
+    """Sums whose result is bfloat16. Products of bfloat16 numbers that are summed up in float32, as Gram's, are exact."""
     found = equations(jax.make_jaxpr(function)(*arguments).jaxpr)
     kinds = ("reduce_sum", "cumsum", "reduce_prod", "dot_general")
-    return [str(e) for e in found if e.primitive.name in kinds and any(v.aval.dtype == jnp.bfloat16 for v in e.invars)]
+    return [str(e) for e in found if e.primitive.name in kinds and any(v.aval.dtype == jnp.bfloat16 for v in e.outvars)]
 
 
 def check_step(experiment: Cost, fixed: Any, batch: Any) -> Any:
