@@ -6,6 +6,7 @@ from flax import linen as nn
 
 from research.encoders.layers import Images, check_fields, l2_normalize
 from research.geometry.affine import Border, affine_matrices, look_up, places
+from research.geometry.receptive_field import Layer, Network
 from research.types import Activations, Array
 
 
@@ -52,6 +53,11 @@ class Averaged(nn.Module, kw_only=True):
             if not low <= value <= high:
                 raise ValueError(f"Averaged.{field} is {value}; choose a value from {low} to {high}.")
         super().__post_init__()
+
+    @property
+    def geometry(self) -> tuple[Layer, ...]:
+        """The encoder's, for the maps are of the picture itself; none where it does not say how its layers lie."""
+        return tuple(self.encoder.geometry) if isinstance(self.encoder, Network) else ()
 
     def __call__(self, images: Images, train: bool = False) -> Activations:
         """Encodes a batch.

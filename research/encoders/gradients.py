@@ -5,6 +5,7 @@ import numpy as np
 from flax import linen as nn
 from jaxtyping import Float
 
+from research.encoders.layer_geometry import LayerGeometry
 from research.encoders.layers import Images, Precision, as_embedding, batch_norm, check_fields, check_size, standardize
 from research.types import Activations, Array
 
@@ -47,6 +48,11 @@ class OrientedGradients(nn.Module, kw_only=True):
     def __post_init__(self) -> None:
         check_fields("OrientedGradients", cell=self.cell, directions=self.directions, dimension=self.dimension)
         super().__post_init__()
+
+    @property
+    def geometry(self) -> tuple[LayerGeometry, ...]:
+        """``gradients`` alone: a Gaussian has no edge, so a cell sees the whole picture."""
+        return (LayerGeometry("gradients", ("input",), 3, 1, 1),)
 
     @nn.compact
     def __call__(self, images: Images, train: bool = False) -> Activations:

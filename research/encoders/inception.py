@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
 
+from research.encoders.layer_geometry import LayerGeometry
 from research.encoders.layers import Images, Precision, as_embedding, batch_norm, check_fields, check_size, standardize
 from research.encoders.pooling import l2_pool, max_pool
 from research.types import Activations, AnyArray, Array, Float
@@ -42,7 +43,7 @@ def local_response_norm(
 class Inception(nn.Module, kw_only=True):
     """Parallel columns, concatenated: 1×1→3×3, 1×1→5×5, pooling→1×1, and 1×1.
 
-    Batch normalization and ReLU follow each convolution.     A column of width 0 is left out; the pooling
+    Batch normalization and ReLU follow each convolution. A column of width 0 is left out; the pooling
     always stays. The pooling's map is smaller than the others' and is centered in a border of zeros, as
     Torch's ``DepthConcat`` does.
     """
@@ -111,6 +112,24 @@ class NN4Small2(nn.Module, kw_only=True):
     def __post_init__(self) -> None:
         check_fields("NN4Small2", dimension=self.dimension)
         super().__post_init__()
+
+    @property
+    def geometry(self) -> tuple[LayerGeometry, ...]:
+        """The layers up to ``pool2``, with kernel, stride and padding.
+
+        Behind it no unit has a field of its own that moves by a fixed step: ``inception_3a`` joins columns of stride 1 with a
+        pooling of stride 2, laid into their center (see :class:`Inception`), so how far apart the two look in the picture is
+        another thing for every unit and for every size of the map.
+        """
+        return (
+            LayerGeometry("conv1", ("input",), 7, 2, 3),
+            LayerGeometry("pool1", ("conv1",), 3, 2, 1),
+            LayerGeometry("norm1", ("pool1",)),
+            LayerGeometry("conv2", ("norm1",)),
+            LayerGeometry("conv3", ("conv2",), 3, 1, 1),
+            LayerGeometry("norm2", ("conv3",)),
+            LayerGeometry("pool2", ("norm2",), 3, 2, 1),
+        )
 
     @nn.compact
     def __call__(self, images: Images, train: bool = False) -> Activations:

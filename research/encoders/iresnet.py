@@ -3,6 +3,8 @@
 import jax.numpy as jnp
 from flax import linen as nn
 
+from research.encoders.composite import composite
+from research.encoders.layer_geometry import LayerGeometry
 from research.encoders.layers import Images, Precision, as_embedding, batch_norm, check_fields, check_size, standardize
 from research.encoders.recompute import Part
 from research.types import Activations, AnyArray, Array, Float
@@ -78,6 +80,19 @@ class IResNet(nn.Module, kw_only=True):
     def __post_init__(self) -> None:
         check_fields("IResNet", width=self.width, dimension=self.dimension, blocks=min(self.blocks))
         super().__post_init__()
+
+    @property
+    def geometry(self) -> tuple[LayerGeometry, ...]:
+        """``conv1`` and the four stages, each with the window of its blocks' convolutions one after another.
+
+        What the additions bring along lies in the middle of it.
+        """
+        layers, before = [LayerGeometry("conv1", ("input",), 3, 1, 1)], "conv1"
+        for stage, count in enumerate(self.blocks, 1):
+            windows = [(3, 1, 1), (3, 2, 1), *[(3, 1, 1)] * (2 * count - 2)]
+            layers.append(composite(f"layer{stage}", (before,), windows, needs=2))
+            before = f"layer{stage}"
+        return tuple(layers)
 
     @nn.compact
     def __call__(self, images: Images, train: bool = False) -> Activations:

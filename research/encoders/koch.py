@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax.typing import DTypeLike
 
+from research.encoders.layer_geometry import LayerGeometry
 from research.encoders.layers import Images, Precision, as_embedding, check_fields, check_size, standardize
 from research.encoders.pooling import max_pool_2x2
 from research.types import Activations, Array, PRNGKey
@@ -42,6 +43,19 @@ class Koch(nn.Module, kw_only=True):
     def __post_init__(self) -> None:
         check_fields("Koch", dimension=self.dimension)
         super().__post_init__()
+
+    @property
+    def geometry(self) -> tuple[LayerGeometry, ...]:
+        """The convolutions, ReLUs and poolings, with kernel and stride; nothing is padded."""
+        layers, before = [], "input"
+        for index, (_, side, pooled) in enumerate(CONVOLUTIONS, 1):
+            layers.append(LayerGeometry(f"conv{index}", (before,), side, needs=side + pooled))
+            layers.append(LayerGeometry(f"relu{index}", (f"conv{index}",)))
+            before = f"relu{index}"
+            if pooled:
+                layers.append(LayerGeometry(f"pool{index}", (before,), 2, 2, needs=2))
+                before = f"pool{index}"
+        return tuple(layers)
 
     @nn.compact
     def __call__(self, images: Images, train: bool = False) -> Activations:

@@ -3,6 +3,7 @@
 from flax import linen as nn
 
 from research.encoders.layers import Images, l2_normalize
+from research.geometry.receptive_field import Layer, Network
 from research.types import Activations
 
 
@@ -21,6 +22,11 @@ class Mirrored(nn.Module, kw_only=True):
     """f, any encoder."""
     normalize: bool = True
     """Scale the sum to unit length; otherwise it is halved, the mean of the two."""
+
+    @property
+    def geometry(self) -> tuple[Layer, ...]:
+        """The encoder's, for the maps are of the picture itself; none where it does not say how its layers lie."""
+        return tuple(self.encoder.geometry) if isinstance(self.encoder, Network) else ()
 
     def __call__(self, images: Images, train: bool = False) -> Activations:
         """Encodes a batch.

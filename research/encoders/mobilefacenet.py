@@ -3,7 +3,9 @@
 import jax.numpy as jnp
 from flax import linen as nn
 
+from research.encoders.composite import composite
 from research.encoders.depthwise import Depthwise
+from research.encoders.layer_geometry import LayerGeometry
 from research.encoders.layers import Images, Precision, as_embedding, batch_norm, check_fields, check_size
 from research.encoders.preprocessing import preprocess, rgb
 from research.encoders.recompute import Part
@@ -70,6 +72,20 @@ class MobileFaceNet(nn.Module, kw_only=True):
     def __post_init__(self) -> None:
         check_fields("MobileFaceNet", dimension=self.dimension)
         super().__post_init__()
+
+    @property
+    def geometry(self) -> tuple[LayerGeometry, ...]:
+        """The layers that have a map, each stage with the window of its depthwise convolutions one after another.
+
+        ``global`` is a convolution too, of one place; its field reaches beyond every picture that is taken, and so do those
+        of ``stage3`` and all behind it.
+        """
+        layers = [LayerGeometry("conv1", ("input",), 3, 2, 1), LayerGeometry("separable", ("conv1",), 3, 1, 1)]
+        for stage, (_, _, blocks, stride) in enumerate(STAGES, 1):
+            windows = [(3, stride, 1), *[(3, 1, 1)] * (blocks - 1)]
+            layers.append(composite(f"stage{stage}", (layers[-1].name,), windows))
+        layers.append(LayerGeometry("conv2", (layers[-1].name,)))
+        return (*layers, LayerGeometry("global", ("conv2",), 7, needs=7))
 
     @nn.compact
     def __call__(self, images: Images, train: bool = False) -> Activations:

@@ -83,7 +83,7 @@ def receptive_fields(encoder: Network) -> dict[str, ReceptiveField]:
     Where branches are joined, it is the smallest square that holds the fields of all.
 
     Args:
-        encoder: one with a ``geometry``, such as :class:`research.encoders.Vgg`.
+        encoder: one with a ``geometry``, which all encoders of this project have.
 
     Raises:
         ValueError: a layer reads branches of different strides.

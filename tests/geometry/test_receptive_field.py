@@ -1,28 +1,10 @@
-import functools
-
+import flax.linen as nn
 import jax
-import jax.numpy as jnp
-import numpy as np
 import pytest
 
-from research.encoders import SqueezeNet, Vgg
-from research.encoders.layer_geometry import LayerGeometry
-from research.geometry import ReceptiveField, receptive_fields
-
-TINY = {
-    # The largest fields are of 36, 60, 79, 252 and 207 pixels.
-    "vgg, three blocks": (Vgg(convolutions=(2, 2, 2), widths=(1, 1, 1), preprocessing="unit"), 56),
-    "vgg16, average, replicate": (
-        Vgg(
-            convolutions=(2, 2, 3), widths=(1, 1, 1), pooling="average", padding="replicate", preprocessing="unit", last="pool3"
-        ),
-        96,
-    ),
-    "squeezenet, four modules": (SqueezeNet(first=1, squeeze=(1,) * 4, preprocessing="unit", classes=1), 111),
-    "vgg19": (Vgg(widths=(1, 1, 1, 1, 1), preprocessing="unit"), 288),
-    "squeezenet": (SqueezeNet(first=1, squeeze=(1,) * 8, preprocessing="unit", classes=1), 239),
-}
-NAMES = [pytest.param(name, marks=[pytest.mark.slow] if side > 200 else []) for name, (_, side) in TINY.items()]
+from research.encoders import Averaged, IResNet, Koch, Mirrored, MobileFaceNet, NN4Small2, OrientedGradients, SqueezeNet, Vgg
+from research.encoders.layer_geometry import LayerGeometry, map_sides, smallest_side
+from research.geometry import Network, ReceptiveField, receptive_fields
 
 
 def test_vgg19_has_the_published_fields():
@@ -54,69 +36,53 @@ def test_branches_of_different_strides_are_refused():
         receptive_fields(Odd())
 
 
-@functools.cache
-def supports(name):
-    """From a layer and a unit on its diagonal to the rows and columns of the picture that the gradient reaches.
-
-    Positive filters that sum to one, in powers of two, keep a constant picture exactly constant: the maximum is tied
-    in every window and hands its gradient to all of it.
-    """
-    encoder, side = TINY[name]
-    picture = jnp.full((1, side, side, 3), 0.5)
-    shapes = jax.eval_shape(encoder.init, jax.random.key(0), picture)
-
-    def filters(leaf):
-        if leaf.ndim == 1:
-            return np.zeros(leaf.shape, np.float32)
-        kernel, _, channels, _ = leaf.shape
-        blur = np.array([1.0]) if kernel == 1 else np.array([0.25, 0.5, 0.25])
-        mix = np.array([0.5, 0.25, 0.25]) if channels == 3 else np.full(channels, 1 / channels)
-        return np.broadcast_to(np.einsum("i,j,c->ijc", blur, blur, mix)[..., None], leaf.shape).astype(np.float32)
-
-    variables = jax.tree.map(filters, shapes)
-    layers = [layer.name for layer in encoder.geometry]
-
-    @jax.jit
-    def reached(cotangents):
-        def maps(picture):
-            activations = encoder.apply(variables, picture)
-            return {name: activations[name] for name in layers}
-
-        (gradient,) = jax.vjp(maps, picture)[1](cotangents)
-        return jnp.any(gradient != 0, axis=(0, 3))
-
-    zeros = jax.eval_shape(lambda picture: {name: encoder.apply(variables, picture)[name] for name in layers}, picture)
-    zeros = {name: np.zeros(value.shape, np.float32) for name, value in zeros.items()}
-
-    def support(layer, unit):
-        one = np.zeros_like(zeros[layer])
-        one[:, unit, unit] = 1.0
-        found = np.asarray(reached({**zeros, layer: one}))
-        rows, columns = np.flatnonzero(found.any(1)), np.flatnonzero(found.any(0))
-        assert found.sum() == len(rows) * len(columns), "not a full square"
-        return (rows[0], rows[-1] + 1), (columns[0], columns[-1] + 1)
-
-    return support, {name: value.shape[1] for name, value in zeros.items()}
+def test_kochs_last_unit_sees_as_much_as_the_smallest_picture():
+    assert receptive_fields(Koch())["relu4"] == ReceptiveField(size=65, stride=8, offset=0)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_field_is_where_the_gradient_is_not_zero(name):
-    encoder, side = TINY[name]
-    fields = receptive_fields(encoder)
-    support, sides = supports(name)
-    for layer in (layer.name for layer in encoder.geometry):
-        field = fields[layer]
-        # The last unit whose field lies within the picture, away from the padding.
-        unit = max(unit for unit in range(sides[layer]) if field.window(unit)[1] <= side)
-        assert field.window(unit)[0] >= 0
-        assert support(layer, unit) == (field.window(unit),) * 2, layer
+def test_residual_stages_count_every_convolution():
+    # Half a field is the sum over all convolutions of the stride before each: 1 + 1·1 + 1·1 + 5·2 and so on.
+    fields = receptive_fields(IResNet(blocks=(3, 4, 14, 3)))
+    assert fields["conv1"] == ReceptiveField(size=3, stride=1, offset=-1)
+    assert fields["layer1"] == ReceptiveField(size=2 * 11 + 1, stride=2, offset=-11)
+    assert fields["layer2"] == ReceptiveField(size=2 * (11 + 4 + 6 * 4) + 1, stride=4, offset=-39)
+    assert fields["layer4"].stride == 16
 
 
-def test_at_the_edge_the_field_is_cut_off_by_the_picture():
-    encoder, side = TINY["vgg16, average, replicate"]
-    support, sides = supports("vgg16, average, replicate")
-    for layer, field in receptive_fields(encoder).items():
-        if layer != "input":
-            for unit in (0, sides[layer] - 1):
-                start, stop = field.window(unit)
-                assert support(layer, unit) == ((max(start, 0), min(stop, side)),) * 2, layer
+def test_wrappers_keep_the_maps_of_what_they_wrap():
+    class Silent(nn.Module):
+        pass
+
+    for wrapper in (Mirrored, Averaged):
+        assert isinstance(wrapper(encoder=Koch()), Network)
+        assert receptive_fields(wrapper(encoder=Koch())) == receptive_fields(Koch())
+        assert wrapper(encoder=Silent()).geometry == ()
+
+
+@pytest.mark.parametrize(
+    ("encoder", "channels", "sides"),
+    [
+        (Koch(), 1, (65, 66, 80, 105)),
+        (NN4Small2(), 3, (65, 66, 67, 68, 96)),
+        (IResNet(blocks=(1, 2, 1, 1), width=1), 3, (9, 10, 33, 112)),
+        (MobileFaceNet(), 3, (97, 98, 100, 112)),
+        (OrientedGradients(), 1, (8, 13)),
+        (Vgg(widths=(1, 1, 1, 1, 1)), 3, (16, 31, 32)),
+        (SqueezeNet(classes=2), 3, (17, 33, 34, 36, 64)),
+    ],
+    ids=lambda value: type(value).__name__ if hasattr(value, "geometry") else "",
+)
+def test_maps_are_as_large_as_the_geometry_says(encoder, channels, sides):
+    for height, width in zip(sides, sides[::-1], strict=True):
+        shape = jax.ShapeDtypeStruct((1, height, width, channels), "float32")
+        activations = jax.eval_shape(lambda x: encoder.init_with_output(jax.random.key(0), x)[0], shape)
+        rows, columns = (map_sides(encoder.geometry, side) for side in (height, width))
+        for layer in encoder.geometry:
+            assert activations[layer.name].shape[1:3] == (rows[layer.name], columns[layer.name]), layer
+
+
+@pytest.mark.parametrize(
+    ("encoder", "smallest"), [(Koch(), 65), (IResNet(), 9), (MobileFaceNet(), 97)], ids=lambda value: type(value).__name__
+)
+def test_what_layers_need_gives_the_smallest_picture(encoder, smallest):
+    assert smallest_side(encoder.geometry) == smallest
