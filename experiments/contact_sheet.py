@@ -66,8 +66,13 @@ def sheet(
 
 def draw(rows: Sequence[Sequence[Tile]], path: Path, *, heads: Sequence[str] = (), blocks: int = 1) -> None:
     """Writes a :func:`sheet` as a PNG to ``path``."""
+    write(sheet(rows, heads=heads, blocks=blocks), path)
+
+
+def write(drawn: Image.Image, path: Path) -> None:
+    """Writes a sheet as a PNG, whole or not at all."""
     stored = io.BytesIO()
-    sheet(rows, heads=heads, blocks=blocks).save(stored, format="PNG", optimize=True)
+    drawn.save(stored, format="PNG", optimize=True)
     write_atomically(path, stored.getvalue())
 
 

@@ -1,0 +1,104 @@
+"""``likeness visualize WORKDIR|ENCODER``: what the units of a network see."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from experiments.commands.flags import cli
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Finds the patches of pictures that excite each unit most, and draws them, layer by layer, beside what of each is seen.
+
+    The first layers see small patches, edges and colors; deeper ones larger patches, textures and parts (Zeiler and Fergus
+    2014). The units drawn are evenly spaced among those that any picture excites. All units are in units.json.
+    """
+
+    network: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="WORKDIR|ENCODER")] = "runs/recognition/quickstart"
+    """The working directory of a trained recognizer, or published weights by name (`likeness weights list`)."""
+    data: Annotated[str | None, tyro.conf.arg(metavar="FOLDER")] = None
+    """Pictures to look at, in folders in this folder; those that it was trained on unless given."""
+    layers: Annotated[tuple[str, ...], tyro.conf.arg(metavar="LAYER ...")] = ()
+    """Which layers; up to five spread over the depth unless given."""
+    units: int = 12
+    """How many units of a layer to draw."""
+    k: int = 9
+    """How many patches for each unit."""
+    order: Literal["top", "bottom", "random"] = "top"
+    """The patches that excite it most, least, or some of all that excite it."""
+    places: Literal["once", "all"] = "once"
+    """At most one patch of a picture, or as many as there are."""
+    rule: Literal["gradient", "deconvnet", "guided"] = "guided"
+    """How to go back through ReLUs to what of a patch is seen."""
+    pictures: int | None = None
+    """Look at so many pictures only, evenly spaced."""
+    size: int | None = None
+    """Side of the pictures for published weights; 128 unless given."""
+    batch: int = 64
+    """Pictures at a time."""
+    out: Annotated[str | None, tyro.conf.arg(aliases=["-o"], metavar="DIR", help_behavior_hint="(default: in WORKDIR)")] = None
+    """Where the sheets go."""
+
+
+def main(arguments: list[str]) -> int:
+    options: Options = cli(Options, prog="likeness visualize", arguments=arguments)
+    import numpy as np
+    from rich.progress import Progress
+
+    from experiments.contact_sheet import write
+    from experiments.microscope import Microscope
+    from experiments.patch_sheet import draw_layer, spread, stacked
+    from experiments.workdir import write_json
+    from research.data import Folder
+    from research.errors import UserError
+    from research.visualization import TopPatches
+
+    for flag, value in (
+        ("--units", options.units),
+        ("--k", options.k),
+        ("--batch", options.batch),
+        ("--pictures", options.pictures),
+    ):
+        if value is not None and value < 1:
+            raise UserError(f"{flag} is {value}: give 1 or more.")
+    scope = Microscope.load(options.network, options.size)
+    if options.data is None:
+        images = scope.own_pictures()
+    else:
+        images = Folder(options.data, size=scope.decode.size, channels=scope.decode.channels, fit=scope.decode.fit).open()
+    if options.pictures is not None and options.pictures < len(images):
+        images = images.select(np.linspace(0, len(images) - 1, options.pictures).round().astype(int))
+    layers = scope.layers(images.shape, options.layers)
+    top = TopPatches(k=options.k, order=options.order, once=options.places == "once")
+    with Progress(transient=True) as progress:
+        task = progress.add_task(f"looking at {len(images):,} pictures", total=len(images))
+        seen = scope.look(images, layers, top, batch=options.batch, tell=lambda done: progress.update(task, completed=done))
+    root = Path(options.out) if options.out else _default(options.network)
+    sheets = []
+    for layer in layers:
+        sheets.append(draw_layer(scope, images, layer, seen[layer], spread(seen[layer], options.units), options.rule))
+        write(sheets[-1], root / _file(layer))
+    write(stacked(sheets), root / "layers.png")
+    write_json(root / "units.json", {layer: seen[layer].to_json(images) for layer in layers})
+    for layer in layers:
+        numbers = seen[layer].statistics
+        print(
+            f"{layer}: {len(numbers.mean)} units, each of {seen[layer].field.size} x {seen[layer].field.size} pixels; "
+            f"{len(numbers.dead)} dead; active in {np.median(numbers.active):.0%} of the pictures (median)"
+        )
+    for path in [root / "layers.png", *(root / _file(layer) for layer in layers), root / "units.json"]:
+        print(f"{path.suffix[1:]:<8} {path}")
+    return 0
+
+
+def _default(network: str) -> Path:
+    """In a working directory, beside its other figures; for published weights a folder of their name."""
+    folder = Path(network)
+    return folder / "figures" / "units" if folder.is_dir() else Path("runs") / "visualize" / network
+
+
+def _file(layer: str) -> str:
+    return f"{layer.replace('/', '_')}.png"
