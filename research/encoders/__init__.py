@@ -1,4 +1,4 @@
-"""Networks that turn images into named activations, one family a file.
+"""Networks that turn images, or signals or volumes, into named activations, one family a file.
 
 ``encoder.apply(variables, images, train=False)`` returns every layer's output by name. An encoder of faces or
 characters always has ``"embedding"``; one of pictures (``Vgg``, ``SqueezeNet``) has the pictures as ``"input"``, and
@@ -18,11 +18,12 @@ from research.encoders.koch import Koch
 from research.encoders.layers import dimension_of, l2_normalize
 from research.encoders.mirrored import Mirrored
 from research.encoders.mobilefacenet import MobileFaceNet
+from research.encoders.plain import Plain
 from research.encoders.pooling import avg_pool, l2_pool, max_pool, max_pool_2x2
 from research.encoders.squeezenet import SqueezeNet
 from research.encoders.vgg import Vgg
 
-Encoder: TypeAlias = Conv4 | Koch | NN4Small2 | IResNet | MobileFaceNet | OrientedGradients | Mirrored | Averaged
+Encoder: TypeAlias = Conv4 | Plain | Koch | NN4Small2 | IResNet | MobileFaceNet | OrientedGradients | Mirrored | Averaged
 PictureEncoder: TypeAlias = Vgg | SqueezeNet
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "NN4Small2",
     "OrientedGradients",
     "PictureEncoder",
+    "Plain",
     "SqueezeNet",
     "Vgg",
     "avg_pool",

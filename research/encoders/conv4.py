@@ -5,8 +5,18 @@ from typing import Literal
 import jax.numpy as jnp
 from flax import linen as nn
 
-from research.encoders.layers import Images, Precision, as_embedding, batch_norm, check_fields, check_size, standardize
-from research.encoders.pooling import max_pool_2x2
+from research.encoders.layers import (
+    Examples,
+    Precision,
+    SpatialDims,
+    as_embedding,
+    batch_norm,
+    check_fields,
+    check_size,
+    standardize,
+)
+from research.encoders.pooling import max_pool
+from research.encoders.spatial import convolution
 from research.types import Activations
 
 BLOCKS = 4
@@ -18,7 +28,8 @@ class Conv4(nn.Module, kw_only=True):
     Any input of at least 16×16 pixels: 28 for Omniglot, 48 or 64 for small faces, 105 for Omniglot's
     originals. The last map has ⌊side/16⌋² × ``width`` entries. Prototypical networks use it as the embedding
     (``head="flatten"``); the default adds one dense layer, which a pair of faces needs to be compared in
-    ``dimension`` numbers.
+    ``dimension`` numbers. Signals and volumes are encoded by the same blocks of as many dimensions: at least 16
+    samples, or 16×16×16 voxels.
 
     Activations: ``conv1 relu1 pool1`` … ``conv4 relu4 pool4``, ``flatten``, ``embedding``.
 
@@ -39,17 +50,19 @@ class Conv4(nn.Module, kw_only=True):
     """Scale the embedding to unit length."""
     dtype: Precision = "float32"
     """Compute dtype; parameters, statistics and the embedding stay float32."""
+    spatial_dims: SpatialDims = 2
+    """1 for signals (b, t, c), 2 for images (b, h, w, c), 3 for volumes and films (b, d, h, w, c)."""
 
     def __post_init__(self) -> None:
         check_fields("Conv4", width=self.width, dimension=self.dimension)
         super().__post_init__()
 
     @nn.compact
-    def __call__(self, images: Images, train: bool = False) -> Activations:
+    def __call__(self, images: Examples, train: bool = False) -> Activations:
         """Encodes a batch.
 
         Args:
-            images: (b, h, w, c) in [0, 1].
+            images: (b, h, w, c) in [0, 1], or of as many spatial axes as ``spatial_dims``.
             train: normalize by the batch's statistics and update the running ones (needs
                 ``mutable=["batch_stats"]``).
 
@@ -57,19 +70,21 @@ class Conv4(nn.Module, kw_only=True):
             Activations by name; ``embedding`` is float32, (b, dimension).
 
         Raises:
-            ValueError: images smaller than 16×16, or not floating point.
+            ValueError: images smaller than 16×16, not floating point, or of other dimensions.
         """
         dtype = jnp.dtype(self.dtype)
         activations = {}
-        x = standardize(images, self.dtype, signed=True)
+        x = standardize(images, self.dtype, signed=True, spatial_dims=self.spatial_dims)
         for block in range(1, BLOCKS + 1):
             check_size("Conv4", f"pool{block}", x, 2, images, 2**BLOCKS)
-            x = nn.Conv(self.width, (3, 3), padding=1, use_bias=False, dtype=dtype, name=f"conv{block}")(x)
+            x = convolution(self.width, 3, self.spatial_dims, padding=1, use_bias=False, dtype=self.dtype, name=f"conv{block}")(
+                x
+            )
             activations[f"conv{block}"] = x
             x = batch_norm(f"norm{block}", self.dtype, train=train)(x)
             activations[f"relu{block}"] = nn.relu(x)
             # ReLU is monotone, so it may follow the pooling: the same values on a quarter of the pixels.
-            x = nn.relu(max_pool_2x2(x))
+            x = nn.relu(max_pool(x, 2))
             activations[f"pool{block}"] = x
         x = x.reshape(x.shape[0], -1)
         activations["flatten"] = x

@@ -1,5 +1,6 @@
 """What every encoder does to its input and to its embedding."""
 
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import jax
@@ -9,26 +10,38 @@ from flax import linen as nn
 from research.types import AnyArray, Array, Float, PyTree
 
 Precision: TypeAlias = Literal["float32", "bfloat16"]
+SpatialDims: TypeAlias = Literal[1, 2, 3]
 Images: TypeAlias = Float[AnyArray, "b h w c"]
+Examples: TypeAlias = Float[AnyArray, "b *space c"]
+"""Signals (b, t, c), images (b, h, w, c), or volumes and films (b, d, h, w, c)."""
 
 __all__ = ["as_embedding", "batch_norm", "check_fields", "check_size", "dimension_of", "l2_normalize", "standardize"]
 
+_KINDS = {1: ("signals", "(b, t, c)"), 2: ("images", "(b, h, w, c)"), 3: ("volumes", "(b, d, h, w, c)")}
 
-def standardize(images: AnyArray, dtype: Precision, *, signed: bool) -> Array:
+
+def standardize(images: AnyArray, dtype: Precision, *, signed: bool, spatial_dims: SpatialDims = 2) -> Array:
     """Brings images from [0, 1] to what the first layer expects, in the compute dtype.
 
     Args:
-        images: (b, h, w, c), floating point in [0, 1].
+        images: (b, h, w, c), floating point in [0, 1]; with one or three spatial dimensions signals or volumes.
         dtype: the compute dtype.
         signed: whether to map [0, 1] to [-1, 1] by ``2x − 1``.
+        spatial_dims: how many axes lie between the batch and the channels.
 
     Returns:
-        (b, h, w, c) in ``dtype``.
+        Of the same shape, in ``dtype``.
 
     Raises:
-        ValueError: the images are integers, or not a batch of images with channels last.
+        ValueError: the images are integers, or not a batch of so many dimensions with channels last.
     """
-    if images.ndim != 4:
+    if spatial_dims != 2 and images.ndim != spatial_dims + 2:
+        kind, shape = _KINDS[spatial_dims]
+        raise ValueError(
+            f"An encoder of spatial_dims={spatial_dims} takes a batch of {kind} {shape}, not an array of shape {images.shape}; "
+            "add the missing axis (x[None] for a batch of one, x[..., None] for one channel), or set spatial_dims."
+        )
+    if spatial_dims == 2 and images.ndim != 4:
         raise ValueError(
             f"An encoder takes a batch of images (b, h, w, c), not an array of shape {images.shape}; "
             "add the missing axis: images[None] for one picture, images[..., None] for gray ones."
@@ -92,24 +105,30 @@ def check_size(encoder: str, layer: str, x: AnyArray, needed: int, images: AnyAr
     Args:
         encoder: the encoder's name, for the message.
         layer: the layer about to run.
-        x: its input, (b, h, w, c).
-        needed: the smallest height and width that it can take.
+        x: its input, (b, h, w, c), or with one or three spatial dimensions.
+        needed: the smallest side that it can take.
         images: the encoder's input.
         minimum: the smallest image side that passes all layers.
 
     Raises:
         ValueError: ``x`` is smaller than ``needed``.
     """
-    if min(x.shape[1:3]) < needed:
-        height, width = images.shape[1:3]
+    if min(x.shape[1:-1]) < needed:
+        dims = x.ndim - 2
+        kind, _ = _KINDS[dims]
+        unit = {1: "samples", 2: "pixels", 3: "voxels"}[dims]
         raise ValueError(
-            f"{encoder}: images of {height}×{width} pixels are too small: {layer} gets a map of "
-            f"{x.shape[1]}×{x.shape[2]} and needs {needed}×{needed}. Use images of at least "
-            f"{minimum}×{minimum} pixels, or an encoder with fewer layers."
+            f"{encoder}: {kind} of {_times(images.shape[1:-1])} {unit} are too small: {layer} gets a map of "
+            f"{_times(x.shape[1:-1])} and needs {_times([needed] * dims)}. Use {kind} of at least "
+            f"{_times([minimum] * dims)} {unit}, or an encoder with fewer layers."
         )
 
 
-def dimension_of(encoder: nn.Module, image_shape: tuple[int, int, int]) -> int:
+def _times(sides: Sequence[int]) -> str:
+    return "×".join(map(str, sides))
+
+
+def dimension_of(encoder: nn.Module, image_shape: tuple[int, ...]) -> int:
     """The dimension of an encoder's embedding for images of ``image_shape`` (h, w, c), without computing it.
 
     Example:

@@ -1,4 +1,4 @@
-"""Pooling: maximum, average and L2, on (b, h, w, c).
+"""Pooling: maximum, average and L2, on (b, h, w, c), and just so over one or three spatial axes.
 
 Padding is the field's: a whole number of pixels added on every side, as in Torch and Caffe (``"SAME"`` of
 TensorFlow pads unevenly under a stride). What does not fill a window at the right and lower border is
@@ -18,7 +18,7 @@ from research.types import AnyArray, Array, Float
 __all__ = ["avg_pool", "l2_pool", "max_pool", "max_pool_2x2"]
 
 
-def max_pool_2x2(x: Float[AnyArray, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
+def max_pool_2x2(x: Float[AnyArray, "b h w c"]) -> Float[Array, "b *pooled c"]:
     """Maximum over disjoint 2×2 windows: (b, h, w, c) → (b, ⌊h/2⌋, ⌊w/2⌋, c).
 
     The same values as ``flax.linen.max_pool(x, (2, 2), (2, 2))``. It is written as pairwise maxima of
@@ -37,14 +37,14 @@ def max_pool_2x2(x: Float[AnyArray, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
 
 
 def max_pool(
-    x: Float[AnyArray, "b h w c"], window: int, stride: int | None = None, padding: int = 0, *, ceil: bool = False
-) -> Float[Array, "b h2 w2 c"]:
-    """Maximum over ``window``×``window`` pixels, every ``stride`` pixels; padding never wins.
+    x: Float[AnyArray, "b *space c"], window: int, stride: int | None = None, padding: int = 0, *, ceil: bool = False
+) -> Float[Array, "b *pooled c"]:
+    """Maximum over ``window``×``window`` pixels, every ``stride`` pixels along each spatial axis; padding never wins.
 
     Ties share the gradient, see :func:`max_pool_2x2`.
 
     Args:
-        x: (b, h, w, c).
+        x: (b, h, w, c), (b, t, c) or (b, d, h, w, c).
         window: side of the window.
         stride: step between windows; the window's side when not given.
         padding: pixels added on each side.
@@ -60,46 +60,46 @@ def max_pool(
     stride = window if stride is None else stride
     _check(x, window, stride, padding, ceil)
     x = jnp.asarray(x)
-    rows, columns = (_count(side, window, stride, padding, ceil) for side in x.shape[1:3])
+    counts = [_count(side, window, stride, padding, ceil) for side in x.shape[1:-1]]
     if padding or ceil:
-        lower, right = (
-            max(stride * (count - 1) + window - side - padding, 0)
-            for count, side in zip((rows, columns), x.shape[1:3], strict=True)
-        )
-        x = jnp.pad(x, ((0, 0), (padding, lower), (padding, right), (0, 0)), constant_values=-math.inf)
+        after = [
+            max(stride * (count - 1) + window - side - padding, 0) for count, side in zip(counts, x.shape[1:-1], strict=True)
+        ]
+        x = jnp.pad(x, ((0, 0), *((padding, more) for more in after), (0, 0)), constant_values=-math.inf)
     # Along one axis after the other: the gradient of overlapping 3×3 windows takes XLA:CPU a quarter of the time.
-    for axis, count in ((2, columns), (1, rows)):
+    for axis, count in reversed(list(enumerate(counts, 1))):
         x = _balanced_maximum([_every(x, axis, shift, stride, count) for shift in range(window)])
     return x
 
 
 def avg_pool(
-    x: Float[AnyArray, "b h w c"], window: int, stride: int | None = None, padding: int = 0
-) -> Float[Array, "b h2 w2 c"]:
+    x: Float[AnyArray, "b *space c"], window: int, stride: int | None = None, padding: int = 0
+) -> Float[Array, "b *pooled c"]:
     """Mean over ``window``×``window`` pixels; padding counts as zeros, as in Torch and Caffe.
 
     Arguments, result and errors as for :func:`max_pool`.
     """
     stride = window if stride is None else stride
     _check(x, window, stride, padding)
-    rows, columns = (_count(side, window, stride, padding) for side in x.shape[1:3])
-    x = jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
-    last_row, last_column = stride * (rows - 1) + 1, stride * (columns - 1) + 1
-    shifts = itertools.product(range(window), repeat=2)
-    slices = [x[:, down : down + last_row : stride, right : right + last_column : stride] for down, right in shifts]
-    return functools.reduce(jnp.add, slices) / window**2
+    lasts = [stride * (_count(side, window, stride, padding) - 1) + 1 for side in x.shape[1:-1]]
+    x = jnp.pad(x, ((0, 0), *[(padding, padding)] * len(lasts), (0, 0)))
+    slices = []
+    for shifts in itertools.product(range(window), repeat=len(lasts)):
+        parts = (slice(shift, shift + last, stride) for shift, last in zip(shifts, lasts, strict=True))
+        slices.append(x[:, *parts])
+    return functools.reduce(jnp.add, slices) / len(slices)
 
 
 def l2_pool(
-    x: Float[AnyArray, "b h w c"], window: int, stride: int | None = None, padding: int = 0
-) -> Float[Array, "b h2 w2 c"]:
+    x: Float[AnyArray, "b *space c"], window: int, stride: int | None = None, padding: int = 0
+) -> Float[Array, "b *pooled c"]:
     """Root of the sum of squares over ``window``×``window`` pixels, Torch's ``SpatialLPPooling`` with p = 2.
 
     The squares are summed in float32. Over a window of zeros the gradient is zero (the root's own is
     infinite). Arguments, result and errors as for :func:`max_pool`.
     """
     squares = jnp.asarray(x, jnp.float32) ** 2
-    total = avg_pool(squares, window, stride, padding) * window**2
+    total = avg_pool(squares, window, stride, padding) * window ** (x.ndim - 2)
     positive = total > 0
     root = jnp.where(positive, jnp.sqrt(jnp.where(positive, total, 1.0)), 0.0)
     return root.astype(x.dtype)
@@ -131,8 +131,9 @@ def _check(x: AnyArray, window: int, stride: int, padding: int, ceil: bool = Fal
             f"Pooling with window {window}, stride {stride}, padding {padding}: window and stride must be "
             "at least 1 and the padding smaller than the window."
         )
-    if min(_count(side, window, stride, padding, ceil) for side in x.shape[1:3]) < 1:
+    if min(_count(side, window, stride, padding, ceil) for side in x.shape[1:-1]) < 1:
+        sides, windows = ("×".join(map(str, lengths)) for lengths in (x.shape[1:-1], [window] * (x.ndim - 2)))
         raise ValueError(
-            f"Pooling: a map of {x.shape[1]}×{x.shape[2]} with padding {padding} is smaller than the "
-            f"{window}×{window} window; use larger images or fewer pooling layers."
+            f"Pooling: a map of {sides} with padding {padding} is smaller than the "
+            f"{windows} window; use larger images or fewer pooling layers."
         )
