@@ -5,6 +5,7 @@ import json
 import re
 from typing import Annotated, Any
 
+import flax.linen as nn
 import jax
 import numpy as np
 import tyro
@@ -15,9 +16,11 @@ from rich.table import Table
 from experiments.collectives import collectives
 from experiments.commands.choose import parse
 from experiments.config import docstring, to_json
+from experiments.frozen import FrozenEncoder
 from experiments.program import build
 from experiments.sharding import Mesh
 from research.errors import UserError
+from research.geometry import Network, receptive_fields
 from research.types import PyTree
 
 
@@ -45,6 +48,10 @@ def main(arguments: list[str]) -> int:
     batch = next(stream)
     program = build(run, run.experiment.fixed(data), batch)
     console.print(_parameters(program.state.params))
+    encoder = getattr(run.experiment, "encoder", None)
+    encoder = encoder.encoder if isinstance(encoder, FrozenEncoder) else encoder
+    if isinstance(encoder, nn.Module) and isinstance(encoder, Network) and encoder.geometry:
+        console.print(fields(encoder, _picture(batch)))
     if options.compile:
         console.print("compiling a step …")
         with jax.default_matmul_precision(run.matmul_precision):
@@ -53,6 +60,36 @@ def main(arguments: list[str]) -> int:
         for line in [*step_cost(compiled), *_sent(compiled.as_text(), program.mesh.size)]:
             console.print(line)
     return 0
+
+
+def fields(encoder: nn.Module, picture: tuple[int, ...] | None) -> Table:
+    """What the units of an encoder see: a row for every layer that has receptive fields.
+
+    Args:
+        encoder: one with a ``geometry``.
+        picture: the shape of what it is given, (h, w, c), for the shapes of the maps; they are left out where it is None.
+    """
+    assert isinstance(encoder, Network)
+    unit = {2: "samples", 4: "voxels"}.get(len(picture or ()), "px")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("layer")
+    if picture is not None:
+        table.add_column("map", justify="right")
+    table.add_column("receptive field", justify="right")
+    table.add_column("stride", justify="right")
+    found: Any = {}
+    if picture is not None:
+        shape = jax.ShapeDtypeStruct((1, *picture), np.float32)
+        found = jax.eval_shape(lambda pictures: encoder.init_with_output(jax.random.key(0), pictures)[0], shape)
+    for name, field in list(receptive_fields(encoder).items())[1:]:
+        side = ["×".join(map(str, found[name].shape[1:]))] if name in found else []
+        table.add_row(name, *side, f"{field.size} {unit}", f"{field.stride} {unit}")
+    return table
+
+
+def _picture(batch: PyTree) -> tuple[int, ...] | None:
+    """The shape of one picture of a batch; None where a batch has none, as when one picture is painted."""
+    return next((leaf.shape[1:] for leaf in jax.tree.leaves(batch) if np.ndim(leaf) > 2), None)
 
 
 def _mesh(asked: str, mesh: Mesh) -> Mesh:

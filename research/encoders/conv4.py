@@ -5,6 +5,7 @@ from typing import Literal
 import jax.numpy as jnp
 from flax import linen as nn
 
+from research.encoders.layer_geometry import LayerGeometry
 from research.encoders.layers import (
     Examples,
     Precision,
@@ -56,6 +57,17 @@ class Conv4(nn.Module, kw_only=True):
     def __post_init__(self) -> None:
         check_fields("Conv4", width=self.width, dimension=self.dimension)
         super().__post_init__()
+
+    @property
+    def geometry(self) -> tuple[LayerGeometry, ...]:
+        """The layers that have a map, in the order in which they are computed; the same along every axis."""
+        layers, before = [], "input"
+        for block in range(1, BLOCKS + 1):
+            layers.append(LayerGeometry(f"conv{block}", (before,), 3, 1, 1, needs=2))
+            layers.append(LayerGeometry(f"relu{block}", (f"conv{block}",)))
+            before = f"pool{block}"
+            layers.append(LayerGeometry(before, (f"relu{block}",), 2, 2, needs=2))
+        return tuple(layers)
 
     @nn.compact
     def __call__(self, images: Examples, train: bool = False) -> Activations:

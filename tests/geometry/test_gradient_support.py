@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.encoders import IResNet, Koch, Mirrored, MobileFaceNet, NN4Small2, OrientedGradients, SqueezeNet, Vgg
+from research.encoders import Conv4, IResNet, Koch, Mirrored, MobileFaceNet, NN4Small2, OrientedGradients, SqueezeNet, Vgg
 from research.encoders import koch as koch_module
 from research.encoders import mobilefacenet as mobilefacenet_module
 from research.geometry import receptive_fields
@@ -46,6 +46,7 @@ CASES = {
         Vgg(convolutions=(2, 2), widths=(1, 2), pooling="l2", padding="reflect", preprocessing="unit"), 32, 16
     ),
     "squeezenet, four modules": Case(SqueezeNet(first=1, squeeze=(1,) * 4, preprocessing="unit", classes=1), 71, 17),
+    "conv4": Case(Conv4(width=1), 48, 16, dark=0.5, light=0.5, channels=1),
     "koch": Case(Koch(), 81, 65, channels=1),
     "mirrored koch": Case(Mirrored(encoder=Koch()), 73, 65, channels=1),
     "nn4.small2": Case(NN4Small2(), 65, 65),

@@ -2,7 +2,18 @@ import flax.linen as nn
 import jax
 import pytest
 
-from research.encoders import Averaged, IResNet, Koch, Mirrored, MobileFaceNet, NN4Small2, OrientedGradients, SqueezeNet, Vgg
+from research.encoders import (
+    Averaged,
+    Conv4,
+    IResNet,
+    Koch,
+    Mirrored,
+    MobileFaceNet,
+    NN4Small2,
+    OrientedGradients,
+    SqueezeNet,
+    Vgg,
+)
 from research.encoders.layer_geometry import LayerGeometry, map_sides, smallest_side
 from research.geometry import Network, ReceptiveField, receptive_fields
 
@@ -62,6 +73,7 @@ def test_wrappers_keep_the_maps_of_what_they_wrap():
 @pytest.mark.parametrize(
     ("encoder", "channels", "sides"),
     [
+        (Conv4(width=1), 1, (16, 17, 28, 31, 105)),
         (Koch(), 1, (65, 66, 80, 105)),
         (NN4Small2(), 3, (65, 66, 67, 68, 96)),
         (IResNet(blocks=(1, 2, 1, 1), width=1), 3, (9, 10, 33, 112)),
@@ -82,7 +94,9 @@ def test_maps_are_as_large_as_the_geometry_says(encoder, channels, sides):
 
 
 @pytest.mark.parametrize(
-    ("encoder", "smallest"), [(Koch(), 65), (IResNet(), 9), (MobileFaceNet(), 97)], ids=lambda value: type(value).__name__
+    ("encoder", "smallest"),
+    [(Conv4(), 16), (Koch(), 65), (IResNet(), 9), (MobileFaceNet(), 97)],
+    ids=lambda value: type(value).__name__,
 )
 def test_what_layers_need_gives_the_smallest_picture(encoder, smallest):
     assert smallest_side(encoder.geometry) == smallest
