@@ -17,7 +17,10 @@ if jax.__version_info__[:2] == (0, 10):
     )
 
 # Compiling is most of what the tests cost; a program compiled once is read back in the next run.
-jax.config.update("jax_compilation_cache_dir", str(Path(__file__).parents[1] / ".cache" / "jax"))
+_CACHE = str(Path(__file__).parents[1] / ".cache" / "jax")
+jax.config.update("jax_compilation_cache_dir", _CACHE)
+# For commands in processes of their own, which would else keep theirs in the home directory.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", _CACHE)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 

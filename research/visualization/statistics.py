@@ -1,6 +1,7 @@
 """What can be said of each unit of a layer in numbers, from one pass over a data set."""
 
 import dataclasses
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,9 +15,7 @@ EDGES = tuple(2.0**power for power in range(-8, 9))
 """Of the histograms: 0 and below, then up to each power of two, and above the last."""
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class UnitCounts:
+class UnitCounts(NamedTuple):
     """Sums over the pictures so far, of each unit's maximum over the picture."""
 
     of_class: Float[Array, "classes"]
