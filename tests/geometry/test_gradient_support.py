@@ -14,9 +14,21 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.encoders import Conv4, IResNet, Koch, Mirrored, MobileFaceNet, NN4Small2, OrientedGradients, SqueezeNet, Vgg
+from research.encoders import (
+    Conv4,
+    IResNet,
+    Koch,
+    Mirrored,
+    MobileFaceNet,
+    NN4Small2,
+    OrientedGradients,
+    Plain,
+    SqueezeNet,
+    Vgg,
+)
 from research.encoders import koch as koch_module
 from research.encoders import mobilefacenet as mobilefacenet_module
+from research.encoders.layer_geometry import map_sides
 from research.geometry import receptive_fields
 
 
@@ -47,15 +59,19 @@ CASES = {
     ),
     "squeezenet, four modules": Case(SqueezeNet(first=1, squeeze=(1,) * 4, preprocessing="unit", classes=1), 71, 17),
     "conv4": Case(Conv4(width=1), 48, 16, dark=0.5, light=0.5, channels=1),
+    "conv4, signals": Case(Conv4(width=1, spatial_dims=1), 48, 16, dark=0.5, light=0.5, channels=1),
+    "conv4, volumes": Case(Conv4(width=1, spatial_dims=3), 48, 16, dark=0.5, light=0.5, channels=1),
+    "plain": Case(Plain(widths=(1, 1)), 14, 14),
+    "plain, pooled volumes": Case(Plain(widths=(1, 1), pool=2, spatial_dims=3), 26, 16, channels=1),
     "koch": Case(Koch(), 81, 65, channels=1),
     "mirrored koch": Case(Mirrored(encoder=Koch()), 73, 65, channels=1),
     "nn4.small2": Case(NN4Small2(), 65, 65),
-    "iresnet": Case(IResNet(blocks=(1, 2, 2, 1), width=1), 72, 9, dark=0.5, light=0.5),
+    "iresnet": Case(IResNet(blocks=(1, 2, 1, 1), width=1), 64, 9, dark=0.5, light=0.5),
     "vgg19": Case(Vgg(widths=(1, 1, 1, 1, 1), preprocessing="unit"), 144, 16),
     "squeezenet": Case(SqueezeNet(first=1, squeeze=(1,) * 8, preprocessing="unit", classes=1), 143, 33),
     "mobilefacenet": Case(MobileFaceNet(), 112, 97, dark=(0.485, 0.456, 0.406), light=0.01, unproven=("global",)),
 }
-SLOW = ("vgg19", "squeezenet", "mobilefacenet")
+SLOW = ("conv4, volumes", "vgg19", "squeezenet", "mobilefacenet")
 
 
 @pytest.fixture
@@ -88,12 +104,15 @@ def positive(encoder: nn.Module, pictures: jax.ShapeDtypeStruct) -> Any:
     return jax.tree_util.tree_map_with_path(fill, jax.eval_shape(encoder.init, jax.random.key(0), pictures))
 
 
+def dims(case: Case) -> int:
+    return getattr(case.encoder, "spatial_dims", 2)
+
+
 def lit(case: Case, axis: int) -> tuple[np.ndarray, np.ndarray]:
     """A picture for each place along an axis, and where it is lit: 1 there, 0 elsewhere."""
-    place = np.eye(case.side, dtype=np.float32)[:, :, None, None]
-    place = np.broadcast_to(place, (case.side, case.side, case.breadth, case.channels))
-    if axis == 1:
-        place = place.swapaxes(1, 2)
+    place = np.eye(case.side, dtype=np.float32).reshape(case.side, case.side, *[1] * dims(case))
+    place = np.broadcast_to(place, (case.side, case.side, *[case.breadth] * (dims(case) - 1), case.channels))
+    place = np.moveaxis(place, 1, 1 + axis)
     return np.asarray(case.dark, np.float32) + np.float32(case.light) * place, place
 
 
@@ -114,8 +133,14 @@ def derivative(encoder, layers, variables, pictures, direction):
 
 
 @pytest.mark.usefixtures("tiny")
-@pytest.mark.parametrize("axis", [0, 1], ids=["rows", "columns"])
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in CASES])
+@pytest.mark.parametrize(
+    ("name", "axis"),
+    [
+        pytest.param(name, axis, marks=[pytest.mark.slow] * (name in SLOW), id=f"{name}-{axis}")
+        for name, case in CASES.items()
+        for axis in range(dims(case))
+    ],
+)
 def test_the_field_is_where_the_gradient_is_not_zero(name, axis):
     case = CASES[name]
     encoder, fields = case.encoder, receptive_fields(case.encoder)
@@ -125,9 +150,11 @@ def test_the_field_is_where_the_gradient_is_not_zero(name, axis):
     # Indexed by the picture, thus by the pixel that is lit, then by the unit.
     seen = derivative(encoder, layers, variables, pictures, direction)
     pixels = np.arange(case.side)[:, None]
-    proven = []
+    others = tuple(1 + other for other in range(dims(case) + 1) if other != axis)
+    sides, proven = map_sides(encoder.geometry, case.side), []
     for layer in layers:
-        found = np.asarray(seen[layer]).any(axis=(2 - axis, 3))
+        found = np.asarray(seen[layer]).any(axis=others)
+        assert found.shape == (case.side, sides[layer])
         start, stop = np.array([fields[layer].window(unit) for unit in range(found.shape[1])]).T
         # Units at the border included: there the picture cuts the field off.
         np.testing.assert_array_equal(found, (start <= pixels) & (pixels < stop), err_msg=layer)
