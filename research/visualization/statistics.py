@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from research.types import Array, Float, Int
+from research.visualization.top_patches import spatial_maximum
 
 __all__ = ["UnitCounts", "UnitStatistics", "count_units"]
 
@@ -33,7 +34,7 @@ class UnitCounts(NamedTuple):
 
 def count_units(counts: UnitCounts, activations: Float[Array, "b *space units"], labels: Int[Array, "b"]) -> UnitCounts:
     """Takes in a batch; a picture whose label is below 0 is padding."""
-    largest = jnp.max(activations.astype(jnp.float32).reshape(len(activations), -1, activations.shape[-1]), axis=1)
+    largest = spatial_maximum(activations)
     one_hot = jax.nn.one_hot(labels, len(counts.of_class))
     counted = (labels >= 0)[:, None]
     place = jnp.searchsorted(jnp.asarray([0.0, *EDGES[:-1]]), largest, side="left")

@@ -9,7 +9,7 @@ from jax import lax
 
 from research.types import Array, Float, Int, PRNGKey
 
-__all__ = ["Patches", "TopPatches"]
+__all__ = ["Patches", "TopPatches", "spatial_maximum"]
 
 
 class Patches(NamedTuple):
@@ -71,25 +71,28 @@ class TopPatches:
             key: of the draw, the same in every call; read for ``random`` only.
         """
         batch, *space, units = activations.shape
-        values = activations.astype(jnp.float32).reshape(batch, -1, units)
-        places = jnp.arange(values.shape[1], dtype=jnp.int32)[:, None]
+        values = activations.reshape(batch, -1, units)
         if self.once:
-            best = (jnp.min if self.order == "bottom" else jnp.max)(values, axis=1, keepdims=True)
-            # The first of equals. Two plain reductions, which XLA:CPU does several times faster than argmax.
-            places = jnp.min(jnp.where(values == best, places, places[-1]), axis=1, keepdims=True)
-            values = best
-        pictures = jnp.repeat(pictures, values.shape[1])
-        # From here on (units, b · places).
-        places = jnp.broadcast_to(places, values.shape).reshape(-1, units).T
-        values = values.reshape(-1, units).T
+            extremes = spatial_maximum(-activations if self.order == "bottom" else activations)
+            found_values = (-extremes if self.order == "bottom" else extremes).T
+            numbers = pictures
+        else:
+            found_values = values.astype(jnp.float32).reshape(-1, units).T
+            numbers = jnp.repeat(pictures, values.shape[1])
         # NaN would be the largest of all.
-        priority = jnp.where((pictures >= 0) & ~jnp.isnan(values), self._priority(values, pictures, places, key), -jnp.inf)
+        sound = (numbers >= 0) & ~jnp.isnan(found_values)
+        priority = jnp.where(sound, self._priority(found_values, numbers, key), -jnp.inf)
         priority, kept = lax.top_k(priority, min(self.k, priority.shape[1]))
-        place = jnp.take_along_axis(places, kept, axis=1)
+        if self.once:
+            # Where the maximum is, is looked up for those that are kept: to ask for all would cost more than the rest.
+            maps = values[kept, :, jnp.arange(units)[:, None]]
+            place = (jnp.argmin if self.order == "bottom" else jnp.argmax)(maps, axis=-1)
+        else:
+            place = kept % values.shape[1]
         new = Patches(
             priority=priority,
-            value=jnp.take_along_axis(values, kept, axis=1),
-            picture=jnp.where(jnp.isneginf(priority), -1, pictures[kept]),
+            value=jnp.take_along_axis(found_values, kept, axis=1),
+            picture=jnp.where(jnp.isneginf(priority), -1, numbers[kept]),
             place=jnp.stack(jnp.unravel_index(place, space), axis=-1).astype(jnp.int32),
         )
         # What was found before comes first, so that of equals the earlier one stays.
@@ -97,17 +100,24 @@ class TopPatches:
         _, kept = lax.top_k(both.priority, self.k)
         return Patches(*(jnp.take_along_axis(part, jnp.expand_dims(kept, range(2, part.ndim)), axis=1) for part in both))
 
-    def _priority(
-        self, values: Float[Array, "units n"], pictures: Int[Array, "n"], places: Int[Array, "units n"], key: PRNGKey
-    ) -> Float[Array, "units n"]:
+    def _priority(self, values: Float[Array, "units n"], pictures: Int[Array, "n"], key: PRNGKey) -> Float[Array, "units n"]:
         if self.order != "random":
             return -values if self.order == "bottom" else values
+        # A number of the place itself, so that batches of another size draw the same.
+        first = jnp.concatenate([jnp.ones(1, bool), pictures[1:] != pictures[:-1]])
+        order = jnp.arange(len(pictures))
+        places = order - lax.cummax(jnp.where(first, order, 0))
 
         def draw(unit: Array, picture: Array, place: Array) -> Array:
-            # A number of the place itself, so that batches of another size draw the same.
             mixed = jax.random.fold_in(jax.random.fold_in(jax.random.fold_in(key, unit), picture), place)
             return jax.random.uniform(mixed)
 
         units = jnp.broadcast_to(jnp.arange(len(values))[:, None], values.shape)
-        drawn = jnp.vectorize(draw)(units, jnp.broadcast_to(pictures, values.shape), places)
+        drawn = jnp.vectorize(draw)(units, jnp.broadcast_to(pictures, values.shape), jnp.broadcast_to(places, values.shape))
         return jnp.where(values > 0, drawn, -jnp.inf)
+
+
+def spatial_maximum(activations: Float[Array, "b *space units"]) -> Float[Array, "b units"]:
+    """Each unit's maximum over the picture, in float32."""
+    flat = activations.reshape(len(activations), -1, activations.shape[-1])
+    return jnp.max(flat, axis=1).astype(jnp.float32)
