@@ -13,11 +13,13 @@ from research.types import Float
 from research.visualization import Rule
 
 Pixels = Float[np.ndarray, "h w 3"]
-_SMALLEST, _PADDING = 40, 0.5
+_SMALLEST = 40
 
 
-def cut(picture: Float[np.ndarray, "h w c"], field: ReceptiveField, place: Sequence[int]) -> Float[np.ndarray, "h2 w2 c"]:
-    """What a unit at a place of its map sees of a picture; gray where that is padding.
+def cut(
+    picture: Float[np.ndarray, "h w c"], field: ReceptiveField, place: Sequence[int], padding: float = 0.5
+) -> Float[np.ndarray, "h2 w2 c"]:
+    """What a unit at a place of its map sees of a picture, which is surrounded by ``padding``.
 
     A field that is larger than the picture is cut to it.
     """
@@ -27,7 +29,7 @@ def cut(picture: Float[np.ndarray, "h w c"], field: ReceptiveField, place: Seque
         return picture
     before = [max(0, -start) for start, _ in windows]
     after = [max(0, stop - side) for (_, stop), side in zip(windows, sides, strict=True)]
-    padded = np.pad(picture, [*zip(before, after, strict=True), (0, 0)], constant_values=_PADDING)
+    padded = np.pad(picture, [*zip(before, after, strict=True), (0, 0)], constant_values=padding)
     top, left = (start + more for (start, _), more in zip(windows, before, strict=True))
     return padded[top : top + field.size, left : left + field.size]
 
@@ -75,7 +77,7 @@ def layer_sheet(
         places = seen.patches.place[unit]
         side = round(np.ceil(np.sqrt(places.shape[0])))
         patches = [cut(one, seen.field, place) for one, place in zip(of_unit, places, strict=False)]
-        projected = [shown(cut(one, seen.field, place)) for one, place in zip(back_of_unit, places, strict=False)]
+        projected = [shown(cut(one, seen.field, place, padding=0.0)) for one, place in zip(back_of_unit, places, strict=False)]
         both = [grid(each, side) for each in (patches, projected) if each]
         if not both:
             continue
