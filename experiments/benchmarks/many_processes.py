@@ -5,8 +5,10 @@
 
 Conv-4 on the bundled digits with each loss and each rule of mining, and a picture painted in tiles. Prints for each how far the
 losses of all steps, and the parameters after the last, are from those of one process: the largest difference as a share of the
-largest number. Processes are of this machine's CPU and talk by Gloo. Goes on where it was stopped; writes processes.md below
-``--out``.
+largest number. Sums over more devices are rounded otherwise; under a rule that takes triplets up to a bound, one that lies on
+it to the last digit is in on one side and out on the other, and from there on the two are different runs.
+
+Processes are of this machine's CPU and talk by Gloo. Goes on where it was stopped; writes processes.md below ``--out``.
 """
 
 import dataclasses

@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from experiments.benchmarks.many_processes import Benchmark, differences
+from experiments.benchmarks.many_processes import launch as launch_all
 from experiments.checkpoints import CheckpointStore
 from experiments.processes import Processes, by_first, gathered_rows, roll_call, told
 from experiments.run import Checkpoints
@@ -201,3 +203,14 @@ def test_who_loses_another_does_not_wait_for_ever(tmp_path, fate, said):
         for process in together:
             process.kill()
             process.communicate()
+
+
+@pytest.mark.slow
+@pytest.mark.end_to_end
+def test_margins_and_a_picture_in_tiles_are_the_same_in_two_processes(tmp_path, monkeypatch):
+    monkeypatch.chdir(Path(__file__).parents[2])
+    asked = Benchmark(counts=(1, 2), steps=10, only=("margin softmax", "style"), out=str(tmp_path))
+    for count in asked.counts:
+        launch_all(asked, count)
+    for name in ("margin softmax", "style, in tiles"):
+        assert max(differences(asked, name, 2)) <= 1e-5
