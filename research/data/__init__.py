@@ -1,4 +1,4 @@
-"""Sources of pictures of people, and how training reads them.
+"""Sources of pictures of people, and of labelled signals and volumes, and how training reads them.
 
 A source is opened to an :class:`Images` table, a split parts its people, a sampler says which rows make a
 batch, and :func:`stream` reads them.
@@ -8,6 +8,8 @@ from .arrays import Arrays, from_arrays
 from .augmentation import Augmentation
 from .decode import BadImage, Decode
 from .digits import Digits
+from .example_files import ExampleArrays
+from .examples import Examples, Parts, stream_examples, to_unit
 from .faces import Faces
 from .folder import Folder
 from .images import ArrayReader, Images, index_people
@@ -15,8 +17,10 @@ from .omniglot import Omniglot, OmniglotRuns, OneShotRun
 from .paths import expand_path, printable
 from .pipeline import stream
 from .sampling import BalancedPairs, IdentityBatches, IndexBatches, Shuffled
+from .signals import Ecg
 from .split import CountSplit, HashSplit, Splits
 from .tfds import Tfds
+from .volumes import Volumes
 
 __all__ = [
     "ArrayReader",
@@ -27,6 +31,9 @@ __all__ = [
     "CountSplit",
     "Decode",
     "Digits",
+    "Ecg",
+    "ExampleArrays",
+    "Examples",
     "Faces",
     "Folder",
     "HashSplit",
@@ -36,12 +43,16 @@ __all__ = [
     "Omniglot",
     "OmniglotRuns",
     "OneShotRun",
+    "Parts",
     "Shuffled",
     "Splits",
     "Tfds",
+    "Volumes",
     "expand_path",
     "from_arrays",
     "index_people",
     "printable",
     "stream",
+    "stream_examples",
+    "to_unit",
 ]

@@ -5,6 +5,7 @@ from research.losses.content import Content
 from research.losses.contextual import Contextual
 from research.losses.contrastive import Contrastive
 from research.losses.covariance import Covariance
+from research.losses.cross_entropy import CrossEntropy
 from research.losses.distances import (
     cross_squared_distances,
     pairwise_squared_distances,
@@ -55,6 +56,7 @@ __all__ = [
     "Contextual",
     "Contrastive",
     "Covariance",
+    "CrossEntropy",
     "FaceNetSemiHard",
     "Gram",
     "Histogram",

@@ -13,6 +13,7 @@ import pytest
 from random_faces import RandomFaces
 
 from experiments.arbitrary_style import ArbitraryStyle
+from experiments.classification import Classification
 from experiments.config import docstring, load, shipped, to_json
 from experiments.fast_style import FastStyle
 from experiments.frozen import RandomWeights
@@ -57,6 +58,8 @@ def shrunk(run: Run, folder: Path) -> Run:
     match run.experiment:
         case Recognition():
             small = small_recognition(run.experiment, folder)
+        case Classification():
+            small = small_classification(run.experiment)
         case FastStyle() | ArbitraryStyle():
             small = small_painter(run.experiment)
         case StyleGrid():
@@ -66,6 +69,12 @@ def shrunk(run: Run, folder: Path) -> Run:
     return dataclasses.replace(
         run, experiment=small, steps=2, log_every=1, evaluate_every=None, checkpoints=Checkpoints(every=2)
     )
+
+
+def small_classification(experiment: Classification) -> Classification:
+    data = dataclasses.replace(experiment.data, train=16, validation=8, test=8)  # pyright: ignore
+    encoder = experiment.encoder.clone(width=4, dimension=4)
+    return dataclasses.replace(experiment, data=data, encoder=encoder, batch=8, baselines=())
 
 
 def small_grid(grid: StyleGrid) -> StyleGrid:
