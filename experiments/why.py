@@ -2,7 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,16 +33,17 @@ class Why:
         figure = Figure(figsize=(9.6, 2.9), layout="constrained")
         axes = figure.subplots(1, 4)
         largest = max(float(np.abs(each).max()) for each in self.likeness) or 1.0
-        drawn = None
+        drawn: list[Any] = []
         for number, (picture, likeness) in enumerate(zip(self.pictures, self.likeness, strict=True)):
             gray = picture.mean(axis=-1)
             axes[2 * number].imshow(picture.squeeze(), cmap="gray", vmin=0, vmax=1)
             axes[2 * number].set_title("AB"[number], fontsize=12, color=INK, loc="left", fontweight="bold")
             axes[2 * number + 1].imshow(gray, cmap="gray", vmin=0, vmax=1, alpha=0.6)
-            drawn = axes[2 * number + 1].imshow(likeness, cmap="PRGn", vmin=-largest, vmax=largest, alpha=0.65)
+            over = axes[2 * number + 1].imshow(likeness, cmap="PRGn", vmin=-largest, vmax=largest, alpha=0.65)
+            drawn.append(over)
         for each in axes:
             each.set_axis_off()
-        bar = figure.colorbar(drawn, ax=list(axes), shrink=0.85)
+        bar = figure.colorbar(drawn[0], ax=list(axes), shrink=0.85)
         bar.set_label("distance gained when covered", color=INK, fontsize=9)
         bar.ax.tick_params(labelsize=8, colors=INK)
         answer, relation = ("same", "≤") if self.answer.same else ("different", ">")
