@@ -1,0 +1,191 @@
+"""What a working directory tells, read leniently: what is missing or damaged is said in the report, and the rest is shown."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from experiments.workdir import Workdir, read_json
+from research.errors import UserError
+
+_PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReportedRun:
+    """One run as its report shows it."""
+
+    name: str
+    """The end of its path, as much as tells it from the others."""
+    root: Path
+    config: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+    summary: Mapping[str, Any]
+    threshold: Mapping[str, Any]
+    records: Sequence[Mapping[str, Any]]
+    """Of ``metrics.jsonl``."""
+    system: Sequence[Mapping[str, Any]]
+    """Of ``system.jsonl``."""
+    figures: Sequence[Path]
+    units: Sequence[Path]
+    """Sheets of what units see, a layer each."""
+    pictures: Sequence[Path]
+    problems: Sequence[str]
+    """What a reader must know before the numbers, a sentence each."""
+
+    @property
+    def reached(self) -> int:
+        """The last step of which something is written down."""
+        steps = [record["step"] for record in self.records]
+        return max([*steps, _whole(self.summary.get("steps"))], default=0)
+
+    @property
+    def wanted(self) -> int:
+        """Steps of the config; 0 where it cannot be read."""
+        return _whole(self.config.get("steps"))
+
+    @property
+    def metrics(self) -> Mapping[str, Any]:
+        """Of the last evaluation, by their path: numbers, or an estimate's value with its interval."""
+        found = self.summary.get("metrics")
+        return {str(name): value for name, value in found.items() if is_metric(value)} if isinstance(found, Mapping) else {}
+
+    @property
+    def title(self) -> str:
+        """What kind of experiment it is."""
+        return kind(self.config.get("experiment")) or "unknown experiment"
+
+
+def is_metric(value: Any) -> bool:
+    """Whether a value of a summary is a finite number, or an estimate, which may be unresolvable."""
+    if isinstance(value, Mapping):
+        ends = [value.get(name) for name in ("value", "low", "high")]
+        return all(end is None for end in ends) or all(_finite(end) for end in ends)
+    return _finite(value)
+
+
+def kind(value: Any) -> str:
+    """The class of a part of a written config, without its module."""
+    return str(value["type"]).rpartition(".")[2] if isinstance(value, Mapping) and "type" in value else ""
+
+
+def read_runs(workdirs: Sequence[str | Path]) -> list[ReportedRun]:
+    """Reads working directories, in order.
+
+    Raises:
+        UserError: when one is no working directory, or is given twice.
+    """
+    roots = [Path(workdir) for workdir in workdirs]
+    for number, root in enumerate(roots):
+        if not root.is_dir():
+            raise UserError(f"There is no working directory {root}: train a config first, with `likeness train`.")
+        if not Workdir(root).config.exists():
+            raise UserError(
+                f"{root} holds no config.json, so it is not the working directory of a run: give a folder that "
+                "`likeness train` made, such as runs/recognition/quickstart."
+            )
+        if any(root.resolve() == other.resolve() for other in roots[:number]):
+            raise UserError(f"{root} is given twice: give each working directory once.")
+    return [_read(root, name) for root, name in zip(roots, _names(roots), strict=True)]
+
+
+def _names(roots: Sequence[Path]) -> list[str]:
+    """The shortest ends of paths that tell them apart; of one alone the last two parts."""
+    parts = [root.resolve().parts for root in roots]
+    for length in range(2 if len(roots) == 1 else 1, max(map(len, parts)) + 1):
+        names = ["/".join(each[-length:]) for each in parts]
+        if len(set(names)) == len(names):
+            return names
+    return [str(root) for root in roots]
+
+
+def _read(root: Path, name: str) -> ReportedRun:
+    files, problems = Workdir(root), []
+    config, provenance = _mapping(files.config, problems), _mapping(files.provenance, problems)
+    summary = _mapping(files.summary, problems) if files.summary.exists() else {}
+    run = ReportedRun(
+        name=name,
+        root=root,
+        config=config,
+        provenance=provenance,
+        summary=summary,
+        threshold=_mapping(files.artifact("threshold"), problems) if files.artifact("threshold").exists() else {},
+        records=_lines(files.metrics, problems),
+        system=_lines(files.system, problems),
+        figures=[path for path in _pictures(files.figures) if "units" not in path.relative_to(files.figures).parts[:-1]],
+        # layers.png is the other sheets, one below the other.
+        units=[path for path in _pictures(files.figures / "units") if path.name != "layers.png"],
+        pictures=_pictures(files.pictures),
+        problems=problems,
+    )
+    problems += _unfinished(run, files)
+    return run
+
+
+def _unfinished(run: ReportedRun, files: Workdir) -> list[str]:
+    far = f"It reached step {run.reached:,} of {run.wanted:,}" if run.wanted else f"It reached step {run.reached:,}"
+    again = "launch the same `likeness train` again and it goes on where it stopped."
+    if not files.summary.exists():
+        return [f"This run is unfinished: there is no summary.json. {far}; {again}"]
+    if not run.summary:
+        return ["Its numbers cannot be shown; `likeness evaluate` judges the model again and writes a new summary.json."]
+    dropped = _dropped(run.summary)
+    said = [f"summary.json holds what is no number under {', '.join(dropped)}: it is left out."] if dropped else []
+    if run.records and run.wanted and run.reached < run.wanted:
+        said.append(
+            f"This run is unfinished: {far.lower()}; the numbers are of step {run.summary.get('steps')}. To go on, {again}"
+        )
+    return said
+
+
+def _dropped(summary: Mapping[str, Any]) -> list[str]:
+    metrics = summary.get("metrics")
+    if not isinstance(metrics, Mapping):
+        return ["metrics"]
+    return [str(name) for name, value in metrics.items() if not is_metric(value)]
+
+
+def _mapping(path: Path, problems: list[str]) -> Mapping[str, Any]:
+    try:
+        value = read_json(path)
+    except UserError as error:
+        problems.append(str(error))
+        return {}
+    if isinstance(value, Mapping):
+        return value
+    problems.append(f"{path} holds a {type(value).__name__} where an object was expected: it is left out.")
+    return {}
+
+
+def _lines(path: Path, problems: list[str]) -> list[Mapping[str, Any]]:
+    """The lines of a log; those that cannot be read are counted and left out."""
+    if not path.exists():
+        return []
+    kept, bad = [], []
+    for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError:
+            record = None
+        if isinstance(record, Mapping) and isinstance(record.get("step"), int):
+            kept.append(record)
+        else:
+            bad.append(number)
+    if bad:
+        shown = ", ".join(map(str, bad[:5])) + (", …" if len(bad) > 5 else "")
+        problems.append(f"{path} cannot be read in line {shown} ({len(bad)} in all): left out of the curves.")
+    return kept
+
+
+def _pictures(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in _PICTURES and path.is_file())
+
+
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def _finite(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
