@@ -21,7 +21,7 @@ _CACHE = str(Path(__file__).parents[1] / ".cache" / "jax")
 jax.config.update("jax_compilation_cache_dir", _CACHE)
 # For commands in processes of their own, which would else keep theirs in the home directory.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", _CACHE)
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
 # A test that waits for a processor is not a slow one.

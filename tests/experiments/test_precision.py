@@ -28,6 +28,8 @@ from research.encoders import (
 from research.losses import BatchHard, Content, Gram, TotalVariation, Triplet
 from research.painters import Conditional, Johnson
 
+pytestmark = pytest.mark.end_to_end
+
 ENCODERS = [
     (Conv4(dtype="bfloat16"), 32),
     (Koch(dimension=16, dtype="bfloat16"), 65),

@@ -20,6 +20,8 @@ from research.encoders.recompute import Keep, Part, count_parts, recomputing
 from research.errors import UserError
 from research.losses import BatchHard, Triplet
 
+pytestmark = pytest.mark.end_to_end
+
 SHAPE = (6, 6, 6, 3)
 KEEPS: tuple[Keep, ...] = ("convolutions", "blocks")
 

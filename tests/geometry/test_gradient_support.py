@@ -31,6 +31,8 @@ from research.encoders import mobilefacenet as mobilefacenet_module
 from research.encoders.layer_geometry import map_sides
 from research.geometry import receptive_fields
 
+pytestmark = pytest.mark.end_to_end
+
 
 class Case(NamedTuple):
     encoder: Any

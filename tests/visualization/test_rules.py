@@ -58,7 +58,7 @@ def test_two_layers_equal_numpy(rule):
 
 
 ENCODERS = [
-    pytest.param(Conv4(width=4, dimension=4), 16, "relu2", id="conv4"),
+    pytest.param(Conv4(width=4, dimension=4), 16, "relu2", id="conv4", marks=pytest.mark.end_to_end),
     pytest.param(Koch(), 105, "relu2", id="koch", marks=pytest.mark.slow),
     pytest.param(Vgg(convolutions=(1, 1), widths=(4, 6)), 16, "relu2_1", id="vgg"),
     pytest.param(SqueezeNet(), 32, "fire2", id="squeezenet", marks=pytest.mark.slow),
