@@ -1,6 +1,15 @@
 """Heartbeats: synthetic electrocardiograms, told apart by rhythm with convolutions over time.
 
-likeness train classification/ecg
+4,000 records of 5 seconds to learn from, in four rhythms: normal, premature ventricular beats, atrial fibrillation and
+tachycardia. On 1,000 others, with 95 % intervals (seed 0):
+
+    accuracy    97.1 % [95.9, 98.0]    nearest mean 40.4 % [37.4, 43.5]    linear 40.6 % [37.6, 43.7]
+
+The other two see the samples as they are: what matters lies nowhere in particular. 31 seconds of processor time from launch to
+the last figure. The records are synthetic: the numbers say nothing of real patients. For records of one's own:
+``research.data.ExampleArrays``.
+
+    likeness train classification/ecg
 """
 
 from experiments.classification import Classification

@@ -1,6 +1,17 @@
-"""Volumes like those of computed tomography, told apart by what is in them with convolutions over all three axes.
+"""Synthetic volumes like those of computed tomography, told apart by what is in them with convolutions over three axes.
 
-likeness train classification/volumes
+4,000 volumes of 16×16×16 to learn from: with nothing in them, a solid nodule, a hollow one, or a vessel. On 1,000 others, with
+95 % intervals (seed 0):
+
+    accuracy    98.3 % [97.3, 98.9]    nearest mean 46.6 % [43.5, 49.7]    linear 50.8 % [47.7, 53.9]
+
+It is the network of ``classification/ecg`` with ``spatial_dims=3``. The third dimension is needed: the same network of two
+dimensions gets 53.8 % [50.7, 56.9] of the central slices (the second command). 63 seconds of processor time from launch to the
+last figure, for two cores to share. The volumes are synthetic: the numbers say nothing of real patients. For volumes and films
+of one's own: ``research.data.ExampleArrays``.
+
+    likeness train classification/volumes
+    likeness train classification/volumes --experiment.data.view "central slice" --experiment.encoder.spatial-dims 2
 """
 
 from experiments.classification import Classification

@@ -52,9 +52,10 @@ def test_no_classifier_of_central_slices_is_good():
     accuracy on classes of equal frequency is at most the mean number of different slices, divided by K.
     """
     slices = alike(300)[:, :, 8]
+    missed = (slices[0] == slices[1]).all((1, 2)).mean()
+    assert 0.33 < missed < 0.5
     different = [len({slices[label, i].tobytes() for label in range(len(FINDINGS))}) for i in range(300)]
-    bound = np.mean(different) / len(FINDINGS)
-    assert bound + 3 * np.std(different) / np.sqrt(300) / len(FINDINGS) < 0.8
+    assert 0.65 < np.mean(different) / len(FINDINGS) < 0.75
 
 
 def test_the_central_slice_is_that_of_the_volume():
