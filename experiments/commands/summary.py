@@ -22,6 +22,7 @@ _MEANINGS = {
     "identification/rank1": ("rank1", "probes whose nearest enrolled person is the right one"),
     "identification/fnir@fpir=": ("fnir@fpir=x", "enrolled people not named (FNIR) where x of strangers are (FPIR)"),
     "one_shot/error": ("error", "one-shot trials in which another than the right one was nearest"),
+    "classification/accuracy": ("accuracy", "examples given their right class"),
     "content/relative": ("content", "distance from the content's features, as a share of their energy"),
     "style/relative": ("style", "distance from the style's Gram matrices, as a share of their energy"),
     "threshold/far": ("threshold/far", "FAR at τ: pairs of two of the people judged here that τ accepts"),
@@ -77,7 +78,7 @@ def _legend(workdir: Path, evaluation: Evaluation, names: Sequence[str]) -> Iter
     """What the table's words mean, a line each, and why a rate is missing."""
     estimates = {name: value for name, value in evaluation.metrics.items() if isinstance(value, Estimate)}
     if estimates:
-        yield "rates in %, in brackets their 95 % interval; n: pairs or probes counted"
+        yield "rates in %, in brackets their 95 % interval; n: how many pairs, probes or examples were counted"
     for start, (name, meaning) in _MEANINGS.items():
         if any(metric.startswith(start) for metric in names):
             yield f"{name:<13}  {meaning}"
