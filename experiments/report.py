@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 from experiments.report_album import Album, Source, album
 from experiments.report_behavior import SCRIPT
 from experiments.report_curves import chart, curve, legend, metric_names
+from experiments.report_differences import differences
 from experiments.report_html import Html, element, joined, tabs
 from experiments.report_look import STYLE
-from experiments.report_numbers import cards, compared_table, differences, notes, origin_list, single_table, threshold
+from experiments.report_numbers import cards, compared_table, notes, origin_list, single_table, threshold
 from experiments.report_pictures import figures, originals, painted, sources, units
 from experiments.report_runs import ReportedRun, read_runs
 from research.files import write_atomically
@@ -136,7 +137,8 @@ def _curves(key: str, runs: Sequence[ReportedRun]) -> Html | None:
     panels = {
         "Training": _charts(runs, [[record for record in run.records if record.get("split") == "train"] for run in runs]),
         "Validation": _charts(runs, [[record for record in run.records if record.get("split") != "train"] for run in runs]),
-        "Time": _charts(runs, [list(run.system) for run in runs]),
+        "Judged beside the training": _charts(runs, [run.evaluations for run in runs]),
+        "Time": _charts(runs, [run.system for run in runs]),
     }
     drawn = {title: panel for title, panel in panels.items() if panel}
     return tabs(f"{key}-curves", "Curves", drawn) if drawn else element("p", {}, "Nothing has been recorded yet.")

@@ -1,4 +1,7 @@
-"""What moves in a report: tabs, sliders, values read off curves, pictures enlarged. Without it everything can still be read."""
+"""What moves in a report: tabs, sliders, values read off curves, pictures enlarged.
+
+Without it all can be read but the early steps of a picture.
+"""
 
 SCRIPT = """
 "use strict";
@@ -85,12 +88,14 @@ for (const chart of document.querySelectorAll(".chart")) {
     });
     reading.value = "step " + steps[at].toLocaleString("en") + ": " + values.filter(Boolean).join("\\n");
   };
-  svg.addEventListener("pointermove", event => {
+  const point = event => {
     const box = svg.getBoundingClientRect();
     const place = (event.clientX - box.left) / box.width * svg.viewBox.baseVal.width;
     const step = left + (place - from) / (to - from) * (right - left);
     show(steps.reduce((best, each, i) => Math.abs(each - step) < Math.abs(steps[best] - step) ? i : best, 0));
-  });
+  };
+  svg.addEventListener("pointermove", point);
+  svg.addEventListener("pointerdown", point);
   svg.addEventListener("keydown", event => {
     const next = { ArrowLeft: at - 1, ArrowRight: at === steps.length ? 0 : at + 1, Home: 0, End: steps.length - 1 }[event.key];
     if (next === undefined) return;

@@ -157,7 +157,7 @@ class _Axes:
 
     def _values(self) -> list[float]:
         if not self.log:
-            return _nice(self.low, self.high, 4)
+            return _nice(self.low, self.high, 5)
         decades = range(math.floor(self.low), math.ceil(self.high) + 1)
         wanted = (1,) if self.high - self.low > 2.5 else (1, 3)
         values = [digit * 10.0**decade for decade in decades for digit in wanted]
@@ -195,4 +195,4 @@ def _nice(low: float, high: float, count: int) -> list[float]:
     power = 10.0 ** math.floor(math.log10(rough))
     unit = next(digit * power for digit in (1, 2, 5, 10) if digit * power >= rough)
     first = math.ceil(low / unit - 1e-9)
-    return [round(number * unit, 12) for number in range(first, math.floor(high / unit + 1e-9) + 1)]
+    return [float(f"{number * unit:.12g}") for number in range(first, math.floor(high / unit + 1e-9) + 1)]

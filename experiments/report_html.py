@@ -1,9 +1,10 @@
 """HTML that is escaped by construction: text is text, and only what an element returns is markup."""
 
 import html
+import re
 from collections.abc import Mapping
 
-_VOID = frozenset({"img", "input", "link", "meta"})
+_VOID = frozenset({"img", "input", "link", "meta", "wbr"})
 """Elements that have no end. SVG knows none."""
 
 
@@ -41,6 +42,11 @@ def element(name: str, attributes: Mapping[str, object] | None = None, *children
 def joined(*children: object) -> Html:
     """Children one after the other, without an element around them."""
     return Html("".join(child if isinstance(child, Html) else escaped(child) for child in children if child is not None))
+
+
+def breakable(name: str) -> Html:
+    """The name of a metric or a field, which may be broken after its parts and not within them."""
+    return joined(*(joined(part, element("wbr")) for part in re.split(r"(?<=[/._@])", name)))
 
 
 def rows(pairs: Mapping[str, object]) -> Html:

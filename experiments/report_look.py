@@ -27,6 +27,7 @@ code, pre { font: 0.86em/1.5 ui-monospace, monospace; }
 pre { overflow: auto; max-height: 28rem; padding: 0.8rem; background: var(--panel); border-radius: 8px; overflow-wrap: normal; }
 nav ul { display: flex; flex-wrap: wrap; gap: 0.3rem 1.1rem; padding: 0; margin: 0.8rem 0; list-style: none; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; border-radius: 4px; }
+svg[tabindex] { touch-action: pan-y; }
 .muted { color: var(--muted); }
 .small { display: block; color: var(--muted); font-size: 0.84rem; font-weight: 400; line-height: 1.35; }
 .problems {
@@ -53,6 +54,9 @@ th, td {
 td { min-width: 9.5rem; max-width: 26rem; }
 td code { overflow-wrap: anywhere; }
 tbody th { font-weight: 600; min-width: 9rem; max-width: 22rem; }
+.interval { display: block; color: var(--muted); white-space: nowrap; font-size: 0.86rem; }
+thead th { overflow-wrap: anywhere; min-width: 8rem; }
+thead th:first-child, tbody th { position: sticky; left: 0; background: var(--paper); }
 .number { font-variant-numeric: tabular-nums; font-weight: 600; white-space: nowrap; }
 mark {
   background: var(--mark); color: inherit; border-radius: 4px; padding: 0.05rem 0.25rem; box-decoration-break: clone;
@@ -85,6 +89,7 @@ svg text { fill: var(--muted); font: 11px system-ui, sans-serif; }
 }
 [role=tablist] { display: flex; flex-wrap: wrap; gap: 0.3rem; margin: 0.8rem 0; }
 [role=tab], .play {
+  flex: none;
   font: inherit; color: inherit; padding: 0.4rem 0.9rem; border: 1px solid var(--rule); border-radius: 999px;
   background: var(--panel); cursor: pointer;
 }
@@ -109,6 +114,12 @@ dialog {
 }
 dialog button { position: sticky; top: 0.5rem; left: 0.5rem; margin: 0.5rem; }
 dialog img { max-width: none; border-radius: 0; }
+@media (max-width: 40rem) {
+  .facts { display: block; }
+  .facts dt { margin-top: 0.6rem; font-size: 0.88rem; }
+  tbody th { min-width: 8.5rem; max-width: 9.5rem; overflow-wrap: anywhere; }
+  td { min-width: 8rem; max-width: 17rem; }
+}
 @media print { nav, .bar, input { display: none; } }
 """ + "".join(
     f".line.s{i} {{ stroke: var(--c{i}); }} .dot.s{i}, .band.s{i} {{ fill: var(--c{i}); }} "

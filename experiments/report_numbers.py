@@ -1,17 +1,17 @@
-"""The tables of a report: what came out, what it came from, and in what runs differ."""
+"""The tables of a report: what came out, and what it came from."""
 
 import json
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from experiments.config import describe_changes
 from experiments.report_curves import show
-from experiments.report_html import Html, element, joined, rows
+from experiments.report_html import Html, breakable, element, joined, rows
 from experiments.report_runs import ReportedRun, is_metric, kind
 from experiments.report_words import headlines, meaning
 
-_MISSING = "not recorded"
+MISSING = "not recorded"
+"""What stands where a run has not written down what it was."""
 
 
 def cards(run: ReportedRun) -> Html | None:
@@ -23,7 +23,7 @@ def cards(run: ReportedRun) -> Html | None:
         element(
             "li",
             {},
-            element("span", {"class": "muted"}, name),
+            element("span", {"class": "muted"}, breakable(name)),
             element("strong", {}, _value(run.metrics[name])),
             element("span", {"class": "muted"}, _interval(run.metrics[name])),
             element("span", {"class": "small"}, meaning(name)),
@@ -72,7 +72,7 @@ def _metric_table(cells: Mapping[str, Mapping[str, Any]], heads: Mapping[str, st
             if isinstance(value, Mapping) and value.get("value") is not None
             for end in (value["low"], value["high"])
         ]
-        row = [element("th", {"scope": "row"}, name, element("span", {"class": "small"}, meaning(name)))]
+        row = [element("th", {"scope": "row"}, breakable(name), element("span", {"class": "small"}, meaning(name)))]
         for key in heads:
             value = values.get(key)
             row.append(element("td", {}, *(() if value is None else _cell(value, min(ends, default=0), max(ends, default=1)))))
@@ -92,7 +92,7 @@ def table(title: str, above: Html, body: Sequence[Html]) -> Html:
 
 
 def _cell(value: Any, low: float, high: float) -> list[Html]:
-    parts = [element("span", {"class": "number"}, _value(value)), element("span", {"class": "muted"}, " " + _interval(value))]
+    parts = [element("span", {"class": "number"}, _value(value)), element("span", {"class": "interval"}, _interval(value))]
     if isinstance(value, Mapping) and value.get("value") is None:
         return [element("span", {"class": "muted"}, _value(value))]
     if isinstance(value, Mapping) and high > low:
@@ -129,9 +129,9 @@ def origin(run: ReportedRun) -> dict[str, str]:
     argv, versions = from_.get("argv"), from_.get("versions")
     devices, experiment = from_.get("devices"), run.config.get("experiment")
     facts = {
-        "command": shlex.join(map(str, argv)) if isinstance(argv, list) else _MISSING,
+        "command": shlex.join(map(str, argv)) if isinstance(argv, list) else MISSING,
         "working directory": str(run.root),
-        "experiment": kind(experiment) or _MISSING,
+        "experiment": kind(experiment) or MISSING,
     }
     if isinstance(experiment, Mapping):
         facts |= {name: brief(value) for name, value in experiment.items() if isinstance(value, Mapping)}
@@ -139,15 +139,15 @@ def origin(run: ReportedRun) -> dict[str, str]:
     facts |= {
         "optimizer": brief(run.config.get("optimizer")),
         "steps": f"{run.reached:,} of {run.wanted:,}, judged at step {run.summary.get('steps', '—')}",
-        "time": f"{seconds:,.0f} s of training" if isinstance(seconds, int | float) else _MISSING,
-        "data fingerprint": str(from_.get("data", _MISSING)),
-        "seed": str(from_.get("seed", _MISSING)),
-        "git": str(from_.get("git", _MISSING)),
-        "devices": ", ".join(map(str, devices)) if isinstance(devices, list) else _MISSING,
-        "processes": str(from_.get("processes", _MISSING)),
-        "CPU cores": str(from_.get("cpus", _MISSING)),
+        "time": f"{seconds:,.0f} s of training" if isinstance(seconds, int | float) else MISSING,
+        "data fingerprint": str(from_.get("data", MISSING)),
+        "seed": str(from_.get("seed", MISSING)),
+        "git": str(from_.get("git", MISSING)),
+        "devices": ", ".join(map(str, devices)) if isinstance(devices, list) else MISSING,
+        "processes": str(from_.get("processes", MISSING)),
+        "CPU cores": str(from_.get("cpus", MISSING)),
     }
-    facts["versions"] = ", ".join(f"{k} {v}" for k, v in versions.items()) if isinstance(versions, Mapping) else _MISSING
+    facts["versions"] = ", ".join(f"{k} {v}" for k, v in versions.items()) if isinstance(versions, Mapping) else MISSING
     return facts
 
 
@@ -161,44 +161,7 @@ def origin_list(run: ReportedRun) -> Html:
     return joined(rows(facts), config)
 
 
-def differences(runs: Sequence[ReportedRun]) -> Html:
-    """Every field in which configs or origins differ from those of the first run, highlighted where they do."""
-    paths = dict.fromkeys(line.partition(": ")[0] for run in runs[1:] for line in describe_changes(runs[0].config, run.config))
-    body = [_different(path or "the whole config", [brief(_at(run.config, path)) for run in runs]) for path in paths]
-    origins = [_plain_origin(run) for run in runs]
-    for name in dict.fromkeys(name for each in origins for name in each):
-        values = [each.get(name, _MISSING) for each in origins]
-        if len(set(values)) > 1:
-            body.append(_different(name, values))
-    if not body:
-        return element("p", {}, "The runs have the same config, code, versions, devices and data.")
-    heads = [element("th", {"scope": "col"}, run.name) for run in runs]
-    return table("In what the runs differ", element("tr", {}, element("th", {"scope": "col"}, "field"), *heads), body)
-
-
-def _plain_origin(run: ReportedRun) -> dict[str, str]:
-    facts = origin(run)
-    named = {name: facts[name] for name in ("data fingerprint", "seed", "git", "devices", "processes")}
-    versions = run.provenance.get("versions")
-    more = {f"version of {k}": str(v) for k, v in versions.items()} if isinstance(versions, Mapping) else {}
-    return named | more
-
-
-def _different(name: str, values: Sequence[str]) -> Html:
-    cells = [
-        element("td", {}, element("code", {}, value) if value == values[0] else element("mark", {}, element("code", {}, value)))
-        for value in values
-    ]
-    return element("tr", {}, element("th", {"scope": "row"}, element("code", {}, name)), *cells)
-
-
-def _at(config: Any, path: str) -> Any:
-    for name in path.split(".") if path else []:
-        config = config.get(name) if isinstance(config, Mapping) else None
-    return config
-
-
-def brief(value: Any, most: int = 160) -> str:
+def brief(value: Any, most: int = 240) -> str:
     """A part of a written config in one line: the class with its plain fields."""
     text = _brief(value)
     return text if len(text) <= most else text[: most - 1] + "…"

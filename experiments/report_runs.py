@@ -28,6 +28,8 @@ class ReportedRun:
     """Of ``metrics.jsonl``."""
     system: Sequence[Mapping[str, Any]]
     """Of ``system.jsonl``."""
+    evaluations: Sequence[Mapping[str, Any]]
+    """Of ``evaluations.jsonl``."""
     figures: Sequence[Path]
     units: Sequence[Path]
     """Sheets of what units see, a layer each."""
@@ -114,6 +116,7 @@ def _read(root: Path, name: str) -> ReportedRun:
         threshold=_mapping(files.artifact("threshold"), problems) if files.artifact("threshold").exists() else {},
         records=_lines(files.metrics, problems),
         system=_lines(files.system, problems),
+        evaluations=_lines(files.evaluations, problems),
         figures=[path for path in _pictures(files.figures) if "units" not in path.relative_to(files.figures).parts[:-1]],
         # layers.png is the other sheets, one below the other.
         units=[path for path in _pictures(files.figures / "units") if path.name != "layers.png"],

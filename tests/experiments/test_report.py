@@ -37,7 +37,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         assert len(dict(attrs)) == len(attrs), f"{tag} has an attribute twice"
         self.elements.append((tag, dict(attrs)))
-        if tag not in ("img", "input", "link", "meta"):
+        if tag not in ("img", "input", "link", "meta", "wbr"):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -162,7 +162,7 @@ def test_one_run_is_told_whole(tmp_path: Path) -> None:
 
 def test_what_others_have_written_is_text(tmp_path: Path) -> None:
     page = checked(report([recognition(tmp_path / "<img src=x onerror=alert(1)>")]).page)
-    assert page.text.count(HOSTILE) >= 3
+    assert "".join(page.words).count(HOSTILE) >= 3
     assert "<img src=x onerror=alert(1)>" in page.text
     assert escaped("\udce9") == "\\udce9"
     assert element("p", {"title": '"<'}, "&") == '<p title="&quot;&lt;">&amp;</p>'
@@ -173,13 +173,39 @@ def test_runs_are_compared_and_what_differs_is_marked(tmp_path: Path) -> None:
     config = json.loads((roots[1] / "config.json").read_text())
     config["experiment"]["loss"]["margin"] = 0.7
     (roots[1] / "config.json").write_text(json.dumps(config))
+    config["experiment"]["test"][0]["fars"][2] = 0.002
+    (roots[1] / "config.json").write_text(json.dumps(config))
     page = checked(report(roots).page)
-    assert page.marked == ["8", "0.7", "3"] or sorted(page.marked) == ["0.7", "3", "8"]
-    for words in ("experiment.loss.margin", "4.00 %", "4.50 %"):
-        assert words in page.text
+    assert sorted(page.marked) == ["0.002", "0.7", "3", "8"]
+    for words in ("experiment.loss.margin", "experiment.test[0].fars[2]", "4.00 %", "4.50 %"):
+        assert words in "".join(page.words)
     charts = [json.loads(figure["data-chart"] or "") for figure in page.all("figure") if "data-chart" in figure]
     assert [curve["run"] for curve in charts[0]["curves"]] == ["a", "b"]
     assert [len(curve["points"]) for curve in charts[0]["curves"]] == [4, 8]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[0.0], [5.0, 5.0], [1e-15, 3e-15], [-1e9, 1e9], [1e-8, 1.0, 1e8], [0.0, 0.0], [1e300, 1.1e300], list(range(1000))],
+)
+def test_whatever_the_values_a_chart_holds_them(tmp_path: Path, values: list[float]) -> None:
+    root = recognition(tmp_path / "a")
+    lines = [json.dumps({"step": 7 * i, "split": "train", "loss": value}) for i, value in enumerate(values)]
+    (root / "metrics.jsonl").write_text("\n".join(lines))
+    page = checked(report([root]).page)
+    dots = [
+        (float(dot["cx"] or ""), float(dot["cy"] or ""))
+        for dot in page.all("circle")
+        if (dot["class"] or "") == "dot s0" and dot["r"] == "2.4"
+    ]
+    lines = [tuple(map(float, point.split(","))) for line in page.all("polyline") for point in (line["points"] or "").split()]
+    ticks = [(float(tick["x"] or ""), float(tick["y"] or "")) for tick in page.all("text")]
+    assert dots or lines
+    assert len(lines) <= 400
+    assert len(ticks) < 30
+    for x, y in [*dots, *lines, *ticks]:
+        assert 0 <= x <= 360
+        assert 0 <= y <= 190
 
 
 def test_the_same_twice_differs_in_nothing(tmp_path: Path) -> None:
