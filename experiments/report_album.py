@@ -61,6 +61,9 @@ def album(sources: Mapping[str, Source], budget: int = BUDGET) -> Album:
             problems.append(f"{source if isinstance(source, Path) else key} cannot be shown: {error}")
     encoded: dict[str, tuple[bytes, Embedded]] = {}
     for width, quality in _ROUNDS:
+        # Encoding a hundred pictures takes seconds: sizes that will clearly not do are not tried.
+        if width != _ROUNDS[-1][0] and _expected(encoded, width) > 1.5 * budget:
+            continue
         encoded = {key: _encoded(picture, sources[key], width, quality) for key, picture in opened.items()}
         if sum(len(data) for data, _ in encoded.values()) <= budget:
             break
@@ -77,6 +80,11 @@ def album(sources: Mapping[str, Source], budget: int = BUDGET) -> Album:
             "directories; report on fewer runs to see them here."
         )
     return Album(kept, tuple(problems))
+
+
+def _expected(encoded: Mapping[str, tuple[bytes, Embedded]], width: int) -> float:
+    """Bytes at another width, if they go with the area."""
+    return sum(len(data) * min(1.0, width / picture.width) ** 2 for data, picture in encoded.values())
 
 
 def _opened(source: Source) -> Image.Image:
