@@ -5,10 +5,11 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from experiments.metric_words import meaning
 from experiments.report_curves import show
 from experiments.report_html import Html, breakable, element, joined, rows
 from experiments.report_runs import ReportedRun, is_metric, kind
-from experiments.report_words import headlines, meaning
+from experiments.report_words import headlines
 
 MISSING = "not recorded"
 """What stands where a run has not written down what it was."""

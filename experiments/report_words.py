@@ -1,18 +1,5 @@
-"""What the names of metrics and of figures mean, in words for a reader who has not met them."""
+"""What figures show and which metrics are read first, in words for a reader who has not met them."""
 
-_METRICS = {
-    "verification/eer": "equal error rate: where both kinds of error are equally frequent; lower is better",
-    "verification/auc": "chance that a same-person pair is closer than one of two people",
-    "verification/tar@far=": "same-person pairs accepted (TAR) where so many of the others are (FAR)",
-    "verification/accuracy": "right answers over folds, both kinds of pair counting one half",
-    "identification/rank1": "probes whose nearest enrolled person is the right one",
-    "identification/fnir@fpir=": "enrolled people not named (FNIR) where so many strangers are (FPIR); lower is better",
-    "one_shot/error": "one-shot trials in which another than the right one was nearest; lower is better",
-    "threshold/far": "pairs of two of the people judged here that τ accepts; lower is better",
-    "threshold/tar": "pairs of one of the people judged here that τ accepts",
-    "content/relative": "distance from the content's features, as a share of their energy; lower is nearer",
-    "style/relative": "distance from the style's Gram matrices, as a share of their energy; lower is nearer",
-}
 _FIGURES = {
     "roc": "Verification: same-person pairs accepted over others accepted (ROC), with 95 % band",
     "det": "Verification: both kinds of error against each other (DET)",
@@ -31,11 +18,6 @@ _HEADLINES = (
     "style/relative",
     "identity/distance",
 )
-
-
-def meaning(metric: str) -> str:
-    """What a metric says, by its path, with or without the name of a baseline in front; empty where nobody has said so."""
-    return next((words for start, words in _METRICS.items() if metric.startswith(start) or f"/{start}" in metric), "")
 
 
 def caption(figure: str) -> str:

@@ -10,25 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.experiment import Evaluation
+from experiments.metric_words import meanings
 from experiments.workdir import Workdir, read_json
 from research.gallery import Threshold
 from research.metrics.intervals import Estimate
-
-_MEANINGS = {
-    "verification/eer": ("eer", "equal error rate: where both kinds of error are equally frequent"),
-    "verification/auc": ("auc", "chance that a same-person pair is closer than one of two people"),
-    "verification/tar@far=": ("tar@far=x", "same-person pairs accepted (TAR) where x of the others are (FAR)"),
-    "verification/accuracy": ("accuracy", "right answers over folds, both kinds of pair counting one half"),
-    "identification/rank1": ("rank1", "probes whose nearest enrolled person is the right one"),
-    "identification/fnir@fpir=": ("fnir@fpir=x", "enrolled people not named (FNIR) where x of strangers are (FPIR)"),
-    "one_shot/error": ("error", "one-shot trials in which another than the right one was nearest"),
-    "classification/accuracy": ("accuracy", "examples given their right class"),
-    "content/relative": ("content", "distance from the content's features, as a share of their energy"),
-    "style/relative": ("style", "distance from the style's Gram matrices, as a share of their energy"),
-    "threshold/far": ("threshold/far", "FAR at τ: pairs of two of the people judged here that τ accepts"),
-    "threshold/tar": ("threshold/tar", "TAR at τ: pairs of one of the people judged here that τ accepts"),
-}
-"""What a metric's path begins with, how it is called, and what it is, in words that fit beside it into 80 columns."""
 
 
 def print_evaluation(workdir: Path, evaluation: Evaluation, seconds: float) -> None:
@@ -79,9 +64,8 @@ def _legend(workdir: Path, evaluation: Evaluation, names: Sequence[str]) -> Iter
     estimates = {name: value for name, value in evaluation.metrics.items() if isinstance(value, Estimate)}
     if estimates:
         yield "rates in %, in brackets their 95 % interval; n: how many pairs, probes or examples were counted"
-    for start, (name, meaning) in _MEANINGS.items():
-        if any(metric.startswith(start) for metric in names):
-            yield f"{name:<13}  {meaning}"
+    for each in meanings(list(names)):
+        yield f"{each.name:<13}  {each.words}"
     if "threshold" in evaluation.artifacts:
         threshold = Threshold.load(Workdir(workdir).artifact("threshold"))
         yield f"{'τ':<13}  {threshold.tau:.4g}, chosen on {threshold.people} validation people; verify and identify tell"

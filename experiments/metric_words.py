@@ -1,0 +1,54 @@
+"""What the names of metrics mean, in words for a reader who has not met them."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+
+class Meaning(NamedTuple):
+    """Of the metrics whose path begins with ``path``."""
+
+    path: str
+    name: str
+    """What they are called."""
+    words: str
+    """What they are, in words that fit beside the name into 80 columns."""
+    better: str = ""
+    """Which way is better, where one would not guess it."""
+
+
+MEANINGS = (
+    Meaning("verification/eer", "eer", "equal error rate: where both kinds of error are equally frequent", "lower is better"),
+    Meaning("verification/auc", "auc", "chance that a same-person pair is closer than one of two people"),
+    Meaning("verification/tar@far=", "tar@far=x", "same-person pairs accepted (TAR) where x of the others are (FAR)"),
+    Meaning("verification/accuracy", "accuracy", "right answers over folds, both kinds of pair counting one half"),
+    Meaning("identification/rank1", "rank1", "probes whose nearest enrolled person is the right one"),
+    Meaning(
+        "identification/fnir@fpir=",
+        "fnir@fpir=x",
+        "enrolled people not named (FNIR) where x of strangers are (FPIR)",
+        "lower is better",
+    ),
+    Meaning("one_shot/error", "error", "one-shot trials in which another than the right one was nearest", "lower is better"),
+    Meaning("classification/accuracy", "accuracy", "examples given their right class"),
+    Meaning(
+        "content/relative", "content", "distance from the content's features, as a share of their energy", "lower is nearer"
+    ),
+    Meaning(
+        "style/relative", "style", "distance from the style's Gram matrices, as a share of their energy", "lower is nearer"
+    ),
+    Meaning(
+        "threshold/far", "threshold/far", "FAR at τ: pairs of two of the people judged here that τ accepts", "lower is better"
+    ),
+    Meaning("threshold/tar", "threshold/tar", "TAR at τ: pairs of one of the people judged here that τ accepts"),
+)
+
+
+def meanings(metrics: list[str]) -> Iterator[Meaning]:
+    """What some metrics mean, each once."""
+    return (each for each in MEANINGS if any(metric.startswith(each.path) for metric in metrics))
+
+
+def meaning(metric: str) -> str:
+    """What a metric says, by its path, with or without the name of a baseline in front; empty where nobody has said so."""
+    found = next((each for each in MEANINGS if metric.startswith(each.path) or f"/{each.path}" in metric), None)
+    return "" if found is None else "; ".join(filter(None, (found.words, found.better)))
