@@ -64,9 +64,9 @@ def why(recognizer: Recognizer, first: str | Path, second: str | Path, *, parts:
     Raises:
         UserError: as :meth:`~experiments.recognizer.Recognizer.verify` does.
     """
-    answer = recognizer.verify(first, second)
     pixels = [recognizer.decode(path).astype(np.float32) / 255 for path in (first, second)]
     codes = recognizer.embed(np.stack([_bytes(one) for one in pixels]))
+    answer = recognizer.threshold.verify(float(recognizer.subject.distance(codes[:1], codes[1:])[0, 0]))
     maps = []
     for number, picture in enumerate(pixels):
         other = codes[1 - number : 2 - number]

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import os
 import tempfile
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
+from experiments.commands.places import check_place
 from experiments.commands.summary import print_evaluation
 from experiments.config import load, to_json
 from experiments.evaluation import restore
@@ -49,12 +49,6 @@ def check_film(film: Path) -> None:
     if film.suffix.lower() not in FILMS:
         raise UserError(f"--film is {film}: give a file that ends in {' or '.join(FILMS)}.")
     check_place("--film", film)
-
-
-def check_place(flag: str, out: Path) -> None:
-    folder = next(parent for parent in out.absolute().parents if parent.exists())
-    if out.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise UserError(f"The picture cannot be written to {out}: give {flag} a file in a folder that you may write to.")
 
 
 def load_preset(name: str) -> tuple[Run, Stylization]:

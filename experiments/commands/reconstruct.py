@@ -39,7 +39,8 @@ def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness reconstruct", arguments=arguments)
     from experiments import figures
     from experiments.colors import AsTheyAre
-    from experiments.commands.painted import check_place, default_workdir, load_preset
+    from experiments.commands.painted import default_workdir, load_preset
+    from experiments.commands.places import check_figure
     from experiments.progress import Terminal
     from experiments.starts import FromNoise
     from experiments.terms import Term, layers
@@ -49,9 +50,7 @@ def main(arguments: list[str]) -> int:
     from research.pictures.sources import PictureFile
 
     out = Path(options.out)
-    if out.suffix.lower() not in (".png", ".pdf", ".svg", ".jpg"):
-        raise UserError(f"--out is {out}: a figure ends in .png, .pdf, .svg or .jpg.")
-    check_place("--out", out)
+    check_figure("--out", out)
     run, preset = load_preset(options.preset)
     names = options.layers or tuple(dict.fromkeys((*layers(preset.style_terms), *layers(preset.content_terms))))
     content = PictureFile(path=options.content) if options.content else preset.content

@@ -27,17 +27,20 @@ class Options:
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness verify", arguments=arguments)
     from experiments.recognizer import Recognizer
-    from research.errors import UserError
 
-    out = Path(options.why or "why.png")
-    if out.suffix.lower() not in (".png", ".pdf", ".svg", ".jpg"):
-        raise UserError(f"--why is {out}: a figure ends in .png, .pdf, .svg or .jpg.")
+    if options.why is None:
+        recognizer = Recognizer.load(options.workdir)
+        print(recognizer.verify(options.first, options.second))
+        print(recognizer.calibration)
+        return 0
+    from experiments import figures
+    from experiments.commands.places import check_figure
+    from experiments.why import why
+
+    check_figure("--why", Path(options.why))
     recognizer = Recognizer.load(options.workdir)
-    print(recognizer.verify(options.first, options.second))
+    found = why(recognizer, options.first, options.second)
+    print(found.answer)
     print(recognizer.calibration)
-    if options.why is not None:
-        from experiments import figures
-        from experiments.why import why
-
-        print(f"why      {figures.save(why(recognizer, options.first, options.second).figure(), out)}")
+    print(f"why      {figures.save(found.figure(), options.why)}")
     return 0
