@@ -70,6 +70,8 @@ def main(arguments: list[str]) -> int:
     try:
         with Terminal(run.steps, run.evaluate_every) as terminal:
             terminal.say(f"{len(made)} runs in {root}")
+            if together != options.together:
+                terminal.say("each is trained alone, since W&B takes one run at a time from a process")
             sweep(
                 made,
                 root,

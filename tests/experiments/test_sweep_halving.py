@@ -10,17 +10,15 @@ from typing import Any
 
 import jax
 import numpy as np
-import pixels
 import pytest
 from listener import Listener, terminate
+from pixels import eight_steps
 
 from experiments.checkpoints import CheckpointStore
 from experiments.evaluation import restore
 from experiments.interruption import Interrupted
-from experiments.optimizers import Adam
 from experiments.progress import Quiet
-from experiments.run import Checkpoints, Run
-from experiments.schedules import WarmupCosine
+from experiments.run import Checkpoints
 from experiments.sweep import product
 from experiments.sweep_halving import Halving
 from experiments.sweep_members import Member, Stopped, members, note_rung, outcome, write_results
@@ -30,25 +28,13 @@ from experiments.trainer import train
 from experiments.writers import read_metrics
 from research.errors import UserError
 
-
-def a_run(**changes: Any) -> Run:
-    default: dict[str, Any] = {
-        "experiment": pixels.Pixels(size=4),
-        "steps": 8,
-        "optimizer": Adam(schedule=WarmupCosine(rate=0.05, warmup=2)),
-        "log_every": 1,
-        "checkpoints": Checkpoints(every=5),
-    }
-    return Run(**(default | changes))
-
-
 RATES = product({"optimizer.schedule.rate": (0.001, 0.1, 0.01, 0.03)})
 HALVE = Halving(eta=2, first=3)
 """Rungs at 3 and 6 of 8 steps: four runs, two, one."""
 
 
 def plan(root: Path, overrides: Any = RATES, **changes: Any) -> list[Member]:
-    return members(a_run(**changes), overrides, root)
+    return members(eight_steps(**changes), overrides, root)
 
 
 def make(made: list[Member], root: Path, together: Any = "no", halving: Halving | None = HALVE, say: Any = None) -> None:
@@ -149,7 +135,7 @@ def test_a_metric_that_is_not_there_is_named(tmp_path: Path) -> None:
 @pytest.mark.end_to_end
 def test_a_run_stopped_on_the_way_goes_on_to_the_bit(tmp_path: Path) -> None:
     """Stopped where nothing is due, between the lines of the log; judged there, and nothing of that is logged."""
-    run = a_run(log_every=4, evaluate_every=4, checkpoints=Checkpoints(every=5, best_metric="pixels/rmse"))
+    run = eight_steps(log_every=4, evaluate_every=4, checkpoints=Checkpoints(every=5, best_metric="pixels/rmse"))
     whole = train(run, tmp_path / "whole")
     stopped = train(run, tmp_path / "parts", until=3)
     assert stopped.state.step == 3 and "pixels/rmse" in stopped.evaluation.metrics

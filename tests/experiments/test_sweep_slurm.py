@@ -13,15 +13,13 @@ from typing import Any
 import fake_slurm
 import jax
 import numpy as np
-import pixels
 import pytest
 from listener import Listener
+from pixels import eight_steps
 
 from experiments import sweep_worker
 from experiments.evaluation import restore
-from experiments.optimizers import Adam
-from experiments.run import Checkpoints, Run
-from experiments.schedules import WarmupCosine
+from experiments.run import Checkpoints
 from experiments.sweep import product
 from experiments.sweep_halving import Halving
 from experiments.sweep_members import Member, members
@@ -34,17 +32,6 @@ from research.errors import UserError
 
 needs_submitit = pytest.mark.skipif(importlib.util.find_spec("submitit") is None, reason="needs the `slurm` extra")
 PARAMETERS: dict[str, Any] = {"timeout_min": 30, "partition": "short,long"}
-
-
-def a_run(**changes: Any) -> Run:
-    default: dict[str, Any] = {
-        "experiment": pixels.Pixels(size=4),
-        "steps": 8,
-        "optimizer": Adam(schedule=WarmupCosine(rate=0.05, warmup=2)),
-        "log_every": 1,
-        "checkpoints": Checkpoints(every=5),
-    }
-    return Run(**(default | changes))
 
 
 RATES = product({"optimizer.schedule.rate": (1e38, 0.1, 0.001)})
@@ -66,7 +53,7 @@ def make(made: list[Member], root: Path, array: SlurmArray, halving: Halving | N
 
 
 def plan(root: Path, overrides: Any = RATES) -> list[Member]:
-    return members(a_run(), overrides, root)
+    return members(eight_steps(), overrides, root)
 
 
 @needs_submitit
@@ -183,7 +170,7 @@ def test_submitit_requeues_and_the_run_goes_on(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
     monkeypatch.setenv("JAX_PLATFORMS", "cpu")
-    run = a_run(steps=1_000_000, log_every=20, checkpoints=Checkpoints(every=900_000))
+    run = eight_steps(steps=1_000_000, log_every=20, checkpoints=Checkpoints(every=900_000))
     (member,) = members(run, ({"seed": 1},), tmp_path)
     write_task(tmp_path / "task.json", member, None, ())
     executor = AutoExecutor(folder=tmp_path / "jobs", cluster="local")

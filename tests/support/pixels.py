@@ -10,6 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.experiment import Cost, Evaluation, Variables
+from experiments.optimizers import Adam
+from experiments.run import Checkpoints, Run
+from experiments.schedules import WarmupCosine
 
 
 class Features(nn.Module):
@@ -95,3 +98,15 @@ class Pixels:
             metrics={"pixels/rmse": float(np.sqrt(np.mean((np.asarray(params["picture"]) - data) ** 2)))},
             artifacts={"palette": {"part": part}},
         )
+
+
+def eight_steps(**changes: Any) -> Run:
+    """A run of a few pixels, with a schedule that knows its length, and some fields changed."""
+    default: dict[str, Any] = {
+        "experiment": Pixels(size=4),
+        "steps": 8,
+        "optimizer": Adam(schedule=WarmupCosine(rate=0.05, warmup=2)),
+        "log_every": 1,
+        "checkpoints": Checkpoints(every=5),
+    }
+    return Run(**(default | changes))
