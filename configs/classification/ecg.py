@@ -13,7 +13,7 @@ the last figure. The records are synthetic: the numbers say nothing of real pati
 """
 
 from experiments.classification import Classification
-from experiments.classifiers import LinearClassifier, NearestMean
+from experiments.classification.classifiers import LinearClassifier, NearestMean
 from experiments.optimizers import Adam
 from experiments.run import Checkpoints, Run
 from experiments.schedules import WarmupCosine

@@ -15,7 +15,7 @@ of one's own: ``research.data.ExampleArrays``.
 """
 
 from experiments.classification import Classification
-from experiments.classifiers import LinearClassifier, NearestMean
+from experiments.classification.classifiers import LinearClassifier, NearestMean
 from experiments.optimizers import Adam
 from experiments.run import Checkpoints, Run
 from experiments.schedules import WarmupCosine

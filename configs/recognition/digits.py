@@ -7,11 +7,11 @@ in seconds. With ten classes the numbers say that the machinery works, not how g
 """
 
 from experiments.optimizers import Adam
-from experiments.protocols import Verification
 from experiments.recognition import Recognition
+from experiments.recognition.protocols import Verification
+from experiments.recognition.subjects import RawPixels
 from experiments.run import Checkpoints, Run
 from experiments.schedules import WarmupCosine
-from experiments.subjects import RawPixels
 from research.data import CountSplit, Digits, IdentityBatches
 from research.encoders import Conv4
 from research.losses import BatchAll, Triplet

@@ -11,7 +11,7 @@ program. Two seeds say how much of a difference is luck: look at the figure befo
 
 from configs.recognition import digits
 from experiments.run import Run
-from experiments.sweep import Overrides, product
+from experiments.sweeps import Overrides, product
 
 
 def get_config() -> Run:

@@ -15,9 +15,9 @@ a small one on oriented gradients, which learns from few people; with thousands,
 
 from experiments.optimizers import Adam
 from experiments.recognition import Recognition
+from experiments.recognition.subjects import Eigenfaces, RawPixels
 from experiments.run import Checkpoints, Run
 from experiments.schedules import WarmupCosine
-from experiments.subjects import Eigenfaces, RawPixels
 from research.data import Augmentation, CountSplit, Folder, IdentityBatches
 from research.encoders import Mirrored, OrientedGradients
 from research.losses import BatchAll, Triplet

@@ -20,11 +20,11 @@ The official zips are read from ``$LIKENESS_DATA/omniglot``.
 """
 
 from experiments.optimizers import Adam
-from experiments.protocols import OfficialOmniglot, OneShot
 from experiments.recognition import Recognition
+from experiments.recognition.protocols import OfficialOmniglot, OneShot
+from experiments.recognition.subjects import RawPixels
 from experiments.run import Checkpoints, Run
 from experiments.schedules import WarmupCosine
-from experiments.subjects import RawPixels
 from research.data import Augmentation, CountSplit, IdentityBatches, Omniglot, OmniglotRuns
 from research.encoders import Averaged, Conv4
 from research.losses import Prototypical

@@ -22,11 +22,11 @@ The pictures (AT&T Laboratories Cambridge) are read from ``$LIKENESS_DATA/orl_fa
 """
 
 from experiments.optimizers import Adam
-from experiments.protocols import Identification, Verification
 from experiments.recognition import Recognition
+from experiments.recognition.protocols import Identification, Verification
+from experiments.recognition.subjects import Eigenfaces, RawPixels
 from experiments.run import Checkpoints, Run
 from experiments.schedules import WarmupCosine
-from experiments.subjects import Eigenfaces, RawPixels
 from research.data import CountSplit, Folder, IdentityBatches
 from research.data.augmentation import Augmentation
 from research.encoders import Mirrored, OrientedGradients

@@ -15,9 +15,9 @@ the last figure on two cores, of which 75 in the training loop. Synthetic faces:
 
 from experiments.optimizers import Adam
 from experiments.recognition import Recognition
+from experiments.recognition.subjects import RawPixels
 from experiments.run import Checkpoints, Run
 from experiments.schedules import WarmupCosine
-from experiments.subjects import RawPixels
 from research.data import Faces, HashSplit, IdentityBatches
 from research.encoders import Conv4
 from research.losses import BatchAll, Triplet

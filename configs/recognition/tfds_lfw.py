@@ -13,9 +13,9 @@ tested on an ArrayRecord data set that the tests write.
 
 from experiments.optimizers import Adam
 from experiments.recognition import Recognition
+from experiments.recognition.subjects import Eigenfaces, RawPixels
 from experiments.run import Checkpoints, Run
 from experiments.schedules import WarmupCosine
-from experiments.subjects import Eigenfaces, RawPixels
 from research.data import Augmentation, HashSplit, IdentityBatches, Tfds
 from research.encoders import iresnet18
 from research.losses import BatchAll, Triplet

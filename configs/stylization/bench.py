@@ -25,14 +25,13 @@ figures/contact_sheet.png and figures/errors.png; every number of every picture:
 Eleven minutes of painting on one core shared with other work.
 """
 
-from experiments.colors import Matched
-from experiments.frozen import FrozenEncoder
 from experiments.optimizers import Adam
 from experiments.run import Checkpoints, Run
 from experiments.schedules import WarmupCosine
-from experiments.style_grid import Method, StyleGrid
-from experiments.stylization import StylePicture, Stylization
-from experiments.terms import Term
+from experiments.stylization import Method, StyleGrid, StylePicture, Stylization
+from experiments.stylization.colors import Matched
+from experiments.stylization.frozen import FrozenEncoder
+from experiments.stylization.terms import Term
 from research.data.styles import CurlStrokes, VoronoiMosaic, Woodcut
 from research.losses import MRF, Content, Gram, MeanStd, SlicedWasserstein, TotalVariation, Wasserstein
 from research.losses.layers import ActivationLoss

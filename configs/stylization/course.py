@@ -16,13 +16,13 @@ grainy: nothing in the formula asks neighbors to agree, and noise from pixel to 
 an average. 98 s of training, on one core shared with other programs.
 """
 
-from experiments.frozen import FrozenEncoder
 from experiments.optimizers import Sgd
 from experiments.run import Checkpoints, Run
 from experiments.schedules import Constant
-from experiments.starts import FromNoise
 from experiments.stylization import StylePicture, Stylization
-from experiments.terms import Term
+from experiments.stylization.frozen import FrozenEncoder
+from experiments.stylization.starts import FromNoise
+from experiments.stylization.terms import Term
 from research.data.styles import CurlStrokes
 from research.losses import Content, Gram
 from research.pictures.sources import Painting, Photograph

@@ -16,13 +16,13 @@ with them, so neither its result nor its time is measured:
 Your own pictures: ``likeness stylize CONTENT STYLE --preset stylization/crowson``.
 """
 
-from experiments.frozen import FrozenEncoder
 from experiments.optimizers import Adam
 from experiments.run import Checkpoints, Run
 from experiments.schedules import Constant
-from experiments.starts import FromContent
 from experiments.stylization import StylePicture, Stylization
-from experiments.terms import Term
+from experiments.stylization.frozen import FrozenEncoder
+from experiments.stylization.starts import FromContent
+from experiments.stylization.terms import Term
 from research.data.styles import CurlStrokes
 from research.encoders import Vgg
 from research.losses import Content, TotalVariation, Wasserstein

@@ -8,12 +8,12 @@ on one of a kind that it has.
     likeness stylize photo.jpg painting.jpg --model runs/stylization/fast_adain -o painted.png
 """
 
-from experiments.arbitrary_style import ArbitraryStyle
-from experiments.held_out import HeldOut
 from experiments.optimizers import Adam
 from experiments.run import Checkpoints, Run
 from experiments.schedules import WarmupCosine
-from experiments.terms import Term
+from experiments.stylization import ArbitraryStyle
+from experiments.stylization.held_out import HeldOut
+from experiments.stylization.terms import Term
 from research.data.albums import DeadLeaves, Paintings, Photographs, Portraits, RandomCrops
 from research.data.styles import CurlStrokes, InkWash, Pointillism, VoronoiMosaic, Woodcut
 from research.losses import Content, MeanStd, TotalVariation

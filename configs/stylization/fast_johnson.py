@@ -11,13 +11,13 @@ style's blues and yellows, plain to see, with little of its strokes.
     likeness stylize photo.jpg --model runs/stylization/fast_johnson -o painted.png
 """
 
-from experiments.fast_style import FastStyle, LearnedStyle
-from experiments.frozen import FrozenEncoder
-from experiments.held_out import HeldOut
 from experiments.optimizers import Adam
 from experiments.run import Checkpoints, Run
 from experiments.schedules import WarmupCosine
-from experiments.terms import Term
+from experiments.stylization import FastStyle, LearnedStyle
+from experiments.stylization.frozen import FrozenEncoder
+from experiments.stylization.held_out import HeldOut
+from experiments.stylization.terms import Term
 from research.data.albums import DeadLeaves, Photographs, Portraits, RandomCrops
 from research.data.styles import CurlStrokes
 from research.losses import Content, TotalVariation, Wasserstein

@@ -7,12 +7,12 @@ The styles are procedural and share all convolutions; each has its own scale and
     likeness stylize photo.jpg --model runs/stylization/fast_many --weights 0.5 0.5 0 0 -o painted.png
 """
 
-from experiments.fast_style import FastStyle, LearnedStyle
-from experiments.held_out import HeldOut
 from experiments.optimizers import Adam
 from experiments.run import Checkpoints, Run
 from experiments.schedules import WarmupCosine
-from experiments.terms import Term
+from experiments.stylization import FastStyle, LearnedStyle
+from experiments.stylization.held_out import HeldOut
+from experiments.stylization.terms import Term
 from research.data.albums import DeadLeaves, Photographs, Portraits, RandomCrops
 from research.data.styles import CurlStrokes, InkWash, Pointillism, VoronoiMosaic
 from research.losses import Content, TotalVariation, Wasserstein

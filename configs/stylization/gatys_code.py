@@ -23,12 +23,12 @@ three to two, 683 in those of four to three.
 Your own pictures: ``likeness stylize CONTENT STYLE --preset stylization/gatys_code``.
 """
 
-from experiments.frozen import FrozenEncoder
 from experiments.lbfgs import Lbfgs
 from experiments.run import Checkpoints, Run
-from experiments.starts import FromContent
 from experiments.stylization import StylePicture, Stylization
-from experiments.terms import Term
+from experiments.stylization.frozen import FrozenEncoder
+from experiments.stylization.starts import FromContent
+from experiments.stylization.terms import Term
 from research.data.styles import CurlStrokes
 from research.encoders import Vgg
 from research.losses import Content, Gram

@@ -21,12 +21,12 @@ The same losses on a smaller network, if its weights are below $LIKENESS_DATA/we
 Your own pictures: ``likeness stylize CONTENT STYLE --preset stylization/gatys_paper``.
 """
 
-from experiments.frozen import FrozenEncoder
 from experiments.lbfgs import Lbfgs
 from experiments.run import Checkpoints, Run
-from experiments.starts import FromNoise
 from experiments.stylization import StylePicture, Stylization
-from experiments.terms import Term
+from experiments.stylization.frozen import FrozenEncoder
+from experiments.stylization.starts import FromNoise
+from experiments.stylization.terms import Term
 from research.data.styles import CurlStrokes
 from research.encoders import Vgg
 from research.losses import Content, Gram

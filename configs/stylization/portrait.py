@@ -13,14 +13,14 @@ A face of your own is a config file of your own, which says where its landmarks 
     face = Landmarks(points=((x, y), …), size=(width, height))
 """
 
-from experiments.colors import Matched
-from experiments.frozen import FrozenEncoder
 from experiments.optimizers import Adam
-from experiments.portrait import Portrait
 from experiments.run import Checkpoints, Run
 from experiments.schedules import WarmupCosine
 from experiments.stylization import StylePicture, Stylization
-from experiments.terms import Term
+from experiments.stylization.colors import Matched
+from experiments.stylization.frozen import FrozenEncoder
+from experiments.stylization.portrait import Portrait
+from experiments.stylization.terms import Term
 from research.data.styles import InkWash
 from research.losses import Content, TotalVariation, Wasserstein
 from research.pictures.portraits import GraceHopper

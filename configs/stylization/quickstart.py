@@ -6,14 +6,14 @@ filters (He, Wang and Hopcroft 2016), which knows nothing of any picture.
     likeness train stylization/quickstart
 """
 
-from experiments.colors import Matched
-from experiments.frozen import FrozenEncoder
 from experiments.optimizers import Adam
 from experiments.run import Checkpoints, Run
 from experiments.schedules import WarmupCosine
-from experiments.starts import FromContent
 from experiments.stylization import StylePicture, Stylization
-from experiments.terms import Term
+from experiments.stylization.colors import Matched
+from experiments.stylization.frozen import FrozenEncoder
+from experiments.stylization.starts import FromContent
+from experiments.stylization.terms import Term
 from research.data.styles import CurlStrokes
 from research.losses import Content, TotalVariation, Wasserstein
 from research.pictures.sources import Painting, Photograph

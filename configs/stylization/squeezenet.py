@@ -7,12 +7,12 @@ It wants the weights of SqueezeNet's authors (``likeness weights fetch squeezene
 Your own pictures: ``likeness stylize CONTENT STYLE --preset stylization/squeezenet``.
 """
 
-from experiments.frozen import FrozenEncoder
 from experiments.optimizers import Adam
 from experiments.run import Checkpoints, Run
 from experiments.schedules import WarmupCosine
 from experiments.stylization import StylePicture, Stylization
-from experiments.terms import Term
+from experiments.stylization.frozen import FrozenEncoder
+from experiments.stylization.terms import Term
 from research.data.styles import CurlStrokes
 from research.encoders import SqueezeNet
 from research.losses import Content, TotalVariation, Wasserstein

@@ -7,12 +7,12 @@ It wants its weights (``likeness weights fetch vgg19_pruned16x``, or ``likeness 
 Your own pictures: ``likeness stylize CONTENT STYLE --preset stylization/vgg19_pruned``.
 """
 
-from experiments.frozen import FrozenEncoder
 from experiments.optimizers import Adam
 from experiments.run import Checkpoints, Run
 from experiments.schedules import WarmupCosine
 from experiments.stylization import StylePicture, Stylization
-from experiments.terms import Term
+from experiments.stylization.frozen import FrozenEncoder
+from experiments.stylization.terms import Term
 from research.data.styles import CurlStrokes
 from research.encoders import Vgg
 from research.losses import Content, TotalVariation, Wasserstein

@@ -11,9 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.face_crops import Landmarks
-from experiments.face_encoders import FaceEncoder
-from experiments.portrait import Portrait
+from experiments.recognition.face_crops import Landmarks
+from experiments.recognition.face_encoders import FaceEncoder
+from experiments.stylization.portrait import Portrait
 from research.errors import UserError
 from research.files import write_atomically
 from research.geometry import Similarity, crop

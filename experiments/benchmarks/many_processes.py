@@ -25,13 +25,13 @@ import tyro
 
 from experiments.checkpoints import CheckpointStore
 from experiments.experiment import Experiment
-from experiments.frozen import FrozenEncoder
 from experiments.processes import Processes
 from experiments.recognition import Recognition
 from experiments.run import Checkpoints, Run
-from experiments.style_picture import StylePicture
 from experiments.stylization import Stylization
-from experiments.terms import Term
+from experiments.stylization.frozen import FrozenEncoder
+from experiments.stylization.picture import StylePicture
+from experiments.stylization.terms import Term
 from experiments.trainer import train
 from experiments.workdir import Workdir
 from experiments.writers import read_metrics

@@ -20,8 +20,8 @@ from pathlib import Path
 import tyro
 
 from experiments.optimizers import Adam
-from experiments.protocols import Verification
 from experiments.recognition import Recognition
+from experiments.recognition.protocols import Verification
 from experiments.run import Checkpoints, Run
 from experiments.schedules import WarmupCosine
 from experiments.trainer import train

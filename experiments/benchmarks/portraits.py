@@ -28,9 +28,9 @@ from experiments.benchmarks.lfw_faces import Embedder, Faces, Sitter, calibrate
 from experiments.config import load, to_json
 from experiments.contact_sheet import Tile, draw
 from experiments.figures import BLUE, ORANGE
-from experiments.portrait import Portrait
 from experiments.run import Run
 from experiments.stylization import Stylization
+from experiments.stylization.portrait import Portrait
 from experiments.trainer import train
 from experiments.workdir import Workdir, read_json
 from research.data.paths import expand_path

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from experiments.recognizer import Recognizer
+from experiments.recognition.recognizer import Recognizer
 from experiments.workdir import Workdir
 from research.data import Faces
 from research.files import write_atomically

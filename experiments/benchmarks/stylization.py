@@ -28,9 +28,9 @@ import numpy as np
 import optax
 import tyro
 
-from experiments.frozen import FrozenEncoder, RandomWeights
 from experiments.lbfgs import Lbfgs
-from experiments.terms import Term, targets, total
+from experiments.stylization.frozen import FrozenEncoder, RandomWeights
+from experiments.stylization.terms import Term, targets, total
 from research.encoders import Vgg
 from research.errors import UserError
 from research.losses import Content, Gram

@@ -19,11 +19,11 @@ from experiments.optimizers import Adam
 from experiments.recognition import Recognition
 from experiments.run import Run
 from experiments.schedules import WarmupCosine
-from experiments.style_picture import StylePicture
 from experiments.stylization import Stylization
-from experiments.sweep import LogUniform, Uniform, apply, sample, zip_
-from experiments.sweep_timing import Timed, steps_alone, steps_together, timed_steps
-from experiments.together import put_together
+from experiments.stylization.picture import StylePicture
+from experiments.sweeps.overrides import LogUniform, Uniform, apply, sample, zip_
+from experiments.sweeps.timing import Timed, steps_alone, steps_together, timed_steps
+from experiments.sweeps.together import put_together
 from research.data import CountSplit, Faces, IdentityBatches
 from research.data.styles import CurlStrokes
 from research.encoders import Conv4

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.microscope import Microscope
+from experiments.microscopy.microscope import Microscope
 from research.data import Decode, Images
 from research.data.images import ArrayReader
 from research.encoders import Conv4

@@ -77,7 +77,7 @@ def main(arguments: list[str]) -> int:
     options: Options = cli(
         tyro.conf.CascadeSubcommandArgs[tyro.conf.OmitArgPrefixes[Options]], prog="likeness enroll", arguments=arguments
     )
-    from experiments.recognizer import Recognizer
+    from experiments.recognition.recognizer import Recognizer
     from research.data import printable
 
     recognizer = Recognizer.load(options.workdir)

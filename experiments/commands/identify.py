@@ -24,7 +24,7 @@ class Options:
 
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness identify", arguments=arguments)
-    from experiments.recognizer import Recognizer
+    from experiments.recognition.recognizer import Recognizer
     from research.data import printable
 
     pictures = (options.picture, *options.more)

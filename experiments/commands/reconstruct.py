@@ -38,12 +38,12 @@ class Options:
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness reconstruct", arguments=arguments)
     from experiments import figures
-    from experiments.colors import AsTheyAre
     from experiments.commands.painted import default_workdir, load_preset
     from experiments.commands.places import check_figure
     from experiments.progress import Terminal
-    from experiments.starts import FromNoise
-    from experiments.terms import Term, layers
+    from experiments.stylization.colors import AsTheyAre
+    from experiments.stylization.starts import FromNoise
+    from experiments.stylization.terms import Term, layers
     from experiments.trainer import train
     from research.errors import UserError
     from research.losses import Content, TotalVariation

@@ -29,7 +29,7 @@ class Options:
 
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness report", arguments=arguments)
-    from experiments.report import write_report
+    from experiments.report.page import write_report
     from research.errors import UserError
 
     workdirs = list(options.workdirs)

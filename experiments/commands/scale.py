@@ -17,8 +17,8 @@ from experiments.commands.choose import parse
 from experiments.commands.train import default_workdir
 from experiments.experiment import peek
 from experiments.run import Run
-from experiments.scaling import Batch, Counts, count, numbers_of_devices
-from experiments.scaling_report import MACHINES, assumptions, counted, figure, markdown, predicted, remarks, scaled, to_json
+from experiments.scaling.counting import Batch, Counts, count, numbers_of_devices
+from experiments.scaling.report import MACHINES, assumptions, counted, figure, markdown, predicted, remarks, scaled, to_json
 from research.errors import UserError
 from research.files import write_atomically
 

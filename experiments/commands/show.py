@@ -13,12 +13,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from experiments.collectives import collectives
 from experiments.commands.choose import parse
 from experiments.config import docstring, to_json
-from experiments.frozen import FrozenEncoder
 from experiments.program import build
+from experiments.scaling.collectives import collectives
 from experiments.sharding import Mesh
+from experiments.stylization.frozen import FrozenEncoder
 from research.errors import UserError
 from research.geometry import Network, receptive_fields
 from research.types import PyTree

@@ -9,9 +9,9 @@ import tyro
 from experiments.commands.flags import cli
 
 if TYPE_CHECKING:
-    from experiments.portrait import Portrait
     from experiments.run import Run
     from experiments.stylization import Stylization
+    from experiments.stylization.portrait import Portrait
 
 FRAMES = 30
 
@@ -98,7 +98,7 @@ def _check(options: Options) -> None:
 
 def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Run, Stylization]":
     """The preset as the flags change it."""
-    from experiments.colors import AsTheyAre, ByLuminance, Matched
+    from experiments.stylization.colors import AsTheyAre, ByLuminance, Matched
     from research.pictures.sources import PictureFile
 
     styles = experiment.styles
@@ -143,7 +143,7 @@ def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Ru
 
 def _faced(options: Options, portrait: "Portrait | None") -> "Portrait":
     """The portrait with its face where the person says it is."""
-    from experiments.face_crops import Landmarks
+    from experiments.recognition.face_crops import Landmarks
     from research.errors import UserError
     from research.pictures import read_picture
 
@@ -173,7 +173,7 @@ def _scales(experiment: "Stylization", size: int) -> tuple[float, ...]:
 
 
 def _in_one_pass(options: Options, out: Path) -> int:
-    from experiments.painting import paint as paint_at_once
+    from experiments.stylization.painting import paint as paint_at_once
     from research.errors import UserError
 
     if options.content is None:

@@ -18,12 +18,12 @@ from experiments.commands.choose import parse
 from experiments.commands.train import default_workdir
 from experiments.progress import Terminal
 from experiments.run import Run
-from experiments.sweep import Override, product
-from experiments.sweep_halving import Halving
-from experiments.sweep_members import Member, members, outcome, write_results
-from experiments.sweep_report import deciding, fitted, parallel_coordinates, ranked, table, write_markdown
-from experiments.sweep_runner import Mode, sweep
-from experiments.sweep_slurm import SlurmArray
+from experiments.sweeps import Override, product
+from experiments.sweeps.members import Member, members, outcome, write_results
+from experiments.sweeps.report import deciding, fitted, parallel_coordinates, ranked, table, write_markdown
+from experiments.sweeps.rungs import Halving
+from experiments.sweeps.runner import Mode, sweep
+from experiments.sweeps.slurm import SlurmArray
 from research.errors import UserError
 
 DONE, FAILED, AGAIN = 0, 1, 75
@@ -197,7 +197,7 @@ def from_config(name: str) -> tuple[Override, ...]:
     if function is None:
         raise UserError(
             f"The config {name} has no sweep(): define one that returns overrides, such as product({{'seed': (0, 1)}}) of "
-            f"experiments.sweep, or give them here: likeness sweep {name} --over seed=0,1."
+            f"experiments.sweeps.overrides, or give them here: likeness sweep {name} --over seed=0,1."
         )
     try:
         found = tuple(function())

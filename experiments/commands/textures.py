@@ -36,7 +36,7 @@ class Options:
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness textures", arguments=arguments)
     from experiments.commands.painted import check_film, check_writable, default_workdir, load_preset, paint
-    from experiments.starts import FromStyleColors
+    from experiments.stylization.starts import FromStyleColors
     from research.errors import UserError
     from research.pictures.sources import PictureFile
 

@@ -26,7 +26,7 @@ class Options:
 
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness verify", arguments=arguments)
-    from experiments.recognizer import Recognizer
+    from experiments.recognition.recognizer import Recognizer
 
     if options.why is None:
         recognizer = Recognizer.load(options.workdir)
@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
         return 0
     from experiments import figures
     from experiments.commands.places import check_figure
-    from experiments.why import why
+    from experiments.recognition.why import why
 
     check_figure("--why", Path(options.why))
     recognizer = Recognizer.load(options.workdir)

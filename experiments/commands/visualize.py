@@ -49,8 +49,8 @@ def main(arguments: list[str]) -> int:
     from rich.progress import Progress
 
     from experiments.contact_sheet import write
-    from experiments.microscope import Microscope
-    from experiments.patch_sheet import draw_layer, spread, stacked
+    from experiments.microscopy.microscope import Microscope
+    from experiments.microscopy.patch_sheet import draw_layer, spread, stacked
     from experiments.workdir import write_json
     from research.data import Folder
     from research.errors import UserError

@@ -17,7 +17,7 @@ from small_world import Likeness, World, contents
 
 from experiments.commands.main import COMMANDS
 from experiments.evaluation import read_run, restore
-from experiments.recognizer import Recognizer
+from experiments.recognition.recognizer import Recognizer
 
 pytestmark = pytest.mark.end_to_end
 

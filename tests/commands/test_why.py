@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.recognizer import Recognizer
-from experiments.why import why
+from experiments.recognition.recognizer import Recognizer
+from experiments.recognition.why import why
 
 pytestmark = pytest.mark.end_to_end
 

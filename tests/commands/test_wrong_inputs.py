@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from small_world import CONFIG, Likeness, Said, World, contents
 
-from experiments.recognizer import Recognizer
+from experiments.recognition.recognizer import Recognizer
 from research.gallery import Gallery, store
 
 pytestmark = pytest.mark.end_to_end

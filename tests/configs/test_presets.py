@@ -16,9 +16,9 @@ from PIL import Image
 from style_oracle import Network
 
 from experiments.config import load
-from experiments.frozen import FrozenEncoder
-from experiments.judge import Judge
 from experiments.stylization import StylePicture, Stylization
+from experiments.stylization.frozen import FrozenEncoder
+from experiments.stylization.judge import Judge
 from experiments.trainer import train
 from experiments.writers import read_metrics
 from research.pictures.sources import PictureFile, PictureSource

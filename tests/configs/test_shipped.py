@@ -12,16 +12,13 @@ import numpy as np
 import pytest
 from random_faces import RandomFaces
 
-from experiments.arbitrary_style import ArbitraryStyle
 from experiments.classification import Classification
 from experiments.config import docstring, load, shipped, to_json
-from experiments.fast_style import FastStyle
-from experiments.frozen import RandomWeights
 from experiments.program import build
 from experiments.recognition import Recognition
 from experiments.run import Checkpoints, Run
-from experiments.style_grid import StyleGrid
-from experiments.stylization import Stylization
+from experiments.stylization import ArbitraryStyle, FastStyle, StyleGrid, Stylization
+from experiments.stylization.frozen import RandomWeights
 from experiments.trainer import train
 from research.data import Arrays, CountSplit, Faces
 from research.data.albums import Photographs, RandomCrops

@@ -12,7 +12,7 @@ from flax import linen as nn
 
 from experiments.optimizers import Adam
 from experiments.step import initial_state, train_step
-from experiments.terms import Term, layers, total
+from experiments.stylization.terms import Term, layers, total
 from research.encoders import (
     Averaged,
     Conv4,

@@ -1,13 +1,13 @@
 """A stylization preset so small that a test can paint by it."""
 
 PRESET = """
-from experiments.frozen import FrozenEncoder
+from experiments.stylization.frozen import FrozenEncoder
 from experiments.optimizers import Adam
 from experiments.run import Run
 from experiments.schedules import Constant
-from experiments.judge import Judge
+from experiments.stylization.judge import Judge
 from experiments.stylization import StylePicture, Stylization
-from experiments.terms import Term
+from experiments.stylization.terms import Term
 from research.pictures.sources import Photograph
 from research.encoders import Vgg
 from research.losses import Content, Gram

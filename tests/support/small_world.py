@@ -15,7 +15,7 @@ likeness train tiny_patterns.py
 """
 
 from experiments.optimizers import Adam
-from experiments.protocols import Identification, Verification
+from experiments.recognition.protocols import Identification, Verification
 from experiments.recognition import Recognition
 from experiments.run import Checkpoints, Run
 from experiments.schedules import Constant

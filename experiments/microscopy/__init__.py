@@ -1,0 +1,1 @@
+"""What excites the units of a trained network."""

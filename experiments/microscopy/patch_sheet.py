@@ -1,0 +1,150 @@
+"""What units see, as a picture: their patches beside what of them is seen, unit by unit, layer below layer."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from experiments.contact_sheet import Tile, sheet
+from experiments.microscopy.microscope import Microscope, Seen
+from research.data import Images
+from research.geometry import ReceptiveField
+from research.types import Float
+from research.visualization import Rule
+
+Pixels = Float[np.ndarray, "h w 3"]
+_SMALLEST = 40
+
+
+def cut(
+    picture: Float[np.ndarray, "h w c"], field: ReceptiveField, place: Sequence[int], padding: float = 0.5
+) -> Float[np.ndarray, "h2 w2 c"]:
+    """What a unit at a place of its map sees of a picture, which is surrounded by ``padding``.
+
+    A field that is larger than the picture is cut to it.
+    """
+    windows = [field.window(int(unit)) for unit in place]
+    sides = picture.shape[:2]
+    if field.size >= min(sides):
+        return picture
+    before = [max(0, -start) for start, _ in windows]
+    after = [max(0, stop - side) for (_, stop), side in zip(windows, sides, strict=True)]
+    padded = np.pad(picture, [*zip(before, after, strict=True), (0, 0)], constant_values=padding)
+    top, left = (start + more for (start, _), more in zip(windows, before, strict=True))
+    return padded[top : top + field.size, left : left + field.size]
+
+
+def grid(patches: Sequence[np.ndarray], columns: int) -> Pixels:
+    """Patches of one size in rows, small ones enlarged pixel by pixel; white where there are fewer."""
+    height, width = patches[0].shape[:2]
+    times = max(1, -(-_SMALLEST // max(height, width)))
+    rows = -(-len(patches) // columns)
+    whole = np.ones((rows * (height * times + 2) - 2, columns * (width * times + 2) - 2, 3), np.float32)
+    for number, patch in enumerate(patches):
+        row, column = divmod(number, columns)
+        top, left = row * (height * times + 2), column * (width * times + 2)
+        enlarged = np.repeat(np.repeat(patch, times, axis=0), times, axis=1)
+        whole[top : top + height * times, left : left + width * times] = enlarged
+    return whole
+
+
+def shown(back: Float[np.ndarray, "h w c"]) -> Float[np.ndarray, "h w c"]:
+    """What was projected back, as a picture: gray is 0, and the largest value is white or black."""
+    largest = np.abs(back).max()
+    return np.full_like(back, 0.5) if largest == 0 else 0.5 + back / (2 * largest)
+
+
+def layer_sheet(
+    title: str,
+    seen: Seen,
+    units: Sequence[int],
+    pictures: Sequence[Sequence[Pixels]],
+    backs: Sequence[Sequence[Pixels]],
+    columns: int,
+) -> Image.Image:
+    """One layer: for each unit its patches, and beside them what of each excites it.
+
+    Args:
+        title: the layer's name.
+        seen: what was found.
+        units: which are drawn.
+        pictures: for each of them, the pictures of its patches, the first first.
+        backs: for each of those pictures, what was projected back to it.
+        columns: units in a row.
+    """
+    tiles = []
+    for unit, of_unit, back_of_unit in zip(units, pictures, backs, strict=True):
+        places = seen.patches.place[unit]
+        side = round(np.ceil(np.sqrt(places.shape[0])))
+        patches = [cut(one, seen.field, place) for one, place in zip(of_unit, places, strict=False)]
+        projected = [shown(cut(one, seen.field, place, padding=0.0)) for one, place in zip(back_of_unit, places, strict=False)]
+        both = [grid(each, side) for each in (patches, projected) if each]
+        if not both:
+            continue
+        gap = np.ones((both[0].shape[0], 6, 3), np.float32)
+        picture = np.concatenate([both[0], gap, *both[1:]], axis=1)
+        selective = seen.statistics.selectivity[unit]
+        words = [f"unit {unit}", f"active in {seen.statistics.active[unit]:.0%}"]
+        words += [] if np.isnan(selective) else [f"selective {selective:.2f}"]
+        tiles.append(Tile(picture, ", ".join(words)))
+    size, field = len(seen.statistics.mean), seen.field
+    dead = len(seen.statistics.dead)
+    caption = f"{title}: each unit sees {field.size} x {field.size} pixels, one every {field.stride}; {dead} of {size} dead"
+    if not tiles:
+        return sheet([[Tile(np.ones((8, 400, 3), np.float32))]], caption=[caption])
+    blank = Tile(np.ones_like(tiles[0].picture))
+    heights = {tile.picture.shape for tile in tiles}
+    if len(heights) > 1:
+        # A unit with fewer patches than others has fewer rows.
+        height, width = (max(shape[axis] for shape in heights) for axis in (0, 1))
+        tiles = [Tile(_filled(tile.picture, height, width), tile.text) for tile in tiles]
+        blank = Tile(np.ones_like(tiles[0].picture))
+    tiles += [blank] * (-len(tiles) % columns)
+    return sheet([tiles[start : start + columns] for start in range(0, len(tiles), columns)], caption=[caption])
+
+
+def stacked(sheets: Sequence[Image.Image]) -> Image.Image:
+    """Sheets one below the other."""
+    whole = Image.new("RGB", (max(each.width for each in sheets), sum(each.height for each in sheets)), "white")
+    top = 0
+    for each in sheets:
+        whole.paste(each, (0, top))
+        top += each.height
+    return whole
+
+
+def _filled(picture: Pixels, height: int, width: int) -> Pixels:
+    whole = np.ones((height, width, 3), np.float32)
+    whole[: picture.shape[0], : picture.shape[1]] = picture
+    return whole
+
+
+def spread(seen: Seen, count: int) -> list[int]:
+    """Units evenly spaced among those that are not dead: nobody has chosen them."""
+    alive = np.flatnonzero(seen.statistics.active > 0)
+    if not len(alive):
+        return []
+    return [int(alive[round(place)]) for place in np.linspace(0, len(alive) - 1, min(count, len(alive)))]
+
+
+def draw_layer(
+    scope: Microscope, images: Images, title: str, seen: Seen, units: Sequence[int], rule: Rule, columns: int = 4
+) -> Image.Image:
+    """Reads the pictures of some units' patches again, goes back through the network to them, and draws the sheet."""
+    rows = [(unit, number) for unit in units for number in np.flatnonzero(seen.patches.picture[unit] >= 0)]
+    if not rows:
+        return layer_sheet(title, seen, [], [], [], columns)
+    which = np.array([seen.patches.picture[row] for row in rows])
+    places = np.array([seen.patches.place[row] for row in rows])
+    pixels = images.read(which)
+    back = scope.back(title, pixels, np.array([unit for unit, _ in rows], np.int32), places, rule)
+    pictures: dict[int, list[Pixels]] = {unit: [] for unit in units}
+    backs: dict[int, list[Pixels]] = {unit: [] for unit in units}
+    for (unit, _), one, projected in zip(rows, pixels, back, strict=True):
+        pictures[unit].append(_colored(one.astype(np.float32) / 255))
+        backs[unit].append(_colored(projected))
+    return layer_sheet(title, seen, units, [pictures[unit] for unit in units], [backs[unit] for unit in units], columns)
+
+
+def _colored(picture: Float[np.ndarray, "h w c"]) -> Pixels:
+    return np.broadcast_to(picture, (*picture.shape[:2], 3)) if picture.shape[-1] == 1 else picture

@@ -1,0 +1,163 @@
+"""How a recognizer is judged: each protocol turns a subject and a table of pictures into metrics."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from experiments.recognition.subjects import Subject
+from research.data.images import Images
+from research.data.omniglot import OmniglotRuns
+from research.errors import UserError
+from research.metrics import identification as open_set
+from research.metrics import one_shot, verification
+from research.metrics.intervals import Estimate
+from research.metrics.pairs import Pairs, pair_rows
+
+Metrics = Mapping[str, float | Estimate]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Judged:
+    """A subject's embeddings of a table, computed once for all protocols."""
+
+    subject: Subject
+    images: Images
+    embeddings: np.ndarray
+    pairs: dict[tuple[int, int], Pairs] = dataclasses.field(default_factory=dict, init=False, repr=False)
+    """What :meth:`Verification.pairs` has measured so far, by how the pairs were drawn."""
+
+
+def judge(subject: Subject, images: Images) -> Judged:
+    """Embeds a table for the protocols."""
+    return Judged(subject, images, subject.embed_all(images))
+
+
+@runtime_checkable
+class JudgingProtocol(Protocol):
+    """A frozen dataclass that turns embeddings into metrics by path."""
+
+    def metrics(self, judged: Judged) -> Metrics: ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Verification:
+    """1:1, same or different, over the pairs of the table."""
+
+    fars: tuple[float, ...] = (1e-1, 1e-2, 1e-3)
+    """False-accept rates to report the true-accept rate at."""
+    max_pairs: int = 100_000
+    """Different-person pairs beyond this many are sampled."""
+    seed: int = 0
+    """Of sampling, folds and bootstrap."""
+
+    def __post_init__(self) -> None:
+        if not all(0 < far < 1 for far in self.fars):
+            raise ValueError(f"Verification.fars are {self.fars}: give rates between 0 and 1")
+        if self.max_pairs < 1:
+            raise ValueError(f"Verification.max_pairs is {self.max_pairs}: give 1 or more")
+
+    def pairs(self, judged: Judged) -> Pairs:
+        """The pairs that are judged, with their distances; measured once, however many ask."""
+        drawn = (self.max_pairs, self.seed)
+        if drawn not in judged.pairs:
+            judged.pairs[drawn] = self._measure(judged)
+        return judged.pairs[drawn]
+
+    def _measure(self, judged: Judged) -> Pairs:
+        labels = judged.images.labels
+        rows = pair_rows(labels, self.max_pairs, self.seed)
+        distances = np.empty(len(rows))
+        # Pairs come in lexicographic order: a block of first pictures against all is computed, then picked from.
+        for start in range(0, len(labels), 512):
+            chosen = slice(*np.searchsorted(rows[:, 0], [start, start + 512]))
+            if chosen.start == chosen.stop:
+                continue
+            block = judged.subject.distance(judged.embeddings[start : start + 512], judged.embeddings)
+            distances[chosen] = block[rows[chosen, 0] - start, rows[chosen, 1]]
+        people = labels[rows].reshape(-1, 2)
+        return Pairs(distances, people[:, 0] == people[:, 1], people, rows)
+
+    def metrics(self, judged: Judged) -> Metrics:
+        pairs = self.pairs(judged)
+        return verification.verification(pairs.distances, pairs.same, pairs.people, self.fars, self.seed)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Identification:
+    """1:K with unknowns: some people are enrolled, the others knock at the door too."""
+
+    shots: int = 1
+    """Pictures enrolled per person."""
+    enrolled: float = 0.5
+    """Fraction of the people who are enrolled."""
+    fpirs: tuple[float, ...] = (1e-1, 1e-2)
+    """False-positive identification rates to report the false-negative rate at."""
+    seed: int = 0
+    """Of the choice of people and pictures."""
+
+    def __post_init__(self) -> None:
+        if self.shots < 1 or not 0 < self.enrolled <= 1 or not all(0 < fpir < 1 for fpir in self.fpirs):
+            raise ValueError(
+                f"Identification has shots {self.shots}, enrolled {self.enrolled} and fpirs {self.fpirs}: give 1 or more "
+                "shots, a fraction in (0, 1] and rates between 0 and 1"
+            )
+
+    def metrics(self, judged: Judged) -> Metrics:
+        labels = judged.images.labels
+        who = open_set.protocol(labels, self.shots, self.enrolled, self.seed)
+        probes = np.concatenate([who.probes, who.unknowns])
+        distances = judged.subject.distance(judged.embeddings[probes], judged.embeddings[who.gallery])
+        return open_set.identification(distances, labels[probes], labels[who.gallery], self.fpirs, self.seed)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OneShot:
+    """N-way K-shot trials: which of N people is this? A way's distance is that of its nearest picture."""
+
+    ways: int = 20
+    """People to choose from."""
+    shots: int = 1
+    """Pictures of each."""
+    trials: int = 400
+    """How many to draw."""
+    within_group: bool = False
+    """Draw all ways of a trial from one group, such as an alphabet."""
+    seed: int = 0
+    """Of the draw."""
+
+    def __post_init__(self) -> None:
+        if self.ways < 2 or self.shots < 1 or self.trials < 1:
+            raise ValueError(
+                f"OneShot has ways {self.ways}, shots {self.shots} and trials {self.trials}: give 2 or more ways and 1 or "
+                "more of the others"
+            )
+
+    def metrics(self, judged: Judged) -> Metrics:
+        groups = judged.images.groups if self.within_group else None
+        if self.within_group and groups is None:
+            raise UserError("OneShot.within_group needs data whose people come in groups, such as Omniglot's alphabets.")
+        drawn = one_shot.draw_trials(judged.images.labels, self.ways, self.shots, self.trials, self.seed, groups)
+        distances = np.empty((len(drawn), self.ways))
+        for trial, (support, query) in enumerate(zip(drawn.support, drawn.query, strict=True)):
+            flat = judged.embeddings[support.reshape(-1)]
+            row = judged.subject.distance(judged.embeddings[query][None], flat)[0]
+            distances[trial] = row.reshape(self.ways, self.shots).min(axis=1)
+        return one_shot.one_shot(distances, drawn.answers, drawn.people, self.seed)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OfficialOmniglot:
+    """The official Omniglot one-shot test: 20 runs of 20 trials within an alphabet (Lake et al., 2015)."""
+
+    runs: OmniglotRuns
+    """Where the runs are and how their pictures are read; the table that is otherwise judged is not used."""
+
+    def metrics(self, judged: Judged) -> Metrics:
+        distances, answers = [], []
+        for run in self.runs.open():
+            support, tests = judged.subject.embed(run.support), judged.subject.embed(run.test)
+            distances.append(judged.subject.distance(tests, support))
+            answers.append(run.truth)
+        return one_shot.omniglot_runs(np.stack(distances), np.stack(answers))

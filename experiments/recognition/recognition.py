@@ -1,0 +1,297 @@
+"""Face recognition: an encoder is learned so that pictures of one person are close and those of two are far apart."""
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments import figures
+from experiments.config import to_json
+from experiments.experiment import Batches, Cost, Evaluation, Part, Variables
+from experiments.recognition.chunks import check_chunks, check_stateless, embed_in_chunks
+from experiments.recognition.protocols import Identification, Judged, JudgingProtocol, Verification, judge
+from experiments.recognition.subjects import Baseline, trained
+from research.data import Decode, Faces
+from research.data.augmentation import Augmentation
+from research.data.images import Images
+from research.data.pipeline import stream
+from research.data.sampling import IndexBatches
+from research.data.split import CountSplit, HashSplit, Splits
+from research.encoders.recompute import Keep, count_parts, recomputing
+from research.errors import UserError
+from research.gallery import Threshold
+from research.losses import CollapseMonitor, MarginSoftmax, RecognitionLoss, Triplet
+from research.metrics import pairs as metric_pairs
+from research.metrics import verification
+from research.types import Array, Embeddings, PRNGKey, PyTree
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Where pictures come from. Any source of :mod:`research.data`."""
+
+    def open(self) -> Images:
+        """The table of all pictures."""
+        ...
+
+
+def decode_of(source: Source) -> Decode | None:
+    """How a source's picture files become the pictures of its table, those of new people too; None where no files are read.
+
+    Every source has it as ``decode``. It is no part of the protocol, since the command line asks whether a class is a source,
+    which Python answers only for protocols of methods.
+    """
+    return getattr(source, "decode", None)
+
+
+@runtime_checkable
+class Sampler(Protocol):
+    """Chooses the rows of each batch. Any of :mod:`research.data.sampling`."""
+
+    def batches(self, images: Images, seed: int) -> IndexBatches: ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recognition:
+    """Learns an encoder from labelled pictures and judges it on people it has never seen."""
+
+    data: Source
+    """Where pictures come from."""
+    split: HashSplit | CountSplit
+    """Which people are trained on, which decide, and which are only judged by."""
+    batches: Sampler
+    """How the people and pictures of a batch are chosen."""
+    encoder: nn.Module
+    """Turns a picture into named activations, among them ``embedding``."""
+    loss: RecognitionLoss
+    """Compares embeddings."""
+    augmentation: Augmentation = Augmentation()
+    """Random changes of the training pictures."""
+    validation: tuple[JudgingProtocol, ...] = (Verification(),)
+    """How the validation people are judged, during training."""
+    test: tuple[JudgingProtocol, ...] = (Verification(), Identification())
+    """How the test people are judged, at the end."""
+    baselines: tuple[Baseline, ...] = ()
+    """What the encoder has to beat, judged by the same protocols at the end."""
+    target_far: float = 0.01
+    """The false-accept rate that the threshold τ is calibrated for, on validation people."""
+
+    monitor: CollapseMonitor = CollapseMonitor()
+    """Says so in the log when embeddings collapse."""
+
+    chunks: int = 1
+    """A batch larger than memory is embedded and gone back through in so many equal parts, with the same gradient for one more
+    forward pass. Not with batch normalization, whose statistics are the whole batch's."""
+
+    keep: Keep = "activations"
+    """What the encoder keeps for its gradient: all activations; of each block its input and what its convolutions and matrix
+    products gave (the rest costs little to compute again); or the inputs of blocks alone, for one more forward pass. The
+    gradient is the same. For encoders of blocks: IResNet and MobileFaceNet (``experiments.benchmarks.remat``)."""
+
+    def __post_init__(self) -> None:
+        if self.chunks < 1:
+            raise ValueError(f"Recognition.chunks is {self.chunks}: give 1 or more")
+        if not 0 < self.target_far < 1:
+            raise ValueError(f"Recognition.target_far is {self.target_far}: give a rate between 0 and 1, such as 0.01")
+
+    def open(self) -> Splits:
+        """Opens the pictures and splits their people."""
+        return self.split(self.data.open())
+
+    def fingerprint(self, data: Splits) -> str:
+        """Identifies the training pictures."""
+        return data.train.fingerprint
+
+    def describe(self, data: Splits) -> tuple[str, ...]:
+        """How many people and pictures each part has, and what was left out."""
+        parts = {"train": data.train, "validation": data.validation, "test": data.test}
+        sizes = "; ".join(f"{name} {_size(part)}" for name, part in parts.items())
+        sentences = [f"data: {type(self.data).__name__}: {sizes}"]
+        if isinstance(self.data, Faces):
+            sentences.append("the faces are synthetic: numbers on them say nothing of real people")
+        if skipped := data.train.skipped:
+            shown = "; ".join(f"{name}: {why}" for name, why in skipped[:5])
+            more = f"; and {len(skipped) - 5} more" if len(skipped) > 5 else ""
+            sentences.append(f"{len(skipped):,} files were skipped ({shown}{more})")
+        if dropped := self.batches.batches(data.train, 0).dropped:
+            left_out = "is left out" if len(dropped) == 1 else "are left out"
+            sentences.append(f"{data.train.counted(len(dropped))} with too few pictures {left_out} of training")
+        counts = data.validation.counts()
+        different = (int(counts.sum()) ** 2 - int((counts**2).sum())) // 2
+        if different < 1 / self.target_far:
+            sentences.append(
+                f"warning: there will be no threshold τ, without which verify and identify do not answer: the validation part "
+                f"has {different} pairs of different people and a false-accept rate of {self.target_far:g} needs "
+                f"{math.ceil(1 / self.target_far)}. Give it more people (--experiment.split.validation), or aim at a higher "
+                "rate (--experiment.target-far)"
+            )
+        return tuple(sentences)
+
+    def stream(self, data: Splits, seed: int) -> Batches:
+        """Batches of uint8 ``images`` (b, h, w, c) and int32 ``labels`` (b,).
+
+        Raises:
+            UserError: the loss has too few classes for the training people, or the batch cannot be cut into ``chunks``.
+        """
+        people = len(data.train.people)
+        if isinstance(self.loss, MarginSoftmax) and self.loss.classes < people:
+            raise UserError(
+                f"The loss has {self.loss.classes:,} class centers and the training part has {data.train.counted(people)}, "
+                f"each of whom needs one: set --experiment.loss.classes {people}."
+            )
+        batches = self.batches.batches(data.train, seed)
+        check_chunks(self.chunks, batches.batch_size)
+        return stream(data.train, batches, process_index=jax.process_index(), process_count=jax.process_count())
+
+    def fixed(self, data: Splits) -> PyTree:
+        """Nothing: all weights are learned."""
+        del data
+        return {}
+
+    def init(self, key: PRNGKey, fixed: PyTree, batch: PyTree) -> Variables:
+        """Random weights for the encoder and for a loss that has some.
+
+        Raises:
+            UserError: ``chunks`` is more than 1, and the encoder normalizes by the batch; or it has no blocks and ``keep`` asks
+                for some.
+        """
+        del fixed
+        for_encoder, for_loss = jax.random.split(key)
+        pictures = jnp.zeros((1, *batch["images"].shape[1:]), jnp.float32)
+        if self.keep != "activations" and not count_parts(self.encoder, pictures.shape):
+            raise UserError(
+                f"{type(self.encoder).__name__} has no blocks whose activations could be computed again: leave "
+                "--experiment.keep at activations, and save memory with --experiment.chunks or smaller batches."
+            )
+        variables = dict(self.encoder.init(for_encoder, pictures))
+        weights = variables.pop("params")
+        if self.chunks > 1:
+            check_stateless(variables)
+        embedding = jax.eval_shape(
+            lambda: self.encoder.apply({"params": weights, **variables}, pictures)["embedding"]  # pyright: ignore
+        )
+        params = {"encoder": weights, "loss": self.loss.init(for_loss, embedding.shape[-1])}
+        return Variables(params, variables)
+
+    def cost(self, params: PyTree, state: PyTree, fixed: PyTree, batch: PyTree, key: PRNGKey) -> Cost:
+        """Augments, embeds and compares one batch."""
+        del fixed
+        for_augmentation, for_loss = jax.random.split(key)
+        pictures = self.augmentation(batch["images"], for_augmentation)
+        embeddings, changed = self._embed(params["encoder"], state, pictures)
+        value, diagnostics = self.loss.value_and_diagnostics(params["loss"], embeddings, batch["labels"], for_loss)
+        per_triplet = diagnostics.get("loss_per_triplet")
+        collapsed = self.loss.collapsed_value if isinstance(self.loss, Triplet) else None
+        monitored = self.monitor(jax.lax.stop_gradient(embeddings), per_triplet, collapsed)
+        return Cost(value, changed, {**diagnostics, **monitored})
+
+    def _embed(self, params: PyTree, state: PyTree, pictures: Array) -> tuple[Embeddings, PyTree]:
+        """Float32 embeddings of a training batch, and the encoder's state after it."""
+
+        def whole(params: PyTree, pictures: Array) -> tuple[Embeddings, PyTree]:
+            variables = {"params": params, **state}
+            with recomputing(self.keep):
+                activations, changed = self.encoder.apply(variables, pictures, train=True, mutable=list(state))
+            return activations["embedding"].astype(jnp.float32), dict(changed)  # pyright: ignore
+
+        if self.chunks == 1:
+            return whole(params, pictures)
+        check_stateless(state)
+        return embed_in_chunks(lambda *of: whole(*of)[0], self.chunks, params, pictures), state
+
+    def model_fingerprint(self, variables: Variables) -> str:
+        """SHA-256 of everything that an embedding and its distance depend on: definitions and weights."""
+        digest = hashlib.sha256()
+        parts = [self.encoder, self.loss, decode_of(self.data)]
+        digest.update(json.dumps([to_json(part) for part in parts], sort_keys=True).encode())
+        for path, leaf in jax.tree_util.tree_leaves_with_path(tuple(variables)):
+            digest.update(jax.tree_util.keystr(path).encode())
+            digest.update(np.asarray(leaf).tobytes())
+        return digest.hexdigest()
+
+    def remark(self, metrics: Mapping[str, float]) -> str | None:
+        """Warns when the embeddings collapse."""
+        return self.monitor.warning(metrics)
+
+    def evaluate(self, data: Splits, params: PyTree, state: PyTree, part: Part) -> Evaluation:
+        """Judges the encoder on one part's people; on the test part also the baselines, with pictures and τ."""
+        subject = trained(self.encoder, self.loss, params, state)
+        if part == "validation":
+            judged = judge(subject, _some(data.validation, "validation"))
+            return Evaluation(metrics=_apply(self.validation, judged))
+        tested = data.test if len(data.test) else data.validation
+        judged = judge(subject, _some(tested, "test"))
+        pairs = Verification().pairs(judged)
+        metrics: dict[str, Any] = _apply(self.test, judged)
+        curves = {"trained": pairs}
+        for baseline in self.baselines:
+            rival = judge(baseline.fit(data.train), tested)
+            metrics |= {f"{baseline.name}/{name}": value for name, value in _apply(self.test, rival).items()}
+            curves[baseline.name.replace("_", " ")] = Verification().pairs(rival)
+        tau = None
+        notes = [f"{_size(tested)}, none of them in training"]
+        if not len(data.test):
+            notes.append("The split has no test part: these are the validation people, who may have chosen the checkpoint")
+        artifacts: dict[str, Any] = {"recognizer": {"shape": list(data.train.shape)}}
+        if len(data.validation):
+            validated = judged if tested is data.validation else judge(subject, data.validation)
+            try:
+                calibrated = _calibrate(validated, self.target_far)
+            except UserError as error:
+                notes.append(f"No threshold: {error}")
+            else:
+                held_out = verification.at_threshold(pairs.distances, pairs.same, calibrated.threshold, pairs.people)
+                metrics |= {"threshold/far": held_out.far, "threshold/tar": held_out.tar}
+                artifacts["threshold"] = Threshold(
+                    tau=calibrated.threshold,
+                    target_far=self.target_far,
+                    far=calibrated.far,
+                    tar=calibrated.tar,
+                    people=len(data.validation.people),
+                    fingerprint=self.model_fingerprint(Variables(params, state)),
+                ).to_json()
+                tau = calibrated.threshold
+        return Evaluation(metrics=metrics, figures=_figures(judged, curves, tau), artifacts=artifacts, notes=tuple(notes))
+
+
+def _size(images: Images) -> str:
+    return f"{images.counted(len(images.people))}, {len(images):,} {'picture' if len(images) == 1 else 'pictures'}"
+
+
+def _some(images: Images, part: str) -> Images:
+    if not len(images):
+        raise UserError(f"The split leaves no people for the {part} part: give it some with --experiment.split.{part}.")
+    return images
+
+
+def _apply(protocols: tuple[JudgingProtocol, ...], judged: Judged) -> dict[str, Any]:
+    metrics: dict[str, Any] = {}
+    for protocol in protocols:
+        metrics |= protocol.metrics(judged)
+    return metrics
+
+
+def _calibrate(judged: Judged, far: float) -> verification.Calibration:
+    pairs = Verification().pairs(judged)
+    return verification.threshold_at_far(pairs.distances, pairs.same, far, pairs.people)
+
+
+def _figures(judged: Judged, curves: Mapping[str, metric_pairs.Pairs], tau: float | None) -> dict[str, Any]:
+    pairs = curves["trained"]
+    if pairs.same.all() or not pairs.same.any():
+        return {}
+    bands = {name: verification.roc_band(of.distances, of.same, of.people) for name, of in curves.items()}
+    shown = np.concatenate(metric_pairs.hardest(pairs.distances, pairs.same, 6, pairs.rows))
+    first, second = (judged.images.read(rows) for rows in pairs.rows[shown].T)
+    return {
+        "roc": figures.roc(bands),
+        "distances": figures.distances(pairs.distances, pairs.same, tau),
+        "mistakes": figures.mistakes(first, second, pairs.distances[shown], pairs.same[shown], tau),
+    }

@@ -1,0 +1,217 @@
+"""A trained recognizer, ready to answer: what the command line and notebooks use after training."""
+
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import numpy as np
+
+from experiments.evaluation import read_run, restore
+from experiments.experiment import Variables
+from experiments.recognition.recognition import Recognition, decode_of
+from experiments.recognition.subjects import Subject, trained
+from experiments.workdir import Workdir, read_json
+from research.data import BadImage, Decode, Faces, printable
+from research.errors import UserError
+from research.gallery import Enrollment, Gallery, Identification, Identifier, Picture, Threshold, Verification
+from research.types import AnyArray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Recognizer:
+    """An encoder with its distance, the pictures it takes, and the threshold it was calibrated to.
+
+    Example::
+
+        recognizer = Recognizer.load("runs/recognition/quickstart")
+        print(recognizer.verify("a.jpg", "b.jpg"))
+    """
+
+    workdir: Path
+    experiment: Recognition
+    variables: Variables
+    subject: Subject
+    decode: Decode
+    fingerprint: str
+    """Of the weights and the definitions that use them; a gallery or threshold of another is refused."""
+
+    @classmethod
+    def load(cls, workdir: str | Path) -> "Recognizer":
+        """Loads the best checkpoint of a working directory. Needs no training data.
+
+        Raises:
+            UserError: when the directory holds no trained recognizer.
+        """
+        run = read_run(workdir)
+        experiment = run.experiment
+        if not isinstance(experiment, Recognition):
+            raise UserError(f"{workdir} holds a {type(experiment).__name__}, not a face recognizer: give one of Recognition.")
+        artifact = Workdir(workdir).artifact("recognizer")
+        if not artifact.exists():
+            raise UserError(
+                f"{workdir} holds a run that has not finished: {artifact.name} is written at its end. Wait for it if it still "
+                "trains; if it was stopped, launch the same `likeness train` command again, which goes on where it stopped, or "
+                "with --steps and the step that it has come to, which ends it there."
+            )
+        about = read_json(artifact)
+        height, width, channels = about["shape"]
+        batch = {"images": jax.ShapeDtypeStruct((1, height, width, channels), np.uint8)}
+        abstract = jax.eval_shape(experiment.init, jax.random.key(0), {}, batch)
+        _, variables = restore(workdir, run, abstract)
+        return cls(
+            workdir=Path(workdir),
+            experiment=experiment,
+            variables=variables,
+            subject=trained(experiment.encoder, experiment.loss, variables.params, variables.state),
+            decode=decode_of(experiment.data) or Decode(size=height, channels=channels),
+            fingerprint=experiment.model_fingerprint(variables),
+        )
+
+    @functools.cached_property
+    def threshold(self) -> Threshold:
+        """τ, calibrated on validation people.
+
+        Raises:
+            UserError: when the run had no validation people, or the model has changed since.
+        """
+        path = Workdir(self.workdir).artifact("threshold")
+        if not path.exists():
+            raise UserError(
+                f"{self.workdir} has no threshold τ: its validation people could not resolve the false-accept rate asked for "
+                f"({self.experiment.target_far:g}; {Workdir(self.workdir).summary} says why). Train with more of them "
+                "(--experiment.split.validation) or for a higher rate (--experiment.target-far)."
+            )
+        return Threshold.load(path, self.fingerprint)
+
+    @property
+    def calibration(self) -> str:
+        """On whom τ was chosen and the rates that come with each answer were measured, as a sentence for people to read.
+
+        Raises:
+            UserError: as :attr:`threshold` does.
+        """
+        source: Any = self.experiment.data
+        # Fields without a default are what tells one folder or data set from another.
+        given = [getattr(source, field.name) for field in dataclasses.fields(source) if field.default is dataclasses.MISSING]
+        data = " ".join([type(source).__name__, *map(str, given)])
+        synthetic = "; they are synthetic: the rates say nothing of real people" if isinstance(source, Faces) else ""
+        return (
+            f"These rates were measured on the {self.threshold.people} validation people of {data}, for whom τ was chosen"
+            f"{synthetic}."
+        )
+
+    @property
+    def dimension(self) -> int:
+        """Length of an embedding."""
+        shape = read_json(Workdir(self.workdir).artifact("recognizer"))["shape"]
+        return self.subject.embed(np.zeros((1, *shape), np.uint8)).shape[-1]
+
+    def embed(self, pictures: AnyArray) -> np.ndarray:
+        """Embeds uint8 pictures (n, h, w, c) of the encoder's size: float32 (n, d)."""
+        return self.subject.embed(np.asarray(pictures))
+
+    def embed_files(self, paths: Sequence[str | Path]) -> np.ndarray:
+        """Embeds picture files, decoded as the training pictures were."""
+        return self.embed(np.stack([self.decode(path) for path in paths]))
+
+    def verify(self, first: str | Path, second: str | Path) -> Verification:
+        """Do two picture files show the same person?"""
+        codes = self.embed_files([first, second])
+        return self.threshold.verify(float(self.subject.distance(codes[:1], codes[1:])[0, 0]))
+
+    def identify(self, gallery: Gallery, paths: Sequence[str | Path]) -> tuple[Identification, ...]:
+        """Who of the gallery is in each picture file, if anyone?"""
+        # A loss with weights of its own orders pairs by them, not by Euclid.
+        identifier = Identifier(
+            gallery.codes(),
+            self.threshold,
+            distance=self.distance,
+            euclidean=not jax.tree.leaves(self.variables.params["loss"]),
+        )
+        return identifier(self.embed_files(paths))
+
+    def enroll(self, gallery: str | Path, people: Mapping[str, Sequence[str | Path]]) -> tuple[Enrollment, ...]:
+        """Adds picture files of people to a gallery, which is made if there is none: all of them or, if one is bad, none.
+
+        Args:
+            gallery: the SQLite file.
+            people: the pictures of each person, by name.
+
+        Raises:
+            UserError: a picture cannot be used, or the gallery cannot be written or belongs to another model.
+        """
+        # All pictures are embedded before the gallery is made, or locked for others.
+        ready = [(name, self.embed_files(files), [self.note(file) for file in files]) for name, files in people.items()]
+        with self.gallery(gallery, create=True) as opened, opened.transaction("enroll the pictures"):
+            return tuple(opened.add(name, codes, notes) for name, codes, notes in ready)
+
+    def find_people(
+        self, folder: str | Path, on_bad: Literal["refuse", "skip"] = "refuse"
+    ) -> tuple[dict[str, list[Path]], tuple[BadImage, ...]]:
+        """Finds picture files in a folder that has a folder for each person.
+
+        Returns:
+            The pictures that can be used, by person, and what is wrong with the others.
+
+        Raises:
+            BadImage: a picture cannot be used and ``on_bad`` is ``"refuse"``.
+            UserError: there is no such folder, or no picture in it that can be used.
+        """
+        root = Path(folder)
+        if not root.is_dir():
+            raise UserError(f"There is no folder {printable(root)}: give a folder that has a folder for each person.")
+        people: dict[str, list[Path]] = {}
+        skipped: list[BadImage] = []
+        try:
+            persons = sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+            found = {person.name: sorted(file for file in person.iterdir() if file.name[0] != ".") for person in persons}
+        except OSError as error:
+            raise UserError(f"The folder {printable(root)} cannot be read: {error.strerror}.") from error
+        for name, files in found.items():
+            for file in files:
+                try:
+                    self.decode(file)
+                except BadImage as error:
+                    if on_bad == "refuse":
+                        raise
+                    skipped.append(error)
+                else:
+                    people.setdefault(name, []).append(file)
+        if not people:
+            first = f", the first bad one being: {skipped[0]}" if skipped else "."
+            raise UserError(
+                f"The folder {printable(root)} holds no picture that can be used: there must be a folder for each person, with "
+                f"their pictures in it{first}"
+            )
+        return people, tuple(skipped)
+
+    def distance(self, first: Any, second: Any) -> Any:
+        """Distance of embeddings (…, d), broadcasting, for the gallery's search."""
+        return self.experiment.loss.distance(self.variables.params["loss"], first, second)
+
+    def gallery(self, path: str | Path, *, create: bool = False) -> Gallery:
+        """Opens a gallery of this model.
+
+        Args:
+            path: the SQLite file.
+            create: make an empty one when there is none.
+
+        Raises:
+            UserError: when it belongs to another model, is missing, or is no gallery.
+        """
+        if create and not Path(path).exists():
+            return Gallery.create(path, self.fingerprint, self.dimension)
+        return Gallery.open(path, self.fingerprint)
+
+    @property
+    def default_gallery(self) -> Path:
+        """Where its gallery is unless another file is given."""
+        return self.workdir / "gallery.sqlite"
+
+    def note(self, path: str | Path) -> Picture:
+        """What a gallery keeps of an enrolled picture: its path and a checksum of its bytes."""
+        return Picture(source=str(path), sha256=hashlib.sha256(Path(path).read_bytes()).hexdigest())

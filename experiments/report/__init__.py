@@ -1,0 +1,1 @@
+"""`likeness report`: runs as one page that opens from the disk."""

@@ -1,0 +1,198 @@
+"""Curves over the steps as SVG that stands in the page, with what a script needs to read values off them."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+from experiments.report.html import Html, element, joined
+from experiments.report.runs import ReportedRun, is_metric
+
+COLORS = 7
+"""Runs drawn in different colors; after that they are told apart by dashes."""
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 360, 190, 48, 10, 10, 26
+_MOST = 400
+
+Point = tuple[float, float, float, float]
+"""Step, value, and the ends of its interval."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve:
+    """One metric of one run."""
+
+    run: str
+    number: int
+    """Of the run in the page, which gives the color."""
+    points: Sequence[Point]
+    rate: bool
+    """Whether the values are shares, and shown in percent."""
+
+
+def metric_names(records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Metrics in the order in which they appear, the loss first."""
+    names = dict.fromkeys(name for record in records for name in record if name not in ("step", "split"))
+    return sorted(names, key=lambda name: name != "loss")
+
+
+def curve(run: ReportedRun, number: int, records: Iterable[Mapping[str, Any]], name: str) -> Curve:
+    """A metric over the steps; what is no finite number is left out, and many points are averaged over equal groups."""
+    points: list[Point] = []
+    rate = False
+    for record in records:
+        value = record.get(name)
+        if value is None or not is_metric(value):
+            continue
+        if not isinstance(value, Mapping):
+            points.append((float(record["step"]), float(value), float(value), float(value)))
+        elif value.get("value") is not None:
+            rate = True
+            points.append((float(record["step"]), float(value["value"]), float(value["low"]), float(value["high"])))
+    return Curve(run.name, number, _thinned(sorted(points)), rate)
+
+
+def _thinned(points: list[Point]) -> list[Point]:
+    size = -(-len(points) // _MOST)
+    if size < 2:
+        return points
+    groups = [points[start : start + size] for start in range(0, len(points), size)]
+    return [_averaged(group) for group in groups]
+
+
+def _averaged(group: Sequence[Point]) -> Point:
+    _, value, low, high = (fmean(ends) for ends in zip(*group, strict=True))
+    return group[-1][0], value, low, high
+
+
+def chart(title: str, curves: Sequence[Curve], note: str = "") -> Html | None:
+    """A chart of one metric, of one run or of several over each other; None where there is nothing to draw."""
+    drawn = [each for each in curves if each.points]
+    if not drawn:
+        return None
+    axes = _Axes.around(drawn)
+    rate = all(each.rate for each in drawn)
+    lines = [axes.grid(rate), *(part for each in drawn for part in axes.curve(each))]
+    cursor = element("line", {"class": "cursor", "x1": 0, "x2": 0, "y1": _TOP, "y2": _HEIGHT - _BOTTOM, "visibility": "hidden"})
+    said = "; ".join(f"{each.run}: from {show(each.points[0][1], rate)} to {show(each.points[-1][1], rate)}" for each in drawn)
+    first, last = drawn[0].points[0][0], max(each.points[-1][0] for each in drawn)
+    svg = element(
+        "svg",
+        {
+            "viewBox": f"0 0 {_WIDTH} {_HEIGHT}",
+            "role": "img",
+            "tabindex": "0",
+            "aria-label": f"{title} over steps {first:,.0f} to {last:,.0f}. {said}. Left and right arrows read values off.",
+        },
+        *lines,
+        cursor,
+    )
+    data = {
+        "x": [axes.left, axes.right, _LEFT, _WIDTH - _RIGHT],
+        "rate": rate,
+        "curves": [{"run": each.run, "points": [point[:2] for point in each.points]} for each in drawn],
+    }
+    head = element(
+        "figcaption", {}, element("strong", {}, title), element("span", {"class": "muted"}, f" {note}") if note else None
+    )
+    read = element("output", {"class": "reading", "aria-live": "polite"}, "")
+    return element("figure", {"class": "chart", "data-chart": json.dumps(data)}, head, svg, read)
+
+
+def legend(runs: Sequence[ReportedRun]) -> Html:
+    """Which line is which run."""
+    entries = [
+        element("li", {}, element("span", {"class": f"swatch s{number % COLORS}", "aria-hidden": "true"}), run.name)
+        for number, run in enumerate(runs)
+    ]
+    return element("ul", {"class": "legend"}, *entries)
+
+
+def show(value: float, rate: bool = False) -> str:
+    """A value as short as it can be read."""
+    if rate:
+        return f"{100 * value:.3g} %"
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Axes:
+    left: float
+    right: float
+    low: float
+    high: float
+    log: bool
+
+    @classmethod
+    def around(cls, curves: Sequence[Curve]) -> "_Axes":
+        steps = [point[0] for each in curves for point in each.points]
+        ends = [end for each in curves for point in each.points for end in point[1:]]
+        left, right, low, high = min(steps), max(steps), min(ends), max(ends)
+        log = low > 0 and high > 30 * low
+        if log:
+            low, high = math.log10(low), math.log10(high)
+        spare = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
+        bounded = not log and low >= 0 and low - spare < 0
+        return cls(left, right, 0.0 if bounded else low - spare, high + spare, log)
+
+    def x(self, step: float) -> float:
+        share = (step - self.left) / (self.right - self.left) if self.right > self.left else 0.5
+        return round(_LEFT + share * (_WIDTH - _LEFT - _RIGHT), 2)
+
+    def y(self, value: float) -> float:
+        at = math.log10(value) if self.log else value
+        return round(_HEIGHT - _BOTTOM - (at - self.low) / (self.high - self.low) * (_HEIGHT - _TOP - _BOTTOM), 2)
+
+    def grid(self, rate: bool) -> Html:
+        parts = []
+        for value in self._values():
+            y = self.y(value)
+            parts.append(element("line", {"class": "grid", "x1": _LEFT, "x2": _WIDTH - _RIGHT, "y1": y, "y2": y}))
+            parts.append(element("text", {"x": _LEFT - 6, "y": y + 3.5, "text-anchor": "end"}, show(value, rate)))
+        for step in _nice(self.left, self.right, 5) if self.right > self.left else [self.left]:
+            place = {"x": self.x(step), "y": _HEIGHT - 8, "text-anchor": "middle"}
+            parts.append(element("text", place, f"{step:,.0f}"))
+        return joined(*parts)
+
+    def _values(self) -> list[float]:
+        if not self.log:
+            return _nice(self.low, self.high, 5)
+        decades = range(math.floor(self.low), math.ceil(self.high) + 1)
+        wanted = (1,) if self.high - self.low > 2.5 else (1, 3)
+        values = [digit * 10.0**decade for decade in decades for digit in wanted]
+        inside = [value for value in values if self.low <= math.log10(value) <= self.high]
+        return inside[:: -(-len(inside) // 6)] if inside else []
+
+    def curve(self, drawn: Curve) -> list[Html]:
+        look = f"s{drawn.number % COLORS}"
+        dashes = None if drawn.number < COLORS else f"{2 + 2 * (drawn.number // COLORS)} 3"
+        places = [(self.x(step), self.y(value)) for step, value, _, _ in drawn.points]
+        parts = []
+        if any(low != high for _, _, low, high in drawn.points):
+            upper = [(self.x(point[0]), self.y(point[3])) for point in drawn.points]
+            lower = [(self.x(point[0]), self.y(point[2])) for point in reversed(drawn.points)]
+            if len(places) > 1:
+                parts.append(element("polygon", {"class": f"band {look}", "points": _path([*upper, *lower])}))
+            else:
+                ends = {"x1": places[0][0], "x2": places[0][0], "y1": upper[0][1], "y2": lower[0][1]}
+                parts.append(element("line", {"class": f"line {look}", **ends}))
+        if len(places) > 1:
+            shape = {"class": f"line {look}", "points": _path(places), "stroke-dasharray": dashes}
+            parts.append(element("polyline", shape))
+        if len(places) <= 30:
+            parts += [element("circle", {"class": f"dot {look}", "cx": x, "cy": y, "r": 2.4}) for x, y in places]
+        return parts
+
+
+def _path(places: Iterable[tuple[float, float]]) -> str:
+    return " ".join(f"{x:g},{y:g}" for x, y in places)
+
+
+def _nice(low: float, high: float, count: int) -> list[float]:
+    """Round numbers from low to high, about so many."""
+    rough = (high - low) / count
+    power = 10.0 ** math.floor(math.log10(rough))
+    unit = next(digit * power for digit in (1, 2, 5, 10) if digit * power >= rough)
+    first = math.ceil(low / unit - 1e-9)
+    return [float(f"{number * unit:.12g}") for number in range(first, math.floor(high / unit + 1e-9) + 1)]

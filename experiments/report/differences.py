@@ -1,0 +1,70 @@
+"""In what runs differ, field by field, with what is unlike the first run highlighted."""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from experiments.config import describe_changes
+from experiments.report.html import Html, breakable, element
+from experiments.report.numbers import MISSING, brief, origin, table
+from experiments.report.runs import ReportedRun
+
+_MOST = 2000
+"""Characters of a value: it is read to the end, for it may differ at its end."""
+
+
+def differences(runs: Sequence[ReportedRun]) -> Html:
+    """A table of every field in which a config or an origin differs from those of the first run."""
+    configs = [run.config for run in runs]
+    changed = dict.fromkeys(line.partition(": ")[0] for other in configs[1:] for line in describe_changes(configs[0], other))
+    fields = [field for path in changed for field in _deeper(path, [_at(config, path) for config in configs])]
+    body = [_row(path or "the whole config", [brief(value, _MOST) for value in values]) for path, values in fields]
+    origins = [_comparable(run) for run in runs]
+    for name in dict.fromkeys(itertools.chain(*origins)):
+        values = [each.get(name, MISSING) for each in origins]
+        if len(set(values)) > 1:
+            body.append(_row(name, values))
+    if not body:
+        return element("p", {}, "The runs have the same config, code, versions, devices and data.")
+    heads = [element("th", {"scope": "col"}, run.name) for run in runs]
+    return table("In what the runs differ", element("tr", {}, element("th", {"scope": "col"}, "field"), *heads), body)
+
+
+def _deeper(path: str, values: Sequence[Any]) -> Iterator[tuple[str, Sequence[Any]]]:
+    """The innermost fields that differ, where lists are as long and classes the same."""
+    first = values[0]
+    if all(value == first for value in values):
+        return
+    if all(isinstance(value, list) and len(value) == len(first) for value in values):
+        for number, inner in enumerate(zip(*values, strict=True)):
+            yield from _deeper(f"{path}[{number}]", inner)
+    elif all(
+        isinstance(value, Mapping) and value.keys() == first.keys() and value.get("type") == first.get("type")
+        for value in values
+    ):
+        for name in first:
+            yield from _deeper(f"{path}.{name}", [value[name] for value in values])
+    else:
+        yield path, values
+
+
+def _at(config: Any, path: str) -> Any:
+    for name in path.split(".") if path else []:
+        config = config.get(name) if isinstance(config, Mapping) else None
+    return config
+
+
+def _comparable(run: ReportedRun) -> dict[str, str]:
+    facts = origin(run)
+    named = {name: facts[name] for name in ("data fingerprint", "git", "devices", "processes")}
+    versions = run.provenance.get("versions")
+    return named | ({f"version of {k}": str(v) for k, v in versions.items()} if isinstance(versions, Mapping) else {})
+
+
+def _row(name: str, values: Sequence[str]) -> Html:
+    shown = [element("code", {}, value) for value in values]
+    cells = [
+        element("td", {}, code if value == values[0] else element("mark", {}, code))
+        for code, value in zip(shown, values, strict=True)
+    ]
+    return element("tr", {}, element("th", {"scope": "row"}, element("code", {}, breakable(name))), *cells)

@@ -1,0 +1,154 @@
+"""One page about one run or several: a file that opens from a disk, shows everything, and asks no network for anything."""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from experiments.report.album import Album, Source, album
+from experiments.report.behavior import SCRIPT
+from experiments.report.curves import chart, curve, legend, metric_names
+from experiments.report.differences import differences
+from experiments.report.html import Html, element, joined, tabs
+from experiments.report.look import STYLE
+from experiments.report.numbers import cards, compared_table, notes, origin_list, single_table, threshold
+from experiments.report.pictures import figures, originals, painted, sources, units
+from experiments.report.runs import ReportedRun, read_runs
+from research.files import write_atomically
+
+
+class Report(NamedTuple):
+    """A page and what is wrong with what it is about."""
+
+    page: str
+    problems: tuple[str, ...]
+    """A sentence each; the page says them as well."""
+
+
+def report(workdirs: Sequence[str | Path]) -> Report:
+    """Makes the page about some working directories.
+
+    Raises:
+        UserError: when one is no working directory, or is given twice.
+    """
+    runs = read_runs(workdirs)
+    kept: dict[str, Source] = {}
+    said = [list(run.problems) for run in runs]
+    for number, run in enumerate(runs):
+        found, why = originals(run, number)
+        said[number] += why
+        kept |= found | sources(run, number)
+    book = album(kept)
+    parts = [_run(run, number, book, said[number], alone=len(runs) == 1) for number, run in enumerate(runs)]
+    head = _alone(runs[0]) if len(runs) == 1 else _together(runs)
+    page = _page([run.name for run in runs], joined(_problems(book.problems), head, *parts))
+    prefixed = [f"{run.name}: {problem}" for run, problems in zip(runs, said, strict=True) for problem in problems]
+    return Report(page, (*book.problems, *prefixed))
+
+
+def write_report(workdirs: Sequence[str | Path], path: Path) -> Report:
+    """Makes the page and writes it, whole or not at all."""
+    made = report(workdirs)
+    write_atomically(path, made.page)
+    return made
+
+
+def _page(names: Sequence[str], body: Html) -> str:
+    code = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
+    # A browser then asks no network for anything, whatever a run has written into the page, and runs no script but this.
+    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{code}'"
+    head = element(
+        "head",
+        {},
+        element("meta", {"charset": "utf-8"}),
+        element("meta", {"http-equiv": "Content-Security-Policy", "content": policy}),
+        element("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}),
+        element("link", {"rel": "icon", "href": "data:,"}),
+        element("title", {}, f"{', '.join(names)} · Likeness"),
+        element("style", {}, Html(STYLE)),
+    )
+    close = element("button", {"type": "button", "class": "play"}, "Close")
+    whole = element(
+        "html",
+        {"lang": "en"},
+        head,
+        element("body", {}, body, element("dialog", {}, close), element("script", {}, Html(SCRIPT))),
+    )
+    return f"<!DOCTYPE html>\n{whole}\n"
+
+
+def _alone(run: ReportedRun) -> Html:
+    return element("header", {}, element("p", {"class": "muted"}, f"Likeness · {run.title}"), element("h1", {}, run.name))
+
+
+def _together(runs: Sequence[ReportedRun]) -> Html:
+    links = [element("li", {}, element("a", {"href": f"#run-{number}"}, run.name)) for number, run in enumerate(runs)]
+    header = element(
+        "header",
+        {},
+        element("p", {"class": "muted"}, "Likeness · several runs"),
+        element("h1", {}, f"{len(runs)} runs compared"),
+        element("nav", {"aria-label": "Runs"}, element("ul", {}, *links)),
+    )
+    numbers = compared_table(runs) if any(run.metrics for run in runs) else element("p", {}, "No run has been judged yet.")
+    return joined(
+        header,
+        _section("compared", "Numbers", numbers),
+        _section("differences", "What differs", differences(runs)),
+        _section("overlaid", "Curves", joined(legend(runs), _curves("all", runs))),
+    )
+
+
+def _run(run: ReportedRun, number: int, book: Album, problems: Sequence[str], *, alone: bool) -> Html:
+    key = f"run-{number}"
+    numbers = None
+    if run.metrics:
+        every = element("details", {"open": alone}, element("summary", {}, "Every number"), single_table(run))
+        numbers = joined(cards(run), threshold(run), notes(run), every)
+    blocks = {
+        "Numbers": numbers,
+        "Result": painted(run, number, book),
+        "Curves": _curves(key, [run]) if alone else None,
+        "Figures": figures(run, number, book),
+        "What the units see": units(run, number, book),
+        "What was run": origin_list(run),
+    }
+    shown = [
+        _section(f"{key}-{place}", title, block, level="h2" if alone else "h3")
+        for place, (title, block) in enumerate(blocks.items())
+        if block
+    ]
+    name = None if alone else element("h2", {}, run.name)
+    return element("main" if alone else "section", {"id": key}, name, _problems(problems), *shown)
+
+
+def _section(key: str, title: str, block: Html, level: str = "h2") -> Html:
+    return element("section", {"aria-labelledby": key}, element(level, {"id": key}, title), block)
+
+
+def _problems(problems: Sequence[str]) -> Html | None:
+    if not problems:
+        return None
+    return element("div", {"class": "problems", "role": "note"}, *(element("p", {}, problem) for problem in problems))
+
+
+def _curves(key: str, runs: Sequence[ReportedRun]) -> Html | None:
+    panels = {
+        "Training": _charts(runs, [[record for record in run.records if record.get("split") == "train"] for run in runs]),
+        "Validation": _charts(runs, [[record for record in run.records if record.get("split") != "train"] for run in runs]),
+        "Judged beside the training": _charts(runs, [run.evaluations for run in runs]),
+        "Time": _charts(runs, [run.system for run in runs]),
+    }
+    drawn = {title: panel for title, panel in panels.items() if panel}
+    return tabs(f"{key}-curves", "Curves", drawn) if drawn else element("p", {}, "Nothing has been recorded yet.")
+
+
+def _charts(runs: Sequence[ReportedRun], records: Sequence[Sequence[Mapping[str, Any]]]) -> Html | None:
+    names = metric_names(record for each in records for record in each)
+    charts = []
+    for name in names:
+        drawn = chart(name, [curve(run, i, each, name) for i, (run, each) in enumerate(zip(runs, records, strict=True))])
+        if drawn is not None:
+            charts.append(drawn)
+    return element("div", {"class": "charts"}, *charts) if charts else None

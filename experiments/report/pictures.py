@@ -1,0 +1,183 @@
+"""The pictures of a report: figures that can be enlarged, what came out step by step, and before beside after."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from experiments.config import from_json
+from experiments.report.album import Album, Embedded, Source
+from experiments.report.html import Html, element, tabs
+from experiments.report.runs import ReportedRun
+from experiments.report.words import caption, rank
+from experiments.stylization import Stylization
+from research.errors import UserError
+
+_FRAMES = 24
+"""Pictures of a progress slider; of more, evenly spaced ones are shown."""
+
+
+def sources(run: ReportedRun, number: int) -> dict[str, Source]:
+    """The pictures of a run that its report needs, by key, the most important first."""
+    found: dict[str, Source] = {}
+    for series in progress(run).values():
+        found[_key(number, series[-1][1])] = series[-1][1]
+    for path in sorted(run.figures, key=lambda path: (rank(path.stem), path.name)):
+        found[_key(number, path)] = path
+    found |= {_key(number, path): path for path in run.units}
+    for series in progress(run).values():
+        found |= {_key(number, path): path for _, path in _shown(series)}
+    return found
+
+
+def originals(run: ReportedRun, number: int) -> tuple[dict[str, Source], list[str]]:
+    """The content and the styles of a stylization, read anew, and why they could not be."""
+    if run.title != Stylization.__name__:
+        return {}, []
+    try:
+        painted = from_json(run.config["experiment"])
+        if not isinstance(painted, Stylization):
+            return {}, []
+        content = np.asarray(painted.content.open(painted.size), np.float32)
+        styles = {f"{number}:style:{i}": np.asarray(style.open(content), np.float32) for i, style in enumerate(painted.styles)}
+    except (UserError, ValueError) as error:
+        return {}, [f"The content and the styles cannot be shown beside the result: {error}"]
+    return {f"{number}:content": content, **styles}, []
+
+
+def progress(run: ReportedRun) -> dict[str, list[tuple[int, Path]]]:
+    """Pictures by name, with the step of each: ``pictures/NAME_000050.png``; that without a number is the last."""
+    series: dict[str, list[tuple[int, Path]]] = {}
+    for path in run.pictures:
+        found = re.fullmatch(r"(.+)_(\d{6,})", path.stem)
+        name, step = (found[1], int(found[2])) if found else (path.stem, run.reached)
+        series.setdefault(name, []).append((step, path))
+    for name, paths in series.items():
+        paths.sort(key=lambda entry: (entry[0], entry[1].name))
+        # The result is written once more under its plain name.
+        numbered = {step for step, path in paths if path.stem != name}
+        if len(paths) > 1 and run.reached in numbered:
+            paths[:] = [(step, path) for step, path in paths if path.stem != name]
+    return series
+
+
+def _shown(series: Sequence[tuple[int, Path]]) -> list[tuple[int, Path]]:
+    if len(series) <= _FRAMES:
+        return list(series)
+    return [series[round(place)] for place in np.linspace(0, len(series) - 1, _FRAMES)]
+
+
+def _key(number: int, path: Path) -> str:
+    return f"{number}:{path}"
+
+
+def painted(run: ReportedRun, number: int, book: Album) -> Html | None:
+    """What came out: before beside after, and step by step."""
+    series = progress(run)
+    if not series:
+        return None
+    parts: list[Html] = []
+    for place, (name, paths) in enumerate(series.items()):
+        last = book.pictures.get(_key(number, paths[-1][1]))
+        if last is None:
+            continue
+        key = f"run-{number}-picture-{place}"
+        before = book.pictures.get(f"{number}:content")
+        if before is not None:
+            parts.append(
+                _compare(
+                    key,
+                    run.name,
+                    before.image(f"The content of {run.name}, before"),
+                    last.image(f"{name} of {run.name}, after {paths[-1][0]} steps"),
+                )
+            )
+        frames = [
+            (step, book.pictures[_key(number, path)]) for step, path in _shown(paths) if _key(number, path) in book.pictures
+        ]
+        if len(frames) > 1:
+            images = [(step, picture.image(f"{name} of {run.name} at step {step}")) for step, picture in frames]
+            left_out = f", {len(frames)} of {len(paths)} pictures" if len(frames) < len(paths) else ""
+            parts.append(_progress(key, f"{name}, step by step{left_out}", images))
+        elif before is None:
+            parts.append(figure(last, f"{name} of {run.name}", f"{name} at step {paths[-1][0]:,}"))
+    styles = [(key, picture) for key, picture in book.pictures.items() if key.startswith(f"{number}:style:")]
+    parts += [
+        figure(picture, f"Style picture {i + 1} of {run.name}", f"Style {i + 1}") for i, (_, picture) in enumerate(styles)
+    ]
+    return element("div", {"class": "gallery"}, *parts) if parts else None
+
+
+def _compare(key: str, name: str, before: Html, after: Html) -> Html:
+    slider = element(
+        "input",
+        {
+            "type": "range",
+            "min": 0,
+            "max": 100,
+            "value": 50,
+            "id": f"{key}-cut",
+            "aria-label": f"How much of {name} is shown before",
+        },
+    )
+    stack = element("div", {"class": "stack"}, element("div", {}, after), element("div", {"class": "over"}, before))
+    words = element(
+        "div", {"class": "ends", "aria-hidden": "true"}, element("span", {}, "before"), element("span", {}, "after")
+    )
+    return element(
+        "figure",
+        {"class": "compare"},
+        element("figcaption", {}, element("strong", {}, "Before and after")),
+        stack,
+        slider,
+        words,
+    )
+
+
+def _progress(key: str, title: str, images: Sequence[tuple[int, Html]]) -> Html:
+    frames = [
+        element("div", {"class": "frame", "data-step": f"{step:,}", "hidden": place < len(images) - 1}, image)
+        for place, (step, image) in enumerate(images)
+    ]
+    last = len(images) - 1
+    slider = element(
+        "input",
+        {"type": "range", "min": 0, "max": last, "value": last, "step": 1, "id": f"{key}-progress", "aria-label": title},
+    )
+    bar = element(
+        "div",
+        {"class": "bar"},
+        element("button", {"type": "button", "class": "play"}, "Play"),
+        slider,
+        element("output", {"for": f"{key}-progress"}, f"step {images[-1][0]:,}"),
+    )
+    return element("figure", {"class": "progress"}, element("figcaption", {}, element("strong", {}, title)), *frames, bar)
+
+
+def figure(picture: Embedded, alt: str, title: str) -> Html:
+    """A picture with its caption; a press shows it in its own size."""
+    # What is much wider than high is read only over the whole width.
+    wide = "wide" if picture.width > 2 * picture.height else None
+    button = element("button", {"type": "button", "class": "enlarge", "aria-label": f"Enlarge: {title}"}, picture.image(alt))
+    return element("figure", {"class": wide}, button, element("figcaption", {}, title))
+
+
+def figures(run: ReportedRun, number: int, book: Album) -> Html | None:
+    """The figures that the run drew."""
+    shown = []
+    for path in sorted(run.figures, key=lambda path: (rank(path.stem), path.name)):
+        if (picture := book.pictures.get(_key(number, path))) is not None:
+            words = caption(path.stem)
+            shown.append(figure(picture, f"{words}; {run.name}", words))
+    return element("div", {"class": "gallery"}, *shown) if shown else None
+
+
+def units(run: ReportedRun, number: int, book: Album) -> Html | None:
+    """What the units of each layer see, a tab for each layer."""
+    panels: Mapping[str, Html] = {
+        path.stem: figure(book.pictures[_key(number, path)], f"What units of {path.stem} see; {run.name}", path.stem)
+        for path in run.units
+        if _key(number, path) in book.pictures
+    }
+    return tabs(f"run-{number}-units", "Layers", panels) if panels else None

@@ -1,0 +1,180 @@
+"""Trains several runs as one program, and leaves of each what the ordinary trainer would have left.
+
+The runs take every step together. Whatever is due between two steps (a line of the log, an evaluation, a checkpoint) is done
+for one run after the other, in its own books; so a run may later be trained on alone, judged again or used.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from experiments.boards import BoardName
+from experiments.bookkeeping import Books, due
+from experiments.checkpoints import CheckpointStore
+from experiments.compilations import Recompilations
+from experiments.config import to_json
+from experiments.interruption import Interrupted
+from experiments.progress import Named, Reporter
+from experiments.step import StepReport, TrainState
+from experiments.stop_request import StopRequest
+from experiments.sweeps.members import note_rung
+from experiments.sweeps.together import Together
+from experiments.workdir import Workdir, metric_json
+from experiments.writers import Metrics
+
+
+@dataclasses.dataclass
+class _Lane:
+    """One of the runs that are trained together."""
+
+    number: int
+    books: Books
+    metrics: Metrics
+    failure: Exception | None = None
+
+    def guarded(self, act: Callable[[], Any]) -> None:
+        """Acts for this run; what goes wrong ends this run and no other."""
+        if self.failure is not None:
+            return
+        try:
+            act()
+        except Interrupted:
+            raise
+        except Exception as error:
+            self.failure = error
+
+    def pause(self, state: TrainState, step: int) -> None:
+        """Writes down what the run comes to at a rung; nothing of it is logged."""
+        books = self.books
+        variables = books.program.variables(state)
+        judged = books.run.experiment.evaluate(books.data, variables.params, variables.state, "validation")
+        note_rung(books.files.root, step, metric_json(judged.metrics), books.record.seconds)
+
+    def finish(self, state: TrainState) -> None:
+        _, evaluation = self.books.conclude(state)
+        self.metrics.finish(to_json(self.books.run), metric_json(evaluation.metrics))
+
+
+def train_together(
+    together: Together,
+    workdirs: Sequence[Path],
+    say: Reporter,
+    boards: tuple[BoardName, ...] = (),
+    until: int | None = None,
+) -> list[Exception | None]:
+    """Trains runs at once, each in its working directory, from the beginning or from checkpoints of one step.
+
+    Of the time that all take, each run is written its equal share.
+
+    Args:
+        together: the runs.
+        workdirs: where the files of each are.
+        say: told how it goes.
+        boards: where metrics go beside ``metrics.jsonl``.
+        until: stop at this rung with checkpoints, and judge each run there on the validation part.
+
+    Returns:
+        For each run None, or why it failed.
+
+    Raises:
+        Interrupted: after SIGTERM or SIGINT, once every run has its checkpoint.
+    """
+    with contextlib.ExitStack() as held:
+        held.enter_context(jax.default_matmul_precision(together.runs[0].matmul_precision))
+        stop = held.enter_context(StopRequest())
+        every = []
+        for number, (run, workdir) in enumerate(zip(together.runs, workdirs, strict=True)):
+            files = Workdir(workdir)
+            held.enter_context(files.held())
+            store = CheckpointStore(files.checkpoints, run.checkpoints)
+            held.callback(store.close)
+            stream, voice = together.stream_of(number), Named(workdir.name, say.warn)
+            every.append(Books(run, together.data[number], stream, together.alone, files, store, voice))
+        states = _restored(together, every)
+        first = int(together.row(states, 0).step)
+        lanes = []
+        for number, books in enumerate(every):
+            books.note_config(books.run)
+            books.note_origin()
+            metrics = held.enter_context(Metrics(books.files, boards, resume_from=first))
+            lanes.append(_Lane(number, books, metrics))
+        states = _loop(together, lanes, states, first, until, stop, say)
+        steps = together.runs[0].steps
+        rung = None if until is None or until >= steps else until
+        say.say(f"judging each on the {'test' if rung is None else 'validation'} part")
+        for lane in lanes:
+            state = together.row(states, lane.number)
+            lane.guarded(functools.partial(lane.finish, state) if rung is None else functools.partial(lane.pause, state, rung))
+        if (signal := stop.asked(rung or steps)) is not None:
+            raise Interrupted(f"Stopped by {signal} after {rung or steps} steps: the same command goes on from there.")
+        return [lane.failure for lane in lanes]
+
+
+def _restored(together: Together, every: Sequence[Books]) -> TrainState:
+    newest = {books.store.latest() for books in every}
+    if len(newest) > 1:
+        raise ValueError(f"runs that have come to different steps cannot go on together: {newest}")
+    states = [state for books in every if (state := books.restore()) is not None]
+    return together.stacked(states) if states else together.start()
+
+
+def _loop(
+    together: Together,
+    lanes: list[_Lane],
+    states: TrainState,
+    first: int,
+    until: int | None,
+    stop: StopRequest,
+    say: Reporter,
+) -> TrainState:
+    """The trainer's loop, in its order."""
+    run = together.runs[0]
+    keys, rows, recompilations = together.keys(), together.rows, Recompilations(say.warn)
+    reports: list[StepReport] = []
+    began = time.monotonic() - len(lanes) * lanes[0].books.record.seconds
+
+    def share() -> float:
+        return (time.monotonic() - began) / len(lanes)
+
+    for step in range(first, run.steps + 1):
+        last, pausing, stopping = step == run.steps, step == until, stop.asked(step)
+        now = due(run, step, last=last, stopping=pausing or stopping is not None)
+        if now.anything:
+            fetched = jax.device_get(reports)
+            reports.clear()
+            for lane in lanes:
+                own = [_of(report, lane.number) for report in fetched]
+                state = functools.partial(together.row, states, lane.number)
+                lane.guarded(functools.partial(lane.books.keep_up, now, own, lane.metrics, state, share))
+            alive = [lane.number for lane in lanes if lane.failure is None]
+            if not alive:
+                break
+            if fetched:
+                say.advance(step, {"loss": float(min(fetched[-1].metrics["loss"][number] for number in alive))})
+        if last or pausing:
+            break
+        if stopping is not None:
+            raise Interrupted(
+                f"Stopped by {stopping} at step {step} of {run.steps}, with a checkpoint of each of {len(lanes)} runs: the "
+                "same command goes on from there."
+            )
+        trace = jax.profiler.StepTraceAnnotation("train", step_num=step)
+        with recompilations.watched(step), jax.transfer_guard("disallow"), trace:
+            states, report = together.step(states, together.fixed, together.batch(), keys, rows)
+        reports.append(report)
+    for lane in lanes:
+        lane.books.record.seconds = share()
+    return states
+
+
+def _of(report: StepReport, number: int) -> StepReport:
+    """One run's part of the report of all."""
+    metrics = {name: values[number] for name, values in report.metrics.items()}
+    return StepReport(metrics, np.asarray(report.finite)[number], np.asarray(report.recovers)[number])  # pyright: ignore

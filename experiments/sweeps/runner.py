@@ -1,0 +1,157 @@
+"""Makes the runs of a sweep: what is finished is left as it is, what was interrupted goes on, what fails stands alone."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from experiments.boards import BoardName
+from experiments.interruption import Interrupted
+from experiments.progress import Named, Reporter
+from experiments.sweeps.members import Member, isolated, sentence
+from experiments.sweeps.numbers import Path as FieldPath
+from experiments.sweeps.numbers import structure
+from experiments.sweeps.processes import make_in_processes
+from experiments.sweeps.rungs import Halving
+from experiments.sweeps.slurm import SlurmArray
+
+Mode = Literal["yes", "no", "auto"]
+
+
+def sweep(
+    made: Sequence[Member],
+    root: Path,
+    *,
+    together: Mode,
+    jobs: int,
+    say: Reporter,
+    halving: Halving | None = None,
+    slurm: SlurmArray | None = None,
+    boards: tuple[BoardName, ...] = (),
+) -> None:
+    """Makes all runs that are not finished and notes in each what became of it.
+
+    Args:
+        made: the runs.
+        root: where the traces of failures go, below ``failures``.
+        together: train as one program what can be; ``auto`` where that is faster.
+        jobs: processes at a time. With more than one nothing is trained together.
+        say: told how it goes.
+        halving: how runs are stopped early; None stops none.
+        slurm: the job array to train in; None trains here.
+        boards: where metrics go beside each ``metrics.jsonl``.
+
+    Raises:
+        UserError: the runs cannot be compared by ``halving``.
+        Interrupted: SIGTERM or SIGINT; the same sweep goes on.
+    """
+    rungs: tuple[int, ...] = ()
+    if halving is not None:
+        halving.check(made)
+        rungs = halving.rungs(len(made), made[0].run.steps)
+    for member in made:
+        member.status, member.how, member.why, member.stopped = "not started", "", "", None
+        with isolated(member, root):
+            member.check()
+            if member.finished:
+                member.status, member.how = "finished", "before"
+    if before := sum(member.how == "before" for member in made):
+        say.say(f"{before} of {len(made)} runs are finished already")
+    ways = _Ways(root, together, jobs, slurm, boards, say)
+    contenders = list(made)
+    for rung in rungs:
+        if halving is None or len(contenders) < 2:
+            break
+        ways.make(contenders, rung)
+        if any(member.status == "under way" for member in contenders):
+            return
+        contenders = halving.survivors(contenders, rung, say)
+    ways.make(contenders, None)
+
+
+class _Ways:
+    """The ways to train some runs up to a rung, or to their end."""
+
+    def __init__(
+        self,
+        root: Path,
+        together: Mode,
+        jobs: int,
+        slurm: SlurmArray | None,
+        boards: tuple[BoardName, ...],
+        say: Reporter,
+    ) -> None:
+        self.root, self.together, self.jobs, self.slurm, self.boards, self.say = root, together, jobs, slurm, boards, say
+
+    def make(self, some: Sequence[Member], until: int | None) -> None:
+        """Trains those that are not there yet, each failing on its own."""
+        waiting = [member for member in some if member.status == "not started" and not member.reached(until)]
+        if self.slurm is not None:
+            self.slurm.make(waiting, self.root, until, self.boards, self.say)
+        elif self.jobs > 1:
+            make_in_processes(waiting, self.root, self.jobs, until, self.boards, self.say)
+        else:
+            for group in _grouped(waiting) if self.together != "no" else [[member] for member in waiting]:
+                self._here(group, until)
+        for member in waiting:
+            if until is None and member.status == "not started":
+                member.status = "finished"
+
+    def _here(self, group: Sequence[Member], until: int | None, told_apart: frozenset[FieldPath] = frozenset()) -> None:
+        if len(group) == 1:
+            self._alone(group[0], until)
+            return
+        # They need JAX, and a sweep in other processes must leave the devices to those.
+        from experiments.sweeps.lockstep import train_together
+        from experiments.sweeps.timing import time_both
+        from experiments.sweeps.together import Apart, put_together
+
+        say = self.say
+        try:
+            ready = put_together([member.run for member in group])
+            left = (until or group[0].run.steps) - group[0].latest
+            timed = time_both(ready, left) if self.together == "auto" else None
+            if timed is not None and not timed.together_is_faster:
+                raise Apart(str(timed))
+            if timed is not None:
+                say.say(f"{len(group)} runs are trained together: {timed}")
+        except Apart as apart:
+            smaller = _grouped(group, told_apart | apart.paths) if apart.paths else [[member] for member in group]
+            if len(smaller) == 1:
+                smaller = [[member] for member in group]
+            how = "one after the other" if len(smaller) == len(group) else f"in {len(smaller)} groups"
+            say.say(f"{len(group)} runs are trained {how}, since {apart.reason}")
+            for part in smaller:
+                self._here(part, until, told_apart | apart.paths)
+            return
+        except Exception as error:
+            say.warn(f"{len(group)} runs cannot be put together ({sentence(error)}): each is trained alone")
+            for member in group:
+                self._alone(member, until)
+            return
+        try:
+            failures = train_together(ready, [member.workdir for member in group], say, self.boards, until)
+        except Interrupted:
+            raise
+        except Exception as error:
+            failures = [error] * len(group)
+        for member, failure in zip(group, failures, strict=True):
+            member.how = f"together with {len(group) - 1}"
+            with isolated(member, self.root):
+                if failure is not None:
+                    raise failure
+
+    def _alone(self, member: Member, until: int | None) -> None:
+        from experiments.sweeps.alone import train_member
+
+        self.say.say(f"training {member.name}" if until is None else f"training {member.name} up to step {until}")
+        member.how = "alone"
+        with isolated(member, self.root):
+            train_member(member.run, member.workdir, until, self.boards, Named(member.name, self.say.warn))
+
+
+def _grouped(waiting: Sequence[Member], told_apart: frozenset[FieldPath] = frozenset()) -> list[list[Member]]:
+    """Those of one structure that have come to the same step."""
+    groups: dict[object, list[Member]] = {}
+    for member in waiting:
+        groups.setdefault((structure(member.run, told_apart), member.latest), []).append(member)
+    return list(groups.values())

@@ -1,0 +1,223 @@
+"""Several runs as one program: the step of one, ``vmap``ped over those that differ only in numbers.
+
+What the runs share is there once: the data where opening it does not ask for a number in which they differ, what is fixed
+likewise, and the batches where the seeds are equal too.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments import processes
+from experiments.experiment import Batches, peek
+from experiments.program import Program, build
+from experiments.run import Run
+from experiments.sharding import over_batch, replicated
+from experiments.stages import stages
+from experiments.step import StepReport, TrainState, initial_state, train_step
+from experiments.sweeps.numbers import Differ, Path, differing, dotted, joined
+from research.types import Array, PRNGKey, PyTree
+
+
+class Apart(Exception):
+    """Why some runs cannot be one program.
+
+    Args:
+        reason: in words, without a full stop.
+        paths: fields such that runs in which these are equal too may be one program; none where it is something else.
+    """
+
+    def __init__(self, reason: str, paths: frozenset[Path] = frozenset()) -> None:
+        self.reason, self.paths = reason, paths
+        super().__init__(reason)
+
+
+@dataclasses.dataclass(frozen=True)
+class Together:
+    """Runs made ready to be trained at once. Nothing is compiled before the first call."""
+
+    runs: tuple[Run, ...]
+    data: tuple[Any, ...]
+    """What each run's experiment opened; one and the same object where they share it."""
+    streams: tuple[Batches, ...]
+    """One for each run, or one for all."""
+    alone: Program
+    """The program of the first run alone: its shapes and names are those of all, and so is what is fixed."""
+    fixed: PyTree
+    """Of all runs or, with a leading axis, of each."""
+    init: Callable[[PRNGKey, PyTree, PyTree, Array], TrainState]
+    """Of keys, what is fixed, batches, and the runs' numbers from 0: states with a leading axis of runs."""
+    step: Callable[[TrainState, PyTree, PyTree, PRNGKey, Array], tuple[TrainState, StepReport]]
+    """Of states, which are donated, and the same."""
+    row: Callable[[TrainState, int], TrainState]
+    """One run's state out of all, as the ordinary trainer has it."""
+    place: jax.sharding.Sharding
+    """The runs split over the devices."""
+
+    @property
+    def rows(self) -> Array:
+        """The runs' numbers from 0, on the devices."""
+        return jax.device_put(np.arange(len(self.runs), dtype=np.int32), self.place)
+
+    def keys(self) -> PRNGKey:
+        """Each run's key."""
+        return jax.device_put(jnp.stack([self.alone.key(run.seed) for run in self.runs]), self.place)
+
+    def batch(self) -> PyTree:
+        """The next batch of each run, or the one that they share, on the devices."""
+        return self._put([next(stream) for stream in self.streams])
+
+    def _put(self, batches: Sequence[PyTree]) -> PyTree:
+        if len(batches) == 1:
+            return jax.device_put(batches[0], replicated(self.alone.mesh))
+        return jax.device_put(jax.tree.map(lambda *leaves: np.stack(leaves), *batches), self.place)
+
+    def stream_of(self, number: int) -> Batches:
+        """A run's stream."""
+        return self.streams[number if len(self.streams) > 1 else 0]
+
+    def start(self) -> TrainState:
+        """The states before the first step. The streams stay where they are."""
+        return self.init(self.keys(), self.fixed, self._put([peek(stream) for stream in self.streams]), self.rows)
+
+    def stacked(self, states: Sequence[TrainState]) -> TrainState:
+        """States of single runs with a leading axis of runs."""
+        whole = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+        return jax.device_put(whole, self.place)
+
+
+def put_together(runs: Sequence[Run]) -> Together:
+    """Makes one program of runs that have one :func:`~experiments.sweeps.numbers.structure`.
+
+    Raises:
+        Apart: they cannot be trained together.
+    """
+    first = runs[0]
+    if processes.several():
+        raise Apart("several processes train one run at a time")
+    if len(stages(first)) > 1:
+        raise Apart("their experiment has stages of different shapes")
+    mesh = first.mesh.build()
+    if first.mesh.fsdp > 1:
+        raise Apart("their parameters are split over devices")
+    if len(runs) % mesh.size:
+        raise Apart(f"{len(runs)} runs do not divide over {mesh.size} devices")
+    paths = differing(runs)
+    unread = joined(runs, paths, None)
+    data = _open(runs, unread)
+    streams = _streams(runs, unread, data)
+    fixed, same_fixed = _fixed(runs, unread, data)
+    peeked = [peek(stream) for stream in streams]
+    same_batch = len(streams) == 1
+    alone = build(first, first.experiment.fixed(data[0]) if not same_fixed else fixed, peeked[0])
+    axis_fixed, axis_batch = None if same_fixed else 0, None if same_batch else 0
+
+    def init(key: PRNGKey, fixed: PyTree, batch: PyTree, row: Array) -> TrainState:
+        run = joined(runs, paths, row)
+        optimizer = run.optimizer.transformation(run.steps)
+        return initial_state(run.experiment, optimizer, run.ema_decay is not None, key, fixed, batch)
+
+    def step(state: TrainState, fixed: PyTree, batch: PyTree, key: PRNGKey, row: Array) -> tuple[TrainState, StepReport]:
+        run = joined(runs, paths, row)
+        optimizer = run.optimizer.transformation(run.steps)
+        return train_step(run.experiment, optimizer, run.optimizer.recovers, run.ema_decay, state, fixed, batch, key)
+
+    split, whole = over_batch(mesh), replicated(mesh)
+    places = (whole if same_fixed else split, whole if same_batch else split)
+    together = Together(
+        runs=tuple(runs),
+        data=tuple(data),
+        streams=tuple(streams),
+        alone=alone,
+        fixed=jax.device_put(fixed, places[0]),
+        init=jax.jit(
+            jax.vmap(init, in_axes=(0, axis_fixed, axis_batch, 0)), in_shardings=(split, *places, split), out_shardings=split
+        ),
+        step=jax.jit(
+            jax.vmap(step, in_axes=(0, axis_fixed, axis_batch, 0, 0)),
+            in_shardings=(split, *places, split, split),
+            out_shardings=split,
+            donate_argnums=0,
+        ),
+        row=jax.jit(lambda states, number: jax.tree.map(lambda leaf: leaf[number], states), out_shardings=whole),
+        place=split,
+    )
+    batch = peeked[0] if same_batch else jax.tree.map(lambda *leaves: np.stack(leaves), *peeked)
+    _check_traceable(together, batch, paths, lambda some: _trace_one(runs, some, peeked[0], alone))
+    return together
+
+
+def _open(runs: Sequence[Run], unread: Run) -> list[Any]:
+    """Each run's data; one and the same where opening it asks for no number in which they differ."""
+    try:
+        return [unread.experiment.open()] * len(runs)
+    except Differ:
+        return [run.experiment.open() for run in runs]
+
+
+def _streams(runs: Sequence[Run], unread: Run, data: Sequence[Any]) -> list[Batches]:
+    if all(run.seed == runs[0].seed and opened is data[0] for run, opened in zip(runs, data, strict=True)):
+        try:
+            stream = unread.experiment.stream(data[0], runs[0].seed)
+            peek(stream)
+            return [stream]
+        except Differ:
+            pass
+    return [run.experiment.stream(opened, run.seed) for run, opened in zip(runs, data, strict=True)]
+
+
+def _fixed(runs: Sequence[Run], unread: Run, data: Sequence[Any]) -> tuple[PyTree, bool]:
+    """What is fixed, and whether it is the same in all runs."""
+    if all(opened is data[0] for opened in data):
+        try:
+            return unread.experiment.fixed(data[0]), True
+        except Differ:
+            pass
+    each = [run.experiment.fixed(opened) for run, opened in zip(runs, data, strict=True)]
+    try:
+        return jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *each), not jax.tree.leaves(each)
+    except ValueError as error:
+        raise Apart("what is fixed has other shapes in each of them") from error
+
+
+def _check_traceable(
+    together: Together, batch: PyTree, paths: frozenset[Path], trace: Callable[[frozenset[Path]], None]
+) -> None:
+    """Traces init and step, and finds which numbers are in the way where that fails."""
+    count = len(together.runs)
+    keys, rows = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), count)), jnp.arange(count, dtype=np.int32)
+    try:
+        state = jax.eval_shape(together.init, keys, together.fixed, batch, rows)
+        jax.eval_shape(together.step, state, together.fixed, batch, keys, rows)
+    except Differ as error:
+        raise Apart(_sentence(str(error)), error.paths) from error
+    except Exception as error:
+        culprits = set()
+        for path in paths:
+            try:
+                trace(frozenset({path}))
+            except Exception:
+                culprits.add(path)
+        if not culprits:
+            raise Apart(f"they cannot be traced together ({_sentence(str(error))})") from error
+        which = " and ".join(sorted(map(dotted, culprits)))
+        raise Apart(f"{which} must be known when the step is compiled", frozenset(culprits)) from error
+
+
+def _trace_one(runs: Sequence[Run], paths: frozenset[Path], batch: PyTree, alone: Program) -> None:
+    """Traces one run's step with some of its numbers traced; raises whatever is in the way."""
+
+    def step(state: TrainState, key: PRNGKey, row: Array) -> Any:
+        run = joined(runs, paths, row)
+        optimizer = run.optimizer.transformation(run.steps)
+        return train_step(run.experiment, optimizer, run.optimizer.recovers, run.ema_decay, state, alone.fixed, batch, key)
+
+    jax.eval_shape(step, alone.state, jax.random.key(0), jnp.zeros((), jnp.int32))
+
+
+def _sentence(text: str) -> str:
+    return " ".join(text.split())[:200].rstrip(".")

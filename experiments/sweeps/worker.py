@@ -1,0 +1,97 @@
+"""One run of a sweep in a process of its own: ``python -m experiments.sweeps.worker TASK.json``."""
+
+import dataclasses
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from experiments.boards import BoardName
+from experiments.config import from_json, to_json
+from experiments.interruption import Interrupted
+from experiments.progress import Quiet
+from experiments.sweeps.members import Member, sentence
+from experiments.workdir import read_json, write_json
+from research.errors import UserError
+
+DONE, FAILED, MISTAKE, AGAIN = 0, 1, 2, 75
+
+
+def write_task(path: Path, member: Member, until: int | None, boards: tuple[BoardName, ...]) -> None:
+    """Writes down what a worker is to do.
+
+    Args:
+        path: where.
+        member: the run.
+        until: the rung up to which it is trained; None for its end.
+        boards: where metrics go beside ``metrics.jsonl``.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    task = {"run": to_json(member.run), "workdir": str(member.workdir.resolve()), "until": until, "boards": list(boards)}
+    write_json(path, task)
+
+
+def work(path: Path) -> tuple[int, str]:
+    """Trains what is written down.
+
+    Returns:
+        The exit code that ``likeness train`` would have had, and the last words: empty where all went well.
+    """
+    # It needs JAX, which the sweep that only writes tasks must not start.
+    from experiments.sweeps.alone import train_member
+
+    try:
+        task = read_json(path)
+        train_member(from_json(task["run"]), Path(task["workdir"]), task["until"], tuple(task["boards"]), Quiet())
+    except Interrupted as stop:
+        return AGAIN, str(stop)
+    except UserError as error:
+        return MISTAKE, str(error)
+    except Exception as error:
+        traceback.print_exc()
+        return FAILED, sentence(error)
+    return DONE, ""
+
+
+@dataclasses.dataclass(frozen=True)
+class QueuedTask:
+    """The same as a job of submitit: calling it does the work."""
+
+    path: Path
+
+    def __call__(self) -> tuple[int, str]:
+        warned: list[int] = []
+
+        def warn(number: int, frame: FrameType | None) -> None:
+            del frame
+            # The time is nearly up, or the place is wanted: the trainer writes a checkpoint first, and is then put back.
+            warned.append(number)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        requeue = signal.signal(signal.SIGUSR2, warn)
+        code, words = work(self.path)
+        if code == AGAIN and warned and callable(requeue):
+            requeue(warned[0], None)
+        return code, words
+
+    def checkpoint(self) -> Any:
+        """What submitit puts back into the queue."""
+        from submitit.helpers import DelayedSubmission  # pyright: ignore[reportMissingImports]
+
+        return DelayedSubmission(self)
+
+
+def main(arguments: list[str]) -> int:
+    """Does the work and answers as ``likeness train`` does; the last words are the last line."""
+    code, words = work(Path(arguments[0]))
+    sys.stderr.flush()
+    if words:
+        print(words)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

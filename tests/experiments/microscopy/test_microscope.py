@@ -1,0 +1,126 @@
+"""What a network's units see, of a run and of published weights."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments.microscopy.microscope import Microscope
+from experiments.microscopy.patch_sheet import cut, draw_layer, grid, shown, spread, stacked
+from research.data import Decode, Images
+from research.data.images import ArrayReader
+from research.encoders import Vgg
+from research.errors import UserError
+from research.geometry import ReceptiveField
+from research.visualization import TopPatches
+
+TINY = Vgg(convolutions=(1, 1), widths=(4, 6))
+
+
+def a_scope(encoder=TINY):
+    variables = jax.jit(encoder.init)(jax.random.key(0), jnp.zeros((1, 16, 16, 3)))
+    return Microscope("tiny", encoder, variables, Decode(size=16, channels=3))
+
+
+def some_images(count=30):
+    pixels = np.random.default_rng(0).integers(0, 256, (count, 16, 16, 3), np.uint8)
+    labels = (np.arange(count) % 3).astype(np.int32)
+    return Images(
+        labels=labels,
+        people=("ann", "bob", "cyd"),
+        shape=(16, 16, 3),
+        read=ArrayReader(pixels),
+        names=[f"{number}.png" for number in range(count)],
+        fingerprint="",
+    )
+
+
+def test_a_look_equals_brute_force():
+    """In batches that do not divide the pictures; only values and pictures that sorting everything gives."""
+    scope, images = a_scope(), some_images()
+    seen = scope.look(images, ("relu1_1", "relu2_1"), TopPatches(k=4), batch=7)
+    pixels = images.read(np.arange(30)).astype(np.float32) / 255
+    for layer in ("relu1_1", "relu2_1"):
+        maps = np.asarray(scope.activations(scope.variables, jnp.asarray(pixels))[layer])
+        largest = maps.reshape(30, -1, maps.shape[-1]).max(axis=1)
+        order = np.argsort(-largest, axis=0, kind="stable")[:4].T
+        np.testing.assert_allclose(seen[layer].patches.value, np.take_along_axis(largest.T, order, axis=1), rtol=1e-5)
+        np.testing.assert_array_equal(seen[layer].patches.picture, order)
+        np.testing.assert_allclose(seen[layer].statistics.mean, largest.mean(axis=0), rtol=1e-5)
+
+
+def test_a_unit_sees_nothing_beyond_its_patch():
+    """Its activation is the same with everything else of the picture painted over."""
+    scope, images = a_scope(), some_images()
+    seen = scope.look(images, ("relu2_1",))["relu2_1"]
+    for unit in np.flatnonzero(seen.statistics.active > 0):
+        picture, place = seen.patches.picture[unit, 0], seen.patches.place[unit, 0]
+        kept = np.zeros((16, 16, 1), bool)
+        rows, columns = (slice(max(0, start), stop) for start, stop in (seen.field.window(int(index)) for index in place))
+        kept[rows, columns] = True
+        pixels = jnp.asarray(np.where(kept, images.read(np.array([picture]))[0] / 255, 0.3), jnp.float32)
+        found = scope.activations(scope.variables, pixels[None])["relu2_1"][0, place[0], place[1], unit]
+        np.testing.assert_allclose(found, seen.patches.value[unit, 0], rtol=1e-4)
+
+
+def test_a_patch_is_the_window_and_gray_beyond_the_edge():
+    picture = np.arange(25, dtype=np.float32).reshape(5, 5, 1) / 25
+    field = ReceptiveField(size=3, stride=1, offset=-1)
+    np.testing.assert_array_equal(cut(picture, field, (2, 3)), picture[1:4, 2:5])
+    corner = cut(picture, field, (0, 4))
+    assert (corner[0] == 0.5).all() and (corner[:, 2] == 0.5).all()
+    np.testing.assert_array_equal(corner[1:, :2], picture[:2, 3:])
+    assert cut(picture, ReceptiveField(size=9, stride=1, offset=-4), (2, 2)) is picture
+
+
+def test_gray_is_nothing_and_the_largest_is_black_or_white():
+    np.testing.assert_array_equal(shown(np.zeros((2, 2, 3))), np.full((2, 2, 3), 0.5))
+    np.testing.assert_allclose(shown(np.array([[[-2.0, 0, 1]]])), [[[0, 0.5, 0.75]]])
+
+
+def test_a_grid_enlarges_small_patches_and_leaves_gaps_white():
+    whole = grid([np.zeros((20, 20, 3), np.float32)] * 3, 2)
+    assert whole.shape == (82, 82, 3)
+    assert (whole[42:, 42:] == 1).all() and (whole[:40, :40] == 0).all()
+
+
+@pytest.mark.parametrize("k", [1, 5])
+def test_sheets_are_drawn_and_stacked(k):
+    scope, images = a_scope(), some_images(3)
+    seen = scope.look(images, ("relu1_1", "relu2_1"), TopPatches(k=k))
+    sheets = [draw_layer(scope, images, layer, seen[layer], spread(seen[layer], 5), "guided") for layer in seen]
+    whole = stacked(sheets)
+    assert whole.height == sum(sheet.height for sheet in sheets)
+    assert all(np.asarray(sheet).std() > 0 for sheet in sheets)
+
+
+def test_what_is_written_names_pictures_and_windows():
+    scope, images = a_scope(), some_images()
+    seen = scope.look(images, ("relu1_1",), TopPatches(k=2))["relu1_1"]
+    told = seen.to_json(images)
+    alive = next(unit for unit in told["units"] if unit["patches"])
+    number = int(alive["patches"][0]["picture"].removesuffix(".png"))
+    assert number == seen.patches.picture[alive["unit"], 0]
+    start, stop = alive["patches"][0]["window"][0]
+    assert stop - start == seen.field.size == told["field"]["size"]
+    assert alive["favorite"] in images.people
+
+
+def test_layers_are_spread_over_the_depth_or_named():
+    scope = a_scope()
+    assert scope.layers((16, 16, 3)) == ("relu1_1", "relu2_1")
+    assert scope.layers((16, 16, 3), ("pool1",)) == ("pool1",)
+    with pytest.raises(UserError, match="no layer 'relu9' with maps: choose of .*relu2_1"):
+        scope.layers((16, 16, 3), ("relu9",))
+
+
+def test_what_cannot_be_looked_at_is_explained():
+    with pytest.raises(UserError, match="comes without its pictures"):
+        a_scope().own_pictures()
+    with pytest.raises(UserError, match="no known weights 'squeeze'; nearest: squeezenet11"):
+        Microscope.load("squeeze")
+    blind = dataclasses.replace(a_scope(), encoder=object())
+    with pytest.raises(UserError, match="no `geometry`"):
+        blind.fields  # noqa: B018 - computed when asked for

@@ -1,0 +1,169 @@
+"""The recognition experiment, small: what it says of its data, how it judges, and that its weights survive."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from experiments.recognition import Recognition
+from experiments.recognition.protocols import Identification, OneShot, Verification, judge
+from experiments.recognition.recognizer import Recognizer
+from experiments.recognition.subjects import Eigenfaces, RawPixels, trained
+from experiments.run import Checkpoints, Run
+from experiments.trainer import Trained, train
+from research.data import Arrays, CountSplit, Digits, Faces, IdentityBatches
+from research.encoders import Conv4
+from research.errors import UserError
+from research.gallery import Threshold
+from research.losses import BatchHard, MarginSoftmax, Siamese, Triplet
+
+pytestmark = pytest.mark.end_to_end
+
+
+def an_experiment(**changes: Any) -> Recognition:
+    default: dict[str, Any] = {
+        "data": Faces(people=30, images=6, size=16, channels=1),
+        "split": CountSplit(validation=8, test=8),
+        "batches": IdentityBatches(people=7, images=2),
+        "encoder": Conv4(width=8, dimension=8),
+        "loss": Triplet(rule=BatchHard(), reduction="mean"),
+        "test": (Verification(), Identification(fpirs=(0.1,))),
+        "baselines": (RawPixels(), Eigenfaces(components=5)),
+        "target_far": 0.05,
+    }
+    return Recognition(**(default | changes))
+
+
+@pytest.fixture(scope="module", params=["triplet", "siamese"])
+def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    loss = Triplet() if request.param == "triplet" else Siamese()
+    run = Run(experiment=an_experiment(loss=loss), steps=8, log_every=4, checkpoints=Checkpoints(every=4))
+    return train(run, tmp_path_factory.mktemp(request.param) / "run")
+
+
+def test_the_weights_survive_to_the_bit(finished: Trained) -> None:
+    """F15: codes of the reloaded recognizer equal those of the trained one; F5: one tree of weights embeds both pictures."""
+    recognizer = Recognizer.load(finished.workdir)
+    experiment = recognizer.experiment
+    pictures = experiment.open().test.read(np.arange(10))
+    before = trained(experiment.encoder, experiment.loss, *finished.variables).embed(pictures)
+    np.testing.assert_array_equal(recognizer.embed(pictures), before)
+    assert before.shape == (10, 8)
+    assert recognizer.fingerprint == experiment.model_fingerprint(finished.variables)
+    distances = recognizer.subject.distance(before, before)
+    np.testing.assert_allclose(distances, distances.T, rtol=1e-6, atol=1e-6)
+
+
+def test_the_summary_holds_everyone_judged_alike(finished: Trained) -> None:
+    metrics = json.loads((finished.workdir / "summary.json").read_text())["metrics"]
+    for name in ("verification/eer", "identification/rank1"):
+        for subject in ("", "raw_pixels/", "eigenfaces/"):
+            entry = metrics[subject + name]
+            assert entry["low"] <= entry["value"] <= entry["high"]
+            assert entry["n"] > 0
+    assert {path.name for path in (finished.workdir / "figures").iterdir()} == {
+        "curves.png",
+        "distances.png",
+        "mistakes.png",
+        "roc.png",
+    }
+
+
+def test_the_threshold_is_the_models_and_holds_on_its_validation_people(finished: Trained) -> None:
+    recognizer = Recognizer.load(finished.workdir)
+    threshold = recognizer.threshold
+    assert threshold.target_far == 0.05
+    assert threshold.far.value is not None and threshold.far.value <= 0.05
+    assert threshold.people == 8
+    judged = judge(recognizer.subject, recognizer.experiment.open().validation)
+    pairs = Verification().pairs(judged)
+    accepted = pairs.distances[~pairs.same] <= threshold.tau
+    assert accepted.mean() == pytest.approx(threshold.far.value, abs=1e-12)
+    with pytest.raises(UserError, match="another|model"):
+        Threshold.load(finished.workdir / "threshold.json", "0" * 64)
+
+
+def test_pairs_have_the_distances_of_their_rows() -> None:
+    experiment = an_experiment()
+    images = experiment.open().test
+    judged = judge(RawPixels().fit(images), images)
+    pairs = Verification().pairs(judged)
+    pixels = images.read(np.arange(len(images))).reshape(len(images), -1) / 255.0
+    expected = ((pixels[pairs.rows[:, 0]] - pixels[pairs.rows[:, 1]]) ** 2).sum(1)
+    np.testing.assert_allclose(pairs.distances, expected, rtol=1e-9, atol=1e-9)
+    assert len(pairs) == len(images) * (len(images) - 1) // 2
+
+
+def test_pairs_are_measured_once_however_many_ask() -> None:
+    images = an_experiment().open().test
+    judged = judge(RawPixels().fit(images), images)
+    assert Verification(fars=(0.5,)).pairs(judged) is Verification().pairs(judged)
+    assert len(Verification(max_pairs=9).pairs(judged)) < len(Verification().pairs(judged))
+
+
+def test_the_learned_distance_is_the_losss_own_in_every_block() -> None:
+    """F6 and F11: a matrix in blocks of padded rows equals the loss pair by pair."""
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=(70, 8)).astype(np.float32), rng.normal(size=(5, 8)).astype(np.float32)
+    for loss in (Triplet(), Siamese(), Siamese(feature="chi_square"), MarginSoftmax(classes=3)):
+        params = {"encoder": {}, "loss": loss.init(jax.random.key(0), 8)}
+        subject = trained(Conv4(), loss, params, {})
+        expected = [[float(loss.distance(params["loss"], a, b)) for b in second] for a in first]
+        np.testing.assert_allclose(subject.distance(first, second), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_one_shot_trials_of_a_perfect_subject_are_right() -> None:
+    images = an_experiment().open().train
+    by_label = dict(zip(range(len(images)), images.labels, strict=True))
+    subject = RawPixels().fit(images)
+    judged = dataclasses.replace(judge(subject, images), embeddings=np.eye(14)[list(by_label.values())] * 1.0)
+    assert OneShot(ways=5, trials=50).metrics(judged)["one_shot/error"].value == 0  # type: ignore[union-attr]
+    collapsed = dataclasses.replace(judged, embeddings=np.zeros((len(images), 14)))
+    assert OneShot(ways=5, trials=50).metrics(collapsed)["one_shot/error"].value == 1  # type: ignore[union-attr]
+
+
+def test_a_person_with_one_picture_is_refused_or_counted(tmp_path: Path) -> None:
+    pictures = np.random.default_rng(0).integers(0, 255, (41, 16, 16, 1), np.uint8)
+    labels = np.array([*np.repeat(np.arange(20), 2), 20])
+    np.savez(tmp_path / "people.npz", images=pictures, labels=labels)
+    experiment = an_experiment(data=Arrays(path=str(tmp_path / "people.npz")), split=CountSplit(validation=0, test=0))
+    with pytest.raises(UserError, match="one picture|single"):
+        experiment.stream(experiment.open(), 0)
+    dropping = dataclasses.replace(experiment, batches=IdentityBatches(people=4, images=2, single="drop"))
+    assert any("1 person with too few pictures is left out" in text for text in dropping.describe(dropping.open()))
+
+
+def test_every_training_person_needs_a_class() -> None:
+    """Labels are those of the training part, 14 people; one class too few is refused before anything is compiled."""
+    enough = an_experiment(loss=MarginSoftmax(classes=14))
+    data = enough.open()
+    assert next(enough.stream(data, 0))["labels"].max() < 14
+    few = an_experiment(loss=MarginSoftmax(classes=13))
+    with pytest.raises(UserError, match=r"13 class centers and .* has 14 people.*--experiment\.loss\.classes 14"):
+        few.stream(data, 0)
+
+
+def test_synthetic_data_says_so() -> None:
+    assert any("synthetic" in text for text in an_experiment().describe(an_experiment().open()))
+    sampler = IdentityBatches(people=4, images=2)
+    real = an_experiment(data=Digits(), split=CountSplit(validation=2, test=2), batches=sampler)
+    assert not any("synthetic" in text for text in real.describe(real.open()))
+
+
+def test_no_people_to_judge_by_is_explained() -> None:
+    experiment = an_experiment(split=CountSplit(validation=0, test=0))
+    data = experiment.open()
+    variables = jax.jit(experiment.init)(jax.random.key(0), {}, next(experiment.stream(data, 0)))
+    with pytest.raises(UserError, match=r"no people for the test part: give it some with --experiment\.split\.test"):
+        experiment.evaluate(data, *variables, "test")
+
+
+def test_a_collapse_is_remarked() -> None:
+    experiment = an_experiment()
+    statistics = {"relative_spread": 0.0, "effective_rank": 0.0, "stuck_at_margin": 1.0}
+    assert "collapsed" in (experiment.remark(statistics) or "")
+    assert experiment.remark({"relative_spread": 0.5, "effective_rank": 9.0, "stuck_at_margin": 0.0}) is None

@@ -1,0 +1,40 @@
+"""Who is judged: how pictures are embedded."""
+
+import subprocess
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from experiments.recognition import subjects
+from research.encoders import Conv4
+
+
+@pytest.mark.parametrize(
+    "pictures, sizes", [(1, [8]), (2, [8]), (20, [8, 8, 8]), (65, [256]), (256, [256]), (300, [256, *[8] * 6])]
+)
+def test_a_few_pictures_do_not_cost_a_full_batch(monkeypatch: pytest.MonkeyPatch, pictures: int, sizes: list[int]) -> None:
+    """Two programs at most, and each picture's embedding in its place."""
+    embedded = []
+
+    def embed(encoder: Any, variables: Any, batch: np.ndarray) -> np.ndarray:
+        embedded.append(len(batch))
+        return batch.reshape(len(batch), -1)[:, :1]
+
+    monkeypatch.setattr(subjects, "_embed", embed)
+    loss: Any = SimpleNamespace(distance=None)
+    subject = subjects.trained(Conv4(), loss, {"encoder": {}, "loss": {}}, {})
+    table = np.arange(pictures, dtype=np.uint16).reshape(-1, 1, 1, 1)
+    assert subject.embed(table).ravel().tolist() == list(range(pictures))
+    assert embedded == sizes
+
+
+def test_answering_waits_for_nothing_that_only_training_needs() -> None:
+    code = (
+        "import sys, experiments.recognition.recognizer; "
+        "print([name for name in ('sklearn', 'matplotlib', 'grain', 'tensorflow_datasets') if name in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out == "[]\n"
