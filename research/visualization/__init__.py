@@ -1,6 +1,15 @@
 """What the units of a network see, and what its answers depend on."""
 
-from research.visualization.attribution import integrated_gradients, occlusion, saliency, smooth_gradient
+from research.visualization.attribution import (
+    Score,
+    gradient_times_input,
+    integrated_gradients,
+    occlusion,
+    saliency,
+    smooth_gradient,
+)
+from research.visualization.grad_cam import grad_cam, layers_below
+from research.visualization.pairs import explain_pairs, grad_cam_of_pairs
 from research.visualization.rules import Rule, reconstruct, with_rule
 from research.visualization.statistics import UnitCounts, UnitStatistics, count_units
 from research.visualization.top_patches import Patches, TopPatches
@@ -8,11 +17,17 @@ from research.visualization.top_patches import Patches, TopPatches
 __all__ = [
     "Patches",
     "Rule",
+    "Score",
     "TopPatches",
     "UnitCounts",
     "UnitStatistics",
     "count_units",
+    "explain_pairs",
+    "grad_cam",
+    "grad_cam_of_pairs",
+    "gradient_times_input",
     "integrated_gradients",
+    "layers_below",
     "occlusion",
     "reconstruct",
     "saliency",

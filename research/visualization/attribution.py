@@ -9,7 +9,7 @@ import numpy as np
 
 from research.types import AnyArray, Array, Float, PRNGKey
 
-__all__ = ["integrated_gradients", "occlusion", "saliency", "smooth_gradient"]
+__all__ = ["Score", "gradient_times_input", "integrated_gradients", "occlusion", "saliency", "smooth_gradient"]
 
 Score: TypeAlias = Callable[[Float[Array, "n *space c"]], Float[Array, "n"]]
 """A number for each picture, of that picture alone. Differentiable, but for :func:`occlusion`."""
@@ -23,6 +23,12 @@ def saliency(score: Score, pictures: Float[AnyArray, "n *space c"]) -> Float[Arr
         Array([3., 3.], dtype=float32)
     """
     return jax.grad(lambda pixels: jnp.sum(score(pixels)))(jnp.asarray(pictures))
+
+
+def gradient_times_input(score: Score, pictures: Float[AnyArray, "n *space c"]) -> Float[Array, "n *space c"]:
+    """x times the score's gradient: what each pixel gives to the score's tangent at the picture (Shrikumar et al. 2016)."""
+    pixels = jnp.asarray(pictures)
+    return pixels * saliency(score, pixels)
 
 
 def smooth_gradient(
