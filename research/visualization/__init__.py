@@ -9,18 +9,37 @@ from research.visualization.attribution import (
     smooth_gradient,
 )
 from research.visualization.grad_cam import grad_cam, layers_below
+from research.visualization.objectives import Channel, Direction, Diversity, Layer, Neuron, Objective, Sum, Weighted
 from research.visualization.pairs import explain_pairs, grad_cam_of_pairs
+from research.visualization.parametrization import Fourier, Parametrization, Pixels
 from research.visualization.rules import Rule, reconstruct, with_rule
 from research.visualization.statistics import UnitCounts, UnitStatistics, count_units
 from research.visualization.top_patches import Patches, TopPatches
+from research.visualization.transforms import Chain, Jitter, Rotate, Transform, Zoom
 
 __all__ = [
+    "Chain",
+    "Channel",
+    "Direction",
+    "Diversity",
+    "Fourier",
+    "Jitter",
+    "Layer",
+    "Neuron",
+    "Objective",
+    "Parametrization",
     "Patches",
+    "Pixels",
+    "Rotate",
     "Rule",
     "Score",
+    "Sum",
     "TopPatches",
+    "Transform",
     "UnitCounts",
     "UnitStatistics",
+    "Weighted",
+    "Zoom",
     "count_units",
     "explain_pairs",
     "grad_cam",

@@ -1,0 +1,17 @@
+"""Prints the axes of color of photographs: ``python -m experiments.synthesis.colors``."""
+
+import numpy as np
+
+from research.pictures.sources import Photograph
+from research.types import Float
+from research.visualization.parametrization import color_axes
+
+
+def axes_of_photographs() -> Float[np.ndarray, "3 3"]:
+    """Of scikit-learn's two photographs, every pixel of both."""
+    pictures = (Photograph(name="china"), Photograph(name="flower"))
+    return color_axes(np.concatenate([picture.open(640).reshape(-1, 3) for picture in pictures]))
+
+
+if __name__ == "__main__":
+    print(np.round(axes_of_photographs(), 4))

@@ -1,0 +1,72 @@
+"""The network that is looked into: an encoder and the weights that it has learned."""
+
+import dataclasses
+from pathlib import Path
+from typing import cast
+
+import flax.linen as nn
+
+from experiments.config import to_json
+from experiments.microscopy.microscope import Microscope
+from experiments.stylization.frozen import RandomWeights
+from research.encoders import PictureEncoder, SqueezeNet, Vgg
+from research.errors import UserError
+from research.types import Activations, Array, Float, PyTree
+from research.weights import Pretrained
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Learned:
+    """The weights that a run of recognition has learned."""
+
+    workdir: str = "runs/recognition/quickstart"
+    """Its working directory."""
+
+    def variables(self, encoder: nn.Module) -> PyTree:
+        """The weights of its best checkpoint.
+
+        Raises:
+            UserError: there is no such run, or it has learned another encoder.
+        """
+        if not Path(self.workdir).is_dir():
+            raise UserError(
+                f"There is no working directory {self.workdir}, whose encoder was to be looked into: train one first, such as "
+                "by `likeness train recognition/quickstart`, or name another with --experiment.network.weights.workdir."
+            )
+        scope = Microscope.load(self.workdir)
+        if to_json(scope.encoder) != to_json(encoder):
+            raise UserError(
+                f"{self.workdir} has learned {scope.encoder}, but this config looks into {encoder}: make them the same."
+            )
+        return scope.variables
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Network:
+    """An encoder and where its weights come from. Called on weights and pictures it gives the activations."""
+
+    encoder: nn.Module = SqueezeNet()
+    """The network, of pictures of three colors."""
+    weights: Pretrained | Learned | RandomWeights = Pretrained(name="squeezenet11")
+    """Where its weights come from: published ones, those of a run, or random ones."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.weights, RandomWeights) and not isinstance(self.encoder, Vgg | SqueezeNet):
+            raise ValueError(
+                f"Network.weights are random, which only Vgg and SqueezeNet may have, and the encoder is a "
+                f"{type(self.encoder).__name__}: give Learned or Pretrained weights"
+            )
+
+    def variables(self) -> PyTree:
+        """The weights.
+
+        Raises:
+            UserError: when they cannot be had or do not fit the encoder.
+        """
+        if isinstance(self.weights, RandomWeights):
+            return self.weights.variables(cast(PictureEncoder, self.encoder))
+        return self.weights.variables(self.encoder)
+
+    def __call__(self, variables: PyTree, pictures: Float[Array, "n h w 3"]) -> Activations:
+        """The activations of pictures, RGB in [0, 1]."""
+        return cast(Activations, self.encoder.apply(variables, pictures))
