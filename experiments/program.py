@@ -10,10 +10,11 @@ import jax
 from experiments import processes
 from experiments.experiment import Variables
 from experiments.run import Run
-from experiments.sharding import check_batch, over_batch, replicated
+from experiments.sharding import check_batch, check_centers, over_batch, replicated
 from experiments.stages import promoted
 from experiments.step import StepReport, TrainState, initial_state, train_step, watched
 from research.errors import UserError
+from research.losses import MarginSoftmax
 from research.types import PRNGKey, PyTree
 
 
@@ -64,8 +65,8 @@ def build(run: Run, fixed: PyTree, batch: PyTree) -> Program:
     """Makes the program of a run whose cost reads ``fixed`` and whose batches look like ``batch``.
 
     Raises:
-        UserError: when the mesh does not fit the devices, the batch does not divide over them, or the encoder does not fit the
-            pictures.
+        UserError: when the mesh does not fit the devices, the batch or class centers do not divide over them, or the encoder
+            does not fit the pictures.
     """
     mesh = run.mesh.build()
     check_batch(mesh, batch)
@@ -77,6 +78,8 @@ def build(run: Run, fixed: PyTree, batch: PyTree) -> Program:
     except ValueError as error:
         # Encoders and schedules name what does not fit, such as pictures smaller than a layer.
         raise UserError(f"The parts of this config do not fit each other: {error}") from error
+    if isinstance(loss := getattr(run.experiment, "loss", None), MarginSoftmax):
+        check_centers(run.mesh, loss, *shapes.params["loss"]["centers"].shape)
     places = run.mesh.state_shardings(mesh, shapes)
     abstract = jax.tree.map(lambda leaf, place: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place), shapes, places)
     step: Any = functools.partial(train_step, run.experiment, optimizer, run.optimizer.recovers, run.ema_decay)

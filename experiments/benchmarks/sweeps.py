@@ -2,6 +2,7 @@
 
     python -m experiments.benchmarks.sweeps
     python -m experiments.benchmarks.sweeps --quick
+    python -m experiments.benchmarks.sweeps conv-4
 
 The runs differ in their learning rate, margin and seed. A head is one small network on 128 numbers a picture, as it is trained
 on a frozen encoder's embeddings; Conv-4 is trained from pixels. Style is one picture painted at sixteen strengths. Steps are
@@ -92,7 +93,7 @@ def timed(kind: list[Run], rounds: int) -> tuple[Timed, float]:
 
 
 def main(arguments: list[str]) -> None:
-    """Prints a line for each kind of runs."""
+    """Prints a line for each kind of runs, or for those named."""
     quick = "--quick" in arguments
     count, rounds = (4, 1) if quick else (RUNS, ROUNDS)
     print(f"{jax.devices()[0].device_kind}, {count} runs, batches of 32, median of {rounds} rounds")
@@ -101,7 +102,8 @@ def main(arguments: list[str]) -> None:
         "conv-4": runs(Conv4(width=8 if quick else 32, dimension=32), count),
         "style": strengths(count, 48 if quick else 128),
     }
-    for name, kind in kinds.items():
+    named = [name for name in arguments if name != "--quick"]
+    for name, kind in ((name, kind) for name, kind in kinds.items() if not named or name in named):
         measured, compiling = timed(kind, rounds)
         alone = count * measured.alone_step
         chosen = "together" if measured.together_is_faster else "one after the other"

@@ -19,6 +19,7 @@ from experiments.run import Run
 from experiments.sharding import over_batch, replicated
 from experiments.stages import stages
 from experiments.step import StepReport, TrainState, initial_state, train_step
+from experiments.sweeps.convolutions import one_by_one
 from experiments.sweeps.numbers import Differ, Path, differing, dotted, joined
 from research.types import Array, PRNGKey, PyTree
 
@@ -101,9 +102,12 @@ def put_together(runs: Sequence[Run]) -> Together:
         raise Apart("several processes train one run at a time")
     if len(stages(first)) > 1:
         raise Apart("their experiment has stages of different shapes")
-    mesh = first.mesh.build()
     if first.mesh.fsdp > 1:
-        raise Apart("their parameters are split over devices")
+        raise Apart(
+            f"mesh.fsdp is {first.mesh.fsdp}, which splits the parameters of one run over devices, such as the centers of "
+            "MarginSoftmax, while of runs trained together each has one device (with mesh.fsdp 1 shards may be any number)"
+        )
+    mesh = first.mesh.build()
     if len(runs) % mesh.size:
         raise Apart(f"{len(runs)} runs do not divide over {mesh.size} devices")
     paths = differing(runs)
@@ -137,8 +141,15 @@ def put_together(runs: Sequence[Run]) -> Together:
         init=jax.jit(
             jax.vmap(init, in_axes=(0, axis_fixed, axis_batch, 0)), in_shardings=(split, *places, split), out_shardings=split
         ),
+        # Each device takes the steps of its own runs: what is sliced by the run would else be gathered from all devices.
         step=jax.jit(
-            jax.vmap(step, in_axes=(0, axis_fixed, axis_batch, 0, 0)),
+            jax.shard_map(
+                jax.vmap(one_by_one(step), in_axes=(0, axis_fixed, axis_batch, 0, 0)),
+                mesh=mesh,
+                in_specs=tuple(place.spec for place in (split, *places, split, split)),
+                out_specs=split.spec,
+                check_vma=False,
+            ),
             in_shardings=(split, *places, split, split),
             out_shardings=split,
             donate_argnums=0,

@@ -83,7 +83,8 @@ class MarginSoftmax:
 
     shards: int = 1
     """Equal parts that the centers are cut into, the last filled up with rows that take no part. Any number of devices that
-    divides it can share them, and the result is the same on each: make it a multiple of ``mesh.fsdp``."""
+    divides it can share them, and the result is the same on each: make it a multiple of ``mesh.fsdp``, or a run whose centers
+    are large enough to be split is refused."""
 
     def __post_init__(self) -> None:
         check_finite_positive("MarginSoftmax", "scale", self.scale)

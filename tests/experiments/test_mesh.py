@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
-from experiments.sharding import Mesh
+from experiments.sharding import Mesh, check_centers
 from research.errors import UserError
+from research.losses import MarginSoftmax
 
 _SCRIPT = Path(__file__).parents[1] / "support" / "on_a_mesh.py"
 
@@ -52,3 +54,33 @@ def test_a_mesh_that_does_not_fit_is_explained() -> None:
         Mesh(data=3, fsdp=5).build()
     with pytest.raises(ValueError, match="each must be 1 or more"):
         Mesh(fsdp=0)
+
+
+@pytest.mark.parametrize(
+    ("mesh", "loss"),
+    [
+        (Mesh(fsdp=4, shard_above=100), MarginSoftmax(classes=102, shards=3)),
+        (Mesh(fsdp=4, shard_above=100), MarginSoftmax(classes=100, shards=2, rate=0.5)),
+    ],
+)
+def test_centers_that_devices_cannot_share_are_refused(mesh: Mesh, loss: MarginSoftmax) -> None:
+    with pytest.raises(UserError, match=r"multiple of mesh.fsdp. Give shards=4"):
+        check_centers(mesh, loss, len(centers(loss)), 8)
+
+
+@pytest.mark.parametrize(
+    ("mesh", "loss"),
+    [
+        (Mesh(fsdp=4, shard_above=100), MarginSoftmax(classes=102, shards=8)),
+        (Mesh(fsdp=4, shard_above=100), MarginSoftmax(classes=100)),
+        (Mesh(fsdp=4), MarginSoftmax(classes=102, shards=3)),
+        (Mesh(shard_above=100), MarginSoftmax(classes=102, shards=3, rate=0.5)),
+    ],
+    ids=["a multiple", "rows that divide", "small enough to stay whole", "nobody shares"],
+)
+def test_centers_that_fit_or_stay_whole_are_taken(mesh: Mesh, loss: MarginSoftmax) -> None:
+    check_centers(mesh, loss, len(centers(loss)), 8)
+
+
+def centers(loss: MarginSoftmax) -> Any:
+    return loss.init(jax.random.key(0), 8)["centers"]

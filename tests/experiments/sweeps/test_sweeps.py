@@ -3,6 +3,9 @@
 import dataclasses
 import json
 import operator
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,7 @@ from experiments.progress import Quiet
 from experiments.recognition import Recognition
 from experiments.run import Checkpoints, Run
 from experiments.schedules import Constant, WarmupCosine
+from experiments.sharding import Mesh
 from experiments.sweeps.members import Member, members, outcome, write_results
 from experiments.sweeps.numbers import Differ, Number, differing, joined, structure
 from experiments.sweeps.overrides import Choice, LogUniform, Override, Uniform, apply, names, product, sample, zip_
@@ -34,7 +38,9 @@ from experiments.writers import read_metrics
 from research.data import CountSplit, Faces, IdentityBatches
 from research.encoders import Conv4
 from research.errors import UserError
-from research.losses import Triplet
+from research.losses import MarginSoftmax, RecognitionLoss, Triplet
+
+ROOT = Path(__file__).parents[3]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -244,9 +250,10 @@ def recognition() -> Recognition:
 
 
 @pytest.mark.end_to_end
-def test_together_recognizers_are_what_they_are_alone() -> None:
+@pytest.mark.parametrize("loss", [Triplet(), MarginSoftmax(classes=12, shards=3, rate=0.5)], ids=lambda of: type(of).__name__)
+def test_together_recognizers_are_what_they_are_alone(loss: RecognitionLoss) -> None:
     """Three rates and two seeds: parameters and statistics after three steps."""
-    base = a_run(experiment=recognition(), optimizer=Adam())
+    base = a_run(experiment=dataclasses.replace(recognition(), loss=loss), optimizer=Adam())
     runs = [apply(base, one) for one in product({"optimizer.schedule.rate": (1e-3, 3e-3, 1e-2), "seed": (0, 1)})]
     together = put_together(runs)
     assert len({id(data) for data in together.data}) == 1
@@ -264,6 +271,26 @@ def test_together_recognizers_are_what_they_are_alone() -> None:
             state, _ = program.step(state, program.fixed, program.put(batch), program.key(run.seed))
         row = together.row(states, number)
         close((row.params, row.model_state), (state.params, state.model_state))
+
+
+@pytest.mark.slow
+@pytest.mark.end_to_end
+def test_each_device_takes_the_steps_of_its_own_runs() -> None:
+    """Two of four convolutional runs on each of two devices: as alone, and in a step nothing is sent."""
+    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "PYTHONPATH": str(ROOT)}
+    script = ROOT / "tests" / "support" / "runs_on_devices.py"
+    done = subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found.pop("difference") < 1e-6
+    assert found == {"devices": 2, "collectives": 0, "grouped": 0}
+
+
+@pytest.mark.end_to_end
+def test_split_parameters_keep_runs_apart_with_a_reason() -> None:
+    run = dataclasses.replace(a_run(), mesh=Mesh(fsdp=2))
+    with pytest.raises(Apart, match="mesh.fsdp is 2, which splits the parameters of one run"):
+        put_together([run, run])
 
 
 @pytest.mark.end_to_end

@@ -1,0 +1,70 @@
+"""Convolutions of several runs, one for each run.
+
+``vmap`` makes of a convolution whose kernels differ from run to run one grouped convolution, for which XLA:CPU has no fast
+kernel: a step of 16 Conv-4 together took 4.5 times as long as 16 steps one after the other, and takes 1.5 times as long with
+the convolutions left as they are (jaxlib 0.10.2, two busy cores; ``python -m experiments.benchmarks.sweeps conv-4``). The rest
+is what lies between them, which for all runs at once no longer fits into the processor's caches.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.custom_batching import custom_vmap
+from jax.extend.core import ClosedJaxpr, Literal, jaxpr_as_fun
+from jax.extend.core.primitives import conv_general_dilated_p, jit_p
+
+from research.types import Array
+
+
+def one_by_one(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function, of which ``vmap`` leaves each convolution as it is and takes as many as there are rows.
+
+    Only where both pictures and kernels have rows; where one of them is shared JAX makes one larger convolution, which is
+    faster. The gradients that the function takes inside are convolutions too and treated alike. What is in a loop or in
+    ``jax.checkpoint`` stays as ``vmap`` makes it.
+    """
+
+    def transformed(*arguments: Any) -> Any:
+        closed, shapes = jax.make_jaxpr(function, return_shape=True)(*arguments)
+        return jax.tree.unflatten(jax.tree.structure(shapes), _evaluate(closed, jax.tree.leaves(arguments)))
+
+    return transformed
+
+
+def _evaluate(closed: ClosedJaxpr, inputs: Sequence[Any]) -> list[Any]:
+    jaxpr = closed.jaxpr
+    values = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*closed.consts, *inputs], strict=True))
+
+    def value(of: Any) -> Any:
+        return of.val if isinstance(of, Literal) else values[of]
+
+    for equation in jaxpr.eqns:
+        inputs = [value(of) for of in equation.invars]
+        if equation.primitive is conv_general_dilated_p:
+            results = [_convolution(equation.params)(*inputs)]
+        elif equation.primitive is jit_p:
+            results = _evaluate(equation.params["jaxpr"], inputs)
+        else:
+            read = list(dict.fromkeys(of for of in equation.invars if not isinstance(of, Literal)))
+            alone = jaxpr.replace(
+                constvars=(), invars=read, outvars=equation.outvars, eqns=[equation], effects=equation.effects
+            )
+            results = jaxpr_as_fun(ClosedJaxpr(alone, ()))(*[values[of] for of in read])
+        values.update(zip(equation.outvars, results, strict=True))
+    return [value(of) for of in jaxpr.outvars]
+
+
+def _convolution(how: dict[str, Any]) -> Callable[[Array, Array], Array]:
+    def convolve(pictures: Array, kernel: Array) -> Array:
+        return conv_general_dilated_p.bind(pictures, kernel, **how)
+
+    def rows(count: int, batched: Sequence[bool], pictures: Array, kernel: Array) -> tuple[Array, bool]:
+        if all(batched):
+            return jnp.stack([convolve(pictures[row], kernel[row]) for row in range(count)]), True
+        return jax.vmap(convolve, [0 if has_rows else None for has_rows in batched])(pictures, kernel), True
+
+    result = custom_vmap(convolve)
+    result.def_vmap(rows)
+    return result

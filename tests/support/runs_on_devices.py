@@ -1,0 +1,45 @@
+"""Run in a process of its own: convolutional runs trained together on two devices, beside each alone.
+
+Prints one JSON object: the largest difference of the parameters after a few steps, and the collectives of a step.
+"""
+
+import json
+import re
+
+import jax
+import numpy as np
+from small_digits import get_config
+
+from experiments.sweeps.overrides import apply
+from experiments.sweeps.timing import steps_alone
+from experiments.sweeps.together import put_together
+
+
+def main() -> None:
+    """Compare and print."""
+    runs = [apply(get_config(), {"experiment.loss.margin": 0.2 + 0.1 * number, "seed": number // 2}) for number in range(4)]
+    together = put_together(runs)
+    states = together.start()
+    keys, rows, batch = together.keys(), together.rows, together.batch()
+    text = together.step.lower(states, together.fixed, batch, keys, rows).compile().as_text()
+    for _ in range(2):
+        states, _ = together.step(states, together.fixed, batch, keys, rows)
+        batch = together.batch()
+    differences = []
+    for number in (0, 3):
+        state, step = steps_alone(put_together([runs[number]] * 2))
+        for _ in range(2):
+            state = step(state)
+        pairs = zip(jax.tree.leaves(together.row(states, number).params), jax.tree.leaves(state.params), strict=True)
+        differences += [float(np.abs(np.asarray(a) - np.asarray(b)).max()) for a, b in pairs]
+    found = {
+        "devices": jax.device_count(),
+        "difference": max(differences),
+        "collectives": len(re.findall(r"\b(all-gather|all-reduce|all-to-all|collective-permute)\(", text)),
+        "grouped": len(re.findall(r"(?:feature|batch)_group_count=", text)),
+    }
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
