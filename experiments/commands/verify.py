@@ -2,7 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -20,14 +20,23 @@ class Options:
     workdir: Workdir = "runs/recognition/quickstart"
     """The working directory of a trained recognizer."""
     why: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
-    """Draw which parts of both pictures speak for the same person, and which against it: what covering them does to the
-    distance."""
+    """Draw which parts of both pictures speak for the same person, and which against it."""
+    why_method: Literal["occlusion", "gradient", "smooth_gradient", "integrated_gradients", "grad_cam"] = "occlusion"
+    """How that is found out: by covering parts, by the distance's gradient, by that of noisy copies, by integrating it from a
+    blurred face on, or by a layer's map weighted by it."""
+    why_layer: Annotated[str | None, tyro.conf.arg(metavar="LAYER", help_behavior_hint="(default: the deepest)")] = None
+    """The layer of grad_cam."""
 
 
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness verify", arguments=arguments)
     from experiments.recognition.recognizer import Recognizer
+    from research.errors import UserError
 
+    if options.why_layer is not None and options.why_method != "grad_cam":
+        raise UserError(f"--why-layer {options.why_layer} is for --why-method grad_cam, and it is {options.why_method}.")
+    if options.why is None and options.why_method != "occlusion":
+        raise UserError(f"--why-method {options.why_method} draws a figure: give its file with --why FILE.")
     if options.why is None:
         recognizer = Recognizer.load(options.workdir)
         print(recognizer.verify(options.first, options.second))
@@ -39,8 +48,10 @@ def main(arguments: list[str]) -> int:
 
     check_figure("--why", Path(options.why))
     recognizer = Recognizer.load(options.workdir)
-    found = why(recognizer, options.first, options.second)
+    found = why(recognizer, options.first, options.second, method=options.why_method, layer=options.why_layer)
     print(found.answer)
     print(recognizer.calibration)
+    if found.remark:
+        print(f"{options.why_method} {found.remark}")
     print(f"why      {figures.save(found.figure(), options.why)}")
     return 0

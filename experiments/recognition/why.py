@@ -1,19 +1,42 @@
-"""Why two pictures are taken for the same person, or not: what happens to their distance when parts of a face are covered."""
+"""Why two pictures are taken for the same person, or not: which parts of either face the distance between them comes from."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+from scipy import ndimage
 
 from experiments.figures import INK
 from experiments.recognition.recognizer import Recognizer
+from research.errors import UserError
 from research.gallery import Verification
-from research.types import Float
-from research.visualization import occlusion
+from research.types import Activations, Array, Embeddings, Float
+from research.visualization import (
+    Score,
+    explain_pairs,
+    grad_cam_of_pairs,
+    integrated_gradients,
+    layers_below,
+    occlusion,
+    saliency,
+    smooth_gradient,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+Method: TypeAlias = Literal["occlusion", "gradient", "smooth_gradient", "integrated_gradients", "grad_cam"]
+"""What is done to find out: parts are covered; the distance is differentiated by the pixels, of the pictures or of noisy
+copies; the derivative is integrated on the way from a blurred picture to the picture; or a layer's map is weighted by it."""
+Maps: TypeAlias = tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]
+
+_BLUR = 8
+"""Integration begins at the picture blurred by its shorter side divided by this: a face without features, of the same light."""
+_STEPS = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,8 +46,13 @@ class Why:
     answer: Verification
     pictures: tuple[np.ndarray, np.ndarray]
     """As the encoder sees them, (h, w, c) in [0, 1]."""
-    likeness: tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]
-    """How far the distance grows when a place of either picture is covered: above 0 speaks for the same person."""
+    likeness: Maps
+    """Of either picture. Above 0 speaks for the same person, below it against; of gradients, how much the distance depends on
+    the place, whichever way, 0 or more."""
+    quantity: str = "distance gained when covered"
+    """What the numbers are."""
+    remark: str = ""
+    """What there is to know of this explanation, if anything."""
 
     def figure(self) -> "Figure":
         """Both pictures, and over them in green what speaks for the same person and in purple what speaks against it."""
@@ -32,19 +60,21 @@ class Why:
 
         figure = Figure(figsize=(9.6, 2.9), layout="constrained")
         axes = figure.subplots(1, 4)
-        largest = max(float(np.abs(each).max()) for each in self.likeness) or 1.0
+        # Of gradients a pixel in a thousand is many times as large as all others.
+        largest = max(float(np.quantile(np.abs(each), 0.995)) for each in self.likeness) or 1.0
+        signed = any((each < 0).any() for each in self.likeness)
         drawn: list[Any] = []
         for number, (picture, likeness) in enumerate(zip(self.pictures, self.likeness, strict=True)):
             gray = picture.mean(axis=-1)
             axes[2 * number].imshow(picture.squeeze(), cmap="gray", vmin=0, vmax=1)
             axes[2 * number].set_title("AB"[number], fontsize=12, color=INK, loc="left", fontweight="bold")
             axes[2 * number + 1].imshow(gray, cmap="gray", vmin=0, vmax=1, alpha=0.6)
-            over = axes[2 * number + 1].imshow(likeness, cmap="PRGn", vmin=-largest, vmax=largest, alpha=0.65)
-            drawn.append(over)
+            colors: dict[str, Any] = {"cmap": "PRGn", "vmin": -largest} if signed else {"cmap": "magma", "vmin": 0}
+            drawn.append(axes[2 * number + 1].imshow(likeness, vmax=largest, alpha=0.65, **colors))
         for each in axes:
             each.set_axis_off()
         bar = figure.colorbar(drawn[0], ax=list(axes), shrink=0.85)
-        bar.set_label("distance gained when covered", color=INK, fontsize=9)
+        bar.set_label(self.quantity, color=INK, fontsize=9)
         bar.ax.tick_params(labelsize=8, colors=INK)
         answer, relation = ("same", "≤") if self.answer.same else ("different", ">")
         title = f"{answer}: distance {self.answer.distance:.3g} {relation} {self.answer.threshold.tau:.3g}"
@@ -52,21 +82,49 @@ class Why:
         return figure
 
 
-def why(recognizer: Recognizer, first: str | Path, second: str | Path, *, parts: int = 6) -> Why:
-    """Covers each part of one picture after the other with gray and looks how the distance to the other picture changes.
+def why(
+    recognizer: Recognizer,
+    first: str | Path,
+    second: str | Path,
+    *,
+    parts: int = 6,
+    method: Method = "occlusion",
+    layer: str | None = None,
+) -> Why:
+    """Asks which parts of two pictures their distance comes from.
 
     Args:
         recognizer: whose answer it is.
         first: a picture file.
         second: another.
-        parts: the covered square's side is the picture's shorter one divided by this.
+        parts: of ``occlusion``: the covered square's side is the picture's shorter one divided by this.
+        method: how it is found out.
+        layer: of ``grad_cam``; the deepest with a map that the embedding is computed from unless given.
 
     Raises:
-        UserError: as :meth:`~experiments.recognition.recognizer.Recognizer.verify` does.
+        UserError: as :meth:`~experiments.recognition.recognizer.Recognizer.verify` does, or there is no such layer.
     """
     pixels = [recognizer.decode(path).astype(np.float32) / 255 for path in (first, second)]
     codes = recognizer.embed(np.stack([_bytes(one) for one in pixels]))
     answer = recognizer.threshold.verify(float(recognizer.subject.distance(codes[:1], codes[1:])[0, 0]))
+    pair = (pixels[0], pixels[1])
+    if method == "occlusion":
+        return Why(answer, pair, _covered(recognizer, pixels, codes, parts))
+    network = _Network(recognizer)
+    if method == "grad_cam":
+        return _weighted_map(network, answer, pair, layer)
+    if method == "integrated_gradients":
+        return _integrated(network, answer, pair)
+
+    def smooth(score: Score, x: Array) -> Array:
+        return smooth_gradient(score, x, jax.random.key(0))
+
+    slopes = network.explain(pair, saliency if method == "gradient" else smooth)
+    maps = (np.abs(slopes[0]).sum(axis=-1), np.abs(slopes[1]).sum(axis=-1))
+    return Why(answer, pair, maps, "change of the distance by a pixel")
+
+
+def _covered(recognizer: Recognizer, pixels: list[np.ndarray], codes: np.ndarray, parts: int) -> Maps:
     maps = []
     for number, picture in enumerate(pixels):
         other = codes[1 - number : 2 - number]
@@ -76,7 +134,62 @@ def why(recognizer: Recognizer, first: str | Path, second: str | Path, *, parts:
 
         window = max(2, min(picture.shape[:2]) // parts)
         maps.append(occlusion(alike, picture, window=window, stride=max(1, window // 3)))
-    return Why(answer, (pixels[0], pixels[1]), (maps[0], maps[1]))
+    return maps[0], maps[1]
+
+
+class _Network:
+    """A recognizer as functions that can be differentiated."""
+
+    def __init__(self, recognizer: Recognizer) -> None:
+        self.recognizer = recognizer
+        self.embed = jax.jit(lambda pictures: self.activations(pictures)["embedding"])
+
+    def activations(self, pictures: Float[Array, "n h w c"]) -> Activations:
+        trained = self.recognizer.variables
+        variables = {"params": trained.params["encoder"], **trained.state}
+        return self.recognizer.experiment.encoder.apply(variables, pictures)  # pyright: ignore[reportReturnType]
+
+    def distance(self, first: Embeddings, second: Embeddings) -> Float[Array, "b"]:
+        return self.recognizer.distance(first, second)
+
+    def explain(self, pair: tuple[np.ndarray, np.ndarray], attribute: Callable[[Score, Array], Array]) -> list[np.ndarray]:
+        found = explain_pairs(self.embed, self.distance, pair[0][None], pair[1][None], attribute)
+        return [np.asarray(each)[0] for each in found]
+
+
+def _integrated(network: _Network, answer: Verification, pair: tuple[np.ndarray, np.ndarray]) -> Why:
+    errors = []
+
+    def attribute(score: Score, x: Array) -> Array:
+        sigma = min(x.shape[1:3]) / _BLUR
+        blurred = jnp.asarray(ndimage.gaussian_filter(np.asarray(x), (0, sigma, sigma, 0), mode="nearest"))
+        found = integrated_gradients(score, x, blurred, steps=_STEPS)
+        gained = float((score(x) - score(blurred))[0])
+        errors.append((float(found.sum()), gained))
+        return found
+
+    one, other = (each.sum(axis=-1) for each in network.explain(pair, attribute))
+    told = " and ".join(f"{found:+.4f} of {gained:+.4f}" for found, gained in errors)
+    return Why(answer, (pair[0], pair[1]), (one, other), "likeness gained over a blurred face", f"adds up to {told}")
+
+
+def _weighted_map(network: _Network, answer: Verification, pair: tuple[np.ndarray, np.ndarray], layer: str | None) -> Why:
+    pictures = [each[None] for each in pair]
+    shapes: Any = jax.eval_shape(network.activations, jax.ShapeDtypeStruct(pictures[0].shape, jnp.float32))
+    found = layers_below(network.activations, lambda a: jnp.sum(a["embedding"], axis=-1), pictures[0])
+    # Of one place only it says nothing of places; the picture itself is no layer.
+    layers = [name for name in found if name != "input" and min(shapes[name].shape[1:-1]) > 1]
+    chosen = layer if layer is not None else layers[-1] if layers else None
+    if chosen not in layers:
+        told = f"choose of {', '.join(layers)}" if layers else "this encoder has none"
+        asked = "" if layer is None else f"{layer!r} is none of them; "
+        raise UserError(f"Grad-CAM weights a layer with a map that the embedding is computed from: {asked}{told}.")
+    one, other = jax.jit(
+        lambda a, b: grad_cam_of_pairs(network.activations, chosen, network.distance, a, b, relu=False, resize="linear")
+    )(*pictures)
+    sides = " x ".join(map(str, shapes[chosen].shape[1:-1]))
+    maps = (np.asarray(one)[0], np.asarray(other)[0])
+    return Why(answer, pair, maps, f"likeness by the maps of {chosen}", f"of {chosen}, which has {sides} places")
 
 
 def _bytes(pictures: np.ndarray) -> np.ndarray:

@@ -1,5 +1,7 @@
 """``likeness verify A B --why FILE``: which parts of two pictures decide."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
@@ -34,3 +36,52 @@ def test_it_is_what_covering_does_to_the_distance(world):
     codes = recognizer.embed(np.stack(pixels))
     gained = recognizer.subject.distance(codes[:1], codes[1:])[0, 0] - found.answer.distance
     np.testing.assert_allclose(found.likeness[0][0, 0], gained, atol=1e-5)
+
+
+@pytest.mark.parametrize(("method", "remark"), [("smooth_gradient", "why "), ("grad_cam", "grad_cam of pool4")])
+def test_the_distance_is_differentiated_and_drawn(likeness, world, tmp_path, method, remark):
+    pictures = [world.strangers / "ada" / f"{number}.png" for number in (0, 1)]
+    figure = tmp_path / "why.png"
+    said = likeness("verify", *pictures, "--workdir", world.workdir, "--why", figure, "--why-method", method)
+    assert said.code == 0, said.err
+    assert figure.exists() and remark in said.out
+
+
+def test_the_gradient_is_that_of_the_distance(world):
+    recognizer = Recognizer.load(world.workdir)
+    first, second = world.strangers / "ada" / "0.png", world.strangers / "bob" / "0.png"
+    found = why(recognizer, first, second, method="gradient")
+    params, state = recognizer.variables
+
+    def distance(picture):
+        both = jnp.stack([picture, found.pictures[1]])
+        codes = recognizer.experiment.encoder.apply({"params": params["encoder"], **state}, both)["embedding"]
+        return recognizer.experiment.loss.distance(params["loss"], codes[0], codes[1])
+
+    slope = jax.jit(jax.grad(distance))(jnp.asarray(found.pictures[0]))
+    np.testing.assert_allclose(found.likeness[0], np.abs(slope).sum(axis=-1), rtol=1e-3, atol=1e-5)
+
+
+def test_integrated_gradients_say_that_they_are_complete(world):
+    recognizer = Recognizer.load(world.workdir)
+    pictures = [world.strangers / name / "0.png" for name in ("ada", "bob")]
+    found = why(recognizer, *pictures, method="integrated_gradients")
+    numbers = [float(word) for word in found.remark.replace("and", "of").split() if word[0] in "+-"]
+    for explained, gained in zip(numbers[::2], numbers[1::2], strict=True):
+        assert explained == pytest.approx(gained, abs=0.01 * max(map(abs, numbers)))
+    assert float(found.likeness[0].sum()) == pytest.approx(numbers[0], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--why-method", "gradient"), "give its file with --why FILE"),
+        (("--why", "x.png", "--why-layer", "pool4"), "is for --why-method grad_cam"),
+        (("--why", "x.png", "--why-method", "grad_cam", "--why-layer", "relu4"), "'relu4' is none of them; choose of conv1"),
+    ],
+)
+def test_flags_that_do_not_fit_are_explained(likeness, world, tmp_path, monkeypatch, flags, message):
+    monkeypatch.chdir(tmp_path)
+    pictures = [world.strangers / "ada" / f"{number}.png" for number in (0, 1)]
+    said = likeness("verify", *pictures, "--workdir", world.workdir, *flags)
+    assert said.code == 2 and message in " ".join(said.err.split())
