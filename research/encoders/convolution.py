@@ -1,4 +1,4 @@
-"""A convolution whose gradient by its input is as fast inside a loop as outside of one."""
+"""A convolution of stride 1 whose value and gradients are each computed the fastest way a device knows."""
 
 from typing import Any
 
@@ -9,6 +9,13 @@ from jax import lax
 from jax.nn.initializers import Initializer
 
 from research.encoders.layers import Precision
+from research.encoders.winograd import (
+    convolve_by_tiles,
+    convolve_turned_by_tiles,
+    kernel_gradient_by_tiles,
+    tiles_pay,
+    tiles_pay_for_kernel,
+)
 from research.types import AnyArray, Array, Float
 
 __all__ = ["SameConvolution", "convolve_same"]
@@ -18,9 +25,14 @@ __all__ = ["SameConvolution", "convolve_same"]
 def convolve_same(x: Float[AnyArray, "b h w c"], kernel: Float[AnyArray, "kh kw c d"]) -> Float[Array, "b h w d"]:
     """Cross-correlation of stride 1 with an odd window, between zeros, that keeps the size.
 
-    Values and gradients are those of ``lax.conv_general_dilated``. The gradient by x is written as what it is: the incoming
-    gradient convolved with the kernel, turned by half a turn and its channels exchanged. JAX's own form of it is as fast on a
-    CPU, but not inside ``lax.scan``, ``while_loop`` or ``fori_loop``, where XLA:CPU has no fast kernel for it (jaxlib 0.10.2;
+    Values and gradients are those of ``lax.conv_general_dilated``, which is what runs on accelerators. On a CPU, in float32,
+    windows of 3×3 between many channels are computed by tiles (:mod:`research.encoders.winograd`): XLA:CPU takes twice as long
+    over such a convolution, and three to six times as long over its gradient by the kernel
+    (``python -m experiments.benchmarks.convolutions``).
+
+    Where they are not, the gradient by x is written as what it is: the incoming gradient convolved with the kernel, turned by
+    half a turn and its channels exchanged. JAX's own form of it is as fast on a CPU, but not inside ``lax.scan``,
+    ``while_loop`` or ``fori_loop``, where XLA:CPU has no fast kernel for it (jaxlib 0.10.2;
     ``python -m experiments.benchmarks.loops``). Reverse mode only.
 
     Example:
@@ -31,8 +43,23 @@ def convolve_same(x: Float[AnyArray, "b h w c"], kernel: Float[AnyArray, "kh kw 
 
 
 def _convolve(x: Any, kernel: Any) -> Array:
+    if _exact(x, kernel) and tiles_pay(x.shape, kernel.shape):
+        return lax.platform_dependent(x, kernel, cpu=convolve_by_tiles, default=_plain)
+    return _plain(x, kernel)
+
+
+def _plain(x: Any, kernel: Any) -> Array:
     padding = [(side // 2, side // 2) for side in kernel.shape[:2]]
     return lax.conv_general_dilated(x, kernel, (1, 1), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+def _turned(gradient: Any, kernel: Any) -> Array:
+    # Without the barrier XLA folds the turning into the convolution, and is back at the form without a fast kernel.
+    return _plain(gradient, lax.optimization_barrier(jnp.flip(kernel, (0, 1)).swapaxes(2, 3)))
+
+
+def _exact(x: Any, kernel: Any) -> bool:
+    return x.dtype == kernel.dtype == jnp.float32
 
 
 def _forward(x: Any, kernel: Any) -> tuple[Array, tuple[Any, Any]]:
@@ -41,10 +68,17 @@ def _forward(x: Any, kernel: Any) -> tuple[Array, tuple[Any, Any]]:
 
 def _backward(kept: tuple[Any, Any], gradient: Array) -> tuple[Array, Array]:
     x, kernel = kept
-    # Without the barrier XLA folds the turning into the convolution, and is back at the form without a fast kernel.
-    turned = lax.optimization_barrier(jnp.flip(kernel, (0, 1)).swapaxes(2, 3))
-    by_kernel = jax.linear_transpose(lambda kernel: _convolve(x, kernel), kernel)
-    return _convolve(gradient, turned), by_kernel(gradient)[0]
+
+    def by_kernel(x: Any, gradient: Any) -> Array:
+        return jax.linear_transpose(lambda kernel: _plain(x, kernel), kernel)(gradient)[0]
+
+    if _exact(x, kernel) and tiles_pay(gradient.shape, kernel.shape[:2] + kernel.shape[:1:-1]):
+        by_x = lax.platform_dependent(gradient, kernel, cpu=convolve_turned_by_tiles, default=_turned)
+    else:
+        by_x = _turned(gradient, kernel)
+    if _exact(x, kernel) and tiles_pay_for_kernel(x.shape, kernel.shape):
+        return by_x, lax.platform_dependent(x, gradient, cpu=kernel_gradient_by_tiles, default=by_kernel)
+    return by_x, by_kernel(x, gradient)
 
 
 convolve_same.defvjp(_forward, _backward)

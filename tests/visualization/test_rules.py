@@ -61,7 +61,7 @@ ENCODERS = [
     pytest.param(Conv4(width=4, dimension=4), 16, "relu2", id="conv4", marks=pytest.mark.end_to_end),
     pytest.param(Koch(), 105, "relu2", id="koch", marks=pytest.mark.slow),
     pytest.param(Vgg(convolutions=(1, 1), widths=(4, 6)), 16, "relu2_1", id="vgg"),
-    pytest.param(SqueezeNet(), 32, "fire2", id="squeezenet", marks=pytest.mark.slow),
+    pytest.param(SqueezeNet(), 32, "fire2/concat", id="squeezenet", marks=pytest.mark.slow),
     pytest.param(MobileFaceNet(), 112, "conv2", id="mobilefacenet", marks=pytest.mark.slow),
 ]
 
