@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,18 @@ class Workdir:
     """Names the files of a working directory; see DESIGN's table in CONTRIBUTING.md."""
 
     def __init__(self, root: str | Path) -> None:
+        """Of a directory.
+
+        Raises:
+            UserError: it is an address in an object store.
+        """
         self.root = Path(root)
+        # A path has one slash of the two.
+        if address := re.match(r"(\w{2,}):/{1,2}(?=\w)", str(root)):
+            raise UserError(
+                f"{address[1]}://{str(root)[address.end() :]} lies in an object store, in which only `likeness train CONFIG "
+                "--workdir` and `likeness evaluate` can work: copy the directory to a disk and give that."
+            )
 
     @property
     def config(self) -> Path:

@@ -1,6 +1,7 @@
 """``likeness evaluate WORKDIR``: judges the model again, or beside the training each checkpoint as it appears."""
 
 import dataclasses
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ class Options:
     """Judge a working directory's model again, with today's code; rewrites its summary, figures and threshold."""
 
     workdir: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="WORKDIR")]
-    """A working directory that `likeness train` made."""
+    """A working directory that `likeness train` made, or its address in an object store."""
     follow: bool = False
     """Judge each new checkpoint on the validation part, while the run goes on in a process of its own, until the last one.
     Changes nothing of the run; the numbers go to evaluations.jsonl."""
@@ -28,8 +29,11 @@ def main(arguments: list[str]) -> int:
         return _follow(options)
     from experiments.commands.summary import print_evaluation
     from experiments.evaluation import evaluate
+    from experiments.object_store import is_remote, kept_in_store
+    from experiments.progress import Quiet
 
-    print_evaluation(Path(options.workdir), evaluate(options.workdir), 0)
+    with kept_in_store(options.workdir, Quiet()) if is_remote(options.workdir) else nullcontext(options.workdir) as workdir:
+        print_evaluation(Path(workdir), evaluate(workdir), 0, options.workdir)
     return 0
 
 

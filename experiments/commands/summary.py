@@ -16,8 +16,16 @@ from research.gallery import Threshold
 from research.metrics.intervals import Estimate
 
 
-def print_evaluation(workdir: Path, evaluation: Evaluation, seconds: float) -> None:
-    """One row a metric; baselines, whose metrics carry their name in front, get a column each."""
+def print_evaluation(workdir: Path, evaluation: Evaluation, seconds: float, address: str | None = None) -> None:
+    """One row a metric; baselines, whose metrics carry their name in front, get a column each.
+
+    Args:
+        workdir: where the run is.
+        evaluation: what is printed.
+        seconds: of training; 0 where there was none.
+        address: where its files will be found; None for in ``workdir``.
+    """
+    place = address or str(workdir)
     # What is not for a terminal is for a file, which has no width.
     known = sys.stdout.isatty() or "COLUMNS" in os.environ
     console = Console(highlight=False, soft_wrap=True, width=None if known else 200)
@@ -33,8 +41,8 @@ def print_evaluation(workdir: Path, evaluation: Evaluation, seconds: float) -> N
     if seconds:
         console.print(f"{seconds:.0f} s of training")
     for figure in read_json(Workdir(workdir).summary)["figures"]:
-        console.print(f"figure   {workdir / figure}", markup=False)
-    console.print(f"summary  {workdir / 'summary.json'}", markup=False)
+        console.print(f"figure   {place}/{figure}", markup=False)
+    console.print(f"summary  {place}/summary.json", markup=False)
 
 
 def _table(metrics: Mapping[str, float | Estimate], subjects: Sequence[str], names: Sequence[str], gap: str) -> Table:

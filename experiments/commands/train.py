@@ -1,5 +1,6 @@
 """``likeness train CONFIG``: trains, or goes on where the working directory stopped."""
 
+import contextlib
 import dataclasses
 import os
 import shlex
@@ -14,8 +15,9 @@ from experiments import processes
 from experiments.boards import BoardName, check_boards
 from experiments.commands.choose import parse
 from experiments.commands.summary import print_evaluation
+from experiments.object_store import is_remote, kept_in_store
 from experiments.processes import Processes
-from experiments.progress import Terminal
+from experiments.progress import Quiet, Terminal
 from experiments.trainer import Trained, train
 from experiments.watchdog import HUNG
 from research.errors import UserError
@@ -24,7 +26,7 @@ from research.errors import UserError
 @dataclasses.dataclass(frozen=True)
 class Options:
     workdir: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: runs/<config name>)")] = None
-    """Working directory. Launching again goes on where it stopped."""
+    """Working directory, or an address in an object store such as gs://bucket/run. Launching again goes on where it stopped."""
     fresh: tyro.conf.FlagCreatePairsOff[bool] = False
     """Start over in a new directory beside the working directory. Nothing is deleted."""
     coordinator: Annotated[str | None, tyro.conf.arg(metavar="HOST:PORT")] = None
@@ -45,7 +47,6 @@ class Options:
 
 def main(arguments: list[str]) -> int:
     name, options, run = parse("train", Options, arguments)
-    workdir = Path(options.workdir) if options.workdir else default_workdir(name)
     if options.hang_after is not None and not options.hang_after > 0:
         raise UserError(f"--hang-after is {options.hang_after:g}: give seconds, above 0.")
     if options.profile is not None and options.profile < 1:
@@ -55,25 +56,29 @@ def main(arguments: list[str]) -> int:
         _join(options)
     elif options.process is not None or options.processes is not None:
         raise UserError("--process and --processes mean nothing without --coordinator: give host:port of process 0.")
-    with Terminal(run.steps, run.evaluate_every) as terminal:
-        try:
-            trained = train(
-                run,
-                workdir,
-                fresh=options.fresh,
-                reporter=terminal,
-                hang_after=options.hang_after,
-                boards=options.log_to,
-                profile=options.profile,
-            )
-        except jax.errors.JaxRuntimeError as error:
-            if not processes.several():
-                raise
-            _lost(error)
-    if not processes.first():
-        return 0
-    print_evaluation(trained.workdir, trained.evaluation, trained.seconds)
-    for line in next_commands(trained):
+    remote = options.workdir is not None and is_remote(options.workdir)
+    if remote and options.fresh:
+        raise UserError(f"--fresh cannot look for a free address beside {options.workdir}: give one that is free.")
+    given = options.workdir or str(default_workdir(name))
+    with kept_in_store(given, Quiet()) if remote else contextlib.nullcontext(Path(given)) as workdir:
+        with Terminal(run.steps, run.evaluate_every) as terminal:
+            try:
+                trained = train(
+                    run,
+                    workdir,
+                    fresh=options.fresh,
+                    reporter=terminal,
+                    hang_after=options.hang_after,
+                    boards=options.log_to,
+                    profile=options.profile,
+                )
+            except jax.errors.JaxRuntimeError as error:
+                if not processes.several():
+                    raise
+                _lost(error)
+        if processes.first():
+            print_evaluation(trained.workdir, trained.evaluation, trained.seconds, given if remote else None)
+    for line in next_commands(trained) if processes.first() and not remote else []:
         print(line)
     return 0
 

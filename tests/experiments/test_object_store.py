@@ -1,0 +1,149 @@
+"""A run in an object store: what is fetched is whole, and goes on to the bit. The store is fsspec's, in memory."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import jax
+import numpy as np
+import pytest
+from listener import Listener
+from pixels import Pixels
+
+from experiments import object_store
+from experiments.commands import evaluate, train
+from experiments.evaluation import restore
+from experiments.object_store import ObjectStore, kept_in_store
+from experiments.progress import Quiet
+from experiments.run import Checkpoints, Run
+from experiments.trainer import train as train_run
+from experiments.workdir import Workdir
+from experiments.writers import read_metrics
+from research.errors import UserError
+
+URL = "memory://bucket/run"
+
+
+@pytest.fixture
+def store() -> Any:
+    files: Any = fsspec.filesystem("memory")
+    files.store.clear()
+    files.pseudo_dirs[:] = [""]
+    yield files
+    files.store.clear()
+
+
+def names(files: Any) -> set[str]:
+    return {path.removeprefix("/bucket/run/") for path in files.find("/bucket/run")}
+
+
+def write(folder: Path, **content: str) -> None:
+    for name, text in content.items():
+        path = folder / name.replace("__", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def test_a_checkpoint_counts_once_it_is_whole(store: Any, tmp_path: Path) -> None:
+    """Of one that breaks off, and of one that is being written, nothing is fetched."""
+    there, back = tmp_path / "there", tmp_path / "back"
+    write(there, metrics="1", checkpoints__5__a="a", checkpoints__6="", **{"checkpoints__7.tmp__a": "half"})
+    (there / "checkpoints" / "6").unlink()
+    (there / ".lock").touch()
+    ObjectStore(URL, there).store()
+    assert names(store) == {"metrics", "checkpoints/5/a", "checkpoints/5.whole"}
+    store.pipe_file("/bucket/run/checkpoints/8/a", b"half")
+    again = ObjectStore(URL, back)
+    again.fetch()
+    assert {path.relative_to(back).as_posix() for path in back.rglob("*") if path.is_file()} == {"metrics", "checkpoints/5/a"}
+    write(back, checkpoints__9__a="a")
+    (back / "checkpoints" / "5" / "a").unlink()
+    (back / "checkpoints" / "5").rmdir()
+    again.store()
+    assert names(store) == {"metrics", "checkpoints/9/a", "checkpoints/9.whole"}
+
+
+def test_only_what_has_changed_is_put_and_lines_before_their_checkpoint(
+    store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put: list[str] = []
+    upload = type(store).put_file
+    monkeypatch.setattr(type(store), "put_file", lambda self, path, to: (put.append(Path(to).name), upload(self, path, to)))
+    kept = ObjectStore(URL, tmp_path)
+    write(tmp_path, config="1", metrics="1", checkpoints__5__a="a")
+    kept.store()
+    kept.store()
+    assert put == ["config", "metrics", "a"]
+    write(tmp_path, metrics="12")
+    kept.store()
+    assert put[3:] == ["metrics"]
+
+
+@pytest.mark.end_to_end
+def test_a_run_in_a_store_goes_on_to_the_bit(store: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Killed between two puts it goes on from what was put; its copy on the disk is gone in the end."""
+    fields: dict[str, Any] = {"experiment": Pixels(size=4), "log_every": 1, "checkpoints": Checkpoints(every=2)}
+    whole = train_run(Run(steps=8, **fields), tmp_path / "whole")
+    with kept_in_store(URL, Quiet()) as first:
+        train_run(Run(steps=8, **fields), first, until=4)
+    assert not first.exists()
+    with kept_in_store(URL, Quiet()) as second:
+        went_on = Listener()
+        train_run(Run(steps=8, **fields), second, reporter=went_on)
+        assert any("going on from step 4" in said for said in went_on.said)
+    with kept_in_store(URL, Quiet()) as third:
+        step, variables = restore(third, Run(steps=8, **fields))
+        assert step == 8
+        jax.tree.map(np.testing.assert_array_equal, variables, whole.variables)
+        assert [line["loss"] for line in read_metrics(third / "metrics.jsonl") if line["split"] == "train"] == [
+            line["loss"] for line in read_metrics(whole.workdir / "metrics.jsonl") if line["split"] == "train"
+        ]
+
+
+@pytest.mark.slow
+@pytest.mark.end_to_end
+def test_the_commands_take_an_address(store: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    config = str(Path(__file__).parents[1] / "support" / "small_digits.py")
+    assert train.main([config, "--steps", "2", "--workdir", URL]) == 0
+    assert {"config.json", "metrics.jsonl", "summary.json", "checkpoints/2.whole"} <= names(store)
+    store.rm_file("/bucket/run/summary.json")
+    assert evaluate.main([URL]) == 0
+    assert "summary.json" in names(store)
+    assert URL in capsys.readouterr().out
+    with pytest.raises(UserError, match="give one that is free"):
+        train.main([config, "--workdir", URL, "--fresh"])
+
+
+def test_what_cannot_be_is_said(store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    with pytest.raises(UserError, match="pip install s3fs"):
+        ObjectStore("s3://bucket/run", tmp_path)
+    with pytest.raises(UserError, match="no address of a store"):
+        ObjectStore("nothing://bucket/run", tmp_path)
+    with pytest.raises(UserError, match="gs://bucket/run lies in an object store"):
+        Workdir(Path("gs://bucket/run"))
+    monkeypatch.setattr(object_store.processes, "several", lambda: True)
+    with pytest.raises(UserError, match="need a directory that all share"), kept_in_store(URL, Quiet()):
+        pass
+
+
+def test_a_store_that_fails_is_tried_again_and_nothing_is_lost(
+    store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = Listener()
+
+    def refuse(*given: Any) -> None:
+        raise PermissionError("no credentials")
+
+    monkeypatch.setattr(type(store), "put_file", refuse)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with (
+        pytest.raises(UserError, match=r"no credentials.*What the run left is in") as raised,
+        kept_in_store(URL, said, 0.01) as local,
+    ):
+        write(local, metrics="1")
+        while not said.warned:
+            pass
+    assert str(local) in str(raised.value)
+    assert (local / "metrics").read_text() == "1"
