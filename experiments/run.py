@@ -40,7 +40,7 @@ class Checkpoints:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Run:
-    """An experiment, an optimizer, a precision, a mesh, how often to look, and a seed."""
+    """An experiment, an optimizer, a precision of products, a mesh, how often to look, and a seed."""
 
     experiment: Experiment
     """What is learned, what it costs and how it is judged."""
@@ -51,7 +51,8 @@ class Run:
     ema_decay: float | None = None
     """Decay of the running mean of the parameters, which is then what is evaluated and used; None for none."""
     matmul_precision: Literal["default", "high", "highest"] = "default"
-    """Precision of float32 matrix products and convolutions on accelerators: TF32 or bfloat16 by default."""
+    """Precision of float32 matrix products and convolutions on accelerators: TF32 or bfloat16 by default. What a network
+    computes in is its own field, such as ``experiment.encoder.dtype``; parameters, statistics and losses are always float32."""
     mesh: Mesh = Mesh()
     """How devices are arranged."""
     log_every: int = 20

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import flax.linen as nn
@@ -15,7 +16,8 @@ from rich.table import Table
 
 from experiments.commands.choose import parse
 from experiments.config import docstring, to_json
-from experiments.program import build
+from experiments.program import Program, build
+from experiments.run import Run
 from experiments.scaling.collectives import collectives
 from experiments.sharding import Mesh
 from experiments.stylization.frozen import FrozenEncoder
@@ -48,6 +50,8 @@ def main(arguments: list[str]) -> int:
     batch = next(stream)
     program = build(run, run.experiment.fixed(data), batch)
     console.print(_parameters(program.state.params))
+    for line in precision(run, program):
+        console.print(line, markup=False)
     encoder = getattr(run.experiment, "encoder", None)
     encoder = encoder.encoder if isinstance(encoder, FrozenEncoder) else encoder
     if isinstance(encoder, nn.Module) and isinstance(encoder, Network) and encoder.geometry:
@@ -60,6 +64,34 @@ def main(arguments: list[str]) -> int:
         for line in [*step_cost(compiled), *_sent(compiled.as_text(), program.mesh.size)]:
             console.print(line)
     return 0
+
+
+def precision(run: Run, program: Program) -> list[str]:
+    """What is computed and kept in which dtype, and the flags that say so."""
+    kept = ("parameters", program.state.params), ("statistics", program.state.model_state)
+    lines = [f"{name}: {', '.join(dtypes)}" for name, tree in kept if (dtypes := _dtypes(tree))]
+    lines += [f"computed in {dtype}: --{path.replace('_', '-')} {dtype}" for path, dtype in _networks(to_json(run), "")]
+    return [
+        *lines,
+        f"embeddings and losses: float32; float32 products: --matmul-precision {run.matmul_precision}",
+    ]
+
+
+def _dtypes(tree: PyTree) -> list[str]:
+    return sorted({str(leaf.dtype) for leaf in jax.tree.leaves(tree)})
+
+
+def _networks(config: Any, at: str) -> Iterator[tuple[str, str]]:
+    """The compute dtype of each network that a config names, and where it is said."""
+    if isinstance(config, Mapping):
+        for name, value in config.items():
+            path = f"{at}.{name}".lstrip(".")
+            if name == "dtype":
+                yield path, str(value)
+            yield from _networks(value, path)
+    elif isinstance(config, list):
+        for number, value in enumerate(config):
+            yield from _networks(value, f"{at}.{number}")
 
 
 def fields(encoder: nn.Module, picture: tuple[int, ...] | None) -> Table:

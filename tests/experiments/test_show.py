@@ -30,6 +30,9 @@ def test_layers_without_a_field_are_left_out():
 
 @pytest.mark.end_to_end
 def test_the_command_shows_the_encoder_on_the_pictures_of_its_data(capsys):
-    assert show.main(["recognition/digits", "--no-compile"]) == 0
+    assert show.main(["recognition/digits", "--no-compile", "--experiment.encoder.dtype", "bfloat16"]) == 0
     shown = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["pool4", "1×1×16", "46", "px", "16", "px"] in shown
+    lines = [" ".join(line) for line in shown]
+    assert "parameters: float32" in lines and "statistics: float32" in lines
+    assert "computed in bfloat16: --experiment.encoder.dtype bfloat16" in lines
