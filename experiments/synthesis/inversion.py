@@ -9,17 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.experiment import Cost, Evaluation, Part, Variables
-from experiments.stylization.frozen import RandomWeights
 from experiments.stylization.stylization import Rounds
 from experiments.synthesis.network import Network
 from experiments.synthesis.sheet import Shown, mosaic, sheet_of
-from research.encoders import Vgg
 from research.errors import UserError
 from research.losses import Content, TotalVariation
 from research.metrics.image_quality import psnr, ssim
 from research.pictures.sources import Photograph, PictureSource
 from research.types import Array, Float, PRNGKey, PyTree
-from research.visualization import Fourier, Parametrization
+from research.visualization import Parametrization, Pixels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +34,7 @@ class OpenedInversion:
 class Inversion:
     """Pictures in which a layer sees what it sees in a photograph, one for each of several layers, all learned at once.
 
-        J(X) = Σ_l ‖F_l(X_l) - F_l(P)‖² / ‖F_l(P)‖² + variation · TV(X_l)
+        J(X) = Σ_l ‖F_l(X_l) - F_l(P)‖² / ‖F_l(P)‖² + v_l TV(X_l)
 
     They begin with noise. What they have in common with the photograph the layer knows; what they have not it has forgotten
     (Mahendran and Vedaldi, "Understanding deep image representations by inverting them", CVPR 2015).
@@ -44,15 +42,16 @@ class Inversion:
 
     picture: PictureSource = Photograph(name="china")
     """P, the photograph."""
-    network: Network = Network(encoder=Vgg(), weights=RandomWeights())
+    network: Network = Network()
     """What is looked into."""
     layers: tuple[str, ...]
     """Where, each by a picture of its own."""
     size: int = 128
     """Longer side, in pixels."""
-    variation: float = 0.0
-    """How much the picture's roughness counts (:class:`research.losses.TotalVariation`, mean absolute differences)."""
-    parametrization: Parametrization = Fourier()
+    variation: float | tuple[float, ...] = 0.1
+    """v: how much a picture's roughness counts (:class:`research.losses.TotalVariation`), one number or one a layer. The deeper
+    a layer, the more it leaves open and the more this decides."""
+    parametrization: Parametrization = Pixels()
     """What is learned of the pictures."""
 
     def __post_init__(self) -> None:
@@ -60,8 +59,11 @@ class Inversion:
             raise ValueError(f"Inversion.layers is {self.layers}: name at least one layer, and each only once")
         if not 16 <= self.size <= 16384:
             raise ValueError(f"Inversion.size is {self.size}: give 16 to 16384 pixels")
-        if not 0 <= self.variation < float("inf"):
-            raise ValueError(f"Inversion.variation is {self.variation}: give a finite number, 0 or more")
+        if len(self._variations) != len(self.layers) or not all(0 <= v < float("inf") for v in self._variations):
+            raise ValueError(
+                f"Inversion.variation is {self.variation}: give a finite number, 0 or more, or one for each of the "
+                f"{len(self.layers)} layers"
+            )
 
     def open(self) -> OpenedInversion:
         """Reads the picture, loads the network and takes what the layers see.
@@ -107,9 +109,9 @@ class Inversion:
         pixels = self._pixels(params, fixed)
         errors = self._errors(fixed["network"], fixed["targets"], pixels)
         value = sum(errors.values(), start=jnp.zeros(()))
-        if self.variation:
-            # A mean over the pictures.
-            value = value + self.variation * len(self.layers) * TotalVariation()({"input": pixels}, {})
+        for number, weight in enumerate(self._variations):
+            if weight:
+                value = value + weight * TotalVariation()({"input": pixels[number : number + 1]}, {})
         return Cost(value, state, errors)
 
     def pictures(self, data: OpenedInversion, params: PyTree) -> Float[np.ndarray, "n h w 3"]:
@@ -143,6 +145,10 @@ class Inversion:
         pictures |= {layer.replace("/", "_"): one for layer, one in zip(self.layers, made, strict=True)}
         drawn = sheet_of((Shown(self.picture.title, data.picture), *shown))
         return Evaluation(metrics=metrics, figures={"inversion": drawn}, pictures=pictures)
+
+    @property
+    def _variations(self) -> tuple[float, ...]:
+        return self.variation if isinstance(self.variation, tuple) else (self.variation,) * len(self.layers)
 
     def _shape(self, fixed: PyTree) -> tuple[int, int, int, int]:
         _, height, width, colors = fixed["like"].shape

@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import cast
 
 import flax.linen as nn
+from flax.errors import ScopeParamShapeError
 
 from experiments.config import to_json
 from experiments.microscopy.microscope import Microscope
 from experiments.stylization.frozen import RandomWeights
 from research.encoders import PictureEncoder, SqueezeNet, Vgg
 from research.errors import UserError
+from research.pictures.color import luminance
 from research.types import Activations, Array, Float, PyTree
 from research.weights import Pretrained
 
@@ -46,9 +48,11 @@ class Network:
     """An encoder and where its weights come from. Called on weights and pictures it gives the activations."""
 
     encoder: nn.Module = SqueezeNet()
-    """The network, of pictures of three colors."""
+    """The network."""
     weights: Pretrained | Learned | RandomWeights = Pretrained(name="squeezenet11")
     """Where its weights come from: published ones, those of a run, or random ones."""
+    gray: bool = False
+    """Whether it has learned gray pictures; it is then shown the luminance."""
 
     def __post_init__(self) -> None:
         if isinstance(self.weights, RandomWeights) and not isinstance(self.encoder, Vgg | SqueezeNet):
@@ -69,4 +73,11 @@ class Network:
 
     def __call__(self, variables: PyTree, pictures: Float[Array, "n h w 3"]) -> Activations:
         """The activations of pictures, RGB in [0, 1]."""
-        return cast(Activations, self.encoder.apply(variables, pictures))
+        seen = luminance(pictures)[..., None] if self.gray else pictures
+        try:
+            return cast(Activations, self.encoder.apply(variables, seen))
+        except ScopeParamShapeError as error:
+            raise ValueError(
+                f"the encoder cannot see pictures of {seen.shape[-1]} color(s) and {seen.shape[2]} x {seen.shape[1]} pixels "
+                f"with its weights ({error}): try Network.gray, or another size"
+            ) from error

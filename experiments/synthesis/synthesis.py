@@ -2,8 +2,10 @@
 
 import dataclasses
 import hashlib
+import math
 import re
 from collections.abc import Mapping
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -36,8 +38,9 @@ class Synthesis:
 
         J(X) = -Σ_o mean_k score_o(T(X_ok)) + Σ w J_picture(X)
 
-    T is a random movement, another one at every step. With a picture to begin with it is DeepDream: what is learned is then
-    added to it, from small to large.
+    T is a random movement, another one at every step. A unit behind a ReLU that noise leaves silent has no slope, and its
+    picture stays noise: name the layer before the ReLU instead. With a picture to begin with it is DeepDream: what is learned
+    is then added to it, from small to large.
     """
 
     network: Network = Network()
@@ -164,7 +167,8 @@ class Synthesis:
     def evaluate(self, data: OpenedSynthesis, params: PyTree, state: PyTree, part: Part) -> Evaluation:
         """The scores of the pictures, not moved, beside those of photographs; on the test part also a sheet of all.
 
-        The photograph is the one that was begun with, or else the better of scikit-learn's two for each objective.
+        The photograph is the one that was begun with, or else the better of scikit-learn's two, their centers, for each
+        objective.
         """
         del state
         made = self.pictures(data, params)
@@ -172,7 +176,7 @@ class Synthesis:
         metrics = {"synthesis/score": float(scores.mean())}
         if part == "validation":
             return Evaluation(metrics=metrics, pictures={"picture": mosaic(made, self.copies)})
-        photographs = [data.picture] if data.picture is not None else [Photograph(name=name).open(self.size) for name in _NAMES]
+        photographs = [data.picture] if data.picture is not None else [_square(name, self.size) for name in _NAMES]
         theirs = np.max([self._judged(data, np.repeat(one[None], self._count, 0)) for one in photographs], axis=0)
         metrics["synthesis/score_of_photographs"] = float(theirs.mean())
         titles = [objective.title for objective in self.objectives for _ in range(self.copies)]
@@ -220,7 +224,15 @@ class Synthesis:
         return np.asarray(jax.jit(self._scores)(data.fixed["network"], jnp.asarray(pictures)))
 
 
-_NAMES = ("china", "flower")
+_NAMES: tuple[Literal["china", "flower"], ...] = ("china", "flower")
+
+
+def _square(name: Literal["china", "flower"], size: int) -> np.ndarray:
+    """A photograph's center, (size, size, 3)."""
+    # Its shorter side is two thirds of the longer one.
+    pixels = Photograph(name=name).open(math.ceil(1.5 * size) + 1)
+    top, left = ((side - size) // 2 for side in pixels.shape[:2])
+    return pixels[top : top + size, left : left + size]
 
 
 def _file(title: str) -> str:

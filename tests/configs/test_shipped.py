@@ -19,10 +19,12 @@ from experiments.recognition import Recognition
 from experiments.run import Checkpoints, Run
 from experiments.stylization import ArbitraryStyle, FastStyle, StyleGrid, Stylization
 from experiments.stylization.frozen import RandomWeights
+from experiments.synthesis import Inversion, Network, Synthesis
 from experiments.trainer import train
 from research.data import Arrays, CountSplit, Faces
 from research.data.albums import Photographs, RandomCrops
-from research.encoders import Averaged, Vgg
+from research.encoders import Averaged, SqueezeNet, Vgg
+from research.visualization import Channel
 
 pytestmark = pytest.mark.end_to_end
 
@@ -61,6 +63,8 @@ def shrunk(run: Run, folder: Path) -> Run:
             small = small_painter(run.experiment)
         case StyleGrid():
             small = small_grid(run.experiment)
+        case Synthesis() | Inversion():
+            small = small_synthesis(run.experiment)
         case _:
             small = small_stylization(run.experiment)
     return dataclasses.replace(
@@ -77,6 +81,24 @@ def small_classification(experiment: Classification) -> Classification:
 def small_grid(grid: StyleGrid) -> StyleGrid:
     methods = tuple(dataclasses.replace(method, how=small_stylization(method.how)) for method in grid.methods)
     return dataclasses.replace(grid, contents=grid.contents[:2], styles=grid.styles[-1:], methods=methods, size=48)
+
+
+def small_synthesis(experiment: Synthesis | Inversion) -> Synthesis | Inversion:
+    known = isinstance(experiment.network.encoder, Vgg | SqueezeNet)
+    encoder = experiment.network.encoder if known else SqueezeNet()
+    # Published and learned weights fit no narrow network, and need not be on this machine.
+    narrow = encoder.clone(**({"widths": (4,) * 4} if isinstance(encoder, Vgg) else {"first": 4, "squeeze": (2,) * 8}))
+    network = Network(encoder=narrow, weights=RandomWeights())
+    if isinstance(experiment, Inversion):
+        return dataclasses.replace(experiment, network=network, size=48)
+    objectives = tuple(
+        (dataclasses.replace(each, channel=0) if known else Channel(layer="relu_conv1", channel=0))
+        if isinstance(each, Channel)
+        else each
+        for each in experiment.objectives[:2]
+    )
+    # Runs of two and of four steps have not the same stages.
+    return dataclasses.replace(experiment, network=network, objectives=objectives, size=48, octaves=1)
 
 
 def small_stylization(experiment: Any) -> Stylization:
@@ -157,7 +179,7 @@ def test_two_steps_and_a_resume_equal_four(name: str, tmp_path: Path) -> None:
     resumed = train(longer, tmp_path / "parts")
     equal = jax.tree.map(lambda a, b: bool((np.asarray(a) == np.asarray(b)).all()), whole.state, resumed.state)
     assert jax.tree.all(equal)
-    if isinstance(run.experiment, Stylization):
+    if isinstance(run.experiment, Stylization | Synthesis | Inversion):
         assert (tmp_path / "parts" / "pictures" / "picture.png").exists()
     else:
         assert (tmp_path / "parts" / "threshold.json").exists() or whole.evaluation.notes

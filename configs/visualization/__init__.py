@@ -1,0 +1,1 @@
+"""Visualization: what is learned is a picture of what a network sees."""

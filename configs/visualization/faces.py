@@ -1,0 +1,34 @@
+"""What the units of a face encoder look for, with nothing to download.
+
+It wants the run whose encoder it looks into (``likeness train recognition/quickstart``).
+
+    likeness train visualization/faces
+"""
+
+from experiments.optimizers import Adam
+from experiments.run import Checkpoints, Run
+from experiments.schedules import WarmupCosine
+from experiments.synthesis import Learned, Network, Synthesis
+from research.encoders import Conv4
+from research.visualization import Chain, Channel, Fourier, Jitter, Rotate, Zoom
+
+
+def get_config() -> Run:
+    return Run(
+        experiment=Synthesis(
+            network=Network(encoder=Conv4(width=32, dimension=128), weights=Learned(workdir="runs/recognition/quickstart")),
+            objectives=tuple(
+                Channel(layer=layer, channel=channel)
+                for layer in ("conv1", "conv2", "conv3", "conv4")
+                for channel in (0, 10, 21, 31)
+            ),
+            size=96,
+            parametrization=Fourier(),
+            transforms=Chain(transforms=(Jitter(pixels=4), Zoom(share=0.1), Rotate(degrees=5.0))),
+        ),
+        steps=120,
+        optimizer=Adam(schedule=WarmupCosine(rate=0.05, final=0.1)),
+        log_every=20,
+        evaluate_every=60,
+        checkpoints=Checkpoints(every=60),
+    )

@@ -1,0 +1,43 @@
+"""What the layers of a network still know of a photograph, with nothing to download: a VGG of random filters.
+
+From each layer a picture of its own, beginning with noise. Random filters forget little: what is lost grows with the poolings
+before the layer.
+
+likeness train visualization/inversion
+"""
+
+from experiments.optimizers import Adam
+from experiments.run import Checkpoints, Run
+from experiments.schedules import WarmupCosine
+from experiments.stylization.frozen import RandomWeights
+from experiments.synthesis import Inversion, Network
+from research.encoders import Vgg
+from research.pictures.sources import Photograph
+from research.visualization import Pixels
+
+
+def get_config() -> Run:
+    return Run(
+        experiment=Inversion(
+            picture=Photograph(name="china"),
+            network=Network(
+                encoder=Vgg(
+                    convolutions=(2, 2, 2, 2),
+                    widths=(32, 64, 128, 256),
+                    pooling="average",
+                    padding="reflect",
+                    preprocessing="torchvision",
+                ),
+                weights=RandomWeights(),
+            ),
+            layers=("relu1_2", "relu2_2", "relu3_2", "relu4_2"),
+            size=160,
+            variation=(0.1, 0.1, 0.2, 0.4),
+            parametrization=Pixels(),
+        ),
+        steps=200,
+        optimizer=Adam(schedule=WarmupCosine(rate=0.1, final=0.05)),
+        log_every=20,
+        evaluate_every=100,
+        checkpoints=Checkpoints(every=100),
+    )

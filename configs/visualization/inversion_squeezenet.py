@@ -1,0 +1,33 @@
+"""What the layers of SqueezeNet 1.1, trained on ImageNet, still know of a photograph.
+
+It wants the weights of SqueezeNet's authors (``likeness weights fetch squeezenet11``, or ``likeness weights import FILE``).
+
+    likeness train visualization/inversion_squeezenet
+"""
+
+from experiments.optimizers import Adam
+from experiments.run import Checkpoints, Run
+from experiments.schedules import WarmupCosine
+from experiments.synthesis import Inversion, Network
+from research.encoders import SqueezeNet
+from research.pictures.sources import Photograph
+from research.visualization import Fourier
+from research.weights import Pretrained
+
+
+def get_config() -> Run:
+    return Run(
+        experiment=Inversion(
+            picture=Photograph(name="china"),
+            network=Network(encoder=SqueezeNet(), weights=Pretrained(name="squeezenet11")),
+            layers=("relu_conv1", "fire3/concat", "fire5/concat", "fire7/concat", "fire9/concat"),
+            size=192,
+            variation=(0.1, 0.2, 0.5, 1.0, 2.0),
+            parametrization=Fourier(),
+        ),
+        steps=200,
+        optimizer=Adam(schedule=WarmupCosine(rate=0.1, final=0.05)),
+        log_every=20,
+        evaluate_every=100,
+        checkpoints=Checkpoints(every=100),
+    )
