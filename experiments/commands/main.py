@@ -23,6 +23,7 @@ COMMANDS = {
     "enroll": "add people to a gallery, list, rename or remove them",
     "identify": "who of the gallery is this, if anyone?",
     "visualize": "what do a network's units see? the patches that excite each most",
+    "sanity": "do maps of saliency show what a network has learned? random weights, layer by layer",
     "report": "write one page about runs: numbers, curves, figures and pictures",
     "weights": "list, fetch, import, export or check published weights",
     "stylize": "paint one picture in the look of another",

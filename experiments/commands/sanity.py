@@ -1,0 +1,121 @@
+"""``likeness sanity WORKDIR|ENCODER``: do maps of saliency show what the network has learned, or the picture?"""
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from experiments.commands.flags import cli
+
+if TYPE_CHECKING:
+    from experiments.microscopy.sanity import Checked
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Gives the network's layers random weights, from the top down and one by one, and looks what is left of maps of saliency.
+
+    A map that says what the network has learned is another when the network has forgotten it (Adebayo et al. 2018). Writes
+    sanity.json, curves.png and maps.png.
+    """
+
+    network: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="WORKDIR|ENCODER")] = "runs/recognition/quickstart"
+    """The working directory of a trained recognizer, or published weights by name (`likeness weights list`)."""
+    data: Annotated[str | None, tyro.conf.arg(metavar="FOLDER")] = None
+    """Pictures to look at, in folders in this folder; those that it was trained on unless given."""
+    methods: Annotated[
+        tuple[
+            Literal[
+                "gradient",
+                "smooth_gradient",
+                "gradient_times_input",
+                "integrated_gradients",
+                "grad_cam",
+                "guided_grad_cam",
+                "guided",
+                "deconvnet",
+            ],
+            ...,
+        ],
+        tyro.conf.arg(metavar="METHOD ...", help_behavior_hint="(default: all)"),
+    ] = ()
+    """Which methods: gradient, smooth_gradient, gradient_times_input, integrated_gradients, grad_cam, guided_grad_cam, guided,
+    deconvnet."""
+    pictures: int = 16
+    """How many pictures, evenly spaced."""
+    size: int | None = None
+    """Side of the pictures for published weights; 128 unless given."""
+    seed: int = 0
+    """Of the random weights."""
+    out: Annotated[str | None, tyro.conf.arg(aliases=["-o"], metavar="DIR", help_behavior_hint="(default: in WORKDIR)")] = None
+    """Where table and figures go."""
+
+
+def main(arguments: list[str]) -> int:
+    options: Options = cli(Options, prog="likeness sanity", arguments=arguments)
+    import numpy as np
+    from rich.progress import Progress
+
+    from experiments import figures
+    from experiments.contact_sheet import write
+    from experiments.microscopy.microscope import Microscope
+    from experiments.microscopy.sanity import METHODS, check
+    from experiments.microscopy.sanity_sheet import curves, maps
+    from experiments.workdir import write_json
+    from research.data import Folder
+    from research.errors import UserError
+
+    if options.pictures < 2:
+        raise UserError(f"--pictures is {options.pictures}: give 2 or more.")
+    scope = Microscope.load(options.network, options.size)
+    if options.data is None:
+        images = scope.own_pictures()
+    else:
+        images = Folder(options.data, size=scope.decode.size, channels=scope.decode.channels, fit=scope.decode.fit).open()
+    if options.pictures < len(images):
+        images = images.select(np.linspace(0, len(images) - 1, options.pictures).round().astype(int))
+    with Progress(transient=True) as progress:
+        task = progress.add_task("giving layers random weights", total=None)
+        checked = check(
+            scope,
+            images,
+            options.methods or METHODS,
+            seed=options.seed,
+            tell=lambda done, of: progress.update(task, completed=done, total=of),
+        )
+    root = Path(options.out) if options.out else _default(options.network)
+    write_json(root / "sanity.json", checked.to_json())
+    figures.save(curves(checked), root / "curves.png")
+    write(maps(checked), root / "maps.png")
+    _print(checked)
+    for method, reason in checked.skipped.items():
+        print(f"left out {method}: {reason}")
+    for path in (root / "curves.png", root / "maps.png", root / "sanity.json"):
+        print(f"{path.suffix[1:]:<8} {path}")
+    return 0
+
+
+def _print(checked: "Checked") -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        title="Rank correlation of absolute maps with the trained network's, layers random from the top down to",
+        title_justify="left",
+    )
+    table.add_column("method")
+    for layer in checked.layers:
+        table.add_column(layer, justify="right")
+    for method, measures in checked.similarity["cascading"].items():
+        table.add_row(method, *(f"{value:.2f}" for value in measures["rank_absolute"].mean(axis=1)))
+    Console().print(table)
+
+
+def _default(network: str) -> Path:
+    """In a working directory, beside its other figures; for published weights a folder of their name."""
+    folder = Path(network)
+    return folder / "figures" / "sanity" if folder.is_dir() else Path("runs") / "sanity" / network

@@ -1,0 +1,229 @@
+"""Whether maps of saliency depend on what a network has learned: its layers get random weights, and the maps are compared."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.microscopy.microscope import Microscope
+from research.data import Images
+from research.errors import UserError
+from research.types import Activations, Array, Float, PyTree
+from research.visualization import (
+    Score,
+    grad_cam,
+    gradient_times_input,
+    integrated_gradients,
+    layers_below,
+    saliency,
+    smooth_gradient,
+    with_rule,
+)
+from research.visualization.sanity import layers_with_weights, map_similarity, rank_correlation, with_other_weights
+
+Method: TypeAlias = Literal[
+    "gradient",
+    "smooth_gradient",
+    "gradient_times_input",
+    "integrated_gradients",
+    "grad_cam",
+    "guided_grad_cam",
+    "guided",
+    "deconvnet",
+]
+METHODS: tuple[Method, ...] = (
+    "gradient",
+    "smooth_gradient",
+    "gradient_times_input",
+    "integrated_gradients",
+    "grad_cam",
+    "guided_grad_cam",
+    "guided",
+    "deconvnet",
+)
+_OF_RELUS = ("guided_grad_cam", "guided", "deconvnet")
+Order: TypeAlias = Literal["cascading", "independent"]
+"""Random weights from the top down to a layer, or in this layer alone."""
+MEASURES = ("rank_absolute", "rank_signed", "ssim")
+"""Spearman's correlation of the maps' absolute values and of the signed maps; structural similarity of the absolute values."""
+_SAMPLES = 8
+"""Noisy copies, and steps of an integral: half a map's noise is enough to see whether it changes."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Checked:
+    """How much of each method's maps is left."""
+
+    layers: tuple[str, ...]
+    """Those with weights, the topmost first."""
+    similarity: Mapping[Order, Mapping[str, Mapping[str, Float[np.ndarray, "layers pictures"]]]]
+    """By order, method and measure (:data:`MEASURES`), of each picture's map before and after."""
+    pictures: Float[np.ndarray, "n h w c"]
+    maps: Mapping[str, Float[np.ndarray, "layers1 h w"]]
+    """The first picture's, absolute: of the trained network, then cascading."""
+    skipped: Mapping[Method, str]
+    """Methods that the network cannot be asked by, and why not."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Mean and standard error of each similarity, layer by layer."""
+        told: dict[str, Any] = {"layers": list(self.layers), "pictures": len(self.pictures), "skipped": dict(self.skipped)}
+        for order, methods in self.similarity.items():
+            told[order] = {
+                method: {
+                    measure: {
+                        layer: {"value": float(row.mean()), "error": _standard_error(row)}
+                        for layer, row in zip(self.layers, rows, strict=True)
+                    }
+                    for measure, rows in measures.items()
+                }
+                for method, measures in methods.items()
+            }
+        return told
+
+
+def check(
+    scope: Microscope,
+    images: Images,
+    methods: Sequence[Method] = METHODS,
+    *,
+    seed: int = 0,
+    tell: Callable[[int, int], None] | None = None,
+) -> Checked:
+    """Adebayo et al. 2018: gives the layers random weights, those that the encoder itself begins with, and maps again.
+
+    What is laid to the pixels is, of a network with an embedding, minus the squared distance to another picture, of the same
+    person if there is one; of others, the mean activation of the unit of the last layer that the picture excites most.
+
+    Args:
+        scope: the trained network.
+        images: which pictures; all are looked at.
+        methods: of drawing maps. Those for ReLUs are left out of a network without.
+        seed: of the random weights and the noise.
+        tell: called with how many networks of how many are done.
+
+    Raises:
+        UserError: the pictures are smaller than 11 pixels, or there are fewer than two.
+    """
+    if min(images.shape[:2]) < 11 or len(images) < 2:
+        raise UserError(f"A check of saliency needs two pictures of 11 pixels or more on a side: here are {len(images)}.")
+    pictures = images.read(np.arange(len(images))).astype(np.float32) / 255
+    question = _Question(scope, pictures, _partners(images.labels), jax.random.key(seed))
+    parts = layers_with_weights(scope.encoder, scope.variables, images.shape)[::-1]
+    others: Any = jax.device_get(jax.jit(scope.encoder.init)(jax.random.key(seed + 1), jnp.asarray(pictures[:1])))
+    asked, skipped = question.possible(methods)
+    trained = {method: question.ask(method, scope.variables) for method in asked}
+    maps = {method: [np.abs(found).sum(axis=-1)[0]] for method, found in trained.items()}
+    similarity: dict[Order, Any] = {}
+    done = 0
+    for order in ("cascading", "independent"):
+        rows: dict[Method, dict[str, list[np.ndarray]]] = {method: {each: [] for each in MEASURES} for method in asked}
+        variables = scope.variables
+        for part in parts:
+            variables = with_other_weights(variables if order == "cascading" else scope.variables, others, part)
+            for method in asked:
+                found = question.ask(method, variables)
+                for measure, values in _compare(trained[method], found).items():
+                    rows[method][measure].append(values)
+                if order == "cascading":
+                    maps[method].append(np.abs(found).sum(axis=-1)[0])
+            done += 1
+            if tell is not None:
+                tell(done, 2 * len(parts))
+        similarity[order] = {
+            method: {measure: np.stack(values) for measure, values in measures.items()} for method, measures in rows.items()
+        }
+    layers = tuple(part[0][-1] for part in parts)
+    return Checked(layers, similarity, pictures, {name: np.stack(each) for name, each in maps.items()}, skipped)
+
+
+class _Question:
+    """One number for each picture, asked of networks that differ in their weights only: compiled once for all."""
+
+    def __init__(self, scope: Microscope, pictures: np.ndarray, partners: np.ndarray, key: Array) -> None:
+        self.scope, self.pictures, self.partners, self.key = scope, jnp.asarray(pictures), partners, key
+        found: Any = jax.jit(scope.activations)(scope.variables, self.pictures)
+        self.top = None if "embedding" in found else list(scope.fields)[-1]
+        self.units = jnp.argmax(self._means(found), axis=-1) if self.top else jnp.zeros(len(pictures), jnp.int32)
+        self.score = jax.jit(self._score)
+        self.layer: str = layers_below(
+            functools.partial(scope.activations, scope.variables), self._answer(scope.variables), self.pictures
+        )[-1]
+        self.compiled: dict[Method, Callable[[PyTree], Array]] = {}
+
+    def possible(self, methods: Sequence[Method]) -> tuple[list[Method], dict[Method, str]]:
+        """Methods that the network can be asked by, and what is against the others."""
+        asked: list[Method] = list(methods)
+        skipped: dict[Method, str] = {}
+        try:
+            jax.eval_shape(with_rule(functools.partial(self._score, self.scope.variables), "guided"), self.pictures)
+        except ValueError as error:
+            skipped = {method: str(error) for method in methods if method in _OF_RELUS}
+            asked = [method for method in methods if method not in skipped]
+        if not asked:
+            raise UserError(f"{self.scope.name} can be asked by none of these methods: {'; '.join(set(skipped.values()))}.")
+        return asked, skipped
+
+    def ask(self, method: Method, variables: PyTree) -> Float[np.ndarray, "n h w c"]:
+        def score(pixels: Array) -> Array:
+            return self.score(variables, pixels)
+
+        if method == "smooth_gradient":
+            return np.asarray(smooth_gradient(score, self.pictures, self.key, samples=_SAMPLES))
+        if method == "integrated_gradients":
+            return np.asarray(integrated_gradients(score, self.pictures, jnp.zeros_like(self.pictures), steps=_SAMPLES))
+        if method not in self.compiled:
+            self.compiled[method] = jax.jit(functools.partial(self._map, method))
+        return np.asarray(self.compiled[method](variables))
+
+    def _map(self, method: Method, variables: PyTree) -> Array:
+        score: Score = functools.partial(self._score, variables)
+        match method:
+            case "guided" | "deconvnet":
+                return saliency(with_rule(score, method), self.pictures)
+            case "gradient_times_input":
+                return gradient_times_input(score, self.pictures)
+            case "grad_cam" | "guided_grad_cam":
+                network = functools.partial(self.scope.activations, variables)
+                cam = grad_cam(network, self.layer, self._answer(variables), self.pictures)[..., None]
+                return cam if method == "grad_cam" else cam * saliency(with_rule(score, "guided"), self.pictures)
+            case _:
+                return saliency(score, self.pictures)
+
+    def _score(self, variables: PyTree, pixels: Array) -> Array:
+        return self._answer(variables)(self.scope.activations(variables, pixels))
+
+    def _answer(self, variables: PyTree) -> Callable[[Activations], Array]:
+        if self.top is not None:
+            return lambda found: jnp.take_along_axis(self._means(found), self.units[:, None], axis=1)[:, 0]
+        codes = self.scope.activations(variables, self.pictures[self.partners])["embedding"]
+        return lambda found: -jnp.sum((found["embedding"] - codes) ** 2, axis=-1)
+
+    def _means(self, found: Activations) -> Array:
+        last = found[self.top or ""]
+        return jnp.mean(last.astype(jnp.float32), axis=tuple(range(1, last.ndim - 1)))
+
+
+def _partners(labels: np.ndarray) -> np.ndarray:
+    """For each picture the next one of the same person, or else the next one."""
+    count = len(labels)
+    after = [[(row + step) % count for step in range(1, count)] for row in range(count)]
+    return np.array([next((at for at in rows if labels[at] == labels[row]), rows[0]) for row, rows in enumerate(after)])
+
+
+def _compare(before: np.ndarray, after: np.ndarray) -> dict[str, np.ndarray]:
+    pairs = list(zip(before, after, strict=True))
+    signed = [tuple(each.sum(axis=-1) for each in pair) for pair in pairs]
+    absolute = [tuple(np.abs(each).sum(axis=-1) for each in pair) for pair in pairs]
+    return {
+        "rank_absolute": np.array([rank_correlation(*pair) for pair in absolute]),
+        "rank_signed": np.array([rank_correlation(*pair) for pair in signed]),
+        "ssim": np.array([map_similarity(*pair) for pair in absolute]),
+    }
+
+
+def _standard_error(values: np.ndarray) -> float:
+    return float(values.std(ddof=1) / np.sqrt(len(values)))

@@ -1,0 +1,33 @@
+"""``likeness sanity``: what is left of maps of saliency when layers get random weights."""
+
+import json
+
+import pytest
+from PIL import Image
+
+pytestmark = pytest.mark.end_to_end
+
+
+def test_the_table_and_the_figures_are_written(likeness, world, tmp_path):
+    out = tmp_path / "sanity"
+    said = likeness(
+        "sanity", world.workdir, "--data", world.strangers, "--pictures", "4", "--methods", "gradient", "guided", "-o", out
+    )
+    assert said.code == 0, said.err
+    told = json.loads((out / "sanity.json").read_text())
+    assert told["layers"] == ["dense", "conv4", "conv3", "conv2", "conv1"] and told["pictures"] == 4
+    for order in ("cascading", "independent"):
+        assert set(told[order]) == {"gradient", "guided"}
+        for measure in told[order]["guided"].values():
+            assert all(-1 <= each["value"] <= 1 for each in measure.values())
+    # With the topmost layer random both orders are the same network.
+    assert told["cascading"]["guided"]["ssim"]["dense"] == told["independent"]["guided"]["ssim"]["dense"]
+    assert told["cascading"]["gradient"]["rank_signed"]["conv1"]["value"] < 0.5
+    with Image.open(out / "maps.png") as maps, Image.open(out / "curves.png") as curves:
+        assert maps.width > 100 and curves.width > curves.height
+    assert "guided" in said.out
+
+
+def test_one_picture_is_too_few(likeness, world):
+    said = likeness("sanity", world.workdir, "--pictures", "1")
+    assert said.code == 2 and "--pictures is 1: give 2 or more" in said.err
