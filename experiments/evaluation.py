@@ -10,7 +10,7 @@ from experiments.checkpoints import CheckpointStore
 from experiments.config import from_json
 from experiments.experiment import Evaluation, Variables
 from experiments.run import Run
-from experiments.workdir import Workdir, metric_json, read_json, write_json
+from experiments.workdir import Workdir, metric_json, read_json, write_arrays, write_json
 from experiments.writers import read_metrics
 from research.errors import UserError
 from research.pictures import write_picture
@@ -26,6 +26,8 @@ def evaluate_run(run: Run, files: Workdir, data: Any, variables: Variables, *, s
 def _write(files: Workdir, evaluation: Evaluation, step: int, seconds: float) -> None:
     for name, artifact in evaluation.artifacts.items():
         write_json(files.artifact(name), artifact)
+    for name, arrays in evaluation.arrays.items():
+        write_arrays(files.arrays(name), arrays)
     drawn = dict(evaluation.figures)
     if curves := read_metrics(files.metrics):
         drawn["curves"] = figures.training_curves(curves)

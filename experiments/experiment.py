@@ -71,6 +71,8 @@ class Evaluation:
     """By file name without ending."""
     artifacts: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     """JSON to keep beside the parameters, by file name without ending, such as a calibrated threshold."""
+    arrays: Mapping[str, Mapping[str, np.ndarray]] = dataclasses.field(default_factory=dict)
+    """What to look at later, such as embeddings: by file name without ending, and by name within the file."""
     pictures: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     """Pictures that are the result, (h, w, 3) in [0, 1], by file name without ending."""
     notes: tuple[str, ...] = ()

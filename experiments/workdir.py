@@ -2,12 +2,15 @@
 
 import contextlib
 import fcntl
+import io
 import json
 import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from research.errors import UserError
 from research.files import cannot_write, write_atomically
@@ -30,6 +33,13 @@ def read_json(path: Path) -> Any:
 def write_json(path: Path, value: Any) -> None:
     """Writes JSON atomically. NaN and infinity are refused, since no JSON reader must accept them."""
     write_atomically(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes arrays by name atomically, to be read with ``numpy.load``, compressed."""
+    written = io.BytesIO()
+    np.savez_compressed(written, allow_pickle=False, **arrays)
+    write_atomically(path, written.getvalue())
 
 
 class Workdir:
@@ -93,6 +103,9 @@ class Workdir:
 
     def artifact(self, name: str) -> Path:
         return self.root / f"{name}.json"
+
+    def arrays(self, name: str) -> Path:
+        return self.root / f"{name}.npz"
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:

@@ -16,6 +16,7 @@ from experiments import figures
 from experiments.config import to_json
 from experiments.experiment import Batches, Cost, Evaluation, Part, Variables
 from experiments.recognition.chunks import check_chunks, check_stateless, embed_in_chunks
+from experiments.recognition.evidence import embedding_sample, roc_points
 from experiments.recognition.protocols import Identification, Judged, JudgingProtocol, Verification, judge
 from experiments.recognition.subjects import Baseline, trained
 from research.data import Decode, Faces
@@ -258,7 +259,11 @@ class Recognition:
                     fingerprint=self.model_fingerprint(Variables(params, state)),
                 ).to_json()
                 tau = calibrated.threshold
-        return Evaluation(metrics=metrics, figures=_figures(judged, curves, tau), artifacts=artifacts, notes=tuple(notes))
+        bands = _bands(curves)
+        arrays = {"embeddings": embedding_sample(judged)} | ({"roc": roc_points(bands)} if bands else {})
+        return Evaluation(
+            metrics=metrics, figures=_figures(judged, pairs, bands, tau), artifacts=artifacts, arrays=arrays, notes=tuple(notes)
+        )
 
 
 def _size(images: Images) -> str:
@@ -283,11 +288,19 @@ def _calibrate(judged: Judged, far: float) -> verification.Calibration:
     return verification.threshold_at_far(pairs.distances, pairs.same, far, pairs.people)
 
 
-def _figures(judged: Judged, curves: Mapping[str, metric_pairs.Pairs], tau: float | None) -> dict[str, Any]:
+def _bands(curves: Mapping[str, metric_pairs.Pairs]) -> dict[str, verification.RocBand]:
+    """None where all pairs are of one kind."""
     pairs = curves["trained"]
     if pairs.same.all() or not pairs.same.any():
         return {}
-    bands = {name: verification.roc_band(of.distances, of.same, of.people) for name, of in curves.items()}
+    return {name: verification.roc_band(of.distances, of.same, of.people) for name, of in curves.items()}
+
+
+def _figures(
+    judged: Judged, pairs: metric_pairs.Pairs, bands: Mapping[str, verification.RocBand], tau: float | None
+) -> dict[str, Any]:
+    if not bands:
+        return {}
     shown = np.concatenate(metric_pairs.hardest(pairs.distances, pairs.same, 6, pairs.rows))
     first, second = (judged.images.read(rows) for rows in pairs.rows[shown].T)
     return {

@@ -103,6 +103,31 @@ for (const chart of document.querySelectorAll(".chart")) {
     show(next);
   });
 }
+const models = [];
+const inked = () => {
+  const look = getComputedStyle(document.documentElement);
+  const [ink, muted, rule] = ["--ink", "--muted", "--rule"].map(name => look.getPropertyValue(name).trim());
+  for (const model of models) {
+    if (model.type === "Title") model.text_color = ink;
+    else if (model.type === "Legend") model.label_text_color = ink;
+    else if (model.type === "Grid") model.grid_line_color = rule;
+    else {
+      Object.assign(model, { axis_label_text_color: ink, major_label_text_color: muted });
+      Object.assign(model, { axis_line_color: muted, major_tick_line_color: muted });
+    }
+  }
+};
+for (const plot of document.querySelectorAll(".plot")) {
+  const data = JSON.parse(plot.querySelector("script").textContent);
+  Bokeh.embed.embed_item(data, plot).then(views => {
+    for (const view of views) {
+      const all = view.model.references();
+      for (const model of all) if (/Axis$|^(Title|Legend|Grid)$/.test(model.type)) models.push(model);
+    }
+    inked();
+  });
+}
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", inked);
 const dialog = document.querySelector("dialog");
 for (const button of document.querySelectorAll(".enlarge")) {
   button.addEventListener("click", () => {

@@ -63,6 +63,7 @@ mark {
   -webkit-box-decoration-break: clone;
 }
 .whisker { display: block; width: 7.5rem; height: 10px; margin-top: 0.25rem; }
+.plot { min-width: 0; margin: 0.6rem 0; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); gap: 1.2rem; }
 .gallery {
   display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 26rem), 1fr)); gap: 1.4rem;

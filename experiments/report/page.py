@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiments.report.album import Album, Source, album
+from experiments.report.album import BUDGET, Album, Source, album
 from experiments.report.behavior import SCRIPT
 from experiments.report.curves import chart, curve, legend, metric_names
 from experiments.report.differences import differences
@@ -14,6 +14,7 @@ from experiments.report.html import Html, element, joined, tabs
 from experiments.report.look import STYLE
 from experiments.report.numbers import cards, compared_table, notes, origin_list, single_table, threshold
 from experiments.report.pictures import figures, originals, painted, sources, units
+from experiments.report.plots import embedding_map, library, rates
 from experiments.report.runs import ReportedRun, read_runs
 from research.files import write_atomically
 
@@ -35,14 +36,17 @@ def report(workdirs: Sequence[str | Path]) -> Report:
     runs = read_runs(workdirs)
     kept: dict[str, Source] = {}
     said = [list(run.problems) for run in runs]
+    plots = [_plots(run, number, said[number]) for number, run in enumerate(runs)]
+    code = library() if any(plots) else ""
     for number, run in enumerate(runs):
         found, why = originals(run, number)
         said[number] += why
         kept |= found | sources(run, number)
-    book = album(kept)
-    parts = [_run(run, number, book, said[number], alone=len(runs) == 1) for number, run in enumerate(runs)]
+    taken = len(code) + sum(len(block) for drawn in plots for block in drawn.values())
+    book = album(kept, budget=max(BUDGET - 3 * taken // 4, BUDGET // 4))
+    parts = [_run(run, number, book, plots[number], said[number], alone=len(runs) == 1) for number, run in enumerate(runs)]
     head = _alone(runs[0]) if len(runs) == 1 else _together(runs)
-    page = _page([run.name for run in runs], joined(_problems(book.problems), head, *parts))
+    page = _page([run.name for run in runs], joined(_problems(book.problems), head, *parts), [code] * bool(code) + [SCRIPT])
     prefixed = [f"{run.name}: {problem}" for run, problems in zip(runs, said, strict=True) for problem in problems]
     return Report(page, (*book.problems, *prefixed))
 
@@ -54,10 +58,16 @@ def write_report(workdirs: Sequence[str | Path], path: Path) -> Report:
     return made
 
 
-def _page(names: Sequence[str], body: Html) -> str:
-    code = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
-    # A browser then asks no network for anything, whatever a run has written into the page, and runs no script but this.
-    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{code}'"
+def _plots(run: ReportedRun, number: int, problems: list[str]) -> dict[str, Html]:
+    drawn = {"Verification": rates(run, number, problems), "Map of the embeddings": embedding_map(run, problems)}
+    return {title: block for title, block in drawn.items() if block}
+
+
+def _page(names: Sequence[str], body: Html, scripts: Sequence[str]) -> str:
+    digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    # A browser then asks no network for anything, whatever a run has written into the page, and runs no script but these.
+    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}"
     head = element(
         "head",
         {},
@@ -73,7 +83,7 @@ def _page(names: Sequence[str], body: Html) -> str:
         "html",
         {"lang": "en"},
         head,
-        element("body", {}, body, element("dialog", {}, close), element("script", {}, Html(SCRIPT))),
+        element("body", {}, body, element("dialog", {}, close), *(element("script", {}, Html(code)) for code in scripts)),
     )
     return f"<!DOCTYPE html>\n{whole}\n"
 
@@ -100,7 +110,9 @@ def _together(runs: Sequence[ReportedRun]) -> Html:
     )
 
 
-def _run(run: ReportedRun, number: int, book: Album, problems: Sequence[str], *, alone: bool) -> Html:
+def _run(
+    run: ReportedRun, number: int, book: Album, plots: Mapping[str, Html], problems: Sequence[str], *, alone: bool
+) -> Html:
     key = f"run-{number}"
     numbers = None
     if run.metrics:
@@ -110,7 +122,8 @@ def _run(run: ReportedRun, number: int, book: Album, problems: Sequence[str], *,
         "Numbers": numbers,
         "Result": painted(run, number, book),
         "Curves": _curves(key, [run]) if alone else None,
-        "Figures": figures(run, number, book),
+        **plots,
+        "Figures": figures(run, number, book, drawn={"roc"} if "Verification" in plots else set()),
         "What the units see": units(run, number, book),
         "What was run": origin_list(run),
     }

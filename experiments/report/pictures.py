@@ -1,7 +1,7 @@
 """The pictures of a report: figures that can be enlarged, what came out step by step, and before beside after."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -163,10 +163,11 @@ def figure(picture: Embedded, alt: str, title: str) -> Html:
     return element("figure", {"class": wide}, button, element("figcaption", {}, title))
 
 
-def figures(run: ReportedRun, number: int, book: Album) -> Html | None:
-    """The figures that the run drew."""
+def figures(run: ReportedRun, number: int, book: Album, drawn: Collection[str]) -> Html | None:
+    """The figures that the run drew, but for those by whose name the page has a plot."""
     shown = []
-    for path in sorted(run.figures, key=lambda path: (rank(path.stem), path.name)):
+    left = [path for path in run.figures if path.stem not in drawn]
+    for path in sorted(left, key=lambda path: (rank(path.stem), path.name)):
         if (picture := book.pictures.get(_key(number, path))) is not None:
             words = caption(path.stem)
             shown.append(figure(picture, f"{words}; {run.name}", words))

@@ -3,9 +3,12 @@
 import dataclasses
 import json
 import math
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from experiments.workdir import Workdir, read_json
 from research.errors import UserError
@@ -148,6 +151,19 @@ def _dropped(summary: Mapping[str, Any]) -> list[str]:
     if not isinstance(metrics, Mapping):
         return ["metrics"]
     return [str(name) for name, value in metrics.items() if not is_metric(value)]
+
+
+def read_arrays(path: Path, problems: list[str]) -> Mapping[str, np.ndarray]:
+    """The arrays of a file; none where there is no file, or none that can be read, which is said."""
+    if not path.exists():
+        return {}
+    try:
+        # numpy leaves a file that it opened itself open when it is damaged.
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        problems.append(f"{path} cannot be read ({error}): what it holds is not shown; `likeness evaluate` writes it anew.")
+        return {}
 
 
 def _mapping(path: Path, problems: list[str]) -> Mapping[str, Any]:

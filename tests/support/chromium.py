@@ -86,6 +86,18 @@ class Chromium:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
+    def until(self, expression: str) -> bool:
+        """Whether a JavaScript expression becomes true before long."""
+        end = time.monotonic() + _PATIENCE
+        while not (true := bool(self.evaluate(expression))) and time.monotonic() < end:
+            time.sleep(0.1)
+        return true
+
+    def point(self, x: float, y: float) -> None:
+        """Moves the pointer to a place of the window."""
+        for place in ((x - 3, y - 3), (x, y)):
+            self.call("Input.dispatchMouseEvent", {"type": "mouseMoved", "x": place[0], "y": place[1]})
+
     def press(self, key: str) -> None:
         """Presses a key as a person would, on whatever has the focus."""
         told = {"key": key, "code": key, "windowsVirtualKeyCode": _KEYS[key]}

@@ -1,0 +1,59 @@
+"""What a judgement leaves behind to be looked at: embeddings with small pictures, and curves with their bands, as arrays."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from PIL import Image
+
+from experiments.recognition.protocols import Judged
+from research.metrics.verification import RocBand
+
+_PEOPLE_PICTURES, _SIDE, _POINTS = 20, 64, 300
+
+
+def embedding_sample(judged: Judged, most: int = 400, seed: int = 0) -> dict[str, np.ndarray]:
+    """Embeddings of some of the pictures that were judged, with what is needed to draw a map of them.
+
+    People are drawn at random, those with one picture last, and up to 20 pictures of each, until there are ``most``.
+
+    Returns:
+        ``embeddings`` (n, …) float32; ``people`` (n,) and ``names`` (n,), whom each shows and what it is called; ``pictures``
+        (n, h, w, c) uint8, made smaller where a side is above 64; ``of`` (), how many pictures were judged.
+    """
+    rng, images = np.random.default_rng(seed), judged.images
+    order = rng.permutation(len(images.people))
+    order = order[np.argsort(images.counts()[order] < 2, kind="stable")]
+    rows: list[int] = []
+    for person in order:
+        if len(rows) >= most:
+            break
+        own = np.flatnonzero(images.labels == person)
+        rows += np.sort(rng.permutation(own)[: min(_PEOPLE_PICTURES, most - len(rows))]).tolist()
+    chosen = np.array(rows, np.int64)
+    return {
+        "embeddings": np.asarray(judged.embeddings[chosen], np.float32),
+        "people": np.array([images.people[label] for label in images.labels[chosen]]),
+        "names": np.array([images.names[row] for row in rows]),
+        "pictures": _small(images.read(chosen)),
+        "of": np.array(len(images)),
+    }
+
+
+def _small(pictures: np.ndarray) -> np.ndarray:
+    high, wide = pictures.shape[1:3]
+    if max(high, wide) <= _SIDE:
+        return pictures
+    size = max(1, round(wide * _SIDE / max(high, wide))), max(1, round(high * _SIDE / max(high, wide)))
+    plain = [picture[..., 0] if picture.shape[-1] == 1 else picture for picture in pictures]
+    smaller = [np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS)) for picture in plain]
+    return np.stack(smaller).reshape(len(pictures), size[1], size[0], pictures.shape[-1])
+
+
+def roc_points(bands: Mapping[str, RocBand]) -> dict[str, np.ndarray]:
+    """True-accept rates over false-accept rates by subject, ``NAME/far``, ``tar``, ``low``, ``high``; at most 300 points."""
+    points = {}
+    for name, band in bands.items():
+        kept = np.unique(np.linspace(0, len(band.far) - 1, min(_POINTS, len(band.far))).round().astype(int))
+        for part in ("far", "tar", "low", "high"):
+            points[f"{name}/{part}"] = np.asarray(getattr(band, part), np.float64)[kept]
+    return points
