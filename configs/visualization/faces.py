@@ -1,6 +1,7 @@
 """What the units of a face encoder look for, with nothing to download.
 
-It wants the run whose encoder it looks into (``likeness train recognition/quickstart``).
+It wants the run whose encoder it looks into (``likeness train recognition/quickstart``), and makes pictures of the 48 pixels
+that this was trained on.
 
     likeness train visualization/faces
 """
@@ -22,9 +23,9 @@ def get_config() -> Run:
                 for layer in ("conv1", "conv2", "conv3", "conv4")
                 for channel in (0, 10, 21, 31)
             ),
-            size=96,
+            size=48,
             parametrization=Fourier(),
-            transforms=Chain(transforms=(Jitter(pixels=4), Zoom(share=0.1), Rotate(degrees=5.0))),
+            transforms=Chain(transforms=(Jitter(pixels=2), Zoom(share=0.1), Rotate(degrees=5.0))),
         ),
         steps=120,
         optimizer=Adam(schedule=WarmupCosine(rate=0.05, final=0.1)),
