@@ -35,7 +35,8 @@ class Shown:
         """The title, and how many times the photograph's score it has where both are above 0."""
         if self.score is None or self.photographs is None or min(self.score, self.photographs) <= 0:
             return self.title
-        return f"{self.title}: {self.score / self.photographs:.2g}x"
+        times = self.score / self.photographs
+        return f"{self.title}: {times:.1f}x" if times < 10 else f"{self.title}: {times:,.0f}x"
 
 
 def sheet_of(pictures: Sequence[Shown]) -> "Figure":
