@@ -1,6 +1,10 @@
-"""``likeness configs``: what can be trained, with each config's own words."""
+"""``likeness configs``: what can be trained, with each config's own words, and as a page with pictures."""
 
 import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import tyro
 
 from experiments.commands.flags import cli
 
@@ -9,13 +13,38 @@ from experiments.commands.flags import cli
 class Options:
     """List the configs that come with Likeness. One in full: likeness show CONFIG."""
 
+    html: Annotated[str | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
+    """Write a page instead: each config with its picture, what came out, what it cost, and the command. It needs no network."""
+    runs: Annotated[str, tyro.conf.arg(metavar="DIR")] = "runs"
+    """Where working directories lie by the name of their config. What was run there is shown instead of what the repository
+    keeps."""
+    keep: Annotated[str | None, tyro.conf.arg(metavar="CONFIG", help_behavior_hint="")] = None
+    """Keep what the page needs of this config's run in the repository, in docs/gallery."""
+
 
 def main(arguments: list[str]) -> int:
-    cli(Options, prog="likeness configs", arguments=arguments)
+    options: Options = cli(Options, prog="likeness configs", arguments=arguments)
     from experiments.config import docstring, shipped
+    from research.errors import UserError
 
     names = shipped()
-    width = max(map(len, names))
-    for name in names:
-        print(f"{name:<{width}}  {docstring(name).splitlines()[0]}")
+    if options.keep is not None:
+        from experiments.report.gallery import KEPT, keep
+
+        if options.keep not in names:
+            raise UserError(f"{options.keep} is no config that comes with Likeness: `likeness configs` lists them.")
+        keep(Path(options.runs) / options.keep, options.keep)
+        print(f"kept     {KEPT / options.keep}")
+    if options.html is not None:
+        from experiments.report.gallery import write_gallery
+
+        path = Path(options.html)
+        if path.suffix.lower() not in (".html", ".htm"):
+            raise UserError(f"--html is {path}, which is no name of a page: give one that ends in .html.")
+        write_gallery(path, Path(options.runs))
+        print(f"page     {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    if options.html is None and options.keep is None:
+        width = max(map(len, names))
+        for name in names:
+            print(f"{name:<{width}}  {docstring(name).splitlines()[0]}")
     return 0

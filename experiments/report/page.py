@@ -1,21 +1,18 @@
 """One page about one run or several: a file that opens from a disk, shows everything, and asks no network for anything."""
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments.report.album import BUDGET, Album, Source, album
-from experiments.report.behavior import SCRIPT
 from experiments.report.curves import chart, curve, legend, metric_names
 from experiments.report.differences import differences
 from experiments.report.html import Html, element, joined, tabs
-from experiments.report.look import STYLE
 from experiments.report.numbers import cards, compared_table, notes, origin_list, single_table, threshold
 from experiments.report.pictures import figures, originals, painted, sources, units
 from experiments.report.plots import embedding_map, library, rates
 from experiments.report.runs import ReportedRun, read_runs
+from experiments.report.shell import page
 from research.files import write_atomically
 
 
@@ -46,9 +43,10 @@ def report(workdirs: Sequence[str | Path]) -> Report:
     book = album(kept, budget=max(BUDGET - 3 * taken // 4, BUDGET // 4))
     parts = [_run(run, number, book, plots[number], said[number], alone=len(runs) == 1) for number, run in enumerate(runs)]
     head = _alone(runs[0]) if len(runs) == 1 else _together(runs)
-    page = _page([run.name for run in runs], joined(_problems(book.problems), head, *parts), [code] * bool(code) + [SCRIPT])
+    title = f"{', '.join(run.name for run in runs)} · Likeness"
+    whole = page(title, joined(_problems(book.problems), head, *parts), [code] * bool(code))
     prefixed = [f"{run.name}: {problem}" for run, problems in zip(runs, said, strict=True) for problem in problems]
-    return Report(page, (*book.problems, *prefixed))
+    return Report(whole, (*book.problems, *prefixed))
 
 
 def write_report(workdirs: Sequence[str | Path], path: Path) -> Report:
@@ -61,31 +59,6 @@ def write_report(workdirs: Sequence[str | Path], path: Path) -> Report:
 def _plots(run: ReportedRun, number: int, problems: list[str]) -> dict[str, Html]:
     drawn = {"Verification": rates(run, number, problems), "Map of the embeddings": embedding_map(run, problems)}
     return {title: block for title, block in drawn.items() if block}
-
-
-def _page(names: Sequence[str], body: Html, scripts: Sequence[str]) -> str:
-    digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
-    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
-    # A browser then asks no network for anything, whatever a run has written into the page, and runs no script but these.
-    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}"
-    head = element(
-        "head",
-        {},
-        element("meta", {"charset": "utf-8"}),
-        element("meta", {"http-equiv": "Content-Security-Policy", "content": policy}),
-        element("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}),
-        element("link", {"rel": "icon", "href": "data:,"}),
-        element("title", {}, f"{', '.join(names)} · Likeness"),
-        element("style", {}, Html(STYLE)),
-    )
-    close = element("button", {"type": "button", "class": "play"}, "Close")
-    whole = element(
-        "html",
-        {"lang": "en"},
-        head,
-        element("body", {}, body, element("dialog", {}, close), *(element("script", {}, Html(code)) for code in scripts)),
-    )
-    return f"<!DOCTYPE html>\n{whole}\n"
 
 
 def _alone(run: ReportedRun) -> Html:

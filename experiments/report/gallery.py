@@ -1,0 +1,149 @@
+"""Every shipped config on one page, with a picture, what came out, what it cost, and the command."""
+
+import html
+import re
+from pathlib import Path
+
+from PIL import Image
+
+from experiments.config import describe_changes, docstring, load, shipped, to_json
+from experiments.report.album import Album, Source, album
+from experiments.report.html import Html, element, joined
+from experiments.report.numbers import cards
+from experiments.report.pictures import figure, progress
+from experiments.report.runs import ReportedRun, read_runs
+from experiments.report.shell import page
+from experiments.report.words import caption, rank
+from experiments.workdir import Workdir, read_json, write_json
+from research.errors import UserError
+from research.files import write_atomically
+
+KEPT = Path(__file__).parents[2] / "docs" / "gallery"
+"""What the repository keeps of a run of each config: enough of its working directory for the page."""
+_SIDE, _QUALITY = 640, 82
+
+
+def gallery(runs: Path) -> str:
+    """The page.
+
+    Args:
+        runs: holds working directories by the name of their config, as ``likeness train`` makes them. Where it holds none of a
+            config, what the repository keeps is shown.
+    """
+    names = shipped()
+    found = {name: run for name in names if (run := _run_of(name, runs)) is not None}
+    sources: dict[str, Source] = {name: picture for name, run in found.items() if (picture := _picture(run)) is not None}
+    book = album(sources)
+    families = list(dict.fromkeys(name.partition("/")[0] for name in names))
+    links = [element("li", {}, element("a", {"href": f"#{family}"}, family)) for family in families]
+    head = element(
+        "header",
+        {},
+        element("p", {"class": "muted"}, "Likeness · likeness configs --html"),
+        element("h1", {}, f"{len(names)} configs"),
+        element("nav", {"aria-label": "Families"}, element("ul", {}, *links)),
+    )
+    sections = [
+        element(
+            "section",
+            {"aria-labelledby": family},
+            element("h2", {"id": family}, family),
+            *(_entry(name, found.get(name), book) for name in names if name.partition("/")[0] == family),
+        )
+        for family in families
+    ]
+    problems = [element("p", {"class": "problems", "role": "note"}, problem) for problem in book.problems]
+    return page("Configs · Likeness", joined(head, *problems, *sections))
+
+
+def keep(run: Path, name: str, kept: Path = KEPT) -> None:
+    """Keeps what the page needs of a run, small enough to lie in a repository.
+
+    Raises:
+        UserError: the run is unfinished, or is not one of that config as it is shipped.
+    """
+    read = read_runs([run])[0]
+    if not read.summary:
+        raise UserError(f"{run} has no summary.json: let it end, and keep it then.")
+    if changed := _changed(name, read):
+        raise UserError(f"{run} is no run of {name} as it is shipped: {changed[0]}. Keep a run without other settings.")
+    place = Workdir(kept / name)
+    for path in (place.config, place.provenance, place.summary):
+        write_json(path, read_json(run / path.name))
+    if (source := _picture(read)) is not None:
+        picture = Image.open(source).convert("RGB")
+        picture.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+        folder = place.figures if source in read.figures else place.pictures
+        folder.mkdir(parents=True, exist_ok=True)
+        picture.save(folder / f"{source.stem}.webp", quality=_QUALITY, method=6)
+
+
+def write_gallery(path: Path, runs: Path) -> None:
+    """Writes the page, whole or not at all."""
+    write_atomically(path, gallery(runs))
+
+
+def _run_of(name: str, runs: Path) -> ReportedRun | None:
+    for root in (runs / name, KEPT / name):
+        if Workdir(root).summary.is_file() and Workdir(root).config.is_file():
+            return read_runs([root])[0]
+    return None
+
+
+def _picture(run: ReportedRun) -> Path | None:
+    """What came out, or the figure that says most."""
+    for series in progress(run).values():
+        return series[-1][1]
+    return min(run.figures, key=lambda path: (rank(path.stem), path.name), default=None)
+
+
+def _changed(name: str, run: ReportedRun) -> list[str]:
+    return describe_changes(to_json(load(name)), run.config)
+
+
+def _entry(name: str, run: ReportedRun | None, book: Album) -> Html:
+    words = docstring(name)
+    first, _, rest = words.partition("\n")
+    shown: list[Html | None] = [element("h3", {"id": name}, name), element("p", {}, _prose(first))]
+    if name in book.pictures and run is not None:
+        source = _picture(run)
+        shown.append(figure(book.pictures[name], f"What came out of {name}", caption(source.stem) if source else name))
+    if run is None:
+        shown.append(element("p", {"class": "muted"}, "Not run here: what was measured, if anything, stands in its own words."))
+    else:
+        shown += [cards(run), element("p", {"class": "muted"}, _cost(name, run))]
+    shown.append(element("pre", {"tabindex": "0"}, element("code", {}, _command(name, words))))
+    if rest.strip():
+        about = [element("summary", {}, "In its own words"), element("pre", {"tabindex": "0"}, rest.strip("\n"))]
+        shown.append(element("details", {"open": run is None}, *about))
+    return element("article", {"class": "config"}, *shown)
+
+
+def _command(name: str, words: str) -> str:
+    """The line of its own words that a shell takes."""
+    lines = (line.strip() for line in words.splitlines())
+    return next((line for line in lines if line.startswith("likeness ") and name in line), f"likeness train {name}")
+
+
+def _cost(name: str, run: ReportedRun) -> str:
+    said = []
+    seconds = run.summary.get("seconds")
+    if isinstance(seconds, int | float):
+        said.append(f"{_time(float(seconds))} of training")
+    said.append(f"{run.reached:,} steps")
+    cores, devices = run.provenance.get("cpus"), run.provenance.get("devices")
+    if isinstance(devices, list) and devices:
+        said.append(f"{cores} cores" if "cpu" in str(devices[0]).lower() and cores else ", ".join(map(str, devices)))
+    changed = _changed(name, run)
+    settings = f"; with other settings than the config's: {'; '.join(changed[:3])}" if changed else ""
+    return f"{', '.join(said)}{settings}."
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def _prose(text: str) -> Html:
+    """A line of a docstring: what stands between two double backticks is code."""
+    parts = re.split(r"``(.+?)``", text)
+    return Html("".join(f"<code>{html.escape(p)}</code>" if i % 2 else html.escape(p) for i, p in enumerate(parts)))
