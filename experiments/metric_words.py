@@ -36,6 +36,8 @@ MEANINGS = (
     Meaning(
         "style/relative", "style", "distance from the style's Gram matrices, as a share of their energy", "lower is nearer"
     ),
+    Meaning("synthesis/score_of_photographs", "of photographs", "the same of the better of two photographs as they are"),
+    Meaning("synthesis/score", "score", "what the pictures were made to excite, the mean over them"),
     Meaning(
         "threshold/far", "threshold/far", "FAR at τ: pairs of two of the people judged here that τ accepts", "lower is better"
     ),

@@ -6,6 +6,8 @@ _FIGURES = {
     "distances": "Distances of pairs of one person and of two, and where τ cuts them",
     "mistakes": "The hardest pairs; those that τ gets wrong are framed",
     "cmc": "How often the right person is among the nearest (CMC)",
+    "synthesis": "What was made, and how many times the photographs' score it has",
+    "inversion": "The photograph, and pictures that have its activations, layer by layer",
     "side_by_side": "The content, the styles and what was painted",
     "curves": "Training loss and validation over the steps",
 }
@@ -17,6 +19,8 @@ _HEADLINES = (
     "content/relative",
     "style/relative",
     "identity/distance",
+    "synthesis/score",
+    "synthesis/score_of_photographs",
 )
 
 

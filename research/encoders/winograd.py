@@ -42,7 +42,8 @@ def tiles_pay_for_kernel(pictures: Sequence[int], kernel: Sequence[int]) -> bool
         kernel: shape (kh, kw, c, d).
     """
     b, h, w, c = pictures
-    return tuple(kernel[:2]) == (3, 3) and min(c, kernel[3]) >= 64 and b * h * w >= 4096
+    narrow = min(c, kernel[3])
+    return tuple(kernel[:2]) == (3, 3) and narrow >= 64 and b * h * w * narrow >= 2**17
 
 
 def convolve_by_tiles(x: Float[AnyArray, "b h w c"], kernel: Float[AnyArray, "3 3 c d"]) -> Float[Array, "b h w d"]:
