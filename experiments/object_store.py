@@ -66,6 +66,10 @@ class ObjectStore:
         there = {path.removeprefix(self._root).lstrip("/"): path for path in self._files.find(self._root)}
         self._begun = {_step(name) for name in there if _in_step(name)}
         self._whole = {_step(name) for name in there if name.endswith(_WHOLE)}
+        if odd := next((name for name in there if ".." in Path(name).parts), None):
+            raise UserError(
+                f"{self.url} holds {odd!r}, which would be written outside of the run's directory: remove that object."
+            )
         for name, path in there.items():
             if name.endswith(_WHOLE) or (_in_step(name) and _step(name) not in self._whole):
                 continue

@@ -45,6 +45,13 @@ def write(folder: Path, **content: str) -> None:
         path.write_text(text)
 
 
+def test_nothing_is_written_outside_of_the_copy(store: Any, tmp_path: Path) -> None:
+    store.pipe_file("/bucket/run/../../evil", b"x")
+    store.store["/bucket/run/a/../../evil"] = store.store.pop(next(path for path in store.store if path.endswith("evil")))
+    with pytest.raises(UserError, match="outside of the run's directory"):
+        ObjectStore(URL, tmp_path / "copy").fetch()
+
+
 def test_a_checkpoint_counts_once_it_is_whole(store: Any, tmp_path: Path) -> None:
     """Of one that breaks off, and of one that is being written, nothing is fetched."""
     there, back = tmp_path / "there", tmp_path / "back"
