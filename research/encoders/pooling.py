@@ -27,7 +27,8 @@ def max_pool_2x2(x: Float[AnyArray, "b h w c"]) -> Float[Array, "b *pooled c"]:
     Where a window's maximum is attained more than once, the gradient is shared: each pairwise maximum hands
     half to either side, so four equal values get a quarter each (two equal in a row and one in the other: ¼,
     ¼, ½). It always sums to the incoming gradient. A window reduction gives all of it to the first. The two
-    differ only at ties, and of a tie of zeros after a ReLU the gradient passes nothing on in either case; a deconvnet's rule does.
+    differ only at ties. Of a tie of zeros after a ReLU the gradient passes nothing on in either case; under a
+    deconvnet's rule it does.
 
     Example:
         >>> max_pool_2x2(jnp.arange(16.0).reshape(1, 4, 4, 1))[0, :, :, 0].tolist()
