@@ -3,26 +3,37 @@
     python -m experiments.benchmarks.sweeps
     python -m experiments.benchmarks.sweeps --quick
     python -m experiments.benchmarks.sweeps conv-4
+    python -m experiments.benchmarks.sweeps --whole
 
 The runs differ in their learning rate, margin and seed. A head is one small network on 128 numbers a picture, as it is trained
 on a frozen encoder's embeddings; Conv-4 is trained from pixels. Style is one picture painted at sixteen strengths. Steps are
 timed without compiling, which one after the other is done sixteen times: it is printed beside them. What ``--together auto``
 would choose for a run of 500 steps comes last.
+
+With ``--whole``, whole sweeps are timed instead, from nothing to the last judgement, compiling included: together, alone, and
+as ``auto`` chooses, which pays for trying both. Heads take 500 steps, the others 60 and 20.
 """
 
+import dataclasses
 import statistics
 import sys
+import tempfile
+import time
+from pathlib import Path
 
 import flax.linen as nn
 import jax
 
 from experiments.optimizers import Adam
+from experiments.progress import Quiet
 from experiments.recognition import Recognition
 from experiments.run import Run
 from experiments.schedules import WarmupCosine
 from experiments.stylization import Stylization
 from experiments.stylization.picture import StylePicture
+from experiments.sweeps.members import Member
 from experiments.sweeps.overrides import LogUniform, Uniform, apply, sample, zip_
+from experiments.sweeps.runner import Mode, sweep
 from experiments.sweeps.timing import Timed, steps_alone, steps_together, timed_steps
 from experiments.sweeps.together import put_together
 from research.data import CountSplit, Faces, IdentityBatches
@@ -33,6 +44,7 @@ from research.pictures.sources import Painting, Photograph
 from research.types import Activations, ImagesFloat
 
 RUNS, STEPS, ROUNDS = 16, 500, 3
+WHOLE = {"head": 500, "conv-4": 60, "style": 20}
 
 
 class Head(nn.Module):
@@ -92,6 +104,21 @@ def timed(kind: list[Run], rounds: int) -> tuple[Timed, float]:
     return one, first["together"]
 
 
+def whole(kind: list[Run], steps: int, way: Mode) -> tuple[float, str]:
+    """Seconds of a whole sweep, and how its runs were trained."""
+    with tempfile.TemporaryDirectory() as folder:
+        members = [
+            Member(f"{number}", {}, dataclasses.replace(run, steps=steps), Path(folder) / f"{number}")
+            for number, run in enumerate(kind)
+        ]
+        began = time.perf_counter()
+        sweep(members, Path(folder), together=way, jobs=1, say=Quiet())
+        seconds = time.perf_counter() - began
+        if failed := [member.why for member in members if member.status != "finished"]:
+            raise RuntimeError(f"{len(failed)} runs did not end, the first because {failed[0]}")
+        return seconds, members[0].how
+
+
 def main(arguments: list[str]) -> None:
     """Prints a line for each kind of runs, or for those named."""
     quick = "--quick" in arguments
@@ -102,8 +129,19 @@ def main(arguments: list[str]) -> None:
         "conv-4": runs(Conv4(width=8 if quick else 32, dimension=32), count),
         "style": strengths(count, 48 if quick else 128),
     }
-    named = [name for name in arguments if name != "--quick"]
-    for name, kind in ((name, kind) for name, kind in kinds.items() if not named or name in named):
+    named = [name for name in arguments if not name.startswith("--")]
+    chosen_kinds = {name: kind for name, kind in kinds.items() if not named or name in named}
+    if "--whole" in arguments:
+        for name, kind in chosen_kinds.items():
+            taken = {way: whole(kind, WHOLE[name], way) for way in ("yes", "no", "auto")}
+            best = min(taken["yes"][0], taken["no"][0])
+            print(
+                f"{name:<7} {WHOLE[name]} steps: together {taken['yes'][0]:.1f} s, alone {taken['no'][0]:.1f} s, auto "
+                f"{taken['auto'][0]:.1f} s ({taken['auto'][1]}), {taken['auto'][0] / best:.2f} of the better",
+                flush=True,
+            )
+        return
+    for name, kind in chosen_kinds.items():
         measured, compiling = timed(kind, rounds)
         alone = count * measured.alone_step
         chosen = "together" if measured.together_is_faster else "one after the other"
