@@ -20,7 +20,8 @@ from research.files import write_atomically
 
 KEPT = Path(__file__).parents[2] / "docs" / "gallery"
 """What the repository keeps of a run of each config: enough of its working directory for the page."""
-_SIDE, _QUALITY = 640, 82
+_SIDE, _QUALITY = 800, 82
+_SHEETS = ("side_by_side", "synthesis", "inversion")
 
 
 def gallery(runs: Path) -> str:
@@ -91,9 +92,11 @@ def _run_of(name: str, runs: Path) -> ReportedRun | None:
 
 
 def _picture(run: ReportedRun) -> Path | None:
-    """What came out, or the figure that says most."""
-    for series in progress(run).values():
-        return series[-1][1]
+    """The sheet of what came out, the picture itself, or the figure that says most."""
+    sheets = [path for name in _SHEETS for path in run.figures if path.stem == name]
+    made = [series[-1][1] for series in progress(run).values()]
+    for path in (*sheets, *made):
+        return path
     return min(run.figures, key=lambda path: (rank(path.stem), path.name), default=None)
 
 
@@ -107,7 +110,8 @@ def _entry(name: str, run: ReportedRun | None, book: Album) -> Html:
     shown: list[Html | None] = [element("h3", {"id": name}, name), element("p", {}, _prose(first))]
     if name in book.pictures and run is not None:
         source = _picture(run)
-        shown.append(figure(book.pictures[name], f"What came out of {name}", caption(source.stem) if source else name))
+        words_of_it = caption(source.stem) if source in run.figures and source else f"What came out after {run.reached:,} steps"
+        shown.append(figure(book.pictures[name], f"What came out of {name}", words_of_it))
     if run is None:
         shown.append(element("p", {"class": "muted"}, "Not run here: what was measured, if anything, stands in its own words."))
     else:

@@ -64,7 +64,7 @@ mark {
 }
 .whisker { display: block; width: 7.5rem; height: 10px; margin-top: 0.25rem; }
 .config { border-top: 1px solid var(--rule); padding: 0.4rem 0 1.4rem; }
-.config figure { max-width: 40rem; }
+.config figure { max-width: 44rem; }
 .plot { min-width: 0; margin: 0.6rem 0; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); gap: 1.2rem; }
 .gallery {

@@ -67,7 +67,7 @@ def test_what_is_kept_shows_the_same_and_is_small(tmp_path: Path) -> None:
     kept = sorted(path.relative_to(tmp_path / "kept" / NAME).as_posix() for path in (tmp_path / "kept").rglob("*.*"))
     assert kept == ["config.json", "figures/roc.webp", "provenance.json", "summary.json"]
     with Image.open(tmp_path / "kept" / NAME / "figures" / "roc.webp") as picture:
-        assert picture.size == (640, 480)
+        assert picture.size == (800, 600)
     found = entry(gallery(tmp_path / "nothing"), NAME)
     assert "data:image/" in found
     assert "21 s of training, 250 steps, 2 cores." in found
