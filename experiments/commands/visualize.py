@@ -11,16 +11,19 @@ from experiments.commands.flags import cli
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Finds the patches of pictures that excite each unit most, and draws them, layer by layer, beside what of each is seen.
+    """Finds the patches of pictures, signals or volumes that excite each unit most, and draws them, layer by layer, with what
+    of each is seen.
 
     The first layers see small patches, edges and colors; deeper ones larger patches, textures and parts (Zeiler and Fergus
     2014). The units drawn are evenly spaced among those that any picture excites. All units are in units.json.
     """
 
     network: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="WORKDIR|ENCODER")] = "runs/recognition/quickstart"
-    """The working directory of a trained recognizer, or published weights by name (`likeness weights list`)."""
+    """The working directory of a recognition, a classification or a stylization (it is its encoder then), or published weights
+    by name (`likeness weights list`)."""
     data: Annotated[str | None, tyro.conf.arg(metavar="FOLDER")] = None
-    """Pictures to look at, in folders in this folder; those that it was trained on unless given."""
+    """Pictures to look at, in folders in this folder. Unless given, what it was trained on, and for published weights and
+    stylization's encoders 1,000 cutouts of the two photographs that come with scikit-learn."""
     layers: Annotated[tuple[str, ...], tyro.conf.arg(metavar="LAYER ...")] = ()
     """Which layers; up to five spread over the depth unless given."""
     units: int = 12
@@ -34,9 +37,11 @@ class Options:
     rule: Literal["gradient", "deconvnet", "guided"] = "guided"
     """How to go back through ReLUs to what of a patch is seen."""
     pictures: int | None = None
-    """Look at so many pictures only, evenly spaced."""
+    """Look at so many pictures, signals or volumes only, evenly spaced."""
     size: int | None = None
-    """Side of the pictures for published weights; 128 unless given."""
+    """Side of the pictures for published weights and stylization's encoders; 128 unless given."""
+    columns: int = 4
+    """Units in a row of a sheet."""
     batch: int = 64
     """Pictures at a time."""
     out: Annotated[str | None, tyro.conf.arg(aliases=["-o"], metavar="DIR", help_behavior_hint="(default: in WORKDIR)")] = None
@@ -49,6 +54,7 @@ def main(arguments: list[str]) -> int:
     from rich.progress import Progress
 
     from experiments.contact_sheet import write
+    from experiments.microscopy.examples import thinned
     from experiments.microscopy.microscope import Microscope
     from experiments.microscopy.patch_sheet import draw_layer, spread, stacked
     from experiments.workdir import write_json
@@ -60,34 +66,40 @@ def main(arguments: list[str]) -> int:
         ("--units", options.units),
         ("--k", options.k),
         ("--batch", options.batch),
+        ("--columns", options.columns),
         ("--pictures", options.pictures),
     ):
         if value is not None and value < 1:
             raise UserError(f"{flag} is {value}: give 1 or more.")
     scope = Microscope.load(options.network, options.size)
     if options.data is None:
-        images = scope.own_pictures()
+        images = scope.own_examples()
     else:
+        scope.check_pictures()
         images = Folder(options.data, size=scope.decode.size, channels=scope.decode.channels, fit=scope.decode.fit).open()
-    if options.pictures is not None and options.pictures < len(images):
-        images = images.select(np.linspace(0, len(images) - 1, options.pictures).round().astype(int))
+    if options.pictures is not None:
+        images = thinned(images, options.pictures)
     layers = scope.layers(images.shape, options.layers)
     top = TopPatches(k=options.k, order=options.order, once=options.places == "once")
     with Progress(transient=True) as progress:
-        task = progress.add_task(f"looking at {len(images):,} pictures", total=len(images))
+        task = progress.add_task(f"looking at {len(images):,} examples", total=len(images))
         seen = scope.look(images, layers, top, batch=options.batch, tell=lambda done: progress.update(task, completed=done))
     root = Path(options.out) if options.out else _default(options.network)
     sheets = []
     for layer in layers:
-        sheets.append(draw_layer(scope, images, layer, seen[layer], spread(seen[layer], options.units), options.rule))
+        sheets.append(
+            draw_layer(scope, images, layer, seen[layer], spread(seen[layer], options.units), options.rule, options.columns)
+        )
         write(sheets[-1], root / _file(layer))
     write(stacked(sheets), root / "layers.png")
     write_json(root / "units.json", {layer: seen[layer].to_json(images) for layer in layers})
+    for remark in scope.remarks:
+        print(remark)
     for layer in layers:
         numbers = seen[layer].statistics
         print(
-            f"{layer}: {len(numbers.mean)} units, each of {seen[layer].field.size} x {seen[layer].field.size} pixels; "
-            f"{len(numbers.dead)} dead; active in {np.median(numbers.active):.0%} of the pictures (median)"
+            f"{layer}: {len(numbers.mean)} units, each of {seen[layer].sees}; "
+            f"{len(numbers.dead)} dead; active in {np.median(numbers.active):.0%} of the examples (median)"
         )
     for path in [root / "layers.png", *(root / _file(layer) for layer in layers), root / "units.json"]:
         print(f"{path.suffix[1:]:<8} {path}")

@@ -1,4 +1,4 @@
-"""A trained network with its weights and pictures, to see what its units see."""
+"""A network with its weights and pictures, signals or volumes, to see what its units see."""
 
 import dataclasses
 import functools
@@ -10,11 +10,15 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from experiments.evaluation import read_run
+from experiments.classification import Classification
+from experiments.evaluation import read_run, restore
+from experiments.microscopy.examples import ExampleRows, LookedAt, photographs
 from experiments.recognition.recognition import Recognition, decode_of
 from experiments.recognition.recognizer import Recognizer
-from research.data import Decode, Images
+from experiments.stylization.frozen import FrozenEncoder, RandomWeights
+from research.data import Decode, Images, to_unit
 from research.errors import UserError
 from research.geometry import ReceptiveField, receptive_fields
 from research.geometry.receptive_field import Network
@@ -40,8 +44,14 @@ class Seen:
     statistics: UnitStatistics
     field: ReceptiveField
 
-    def to_json(self, images: Images) -> dict[str, Any]:
-        """Every unit: its numbers and, of each patch, the picture's name, the activation and the window in pixels."""
+    @property
+    def sees(self) -> str:
+        """What a unit sees: ``38 samples``, ``10 x 10 pixels``, ``8 x 8 x 8 voxels``."""
+        axes = self.patches.place.shape[-1]
+        return f"{' x '.join([str(self.field.size)] * axes)} {('samples', 'pixels', 'voxels')[axes - 1]}"
+
+    def to_json(self, images: LookedAt) -> dict[str, Any]:
+        """Every unit: its numbers and, of each patch, the picture's name, the activation and the window along each axis."""
         numbers, units = self.statistics, []
         for unit in range(len(numbers.mean)):
             patches = [
@@ -84,42 +94,67 @@ class Microscope:
     variables: PyTree
     decode: Decode
     """How picture files become its pictures."""
-    own: Callable[[], Images] | None = None
-    """The pictures it was trained on, where they are known."""
+    own: Callable[[], Images | ExampleRows] | None = None
+    """The examples it was trained on, where they are known."""
+    remarks: tuple[str, ...] = ()
+    """What a person who looks at its units should know, in sentences."""
 
     @classmethod
     def load(cls, name: str, size: int | None = None) -> "Microscope":
-        """Opens a working directory of recognition, or published weights by name, such as ``squeezenet``.
+        """Opens a working directory, or published weights by name, such as ``squeezenet11``.
 
         Args:
-            name: which.
-            size: side of the square pictures for published weights; 128 unless given. A working directory has its own.
+            name: which: a run of recognition or classification with what its encoder has learned, a run of stylization with the
+                encoder that it paints by, or weights.
+            size: side of the square pictures for published weights and stylization's encoders; 128 unless given. The others
+                have learned from examples of one size.
 
         Raises:
-            UserError: there is neither, or the directory was not made by a recognizer.
+            UserError: there is neither, or the run has no encoder of pictures, signals or volumes.
         """
         if not Path(name).is_dir():
             published = named(name)
             if published.encoder is None:
                 raise UserError(f"The weights {name} are those of a painter: give an encoder's.")
             variables, _ = published.load()
-            return cls(name, published.encoder, variables, Decode(size=size or 128, channels=3))
-        run = read_run(name)
-        if not isinstance(run.experiment, Recognition):
+            return cls._of_photographs(name, published.encoder, variables, size)
+        experiment: Any = read_run(name).experiment
+        frozen = getattr(experiment, "encoder", None)
+        if isinstance(frozen, FrozenEncoder):
+            random = "random: its encoder's filters were drawn and never trained, so its units look for nothing in particular"
+            scope = cls._of_photographs(name, frozen.encoder, frozen.variables(), size)
+            return dataclasses.replace(scope, remarks=(random,)) if isinstance(frozen.weights, RandomWeights) else scope
+        if not isinstance(experiment, Recognition | Classification):
             raise UserError(
-                f"{name} holds a {type(run.experiment).__name__}: give the working directory of a recognizer, or published "
-                "weights by name (`likeness weights list`)."
+                f"{name} holds a {type(experiment).__name__}: give the working directory of a recognition, a classification or "
+                "a stylization, or published weights by name (`likeness weights list`)."
             )
         if size is not None:
-            raise UserError(f"{name} was trained on pictures of one size: leave out --size.")
+            raise UserError(f"{name} was trained on examples of one size: leave out --size.")
+        if isinstance(experiment, Classification):
+            return cls._of_classification(name, experiment)
         recognizer = Recognizer.load(name)
         variables = {"params": recognizer.variables.params["encoder"], **recognizer.variables.state}
-        experiment = run.experiment
         decode = decode_of(experiment.data) or recognizer.decode
         return cls(name, experiment.encoder, variables, decode, lambda: experiment.open().train)
 
-    def own_pictures(self) -> Images:
-        """The pictures that it was trained on.
+    @classmethod
+    def _of_photographs(cls, name: str, encoder: nn.Module, variables: PyTree, size: int | None) -> "Microscope":
+        side = size or 128
+        return cls(name, encoder, variables, Decode(size=side, channels=3), lambda: photographs(side))
+
+    @classmethod
+    def _of_classification(cls, name: str, experiment: Classification) -> "Microscope":
+        train = experiment.open().train
+        batch = {"values": jax.ShapeDtypeStruct((1, *train.shape), np.float32)}
+        abstract = jax.eval_shape(experiment.init, jax.random.key(0), {}, batch)
+        _, (params, state) = restore(name, read_run(name), abstract)
+        variables = {"params": params["encoder"], **state}
+        decode = Decode(size=train.shape[0], channels=1 if train.shape[-1] == 1 else 3)
+        return cls(name, experiment.encoder, variables, decode, lambda: ExampleRows.of(train))
+
+    def own_examples(self) -> Images | ExampleRows:
+        """What it was trained on; for published weights and stylization's encoders cutouts of two photographs.
 
         Raises:
             UserError: nobody knows them.
@@ -127,6 +162,27 @@ class Microscope:
         if self.own is None:
             raise UserError(f"{self.name} comes without its pictures: give a folder of some with --data.")
         return self.own()
+
+    def own_pictures(self) -> Images:
+        """The same, where they are pictures.
+
+        Raises:
+            UserError: nobody knows them, or they are examples of a classification.
+        """
+        examples = self.own_examples()
+        if isinstance(examples, ExampleRows):
+            raise UserError(f"{self.name} has learned from examples of {examples.shape}, not from pictures of a recognizer.")
+        return examples
+
+    def check_pictures(self) -> None:
+        """Refuses a folder of pictures for an encoder of signals or volumes.
+
+        Raises:
+            UserError: saying so.
+        """
+        axes = getattr(self.encoder, "spatial_dims", 2)
+        if axes != 2:
+            raise UserError(f"{self.name} has learned from examples of {axes} axes, and --data takes pictures: leave it out.")
 
     @functools.cached_property
     def fields(self) -> dict[str, ReceptiveField]:
@@ -159,13 +215,13 @@ class Microscope:
         chosen = sorted({round(place) for place in np.linspace(0, len(of) - 1, min(5, len(of)))})
         return tuple(of[number] for number in chosen)
 
-    def activations(self, variables: PyTree, pictures: Float[Array, "b h w c"]) -> Activations:
-        """All named activations of pictures in [0, 1]."""
+    def activations(self, variables: PyTree, pictures: Float[Array, "b *space c"]) -> Activations:
+        """All named activations of examples in [0, 1]."""
         return self.encoder.apply(variables, pictures)  # pyright: ignore[reportReturnType]
 
     def look(
         self,
-        images: Images,
+        images: LookedAt,
         layers: tuple[str, ...],
         top: TopPatches = TopPatches(),  # noqa: B008
         *,
@@ -173,40 +229,49 @@ class Microscope:
         seed: int = 0,
         tell: Callable[[int], None] | None = None,
     ) -> dict[str, Seen]:
-        """Goes once through the pictures.
+        """Goes once through the examples, on all devices of this process.
+
+        Each device looks at its part of every batch and keeps its own best, which are brought together at the end: they are
+        those of one device alone, ties included.
 
         Args:
             images: which.
             layers: of which layers.
             top: what to keep of each unit.
-            batch: pictures at a time, on however many devices there are.
+            batch: examples at a time; rounded up to a multiple of the devices.
             seed: of the draw, for ``random``.
-            tell: called with how many pictures are done.
+            tell: called with how many examples are done.
         """
+        devices = jax.local_devices()
+        mesh = jax.make_mesh((len(devices),), ("data",), axis_types=(AxisType.Auto,), devices=devices)
+        split, whole = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in (("data",), ()))
+        batch = -(-batch // len(devices)) * len(devices)
         found: Any = jax.eval_shape(self.activations, self.variables, jax.ShapeDtypeStruct((1, *images.shape), jnp.float32))
-        state = {
-            name: (top.init(found[name].shape[-1]), UnitCounts.init(len(images.people), found[name].shape[-1]))
-            for name in layers
-        }
-        key = jax.random.key(seed)
+        axes, classes = len(images.shape) - 1, len(images.people)
+        units = {name: found[name].shape[-1] for name in layers}
+        empty = {name: (top.init(count, axes), UnitCounts.init(classes, count)) for name, count in units.items()}
+        state = jax.device_put(jax.tree.map(lambda part: np.stack([part] * len(devices)), empty), split)
+        variables, key = jax.device_put((self.variables, jax.random.key(seed)), whole)
         for start in range(0, len(images), batch):
             rows = np.arange(start, min(start + batch, len(images)))
-            missing = batch - len(rows)
-            pictures = images.read(rows)
-            padded = np.concatenate([pictures, np.zeros((missing, *images.shape), np.uint8)])
-            numbers, labels = (
-                np.concatenate([each, np.full(missing, -1)]).astype(np.int32) for each in (rows, images.labels[rows])
-            )
-            state = _take(self, top, self.variables, state, padded, numbers, labels, key)
+            examples, numbers, labels = images.read(rows), rows, images.labels[rows]
+            if missing := batch - len(rows):
+                examples = np.concatenate([examples, np.zeros((missing, *images.shape), examples.dtype)])
+                numbers, labels = (np.concatenate([each, np.full(missing, -1)]) for each in (numbers, labels))
+            shares = jax.device_put((examples, numbers.astype(np.int32), np.asarray(labels, np.int32)), split)
+            state = _take(self, top, mesh, variables, state, *shares, key)
             if tell is not None:
                 tell(int(rows[-1]) + 1)
-        state = jax.device_get(state)
-        return {name: Seen(patches, UnitStatistics.of(counts), self.fields[name]) for name, (patches, counts) in state.items()}
+        return {name: self._seen(name, top, *parts) for name, parts in jax.device_get(state).items()}
+
+    def _seen(self, layer: str, top: TopPatches, patches: Patches, counts: UnitCounts) -> Seen:
+        together = UnitCounts(*(np.asarray(np.sum(part, axis=0, dtype=np.float64)) for part in counts))
+        return Seen(top.merge(patches), UnitStatistics.of(together), self.fields[layer])
 
     def back(
         self, layer: str, pictures: AnyArray, units: AnyArray, places: AnyArray, rule: Rule, batch: int = 16
-    ) -> Float[np.ndarray, "n h w c"]:
-        """What of each uint8 picture excites a unit at a place: :func:`~research.visualization.reconstruct`.
+    ) -> Float[np.ndarray, "n *space c"]:
+        """What of each example excites a unit at a place: :func:`~research.visualization.reconstruct`.
 
         Raises:
             UserError: the rule is for ReLUs, and the encoder has none.
@@ -221,22 +286,30 @@ class Microscope:
         return np.concatenate([np.asarray(part) for part in parts])[: len(pictures)]
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1), donate_argnums=3)
+@functools.partial(jax.jit, static_argnums=(0, 1, 2), donate_argnums=4)
 def _take(
     scope: Microscope,
     top: TopPatches,
+    mesh: jax.sharding.Mesh,
     variables: PyTree,
     state: PyTree,
-    pictures: Array,
+    examples: Array,
     numbers: Array,
     labels: Array,
     key: PRNGKey,
 ) -> PyTree:
-    activations = scope.activations(variables, pictures.astype(jnp.float32) / 255)
-    return {
-        name: (top(patches, activations[name], numbers, key), count_units(counts, activations[name], labels))
-        for name, (patches, counts) in state.items()
-    }
+    def share(variables: PyTree, state: PyTree, examples: Array, numbers: Array, labels: Array, key: PRNGKey) -> PyTree:
+        activations = scope.activations(variables, to_unit(examples))
+        taken = {}
+        for name, parts in state.items():
+            patches, counts = jax.tree.map(lambda part: part[0], parts)
+            taken[name] = (top(patches, activations[name], numbers, key), count_units(counts, activations[name], labels))
+        return jax.tree.map(lambda part: part[None], taken)
+
+    over, same = PartitionSpec("data"), PartitionSpec()
+    # Nothing passes between devices, which JAX cannot see of a loop whose length each decides for itself.
+    looked = jax.shard_map(share, mesh=mesh, in_specs=(same, over, over, over, over, same), out_specs=over, check_vma=False)
+    return looked(variables, state, examples, numbers, labels, key)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
@@ -244,4 +317,4 @@ def _back(scope: Microscope, layer: str, rule: Rule, variables: PyTree, pictures
     def read(pixels: Array) -> Array:
         return scope.activations(variables, pixels)[layer]
 
-    return reconstruct(read, pictures.astype(jnp.float32) / 255, units, places, rule)
+    return reconstruct(read, to_unit(pictures), units, places, rule)

@@ -6,14 +6,16 @@ import numpy as np
 from PIL import Image
 
 from experiments.contact_sheet import Tile, sheet
+from experiments.microscopy import plotted
+from experiments.microscopy.examples import LookedAt
 from experiments.microscopy.microscope import Microscope, Seen
-from research.data import Images
+from research.data import to_unit
 from research.geometry import ReceptiveField
-from research.types import Float
+from research.types import Float, Int
 from research.visualization import Rule
 
 Pixels = Float[np.ndarray, "h w 3"]
-_SMALLEST = 40
+_SMALLEST, _LARGEST = 40, 96
 
 
 def cut(
@@ -35,7 +37,9 @@ def cut(
 
 
 def grid(patches: Sequence[np.ndarray], columns: int) -> Pixels:
-    """Patches of one size in rows, small ones enlarged pixel by pixel; white where there are fewer."""
+    """Patches of one size in rows, small ones enlarged pixel by pixel, large ones reduced; white where there are fewer."""
+    if max(patches[0].shape[:2]) > _LARGEST:
+        patches = [_reduced(patch) for patch in patches]
     height, width = patches[0].shape[:2]
     times = max(1, -(-_SMALLEST // max(height, width)))
     rows = -(-len(patches) // columns)
@@ -49,47 +53,46 @@ def grid(patches: Sequence[np.ndarray], columns: int) -> Pixels:
 
 
 def shown(back: Float[np.ndarray, "h w c"]) -> Float[np.ndarray, "h w c"]:
-    """What was projected back, as a picture: gray is 0, and the largest value is white or black."""
-    largest = np.abs(back).max()
-    return np.full_like(back, 0.5) if largest == 0 else 0.5 + back / (2 * largest)
+    """What was projected back, as a picture: gray is 0, and the largest hundredth of the values is white or black.
+
+    If it were the largest alone, one strong pixel would leave the others gray.
+    """
+    size = np.abs(back)
+    largest = np.quantile(size, 0.99) or size.max()
+    return np.full_like(back, 0.5) if largest == 0 else np.clip(0.5 + back / (2 * largest), 0, 1)
 
 
 def layer_sheet(
     title: str,
     seen: Seen,
     units: Sequence[int],
-    pictures: Sequence[Sequence[Pixels]],
-    backs: Sequence[Sequence[Pixels]],
+    examples: Sequence[Sequence[np.ndarray]],
+    backs: Sequence[Sequence[np.ndarray]],
     columns: int,
 ) -> Image.Image:
-    """One layer: for each unit its patches, and beside them what of each excites it.
+    """One layer: for each unit its patches, and beside or below them what of each excites it.
 
     Args:
         title: the layer's name.
         seen: what was found.
         units: which are drawn.
-        pictures: for each of them, the pictures of its patches, the first first.
-        backs: for each of those pictures, what was projected back to it.
+        examples: for each of them, the pictures, signals or volumes of its patches, in [0, 1], the first first.
+        backs: for each of those, what was projected back to it.
         columns: units in a row.
     """
     tiles = []
-    for unit, of_unit, back_of_unit in zip(units, pictures, backs, strict=True):
-        places = seen.patches.place[unit]
-        side = round(np.ceil(np.sqrt(places.shape[0])))
-        patches = [cut(one, seen.field, place) for one, place in zip(of_unit, places, strict=False)]
-        projected = [shown(cut(one, seen.field, place, padding=0.0)) for one, place in zip(back_of_unit, places, strict=False)]
-        both = [grid(each, side) for each in (patches, projected) if each]
-        if not both:
+    for unit, of_unit, back_of_unit in zip(units, examples, backs, strict=True):
+        if not of_unit:
             continue
-        gap = np.ones((both[0].shape[0], 6, 3), np.float32)
-        picture = np.concatenate([both[0], gap, *both[1:]], axis=1)
+        places = np.asarray(seen.patches.place[unit][: len(of_unit)])
+        picture = _unit_picture(seen, of_unit, back_of_unit, places)
         selective = seen.statistics.selectivity[unit]
         words = [f"unit {unit}", f"active in {seen.statistics.active[unit]:.0%}"]
         words += [] if np.isnan(selective) else [f"selective {selective:.2f}"]
         tiles.append(Tile(picture, ", ".join(words)))
     size, field = len(seen.statistics.mean), seen.field
     dead = len(seen.statistics.dead)
-    caption = f"{title}: each unit sees {field.size} x {field.size} pixels, one every {field.stride}; {dead} of {size} dead"
+    caption = f"{title}: each unit sees {seen.sees}, one every {field.stride}; {dead} of {size} dead"
     if not tiles:
         return sheet([[Tile(np.ones((8, 400, 3), np.float32))]], caption=[caption])
     blank = Tile(np.ones_like(tiles[0].picture))
@@ -103,6 +106,20 @@ def layer_sheet(
     return sheet([tiles[start : start + columns] for start in range(0, len(tiles), columns)], caption=[caption])
 
 
+def _unit_picture(
+    seen: Seen, examples: Sequence[np.ndarray], backs: Sequence[np.ndarray], places: Int[np.ndarray, "n axes"]
+) -> Pixels:
+    side = round(np.ceil(np.sqrt(seen.patches.place.shape[1])))
+    if places.shape[1] == 1:
+        return plotted.signals(examples, backs, places, seen.field, side)
+    if places.shape[1] == 3:
+        return plotted.volumes(examples, backs, places, seen.field, side)
+    patches = [cut(_colored(one), seen.field, place) for one, place in zip(examples, places, strict=True)]
+    projected = [shown(cut(_colored(one), seen.field, place, padding=0.0)) for one, place in zip(backs, places, strict=True)]
+    both = [grid(each, side) for each in (patches, projected)]
+    return np.concatenate([both[0], np.ones((both[0].shape[0], 6, 3), np.float32), both[1]], axis=1)
+
+
 def stacked(sheets: Sequence[Image.Image]) -> Image.Image:
     """Sheets one below the other."""
     whole = Image.new("RGB", (max(each.width for each in sheets), sum(each.height for each in sheets)), "white")
@@ -111,6 +128,12 @@ def stacked(sheets: Sequence[Image.Image]) -> Image.Image:
         whole.paste(each, (0, top))
         top += each.height
     return whole
+
+
+def _reduced(patch: np.ndarray) -> np.ndarray:
+    whole = Image.fromarray(np.uint8(np.round(255 * np.clip(patch, 0, 1))))
+    whole.thumbnail((_LARGEST, _LARGEST), Image.Resampling.LANCZOS)
+    return np.asarray(whole, np.float32) / 255
 
 
 def _filled(picture: Pixels, height: int, width: int) -> Pixels:
@@ -128,9 +151,9 @@ def spread(seen: Seen, count: int) -> list[int]:
 
 
 def draw_layer(
-    scope: Microscope, images: Images, title: str, seen: Seen, units: Sequence[int], rule: Rule, columns: int = 4
+    scope: Microscope, images: LookedAt, title: str, seen: Seen, units: Sequence[int], rule: Rule, columns: int = 4
 ) -> Image.Image:
-    """Reads the pictures of some units' patches again, goes back through the network to them, and draws the sheet."""
+    """Reads the examples of some units' patches again, goes back through the network to them, and draws the sheet."""
     rows = [(unit, number) for unit in units for number in np.flatnonzero(seen.patches.picture[unit] >= 0)]
     if not rows:
         return layer_sheet(title, seen, [], [], [], columns)
@@ -138,12 +161,12 @@ def draw_layer(
     places = np.array([seen.patches.place[row] for row in rows])
     pixels = images.read(which)
     back = scope.back(title, pixels, np.array([unit for unit, _ in rows], np.int32), places, rule)
-    pictures: dict[int, list[Pixels]] = {unit: [] for unit in units}
-    backs: dict[int, list[Pixels]] = {unit: [] for unit in units}
+    examples: dict[int, list[np.ndarray]] = {unit: [] for unit in units}
+    backs: dict[int, list[np.ndarray]] = {unit: [] for unit in units}
     for (unit, _), one, projected in zip(rows, pixels, back, strict=True):
-        pictures[unit].append(_colored(one.astype(np.float32) / 255))
-        backs[unit].append(_colored(projected))
-    return layer_sheet(title, seen, units, [pictures[unit] for unit in units], [backs[unit] for unit in units], columns)
+        examples[unit].append(to_unit(one))
+        backs[unit].append(projected)
+    return layer_sheet(title, seen, units, [examples[unit] for unit in units], [backs[unit] for unit in units], columns)
 
 
 def _colored(picture: Float[np.ndarray, "h w c"]) -> Pixels:

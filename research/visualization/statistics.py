@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.types import Array, Float, Int
+from research.types import AnyArray, Array, Float, Int
 from research.visualization.top_patches import spatial_maximum
 
 __all__ = ["UnitCounts", "UnitStatistics", "count_units"]
@@ -19,11 +19,11 @@ EDGES = tuple(2.0**power for power in range(-8, 9))
 class UnitCounts(NamedTuple):
     """Sums over the pictures so far, of each unit's maximum over the picture."""
 
-    of_class: Float[Array, "classes"]
+    of_class: Float[AnyArray, "classes"]
     """Pictures of each class."""
-    total: Float[Array, "classes units"]
+    total: Float[AnyArray, "classes units"]
     """The sum of the maxima, by class."""
-    bins: Float[Array, "bins units"]
+    bins: Float[AnyArray, "bins units"]
     """How many maxima lie in each bin of the histogram."""
 
     @classmethod
@@ -37,8 +37,9 @@ def count_units(counts: UnitCounts, activations: Float[Array, "b *space units"],
     largest = spatial_maximum(activations)
     one_hot = jax.nn.one_hot(labels, len(counts.of_class))
     counted = (labels >= 0)[:, None]
-    place = jnp.searchsorted(jnp.asarray([0.0, *EDGES[:-1]]), largest, side="left")
-    bins = jnp.stack([jnp.sum((place == number) & counted, axis=0) for number in range(len(EDGES) + 1)])
+    up_to = jnp.sum((largest <= jnp.asarray([0.0, *EDGES[:-1]])[:, None, None]) & counted, axis=1)
+    below = jnp.concatenate([jnp.zeros_like(up_to[:1]), up_to])
+    bins = jnp.concatenate([up_to, jnp.broadcast_to(jnp.sum(counted), up_to[:1].shape)]) - below
     return UnitCounts(
         of_class=counts.of_class + jnp.sum(one_hot, axis=0),
         total=counts.total + jnp.matmul(one_hot.T, largest, precision="highest"),

@@ -1,27 +1,31 @@
 """The places of a data set that excite each unit of a layer most, found in one pass."""
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
-from research.types import Array, Float, Int, PRNGKey
+from research.types import AnyArray, Array, Bool, Float, Int, PRNGKey
 
 __all__ = ["Patches", "TopPatches", "spatial_maximum"]
+
+_LOOKED_UP_TOGETHER = 32
 
 
 class Patches(NamedTuple):
     """What was found for each unit, the first first; picture −1 where there were fewer than k."""
 
-    priority: Float[Array, "units k"]
+    priority: Float[AnyArray, "*shards units k"]
     """What the places are sorted by."""
-    value: Float[Array, "units k"]
+    value: Float[AnyArray, "*shards units k"]
     """The activation there."""
-    picture: Int[Array, "units k"]
+    picture: Int[AnyArray, "*shards units k"]
     """The number of the picture."""
-    place: Int[Array, "units k axes"]
+    place: Int[AnyArray, "*shards units k axes"]
     """Where in the layer's map: row and column."""
 
 
@@ -31,7 +35,8 @@ class TopPatches:
 
     A unit is a channel of a layer, at any place of its map. Memory is O(units · k), however long the stream. Places of equal
     activation come in the order of the pictures, then of rows, then of columns, so the result is that of sorting everything and
-    does not depend on how the stream is cut into batches. Under ``jit`` a batch may be split over devices.
+    does not depend on how the stream is cut into batches. Several devices may each take in a stream of their own, without a
+    word to each other, of which :meth:`merge` makes one.
 
     Zeiler and Fergus, Visualizing and understanding convolutional networks, ECCV 2014: the nine pictures in which a unit's
     maximum is largest.
@@ -83,22 +88,38 @@ class TopPatches:
         sound = (numbers >= 0) & ~jnp.isnan(found_values)
         priority = jnp.where(sound, self._priority(found_values, numbers, key), -jnp.inf)
         priority, kept = lax.top_k(priority, min(self.k, priority.shape[1]))
-        if self.once:
-            # Where the maximum is, is looked up for those that are kept: to ask for all would cost more than the rest.
-            maps = values[kept, :, jnp.arange(units)[:, None]]
-            place = (jnp.argmin if self.order == "bottom" else jnp.argmax)(maps, axis=-1)
-        else:
-            place = kept % values.shape[1]
         new = Patches(
             priority=priority,
             value=jnp.take_along_axis(found_values, kept, axis=1),
             picture=jnp.where(jnp.isneginf(priority), -1, numbers[kept]),
-            place=jnp.stack(jnp.unravel_index(place, space), axis=-1).astype(jnp.int32),
+            place=_unraveled(jnp.zeros_like(kept) if self.once else kept % values.shape[1], space),
         )
         # What was found before comes first, so that of equals the earlier one stays.
         both = Patches(*(jnp.concatenate(pair, axis=1) for pair in zip(found, new, strict=True)))
-        _, kept = lax.top_k(both.priority, self.k)
-        return Patches(*(jnp.take_along_axis(part, jnp.expand_dims(kept, range(2, part.ndim)), axis=1) for part in both))
+        priority, chosen = lax.top_k(both.priority, self.k)
+        best = Patches(*(jnp.take_along_axis(part, jnp.expand_dims(chosen, range(2, part.ndim)), axis=1) for part in both))
+        if not self.once:
+            return best
+        # Where the maximum is, is looked up for those alone that have come in: to ask for all would cost more than the rest.
+        entered = (chosen >= self.k) & ~jnp.isneginf(priority)
+        rows = jnp.take_along_axis(kept, jnp.clip(chosen - self.k, 0, kept.shape[1] - 1), axis=1)
+        places = _unraveled(_look_up(values, rows, entered, jnp.argmin if self.order == "bottom" else jnp.argmax), space)
+        return best._replace(place=jnp.where(entered[..., None], places, best.place))
+
+    def merge(self, found: Patches) -> Patches:
+        """One of several, found in streams that have no picture in common, as if they had been one stream.
+
+        Args:
+            found: stacked along a leading axis.
+        """
+        streams, units = found.priority.shape[:2]
+        apart = [np.moveaxis(np.asarray(part), 0, 1) for part in found]
+        together = Patches(*(part.reshape(units, streams * self.k, *part.shape[3:]) for part in apart))
+        places = np.moveaxis(np.asarray(together.place), -1, 0)
+        order = np.lexsort((*places[::-1], together.picture, -together.priority), axis=-1)[:, : self.k]
+        return Patches(
+            *(np.take_along_axis(part, np.expand_dims(order, tuple(range(2, part.ndim))), axis=1) for part in together)
+        )
 
     def _priority(self, values: Float[Array, "units n"], pictures: Int[Array, "n"], key: PRNGKey) -> Float[Array, "units n"]:
         if self.order != "random":
@@ -121,3 +142,30 @@ def spatial_maximum(activations: Float[Array, "b *space units"]) -> Float[Array,
     """Each unit's maximum over the picture, in float32."""
     flat = activations.reshape(len(activations), -1, activations.shape[-1])
     return jnp.max(flat, axis=1).astype(jnp.float32)
+
+
+def _unraveled(place: Int[Array, "units k"], space: Sequence[int]) -> Int[Array, "units k axes"]:
+    return jnp.stack(jnp.unravel_index(place, tuple(space)), axis=-1).astype(jnp.int32)
+
+
+def _look_up(
+    values: Float[Array, "b places units"],
+    rows: Int[Array, "units k"],
+    asked: Bool[Array, "units k"],
+    where: Callable[..., Array],
+) -> Int[Array, "units k"]:
+    """The place of each unit's extreme in each of its rows of the batch, for those asked; 0 for the others."""
+    k, total = rows.shape[1], rows.size
+    size = min(_LOOKED_UP_TOGETHER, total)
+    waiting = jnp.flatnonzero(asked, size=-(-total // size) * size, fill_value=total)
+    count = jnp.sum(asked)
+
+    def look(state: tuple[Array, Array]) -> tuple[Array, Array]:
+        done, places = state
+        some = lax.dynamic_slice_in_dim(waiting, done, size)
+        at = jnp.minimum(some, total - 1)
+        maps = values[rows.reshape(-1)[at], :, at // k]
+        return done + size, places.at[some].set(where(maps, axis=-1).astype(jnp.int32), mode="drop")
+
+    _, places = lax.while_loop(lambda state: state[0] < count, look, (jnp.zeros((), count.dtype), jnp.zeros(total, jnp.int32)))
+    return places.reshape(rows.shape)

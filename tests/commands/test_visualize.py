@@ -41,3 +41,40 @@ def test_what_cannot_be_looked_at_is_explained(likeness, world, flags, message):
     said = likeness("visualize", world.workdir, *flags)
     assert said.code == 2
     assert message in said.err
+
+
+CLASSIFIER = '''"""Tells signals apart."""
+
+from experiments.classification import Classification
+from experiments.optimizers import Adam
+from experiments.run import Checkpoints, Run
+from experiments.schedules import Constant
+from research.data import Ecg
+from research.encoders import Conv4
+
+
+def get_config() -> Run:
+    return Run(
+        experiment=Classification(
+            data=Ecg(train=16, validation=8, test=8, length=256),
+            encoder=Conv4(spatial_dims=1, width=4, dimension=4, normalize=False),
+            batch=8,
+        ),
+        steps=2,
+        optimizer=Adam(schedule=Constant(rate=1e-3)),
+        checkpoints=Checkpoints(every=2),
+    )
+'''
+
+
+def test_a_classifier_of_signals_is_looked_into(likeness, tmp_path):
+    config, workdir = tmp_path / "signals.py", tmp_path / "run"
+    config.write_text(CLASSIFIER)
+    assert likeness("train", config, "--workdir", workdir).code == 0
+    said = likeness("visualize", workdir, "--units", "2", "--k", "2", "--layers", "relu2")
+    assert said.code == 0, said.err
+    assert "relu2: 4 units, each of 8 samples" in said.out
+    told = json.loads((workdir / "figures" / "units" / "units.json").read_text())
+    assert told["relu2"]["units"][0]["favorite"] in ("normal", "premature ventricular", "atrial fibrillation", "tachycardia")
+    refused = likeness("visualize", workdir, "--data", tmp_path)
+    assert refused.code == 2 and "has learned from examples of 1 axes" in refused.err

@@ -75,15 +75,22 @@ def test_a_patch_is_the_window_and_gray_beyond_the_edge():
     assert cut(picture, ReceptiveField(size=9, stride=1, offset=-4), (2, 2)) is picture
 
 
-def test_gray_is_nothing_and_the_largest_is_black_or_white():
+def test_gray_is_nothing_and_the_largest_hundredth_is_black_or_white():
     np.testing.assert_array_equal(shown(np.zeros((2, 2, 3))), np.full((2, 2, 3), 0.5))
-    np.testing.assert_allclose(shown(np.array([[[-2.0, 0, 1]]])), [[[0, 0.5, 0.75]]])
+    back = np.full((400, 1, 3), -1.0)
+    back[0], back[1] = 50, 0
+    picture = shown(back)
+    np.testing.assert_array_equal(picture[[0, 1, 2], 0, 0], [1, 0.5, 0])
 
 
 def test_a_grid_enlarges_small_patches_and_leaves_gaps_white():
     whole = grid([np.zeros((20, 20, 3), np.float32)] * 3, 2)
     assert whole.shape == (82, 82, 3)
     assert (whole[42:, 42:] == 1).all() and (whole[:40, :40] == 0).all()
+
+
+def test_large_patches_are_reduced():
+    assert grid([np.zeros((300, 200, 3), np.float32)], 1).shape == (96, 64, 3)
 
 
 @pytest.mark.parametrize("k", [1, 5])
