@@ -1,7 +1,8 @@
 # make demo   sets up .venv, trains recognition/quickstart and prints how good it is
 # make test   sets up .venv and runs the tests, but for the slow ones
 # make test-fast   those of them that run no whole command or experiment, before every commit
-.PHONY: demo test test-fast test-all lint types format clean
+# make notebooks   executes the notebooks and keeps their outputs
+.PHONY: demo test test-fast test-all notebooks lint types format clean
 .DEFAULT_GOAL := test
 
 PYTHON ?= python3
@@ -26,6 +27,9 @@ test-fast: .venv/.ready
 
 test-all: .venv/.ready
 	XLA_FLAGS= $(BIN)/python -m pytest -n 2 -m 'not gpu'
+
+notebooks: .venv/.ready
+	$(BIN)/python -m notebooks.execute
 
 lint: .venv/.ready
 	$(BIN)/ruff check .
