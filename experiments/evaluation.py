@@ -33,6 +33,10 @@ def _write(files: Workdir, evaluation: Evaluation, step: int, seconds: float) ->
         drawn["curves"] = figures.training_curves(curves)
     for name, picture in evaluation.pictures.items():
         write_picture(files.pictures / f"{name}.png", picture)
+    for name, picture in evaluation.examples.items():
+        path = files.figures / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_picture(path, picture)
     for name, figure in drawn.items():
         figures.save(figure, files.figures / f"{name}.png")
     summary = {

@@ -75,6 +75,8 @@ class Evaluation:
     """What to look at later, such as embeddings: by file name without ending, and by name within the file."""
     pictures: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     """Pictures that are the result, (h, w, 3) in [0, 1], by file name without ending."""
+    examples: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    """Pictures that a figure shows, one by one, (h, w, 3) in [0, 1], by path without ending below the figures."""
     notes: tuple[str, ...] = ()
     """Sentences a reader of the numbers must know."""
 

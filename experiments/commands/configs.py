@@ -1,6 +1,7 @@
 """``likeness configs``: what can be trained, with each config's own words, and as a page with pictures."""
 
 import dataclasses
+import difflib
 from pathlib import Path
 from typing import Annotated
 
@@ -32,7 +33,8 @@ def main(arguments: list[str]) -> int:
         from experiments.report.gallery import KEPT, keep
 
         if options.keep not in names:
-            raise UserError(f"{options.keep} is no config that comes with Likeness: `likeness configs` lists them.")
+            nearest = ", ".join(difflib.get_close_matches(options.keep, names, n=3, cutoff=0.0))
+            raise UserError(f"{options.keep} is no config that comes with Likeness; nearest: {nearest}.")
         keep(Path(options.runs) / options.keep, options.keep)
         print(f"kept     {KEPT / options.keep}")
     if options.html is not None:
@@ -41,6 +43,8 @@ def main(arguments: list[str]) -> int:
         path = Path(options.html)
         if path.suffix.lower() not in (".html", ".htm"):
             raise UserError(f"--html is {path}, which is no name of a page: give one that ends in .html.")
+        if options.runs != "runs" and not Path(options.runs).is_dir():
+            raise UserError(f"--runs is {options.runs}, which is no directory: give the one that working directories lie in.")
         write_gallery(path, Path(options.runs))
         print(f"page     {path} ({path.stat().st_size / 1e6:.1f} MB)")
     if options.html is None and options.keep is None:

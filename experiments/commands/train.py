@@ -114,7 +114,12 @@ def next_commands(trained: Trained) -> list[str]:
     if "threshold" not in trained.evaluation.artifacts:
         return []
     where = f"--workdir {shlex.quote(str(trained.workdir))}"
-    actions = ("verify A.jpg B.jpg", "enroll add NAME PICTURE.jpg", "identify PICTURE.jpg")
+    pair = [trained.workdir / "figures" / "mistakes" / f"different_1_{letter}.png" for letter in "ab"]
+    verify = "verify A.jpg B.jpg"
+    if f"mistakes/{pair[0].stem}" in trained.evaluation.examples:
+        # The two people whom it thinks most alike: why does it?
+        verify = f"verify {shlex.join(map(str, pair))} --why why.png"
+    actions = (verify, "enroll add NAME PICTURE.jpg", "identify PICTURE.jpg")
     return [f"{'next:' if not i else '':<9}likeness {action} {where}" for i, action in enumerate(actions)]
 
 

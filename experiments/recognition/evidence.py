@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from experiments.recognition.protocols import Judged
+from research.metrics.pairs import Pairs, hardest
 from research.metrics.verification import RocBand
 
 _PEOPLE_PICTURES, _SIDE, _POINTS = 20, 64, 300
@@ -47,6 +48,21 @@ def _small(pictures: np.ndarray) -> np.ndarray:
     plain = [picture[..., 0] if picture.shape[-1] == 1 else picture for picture in pictures]
     smaller = [np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS)) for picture in plain]
     return np.stack(smaller).reshape(len(pictures), size[1], size[0], pictures.shape[-1])
+
+
+def hardest_pairs(judged: Judged, pairs: Pairs, most: int = 3) -> dict[str, np.ndarray]:
+    """Pictures of the pairs that are hardest to tell, (h, w, 3) in [0, 1]: ``mistakes/different_1_a``, ``…_b``, ``same_1_a`` …
+
+    ``different`` are the pairs of two people that are closest, ``same`` those of one person that are farthest apart.
+    """
+    kinds = dict(zip(("same", "different"), hardest(pairs.distances, pairs.same, most, pairs.rows), strict=True))
+    found = {}
+    for kind, places in kinds.items():
+        for number, rows in enumerate(pairs.rows[places], 1):
+            for letter, picture in zip("ab", judged.images.read(rows), strict=True):
+                colored = np.broadcast_to(picture, (*picture.shape[:2], 3))
+                found[f"mistakes/{kind}_{number}_{letter}"] = colored.astype(np.float32) / 255
+    return found
 
 
 def roc_points(bands: Mapping[str, RocBand]) -> dict[str, np.ndarray]:

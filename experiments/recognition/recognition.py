@@ -16,7 +16,7 @@ from experiments import figures
 from experiments.config import to_json
 from experiments.experiment import Batches, Cost, Evaluation, Part, Variables
 from experiments.recognition.chunks import check_chunks, check_stateless, embed_in_chunks
-from experiments.recognition.evidence import embedding_sample, roc_points
+from experiments.recognition.evidence import embedding_sample, hardest_pairs, roc_points
 from experiments.recognition.protocols import Identification, Judged, JudgingProtocol, Verification, judge
 from experiments.recognition.subjects import Baseline, trained
 from research.data import Decode, Faces
@@ -262,7 +262,12 @@ class Recognition:
         bands = _bands(curves)
         arrays = {"embeddings": embedding_sample(judged)} | ({"roc": roc_points(bands)} if bands else {})
         return Evaluation(
-            metrics=metrics, figures=_figures(judged, pairs, bands, tau), artifacts=artifacts, arrays=arrays, notes=tuple(notes)
+            metrics=metrics,
+            figures=_figures(judged, pairs, bands, tau),
+            artifacts=artifacts,
+            arrays=arrays,
+            examples=hardest_pairs(judged, pairs) if bands else {},
+            notes=tuple(notes),
         )
 
 

@@ -120,7 +120,8 @@ def _read(root: Path, name: str) -> ReportedRun:
         records=_lines(files.metrics, problems),
         system=_lines(files.system, problems),
         evaluations=_lines(files.evaluations, problems),
-        figures=[path for path in _pictures(files.figures) if "units" not in path.relative_to(files.figures).parts[:-1]],
+        # In folders are what units see, and the pictures of which a figure is made.
+        figures=[path for path in _pictures(files.figures) if path.parent == files.figures],
         # layers.png is the other sheets, one below the other.
         units=[path for path in _pictures(files.figures / "units") if path.name != "layers.png"],
         pictures=_pictures(files.pictures),

@@ -43,7 +43,8 @@ def test_training_again_goes_on_and_fresh_starts_over(workdir: Path, world: Worl
     assert "going on from step 40" in said.err
     assert "verification/eer" in said.out
     assert f"summary  {workdir / 'summary.json'}" in said.out
-    assert f"next:    likeness verify A.jpg B.jpg --workdir {workdir}" in said.out
+    pair = f"{workdir}/figures/mistakes/different_1_a.png {workdir}/figures/mistakes/different_1_b.png"
+    assert f"next:    likeness verify {pair} --why why.png --workdir {workdir}" in said.out
     before = contents(workdir)
     said = likeness("train", world.config, "--workdir", workdir, "--fresh", "--steps", "2")
     assert said.code == 0

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from experiments.recognition.evidence import embedding_sample, roc_points
-from experiments.recognition.protocols import judge
+from experiments.recognition.evidence import embedding_sample, hardest_pairs, roc_points
+from experiments.recognition.protocols import Verification, judge
 from experiments.recognition.subjects import RawPixels
 from research.data.images import ArrayReader, Images
 from research.metrics.verification import RocBand
@@ -44,6 +44,18 @@ def test_a_small_table_is_kept_whole_and_twice_the_same():
 def test_large_pictures_are_made_smaller(channels):
     images = faces([2, 2], (90, 180, channels))
     assert sample(images, 4)["pictures"].shape == (4, 32, 64, channels)
+
+
+def test_the_hardest_pairs_are_kept_as_pictures():
+    images = faces([3, 3, 2], (8, 6, 1))
+    judged = judge(RawPixels().fit(images), images)
+    pairs = Verification().pairs(judged)
+    kept = hardest_pairs(judged, pairs, 1)
+    assert sorted(kept) == [f"mistakes/{kind}_1_{letter}" for kind in ("different", "same") for letter in "ab"]
+    for kind, same, extreme in (("different", False, np.argmin), ("same", True, np.argmax)):
+        place = np.flatnonzero(pairs.same == same)[extreme(pairs.distances[pairs.same == same])]
+        for letter, picture in zip("ab", images.read(pairs.rows[place]), strict=True):
+            np.testing.assert_allclose(kept[f"mistakes/{kind}_1_{letter}"], np.repeat(picture, 3, -1) / 255, atol=1e-6)
 
 
 def test_curves_keep_their_ends():

@@ -88,7 +88,7 @@ def test_the_command_writes_the_page(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert likeness(["configs", "--html", str(tmp_path / "all.txt")]) == 2
     assert "ends in .html" in capsys.readouterr().err
     assert likeness(["configs", "--keep", "recognition/quikstart"]) == 2
-    assert "is no config" in capsys.readouterr().err
+    assert "nearest: recognition/quickstart" in capsys.readouterr().err
 
 
 KEPT = Path(module.__file__).parents[2] / "docs" / "gallery"
