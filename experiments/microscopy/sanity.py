@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import jax
 import jax.numpy as jnp
@@ -35,16 +35,7 @@ Method: TypeAlias = Literal[
     "guided",
     "deconvnet",
 ]
-METHODS: tuple[Method, ...] = (
-    "gradient",
-    "smooth_gradient",
-    "gradient_times_input",
-    "integrated_gradients",
-    "grad_cam",
-    "guided_grad_cam",
-    "guided",
-    "deconvnet",
-)
+METHODS: tuple[Method, ...] = get_args(Method)
 _OF_RELUS = ("guided_grad_cam", "guided", "deconvnet")
 Order: TypeAlias = Literal["cascading", "independent"]
 """Random weights from the top down to a layer, or in this layer alone."""
