@@ -42,7 +42,9 @@ class Options:
     """Side of the pictures for published weights and stylization's encoders; 128 unless given."""
     columns: int = 4
     """Units in a row of a sheet."""
-    batch: int = 64
+    patch: int = 96
+    """Patches of pictures with more pixels a side are drawn with so many."""
+    batch: int = 32
     """Pictures at a time."""
     out: Annotated[str | None, tyro.conf.arg(aliases=["-o"], metavar="DIR", help_behavior_hint="(default: in WORKDIR)")] = None
     """Where the sheets go."""
@@ -67,6 +69,7 @@ def main(arguments: list[str]) -> int:
         ("--k", options.k),
         ("--batch", options.batch),
         ("--columns", options.columns),
+        ("--patch", options.patch),
         ("--pictures", options.pictures),
     ):
         if value is not None and value < 1:
@@ -88,7 +91,16 @@ def main(arguments: list[str]) -> int:
     sheets = []
     for layer in layers:
         sheets.append(
-            draw_layer(scope, images, layer, seen[layer], spread(seen[layer], options.units), options.rule, options.columns)
+            draw_layer(
+                scope,
+                images,
+                layer,
+                seen[layer],
+                spread(seen[layer], options.units),
+                options.rule,
+                options.columns,
+                options.patch,
+            )
         )
         write(sheets[-1], root / _file(layer))
     write(stacked(sheets), root / "layers.png")

@@ -225,7 +225,7 @@ class Microscope:
         layers: tuple[str, ...],
         top: TopPatches = TopPatches(),  # noqa: B008
         *,
-        batch: int = 64,
+        batch: int = 32,
         seed: int = 0,
         tell: Callable[[int], None] | None = None,
     ) -> dict[str, Seen]:

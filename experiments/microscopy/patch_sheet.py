@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFont
 
 from experiments.contact_sheet import Tile, sheet
 from experiments.microscopy import plotted
@@ -36,10 +36,10 @@ def cut(
     return padded[top : top + field.size, left : left + field.size]
 
 
-def grid(patches: Sequence[np.ndarray], columns: int) -> Pixels:
+def grid(patches: Sequence[np.ndarray], columns: int, largest: int = _LARGEST) -> Pixels:
     """Patches of one size in rows, small ones enlarged pixel by pixel, large ones reduced; white where there are fewer."""
-    if max(patches[0].shape[:2]) > _LARGEST:
-        patches = [_reduced(patch) for patch in patches]
+    if max(patches[0].shape[:2]) > largest:
+        patches = [_reduced(patch, largest) for patch in patches]
     height, width = patches[0].shape[:2]
     times = max(1, -(-_SMALLEST // max(height, width)))
     rows = -(-len(patches) // columns)
@@ -69,6 +69,7 @@ def layer_sheet(
     examples: Sequence[Sequence[np.ndarray]],
     backs: Sequence[Sequence[np.ndarray]],
     columns: int,
+    largest: int = _LARGEST,
 ) -> Image.Image:
     """One layer: for each unit its patches, and beside or below them what of each excites it.
 
@@ -79,17 +80,18 @@ def layer_sheet(
         examples: for each of them, the pictures, signals or volumes of its patches, in [0, 1], the first first.
         backs: for each of those, what was projected back to it.
         columns: units in a row.
+        largest: patches of pictures with more pixels a side are reduced to so many.
     """
     tiles = []
     for unit, of_unit, back_of_unit in zip(units, examples, backs, strict=True):
         if not of_unit:
             continue
         places = np.asarray(seen.patches.place[unit][: len(of_unit)])
-        picture = _unit_picture(seen, of_unit, back_of_unit, places)
+        picture = _unit_picture(seen, of_unit, back_of_unit, places, largest)
         selective = seen.statistics.selectivity[unit]
         words = [f"unit {unit}", f"active in {seen.statistics.active[unit]:.0%}"]
         words += [] if np.isnan(selective) else [f"selective {selective:.2f}"]
-        tiles.append(Tile(picture, ", ".join(words)))
+        tiles.append(Tile(picture, _fitting(words, picture.shape[1])))
     size, field = len(seen.statistics.mean), seen.field
     dead = len(seen.statistics.dead)
     caption = f"{title}: each unit sees {seen.sees}, one every {field.stride}; {dead} of {size} dead"
@@ -107,7 +109,7 @@ def layer_sheet(
 
 
 def _unit_picture(
-    seen: Seen, examples: Sequence[np.ndarray], backs: Sequence[np.ndarray], places: Int[np.ndarray, "n axes"]
+    seen: Seen, examples: Sequence[np.ndarray], backs: Sequence[np.ndarray], places: Int[np.ndarray, "n axes"], largest: int
 ) -> Pixels:
     side = round(np.ceil(np.sqrt(seen.patches.place.shape[1])))
     if places.shape[1] == 1:
@@ -116,8 +118,15 @@ def _unit_picture(
         return plotted.volumes(examples, backs, places, seen.field, side)
     patches = [cut(_colored(one), seen.field, place) for one, place in zip(examples, places, strict=True)]
     projected = [shown(cut(_colored(one), seen.field, place, padding=0.0)) for one, place in zip(backs, places, strict=True)]
-    both = [grid(each, side) for each in (patches, projected)]
+    both = [grid(each, side, largest) for each in (patches, projected)]
     return np.concatenate([both[0], np.ones((both[0].shape[0], 6, 3), np.float32), both[1]], axis=1)
+
+
+def _fitting(words: Sequence[str], width: int) -> str:
+    """As many of the words as stand below a picture so wide."""
+    font = ImageFont.load_default(15)
+    fits = [count for count in range(1, len(words) + 1) if font.getlength(", ".join(words[:count])) <= width]
+    return ", ".join(words[: max(fits, default=1)])
 
 
 def stacked(sheets: Sequence[Image.Image]) -> Image.Image:
@@ -130,9 +139,9 @@ def stacked(sheets: Sequence[Image.Image]) -> Image.Image:
     return whole
 
 
-def _reduced(patch: np.ndarray) -> np.ndarray:
+def _reduced(patch: np.ndarray, side: int) -> np.ndarray:
     whole = Image.fromarray(np.uint8(np.round(255 * np.clip(patch, 0, 1))))
-    whole.thumbnail((_LARGEST, _LARGEST), Image.Resampling.LANCZOS)
+    whole.thumbnail((side, side), Image.Resampling.LANCZOS)
     return np.asarray(whole, np.float32) / 255
 
 
@@ -151,7 +160,14 @@ def spread(seen: Seen, count: int) -> list[int]:
 
 
 def draw_layer(
-    scope: Microscope, images: LookedAt, title: str, seen: Seen, units: Sequence[int], rule: Rule, columns: int = 4
+    scope: Microscope,
+    images: LookedAt,
+    title: str,
+    seen: Seen,
+    units: Sequence[int],
+    rule: Rule,
+    columns: int = 4,
+    largest: int = _LARGEST,
 ) -> Image.Image:
     """Reads the examples of some units' patches again, goes back through the network to them, and draws the sheet."""
     rows = [(unit, number) for unit in units for number in np.flatnonzero(seen.patches.picture[unit] >= 0)]
@@ -166,7 +182,8 @@ def draw_layer(
     for (unit, _), one, projected in zip(rows, pixels, back, strict=True):
         examples[unit].append(to_unit(one))
         backs[unit].append(projected)
-    return layer_sheet(title, seen, units, [examples[unit] for unit in units], [backs[unit] for unit in units], columns)
+    of_units, backs_of_units = ([each[unit] for unit in units] for each in (examples, backs))
+    return layer_sheet(title, seen, units, of_units, backs_of_units, columns, largest)
 
 
 def _colored(picture: Float[np.ndarray, "h w c"]) -> Pixels:
