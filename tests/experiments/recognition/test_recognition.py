@@ -68,6 +68,7 @@ def test_the_summary_holds_everyone_judged_alike(finished: Trained) -> None:
     assert {path.name for path in (finished.workdir / "figures").iterdir()} == {
         "curves.png",
         "distances.png",
+        "mistakes",
         "mistakes.png",
         "roc.png",
     }
