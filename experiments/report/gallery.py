@@ -69,8 +69,11 @@ def keep(run: Path, name: str, kept: Path = KEPT) -> None:
     if changed := _changed(name, read):
         raise UserError(f"{run} is no run of {name} as it is shipped: {changed[0]}. Keep a run without other settings.")
     place = Workdir(kept / name)
-    for path in (place.config, place.provenance, place.summary):
+    for path in (place.config, place.summary):
         write_json(path, read_json(run / path.name))
+    # Paths of whoever ran it are nobody else's.
+    told = ("git", "versions", "devices", "cpus", "seed")
+    write_json(place.provenance, {name: read.provenance[name] for name in told if name in read.provenance})
     if (source := _picture(read)) is not None:
         picture = Image.open(source).convert("RGB")
         picture.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
