@@ -26,8 +26,8 @@ def convolve_same(x: Float[AnyArray, "b h w c"], kernel: Float[AnyArray, "kh kw 
     """Cross-correlation of stride 1 with an odd window, between zeros, that keeps the size.
 
     Values and gradients are those of ``lax.conv_general_dilated``, which is what runs on accelerators. On a CPU, in float32,
-    windows of 3×3 between many channels are computed by tiles (:mod:`research.encoders.winograd`): XLA:CPU takes twice as long
-    over such a convolution, and three to six times as long over its gradient by the kernel
+    windows of 3×3 between many channels are computed by tiles (:mod:`research.encoders.winograd`): XLA:CPU takes up to
+    twice as long over such a convolution, and three to six times as long over its gradient by the kernel
     (``python -m experiments.benchmarks.convolutions``).
 
     Where they are not, the gradient by x is written as what it is: the incoming gradient convolved with the kernel, turned by
