@@ -2,11 +2,12 @@
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from experiments.commands.flags import cli
+from experiments.microscopy.methods import METHODS, Method
 
 if TYPE_CHECKING:
     from experiments.microscopy.sanity import Checked
@@ -25,19 +26,7 @@ class Options:
     data: Annotated[str | None, tyro.conf.arg(metavar="FOLDER")] = None
     """Pictures to look at, in folders in this folder; those that it was trained on unless given."""
     methods: Annotated[
-        tuple[
-            Literal[
-                "gradient",
-                "smooth_gradient",
-                "gradient_times_input",
-                "integrated_gradients",
-                "grad_cam",
-                "guided_grad_cam",
-                "guided",
-                "deconvnet",
-            ],
-            ...,
-        ],
+        tuple[Method, ...],
         tyro.conf.arg(metavar="METHOD ...", help_behavior_hint="(default: all)"),
     ] = ()
     """Which methods: gradient, smooth_gradient, gradient_times_input, integrated_gradients, grad_cam, guided_grad_cam, guided,
@@ -54,13 +43,13 @@ class Options:
 
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness sanity", arguments=arguments)
-    import numpy as np
     from rich.progress import Progress
 
     from experiments import figures
     from experiments.contact_sheet import write
+    from experiments.microscopy.examples import thinned
     from experiments.microscopy.microscope import Microscope
-    from experiments.microscopy.sanity import METHODS, check
+    from experiments.microscopy.sanity import check
     from experiments.microscopy.sanity_sheet import curves, maps
     from experiments.workdir import write_json
     from research.data import Folder
@@ -73,8 +62,7 @@ def main(arguments: list[str]) -> int:
         images = scope.own_pictures()
     else:
         images = Folder(options.data, size=scope.decode.size, channels=scope.decode.channels, fit=scope.decode.fit).open()
-    if options.pictures < len(images):
-        images = images.select(np.linspace(0, len(images) - 1, options.pictures).round().astype(int))
+    images = thinned(images, options.pictures)
     with Progress(transient=True) as progress:
         task = progress.add_task("giving layers random weights", total=None)
         checked = check(

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -75,22 +75,35 @@ class ExampleRows:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def select(self, rows: Int[np.ndarray, "b"]) -> "ExampleRows":
+        """These of them."""
+        return ExampleRows(self.examples, self.rows[rows])
+
     def read(self, rows: Int[np.ndarray, "b"], /) -> Shaped[np.ndarray, "b *space c"]:
         return self.examples.values.take(self.rows[rows], axis=0)
 
 
-def thinned(examples: Images | ExampleRows, count: int) -> Images | ExampleRows:
+class _Table(Protocol):
+    def __len__(self) -> int: ...
+
+    def select(self, rows: Int[np.ndarray, "b"], /) -> Self: ...
+
+
+_TableT = TypeVar("_TableT", bound=_Table)
+
+
+def thinned(examples: _TableT, count: int) -> _TableT:
     """So many of them, evenly spaced; all where there are fewer."""
     if count >= len(examples):
         return examples
     rows = np.linspace(0, len(examples) - 1, count).round().astype(int)
-    return examples.select(rows) if isinstance(examples, Images) else ExampleRows(examples.examples, examples.rows[rows])
+    return examples.select(rows)
 
 
 def photographs(size: int, count: int = 1000, seed: int = 0) -> Images:
     """Square cutouts, at random places and of 80 to 320 pixels, of the two photographs that come with scikit-learn.
 
-    ``china`` is by Robert Scarth and ``flower`` by dan, both CC BY, so what is made of them may be passed on.
+    ``china`` is by danielbuechele and ``flower`` by vultilion, both CC BY 2.0, so what is made of them may be passed on.
     """
     from PIL import Image
     from sklearn.datasets import load_sample_image

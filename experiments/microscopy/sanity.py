@@ -3,12 +3,13 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.microscopy.methods import METHODS, Method
 from experiments.microscopy.microscope import Microscope
 from research.data import Images
 from research.errors import UserError
@@ -25,17 +26,6 @@ from research.visualization import (
 )
 from research.visualization.sanity import layers_with_weights, map_similarity, rank_correlation, with_other_weights
 
-Method: TypeAlias = Literal[
-    "gradient",
-    "smooth_gradient",
-    "gradient_times_input",
-    "integrated_gradients",
-    "grad_cam",
-    "guided_grad_cam",
-    "guided",
-    "deconvnet",
-]
-METHODS: tuple[Method, ...] = get_args(Method)
 _OF_RELUS = ("guided_grad_cam", "guided", "deconvnet")
 Order: TypeAlias = Literal["cascading", "independent"]
 """Random weights from the top down to a layer, or in this layer alone."""

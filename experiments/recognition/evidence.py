@@ -1,8 +1,10 @@
 """What a judgement leaves behind to be looked at: embeddings with small pictures, and curves with their bands, as arrays."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Bool, Float, UInt8
 from PIL import Image
 
 from experiments.recognition.protocols import Judged
@@ -50,16 +52,31 @@ def _small(pictures: np.ndarray) -> np.ndarray:
     return np.stack(smaller).reshape(len(pictures), size[1], size[0], pictures.shape[-1])
 
 
-def hardest_pairs(judged: Judged, pairs: Pairs, most: int = 3) -> dict[str, np.ndarray]:
+class HardPairs(NamedTuple):
+    """Pairs that are hardest to tell: those of one person by falling distance, then those of two by rising distance."""
+
+    first: UInt8[np.ndarray, "n h w c"]
+    second: UInt8[np.ndarray, "n h w c"]
+    distances: Float[np.ndarray, "n"]
+    same: Bool[np.ndarray, "n"]
+
+
+def hardest_pairs(judged: Judged, pairs: Pairs, most: int = 6) -> HardPairs:
+    """So many of each kind, with their pictures."""
+    shown = np.concatenate(hardest(pairs.distances, pairs.same, most, pairs.rows))
+    first, second = (judged.images.read(rows) for rows in pairs.rows[shown].T)
+    return HardPairs(first, second, pairs.distances[shown], pairs.same[shown])
+
+
+def pair_pictures(hard: HardPairs, most: int = 3) -> dict[str, np.ndarray]:
     """Pictures of the pairs that are hardest to tell, (h, w, 3) in [0, 1]: ``mistakes/different_1_a``, ``…_b``, ``same_1_a`` …
 
     ``different`` are the pairs of two people that are closest, ``same`` those of one person that are farthest apart.
     """
-    kinds = dict(zip(("same", "different"), hardest(pairs.distances, pairs.same, most, pairs.rows), strict=True))
     found = {}
-    for kind, places in kinds.items():
-        for number, rows in enumerate(pairs.rows[places], 1):
-            for letter, picture in zip("ab", judged.images.read(rows), strict=True):
+    for kind, places in (("same", np.flatnonzero(hard.same)), ("different", np.flatnonzero(~hard.same))):
+        for number, place in enumerate(places[:most], 1):
+            for letter, picture in (("a", hard.first[place]), ("b", hard.second[place])):
                 colored = np.broadcast_to(picture, (*picture.shape[:2], 3))
                 found[f"mistakes/{kind}_{number}_{letter}"] = colored.astype(np.float32) / 255
     return found

@@ -16,7 +16,7 @@ from experiments import figures
 from experiments.config import to_json
 from experiments.experiment import Batches, Cost, Evaluation, Part, Variables
 from experiments.recognition.chunks import check_chunks, check_stateless, embed_in_chunks
-from experiments.recognition.evidence import embedding_sample, hardest_pairs, roc_points
+from experiments.recognition.evidence import HardPairs, embedding_sample, hardest_pairs, pair_pictures, roc_points
 from experiments.recognition.protocols import Identification, Judged, JudgingProtocol, Verification, judge
 from experiments.recognition.subjects import Baseline, trained
 from research.data import Decode, Faces
@@ -260,13 +260,14 @@ class Recognition:
                 ).to_json()
                 tau = calibrated.threshold
         bands = _bands(curves)
+        hard = hardest_pairs(judged, pairs) if bands else None
         arrays = {"embeddings": embedding_sample(judged)} | ({"roc": roc_points(bands)} if bands else {})
         return Evaluation(
             metrics=metrics,
-            figures=_figures(judged, pairs, bands, tau),
+            figures={} if hard is None else _figures(pairs, hard, bands, tau),
             artifacts=artifacts,
             arrays=arrays,
-            examples=hardest_pairs(judged, pairs) if bands else {},
+            examples={} if hard is None else pair_pictures(hard),
             notes=tuple(notes),
         )
 
@@ -302,14 +303,10 @@ def _bands(curves: Mapping[str, metric_pairs.Pairs]) -> dict[str, verification.R
 
 
 def _figures(
-    judged: Judged, pairs: metric_pairs.Pairs, bands: Mapping[str, verification.RocBand], tau: float | None
+    pairs: metric_pairs.Pairs, hard: HardPairs, bands: Mapping[str, verification.RocBand], tau: float | None
 ) -> dict[str, Any]:
-    if not bands:
-        return {}
-    shown = np.concatenate(metric_pairs.hardest(pairs.distances, pairs.same, 6, pairs.rows))
-    first, second = (judged.images.read(rows) for rows in pairs.rows[shown].T)
     return {
         "roc": figures.roc(bands),
         "distances": figures.distances(pairs.distances, pairs.same, tau),
-        "mistakes": figures.mistakes(first, second, pairs.distances[shown], pairs.same[shown], tau),
+        "mistakes": figures.mistakes(*hard, tau),
     }

@@ -3,8 +3,7 @@
 import base64
 import io
 import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,9 +28,9 @@ _Curves = Mapping[str, Mapping[str, np.ndarray]]
 
 def library() -> str:
     """Bokeh's code for browsers, without its widgets: what goes into a page with plots."""
-    from bokeh import __file__ as package
+    from bokeh.resources import Resources
 
-    return (Path(package).parent / "server" / "static" / "js" / "bokeh.min.js").read_text(encoding="utf-8")
+    return "\n".join(Resources(mode="inline", components=["bokeh"]).js_raw)
 
 
 def rates(run: ReportedRun, number: int, problems: list[str]) -> Html | None:
@@ -107,11 +106,10 @@ def _canvas(**options: Any) -> Any:
 def _roc(curves: _Curves) -> Any:
     lowest = min(float(curve["far"][curve["far"] > 0].min(initial=1.0)) for curve in curves.values())
     canvas = _canvas(x_axis_type="log", x_range=(lowest, 1.0), tools="pan,box_zoom,wheel_zoom,reset,save")
-    for name, curve in curves.items():
+    for number, (name, curve) in enumerate(curves.items()):
         shown = curve["far"] > 0
-        _line(
-            canvas, name, len(canvas.renderers), curve["far"][shown], *(curve[part][shown] for part in ("tar", "low", "high"))
-        )
+        far, tar, low, high = (curve[part][shown] for part in ("far", "tar", "low", "high"))
+        _line(canvas, name, number, far, tar, low, high)
     _named(canvas, "False-accept rate", "True-accept rate", "bottom_right")
     _percent(canvas.xaxis[0])
     _percent(canvas.yaxis[0])
@@ -121,31 +119,46 @@ def _roc(curves: _Curves) -> Any:
 def _det(curves: _Curves) -> Any:
     """Both rates of error on axes of normal deviates, on which two normal distributions give a line (Martin et al. 1997)."""
     canvas = _canvas(tools="pan,box_zoom,wheel_zoom,reset,save")
-    for name, curve in curves.items():
+    for number, (name, curve) in enumerate(curves.items()):
         inside = (curve["far"] > 0) & (curve["far"] < 1) & (curve["tar"] < 1) & (curve["tar"] > 0)
-        far = stats.norm.ppf(curve["far"][inside])
-        miss, high, low = (stats.norm.ppf(np.clip(1 - curve[part][inside], 1e-4, 1 - 1e-4)) for part in ("tar", "low", "high"))
-        _line(canvas, name, len(canvas.renderers), far, miss, low, high)
+        miss, high, low = (1 - curve[part][inside] for part in ("tar", "low", "high"))
+        _line(canvas, name, number, curve["far"][inside], miss, low, high, _deviates)
     for axis in canvas.axis:
-        axis.ticker = [float(stats.norm.ppf(rate)) for rate in _RATES]
-        axis.major_label_overrides = {float(stats.norm.ppf(rate)): f"{100 * rate:g} %" for rate in _RATES}
+        places = _deviates(np.array(_RATES)).tolist()
+        axis.ticker = places
+        axis.major_label_overrides = {place: f"{100 * rate:g} %" for place, rate in zip(places, _RATES, strict=True)}
     _named(canvas, "False-accept rate", "False-reject rate", "top_right")
-    return canvas
+    return _read_off(canvas, curves, "false rejects")
 
 
-def _line(canvas: Any, name: str, number: int, x: Any, y: Any, low: Any, high: Any) -> None:
+def _deviates(rates: np.ndarray) -> np.ndarray:
+    return stats.norm.ppf(np.clip(rates, 1e-6, 1 - 1e-6))
+
+
+def _line(
+    canvas: Any,
+    name: str,
+    number: int,
+    far: np.ndarray,
+    rate: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    placed: Callable[[np.ndarray], np.ndarray] = np.asarray,
+) -> None:
     from bokeh.models import ColumnDataSource
 
-    color = _COLORS[number // 2 % len(_COLORS)]
-    source = ColumnDataSource({"x": x, "y": y, "low": low, "high": high, "name": [name] * len(x)})
-    canvas.varea("x", "low", "high", source=source, color=color, alpha=0.16, legend_label=name)
-    canvas.line("x", "y", source=source, color=color, width=2, legend_label=name, name="curve")
+    rates = {"far": far, "rate": rate, "low": low, "high": high}
+    places = {f"at_{part}": placed(values) for part, values in rates.items()}
+    source = ColumnDataSource({"name": [name] * len(far), **rates, **places})
+    look = {"source": source, "color": _COLORS[number % len(_COLORS)], "legend_label": name}
+    canvas.varea("at_far", "at_low", "at_high", alpha=0.16, **look)
+    canvas.line("at_far", "at_rate", width=2, name="curve", **look)
 
 
 def _read_off(canvas: Any, curves: _Curves, says: str) -> Any:
     from bokeh.models import HoverTool
 
-    tips = [("", "@name"), ("false accepts", "@x{0.000 %}"), (says, "@y{0.0 %} (@low{0.0 %} to @high{0.0 %})")]
+    tips = [("", "@name"), ("false accepts", "@far{0.000 %}"), (says, "@rate{0.0 %} (@low{0.0 %} to @high{0.0 %})")]
     canvas.add_tools(
         HoverTool(tooltips=tips, renderers=canvas.select(name="curve"), mode="vline" if len(curves) < 4 else "mouse")
     )

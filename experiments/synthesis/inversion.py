@@ -61,8 +61,8 @@ class Inversion:
             raise ValueError(f"Inversion.size is {self.size}: give 16 to 16384 pixels")
         if len(self._variations) != len(self.layers) or not all(0 <= v < float("inf") for v in self._variations):
             raise ValueError(
-                f"Inversion.variation is {self.variation}: give a finite number, 0 or more, or one for each of the "
-                f"{len(self.layers)} layers"
+                f"Inversion.variation is {self.variation} for the layers {', '.join(self.layers)}: give a finite number, 0 "
+                f"or more, or one for each of the {len(self.layers)} layers"
             )
 
     def open(self) -> OpenedInversion:

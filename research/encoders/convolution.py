@@ -27,7 +27,7 @@ def convolve_same(x: Float[AnyArray, "b h w c"], kernel: Float[AnyArray, "kh kw 
 
     Values and gradients are those of ``lax.conv_general_dilated``, which is what runs on accelerators. On a CPU, in float32,
     windows of 3×3 between many channels are computed by tiles (:mod:`research.encoders.winograd`): XLA:CPU takes up to
-    twice as long over such a convolution, and three to six times as long over its gradient by the kernel
+    twice as long over such a convolution, and up to six times as long over its gradient by the kernel
     (``python -m experiments.benchmarks.convolutions``).
 
     Where they are not, the gradient by x is written as what it is: the incoming gradient convolved with the kernel, turned by

@@ -17,8 +17,8 @@ _Grid: TypeAlias = list[list[Array]]
 def tiles_pay(pictures: Sequence[int], kernel: Sequence[int]) -> bool:
     """Whether a core of a CPU is done sooner by tiles than by the convolution as it is defined, from the shapes alone.
 
-    Of 9·c·d multiplications a pixel 5·c·d are saved, while about 40·(c + d) more numbers go through memory: it pays where
-    c·d/(c + d) is large. The kernel's own transform is paid once for all pixels, of which there must be some
+    Of 9·c·d multiplications a pixel 5·c·d are saved, while numbers in proportion to c + d more go through memory: it pays
+    where c·d/(c + d) is large. The kernel's own transform is paid once for all pixels, of which there must be some
     (``python -m experiments.benchmarks.convolutions`` prints the times of both for the layers of VGG-19).
 
     Args:

@@ -56,7 +56,7 @@ class Photograph(PictureSource):
     """One of the two photographs, 640 × 427, that come with scikit-learn."""
 
     name: Literal["china", "flower"] = "china"
-    """china: a pagoda of the Summer Palace, by Robert Scarth; flower: a dahlia, by dan. Both CC BY."""
+    """china: a pagoda of the Summer Palace, by danielbuechele; flower: a dahlia, by vultilion. Both CC BY 2.0."""
 
     @property
     def title(self) -> str:

@@ -14,7 +14,8 @@ _Name: TypeAlias = Literal["china", "flower"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Photographs:
-    """Photographs of 640 × 427 pixels: a pagoda of the Summer Palace by Robert Scarth, a dahlia by dan. Both CC BY."""
+    """Photographs of 640 × 427 pixels: a pagoda of the Summer Palace by danielbuechele, a dahlia by
+    vultilion. Both CC BY 2.0 (``images/README.txt`` of scikit-learn)."""
 
     names: tuple[_Name, ...] = ("china", "flower")
     """Which ones."""

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from experiments.recognition.evidence import embedding_sample, hardest_pairs, roc_points
+from experiments.recognition.evidence import embedding_sample, hardest_pairs, pair_pictures, roc_points
 from experiments.recognition.protocols import Verification, judge
 from experiments.recognition.subjects import RawPixels
 from research.data.images import ArrayReader, Images
@@ -50,7 +50,7 @@ def test_the_hardest_pairs_are_kept_as_pictures():
     images = faces([3, 3, 2], (8, 6, 1))
     judged = judge(RawPixels().fit(images), images)
     pairs = Verification().pairs(judged)
-    kept = hardest_pairs(judged, pairs, 1)
+    kept = pair_pictures(hardest_pairs(judged, pairs), 1)
     assert sorted(kept) == [f"mistakes/{kind}_1_{letter}" for kind in ("different", "same") for letter in "ab"]
     for kind, same, extreme in (("different", False, np.argmin), ("same", True, np.argmax)):
         place = np.flatnonzero(pairs.same == same)[extreme(pairs.distances[pairs.same == same])]
