@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_ch
 import numpy as np
 
 from research.metrics.intervals import Estimate
-from research.types import Array, PRNGKey, PyTree
+from research.types import Array, Float, PRNGKey, PyTree
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -79,6 +79,28 @@ class Evaluation:
     """Pictures that a figure shows, one by one, (h, w, 3) in [0, 1], by path without ending below the figures."""
     notes: tuple[str, ...] = ()
     """Sentences a reader of the numbers must know."""
+
+
+class Originals(NamedTuple):
+    """What an experiment's pictures were made of: RGB in [0, 1]."""
+
+    before: Mapping[str, Float[np.ndarray, "h w 3"]]
+    """What each was before, by the name of the result, as in :attr:`Evaluation.pictures`."""
+    styles: tuple[Float[np.ndarray, "h w 3"], ...] = ()
+    """Whose look they were given."""
+
+
+@runtime_checkable
+class MadeOfPictures(Protocol):
+    """An experiment whose results can be shown beside what they were made of."""
+
+    def originals(self) -> Originals:
+        """Reads them anew.
+
+        Raises:
+            UserError: a picture that cannot be read.
+        """
+        ...
 
 
 @runtime_checkable

@@ -36,7 +36,10 @@ MEANINGS = (
     Meaning(
         "style/relative", "style", "distance from the style's Gram matrices, as a share of their energy", "lower is nearer"
     ),
-    Meaning("synthesis/score_of_photographs", "of photographs", "the same of the better of two photographs as they are"),
+    Meaning("relative", "relative", "distance from the photograph's features, as a share of their energy", "lower is nearer"),
+    Meaning("psnr", "psnr", "likeness of the pixels to the photograph's, in dB", "higher is nearer"),
+    Meaning("ssim", "ssim", "likeness of the structure to the photograph's, at most 1"),
+    Meaning("synthesis/score_of_photographs", "of photographs", "the same of photographs as they are"),
     Meaning("synthesis/score", "score", "what the pictures were made to excite, the mean over them"),
     Meaning(
         "threshold/far", "threshold/far", "FAR at τ: pairs of two of the people judged here that τ accepts", "lower is better"
@@ -47,10 +50,15 @@ MEANINGS = (
 
 def meanings(metrics: list[str]) -> Iterator[Meaning]:
     """What some metrics mean, each once."""
-    return (each for each in MEANINGS if any(metric.startswith(each.path) for metric in metrics))
+    met = {found for metric in metrics if (found := _of(metric))}
+    return (each for each in MEANINGS if each in met)
 
 
 def meaning(metric: str) -> str:
     """What a metric says, by its path, with or without the name of a baseline in front; empty where nobody has said so."""
-    found = next((each for each in MEANINGS if metric.startswith(each.path) or f"/{each.path}" in metric), None)
+    found = _of(metric)
     return "" if found is None else "; ".join(filter(None, (found.words, found.better)))
+
+
+def _of(metric: str) -> Meaning | None:
+    return next((each for each in MEANINGS if metric.startswith(each.path) or f"/{each.path}" in metric), None)

@@ -61,8 +61,15 @@ def _transformation(run: Run) -> Any:
         raise UserError(f"The optimizer does not fit a run of {run.steps} steps: {error}") from error
 
 
-def build(run: Run, fixed: PyTree, batch: PyTree) -> Program:
+def build(run: Run, fixed: PyTree, batch: PyTree, rewrite: Callable[[Any], Any] | None = None) -> Program:
     """Makes the program of a run whose cost reads ``fixed`` and whose batches look like ``batch``.
+
+    Args:
+        run: what is trained.
+        fixed: as the experiment gives it.
+        batch: arrays, or their shapes.
+        rewrite: what becomes of the step before it is compiled, such as
+            :func:`~experiments.scaling.accelerators.as_on_accelerators`.
 
     Raises:
         UserError: when the mesh does not fit the devices, the batch or class centers do not divide over them, or the encoder
@@ -83,6 +90,7 @@ def build(run: Run, fixed: PyTree, batch: PyTree) -> Program:
     places = run.mesh.state_shardings(mesh, shapes)
     abstract = jax.tree.map(lambda leaf, place: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place), shapes, places)
     step: Any = functools.partial(train_step, run.experiment, optimizer, run.optimizer.recovers, run.ema_decay)
+    step = step if rewrite is None else rewrite(step)
     return Program(
         mesh=mesh,
         state=abstract,

@@ -30,7 +30,7 @@ class Options:
         tyro.conf.arg(metavar="METHOD ...", help_behavior_hint="(default: all)"),
     ] = ()
     """Which methods: gradient, smooth_gradient, gradient_times_input, integrated_gradients, grad_cam, guided_grad_cam, guided,
-    deconvnet."""
+    deconvnet, occlusion."""
     pictures: int = 16
     """How many pictures, evenly spaced."""
     size: int | None = None
@@ -92,15 +92,19 @@ def _print(checked: "Checked") -> None:
     table = Table(
         box=box.SIMPLE_HEAD,
         pad_edge=False,
-        title="Rank correlation of absolute maps with the trained network's, layers random from the top down to",
+        title="What is left of each method's maps (rank correlation with the trained network's) when layers get random weights",
         title_justify="left",
     )
     table.add_column("method")
-    for layer in checked.layers:
-        table.add_column(layer, justify="right")
+    table.add_column(f"{checked.layers[0]} only", justify="right")
+    table.add_column("every layer", justify="right")
+    table.add_column("the maps show")
     for method, measures in checked.similarity["cascading"].items():
-        table.add_row(method, *(f"{value:.2f}" for value in measures["rank_absolute"].mean(axis=1)))
+        kept = checked.kept(method)
+        first = f"{measures['rank_absolute'][0].mean():.2f}"
+        table.add_row(method, first, f"{kept.mean:.2f} ± {2 * kept.error:.2f}", kept.shows)
     Console().print(table)
+    print("±: two standard errors. Below 0.25 maps show what was learned, above 0.5 the picture, whatever was learned.")
 
 
 def _default(network: str) -> Path:

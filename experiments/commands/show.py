@@ -18,6 +18,7 @@ from experiments.commands.choose import parse
 from experiments.config import docstring, to_json
 from experiments.program import Program, build
 from experiments.run import Run
+from experiments.scaling.accelerators import as_on_accelerators
 from experiments.scaling.collectives import collectives
 from experiments.sharding import Mesh
 from experiments.stylization.frozen import FrozenEncoder
@@ -48,7 +49,7 @@ def main(arguments: list[str]) -> int:
     data = run.experiment.open()
     stream = run.experiment.stream(data, run.seed)
     batch = next(stream)
-    program = build(run, run.experiment.fixed(data), batch)
+    program = build(run, run.experiment.fixed(data), batch, None if options.mesh is None else as_on_accelerators)
     console.print(_parameters(program.state.params))
     for line in precision(run, program):
         console.print(line, markup=False)

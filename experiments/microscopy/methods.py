@@ -11,5 +11,6 @@ Method: TypeAlias = Literal[
     "guided_grad_cam",
     "guided",
     "deconvnet",
+    "occlusion",
 ]
 METHODS: tuple[Method, ...] = get_args(Method)

@@ -113,6 +113,8 @@ class Microscope:
             UserError: there is neither, or the run has no encoder of pictures, signals or volumes.
         """
         if not Path(name).is_dir():
+            if len(Path(name).parts) > 1:
+                raise UserError(f"There is no working directory {name}: train a config first, with `likeness train`.")
             published = named(name)
             if published.encoder is None:
                 raise UserError(f"The weights {name} are those of a painter: give an encoder's.")

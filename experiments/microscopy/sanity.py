@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -35,6 +36,27 @@ _SAMPLES = 8
 """Noisy copies, and steps of an integral: half a map's noise is enough to see whether it changes."""
 
 
+_PARTS = 6
+"""The side that occlusion covers is this part of the picture's."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Kept:
+    """How much of a method's maps is left when every layer is random: rank correlation of absolute values."""
+
+    mean: float
+    error: float
+    """Standard error of the mean."""
+
+    @property
+    def shows(self) -> str:
+        """What the maps mostly show, judged by the mean and two standard errors on either side."""
+        low, high = self.mean - 2 * self.error, self.mean + 2 * self.error
+        if high < 0.25:
+            return "what was learned"
+        return "the picture, whatever was learned" if low > 0.5 else "something of both"
+
+
 @dataclasses.dataclass(frozen=True)
 class Checked:
     """How much of each method's maps is left."""
@@ -49,9 +71,15 @@ class Checked:
     skipped: Mapping[Method, str]
     """Methods that the network cannot be asked by, and why not."""
 
+    def kept(self, method: str) -> Kept:
+        """How much of a method's maps is left of a network that has learned nothing."""
+        values = self.similarity["cascading"][method]["rank_absolute"][-1]
+        return Kept(float(values.mean()), _standard_error(values))
+
     def to_json(self) -> dict[str, Any]:
-        """Mean and standard error of each similarity, layer by layer."""
+        """Mean and standard error of each similarity, layer by layer, and what the maps show."""
         told: dict[str, Any] = {"layers": list(self.layers), "pictures": len(self.pictures), "skipped": dict(self.skipped)}
+        told["shows"] = {method: self.kept(method).shows for method in self.similarity["cascading"]}
         for order, methods in self.similarity.items():
             told[order] = {
                 method: {
@@ -152,6 +180,8 @@ class _Question:
         def score(pixels: Array) -> Array:
             return self.score(variables, pixels)
 
+        if method == "occlusion":
+            return self._covered(variables)
         if method == "smooth_gradient":
             return np.asarray(smooth_gradient(score, self.pictures, self.key, samples=_SAMPLES))
         if method == "integrated_gradients":
@@ -159,6 +189,18 @@ class _Question:
         if method not in self.compiled:
             self.compiled[method] = jax.jit(functools.partial(self._map, method))
         return np.asarray(self.compiled[method](variables))
+
+    def _covered(self, variables: PyTree) -> Float[np.ndarray, "n h w 1"]:
+        """Squares side by side, each covered in all pictures at once."""
+        pictures = np.asarray(self.pictures)
+        whole, fallen = np.asarray(self.score(variables, pictures)), np.zeros((*pictures.shape[:3], 1), np.float32)
+        rows, columns = (np.array_split(np.arange(side), _PARTS) for side in pictures.shape[1:3])
+        for place in itertools.product(rows, columns):
+            covered = pictures.copy()
+            covered[:, *np.ix_(*place)] = 0.5
+            less = whole - np.asarray(self.score(variables, covered))
+            fallen[:, *np.ix_(*place)] = less[:, None, None, None]
+        return fallen
 
     def _map(self, method: Method, variables: PyTree) -> Array:
         score: Score = functools.partial(self._score, variables)

@@ -12,8 +12,8 @@ from experiments.microscopy.sanity import MEASURES, Checked
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_COLORS = (BLUE, "#56B4E9", GREEN, "#E69F00", INK, PALE, ORANGE, PURPLE)
-_MARKERS = "osD^vPX*"
+_COLORS = (BLUE, "#56B4E9", GREEN, "#E69F00", INK, PALE, ORANGE, PURPLE, "#8C564B")
+_MARKERS = "osD^vPX*p"
 _TITLES = {"rank_absolute": "rank correlation, absolute", "rank_signed": "rank correlation, signed", "ssim": "SSIM, absolute"}
 _SMALLEST = 136
 

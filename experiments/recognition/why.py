@@ -169,8 +169,9 @@ def _integrated(network: _Network, answer: Verification, pair: tuple[np.ndarray,
         return found
 
     one, other = (each.sum(axis=-1) for each in network.explain(pair, attribute))
-    told = " and ".join(f"{found:+.4f} of {gained:+.4f}" for found, gained in errors)
-    return Why(answer, (pair[0], pair[1]), (one, other), "likeness gained over a blurred face", f"adds up to {told}")
+    told = " and ".join(f"{found:+.4f} of {gained:+.4f} in {name}" for name, (found, gained) in zip("AB", errors, strict=True))
+    remark = f"explains {told}: by so much the distance falls as the face comes out of its blur, and the map's places share it"
+    return Why(answer, (pair[0], pair[1]), (one, other), "likeness gained over a blurred face", remark)
 
 
 def _weighted_map(network: _Network, answer: Verification, pair: tuple[np.ndarray, np.ndarray], layer: str | None) -> Why:
@@ -189,7 +190,11 @@ def _weighted_map(network: _Network, answer: Verification, pair: tuple[np.ndarra
     )(*pictures)
     sides = " x ".join(map(str, shapes[chosen].shape[1:-1]))
     maps = (np.asarray(one)[0], np.asarray(other)[0])
-    return Why(answer, pair, maps, f"likeness by the maps of {chosen}", f"of {chosen}, which has {sides} places")
+    remark = (
+        f"is of {chosen}, which has {sides} places. It takes the network for linear above that layer: where it contradicts "
+        "--why-method occlusion, believe occlusion, which asks the network itself"
+    )
+    return Why(answer, pair, maps, f"likeness by the maps of {chosen}", remark)
 
 
 def _bytes(pictures: np.ndarray) -> np.ndarray:

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from experiments.config import from_json
+from experiments.experiment import MadeOfPictures, Originals
 from experiments.report.album import Album, Embedded, Source
 from experiments.report.html import Html, element, tabs
 from experiments.report.runs import ReportedRun
 from experiments.report.words import caption, rank
-from experiments.stylization import Stylization
 from research.errors import UserError
 
 _FRAMES = 24
@@ -32,18 +32,17 @@ def sources(run: ReportedRun, number: int) -> dict[str, Source]:
 
 
 def originals(run: ReportedRun, number: int) -> tuple[dict[str, Source], list[str]]:
-    """The content and the styles of a stylization, read anew, and why they could not be."""
-    if run.title != Stylization.__name__:
+    """What the pictures of a run were made of, read anew, and why that could not be."""
+    if not run.pictures:
         return {}, []
     try:
-        painted = from_json(run.config["experiment"])
-        if not isinstance(painted, Stylization):
-            return {}, []
-        content = np.asarray(painted.content.open(painted.size), np.float32)
-        styles = {f"{number}:style:{i}": np.asarray(style.open(content), np.float32) for i, style in enumerate(painted.styles)}
+        experiment = from_json(run.config["experiment"])
+        made = experiment.originals() if isinstance(experiment, MadeOfPictures) else Originals({})
     except (UserError, ValueError) as error:
-        return {}, [f"The content and the styles cannot be shown beside the result: {error}"]
-    return {f"{number}:content": content, **styles}, []
+        return {}, [f"What the pictures were made of cannot be shown beside them: {error}"]
+    found: dict[str, Source] = {_before(number, name): np.asarray(one, np.float32) for name, one in made.before.items()}
+    found |= {f"{number}:style:{i}": np.asarray(style, np.float32) for i, style in enumerate(made.styles)}
+    return found, []
 
 
 def progress(run: ReportedRun) -> dict[str, list[tuple[int, Path]]]:
@@ -72,6 +71,10 @@ def _key(number: int, path: Path) -> str:
     return f"{number}:{path}"
 
 
+def _before(number: int, name: str) -> str:
+    return f"{number}:before:{name}"
+
+
 def painted(run: ReportedRun, number: int, book: Album) -> Html | None:
     """What came out: before beside after, and step by step."""
     series = progress(run)
@@ -83,13 +86,13 @@ def painted(run: ReportedRun, number: int, book: Album) -> Html | None:
         if last is None:
             continue
         key = f"run-{number}-picture-{place}"
-        before = book.pictures.get(f"{number}:content")
+        before = book.pictures.get(_before(number, name))
         if before is not None:
             parts.append(
                 _compare(
                     key,
-                    run.name,
-                    before.image(f"The content of {run.name}, before"),
+                    name,
+                    before.image(f"{name} of {run.name}, before"),
                     last.image(f"{name} of {run.name}, after {paths[-1][0]} steps"),
                 )
             )
@@ -128,7 +131,7 @@ def _compare(key: str, name: str, before: Html, after: Html) -> Html:
     return element(
         "figure",
         {"class": "compare"},
-        element("figcaption", {}, element("strong", {}, "Before and after")),
+        element("figcaption", {}, element("strong", {}, f"{name}, before and after")),
         stack,
         slider,
         words,

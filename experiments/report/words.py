@@ -38,4 +38,5 @@ def rank(figure: str) -> int:
 def headlines(metrics: list[str], most: int = 4) -> list[str]:
     """The metrics to be read first."""
     known = [name for name in _HEADLINES if name in metrics]
+    known += [name for name in metrics if name.endswith("/ssim")]
     return [*known, *(name for name in metrics if name not in known)][:most]

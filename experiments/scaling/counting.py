@@ -11,6 +11,7 @@ from jax.sharding import AxisType
 
 from experiments.program import build
 from experiments.run import Run
+from experiments.scaling.accelerators import as_on_accelerators
 from experiments.scaling.collectives import Collective, Traffic
 from experiments.scaling.law import Law, fit
 from experiments.scaling.machines import Sent
@@ -154,7 +155,7 @@ def _lowered(run: Run, fixed: PyTree, batch: PyTree, devices: int, grows: Batch)
     rows: PyTree = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((times * leaf.shape[0], *leaf.shape[1:]), leaf.dtype), batch)
     fsdp = min(run.mesh.fsdp, devices)
     mesh = First(data=devices // fsdp, fsdp=fsdp, shard_above=run.mesh.shard_above)
-    program = build(dataclasses.replace(run, mesh=mesh), fixed, rows)
+    program = build(dataclasses.replace(run, mesh=mesh), fixed, rows, as_on_accelerators)
     kept = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), program.fixed)
     with jax.default_matmul_precision(run.matmul_precision):
         step: Any = program.step

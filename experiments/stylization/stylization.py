@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments import figures
-from experiments.experiment import Cost, Evaluation, Part, Variables
+from experiments.experiment import Cost, Evaluation, Originals, Part, Variables
 from experiments.stylization.colors import AsTheyAre, Colors
 from experiments.stylization.frozen import FrozenEncoder
 from experiments.stylization.judge import Judge
@@ -232,6 +232,11 @@ class Stylization:
         """What was painted, with the colors that it is to have: (h, w, 3), RGB in [0, 1]."""
         pixels = np.clip(np.asarray(params["pixels"][0], np.float32), 0.0, 1.0)
         return self.colors.after(pixels, self.content.open(max(pixels.shape)))
+
+    def originals(self) -> Originals:
+        """The content and the styles, as they came."""
+        content = self.content.open(self.size)
+        return Originals({"picture": content}, tuple(style.open(content) for style in self.styles))
 
     def remark(self, metrics: Mapping[str, float]) -> str | None:
         """Nothing to remark."""

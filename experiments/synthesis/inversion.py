@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.experiment import Cost, Evaluation, Part, Variables
+from experiments.experiment import Cost, Evaluation, Originals, Part, Variables
 from experiments.stylization.stylization import Rounds
 from experiments.synthesis.network import Network
 from experiments.synthesis.sheet import Shown, mosaic, sheet_of
@@ -117,6 +117,11 @@ class Inversion:
     def pictures(self, data: OpenedInversion, params: PyTree) -> Float[np.ndarray, "n h w 3"]:
         """One for each layer, RGB in [0, 1]."""
         return np.clip(np.asarray(self._pixels(params, data.fixed), np.float32), 0.0, 1.0)
+
+    def originals(self) -> Originals:
+        """The photograph, of each layer's picture."""
+        picture = self.picture.open(self.size)
+        return Originals({layer.replace("/", "_"): picture for layer in self.layers})
 
     def remark(self, metrics: Mapping[str, float]) -> str | None:
         """Nothing to remark."""

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.experiment import Cost, Evaluation, Part, Variables
+from experiments.experiment import Cost, Evaluation, Originals, Part, Variables
 from experiments.stylization.stylization import Rounds
 from experiments.stylization.terms import Term
 from experiments.synthesis.network import Network
@@ -159,6 +159,10 @@ class Synthesis:
     def pictures(self, data: OpenedSynthesis, params: PyTree) -> Float[np.ndarray, "n h w 3"]:
         """What was made, the copies of each objective after each other: RGB in [0, 1]."""
         return np.clip(np.asarray(self._pixels(params, data.fixed), np.float32), 0.0, 1.0)
+
+    def originals(self) -> Originals:
+        """The picture that the only one made began with; none where it began with noise, or where several were made."""
+        return Originals({"picture": self.picture.open(self.size)} if self.picture is not None and self._count == 1 else {})
 
     def remark(self, metrics: Mapping[str, float]) -> str | None:
         """Nothing to remark."""

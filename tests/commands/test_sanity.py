@@ -10,14 +10,13 @@ pytestmark = pytest.mark.end_to_end
 
 def test_the_table_and_the_figures_are_written(likeness, world, tmp_path):
     out = tmp_path / "sanity"
-    said = likeness(
-        "sanity", world.workdir, "--data", world.strangers, "--pictures", "4", "--methods", "gradient", "guided", "-o", out
-    )
+    methods = ("gradient", "guided", "occlusion")
+    said = likeness("sanity", world.workdir, "--data", world.strangers, "--pictures", "4", "--methods", *methods, "-o", out)
     assert said.code == 0, said.err
     told = json.loads((out / "sanity.json").read_text())
     assert told["layers"] == ["dense", "conv4", "conv3", "conv2", "conv1"] and told["pictures"] == 4
     for order in ("cascading", "independent"):
-        assert set(told[order]) == {"gradient", "guided"}
+        assert set(told[order]) == set(methods)
         for measure in told[order]["guided"].values():
             assert all(-1 <= each["value"] <= 1 for each in measure.values())
     # With the topmost layer random both orders are the same network.
@@ -25,7 +24,8 @@ def test_the_table_and_the_figures_are_written(likeness, world, tmp_path):
     assert told["cascading"]["gradient"]["rank_signed"]["conv1"]["value"] < 0.5
     with Image.open(out / "maps.png") as maps, Image.open(out / "curves.png") as curves:
         assert maps.width > 100 and curves.width > curves.height
-    assert "guided" in said.out
+    for method, shows in told["shows"].items():
+        assert f"{told['cascading'][method]['rank_absolute']['conv1']['value']:.2f} ±" in said.out and shows in said.out
 
 
 def test_one_picture_is_too_few(likeness, world):

@@ -38,7 +38,7 @@ def test_it_is_what_covering_does_to_the_distance(world):
     np.testing.assert_allclose(found.likeness[0][0, 0], gained, atol=1e-5)
 
 
-@pytest.mark.parametrize(("method", "remark"), [("smooth_gradient", "why "), ("grad_cam", "grad_cam of pool4")])
+@pytest.mark.parametrize(("method", "remark"), [("smooth_gradient", "why "), ("grad_cam", "grad_cam is of pool4")])
 def test_the_distance_is_differentiated_and_drawn(likeness, world, tmp_path, method, remark):
     pictures = [world.strangers / "ada" / f"{number}.png" for number in (0, 1)]
     figure = tmp_path / "why.png"

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.optimizers import Adam
+from experiments.report.page import report
 from experiments.run import Checkpoints, Run
 from experiments.schedules import WarmupCosine
 from experiments.stylization.frozen import RandomWeights
@@ -58,6 +59,9 @@ def test_a_shallow_layer_gives_the_photograph_back_and_a_deep_one_less(tmp_path)
     files = {path.name for path in (tmp_path / "run" / "pictures").iterdir()}
     assert {"picture.png", "relu1_1.png", "relu3_1.png", "picture_000075.png"} <= files
     assert (tmp_path / "run" / "figures" / "inversion.png").exists()
+    page = report([tmp_path / "run"]).page
+    assert "relu1_1, before and after" in page and "relu3_1, before and after" in page
+    assert "picture, before" not in page
 
 
 def test_either_parametrization_goes_downhill():

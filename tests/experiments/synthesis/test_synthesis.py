@@ -131,6 +131,12 @@ def test_before_anything_is_learned_a_dream_is_the_picture():
     np.testing.assert_allclose(experiment.pictures(data, params)[0], data.picture, atol=1e-6)
 
 
+def test_one_dream_has_a_picture_before_it_and_pictures_from_noise_have_none():
+    before = dreaming().originals().before
+    assert before.keys() == {"picture"} and before["picture"].shape[2] == 3
+    assert small().originals().before == {} == dreaming(copies=2).originals().before
+
+
 def test_a_normalized_step_is_as_long_for_every_picture():
     rule = NormalizedGradient(schedule=Constant(rate=0.25)).transformation(10)
     params = {"pixels": jnp.zeros((3, 4, 4, 3))}
