@@ -89,22 +89,27 @@ def _print(checked: "Checked") -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from experiments.microscopy.sanity import LITTLE, MUCH
+
     table = Table(
         box=box.SIMPLE_HEAD,
         pad_edge=False,
-        title="What is left of each method's maps (rank correlation with the trained network's) when layers get random weights",
+        title="Rank correlation with the trained network's maps, of networks in which layers got random weights",
         title_justify="left",
     )
     table.add_column("method")
     table.add_column(f"{checked.layers[0]} only", justify="right")
     table.add_column("every layer", justify="right")
-    table.add_column("the maps show")
-    for method, measures in checked.similarity["cascading"].items():
+    table.add_column("what stays")
+    first = {method: measures["rank_absolute"][0].mean() for method, measures in checked.similarity["cascading"].items()}
+    for method in sorted(first, key=lambda method: checked.kept(method).mean):
         kept = checked.kept(method)
-        first = f"{measures['rank_absolute'][0].mean():.2f}"
-        table.add_row(method, first, f"{kept.mean:.2f} ± {2 * kept.error:.2f}", kept.shows)
+        table.add_row(method, f"{first[method]:.2f}", f"{kept.mean:.2f} ± {2 * kept.error:.2f}", kept.stays)
     Console().print(table)
-    print("±: two standard errors. Below 0.25 maps show what was learned, above 0.5 the picture, whatever was learned.")
+    print(
+        f"What stays though nothing is learned shows the picture, not the network: little below {LITTLE}, much above {MUCH}; "
+        "±: two standard errors."
+    )
 
 
 def _default(network: str) -> Path:

@@ -36,6 +36,8 @@ _SAMPLES = 8
 """Noisy copies, and steps of an integral: half a map's noise is enough to see whether it changes."""
 
 
+LITTLE, MUCH = 0.25, 0.5
+"""Rank correlations between which some of a map stays."""
 _PARTS = 6
 """The side that occlusion covers is this part of the picture's."""
 
@@ -49,12 +51,15 @@ class Kept:
     """Standard error of the mean."""
 
     @property
-    def shows(self) -> str:
-        """What the maps mostly show, judged by the mean and two standard errors on either side."""
+    def stays(self) -> str:
+        """In words: little below :data:`LITTLE`, much above :data:`MUCH`; all that two standard errors on either side allow."""
         low, high = self.mean - 2 * self.error, self.mean + 2 * self.error
-        if high < 0.25:
-            return "what was learned"
-        return "the picture, whatever was learned" if low > 0.5 else "something of both"
+        words = [
+            word
+            for word, least, most in (("little", -np.inf, LITTLE), ("some", LITTLE, MUCH), ("much", MUCH, np.inf))
+            if low < most and high >= least
+        ]
+        return "unclear: ask more pictures" if len(words) == 3 else " or ".join(words)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,9 +82,9 @@ class Checked:
         return Kept(float(values.mean()), _standard_error(values))
 
     def to_json(self) -> dict[str, Any]:
-        """Mean and standard error of each similarity, layer by layer, and what the maps show."""
+        """Mean and standard error of each similarity, layer by layer, and how much stays when nothing is learned."""
         told: dict[str, Any] = {"layers": list(self.layers), "pictures": len(self.pictures), "skipped": dict(self.skipped)}
-        told["shows"] = {method: self.kept(method).shows for method in self.similarity["cascading"]}
+        told["stays"] = {method: self.kept(method).stays for method in self.similarity["cascading"]}
         for order, methods in self.similarity.items():
             told[order] = {
                 method: {

@@ -12,8 +12,6 @@ from typing import Any
 
 import jax
 
-from experiments.experiment import peek
-from experiments.program import build
 from experiments.sweeps.together import Apart, Together
 
 STEPS, SECONDS = 6, 5.0
@@ -88,11 +86,10 @@ def steps_together(together: Together) -> tuple[Any, Callable[[Any], Any]]:
 
 def steps_alone(together: Together) -> tuple[Any, Callable[[Any], Any]]:
     """A state, and a function that takes one step of the first run."""
-    run, stream = together.runs[0], together.streams[0]
-    batch = peek(stream)
-    program = build(run, run.experiment.fixed(together.data[0]), batch)
-    key = program.key(run.seed)
-    state = program.init(key, program.fixed, program.put(batch))
+    program, stream = together.alone, together.streams[0]
+    key = program.key(together.runs[0].seed)
+    # Its own program for the beginning would be compiled for this only.
+    state = jax.device_put(together.row(together.start(), 0), jax.tree.map(lambda leaf: leaf.sharding, program.state))
     return state, lambda state: program.step(state, program.fixed, program.put(next(stream)), key)[0]
 
 

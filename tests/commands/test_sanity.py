@@ -24,8 +24,9 @@ def test_the_table_and_the_figures_are_written(likeness, world, tmp_path):
     assert told["cascading"]["gradient"]["rank_signed"]["conv1"]["value"] < 0.5
     with Image.open(out / "maps.png") as maps, Image.open(out / "curves.png") as curves:
         assert maps.width > 100 and curves.width > curves.height
-    for method, shows in told["shows"].items():
-        assert f"{told['cascading'][method]['rank_absolute']['conv1']['value']:.2f} ±" in said.out and shows in said.out
+    assert set(told["stays"]) == set(methods)
+    for method, stays in told["stays"].items():
+        assert f"{told['cascading'][method]['rank_absolute']['conv1']['value']:.2f} ±" in said.out and stays in said.out
 
 
 def test_one_picture_is_too_few(likeness, world):
