@@ -11,7 +11,8 @@ import contextlib
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import fsspec
 
 from experiments import processes
 from experiments.progress import Reporter
+from experiments.workdir import Workdir
 from research.errors import UserError
 
 _CHECKPOINTS, _WHOLE = "checkpoints", ".whole"
@@ -79,6 +81,28 @@ class ObjectStore:
             if not _in_step(name):
                 self._put[name] = _stamp(target)
 
+    def refresh(self, *names: str) -> None:
+        """Brings the checkpoints that have become whole since, and some files as they are; removes checkpoints that went."""
+        whole = {_step(path) for path in self._files.find(self._path(_CHECKPOINTS)) if path.endswith(_WHOLE)}
+        for name in names:
+            self._files.get_file(self._path(name), str(self.local / name))
+        for step in sorted(self._whole - whole, key=int):
+            shutil.rmtree(self.local / _CHECKPOINTS / step, ignore_errors=True)
+        for step in sorted(whole - self._whole, key=int):
+            folder = self.local / _CHECKPOINTS / step
+            try:
+                self._files.get(self._path(f"{_CHECKPOINTS}/{step}"), str(folder), recursive=True)
+            except FileNotFoundError:
+                # The run has removed it meanwhile.
+                shutil.rmtree(folder, ignore_errors=True)
+                whole.remove(step)
+        self._whole = whole
+
+    def put(self, name: str) -> None:
+        """Puts one file, if it is there."""
+        if (self.local / name).is_file():
+            self._upload(self.local / name, name)
+
     def store(self) -> None:
         """Puts what has changed since the last time, and removes checkpoints that are no longer kept."""
         folder = self.local / _CHECKPOINTS
@@ -136,11 +160,7 @@ def kept_in_store(url: str, say: Reporter, every: float = 30.0) -> Iterator[Path
             "by gcsfuse or mountpoint-s3, or a file share."
         )
     local = Path(tempfile.mkdtemp(prefix="likeness-"))
-    store = ObjectStore(url, local)
-    try:
-        store.fetch()
-    except Exception as error:
-        raise UserError(f"{url} cannot be read ({_short(error)}): check the address and your credentials for it.") from error
+    store = _fetched(url, local)
     say.say(f"{url} is worked on in {local} and kept there every {every:g} s")
     done = threading.Event()
 
@@ -168,12 +188,61 @@ def kept_in_store(url: str, say: Reporter, every: float = 30.0) -> Iterator[Path
         shutil.rmtree(local)
 
 
+@contextlib.contextmanager
+def followed_in_store(url: str, say: Reporter) -> Iterator[tuple[Path, Callable[[float], None]]]:
+    """The local copy of a run that another process trains, and what passes some seconds and then brings what is new.
+
+    Of what is written beside the run only ``evaluations.jsonl`` is put into the store.
+
+    Args:
+        url: of the directory.
+        say: warned while the store cannot be reached.
+
+    Raises:
+        UserError: the store cannot be read, or holds no run there.
+    """
+    with tempfile.TemporaryDirectory(prefix="likeness-") as folder:
+        store, config, found = ObjectStore(url, Path(folder)), Workdir(folder).config.name, Workdir(folder).evaluations.name
+        try:
+            store.fetch()
+        except Exception as error:
+            raise UserError(
+                f"{url} cannot be read ({_short(error)}): check the address and your credentials for it."
+            ) from error
+        if not (store.local / config).is_file():
+            raise UserError(f"{url} holds no run: give the address that `likeness train --workdir` was given.")
+
+        def wait(seconds: float) -> None:
+            try:
+                store.put(found)
+                time.sleep(seconds)
+                store.refresh(config)
+            except Exception as error:
+                say.warn(f"{url} cannot be reached ({_short(error)}); it is tried again in {seconds:g} s")
+
+        try:
+            yield store.local, wait
+        finally:
+            store.put(found)
+
+
+def _fetched(url: str, local: Path) -> ObjectStore:
+    store = ObjectStore(url, local)
+    try:
+        store.fetch()
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"{url} cannot be read ({_short(error)}): check the address and your credentials for it.") from error
+    return store
+
+
 def _in_step(name: str) -> bool:
     return name.startswith(f"{_CHECKPOINTS}/")
 
 
 def _step(name: str) -> str:
-    return name.split("/")[1].removesuffix(_WHOLE)
+    return name.split(f"{_CHECKPOINTS}/")[-1].split("/")[0].removesuffix(_WHOLE)
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """``likeness evaluate WORKDIR``: judges the model again, or beside the training each checkpoint as it appears."""
 
 import dataclasses
+import time
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
@@ -39,13 +40,19 @@ def main(arguments: list[str]) -> int:
 
 def _follow(options: Options) -> int:
     from experiments.following import follow
+    from experiments.object_store import followed_in_store, is_remote
+    from experiments.progress import Quiet
     from experiments.workdir import Workdir, metric_json, plain_metrics
     from research.errors import UserError
 
     if not 0 < options.poll < float("inf"):
         raise UserError(f"--poll is {options.poll:g}: give seconds, above 0.")
-    for step, evaluation in follow(options.workdir, poll=options.poll):
-        shown = [f"{name} {value:.4g}" for name, value in plain_metrics(metric_json(evaluation.metrics)).items()]
-        print(f"step {step}  " + "  ".join(shown[:4]), flush=True)
-    print(f"results  {Workdir(options.workdir).evaluations}")
+    remote = is_remote(options.workdir)
+    place = followed_in_store(options.workdir, Quiet()) if remote else nullcontext((Path(options.workdir), time.sleep))
+    with place as (workdir, wait):
+        for step, evaluation in follow(workdir, poll=options.poll, wait=wait):
+            shown = [f"{name} {value:.4g}" for name, value in plain_metrics(metric_json(evaluation.metrics)).items()]
+            print(f"step {step}  " + "  ".join(shown[:4]), flush=True)
+        results = Workdir(workdir).evaluations
+    print(f"results  {options.workdir.rstrip('/')}/{results.name}" if remote else f"results  {results}")
     return 0

@@ -1,5 +1,6 @@
 """A run in an object store: what is fetched is whole, and goes on to the bit. The store is fsspec's, in memory."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from pixels import Pixels
 from experiments import object_store
 from experiments.commands import evaluate, train
 from experiments.evaluation import restore
-from experiments.object_store import ObjectStore, kept_in_store
+from experiments.following import follow
+from experiments.object_store import ObjectStore, followed_in_store, kept_in_store
 from experiments.progress import Quiet
 from experiments.run import Checkpoints, Run
 from experiments.trainer import train as train_run
@@ -120,6 +122,46 @@ def test_the_commands_take_an_address(store: Any, capsys: pytest.CaptureFixture[
     assert URL in capsys.readouterr().out
     with pytest.raises(UserError, match="give one that is free"):
         train.main([config, "--workdir", URL, "--fresh"])
+
+
+@pytest.mark.end_to_end
+def test_a_run_is_followed_in_the_store(store: Any, tmp_path: Path) -> None:
+    """Each checkpoint is judged as it comes; of the run nothing is put again, and what it removes goes here too."""
+    run = Run(steps=6, experiment=Pixels(size=4), checkpoints=Checkpoints(every=2, keep_last=1))
+    trains = ObjectStore(URL, tmp_path)
+    train_run(run, tmp_path, until=2)
+    trains.store()
+    there: list[set[str]] = []
+    with followed_in_store(URL, Quiet()) as (copy, wait):
+
+        def goes_on(seconds: float) -> None:
+            train_run(run, tmp_path, until=4 if len(there) == 0 else None)
+            trains.store()
+            wait(seconds)
+            there.append({path.name for path in (copy / "checkpoints").iterdir()})
+
+        steps = [step for step, _ in follow(copy, poll=0.01, wait=goes_on)]
+    assert steps == [2, 4, 6] and there == [{"4"}, {"6"}]
+    lines = store.cat_file("/bucket/run/evaluations.jsonl").decode().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [2, 4, 6]
+    assert not copy.exists()
+
+
+def test_a_store_that_cannot_be_reached_is_asked_again(store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, **{"config.json": "{}"})
+    trains, said = ObjectStore(URL, tmp_path), Listener()
+    trains.store()
+    with followed_in_store(URL, said) as (copy, wait):
+        with monkeypatch.context() as broken:
+            broken.setattr(type(store), "find", lambda *_, **__: 1 / 0)
+            wait(0.01)
+        assert "cannot be reached (ZeroDivisionError" in said.warned[0]
+        write(tmp_path, checkpoints__5__a="a")
+        trains.store()
+        wait(0.01)
+        assert (copy / "checkpoints" / "5" / "a").read_text() == "a"
+    with pytest.raises(UserError, match="holds no run"), followed_in_store(f"{URL}/typo", said):
+        pass
 
 
 def test_what_cannot_be_is_said(store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
