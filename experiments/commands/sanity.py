@@ -61,6 +61,7 @@ def main(arguments: list[str]) -> int:
     if options.data is None:
         images = scope.own_pictures()
     else:
+        scope.check_pictures()
         images = Folder(options.data, size=scope.decode.size, channels=scope.decode.channels, fit=scope.decode.fit).open()
     images = thinned(images, options.pictures)
     with Progress(transient=True) as progress:
