@@ -4,6 +4,7 @@ One trainer takes the steps of one run, another those of many; the books of each
 """
 
 import dataclasses
+import json
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -105,13 +106,29 @@ class Books:
         program = self.program
         return program.init(program.key(self.run.seed), program.fixed, program.put(peek(self.stream)))
 
-    def note_config(self, run: Run) -> None:
-        """Writes what is trained, all stages of it, and says what has changed since the last launch."""
-        config = to_json(run)
-        if self.files.config.exists():
-            for change in describe_changes(read_json(self.files.config), config):
-                self.say.say(f"changed since this directory's last launch: {change}")
-        processes.by_first(lambda: write_json(self.files.config, config), None)
+    def note_config(self, run: Run, step: int) -> None:
+        """Writes what is trained, all stages of it; what has changed since the last launch is said and kept, with the step.
+
+        Where no step is left to take nothing is trained by what has changed, and ``config.json`` stays as it is.
+        """
+        changes = self.changes(run)
+        for change in changes:
+            self.say.say(f"changed since this directory's last launch: {change}")
+        if changes and step >= run.steps:
+            self.say.say("no step is left to take: what has changed counts for this judgement only, and config.json stays")
+            return
+
+        def write() -> None:
+            if changes:
+                with self.files.changes.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps({"step": step, "changed": changes}, ensure_ascii=False) + "\n")
+            write_json(self.files.config, to_json(run))
+
+        processes.by_first(write, None)
+
+    def changes(self, run: Run) -> list[str]:
+        """What has changed since this directory's last launch: ``optimizer.schedule.rate: 0.001 → 1e-05``."""
+        return describe_changes(read_json(self.files.config), to_json(run)) if self.files.config.exists() else []
 
     def note_origin(self) -> None:
         """Writes what it is trained with."""

@@ -1,7 +1,7 @@
 """Judging a run while it trains, in a process of its own: each checkpoint as it appears."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +19,22 @@ from research.types import PyTree
 
 
 def follow(
-    workdir: str | Path, *, poll: float = 10.0, wait: Callable[[float], None] = time.sleep
+    workdir: str | Path,
+    *,
+    poll: float = 10.0,
+    wait: Callable[[float], None] = time.sleep,
+    tell: Callable[[str], None] | None = None,
 ) -> Iterator[tuple[int, Evaluation]]:
     """Evaluates each checkpoint of a run on its validation part, until that of the run's last step.
 
     What it finds it also writes to ``evaluations.jsonl``; launched again, it goes on with those missing there.
-    Nothing of the run is changed. A checkpoint that the run removes before it is read is left out.
+    Nothing of the run is changed. A checkpoint that the run removes before it is read is left out, which is told.
 
     Args:
         workdir: the run's working directory.
         poll: seconds between two looks at it.
         wait: passes them.
+        tell: told of checkpoints that were gone before they could be judged, and what is waited for.
 
     Yields:
         The step and what was found, in order.
@@ -43,18 +48,26 @@ def follow(
         judges = _Judges()
         done = [record["step"] for record in read_metrics(files.evaluations)]
         with MetricsFile(files.evaluations, resume_from=max(done, default=0)) as written:
-            last = max(done, default=-1)
+            last, said = max(done, default=-1), -2
             while True:
                 # The run may have been asked for more steps meanwhile.
                 run = read_run(workdir)
                 for step in [step for step in _steps(files, run) if step > last]:
+                    missed = [gone for gone in _due(run, step) if gone > last]
                     last = step
                     evaluation = judges.evaluate(files, run, step)
+                    if evaluation is None:
+                        missed.append(step)
+                    if missed and tell is not None:
+                        tell(f"{_listed(missed)} gone before it could be judged: the run keeps the last {_kept(run)}")
                     if evaluation is not None:
                         written.write(step, "validation", metric_json(evaluation.metrics))
                         yield step, evaluation
                 if last >= run.steps:
                     return
+                if said != last and tell is not None:
+                    said = last
+                    tell(f"waiting for a checkpoint after step {max(last, 0)} of {run.steps}")
                 wait(poll)
 
 
@@ -76,6 +89,20 @@ class _Judges:
         data, shapes = self._opened[stage.end]
         variables = _load(files, run, step, shapes)
         return None if variables is None else experiment.evaluate(data, variables.params, variables.state, "validation")
+
+
+def _due(run: Run, before: int) -> range:
+    """The steps before another one of which a run writes checkpoints."""
+    return range(run.checkpoints.every, before, run.checkpoints.every)
+
+
+def _listed(steps: Sequence[int]) -> str:
+    shown = ", ".join(map(str, steps if len(steps) < 8 else [*steps[:6], "…", steps[-1]]))
+    return f"the checkpoint of step {shown} was" if len(steps) == 1 else f"each of the checkpoints of steps {shown} was"
+
+
+def _kept(run: Run) -> str:
+    return f"{run.checkpoints.keep_last} of them (checkpoints.keep_last)"
 
 
 def _steps(files: Workdir, run: Run) -> list[int]:

@@ -49,7 +49,8 @@ class Processes:
             )
         if self.process is None or self.processes is None or not 0 <= self.process < self.processes:
             raise ValueError(
-                f"this is process {self.process} of {self.processes}: give both, the number from 0 to one less than there are"
+                f"this is process {self.process} of {self.processes}: give --process and --processes, the number from 0 to one "
+                "less than there are"
             )
 
     def join(self) -> None:

@@ -110,8 +110,8 @@ def train(
         say.say(f"working in {files.root}; the first step is compiled")
         # From here on, and not only in the loop: an interrupt in the middle of a compilation can crash the process.
         with stop:
-            state = books.restore() or books.start()
-            books.note_config(run)
+            state = _restored(books, run) or books.start()
+            books.note_config(run, int(state.step))
             books.note_origin()
             metrics = held.enter_context(Metrics(files, boards, resume_from=int(state.step)))
             launch = _Launch(files, stop, watchdog, profiled, metrics, until)
@@ -129,6 +129,16 @@ def train(
         variables, evaluation = books.conclude(state)
         metrics.finish(to_json(run), metric_json(evaluation.metrics))
         return Trained(files.root, state, variables, evaluation, books.record.seconds)
+
+
+def _restored(books: Books, run: Run) -> TrainState | None:
+    """The newest checkpoint's state; of one that does not fit, what has changed since it was written."""
+    try:
+        return books.restore()
+    except UserError as error:
+        if not (changes := books.changes(run)):
+            raise
+        raise UserError(f"{error} Changed since it was launched last: {'; '.join(changes[:5])}.") from error
 
 
 def _check_steps(files: Workdir, run: Run, begin: int, latest: int) -> None:

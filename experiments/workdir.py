@@ -64,6 +64,11 @@ class Workdir:
         return self.root / "config.json"
 
     @property
+    def changes(self) -> Path:
+        """From which steps on the config was another one."""
+        return self.root / "changes.jsonl"
+
+    @property
     def provenance(self) -> Path:
         return self.root / "provenance.json"
 

@@ -25,15 +25,17 @@ def parse(command: str, options: type[Options], arguments: list[str]) -> tuple[s
         UserError: when no config is named or it cannot be loaded. A flag that does not exist, or an illegal value, ends the
             program with tyro's explanation and exit code 2.
     """
-    usage = (
-        f"usage: likeness {command} CONFIG [--field value …], where CONFIG is a Python file or one of {', '.join(shipped())}; "
-        f"`likeness {command} CONFIG --help` lists its fields."
+    configs = (
+        f"CONFIG is a Python file or one of {', '.join(shipped())}; `likeness {command} CONFIG --help` lists its fields too, "
+        "which are flags as well."
     )
     if not arguments:
-        raise UserError(usage)
+        raise UserError(f"usage: likeness {command} CONFIG [--field value …], where {configs}")
     if arguments[0] in ("-h", "--help"):
-        print(usage)
-        raise SystemExit(0)
+        try:
+            cli(options, prog=f"likeness {command} CONFIG", arguments=["--help"])
+        finally:
+            print(configs)
     if arguments[0].startswith("-"):
         raise UserError(f"The config comes first: likeness {command} CONFIG {' '.join(arguments)}.")
     name = arguments[0]

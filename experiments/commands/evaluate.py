@@ -1,6 +1,7 @@
 """``likeness evaluate WORKDIR``: judges the model again, or beside the training each checkpoint as it appears."""
 
 import dataclasses
+import functools
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -19,7 +20,8 @@ class Options:
     """A working directory that `likeness train` made, or its address in an object store."""
     follow: bool = False
     """Judge each new checkpoint on the validation part, while the run goes on in a process of its own, until the last one.
-    Changes nothing of the run; the numbers go to evaluations.jsonl."""
+    Waits for the run to begin. Changes nothing of it; the numbers go to evaluations.jsonl. What the run removes before it is
+    judged is left out (--checkpoints.keep-last of the run)."""
     poll: float = 10.0
     """Seconds between two looks for a new checkpoint."""
 
@@ -50,9 +52,21 @@ def _follow(options: Options) -> int:
     remote = is_remote(options.workdir)
     place = followed_in_store(options.workdir, Quiet()) if remote else nullcontext((Path(options.workdir), time.sleep))
     with place as (workdir, wait):
-        for step, evaluation in follow(workdir, poll=options.poll, wait=wait):
+        _await(workdir, options.poll)
+        for step, evaluation in follow(workdir, poll=options.poll, wait=wait, tell=functools.partial(print, flush=True)):
             shown = [f"{name} {value:.4g}" for name, value in plain_metrics(metric_json(evaluation.metrics)).items()]
             print(f"step {step}  " + "  ".join(shown[:4]), flush=True)
         results = Workdir(workdir).evaluations
     print(f"results  {options.workdir.rstrip('/')}/{results.name}" if remote else f"results  {results}")
     return 0
+
+
+def _await(workdir: Path, poll: float) -> None:
+    """Waits until a run has begun there: it may be launched at the same time."""
+    from experiments.workdir import Workdir
+
+    files = Workdir(workdir)
+    if not files.config.is_file():
+        print(f"waiting for a run to begin in {workdir}", flush=True)
+    while not files.config.is_file():
+        time.sleep(poll)

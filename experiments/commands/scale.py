@@ -27,6 +27,8 @@ MOST = 1024
 
 @dataclasses.dataclass(frozen=True)
 class Options:
+    """Predict what more devices would bring, from programs compiled for 1 to 64."""
+
     compiled: int = 64
     """Compile a step for 1, 2, 4, … up to so many devices of the CPU, which takes seconds to a minute each."""
     devices: int = 512

@@ -29,6 +29,8 @@ from research.types import PyTree
 
 @dataclasses.dataclass(frozen=True)
 class Options:
+    """Print a config resolved, its size and cost, without training."""
+
     compile: bool = True
     """Compile a step for its FLOPs and peak memory."""
     mesh: Annotated[str | None, tyro.conf.arg(metavar="data=D,fsdp=F")] = None
@@ -43,13 +45,13 @@ def main(arguments: list[str]) -> int:
         jax.config.update("jax_platforms", "cpu")
         jax.config.update("jax_num_cpu_devices", (mesh.data or 1) * mesh.fsdp)
         run = dataclasses.replace(run, mesh=mesh)
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(docstring(name), markup=False)
-    console.print(json.dumps(to_json(run), indent=2), markup=False)
     data = run.experiment.open()
     stream = run.experiment.stream(data, run.seed)
     batch = next(stream)
     program = build(run, run.experiment.fixed(data), batch, None if options.mesh is None else as_on_accelerators)
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(docstring(name), markup=False)
+    console.print(json.dumps(to_json(run), indent=2), markup=False)
     console.print(_parameters(program.state.params))
     for line in precision(run, program):
         console.print(line, markup=False)
@@ -62,7 +64,7 @@ def main(arguments: list[str]) -> int:
         with jax.default_matmul_precision(run.matmul_precision):
             fixed, abstract = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), (program.fixed, batch))
             compiled = program.step.lower(program.state, fixed, abstract, jax.random.key(0)).compile()  # pyright: ignore
-        for line in [*step_cost(compiled), *_sent(compiled.as_text(), program.mesh.size)]:
+        for line in [*step_cost(compiled, program.mesh.size), *_sent(compiled.as_text(), program.mesh.size)]:
             console.print(line)
     return 0
 
@@ -131,7 +133,10 @@ def _mesh(asked: str, mesh: Mesh) -> Mesh:
     named = [] if axes is None else [part for part in axes.groups() if part is not None]
     sizes = {name: int(size) for name, size in zip(named[::2], named[1::2], strict=True)}
     if not sizes or min(sizes.values()) < 1 or (axes and axes.group(1) == axes.group(3)):
-        raise UserError(f"--mesh is {asked!r}: give the devices along each axis, such as data=4,fsdp=2.")
+        raise UserError(
+            f"--mesh is {asked!r}: give the devices along each axis, such as data=4,fsdp=2. The axes are data and fsdp, each "
+            "once and with 1 device or more."
+        )
     return dataclasses.replace(mesh, data=sizes.get("data", 1), fsdp=sizes.get("fsdp", 1))
 
 
@@ -146,17 +151,18 @@ def _sent(program: str, devices: int) -> list[str]:
     ]
 
 
-def step_cost(compiled: Any) -> list[str]:
-    """What the compiler says a step costs on one device."""
+def step_cost(compiled: Any, devices: int = 1) -> list[str]:
+    """What the compiler says a step costs on each of so many devices."""
+    each = f" on each of {devices} devices" * (devices > 1)
     cost, memory = compiled.cost_analysis() or {}, compiled.memory_analysis()
     lines = []
     if "flops" in cost:
-        lines.append(f"step: {cost['flops'] / 1e9:.3g} GFLOP")
+        lines.append(f"step: {cost['flops'] / 1e9:.3g} GFLOP{each}")
     if memory is not None:
         held = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
         peak = held + memory.temp_size_in_bytes
         lines.append(
-            f"peak memory of a step: {peak / 2**20:.1f} MiB, of which state and batch {held / 2**20:.1f} MiB and "
+            f"peak memory of a step{each}: {peak / 2**20:.1f} MiB, of which state and batch {held / 2**20:.1f} MiB and "
             f"intermediate results {memory.temp_size_in_bytes / 2**20:.1f} MiB"
         )
     return lines

@@ -31,6 +31,8 @@ DONE, FAILED, AGAIN = 0, 1, 75
 
 @dataclasses.dataclass(frozen=True)
 class Options:
+    """Make many runs of a config, together where that is faster, and compare them."""
+
     over: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="FIELD=VALUE,…")] = ()
     """Every combination of these instead of the config's sweep(), as in --over optimizer.schedule.rate=1e-3,3e-3 --over
     seed=0,1."""
@@ -66,10 +68,13 @@ def main(arguments: list[str]) -> int:
     root = Path(options.workdir) if options.workdir else default_workdir(name) / "sweep"
     overrides = from_flags(options.over) if options.over else from_config(name)
     made = members(run, overrides, root)
+    for member in made:
+        # Before anything is written: what an earlier sweep has found stays as it is.
+        member.check()
     together: Mode = "no" if "wandb" in options.log_to else options.together
     try:
         with Terminal(run.steps, run.evaluate_every) as terminal:
-            terminal.say(f"{len(made)} runs in {root}")
+            terminal.say(f"{len(made)} run{'s' * (len(made) > 1)} in {root}")
             if together != options.together:
                 terminal.say("each is trained alone, since W&B takes one run at a time from a process")
             sweep(
@@ -233,6 +238,8 @@ def report(made: list[Member], run: Run, root: Path, asked: str | None, best_is:
     for row in body:
         shown.add_row(*row)
     console.print(shown)
+    if metric is not None:
+        console.print(f"numbers are of the test part; their intervals are in {written[0]}", markup=False, soft_wrap=True)
     for member in made:
         if member.status == "failed":
             console.print(f"failed: {member.name}: {member.why}", markup=False, soft_wrap=True)

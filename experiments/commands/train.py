@@ -25,6 +25,8 @@ from research.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class Options:
+    """Train a config, or go on where it stopped."""
+
     workdir: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: runs/<config name>)")] = None
     """Working directory, or an address in an object store such as gs://bucket/run. Launching again goes on where it stopped."""
     fresh: tyro.conf.FlagCreatePairsOff[bool] = False

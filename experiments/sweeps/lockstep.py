@@ -101,7 +101,7 @@ def train_together(
         first = int(together.row(states, 0).step)
         lanes = []
         for number, books in enumerate(every):
-            books.note_config(books.run)
+            books.note_config(books.run, first)
             books.note_origin()
             metrics = held.enter_context(Metrics(books.files, boards, resume_from=first))
             lanes.append(_Lane(number, books, metrics))

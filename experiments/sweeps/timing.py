@@ -47,9 +47,9 @@ class Timed:
 
     def __str__(self) -> str:
         return (
-            f"a step of all {self.runs} takes {1e3 * self.together_step:.3g} ms together and "
-            f"{1e3 * self.runs * self.alone_step:.3g} ms one after the other, so that {self.steps} steps take "
-            f"{self.together:.3g} s, or {self.alone:.3g} s with {self.alone_first:.3g} s of compiling for each"
+            f"{self.steps} steps are expected to take {self.together:.3g} s together, which is compiled by now, and "
+            f"{self.alone:.3g} s one after the other, of which {self.runs} times {self.alone_first:.3g} s for compiling (a "
+            f"step of all: {1e3 * self.together_step:.3g} ms and {1e3 * self.runs * self.alone_step:.3g} ms)"
         )
 
 

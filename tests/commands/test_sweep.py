@@ -41,6 +41,11 @@ def test_a_sweep_leaves_recognizers_and_a_comparison(world: World, likeness: Lik
     assert answer.code == 0, answer.err
     again = likeness(*command)
     assert again.code == 0 and "2 of 2 runs are finished already" in again.err
+    table = (root / "sweep.md").read_text()
+    other = likeness(*command, "--optimizer.clip-norm", 0.5)
+    assert other.code == 2 and "holds a run of another config" in other.err
+    assert (root / "sweep.md").read_text() == table
+    assert "holds a sweep: give the directory of one of its runs" in likeness("evaluate", root).err
 
 
 @pytest.mark.slow

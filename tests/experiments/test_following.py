@@ -67,7 +67,11 @@ def test_it_goes_on_where_it_stopped_and_leaves_out_what_is_gone(tmp_path):
     assert next(following)[0] == 2
     following.close()
     shutil.rmtree(tmp_path / "checkpoints" / "4")
-    assert [step for step, _ in follow(tmp_path)] == [6]
+    told = []
+    assert [step for step, _ in follow(tmp_path, tell=told.append)] == [6]
+    assert told == [
+        "the checkpoint of step 4 was gone before it could be judged: the run keeps the last 10 of them (checkpoints.keep_last)"
+    ]
     assert [step for step, _ in found(tmp_path)] == [2, 6]
     after = {path: path.stat().st_mtime_ns for path in (tmp_path / "checkpoints").rglob("*")}
     assert {path: time for path, time in before.items() if path in after and path.is_file()} == {
