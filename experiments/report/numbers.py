@@ -148,6 +148,10 @@ def origin(run: ReportedRun) -> dict[str, str]:
         "processes": str(from_.get("processes", MISSING)),
         "CPU cores": str(from_.get("cpus", MISSING)),
     }
+    for change in run.changes:
+        changed = change.get("changed")
+        if isinstance(changed, list):
+            facts[f"changed at step {change['step']:,}"] = "; ".join(map(str, changed))
     facts["versions"] = ", ".join(f"{k} {v}" for k, v in versions.items()) if isinstance(versions, Mapping) else MISSING
     return facts
 

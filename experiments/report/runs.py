@@ -33,6 +33,8 @@ class ReportedRun:
     """Of ``system.jsonl``."""
     evaluations: Sequence[Mapping[str, Any]]
     """Of ``evaluations.jsonl``."""
+    changes: Sequence[Mapping[str, Any]]
+    """Of ``changes.jsonl``: from which steps on the config was another one."""
     figures: Sequence[Path]
     units: Sequence[Path]
     """Sheets of what units see, a layer each."""
@@ -120,6 +122,7 @@ def _read(root: Path, name: str) -> ReportedRun:
         records=_lines(files.metrics, problems),
         system=_lines(files.system, problems),
         evaluations=_lines(files.evaluations, problems),
+        changes=_lines(files.changes, problems),
         # In folders are what units see, and the pictures of which a figure is made.
         figures=[path for path in _pictures(files.figures) if path.parent == files.figures],
         # layers.png is the other sheets, one below the other.

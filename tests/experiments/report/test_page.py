@@ -214,6 +214,13 @@ def test_the_same_twice_differs_in_nothing(tmp_path: Path) -> None:
     assert "same config" in page.text
 
 
+def test_what_was_changed_on_the_way_is_said(tmp_path: Path) -> None:
+    root = recognition(tmp_path / "a")
+    (root / "changes.jsonl").write_text('{"step": 2, "changed": ["seed: 1 → 0", "steps: 3 → 4"]}\n')
+    page = checked(report([root]).page)
+    assert "changed at step 2" in page.text and "seed: 1 → 0; steps: 3 → 4" in page.text
+
+
 def test_a_stylization_has_sliders(style: Path) -> None:
     page = checked(report([style]).page)
     cut, progress = page.all("input")
