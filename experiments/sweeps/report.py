@@ -153,7 +153,9 @@ def _fanned(heights: Sequence[float], results: Sequence[float]) -> list[float]:
     moved = list(heights)
     for height, lines in groups.items():
         for place, line in enumerate(lines):
-            moved[line] = height + (0.0 if len(lines) == 1 else spread * (place / (len(lines) - 1) - 0.5))
+            # Two are not as far apart as ten, or they look like two values.
+            wide = spread * min(1.0, 0.15 * (len(lines) - 1))
+            moved[line] = height + (0.0 if len(lines) == 1 else wide * (place / (len(lines) - 1) - 0.5))
     return moved
 
 
