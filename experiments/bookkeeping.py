@@ -23,6 +23,7 @@ from experiments.step import StepReport, TrainState
 from experiments.workdir import Workdir, metric_json, read_json, write_json
 from experiments.writers import Metrics, provenance
 from research.errors import UserError
+from research.files import write_atomically
 from research.pictures import write_picture
 
 
@@ -107,21 +108,18 @@ class Books:
         return program.init(program.key(self.run.seed), program.fixed, program.put(peek(self.stream)))
 
     def note_config(self, run: Run, step: int) -> None:
-        """Writes what is trained, all stages of it; what has changed since the last launch is said and kept, with the step.
-
-        Where no step is left to take nothing is trained by what has changed, and ``config.json`` stays as it is.
-        """
+        """Writes what is trained, all stages of it; what has changed since the last launch is said and kept, with the step."""
         changes = self.changes(run)
         for change in changes:
             self.say.say(f"changed since this directory's last launch: {change}")
-        if changes and step >= run.steps:
-            self.say.say("no step is left to take: what has changed counts for this judgement only, and config.json stays")
-            return
 
         def write() -> None:
             if changes:
-                with self.files.changes.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps({"step": step, "changed": changes}, ensure_ascii=False) + "\n")
+                before = self.files.changes.read_text(encoding="utf-8") if self.files.changes.exists() else ""
+                line = json.dumps({"step": step, "changed": changes}, ensure_ascii=False) + "\n"
+                # Killed before config.json was written, the last launch has left this line already.
+                if not before.endswith(line):
+                    write_atomically(self.files.changes, before + line)
             write_json(self.files.config, to_json(run))
 
         processes.by_first(write, None)

@@ -29,6 +29,10 @@ from research.files import cannot_write
 from research.types import PyTree
 
 
+class Misfit(UserError):
+    """A checkpoint is of other shapes than the config's."""
+
+
 class CheckpointStore:
     """The checkpoints of one run."""
 
@@ -197,7 +201,7 @@ class CheckpointStore:
         if differences:
             shown = "; ".join(differences[:4])
             more = f"; and {len(differences) - 4} more" if len(differences) > 4 else ""
-            raise UserError(
+            raise Misfit(
                 f"The checkpoint {self.directory / str(step)} does not fit the config: {shown}{more}. Use the config that "
                 "wrote it, or start over in a new directory with --fresh."
             )

@@ -59,7 +59,10 @@ def follow(
                     if evaluation is None:
                         missed.append(step)
                     if missed and tell is not None:
-                        tell(f"{_listed(missed)} gone before it could be judged: the run keeps the last {_kept(run)}")
+                        tell(
+                            f"no checkpoint of step {_listed(missed)} is there to be judged: the run keeps the last "
+                            f"{run.checkpoints.keep_last} of them (checkpoints.keep_last)"
+                        )
                     if evaluation is not None:
                         written.write(step, "validation", metric_json(evaluation.metrics))
                         yield step, evaluation
@@ -97,12 +100,7 @@ def _due(run: Run, before: int) -> range:
 
 
 def _listed(steps: Sequence[int]) -> str:
-    shown = ", ".join(map(str, steps if len(steps) < 8 else [*steps[:6], "…", steps[-1]]))
-    return f"the checkpoint of step {shown} was" if len(steps) == 1 else f"each of the checkpoints of steps {shown} was"
-
-
-def _kept(run: Run) -> str:
-    return f"{run.checkpoints.keep_last} of them (checkpoints.keep_last)"
+    return ", ".join(map(str, steps if len(steps) < 8 else [*steps[:6], "…", steps[-1]]))
 
 
 def _steps(files: Workdir, run: Run) -> list[int]:

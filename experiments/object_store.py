@@ -82,21 +82,30 @@ class ObjectStore:
                 self._put[name] = _stamp(target)
 
     def refresh(self, *names: str) -> None:
-        """Brings the checkpoints that have become whole since, and some files as they are; removes checkpoints that went."""
-        whole = {_step(path) for path in self._files.find(self._path(_CHECKPOINTS)) if path.endswith(_WHOLE)}
+        """Brings some files as they are, and the checkpoints that have become whole since; removes checkpoints that went.
+
+        Another process may write there meanwhile: whatever arrives here is whole.
+        """
+        arriving = self.local / ".arriving"
         for name in names:
-            self._files.get_file(self._path(name), str(self.local / name))
+            with contextlib.suppress(FileNotFoundError):
+                self._files.get_file(self._path(name), str(arriving))
+                arriving.replace(self.local / name)
+        folder = self.local / _CHECKPOINTS
+        whole = {_step(path) for path in self._files.find(self._path(_CHECKPOINTS)) if path.endswith(_WHOLE)}
         for step in sorted(self._whole - whole, key=int):
-            shutil.rmtree(self.local / _CHECKPOINTS / step, ignore_errors=True)
+            shutil.rmtree(folder / step)
+            self._whole.remove(step)
         for step in sorted(whole - self._whole, key=int):
-            folder = self.local / _CHECKPOINTS / step
-            try:
-                self._files.get(self._path(f"{_CHECKPOINTS}/{step}"), str(folder), recursive=True)
-            except FileNotFoundError:
-                # The run has removed it meanwhile.
-                shutil.rmtree(folder, ignore_errors=True)
-                whole.remove(step)
-        self._whole = whole
+            shutil.rmtree(arriving, ignore_errors=True)
+            with contextlib.suppress(FileNotFoundError):
+                self._files.get(self._path(f"{_CHECKPOINTS}/{step}"), str(arriving), recursive=True)
+            # Who removes a checkpoint removes the mark first: with the mark still there nothing was missing.
+            if arriving.is_dir() and self._files.exists(self._mark(step)):
+                folder.mkdir(exist_ok=True)
+                arriving.replace(folder / step)
+                self._whole.add(step)
+        shutil.rmtree(arriving, ignore_errors=True)
 
     def put(self, name: str) -> None:
         """Puts one file, if it is there."""
@@ -195,35 +204,35 @@ def followed_in_store(url: str, say: Reporter) -> Iterator[tuple[Path, Callable[
     Of what is written beside the run only ``evaluations.jsonl`` is put into the store.
 
     Args:
-        url: of the directory.
+        url: of the directory; the run need not have begun.
         say: warned while the store cannot be reached.
 
     Raises:
-        UserError: the store cannot be read, or holds no run there.
+        UserError: the store cannot be read, or not be written to in the end, when the copy stays.
     """
-    with tempfile.TemporaryDirectory(prefix="likeness-") as folder:
-        store, config, found = ObjectStore(url, Path(folder)), Workdir(folder).config.name, Workdir(folder).evaluations.name
-        try:
-            store.fetch()
-        except Exception as error:
-            raise UserError(
-                f"{url} cannot be read ({_short(error)}): check the address and your credentials for it."
-            ) from error
-        if not (store.local / config).is_file():
-            raise UserError(f"{url} holds no run: give the address that `likeness train --workdir` was given.")
+    files = Workdir(tempfile.mkdtemp(prefix="likeness-"))
+    store, found = ObjectStore(url, files.root), files.evaluations.name
+    try:
+        store.refresh(files.config.name, found)
+    except Exception as error:
+        raise _unreadable(url, error) from error
 
-        def wait(seconds: float) -> None:
+    def wait(seconds: float) -> None:
+        time.sleep(seconds)
+        for act in (lambda: store.put(found), lambda: store.refresh(files.config.name)):
             try:
-                store.put(found)
-                time.sleep(seconds)
-                store.refresh(config)
+                act()
             except Exception as error:
                 say.warn(f"{url} cannot be reached ({_short(error)}); it is tried again in {seconds:g} s")
 
-        try:
-            yield store.local, wait
-        finally:
-            store.put(found)
+    yield files.root, wait
+    try:
+        store.put(found)
+    except Exception as error:
+        raise UserError(
+            f"{url} cannot be written to ({_short(error)}). What was judged is in {files.evaluations}: copy it there."
+        ) from error
+    shutil.rmtree(files.root)
 
 
 def _fetched(url: str, local: Path) -> ObjectStore:
@@ -233,8 +242,12 @@ def _fetched(url: str, local: Path) -> ObjectStore:
     except UserError:
         raise
     except Exception as error:
-        raise UserError(f"{url} cannot be read ({_short(error)}): check the address and your credentials for it.") from error
+        raise _unreadable(url, error) from error
     return store
+
+
+def _unreadable(url: str, error: Exception) -> UserError:
+    return UserError(f"{url} cannot be read ({_short(error)}): check the address and your credentials for it.")
 
 
 def _in_step(name: str) -> bool:

@@ -14,9 +14,9 @@ import jax
 from experiments import processes
 from experiments.boards import BoardName
 from experiments.bookkeeping import Books, due
-from experiments.checkpoints import CheckpointStore
+from experiments.checkpoints import CheckpointStore, Misfit
 from experiments.compilations import Recompilations
-from experiments.config import to_json
+from experiments.config import describe_changes, to_json
 from experiments.experiment import Batches, Evaluation, Variables, peek
 from experiments.interruption import Interrupted
 from experiments.profiling import Profile
@@ -98,6 +98,8 @@ def train(
         held.enter_context(jax.default_matmul_precision(run.matmul_precision))
         plan, latest = stages(run), _latest(files, run, until)
         begin = stage_of(plan, latest)
+        if latest == run.steps:
+            _check_unchanged(files, run)
         if len(plan) > 1 and latest is not None:
             _check_steps(files, run, begin, latest)
         opened = _open(plan[begin], say)
@@ -132,13 +134,25 @@ def train(
 
 
 def _restored(books: Books, run: Run) -> TrainState | None:
-    """The newest checkpoint's state; of one that does not fit, what has changed since it was written."""
+    """The newest checkpoint's state; of one that does not fit the config, what has changed since the last launch is said."""
     try:
         return books.restore()
-    except UserError as error:
+    except Misfit as error:
         if not (changes := books.changes(run)):
             raise
-        raise UserError(f"{error} Changed since it was launched last: {'; '.join(changes[:5])}.") from error
+        more = f"; and {len(changes) - 5} more" if len(changes) > 5 else ""
+        raise Misfit(f"{error} Changed since the last launch: {'; '.join(changes[:5])}{more}.") from error
+
+
+def _check_unchanged(files: Workdir, run: Run) -> None:
+    """Refuses to judge a run that has taken all its steps as if it had been trained by another config."""
+    changes = describe_changes(read_json(files.config), to_json(run)) if files.config.exists() else []
+    if changes:
+        raise UserError(
+            f"{files.root} has taken all of its {run.steps} steps, and none would be trained with what has changed since "
+            f"({'; '.join(changes[:5])}): ask for more --steps, or start beside it with --fresh. `likeness evaluate "
+            f"{files.root}` judges it again as it was trained."
+        )
 
 
 def _check_steps(files: Workdir, run: Run, begin: int, latest: int) -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
@@ -52,7 +53,7 @@ def _follow(options: Options) -> int:
     remote = is_remote(options.workdir)
     place = followed_in_store(options.workdir, Quiet()) if remote else nullcontext((Path(options.workdir), time.sleep))
     with place as (workdir, wait):
-        _await(workdir, options.poll)
+        _await(workdir, options.workdir, functools.partial(wait, options.poll))
         for step, evaluation in follow(workdir, poll=options.poll, wait=wait, tell=functools.partial(print, flush=True)):
             shown = [f"{name} {value:.4g}" for name, value in plain_metrics(metric_json(evaluation.metrics)).items()]
             print(f"step {step}  " + "  ".join(shown[:4]), flush=True)
@@ -61,12 +62,15 @@ def _follow(options: Options) -> int:
     return 0
 
 
-def _await(workdir: Path, poll: float) -> None:
+def _await(local: Path, named: str, wait: Callable[[], None]) -> None:
     """Waits until a run has begun there: it may be launched at the same time."""
+    from experiments.evaluation import read_run
     from experiments.workdir import Workdir
 
-    files = Workdir(workdir)
+    files = Workdir(local)
+    if (local.exists() and not local.is_dir()) or (local / "sweep.json").exists():
+        read_run(local)
     if not files.config.is_file():
-        print(f"waiting for a run to begin in {workdir}", flush=True)
+        print(f"waiting for a run to begin in {named}", flush=True)
     while not files.config.is_file():
-        time.sleep(poll)
+        wait()

@@ -35,7 +35,8 @@ class Options:
     """Compile a step for its FLOPs and peak memory."""
     mesh: Annotated[str | None, tyro.conf.arg(metavar="data=D,fsdp=F")] = None
     """Show the step of this mesh, with what its devices send each other. They need not be there: the program is compiled for so
-    many devices of the CPU, whose memory and collectives are those of a device of another kind but for what XLA does there."""
+    many devices of the CPU, whose memory and collectives are those of a device of another kind but for what XLA does there.
+    Convolutions are counted as accelerators compute them, not by the tiles that save a CPU arithmetic."""
 
 
 def main(arguments: list[str]) -> int:
@@ -45,13 +46,13 @@ def main(arguments: list[str]) -> int:
         jax.config.update("jax_platforms", "cpu")
         jax.config.update("jax_num_cpu_devices", (mesh.data or 1) * mesh.fsdp)
         run = dataclasses.replace(run, mesh=mesh)
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(docstring(name), markup=False)
+    console.print(json.dumps(to_json(run), indent=2), markup=False)
     data = run.experiment.open()
     stream = run.experiment.stream(data, run.seed)
     batch = next(stream)
     program = build(run, run.experiment.fixed(data), batch, None if options.mesh is None else as_on_accelerators)
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(docstring(name), markup=False)
-    console.print(json.dumps(to_json(run), indent=2), markup=False)
     console.print(_parameters(program.state.params))
     for line in precision(run, program):
         console.print(line, markup=False)

@@ -151,7 +151,8 @@ def origin(run: ReportedRun) -> dict[str, str]:
     for change in run.changes:
         changed = change.get("changed")
         if isinstance(changed, list):
-            facts[f"changed at step {change['step']:,}"] = "; ".join(map(str, changed))
+            name, more = f"changed at step {change['step']:,}", "; ".join(map(str, changed))
+            facts[name] = f"{facts[name]}; then {more}" if name in facts else more
     facts["versions"] = ", ".join(f"{k} {v}" for k, v in versions.items()) if isinstance(versions, Mapping) else MISSING
     return facts
 

@@ -36,7 +36,7 @@ def originals(run: ReportedRun, number: int) -> tuple[dict[str, Source], list[st
     if not run.pictures:
         return {}, []
     try:
-        experiment = from_json(run.config["experiment"])
+        experiment = from_json(run.config.get("experiment"))
         made = experiment.originals() if isinstance(experiment, MadeOfPictures) else Originals({})
     except (UserError, ValueError) as error:
         return {}, [f"What the pictures were made of cannot be shown beside them: {error}"]

@@ -198,7 +198,7 @@ def _lines(path: Path, problems: list[str]) -> list[Mapping[str, Any]]:
             bad.append(number)
     if bad:
         shown = ", ".join(map(str, bad[:5])) + (", …" if len(bad) > 5 else "")
-        problems.append(f"{path} cannot be read in line {shown} ({len(bad)} in all): left out of the curves.")
+        problems.append(f"{path} cannot be read in line {shown} ({len(bad)} in all): left out.")
     return kept
 
 

@@ -1,29 +1,28 @@
 """The program of an accelerator, compiled for a CPU so that it can be counted."""
 
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 import jax
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, jaxpr_as_fun
 
-_Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 _FOR_CPUS = (("cpu",), None)
 """The platforms of the two branches of ``lax.platform_dependent(…, cpu=…, default=…)``."""
 
 
-def as_on_accelerators(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
-    """The same function, which on a CPU too takes what ``lax.platform_dependent`` has for all other devices.
+def as_on_accelerators(function: Callable[..., _Result]) -> Callable[..., _Result]:
+    """The same function of arguments by position, which on a CPU too takes the ``default`` of ``lax.platform_dependent``.
+
+    Of those that have ``cpu`` and ``default`` and nothing else, as this project's have; others stay as they are.
 
     What only a CPU does, such as a convolution by tiles with less arithmetic
     (:func:`research.encoders.convolution.convolve_same`), is then in none of the counts.
     """
 
-    def transformed(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> _Result:
-        closed, shapes = jax.make_jaxpr(function, return_shape=True)(*arguments, **named)
-        return jax.tree.unflatten(
-            jax.tree.structure(shapes), jaxpr_as_fun(_rewritten(closed))(*jax.tree.leaves((arguments, named)))
-        )
+    def transformed(*arguments: Any) -> _Result:
+        closed, shapes = jax.make_jaxpr(function, return_shape=True)(*arguments)
+        return jax.tree.unflatten(jax.tree.structure(shapes), jaxpr_as_fun(_rewritten(closed))(*jax.tree.leaves(arguments)))
 
     return transformed
 

@@ -69,9 +69,7 @@ def test_it_goes_on_where_it_stopped_and_leaves_out_what_is_gone(tmp_path):
     shutil.rmtree(tmp_path / "checkpoints" / "4")
     told = []
     assert [step for step, _ in follow(tmp_path, tell=told.append)] == [6]
-    assert told == [
-        "the checkpoint of step 4 was gone before it could be judged: the run keeps the last 10 of them (checkpoints.keep_last)"
-    ]
+    assert told == ["no checkpoint of step 4 is there to be judged: the run keeps the last 10 of them (checkpoints.keep_last)"]
     assert [step for step, _ in found(tmp_path)] == [2, 6]
     after = {path: path.stat().st_mtime_ns for path in (tmp_path / "checkpoints").rglob("*")}
     assert {path: time for path, time in before.items() if path in after and path.is_file()} == {

@@ -125,43 +125,112 @@ def test_the_commands_take_an_address(store: Any, capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.end_to_end
-def test_a_run_is_followed_in_the_store(store: Any, tmp_path: Path) -> None:
-    """Each checkpoint is judged as it comes; of the run nothing is put again, and what it removes goes here too."""
+def test_a_run_is_followed_in_the_store(store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From before it begins, each checkpoint as it comes; nothing of it is put again, and what it removes goes here too."""
     run = Run(steps=6, experiment=Pixels(size=4), checkpoints=Checkpoints(every=2, keep_last=1))
     trains = ObjectStore(URL, tmp_path)
-    train_run(run, tmp_path, until=2)
-    trains.store()
+    put: list[str] = []
+    upload = type(store).put_file
     there: list[set[str]] = []
     with followed_in_store(URL, Quiet()) as (copy, wait):
+        wait(0.01)
+        assert not list(copy.iterdir())
+        train_run(run, tmp_path, until=2)
+        trains.store()
+        wait(0.01)
 
         def goes_on(seconds: float) -> None:
             train_run(run, tmp_path, until=4 if len(there) == 0 else None)
             trains.store()
-            wait(seconds)
+            with monkeypatch.context() as watched:
+                watched.setattr(
+                    type(store), "put_file", lambda self, path, to: (put.append(Path(to).name), upload(self, path, to))
+                )
+                wait(seconds)
             there.append({path.name for path in (copy / "checkpoints").iterdir()})
 
         steps = [step for step, _ in follow(copy, poll=0.01, wait=goes_on)]
-    assert steps == [2, 4, 6] and there == [{"4"}, {"6"}]
+    assert steps == [2, 4, 6] and there == [{"4"}, {"6"}] and set(put) == {"evaluations.jsonl"}
     lines = store.cat_file("/bucket/run/evaluations.jsonl").decode().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [2, 4, 6]
     assert not copy.exists()
+    with followed_in_store(URL, Quiet()) as (again, _):
+        assert list(follow(again)) == []
 
 
-def test_a_store_that_cannot_be_reached_is_asked_again(store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.end_to_end
+def test_the_command_waits_for_the_run_in_a_directory_and_in_a_store(
+    store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Run(steps=2, experiment=Pixels(size=4), checkpoints=Checkpoints(every=2))
+    here, there = tmp_path / "here", tmp_path / "there"
+
+    def begins(seconds: float) -> None:
+        assert seconds == 0.5
+        monkeypatch.undo()
+        train_run(run, here)
+        train_run(run, there)
+        ObjectStore(URL, there).store()
+
+    for address in (str(here), URL):
+        monkeypatch.setattr("time.sleep", begins)
+        assert evaluate.main([address, "--follow", "--poll", "0.5"]) == 0
+        said = capsys.readouterr().out
+        assert f"waiting for a run to begin in {address}\n" in said and "step 2  pixels/rmse" in said
+        assert f"results  {address}/evaluations.jsonl" in said
+        store.rm("/bucket/run", recursive=True)
+    (tmp_path / "sweep.json").write_text("{}")
+    with pytest.raises(UserError, match="holds a sweep"):
+        evaluate.main([str(tmp_path), "--follow"])
+
+
+@pytest.mark.parametrize("failing", ["find", "get", "put_file"])
+def test_a_store_that_cannot_be_reached_is_asked_again(
+    store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
     write(tmp_path, **{"config.json": "{}"})
     trains, said = ObjectStore(URL, tmp_path), Listener()
     trains.store()
     with followed_in_store(URL, said) as (copy, wait):
-        with monkeypatch.context() as broken:
-            broken.setattr(type(store), "find", lambda *_, **__: 1 / 0)
-            wait(0.01)
-        assert "cannot be reached (ZeroDivisionError" in said.warned[0]
+        (copy / "evaluations.jsonl").write_text("{}")
         write(tmp_path, checkpoints__5__a="a")
         trains.store()
+        with monkeypatch.context() as broken:
+            broken.setattr(type(store), failing, lambda *_, **__: 1 / 0)
+            wait(0.01)
+        assert "cannot be reached (ZeroDivisionError" in said.warned[0]
         wait(0.01)
-        assert (copy / "checkpoints" / "5" / "a").read_text() == "a"
-    with pytest.raises(UserError, match="holds no run"), followed_in_store(f"{URL}/typo", said):
-        pass
+        assert (copy / "checkpoints" / "5" / "a").read_text() == "a" and len(said.warned) == 1
+    assert "evaluations.jsonl" in names(store)
+
+
+def test_a_checkpoint_that_goes_while_it_is_fetched_is_left_out(
+    store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trains = ObjectStore(URL, tmp_path)
+    with followed_in_store(URL, Quiet()) as (copy, wait):
+        write(tmp_path, checkpoints__5__a="a", checkpoints__5__b="b")
+        trains.store()
+        get = type(store).get
+
+        def late(self: Any, *given: Any, **named: Any) -> None:
+            store.rm_file("/bucket/run/checkpoints/5.whole")
+            store.rm_file("/bucket/run/checkpoints/5/a")
+            get(self, *given, **named)
+
+        monkeypatch.setattr(type(store), "get", late)
+        wait(0.01)
+        assert not list(copy.rglob("b"))
+
+
+def test_what_was_judged_stays_where_the_store_takes_nothing(
+    store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(type(store), "put_file", lambda *_, **__: 1 / 0)
+    with pytest.raises(UserError, match=r"What was judged is in .*evaluations.jsonl"), followed_in_store(URL, Quiet()) as at:
+        (at[0] / "evaluations.jsonl").write_text("{}")
+    assert (at[0] / "evaluations.jsonl").read_text() == "{}"
 
 
 def test_what_cannot_be_is_said(store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

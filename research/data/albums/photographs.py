@@ -15,7 +15,7 @@ _Name: TypeAlias = Literal["china", "flower"]
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Photographs:
     """Photographs of 640 × 427 pixels: a pagoda of the Summer Palace by danielbuechele, a dahlia by
-    vultilion. Both CC BY 2.0 (``images/README.txt`` of scikit-learn)."""
+    vultilion. Both CC BY 2.0 (flickr.com/photos/danielbuechele/6061409035 and /vultilion/6056698931)."""
 
     names: tuple[_Name, ...] = ("china", "flower")
     """Which ones."""

@@ -2,6 +2,7 @@ import base64
 import io
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -216,9 +217,10 @@ def test_the_same_twice_differs_in_nothing(tmp_path: Path) -> None:
 
 def test_what_was_changed_on_the_way_is_said(tmp_path: Path) -> None:
     root = recognition(tmp_path / "a")
-    (root / "changes.jsonl").write_text('{"step": 2, "changed": ["seed: 1 → 0", "steps: 3 → 4"]}\n')
+    line = '{"step": 2, "changed": ["seed: %s", "steps: 3 → 4"]}\n'
+    (root / "changes.jsonl").write_text(line % "2 → 1" + line % "1 → 0")
     page = checked(report([root]).page)
-    assert "changed at step 2" in page.text and "seed: 1 → 0; steps: 3 → 4" in page.text
+    assert "changed at step 2" in page.text and "seed: 2 → 1; steps: 3 → 4; then seed: 1 → 0" in page.text
 
 
 def test_a_stylization_has_sliders(style: Path) -> None:
@@ -268,6 +270,13 @@ def test_what_is_damaged_is_explained_and_the_rest_is_shown(tmp_path: Path, name
     made = report([root])
     assert said in checked(made.page).text
     assert bool(made.problems) == bool(said)
+
+
+def test_pictures_are_shown_without_a_config(style: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(style, tmp_path / "copied"))
+    (root / "config.json").write_text("{")
+    page = checked(report([root]).page)
+    assert "not readable as JSON" in page.text and any("at step" in (image["alt"] or "") for image in page.all("img"))
 
 
 def test_a_page_stays_small_whatever_is_in_it(tmp_path: Path) -> None:
