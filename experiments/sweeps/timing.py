@@ -47,8 +47,8 @@ class Timed:
 
     def __str__(self) -> str:
         return (
-            f"{self.steps} steps are expected to take {self.together:.3g} s together, which is compiled by now, and "
-            f"{self.alone:.3g} s one after the other, of which {self.runs} times {self.alone_first:.3g} s for compiling (a "
+            f"{self.steps} steps are expected to take {self.together:,.1f} s together, which is compiled by now, and "
+            f"{self.alone:,.1f} s one after the other, of which {self.runs} times {self.alone_first:.3g} s for compiling (a "
             f"step of all: {1e3 * self.together_step:.3g} ms and {1e3 * self.runs * self.alone_step:.3g} ms)"
         )
 

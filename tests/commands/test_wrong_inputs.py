@@ -154,7 +154,9 @@ def test_a_config_with_a_misspelt_field(world: World, likeness: Likeness, tmp_pa
 def test_a_checkpoint_of_another_encoder(workdir: Path, world: World, likeness: Likeness) -> None:
     before = contents(workdir)
     parts = ("params/encoder/conv1/kernel", "[3, 3, 3, 8] in the checkpoint", "[3, 3, 3, 4] in the config", "--fresh")
-    refused(likeness("train", world.config, "--workdir", workdir, "--experiment.encoder.width", "4"), *parts)
+    changed = ("train", world.config, "--workdir", workdir, "--experiment.encoder.width", "4")
+    refused(likeness(*changed, "--steps", "60"), *parts, "experiment.encoder.width: 8 → 4")
+    refused(likeness(*changed), "has taken all of its 40 steps", "experiment.encoder.width: 8 → 4", "--fresh")
     assert contents(workdir) == before
     config = workdir / "config.json"
     config.write_text(config.read_text().replace('"width": 8', '"width": 4'))
@@ -354,7 +356,7 @@ def test_a_directory_that_is_no_working_directory(likeness: Likeness, world: Wor
         refused(
             likeness(*command, tmp_path / "nowhere"), "There is no working directory", tmp_path / "nowhere", "likeness train"
         )
-        refused(likeness(*command, tmp_path), tmp_path / "config.json", "is not the working directory of a run")
+        refused(likeness(*command, tmp_path), f"{tmp_path} is no working directory", "likeness train")
     assert not list(tmp_path.iterdir())
 
 

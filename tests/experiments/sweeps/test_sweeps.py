@@ -202,7 +202,8 @@ def test_the_faster_way_is_the_shorter_one() -> None:
     slow = Timed(runs=4, steps=1000, together_step=0.09, alone_step=0.02, alone_first=1.0)
     assert (slow.together, slow.alone, slow.together_is_faster) == (90.0, 84.0, False)
     assert dataclasses.replace(slow, together_step=0.03).together_is_faster
-    assert "90 ms together and 80 ms one after the other" in str(slow)
+    assert "90.0 s together, which is compiled by now, and 84.0 s one after the other" in str(slow)
+    assert "(a step of all: 90 ms and 80 ms)" in str(slow)
 
 
 def close(first: Any, second: Any, atol: float = 1e-6) -> None:
