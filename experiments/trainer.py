@@ -104,10 +104,11 @@ def train(
             _check_steps(files, run, begin, latest)
         opened = _open(plan[begin], say)
         store = CheckpointStore(files.checkpoints, run.checkpoints)
+        # Entered first, it watches over the close too, in which a checkpoint that is being written waits for all processes.
+        watchdog = held.enter_context(Watchdog(hang_after))
         held.callback(store.close)
         books = Books(*opened, files, store, say)
         stop = StopRequest()
-        watchdog = held.enter_context(Watchdog(hang_after))
         profiled = held.enter_context(Profile(files.profile, profile))
         say.say(f"working in {files.root}; the first step is compiled")
         # From here on, and not only in the loop: an interrupt in the middle of a compilation can crash the process.

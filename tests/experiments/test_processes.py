@@ -197,7 +197,7 @@ def test_who_loses_another_does_not_wait_for_ever(tmp_path, fate, said):
             time.sleep(0.1)
         together[1].send_signal(fate)
         output, _ = together[0].communicate(timeout=120)
-        assert together[0].returncode == HUNG
+        assert together[0].returncode == HUNG, output
         assert re.search(said, output)
     finally:
         for process in together:
