@@ -76,6 +76,17 @@ def due(run: Run, step: int, *, last: bool, stopping: bool) -> Due:
     )
 
 
+def changed(files: Workdir, run: Run) -> list[str]:
+    """What a run has otherwise than the last launch in a directory: ``optimizer.schedule.rate: 0.001 → 1e-05``."""
+    return describe_changes(read_json(files.config), to_json(run)) if files.config.exists() else []
+
+
+def shortened(changes: Sequence[str], most: int = 5) -> str:
+    """The first of them in one line, and how many more there are."""
+    more = f"; and {len(changes) - most} more" if len(changes) > most else ""
+    return "; ".join(changes[:most]) + more
+
+
 @dataclasses.dataclass
 class Books:
     """What is kept of one run, or a stage of it, while its steps are taken."""
@@ -109,7 +120,7 @@ class Books:
 
     def note_config(self, run: Run, step: int) -> None:
         """Writes what is trained, all stages of it; what has changed since the last launch is said and kept, with the step."""
-        changes = self.changes(run)
+        changes = changed(self.files, run)
         for change in changes:
             self.say.say(f"changed since this directory's last launch: {change}")
 
@@ -123,10 +134,6 @@ class Books:
             write_json(self.files.config, to_json(run))
 
         processes.by_first(write, None)
-
-    def changes(self, run: Run) -> list[str]:
-        """What has changed since this directory's last launch: ``optimizer.schedule.rate: 0.001 → 1e-05``."""
-        return describe_changes(read_json(self.files.config), to_json(run)) if self.files.config.exists() else []
 
     def note_origin(self) -> None:
         """Writes what it is trained with."""

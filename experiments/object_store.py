@@ -92,7 +92,8 @@ class ObjectStore:
                 self._files.get_file(self._path(name), str(arriving))
                 arriving.replace(self.local / name)
         folder = self.local / _CHECKPOINTS
-        whole = {_step(path) for path in self._files.find(self._path(_CHECKPOINTS)) if path.endswith(_WHOLE)}
+        marks = (Path(path).name for path in self._files.find(self._path(_CHECKPOINTS), maxdepth=1))
+        whole = {name.removesuffix(_WHOLE) for name in marks if name.endswith(_WHOLE)}
         for step in sorted(self._whole - whole, key=int):
             shutil.rmtree(folder / step)
             self._whole.remove(step)
@@ -225,14 +226,17 @@ def followed_in_store(url: str, say: Reporter) -> Iterator[tuple[Path, Callable[
             except Exception as error:
                 say.warn(f"{url} cannot be reached ({_short(error)}); it is tried again in {seconds:g} s")
 
-    yield files.root, wait
     try:
-        store.put(found)
-    except Exception as error:
-        raise UserError(
-            f"{url} cannot be written to ({_short(error)}). What was judged is in {files.evaluations}: copy it there."
-        ) from error
-    shutil.rmtree(files.root)
+        yield files.root, wait
+    finally:
+        # Also of who was interrupted, which is how most stop following.
+        try:
+            store.put(found)
+        except Exception as error:
+            raise UserError(
+                f"{url} cannot be written to ({_short(error)}). What was judged is in {files.evaluations}: copy it there."
+            ) from error
+        shutil.rmtree(files.root)
 
 
 def _fetched(url: str, local: Path) -> ObjectStore:
@@ -255,7 +259,7 @@ def _in_step(name: str) -> bool:
 
 
 def _step(name: str) -> str:
-    return name.split(f"{_CHECKPOINTS}/")[-1].split("/")[0].removesuffix(_WHOLE)
+    return name.split("/")[1].removesuffix(_WHOLE)
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -13,10 +13,10 @@ import jax
 
 from experiments import processes
 from experiments.boards import BoardName
-from experiments.bookkeeping import Books, due
+from experiments.bookkeeping import Books, changed, due, shortened
 from experiments.checkpoints import CheckpointStore, Misfit
 from experiments.compilations import Recompilations
-from experiments.config import describe_changes, to_json
+from experiments.config import to_json
 from experiments.experiment import Batches, Evaluation, Variables, peek
 from experiments.interruption import Interrupted
 from experiments.profiling import Profile
@@ -139,19 +139,17 @@ def _restored(books: Books, run: Run) -> TrainState | None:
     try:
         return books.restore()
     except Misfit as error:
-        if not (changes := books.changes(run)):
+        if not (changes := changed(books.files, run)):
             raise
-        more = f"; and {len(changes) - 5} more" if len(changes) > 5 else ""
-        raise Misfit(f"{error} Changed since the last launch: {'; '.join(changes[:5])}{more}.") from error
+        raise Misfit(f"{error} Changed since the last launch: {shortened(changes)}.") from error
 
 
 def _check_unchanged(files: Workdir, run: Run) -> None:
     """Refuses to judge a run that has taken all its steps as if it had been trained by another config."""
-    changes = describe_changes(read_json(files.config), to_json(run)) if files.config.exists() else []
-    if changes:
+    if changes := changed(files, run):
         raise UserError(
             f"{files.root} has taken all of its {run.steps} steps, and none would be trained with what has changed since "
-            f"({'; '.join(changes[:5])}): ask for more --steps, or start beside it with --fresh. `likeness evaluate "
+            f"({shortened(changes)}): ask for more --steps, or start beside it with --fresh. `likeness evaluate "
             f"{files.root}` judges it again as it was trained."
         )
 

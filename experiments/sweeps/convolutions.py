@@ -1,10 +1,8 @@
 """Convolutions of several runs, one for each run.
 
 ``vmap`` makes of a convolution whose kernels differ from run to run one grouped convolution, for which XLA:CPU has no fast
-kernel: a step of 16 Conv-4 together took 4.5 times as long as 16 steps one after the other. With the convolutions left as they
-are it takes 1.05 times as long on two quiet cores (jaxlib 0.10.2; ``python -m experiments.benchmarks.sweeps conv-4``), and up
-to 3.6 times where others use them too: what lies between the convolutions, for all runs at once, no longer fits into the
-processor's caches.
+kernel. With the convolutions left as they are a step of 16 Conv-4 together takes 1.05 times as long as 16 steps one after the
+other (jaxlib 0.10.2, two quiet cores; ``python -m experiments.benchmarks.sweeps conv-4``).
 """
 
 from collections.abc import Callable, Sequence

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from experiments.config import describe_changes, to_json
+from experiments.bookkeeping import changed, shortened
+from experiments.config import to_json
 from experiments.interruption import Interrupted
 from experiments.run import Run
 from experiments.sweeps.overrides import Override, apply, names
@@ -93,10 +94,9 @@ class Member:
 
     def check(self) -> None:
         """Refuses a directory in which something else was trained."""
-        files = Workdir(self.workdir)
-        if files.config.exists() and (changes := describe_changes(read_json(files.config), to_json(self.run))):
+        if changes := changed(Workdir(self.workdir), self.run):
             raise UserError(
-                f"{self.workdir} holds a run of another config ({'; '.join(changes[:3])}): give the sweep another --workdir, "
+                f"{self.workdir} holds a run of another config ({shortened(changes, 3)}): give the sweep another --workdir, "
                 "or remove that directory."
             )
 

@@ -223,6 +223,15 @@ def test_a_checkpoint_that_goes_while_it_is_fetched_is_left_out(
         assert not list(copy.rglob("b"))
 
 
+def test_who_is_interrupted_has_put_what_was_judged(store: Any) -> None:
+    copy: list[Path] = []
+    with pytest.raises(KeyboardInterrupt), followed_in_store(URL, Quiet()) as at:
+        copy.append(at[0])
+        (at[0] / "evaluations.jsonl").write_text("{}")
+        raise KeyboardInterrupt
+    assert names(store) == {"evaluations.jsonl"} and not copy[0].exists()
+
+
 def test_what_was_judged_stays_where_the_store_takes_nothing(
     store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
