@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from experiments.workdir import Workdir, plain_metrics, read_json, write_json
-from research.errors import UserError
+from research.errors import UserError, how_to_install
 
 BoardName = Literal["tensorboard", "wandb"]
 _NEEDS: dict[BoardName, tuple[str, str]] = {"tensorboard": ("tensorboardX", "tensorboard"), "wandb": ("wandb", "wandb")}
@@ -41,7 +41,7 @@ def check_boards(names: tuple[BoardName, ...]) -> None:
     for name in names:
         module, extra = _NEEDS[name]
         if importlib.util.find_spec(module) is None:
-            raise UserError(f"--log-to {name} needs {module}, which is not installed: pip install 'likeness[{extra}]'.")
+            raise UserError(f"--log-to {name} needs {module}, which is not installed: {how_to_install(extra)}.")
 
 
 def open_board(name: BoardName, files: Workdir, resume_from: int) -> Board:

@@ -43,7 +43,7 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 class Workdir:
-    """Names the files of a working directory; see DESIGN's table in CONTRIBUTING.md."""
+    """Names the files of a working directory; see the table in CONTRIBUTING.md."""
 
     def __init__(self, root: str | Path) -> None:
         """Of a directory.

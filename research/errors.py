@@ -1,4 +1,4 @@
-"""The one error a person can cause."""
+"""The one error a person can cause, and the words for a package that is missing."""
 
 
 class UserError(ValueError):
@@ -7,3 +7,14 @@ class UserError(ValueError):
     The message is one paragraph that says what is wrong, where, and what to do next; the command line prints it without
     a stack trace and exits with 2.
     """
+
+
+def how_to_install(extra: str) -> str:
+    """The command that installs one of Likeness's extras.
+
+    The package index has somebody else's package of Likeness's name, so an extra is installed from the clone.
+
+    >>> how_to_install("keras")
+    "pip install -e '.[keras]' in the folder that Likeness was cloned into"
+    """
+    return f"pip install -e '.[{extra}]' in the folder that Likeness was cloned into"

@@ -3,9 +3,11 @@
 import ast
 import os
 import pkgutil
+import re
 import statistics
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -87,3 +89,20 @@ def test_importing_touches_no_device() -> None:
 @pytest.mark.parametrize("words", ["jax.pmap", "flax import nnx", "pickle.load", "allow_pickle=True", "import tensorflow as"])
 def test_what_the_house_does_without(words: str) -> None:
     assert not [str(path) for path in FILES if words in path.read_text()]
+
+
+def test_no_hint_names_another_package_of_the_index() -> None:
+    """``likeness`` there is somebody else's."""
+    told = [path for path in (*FILES, ROOT / "README.md") if re.search(r"pip install [^\n]*['\"` ]likeness", path.read_text())]
+    assert not told
+
+
+def test_the_constraints_cover_every_extra() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *(need for needs in project["optional-dependencies"].values() for need in needs)]
+    pinned = {_plain(line.split("==")[0]) for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line}
+    assert {_plain(re.split(r"[\[<>=~!; ]", need)[0]) for need in wanted} <= pinned
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

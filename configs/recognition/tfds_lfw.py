@@ -1,9 +1,8 @@
 """Labeled Faces in the Wild through TensorFlow Datasets: the same experiment, another source.
 
-TFDS prepares the data once, on a machine with network (preparing, not reading, may need tensorflow-cpu, in an environment of
-its own); Likeness then reads the ArrayRecord files without TensorFlow:
+TFDS prepares the data once, on a machine with network; neither that nor reading it needs TensorFlow:
 
-    tfds build lfw --file_format=array_record
+    python -c "import tensorflow_datasets as t; t.builder('lfw', file_format='array_record').download_and_prepare()"
     likeness train recognition/tfds_lfw
 
 The test part is a share of the people by hash, not LFW's official 6,000 pairs. People with one picture are left out of

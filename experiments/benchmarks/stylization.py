@@ -32,7 +32,7 @@ from experiments.lbfgs import Lbfgs
 from experiments.stylization.frozen import FrozenEncoder, RandomWeights
 from experiments.stylization.terms import Term, targets, total
 from research.encoders import Vgg
-from research.errors import UserError
+from research.errors import UserError, how_to_install
 from research.losses import Content, Gram
 from research.pictures.sources import Painting, Photograph
 from research.types import Array, PyTree
@@ -286,7 +286,7 @@ def main() -> None:
     try:
         import torch  # pyright: ignore[reportMissingImports]
     except ImportError as error:
-        raise UserError("This benchmark compares with PyTorch: install it with pip install -e '.[peers]'.") from error
+        raise UserError(f"This benchmark compares with PyTorch: {how_to_install('peers')}.") from error
     torch.set_num_threads(asked.threads)
     torch.manual_seed(0)
     variables = jax.tree.map(np.asarray, ENCODER.variables())

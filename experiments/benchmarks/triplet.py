@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 import tyro
 
-from research.errors import UserError
+from research.errors import UserError, how_to_install
 from research.losses import Triplet
 
 Contender: TypeAlias = Literal["likeness", "pml default", "pml loop"]
@@ -115,7 +115,7 @@ def contender(name: Contender, x: np.ndarray, labels: np.ndarray, threads: int) 
     except ImportError as error:
         raise UserError(
             f"The benchmark compares with pytorch-metric-learning, and {error.name} is not installed: run "
-            "pip install 'likeness[peers]'."
+            f"{how_to_install('peers')}."
         ) from error
     torch.set_num_threads(threads)
     squared = distances.LpDistance(normalize_embeddings=False, p=2, power=2)

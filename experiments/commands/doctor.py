@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from experiments.commands.flags import cli
+from research.errors import how_to_install
 
 _CORE = (
     "jax",
@@ -22,7 +23,7 @@ _CORE = (
     "scikit-learn",
     "tyro",
 )
-_EXTRAS = {"tensorboardX": "tensorboard", "wandb": "wandb", "submitit": "slurm", "torch": "peers"}
+_EXTRAS = {"h5py": "keras", "tensorboardX": "tensorboard", "wandb": "wandb", "submitit": "slurm", "torch": "peers"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,12 +44,13 @@ def main(arguments: list[str]) -> int:
         try:
             _line(package, importlib.metadata.version(package))
         except importlib.metadata.PackageNotFoundError:
-            _line(package, f"not installed (optional: pip install 'likeness[{extra}]')")
+            _line(package, f"not installed (optional: extra {extra})")
+    _line("an extra", how_to_install("NAME"))
     devices = jax.devices()
     _line("devices", ", ".join(f"{device.platform}:{device.id} {device.device_kind}" for device in devices))
     _line("cpu cores", str(os.cpu_count()))
     if devices[0].platform == "cpu" and shutil.which("nvidia-smi"):
-        advice.append("There is an NVIDIA GPU that JAX does not see: pip install 'likeness[cuda]'.")
+        advice.append(f"There is an NVIDIA GPU that JAX does not see: {how_to_install('cuda')}.")
     _line("compile cache", _compile_cache(getattr(jax.config, "jax_compilation_cache_dir", None), advice))
     _line("data", _data(advice))
     _line("TFDS data", _tfds())
@@ -93,5 +95,7 @@ def _data(advice: list[str]) -> str:
 def _tfds() -> str:
     path = Path(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
     if not path.is_dir():
-        return f"{path} (none yet; `tfds build` prepares a data set there)"
+        from research.data.tfds import how_to_prepare
+
+        return f"{path} (none yet; LFW by {how_to_prepare('lfw')})"
     return f"{path}: {', '.join(sorted(entry.name for entry in path.iterdir() if entry.is_dir())) or 'empty'}"

@@ -22,7 +22,7 @@ from experiments.progress import Reporter
 from experiments.sweeps.members import Member, isolated
 from experiments.sweeps.worker import QueuedTask, write_task
 from experiments.workdir import read_json, write_json
-from research.errors import UserError
+from research.errors import UserError, how_to_install
 
 _SHARED = ("name", "timeout_min", "mem_gb", "cpus_per_task", "gpus_per_node", "stderr_to_stdout")
 _ONE = ("nodes", "tasks_per_node", "slurm_nodes", "slurm_ntasks_per_node", "slurm_array")
@@ -59,7 +59,7 @@ class SlurmArray:
         """
         if importlib.util.find_spec("submitit") is None:
             raise UserError(
-                "--slurm submits through submitit, which is not installed: pip install 'likeness[slurm]', where the sweep is "
+                f"--slurm submits through submitit, which is not installed: {how_to_install('slurm')}, where the sweep is "
                 "launched and where the jobs run. Without it, `--jobs` trains several runs at a time on this machine."
             )
         self._executor(Path("slurm"))

@@ -112,7 +112,6 @@ class Tfds:
 
         data_dir = str(expand_path(self.data_dir, "data_dir")) if self.data_dir else None
         where = data_dir or "the default folder of TensorFlow Datasets"
-        prepare = f"`tfds build {self.builder} --file_format=array_record`"
         try:
             # Undecoded, so that the one decoder of this project checks and scales every picture.
             return tfds.data_source(
@@ -132,8 +131,8 @@ class Tfds:
             reason = printable(str(error).strip().split("\n")[0]) or type(error).__name__
             raise UserError(
                 f"The data set {self.builder} (split {self.split!r}) cannot be read from {where}: {reason} Mend the "
-                f"field `split` or `data_dir`; if it is not prepared, or in another format, run {prepare} where "
-                "TensorFlow is installed and point `data_dir` at the result."
+                f"field `split` or `data_dir`; if it is not prepared, or in another format, run "
+                f"`{how_to_prepare(self.builder)}` where there is a network, and point `data_dir` at the result."
             ) from error
 
     def _features(self, source: Any) -> Any:
@@ -174,3 +173,15 @@ def _person(label: Any, feature: Any) -> str:
         return printable(label)
     number = int(label)
     return str(feature.int2str(number)) if hasattr(feature, "int2str") and number >= 0 else str(number)
+
+
+def how_to_prepare(builder: str) -> str:
+    """The command that writes a data set as ArrayRecord, without TensorFlow.
+
+    The ``tfds`` command imports TensorFlow, whatever it is asked; the library imports it for the data sets that need it only.
+
+    >>> print(how_to_prepare("lfw"))
+    python -c "import tensorflow_datasets as t; t.builder('lfw', file_format='array_record').download_and_prepare()"
+    """
+    code = f"import tensorflow_datasets as t; t.builder({builder!r}, file_format='array_record').download_and_prepare()"
+    return f'python -c "{code}"'

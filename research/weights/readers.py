@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from research.data.paths import printable
-from research.errors import UserError
+from research.errors import UserError, how_to_install
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 # What torch says of a file that holds more than tensors; its errors have one type.
@@ -77,7 +77,7 @@ def read_keras(path: Path) -> dict[str, np.ndarray]:
         raise unreadable(
             path,
             "it is HDF5, as Keras writes it, and h5py is not installed",
-            "Install the `keras` extra (pip install 'likeness[keras]', which is h5py), or bring the weights as safetensors.",
+            f"Install the `keras` extra ({how_to_install('keras')}; it is h5py), or bring the weights as safetensors.",
         ) from error
 
     arrays: dict[str, np.ndarray] = {}
@@ -102,7 +102,7 @@ def read_torch(path: Path) -> dict[str, np.ndarray]:
         raise unreadable(
             path,
             "it is a PyTorch file, and torch is not installed",
-            "Install the `peers` extra (pip install 'likeness[peers]'), or convert it where torch is: "
+            f"Install the `peers` extra ({how_to_install('peers')}), or convert it where torch is: "
             "safetensors.torch.save_file(torch.load('x.pth', weights_only=True), 'x.safetensors').",
         ) from error
     try:

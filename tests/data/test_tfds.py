@@ -118,7 +118,7 @@ def test_errors_say_what_to_mend(prepared, tmp_path, monkeypatch):
         source(prepared, image_key="name").open()
     with pytest.raises(UserError, match=r"knows no data set 'no_such_set'"):
         Tfds("no_such_set", data_dir=prepared).open()
-    with pytest.raises(UserError, match="tfds build likeness_tiny --file_format=array_record"):
+    with pytest.raises(UserError, match=r"builder\('likeness_tiny', file_format='array_record'\)\.download_and_prepare\(\)"):
         source(str(tmp_path)).open()
     monkeypatch.delenv("LIKENESS_DATA", raising=False)
     with pytest.raises(UserError, match=r"LIKENESS_DATA.*`data_dir`"):
