@@ -2,8 +2,6 @@
 
 import dataclasses
 import hashlib
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,9 +10,11 @@ from jaxtyping import Shaped
 
 from research.errors import UserError
 
-from .decode import open_regular, to_uint8
+from .decode import to_uint8
 from .images import ArrayReader, Images, index_people
+from .npz import BadArchive, open_npz
 from .paths import expand_path, printable
+from .regular import open_regular
 
 
 def from_arrays(
@@ -108,11 +108,11 @@ class Arrays:
             UserError: it is missing, not an .npz file, damaged, or its arrays do not fit together.
         """
         path = expand_path(self.path)
-        arrays = self._load(path)
+        arrays, names = self._load(path)
         for key in (self.images_key, self.labels_key):
             if key not in arrays:
                 raise UserError(
-                    f"{printable(path)} has no array {key!r}, only {', '.join(map(repr, arrays)) or 'none at all'}"
+                    f"{printable(path)} has no array {key!r}, only {', '.join(map(repr, names)) or 'none at all'}"
                     ": write it by `numpy.savez(path, images=…, labels=…)`, or name the arrays by the fields "
                     "`images_key` and `labels_key`."
                 )
@@ -124,25 +124,14 @@ class Arrays:
             name=printable(path),
         )
 
-    def _load(self, path: Path) -> dict[str, np.ndarray]:
+    def _load(self, path: Path) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+        """The arrays that were asked for, and the names of all."""
         wanted = (self.images_key, self.labels_key, self.people_key)
-        with open_regular(path) as file:
-            try:
-                with np.load(file, allow_pickle=False) as archive:
-                    # Arrays that nobody asked for are not decoded, only listed.
-                    return {key: archive[key] if key in wanted else np.empty(0) for key in archive.files}
-            # A .npy file has no context manager (TypeError); an object array asks for pickle (ValueError).
-            except (
-                OSError,
-                ValueError,
-                TypeError,
-                EOFError,
-                KeyError,
-                zipfile.BadZipFile,
-                zlib.error,
-            ) as e:
-                raise UserError(
-                    f"{printable(path)} cannot be read as an .npz file of plain arrays ({printable(str(e))}): "
-                    "write it by `numpy.savez(path, images=…, labels=…)`, with names as an array of strings and "
-                    "not of objects."
-                ) from e
+        try:
+            with open_regular(path) as file, open_npz(file, wanted) as archive:
+                return {key: archive.read(key) for key in archive.headers}, archive.names
+        except BadArchive as error:
+            raise UserError(
+                f"{printable(path)} cannot be read as an .npz file of plain arrays: {error}. It is written by "
+                "`numpy.savez(path, images=…, labels=…)`, with names as an array of strings and not of objects."
+            ) from error

@@ -4,9 +4,8 @@ import dataclasses
 import io
 import os
 import re
-import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Literal
 
 import numpy as np
@@ -16,6 +15,7 @@ from PIL import Image, ImageOps
 from research.errors import UserError
 
 from .paths import printable
+from .regular import NotAFile, open_regular
 
 # Pillow knows dozens of formats, some of which run other programs; these are the ones that faces come in.
 _FORMATS = ("JPEG", "PNG", "PPM", "GIF", "BMP")
@@ -79,7 +79,7 @@ class Decode:
 
     def __call__(self, path: str | os.PathLike) -> UInt8[np.ndarray, "h w c"]:
         """Decodes the file at ``path``."""
-        with open_regular(path) as file:
+        with open_image(path) as file:
             return self.from_file(file, printable(path))
 
     def from_bytes(self, data: bytes, name: str) -> UInt8[np.ndarray, "h w c"]:
@@ -97,7 +97,7 @@ class Decode:
 
     def verify(self, path: str | os.PathLike) -> None:
         """Checks what the header tells, without decoding."""
-        with open_regular(path) as file, self._open(file, printable(path)):
+        with open_image(path) as file, self._open(file, printable(path)):
             pass
 
     @contextmanager
@@ -172,23 +172,17 @@ def to_uint8(images: Shaped[np.ndarray, "*shape"], name: str) -> UInt8[np.ndarra
 
 
 @contextmanager
-def open_regular(path: str | os.PathLike) -> Iterator[_File]:
-    """Opens a regular file for reading; a pipe or a device is refused without waiting for it.
+def open_image(path: str | os.PathLike) -> Iterator[io.BufferedReader]:
+    """Opens a picture's file for reading, see :func:`open_regular`.
 
     Raises:
         BadImage: it is missing, unreadable or not a regular file.
     """
-    try:
-        # Opening a pipe waits for its writer unless told not to; asking the open file leaves no race.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        remedy = "Check the path and its permissions."
-        raise BadImage(printable(path), f"it cannot be opened ({reason})", remedy) from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise BadImage(printable(path), "it is a folder, a pipe or a device and not a file")
-    with os.fdopen(descriptor, "rb") as file:
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(open_regular(path))
+        except NotAFile as error:
+            raise BadImage(error.name, error.why, error.remedy) from error
         yield file
 
 

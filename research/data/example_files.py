@@ -1,16 +1,15 @@
 """One's own signals, pictures, volumes or films: labelled arrays in an .npz file."""
 
 import dataclasses
-import zipfile
-import zlib
 
 import numpy as np
 
 from research.errors import UserError
 
-from .decode import open_regular
 from .examples import Examples, Parts
+from .npz import BadArchive, read_npz
 from .paths import expand_path, printable
+from .regular import open_regular
 
 __all__ = ["ExampleArrays"]
 
@@ -77,16 +76,14 @@ class ExampleArrays:
         return Parts(train, validation, test)
 
     def _load(self, name: str) -> dict[str, np.ndarray]:
-        with open_regular(expand_path(self.path)) as file:
-            try:
-                with np.load(file, allow_pickle=False) as archive:
-                    arrays = {key: archive[key] for key in archive.files if key in ("values", "labels", "groups")}
-            # A .npy file has no context manager (TypeError); an object array asks for pickle (ValueError).
-            except (OSError, ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-                raise UserError(
-                    f"{name} cannot be read as an .npz file of plain arrays ({printable(str(error))}): write it by "
-                    "`numpy.savez(path, values=…, labels=…)`."
-                ) from error
+        try:
+            with open_regular(expand_path(self.path)) as file:
+                arrays = read_npz(file, ("values", "labels", "groups"))
+        except BadArchive as error:
+            raise UserError(
+                f"{name} cannot be read as an .npz file of plain arrays: {error}. It is written by "
+                "`numpy.savez(path, values=…, labels=…)`."
+            ) from error
         if missing := [key for key in ("values", "labels") if key not in arrays]:
             raise UserError(f"{name} has no array {missing[0]!r}: write it by `numpy.savez(path, values=…, labels=…)`.")
         return arrays

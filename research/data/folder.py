@@ -13,7 +13,7 @@ from jaxtyping import Int, UInt8
 
 from research.errors import UserError
 
-from .decode import BadImage, Decode, open_regular
+from .decode import BadImage, Decode, open_image
 from .images import ArrayReader, Images, index_people
 from .paths import expand_path, printable
 
@@ -135,7 +135,7 @@ class _Loader:
     def __call__(self, i: int, file: str) -> bytes | BadImage:
         path = self.root / file
         try:
-            with open_regular(path) as opened:
+            with open_image(path) as opened:
                 length = os.fstat(opened.fileno()).st_size
                 head = hashlib.sha256(opened.read(_FINGERPRINTED_BYTES)).digest()
             if self.cache is not None:

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
-from research.data.decode import BadImage, open_regular
+from research.data.decode import BadImage, open_image
 from research.data.paths import printable
 from research.pictures.profiles import UnusableProfile, convert, convert_table
 from research.pictures.sixteen_bits import claims_sixteen_bits, read_sixteen_bits
@@ -58,7 +58,7 @@ def read_picture(path: str | os.PathLike, *, max_side: int = 16384, max_megapixe
         BadImage: the file is missing, unreadable, not a picture, cut short or otherwise damaged, or too large.
     """
     name = printable(path)
-    with open_regular(path) as file, warnings.catch_warnings():
+    with open_image(path) as file, warnings.catch_warnings():
         if os.fstat(file.fileno()).st_size == 0:
             raise BadImage(name, "the file is empty", "Give another copy of the file.")
         # What Pillow warns of (odd metadata, sizes below the limit here) is either harmless or comes up as an error.

@@ -1,0 +1,44 @@
+"""Opening a file that somebody else named: a pipe or a device is refused without waiting for it."""
+
+import io
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from research.errors import UserError
+
+from .paths import printable
+
+
+class NotAFile(UserError):
+    """A path that leads to no file that can be read: ``name`` says which, ``why`` what is wrong, ``remedy`` what to do."""
+
+    def __init__(self, name: str, why: str, remedy: str) -> None:
+        super().__init__(f"The file {name} cannot be used: {why}. {remedy}")
+        self.name = name
+        self.why = why
+        self.remedy = remedy
+
+    def __reduce__(self):
+        return NotAFile, (self.name, self.why, self.remedy)
+
+
+@contextmanager
+def open_regular(path: str | os.PathLike) -> Iterator[io.BufferedReader]:
+    """Opens a regular file for reading; a pipe or a device is refused without waiting for it.
+
+    Raises:
+        NotAFile: it is missing, unreadable or not a regular file.
+    """
+    try:
+        # Opening a pipe waits for its writer unless told not to; asking the open file leaves no race.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise NotAFile(printable(path), f"it cannot be opened ({reason})", "Check the path and its permissions.") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotAFile(printable(path), "it is a folder, a pipe or a device and not a file", "Give the path of a file.")
+    with os.fdopen(descriptor, "rb") as file:
+        yield file
