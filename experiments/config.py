@@ -9,7 +9,6 @@ import difflib
 import importlib
 import importlib.util
 import json
-import pkgutil
 import re
 import sys
 from pathlib import Path
@@ -18,15 +17,9 @@ from typing import Any, cast
 
 from flax import linen as nn
 
-import configs
 from experiments.run import Run
+from experiments.shipped import shipped
 from research.errors import UserError
-
-
-def shipped() -> list[str]:
-    """Names of the configs that come with Likeness, such as ``recognition/quickstart``."""
-    found = pkgutil.walk_packages(configs.__path__, prefix="configs.")
-    return sorted(module.name.removeprefix("configs.").replace(".", "/") for module in found if not module.ispkg)
 
 
 def load(name: str) -> Run:
@@ -47,11 +40,6 @@ def load(name: str) -> Run:
     if not isinstance(run, Run):
         raise UserError(f"get_config() in {module.__file__} returned {type(run).__name__}: it must return an experiments.Run.")
     return run
-
-
-def docstring(name: str) -> str:
-    """The config's label: what it reproduces, the result to expect, the cost, the command."""
-    return (_module(name).__doc__ or "").strip()
 
 
 def _module(name: str) -> ModuleType:

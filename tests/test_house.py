@@ -57,7 +57,7 @@ def test_arrows_run_one_way(room: str, may_import: set[str]) -> None:
 
 def test_only_the_finder_of_configs_knows_the_configs() -> None:
     users = {path.name for path in (ROOT / "experiments").rglob("*.py") if any(n.startswith("configs") for n in imports(path))}
-    assert users == {"config.py"}
+    assert users == {"shipped.py"}
 
 
 def test_one_idea_a_file() -> None:

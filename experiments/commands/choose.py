@@ -6,8 +6,9 @@ from typing import Annotated, Any, TypeVar
 import tyro
 
 from experiments.commands.flags import cli
-from experiments.config import load, shipped
+from experiments.config import load
 from experiments.run import Run
+from experiments.shipped import shipped
 from research.errors import UserError
 
 Options = TypeVar("Options")

@@ -25,7 +25,7 @@ class Options:
 
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness configs", arguments=arguments)
-    from experiments.config import docstring, shipped
+    from experiments.shipped import docstring, shipped
     from research.errors import UserError
 
     names = shipped()

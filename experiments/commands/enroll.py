@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import tyro
 
 from experiments.commands.flags import GalleryFile, Pictures, Workdir, cli
+from experiments.commands.recognizers import recognizer_dir
 
 Name = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME")]
 
@@ -67,7 +68,7 @@ class Options:
         | Annotated[Rename, tyro.conf.subcommand("rename")]
         | Annotated[Remove, tyro.conf.subcommand("remove")]
     )
-    workdir: Workdir = "runs/recognition/quickstart"
+    workdir: Workdir = None
     """The working directory of a trained recognizer."""
     gallery: GalleryFile = None
     """The gallery's file."""
@@ -80,7 +81,7 @@ def main(arguments: list[str]) -> int:
     from experiments.recognition.recognizer import Recognizer
     from research.data import printable
 
-    recognizer = Recognizer.load(options.workdir)
+    recognizer = Recognizer.load(recognizer_dir(options.workdir))
     path = Path(options.gallery or recognizer.default_gallery)
     done = ()
     match options.action:

@@ -9,8 +9,13 @@ Pictures = Annotated[
     tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[PICTURE …]", help_behavior_hint="(any number)")
 ]
 """Any number of picture files, after the first."""
-Workdir = Annotated[str, tyro.conf.arg(metavar="DIR")]
-"""A working directory."""
+Workdir = Annotated[
+    str | None,
+    tyro.conf.arg(
+        metavar="DIR", help_behavior_hint="(default: runs/recognition/quickstart, else the newest recognizer in runs)"
+    ),
+]
+"""The working directory of a trained recognizer; None for the one that :func:`recognizer_dir` finds."""
 GalleryFile = Annotated[str | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: DIR/gallery.sqlite)")]
 """Where a gallery is; None for the working directory's own."""
 

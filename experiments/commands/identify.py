@@ -6,6 +6,7 @@ from typing import Annotated
 import tyro
 
 from experiments.commands.flags import GalleryFile, Pictures, Workdir, cli
+from experiments.commands.recognizers import recognizer_dir
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Options:
     """A picture."""
     more: Pictures = ()
     """More pictures, each answered on a line of its own."""
-    workdir: Workdir = "runs/recognition/quickstart"
+    workdir: Workdir = None
     """The working directory of the recognizer that enrolled the gallery."""
     gallery: GalleryFile = None
     """The gallery's file."""
@@ -28,7 +29,7 @@ def main(arguments: list[str]) -> int:
     from research.data import printable
 
     pictures = (options.picture, *options.more)
-    recognizer = Recognizer.load(options.workdir)
+    recognizer = Recognizer.load(recognizer_dir(options.workdir))
     with recognizer.gallery(options.gallery or recognizer.default_gallery) as gallery:
         answers = recognizer.identify(gallery, pictures)
     for picture, answer in zip(pictures, answers, strict=True):

@@ -3,6 +3,7 @@
 import difflib
 import errno
 import importlib
+import importlib.metadata
 import io
 import os
 import sys
@@ -56,6 +57,9 @@ def run(arguments: list[str]) -> int:
         _usage()
         return DONE if arguments else MISTAKE
     name = arguments[0]
+    if name in ("-V", "--version"):
+        print(f"likeness {importlib.metadata.version('likeness')}")
+        return DONE
     if name not in COMMANDS:
         close = difflib.get_close_matches(name, COMMANDS, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(COMMANDS)}."
@@ -126,7 +130,8 @@ def _usage() -> None:
     width = max(map(len, COMMANDS))
     lines = [f"  {name:<{width}}  {purpose}" for name, purpose in COMMANDS.items()]
     print("usage: likeness COMMAND …\n\n" + "\n".join(lines))
-    print("\nlikeness COMMAND --help says more; --traceback after any command shows where an error came from.")
+    print("\nlikeness COMMAND --help says more, likeness --version which this is.")
+    print("--traceback after any command shows where an error came from.")
 
 
 if __name__ == "__main__":

@@ -15,12 +15,13 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.commands.choose import parse
-from experiments.config import docstring, to_json
+from experiments.config import to_json
 from experiments.program import Program, build
 from experiments.run import Run
 from experiments.scaling.accelerators import as_on_accelerators
 from experiments.scaling.collectives import collectives
 from experiments.sharding import Mesh
+from experiments.shipped import docstring
 from experiments.stylization.frozen import FrozenEncoder
 from research.errors import UserError
 from research.geometry import Network, receptive_fields

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import tyro
 
 from experiments.commands.flags import Workdir, cli
+from experiments.commands.recognizers import recognizer_dir
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Options:
     """A picture."""
     second: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="B")]
     """Another picture."""
-    workdir: Workdir = "runs/recognition/quickstart"
+    workdir: Workdir = None
     """The working directory of a trained recognizer."""
     why: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
     """Draw which parts of both pictures speak for the same person, and which against it."""
@@ -38,7 +39,7 @@ def main(arguments: list[str]) -> int:
     if options.why is None and options.why_method != "occlusion":
         raise UserError(f"--why-method {options.why_method} draws a figure: give its file with --why FILE.")
     if options.why is None:
-        recognizer = Recognizer.load(options.workdir)
+        recognizer = Recognizer.load(recognizer_dir(options.workdir))
         print(recognizer.verify(options.first, options.second))
         print(recognizer.calibration)
         return 0
@@ -47,7 +48,7 @@ def main(arguments: list[str]) -> int:
     from experiments.recognition.why import why
 
     check_figure("--why", Path(options.why))
-    recognizer = Recognizer.load(options.workdir)
+    recognizer = Recognizer.load(recognizer_dir(options.workdir))
     found = why(recognizer, options.first, options.second, method=options.why_method, layer=options.why_layer)
     print(found.answer)
     print(recognizer.calibration)

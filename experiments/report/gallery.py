@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from experiments.config import describe_changes, docstring, load, shipped, to_json
+from experiments.config import describe_changes, load, to_json
 from experiments.report.album import Album, Source, album
 from experiments.report.html import Html, element, joined
 from experiments.report.numbers import cards
@@ -14,6 +14,7 @@ from experiments.report.pictures import figure, progress
 from experiments.report.runs import ReportedRun, read_runs
 from experiments.report.shell import page
 from experiments.report.words import caption, rank
+from experiments.shipped import docstring, shipped
 from experiments.workdir import Workdir, read_json, write_json
 from research.errors import UserError
 from research.files import write_atomically

@@ -13,10 +13,11 @@ import pytest
 from random_faces import RandomFaces
 
 from experiments.classification import Classification
-from experiments.config import docstring, load, shipped, to_json
+from experiments.config import load, to_json
 from experiments.program import build
 from experiments.recognition import Recognition
 from experiments.run import Checkpoints, Run
+from experiments.shipped import docstring, shipped
 from experiments.stylization import ArbitraryStyle, FastStyle, StyleGrid, Stylization
 from experiments.stylization.frozen import RandomWeights
 from experiments.synthesis import Inversion, Network, Synthesis

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.config import describe_changes, docstring, from_json, load, shipped, to_json
+from experiments.config import describe_changes, from_json, load, to_json
 from experiments.lbfgs import Lbfgs
 from experiments.optimizers import Adam
 from experiments.schedules import Constant, ExponentialDecay, WarmupCosine
+from experiments.shipped import docstring, shipped
 from research.encoders import Conv4
 from research.errors import UserError
 from research.losses import BatchHard, Triplet

@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 
 from experiments.commands.main import run as likeness
-from experiments.config import load, shipped, to_json
+from experiments.config import load, to_json
 from experiments.report import gallery as module
 from experiments.report.gallery import gallery, keep
+from experiments.shipped import shipped
 from experiments.workdir import write_json
 from research.errors import UserError
 

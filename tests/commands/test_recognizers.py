@@ -1,0 +1,68 @@
+"""Which recognizer a command takes that was given none."""
+
+import os
+from pathlib import Path
+
+import pytest
+from small_world import Likeness, World
+
+from experiments.commands.recognizers import DEFAULT, recognizer_dir
+
+
+def finished(workdir: Path, at: int) -> Path:
+    workdir.mkdir(parents=True)
+    (workdir / "threshold.json").write_text("{}")
+    os.utime(workdir / "threshold.json", (at, at))
+    return workdir
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_what_is_given_is_taken(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    finished(Path("runs/mine"), 1)
+    assert recognizer_dir("elsewhere") == Path("elsewhere")
+    assert not capsys.readouterr().err
+
+
+def test_the_quickstart_comes_first(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    finished(Path(DEFAULT), 1)
+    finished(Path("runs/mine"), 2)
+    assert recognizer_dir(None) == Path(DEFAULT)
+    assert not capsys.readouterr().err
+
+
+def test_without_it_the_newest_is_taken_and_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    finished(Path("runs/recognition/folder"), 3)
+    assert recognizer_dir(None) == Path("runs/recognition/folder")
+    assert "runs/recognition/folder, the only recognizer below runs" in capsys.readouterr().err
+    finished(Path("runs/sweeps/digits/margin=0.2"), 5)
+    Path("runs/unfinished").mkdir()
+    assert recognizer_dir(None) == Path("runs/sweeps/digits/margin=0.2")
+    assert "the newest of 2 recognizers" in capsys.readouterr().err
+
+
+def test_where_there_is_none_the_error_names_the_quickstart(here: Path, likeness: Likeness) -> None:
+    said = likeness("verify", "a.png", "b.png")
+    assert said.code == 2
+    assert DEFAULT in said.err
+
+
+@pytest.mark.end_to_end
+def test_verify_answers_by_the_only_run(here: Path, world: World, likeness: Likeness) -> None:
+    Path("runs").mkdir()
+    Path("runs/mine").symlink_to(world.workdir)
+    pair = [world.workdir / "figures" / "mistakes" / f"different_1_{letter}.png" for letter in "ab"]
+    said = likeness("verify", *pair)
+    assert said.code == 0, said.err
+    assert "runs/mine, the only recognizer" in said.err
+    assert said.out == likeness("verify", *pair, "--workdir", world.workdir).out
+
+
+def test_the_version_is_said(likeness: Likeness) -> None:
+    said = likeness("--version")
+    assert said.code == 0
+    assert said.out.startswith("likeness ")
