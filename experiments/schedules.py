@@ -30,31 +30,35 @@ class Constant:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class WarmupCosine:
-    """Rises linearly from zero, then falls to ``final * rate`` along half a cosine at the end of the run."""
+    """Rises linearly from zero, then falls to ``final * rate`` along half a cosine at the end of the run.
+
+    With n updates in the run, w = ``warmup_share`` n of them in the rise, rounded, and f = ``final``, the update t = 0, 1, … is
+    taken at rate t / w while t < w, and then at rate (f + (1 − f) (1 + cos π (t − w) / (n − w)) / 2).
+    """
 
     rate: float = 1e-3
     """Learning rate at the peak."""
-    warmup: int = 0
-    """Updates of linear rise."""
+    warmup_share: float = 0.0
+    """How much of the run the rise takes, as a fraction of its updates."""
     final: float = 0.0
     """Last learning rate, as a fraction of the peak."""
 
     def __post_init__(self) -> None:
         _check_rate(self.rate)
-        if self.warmup < 0:
-            raise ValueError(f"WarmupCosine.warmup counts updates and is {self.warmup}: give 0 or more")
+        if not 0 <= self.warmup_share < 1:
+            raise ValueError(
+                f"WarmupCosine.warmup_share is a share of the run and is {self.warmup_share}: give a number from 0 to below 1, "
+                "such as 0.1"
+            )
         if not 0 <= self.final <= 1:
             raise ValueError(f"WarmupCosine.final is a fraction of the peak and is {self.final}: give 0 to 1")
 
     def over(self, updates: int) -> optax.Schedule:
-        if self.warmup >= updates:
-            raise ValueError(
-                f"WarmupCosine.warmup is {self.warmup} but the run has only {updates} updates: shorten the warm-up "
-                "(--optimizer.schedule.warmup) or lengthen the run"
-            )
-        if self.warmup == 0:
+        # A run of a few updates has some left to fall in.
+        warmup = min(round(self.warmup_share * updates), updates - 1)
+        if warmup == 0:
             return optax.cosine_decay_schedule(self.rate, updates, alpha=self.final)
-        return optax.warmup_cosine_decay_schedule(0.0, self.rate, self.warmup, updates, end_value=self.final * self.rate)
+        return optax.warmup_cosine_decay_schedule(0.0, self.rate, warmup, updates, end_value=self.final * self.rate)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -29,7 +29,7 @@ def get_config() -> Run:
             baselines=(RawPixels(),),
         ),
         steps=300,
-        optimizer=Adam(schedule=WarmupCosine(rate=1e-3, warmup=20)),
+        optimizer=Adam(schedule=WarmupCosine(rate=1e-3, warmup_share=1 / 15)),
         log_every=20,
         evaluate_every=100,
         checkpoints=Checkpoints(every=100, best_metric="verification/eer"),

@@ -35,7 +35,7 @@ def get_config() -> Run:
             baselines=(RawPixels(), Eigenfaces()),
         ),
         steps=300,
-        optimizer=Adam(schedule=WarmupCosine(rate=1e-3, warmup=50), weight_decay=1e-4),
+        optimizer=Adam(schedule=WarmupCosine(rate=1e-3, warmup_share=1 / 6), weight_decay=1e-4),
         evaluate_every=100,
         checkpoints=Checkpoints(every=100),
     )

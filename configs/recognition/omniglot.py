@@ -54,7 +54,7 @@ def get_config() -> Run:
             baselines=(RawPixels(),),
         ),
         steps=6000,
-        optimizer=Adam(schedule=WarmupCosine(rate=2e-3, warmup=200)),
+        optimizer=Adam(schedule=WarmupCosine(rate=2e-3, warmup_share=1 / 30)),
         ema_decay=0.999,
         log_every=100,
         evaluate_every=6000,

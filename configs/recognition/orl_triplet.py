@@ -47,7 +47,7 @@ def get_config() -> Run:
             baselines=(RawPixels(), Eigenfaces()),
         ),
         steps=200,
-        optimizer=Adam(schedule=WarmupCosine(rate=1e-3, warmup=50), weight_decay=1e-4),
+        optimizer=Adam(schedule=WarmupCosine(rate=1e-3, warmup_share=0.25), weight_decay=1e-4),
         log_every=20,
         checkpoints=Checkpoints(every=200),
     )

@@ -34,7 +34,7 @@ def get_config() -> Run:
             baselines=(RawPixels(),),
         ),
         steps=250,
-        optimizer=Adam(schedule=WarmupCosine(rate=2e-3, warmup=30)),
+        optimizer=Adam(schedule=WarmupCosine(rate=2e-3, warmup_share=0.12)),
         evaluate_every=125,
         checkpoints=Checkpoints(every=125, best_metric="verification/eer"),
     )

@@ -32,7 +32,7 @@ def get_config() -> Run:
             baselines=(RawPixels(), Eigenfaces()),
         ),
         steps=20_000,
-        optimizer=Adam(schedule=WarmupCosine(rate=1e-3, warmup=500), weight_decay=1e-4),
+        optimizer=Adam(schedule=WarmupCosine(rate=1e-3, warmup_share=0.025), weight_decay=1e-4),
         ema_decay=0.999,
         evaluate_every=2_000,
         checkpoints=Checkpoints(every=2_000),

@@ -44,7 +44,7 @@ def get_config() -> Run:
             picture_terms=(Term(loss=TotalVariation(), weight=0.03),),
         ),
         steps=1500,
-        optimizer=Adam(schedule=WarmupCosine(rate=2e-3, warmup=20, final=0.05), b2=0.99, clip_norm=1.0),
+        optimizer=Adam(schedule=WarmupCosine(rate=2e-3, warmup_share=1 / 75, final=0.05), b2=0.99, clip_norm=1.0),
         evaluate_every=500,
         checkpoints=Checkpoints(every=250),
     )

@@ -40,7 +40,7 @@ def get_config() -> Run:
             picture_terms=(Term(loss=TotalVariation(), weight=0.1),),
         ),
         steps=600,
-        optimizer=Adam(schedule=WarmupCosine(rate=1e-2, warmup=20, final=0.05), b2=0.99, clip_norm=1.0),
+        optimizer=Adam(schedule=WarmupCosine(rate=1e-2, warmup_share=1 / 30, final=0.05), b2=0.99, clip_norm=1.0),
         log_every=20,
         evaluate_every=100,
         checkpoints=Checkpoints(every=100),

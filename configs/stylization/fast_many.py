@@ -36,7 +36,7 @@ def get_config() -> Run:
             picture_terms=(Term(loss=TotalVariation(), weight=0.03),),
         ),
         steps=2000,
-        optimizer=Adam(schedule=WarmupCosine(rate=1e-2, warmup=20, final=0.05), b2=0.99, clip_norm=1.0),
+        optimizer=Adam(schedule=WarmupCosine(rate=1e-2, warmup_share=0.01, final=0.05), b2=0.99, clip_norm=1.0),
         evaluate_every=500,
         checkpoints=Checkpoints(every=250),
     )

@@ -88,7 +88,7 @@ class Benchmark:
                 test=(verification,),
             ),
             steps=self.steps,
-            optimizer=Adam(schedule=WarmupCosine(rate=2e-3, warmup=self.steps // 10)),
+            optimizer=Adam(schedule=WarmupCosine(rate=2e-3, warmup_share=0.1)),
             log_every=max(1, self.steps // 20),
             evaluate_every=self.steps // 4,
             checkpoints=Checkpoints(every=self.steps),

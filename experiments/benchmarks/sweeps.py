@@ -71,7 +71,7 @@ def runs(encoder: nn.Module, count: int) -> list[Run]:
             loss=Triplet(rule=BatchAll(), reduction="mean_active"),
         ),
         steps=STEPS,
-        optimizer=Adam(schedule=WarmupCosine(rate=1e-3, warmup=20)),
+        optimizer=Adam(schedule=WarmupCosine(rate=1e-3, warmup_share=20 / STEPS)),
     )
     drawn = sample(count, 0, {"optimizer.schedule.rate": LogUniform(1e-4, 1e-2), "experiment.loss.margin": Uniform(0.1, 1.0)})
     seeds = zip_({"seed": range(count)})

@@ -105,7 +105,7 @@ def eight_steps(**changes: Any) -> Run:
     default: dict[str, Any] = {
         "experiment": Pixels(size=4),
         "steps": 8,
-        "optimizer": Adam(schedule=WarmupCosine(rate=0.05, warmup=2)),
+        "optimizer": Adam(schedule=WarmupCosine(rate=0.05, warmup_share=0.25)),
         "log_every": 1,
         "checkpoints": Checkpoints(every=5),
     }

@@ -67,7 +67,7 @@ def a_run(**changes: Any) -> Run:
     default: dict[str, Any] = {
         "experiment": Weighted(size=4),
         "steps": 6,
-        "optimizer": Adam(schedule=WarmupCosine(rate=0.05, warmup=2), weight_decay=0.01),
+        "optimizer": Adam(schedule=WarmupCosine(rate=0.05, warmup_share=1 / 3), weight_decay=0.01),
         "log_every": 2,
         "checkpoints": Checkpoints(every=3),
     }
@@ -110,7 +110,7 @@ def test_samples_are_within_bounds_and_stay_as_more_are_drawn() -> None:
 def test_apply_changes_fields_wherever_they_are() -> None:
     run = a_run()
     other = apply(run, {"optimizer.schedule.rate": 1, "seed": 3, "experiment.weight": 2.0, "optimizer.weight-decay": 0.1})
-    schedule = WarmupCosine(rate=1.0, warmup=2)
+    schedule = WarmupCosine(rate=1.0, warmup_share=1 / 3)
     assert other == a_run(seed=3, experiment=Weighted(size=4, weight=2.0), optimizer=Adam(schedule=schedule, weight_decay=0.1))
     assert isinstance(other.optimizer.schedule.rate, float)  # type: ignore[attr-defined]
     assert apply(run, {"optimizer": Sgd()}).optimizer == Sgd()
