@@ -102,7 +102,7 @@ class Lbfgs:
         nothing, zero = jnp.zeros_like(flat), jnp.zeros((), jnp.float32)
         point = _Point(zero, zero, zero)
         pairs = jnp.zeros((self.memory, flat.size), jnp.float32)
-        far = point._replace(step=jnp.full((), jnp.inf))
+        far = point._replace(step=jnp.full((), jnp.inf, jnp.float32))
         return LbfgsState(
             jnp.zeros((), jnp.int32), nothing, nothing, nothing, point, point, far, zero, pairs, pairs, jnp.zeros(self.memory)
         )
@@ -169,7 +169,7 @@ class Lbfgs:
             direction=direction,
             start=start,
             low=start,
-            high=_Point(jnp.full((), jnp.inf), zero, zero),
+            high=_Point(jnp.full((), jnp.inf, jnp.float32), zero, zero),
             step=jnp.full((), 1.0 if self.search == "wolfe" else self.rate, jnp.float32),
         )
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from experiments.experiment import Experiment
 from experiments.run import Run
-from experiments.step import TrainState
+from experiments.step import TrainState, strongly_typed
 from research.errors import UserError
 from research.types import Array, PyTree
 
@@ -78,7 +78,7 @@ def promoted(run: Run, state: TrainState, fixed: PyTree) -> TrainState:
         return experiment.promote(leaf, fixed)
 
     params = jax.tree.map(promote, state.params)
-    return TrainState(
+    state = TrainState(
         step=state.step,
         params=params,
         model_state=state.model_state,
@@ -86,3 +86,4 @@ def promoted(run: Run, state: TrainState, fixed: PyTree) -> TrainState:
         # A copy: two donated arguments must not be one buffer.
         average=None if state.average is None else jax.tree.map(lambda leaf: jnp.copy(promote(leaf)), state.average),
     )
+    return strongly_typed(state)

@@ -51,15 +51,28 @@ def initial_state(
     batch: PyTree,
 ) -> TrainState:
     """The state before the first step."""
-    variables = experiment.init(key, fixed, batch)
+    variables = strongly_typed(experiment.init(key, fixed, batch))
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         params=variables.params,
         model_state=variables.state,
-        optimizer=optimizer.init(variables.params),
+        optimizer=strongly_typed(optimizer.init(variables.params)),
         # A copy: two donated arguments must not be one buffer.
         average=jax.tree.map(jnp.copy, variables.params) if averaged else None,
     )
+
+
+def strongly_typed(tree: PyTree) -> PyTree:
+    """The same numbers, none of which takes its type from what it is combined with.
+
+    ``jnp.full((), jnp.inf)`` is weakly typed and what a step makes of it is not. To ``jit`` these are two types, so the step
+    would be traced and compiled twice; and a state read from a checkpoint would not be of the type that was saved.
+    """
+
+    def strengthen(leaf: Any) -> Any:
+        return jnp.asarray(leaf).astype(jax.typeof(leaf).dtype) if jax.typeof(leaf).weak_type else leaf
+
+    return jax.tree.map(strengthen, tree)
 
 
 def train_step(
@@ -104,9 +117,9 @@ def train_step(
         ramp = (1.0 + state.step) / (10.0 + state.step)
         # After a step that was taken back the mean starts anew, or what it led to would stay in it.
         average = optax.incremental_update(params, average, jnp.where(recovered, 1.0, 1.0 - jnp.minimum(decay, ramp)))
-    metrics = {"loss": value, "gradient_norm": optax.global_norm(gradients), **result.metrics}
+    metrics = {"loss": value, "gradient_norm": optax.tree.norm(gradients), **result.metrics}
     next_state = TrainState(state.step + 1, params, model_state, optimizer_state, average)
-    return next_state, StepReport(metrics, finite, recovered)
+    return strongly_typed(next_state), StepReport(metrics, finite, recovered)
 
 
 _RESULTS = ("loss", "gradient of")

@@ -217,6 +217,7 @@ def _loop(launch: _Launch, books: Books, end: int, state: TrainState) -> TrainSt
                 batch = next(stream)
             timing.count(batch)
             batch = program.put(batch)
+            recompilations.given(state=state, batch=batch)
             state, report = program.step(state, program.fixed, batch, key)
         reports.append(report)
     record.seconds = clock()

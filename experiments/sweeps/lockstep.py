@@ -167,7 +167,9 @@ def _loop(
             )
         trace = jax.profiler.StepTraceAnnotation("train", step_num=step)
         with recompilations.watched(step), jax.transfer_guard("disallow"), trace:
-            states, report = together.step(states, together.fixed, together.batch(), keys, rows)
+            batch = together.batch()
+            recompilations.given(state=states, batch=batch)
+            states, report = together.step(states, together.fixed, batch, keys, rows)
         reports.append(report)
     for lane in lanes:
         lane.books.record.seconds = share()

@@ -1,0 +1,101 @@
+"""An experiment of nine numbers, of which each promise of the trainer can be computed by hand."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.experiment import Cost, Evaluation, Variables
+from experiments.optimizers import Sgd
+from experiments.run import Checkpoints, Run
+from experiments.schedules import Constant
+
+
+class Counting:
+    """The batch of step t holds 1000 seed + t, counted from 0, in each of its rows."""
+
+    def __init__(self, rows: int, seed: int) -> None:
+        self.rows, self.seed, self.position = rows, seed, 0
+
+    def __iter__(self) -> "Counting":
+        return self
+
+    def __next__(self) -> dict[str, np.ndarray]:
+        batch = {"number": np.full(self.rows, 1000 * self.seed + self.position, np.float32)}
+        self.position += 1
+        return batch
+
+    def get_state(self) -> dict[str, int]:
+        return {"position": self.position}
+
+    def set_state(self, state: Mapping[str, int]) -> None:
+        self.position = state["position"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Toy:
+    """Its cost is linear, so the gradient by the weights is the batch's number, and by the biases twice that.
+
+    The log says which batch a step was given, what it drew by its key, and what was fixed.
+    """
+
+    curve: tuple[float, ...] = ()
+    """What an evaluation finds after so many steps; none finds the mean of the weights."""
+    fixed_number: float = 7.0
+    """What nothing changes."""
+    rows: int = 8
+    """Rows of a batch."""
+
+    def open(self) -> str:
+        return "data"
+
+    def fingerprint(self, data: str) -> str:
+        return data
+
+    def describe(self, data: str) -> tuple[str, ...]:
+        del data
+        return ()
+
+    def fixed(self, data: str) -> dict[str, np.ndarray]:
+        del data
+        return {"number": np.float32(self.fixed_number)}
+
+    def stream(self, data: str, seed: int) -> Counting:
+        del data
+        return Counting(self.rows, seed)
+
+    def init(self, key: Any, fixed: Any, batch: Any) -> Variables:
+        del fixed
+        # A step must not miss the batch that only the shapes were wanted of.
+        shape = (2 + 0 * len(batch["number"]), 3)
+        params = {"weights": jax.random.uniform(key, shape), "biases": jnp.ones(3)}
+        return Variables(params, {"steps": jnp.zeros((), jnp.int32)})
+
+    def cost(self, params: Any, state: Any, fixed: Any, batch: Any, key: Any) -> Cost:
+        number = jnp.mean(batch["number"])
+        value = number * (jnp.sum(params["weights"]) + 2.0 * jnp.sum(params["biases"]))
+        metrics = {"number": number, "drawn": jax.random.uniform(key), "fixed": fixed["number"]}
+        return Cost(value, {"steps": state["steps"] + 1}, metrics)
+
+    def remark(self, metrics: Mapping[str, float]) -> str | None:
+        return f"the mean number is {metrics['number']:g}" if self.curve else None
+
+    def evaluate(self, data: str, params: Any, state: Any, part: str) -> Evaluation:
+        del data
+        score = self.curve[int(state["steps"])] if self.curve else float(np.mean(params["weights"]))
+        return Evaluation(metrics={"toy/score": score}, notes=(part,))
+
+
+def toy_run(**changes: Any) -> Run:
+    """Plain gradient descent, with some fields changed."""
+    default: dict[str, Any] = {
+        "experiment": Toy(),
+        "steps": 6,
+        "optimizer": Sgd(schedule=Constant(rate=0.01), momentum=0.0),
+        "log_every": 1,
+        "checkpoints": Checkpoints(every=100),
+    }
+    return Run(**(default | changes))
