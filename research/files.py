@@ -10,6 +10,7 @@ from research.errors import UserError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_SMALL = 1 << 16
 _IN_THE_WAY = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
 
 
@@ -36,6 +37,18 @@ def write_atomically(path: Path, content: bytes | str) -> None:
             with contextlib.suppress(OSError):
                 temporary.unlink()
         raise cannot_write(path, error) from error
+
+
+def is_full(directory: Path) -> bool:
+    """Whether a directory's disk, or one's share of it, has no room for another small file."""
+    try:
+        with tempfile.TemporaryFile(dir=directory) as file:
+            file.write(bytes(_SMALL))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        return error.errno in _FULL
+    return False
 
 
 def cannot_write(path: Path, error: OSError) -> UserError:

@@ -203,8 +203,8 @@ class Recognizer:
         Raises:
             UserError: when it belongs to another model, is missing, or is no gallery.
         """
-        if create and not Path(path).exists():
-            return Gallery.create(path, self.fingerprint, self.dimension)
+        if create:
+            return Gallery.open_or_create(path, self.fingerprint, self.dimension)
         return Gallery.open(path, self.fingerprint)
 
     @property

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from research.errors import UserError
+from research.files import is_full
 
 _ADVICE = {
     "SQLITE_FULL": "the disk is full; free some space and run the same command again",
@@ -34,6 +35,9 @@ def explained(path: Path, doing: str) -> Iterator[None]:
     except sqlite3.Error as error:
         name = getattr(error, "sqlite_errorname", "") or ""
         family = "_".join(name.split("_")[:2])
+        # SQLite tells a full disk from others only when it writes the gallery itself, not when it makes the files beside it.
+        if family in ("SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN") and is_full(path.parent):
+            family = "SQLITE_FULL"
         advice = _ADVICE.get(family, f"SQLite says: {error}; if this stays, restore the file from a backup")
         raise UserError(f"Gallery {path}: could not {doing}: {advice}. Nothing was changed.") from error
     except OSError as error:

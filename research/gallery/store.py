@@ -71,32 +71,29 @@ class Gallery:
             ValueError: the dimension is not positive, or the fingerprint is empty.
         """
         path = Path(path)
-        if dimension < 1 or not fingerprint:
-            raise ValueError(
-                f"A gallery needs a model's fingerprint and a positive dimension, not {fingerprint!r}, {dimension}."
-            )
-        with explained(path, "be created"):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            connection = _connect(path)
-            try:
-                with _transaction(connection):
-                    if connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-                        raise UserError(
-                            f"Gallery {path}: the file exists already. Open it to add people, or choose another path."
-                        )
-                    for statement in filter(str.strip, _TABLES.split(";")):
-                        connection.execute(statement)
-                    meta = {"schema": SCHEMA, "fingerprint": fingerprint, "dimension": dimension}
-                    connection.executemany("INSERT INTO meta VALUES (?, ?)", [(k, str(v)) for k, v in meta.items()])
-                connection.execute("PRAGMA journal_mode = WAL")
-            except BaseException:
-                connection.close()
-                # SQLite rolls back to an empty file; one of no bytes holds nothing of anybody's.
-                with contextlib.suppress(OSError):
-                    if path.stat().st_size == 0:
-                        path.unlink()
-                raise
-        return cls(path, connection, fingerprint, dimension)
+        connection, meta, created = _made(path, fingerprint, dimension, "be created")
+        if not created:
+            connection.close()
+            raise UserError(f"Gallery {path}: the file exists already. Open it to add people, or choose another path.")
+        return cls._checked(path, connection, meta, fingerprint)
+
+    @classmethod
+    def open_or_create(cls, path: str | Path, fingerprint: str, dimension: int) -> "Gallery":
+        """Opens a gallery, which is made if there is none, however many processes ask for it at once.
+
+        Args:
+            path: the file. One that holds nothing yet, as a process killed while it made the gallery leaves it, is made into
+                a gallery.
+            fingerprint: identifies the model whose embeddings it holds.
+            dimension: their length.
+
+        Raises:
+            UserError: it is not a gallery, is damaged, is of another model, or cannot be made.
+            ValueError: the dimension is not positive, or the fingerprint is empty.
+        """
+        path = Path(path)
+        connection, meta, _ = _made(path, fingerprint, dimension, "be opened or created")
+        return cls._checked(path, connection, meta, fingerprint)
 
     @classmethod
     def open(cls, path: str | Path, fingerprint: str | None = None) -> "Gallery":
@@ -112,8 +109,14 @@ class Gallery:
         path = Path(path)
         if not path.is_file():
             raise UserError(f"Gallery {path}: there is no such file. Enroll someone first, or check the path.")
+        if not path.stat().st_size:
+            raise UserError(f"Gallery {path}: the file is empty, nobody is enrolled yet. Enroll someone first.")
         with explained(path, "be opened"):
             connection, meta = _open_and_read(path)
+        return cls._checked(path, connection, meta, fingerprint)
+
+    @classmethod
+    def _checked(cls, path: Path, connection: sqlite3.Connection, meta: dict[str, str], fingerprint: str | None) -> "Gallery":
         try:
             cls._check(path, meta, fingerprint)
         except BaseException:
@@ -349,24 +352,70 @@ def _connect(path: Path, parameters: str = "") -> sqlite3.Connection:
     return connection
 
 
+def _made(path: Path, fingerprint: str, dimension: int, doing: str) -> tuple[sqlite3.Connection, dict[str, str], bool]:
+    """Makes a gallery where there is nothing yet; what the file then says of itself, and whether it was made just now."""
+    if dimension < 1 or not fingerprint:
+        raise ValueError(f"A gallery needs a model's fingerprint and a positive dimension, not {fingerprint!r}, {dimension}.")
+    with explained(path, doing):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = _connect(path)
+        try:
+            # Whoever has the lock finds the file whole: without tables, which are then made, or with all of them.
+            with _transaction(connection):
+                created = not connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+                if created:
+                    for statement in filter(str.strip, _TABLES.split(";")):
+                        connection.execute(statement)
+                    rows = {"schema": SCHEMA, "fingerprint": fingerprint, "dimension": dimension}
+                    connection.executemany("INSERT INTO meta VALUES (?, ?)", [(k, str(v)) for k, v in rows.items()])
+                meta = _meta(connection)
+            if "schema" in meta:
+                _write_ahead(connection)
+        except BaseException:
+            connection.close()
+            raise
+    return connection, meta, created
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Lets processes read while one writes, from now on and for everybody; a later opener does it where this one cannot."""
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.OperationalError as error:
+        if not str(getattr(error, "sqlite_errorname", "")).startswith("SQLITE_BUSY"):
+            raise
+
+
 def _open_and_read(path: Path) -> tuple[sqlite3.Connection, dict[str, str]]:
     try:
         return _read_meta(_connect(path, "?mode=rw"))
     except sqlite3.OperationalError as error:
-        refused = str(getattr(error, "sqlite_errorname", "")).startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN"))
-        if not refused or path.with_name(path.name + "-wal").exists():
+        # Reading takes two small files beside the gallery, which a read-only directory or a full disk does not have room for.
+        kinds = ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_IOERR")
+        refused = str(getattr(error, "sqlite_errorname", "")).startswith(kinds)
+        if not refused or _unread(path.with_name(path.name + "-wal")):
             raise
         return _read_meta(_connect(path, "?mode=ro&immutable=1"))
 
 
+def _unread(log: Path) -> bool:
+    """Whether changes may lie in the write-ahead log that the file itself does not hold yet."""
+    return log.exists() and log.stat().st_size > 0
+
+
 def _read_meta(connection: sqlite3.Connection) -> tuple[sqlite3.Connection, dict[str, str]]:
     try:
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
-            return connection, {}
-        return connection, {str(key): str(value) for key, value in connection.execute("SELECT key, value FROM meta")}
+        return connection, _meta(connection)
     except sqlite3.Error:
         connection.close()
         raise
+
+
+def _meta(connection: sqlite3.Connection) -> dict[str, str]:
+    """What the gallery says of itself; nothing where the file is none."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+        return {}
+    return {str(key): str(value) for key, value in connection.execute("SELECT key, value FROM meta")}
 
 
 @contextlib.contextmanager

@@ -158,7 +158,7 @@ def test_another_models_gallery_is_refused(gallery, path):
     Gallery.open(path).close()
 
 
-@pytest.mark.parametrize("content", [b"not a gallery\n" * 100, b"", b"SQLite format 3\0" + b"\xff" * 4096])
+@pytest.mark.parametrize("content", [b"not a gallery\n" * 100, b"SQLite format 3\0" + b"\xff" * 4096])
 def test_a_file_that_is_no_gallery_is_refused_and_left_as_it_is(path, content):
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"people\.sqlite.*(not a gallery|damaged)"):
@@ -174,6 +174,8 @@ def test_another_programs_sqlite_file_is_refused(path):
         Gallery.open(path)
     with pytest.raises(UserError, match="exists already"):
         Gallery.create(path, PRINT, 4)
+    with pytest.raises(UserError, match="not a gallery"):
+        Gallery.open_or_create(path, PRINT, 4)
 
 
 def test_a_newer_format_is_refused(path, gallery):
@@ -263,6 +265,134 @@ def test_a_missing_file_and_a_second_gallery_are_refused(path):
     Gallery.create(path, PRINT, 4).close()
     with pytest.raises(UserError, match="exists already"):
         Gallery.create(path, PRINT, 4)
+
+
+TOGETHER = """
+import os, sys
+import numpy as np
+from research.gallery import Gallery
+folder, rounds = sys.argv[1], int(sys.argv[2])
+for number in range(rounds):
+    ready, go = os.pipe()
+    children = []
+    for child in range(8):
+        if pid := os.fork():
+            children.append(pid)
+            continue
+        os.close(go)
+        os.read(ready, 1)
+        try:
+            with Gallery.open_or_create(f"{folder}/{number}.sqlite", "m", 4) as gallery:
+                gallery.add(f"person {child}", np.ones((1, 4), np.float32))
+            os._exit(0)
+        except BaseException as error:
+            print(error, flush=True)
+            os._exit(1)
+    os.close(ready)
+    os.close(go)
+    codes = [os.waitpid(pid, 0)[1] for pid in children]
+    with Gallery.open(f"{folder}/{number}.sqlite", "m") as gallery:
+        print(sum(map(bool, codes)), len(gallery.people()))
+"""
+
+
+def test_processes_that_enroll_into_a_new_gallery_at_once_all_succeed(tmp_path):
+    command = [sys.executable, "-c", TOGETHER, str(tmp_path), "5"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["0 8"] * 5
+
+
+KILLED = """
+import os, signal, sys, time
+import numpy as np
+from research.gallery import Gallery
+empty = 0
+for number in range(12):
+    path = f"{sys.argv[1]}/{number}.sqlite"
+    pid = os.fork()
+    if not pid:
+        Gallery.open_or_create(path, "m", 4)
+        os._exit(0)
+    while not os.path.exists(path):
+        pass
+    time.sleep(number * 3e-4)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    empty += os.path.getsize(path) == 0
+    with Gallery.open_or_create(path, "m", 4) as gallery:
+        gallery.add("Ada", np.ones((1, 4), np.float32))
+        assert gallery.people() == {"Ada": 1}
+print(empty)
+"""
+
+
+def test_a_gallery_whose_maker_was_killed_is_made_by_the_next(tmp_path):
+    command = [sys.executable, "-c", KILLED, str(tmp_path)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert int(done.stdout) > 0
+
+
+def test_an_empty_file_is_made_into_a_gallery(path):
+    path.touch()
+    with pytest.raises(UserError, match="is empty"):
+        Gallery.open(path, PRINT)
+    with Gallery.open_or_create(path, PRINT, 4) as gallery:
+        gallery.add("Ada", code(0))
+    with Gallery.open_or_create(path, PRINT, 4) as gallery:
+        assert gallery.people() == {"Ada": 1}
+    with pytest.raises(UserError, match="made with the model"):
+        Gallery.open_or_create(path, "model-b", 4)
+    path.with_name("other.sqlite").touch()
+    with Gallery.create(path.with_name("other.sqlite"), PRINT, 4) as gallery:
+        assert gallery.people() == {}
+
+
+FULL_DISK = """
+import sys
+from pathlib import Path
+import numpy as np
+from research.errors import UserError
+from research.gallery import Gallery
+folder = Path(sys.argv[1])
+with Gallery.open_or_create(folder / "people.sqlite", "m", 4) as gallery:
+    gallery.add("Ada", np.ones((1, 4), np.float32))
+with (folder / "filler").open("wb", buffering=0) as filler:
+    for size in (4096, 1):
+        try:
+            while filler.write(bytes(size)):
+                pass
+        except OSError:
+            pass
+with Gallery.open(folder / "people.sqlite") as gallery:
+    print(gallery.people(), gallery.codes().vectors.shape)
+for path in (folder / "people.sqlite", folder / "new.sqlite"):
+    try:
+        with Gallery.open_or_create(path, "m", 4) as gallery:
+            gallery.add("Bob", np.ones((1, 4), np.float32))
+    except UserError as error:
+        print(error)
+(folder / "filler").unlink()
+for path in (folder / "people.sqlite", folder / "new.sqlite"):
+    with Gallery.open_or_create(path, "m", 4) as gallery:
+        gallery.add("Bob", np.ones((1, 4), np.float32))
+        print(gallery.people())
+"""
+
+
+def test_a_full_disk_is_read_from_and_said_to_be_full(tmp_path):
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", tmp_path], check=False, capture_output=True)
+    if mounted.returncode:
+        pytest.skip("only an administrator may make a small disk")
+    try:
+        command = [sys.executable, "-c", FULL_DISK, str(tmp_path)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+    read, enrolled, created, *after = done.stdout.splitlines()
+    assert read == "{'Ada': 1} (1, 4)"
+    assert "people.sqlite: could not be opened or created: the disk is full" in enrolled
+    assert "new.sqlite: could not be opened or created: the disk is full" in created
+    assert after == ["{'Ada': 1, 'Bob': 1}", "{'Bob': 1}"]
 
 
 def test_a_misspelt_name_gets_a_suggestion(gallery):
