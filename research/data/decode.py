@@ -14,11 +14,10 @@ from PIL import Image, ImageOps
 
 from research.errors import UserError
 
+from .image_guard import FORMATS, Excessive, check_file, unread, without_range
 from .paths import printable
 from .regular import NotAFile, open_regular
 
-# Pillow knows dozens of formats, some of which run other programs; these are the ones that faces come in.
-_FORMATS = ("JPEG", "PNG", "PPM", "GIF", "BMP")
 _RESAMPLING = {
     "box": Image.Resampling.BOX,
     "bilinear": Image.Resampling.BILINEAR,
@@ -47,13 +46,14 @@ class BadImage(UserError):
 class Decode:
     """Decodes one picture file into uint8 (size, size, channels).
 
-    JPEG, PNG, PGM/PPM, GIF (its first frame) and BMP, told by content and not by name. A picture is turned as
-    its EXIF tag says, transparency is laid on white, 16 bits become 8 by ``round(v / 257)``, color becomes
-    gray by ITU-R 601 luma and gray becomes color by repetition.
+    JPEG, PNG, TIFF, WebP, AVIF, GIF, BMP and PGM/PPM, told by content and not by name; of several frames or pages the first. A
+    picture is turned as its EXIF tag says, transparency is laid on white, 16 bits of gray become 8 by ``round(v / 257)`` and
+    those of color by ``v // 256``, color becomes gray by ITU-R 601 luma and gray becomes color by repetition.
 
     Raises:
         BadImage: the file is missing, unreadable, not a regular file, not a picture, cut short, larger than
-            ``max_megapixels``, or has a side below ``min_side``.
+            ``max_megapixels``, has a side below ``min_side``, holds numbers without an agreed range, or would take long to
+            read (:mod:`research.data.image_guard`).
     """
 
     size: int = 112
@@ -103,13 +103,16 @@ class Decode:
     @contextmanager
     def _open(self, file: _File, name: str) -> Iterator[Image.Image]:
         try:
-            with Image.open(file, formats=_FORMATS) as picture:
+            check_file(file)
+            with Image.open(file, formats=FORMATS) as picture:
                 self._check_header(picture, name)
                 yield picture
         except BadImage:
             raise
+        except Excessive as error:
+            raise BadImage(name, error.why, error.remedy) from error
         except Image.UnidentifiedImageError as error:
-            raise BadImage(name, "it is not a JPEG, PNG, PGM, GIF or BMP picture") from error
+            raise BadImage(name, unread(file)) from error
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             # Pillow's own limit comes before this one's; the number is in its message only.
             pixels = re.search(r"\((\d+) pixels\)", str(error))
@@ -128,8 +131,10 @@ class Decode:
                 f"it is {width} x {height} pixels, and a side must have at least {self.min_side}",
                 "Replace or remove the file, or lower `min_side`.",
             )
-        if picture.mode == "F":
-            raise BadImage(name, "its pixels are floating-point numbers, which have no agreed range")
+        if kind := without_range(picture):
+            raise BadImage(
+                name, f"its pixels are {kind}, which have no agreed range", "Save it as RGB or gray of 8 or 16 bits."
+            )
 
     def _too_large(self, name: str, megapixels: str) -> BadImage:
         why = f"it has {megapixels} megapixels, and at most {self.max_megapixels:g} are decoded"

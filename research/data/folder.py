@@ -14,6 +14,7 @@ from jaxtyping import Int, UInt8
 from research.errors import UserError
 
 from .decode import BadImage, Decode, open_image
+from .image_guard import SUFFIXES
 from .images import ArrayReader, Images, index_people
 from .paths import expand_path, printable
 
@@ -178,7 +179,7 @@ def _find(root: Path) -> tuple[list[str], list[tuple[str, str]]]:
     skipped: list[tuple[str, str]] = []
     for person in entries:
         if not _is_dir(person):
-            if Path(person.name).suffix.lower() in {".jpg", ".jpeg", ".png", ".pgm", ".ppm", ".gif", ".bmp"}:
+            if Path(person.name).suffix.lower() in SUFFIXES:
                 skipped.append((printable(person.name), "it lies beside the people's folders and not in one"))
             continue
         try:

@@ -10,13 +10,12 @@ from PIL import Image
 from PIL.ImageFile import ImageFile
 
 from research.data.decode import BadImage, open_image
+from research.data.image_guard import FORMATS, Excessive, check_file, has_more, unread, without_range
 from research.data.paths import printable
 from research.pictures.profiles import UnusableProfile, convert, convert_table
 from research.pictures.sixteen_bits import claims_sixteen_bits, read_sixteen_bits
 from research.types import Float
 
-# Pillow knows dozens of formats, some of which run other programs; these are the ones that people's pictures come in.
-_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM")
 _ORIENTATION = 0x0112
 _GRAY = ("1", "L", "LA", "I")
 _TRANSPARENT = ("LA", "PA", "RGBA", "RGBa")
@@ -43,7 +42,7 @@ class Picture:
 
 
 def read_picture(path: str | os.PathLike, *, max_side: int = 16384, max_megapixels: float = 80.0) -> Picture:
-    """Reads a JPEG, PNG, TIFF, WebP, BMP, GIF or PNM file, told by content and not by name.
+    """Reads a JPEG, PNG, TIFF, WebP, AVIF, BMP, GIF or PNM file, told by content and not by name.
 
     Orientation tags are applied. A color profile is converted to sRGB, relative colorimetric; without one the values are
     sRGB already, and CMYK is converted without ink in mind. 16 bits are kept in gray and RGB of PNG and TIFF. Of an
@@ -55,7 +54,8 @@ def read_picture(path: str | os.PathLike, *, max_side: int = 16384, max_megapixe
         max_megapixels: one with more pixels likewise. A picture in work takes 12 bytes a pixel, and many times that.
 
     Raises:
-        BadImage: the file is missing, unreadable, not a picture, cut short or otherwise damaged, or too large.
+        BadImage: the file is missing, unreadable, not a picture, cut short or otherwise damaged, too large, or would take
+            long to read (:mod:`research.data.image_guard`).
     """
     name = printable(path)
     with open_image(path) as file, warnings.catch_warnings():
@@ -64,17 +64,19 @@ def read_picture(path: str | os.PathLike, *, max_side: int = 16384, max_megapixe
         # What Pillow warns of (odd metadata, sizes below the limit here) is either harmless or comes up as an error.
         warnings.simplefilter("ignore")
         try:
-            with Image.open(file, formats=_FORMATS) as picture:
+            check_file(file)
+            with Image.open(file, formats=FORMATS) as picture:
                 _check_size(picture, name, max_side, max_megapixels)
-                notes = _frame_notes(picture)
+                notes = ["It has more than one page or frame; only the first is read."] if has_more(picture, file) else []
                 if claims_sixteen_bits(picture) and (read := _read_wide(picture, file, notes)) is not None:
                     return read
                 return _read_narrow(picture, name, notes)
         except BadImage:
             raise
+        except Excessive as error:
+            raise BadImage(name, error.why, error.remedy) from error
         except Image.UnidentifiedImageError as error:
-            formats = "JPEG, PNG, TIFF, WebP, BMP, GIF or PNM"
-            raise BadImage(name, f"it is not a {formats} picture", "Convert it to PNG, say, or give another file.") from error
+            raise BadImage(name, unread(file), "Convert it to PNG, say, or give another file.") from error
         except (Image.DecompressionBombError, MemoryError) as error:
             raise _too_large(name, "it has too many pixels to read", max_side, max_megapixels) from error
         # On hostile input Pillow raises nearly anything: OSError, SyntaxError, struct.error, IndexError.
@@ -99,20 +101,12 @@ def _too_large(name: str, why: str, max_side: int, max_megapixels: float) -> Bad
     return BadImage(name, f"{why}, and at most {limits}", remedy)
 
 
-def _frame_notes(picture: Image.Image) -> list[str]:
-    frames = getattr(picture, "n_frames", 1)
-    # A JPEG of several pictures (MPO) holds previews and depth maps behind the picture itself.
-    if frames > 1 and picture.format != "MPO":
-        return [f"It has {frames} {'pages' if picture.format == 'TIFF' else 'frames'}; only the first is read."]
-    return []
-
-
 def _read_wide(picture: ImageFile, file: Any, notes: list[str]) -> Picture | None:
     icc = picture.info.get("icc_profile") or None
     transparent = picture.info.get("transparency")
     position = file.tell()
     file.seek(0)
-    with Image.open(file, formats=_FORMATS) as again:
+    with Image.open(file, formats=FORMATS) as again:
         file.seek(position)
         values = read_sixteen_bits(picture, again)
     if values is None:
@@ -132,8 +126,7 @@ def _read_wide(picture: ImageFile, file: Any, notes: list[str]) -> Picture | Non
 def _read_narrow(picture: Image.Image, name: str, notes: list[str]) -> Picture:
     icc = picture.info.get("icc_profile") or None
     picture.load()
-    if picture.mode in ("F", "LAB") or (picture.mode == "I" and picture.format != "PPM"):
-        kind = {"F": "floating-point numbers", "I": "32-bit numbers", "LAB": "Lab colors"}[picture.mode]
+    if kind := without_range(picture):
         raise BadImage(name, f"its pixels are {kind}", "Save it as RGB with 8 or 16 bits.")
     gray, bits, orientation, opacity = picture.mode in _GRAY, 8, _orientation(picture), None
     if picture.mode in _TRANSPARENT or "transparency" in picture.info:

@@ -36,7 +36,7 @@ class PictureSource(abc.ABC):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PictureFile(PictureSource):
-    """A picture file: JPEG, PNG, TIFF, WebP or BMP, turned upright and converted to sRGB."""
+    """A picture file: JPEG, PNG, TIFF, WebP, AVIF or BMP, turned upright and converted to sRGB."""
 
     path: str
     """Where it is."""

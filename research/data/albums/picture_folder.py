@@ -8,10 +8,9 @@ from typing import Literal
 
 from research.data.albums.album import Album
 from research.data.decode import BadImage, Decode
+from research.data.image_guard import SUFFIXES
 from research.data.paths import expand_path, printable
 from research.errors import UserError
-
-_ENDINGS = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".ppm", ".pgm")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,7 +63,7 @@ class PictureFolder:
             why = f"; {len(skipped)} were left out, the first of them {skipped[0][0]}: {skipped[0][1]}" if skipped else ""
             raise UserError(
                 f"The folder {printable(root)} holds no picture that can be used{why}. The field `path` expects a folder of "
-                f"files that end in {', '.join(_ENDINGS)}."
+                f"files that end in {', '.join(SUFFIXES)}."
             )
         return Album(
             names=tuple(printable(file) for file in good),
@@ -85,6 +84,6 @@ def _find(root: Path) -> list[str]:
     found = []
     for folder, below, files in os.walk(root, onerror=refuse):
         below[:] = sorted(name for name in below if not name.startswith("."))
-        wanted = [name for name in files if not name.startswith(".") and name.lower().endswith(_ENDINGS)]
+        wanted = [name for name in files if not name.startswith(".") and name.lower().endswith(SUFFIXES)]
         found += [str((Path(folder) / name).relative_to(root)) for name in wanted]
     return sorted(found, key=os.fsencode)
