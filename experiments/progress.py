@@ -1,5 +1,6 @@
 """What a person sees while a run goes on: where it is, how it does, how long it will take."""
 
+import contextlib
 import datetime
 import sys
 import time
@@ -10,9 +11,13 @@ from typing import Protocol
 import numpy as np
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from experiments.half_blocks import half_blocks
+from experiments.phases import watched
+
+_QUIET = 5.0
+"""Seconds between two lines in a log file."""
 
 
 class Reporter(Protocol):
@@ -99,6 +104,57 @@ class Pace:
         return 0 if self._every is None else (end - 1) // self._every - (first - 1) // self._every
 
 
+class Phases:
+    """What is done beside the steps, such as embedding the test images: a bar on a terminal, lines in a log file.
+
+    Example::
+
+        with Phases() as phases, watched(phases.tell):
+            evaluate("runs/mine")
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        """On a console of its own unless one is given."""
+        self._console = console or Console(stderr=True, highlight=False)
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[left]}"),
+            console=self._console,
+            transient=True,
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._begun: dict[str, float] = {}
+        self._last_line = 0.0
+
+    def __enter__(self) -> "Phases":
+        if self._console.is_terminal:
+            self.bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._console.is_terminal:
+            self.bar.stop()
+
+    def tell(self, what: str, done: int, total: int) -> None:
+        """Takes in how much of something is done; see :func:`experiments.phases.watched`."""
+        now = time.monotonic()
+        if done == 0 or what not in self._tasks:
+            self._begun[what] = now
+            for task in self._tasks.values():
+                self.bar.remove_task(task)
+            self._tasks = {what: self.bar.add_task(what, total=total, left="")}
+        seconds = now - self._begun[what]
+        left = f"{datetime.timedelta(seconds=round(seconds / done * (total - done)))} left" if 0 < done < total else ""
+        self.bar.update(self._tasks[what], completed=done, left=left)
+        if self._console.is_terminal or done == total or (done and now - self._last_line < _QUIET):
+            return
+        self._last_line = now
+        place = f": {done:,} of {total:,}, {left}" if done else ""
+        self._console.print(f"{what}{place}", markup=False, soft_wrap=True)
+
+
 class Terminal:
     """A progress bar on a terminal, a line every few seconds in a log file."""
 
@@ -128,14 +184,18 @@ class Terminal:
             console=self._console,
         )
         self._task = self._bar.add_task("training", total=total, left="", shown="")
-        self._display = Live(self._bar, console=self._console, transient=True)
+        self._phases = Phases(self._console)
+        self._display = Live(Group(self._phases.bar, self._bar), console=self._console, transient=True)
+        self._watching = contextlib.ExitStack()
 
     def __enter__(self) -> "Terminal":
+        self._watching.enter_context(watched(self._phases.tell))
         if self._live:
             self._display.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._watching.close()
         if self._live:
             self._display.stop()
 
@@ -152,7 +212,7 @@ class Terminal:
         self._shown(picture)
         if self._live:
             blocks = half_blocks(picture, self._console.width, self._console.height - 4)
-            self._display.update(Group(blocks, self._bar), refresh=True)
+            self._display.update(Group(blocks, self._phases.bar, self._bar), refresh=True)
 
     def advance(self, step: int, metrics: Mapping[str, float]) -> None:
         shown = f"loss {metrics['loss']:.4g}"
@@ -160,7 +220,7 @@ class Terminal:
         self._pace.note(step, now)
         left = self._pace.left()
         self._bar.update(self._task, completed=step, left=left, shown=shown)
-        if self._live or (now - self._last_line < 5 and step < self._total):
+        if self._live or (now - self._last_line < _QUIET and step < self._total):
             return
         self._last_line = now
         place = f"step {step} of {self._total}"

@@ -14,6 +14,7 @@ from jaxtyping import Int
 from experiments.classification.classifiers import ClassifierBaseline
 from experiments.classification.figures import confusion
 from experiments.experiment import Batches, Cost, Evaluation, Part, Variables
+from experiments.phases import tracked
 from research.data.examples import Examples, Parts, stream_examples, to_unit
 from research.data.signals import Ecg
 from research.data.volumes import Volumes
@@ -147,8 +148,8 @@ class Classification:
         """The score of each class for each example (n, …, c), before the softmax."""
         variables = {"params": params["encoder"], **state}
         parts = []
-        for start in range(0, len(values), _BATCH):
-            some = np.asarray(values[start : start + _BATCH])
+        for some in tracked("scoring examples", [values[i : i + _BATCH] for i in range(0, len(values), _BATCH)], len):
+            some = np.asarray(some)
             # Filled up, so that one shape is compiled.
             rows = np.concatenate([some, np.zeros((_BATCH - len(some), *some.shape[1:]), some.dtype)])
             parts.append(np.asarray(_evaluated(self.encoder, variables, params["head"], rows))[: len(some)])

@@ -34,10 +34,13 @@ def main(arguments: list[str]) -> int:
     from experiments.commands.summary import print_evaluation
     from experiments.evaluation import evaluate
     from experiments.object_store import is_remote, kept_in_store
-    from experiments.progress import Quiet
+    from experiments.phases import watched
+    from experiments.progress import Phases, Quiet
 
     with kept_in_store(options.workdir, Quiet()) if is_remote(options.workdir) else nullcontext(options.workdir) as workdir:
-        print_evaluation(Path(workdir), evaluate(workdir), 0, options.workdir)
+        with Phases() as phases, watched(phases.tell):
+            evaluation = evaluate(workdir)
+        print_evaluation(Path(workdir), evaluation, 0, options.workdir)
     return 0
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from experiments import figures
 from experiments.config import to_json
 from experiments.experiment import Batches, Cost, Evaluation, Part, Variables
+from experiments.phases import tracked
 from experiments.recognition.chunks import check_chunks, check_stateless, embed_in_chunks
 from experiments.recognition.evidence import HardPairs, embedding_sample, hardest_pairs, pair_pictures, roc_points
 from experiments.recognition.protocols import Identification, Judged, JudgingProtocol, Verification, judge
@@ -284,7 +285,7 @@ def _some(images: Images, part: str) -> Images:
 
 def _apply(protocols: tuple[JudgingProtocol, ...], judged: Judged) -> dict[str, Any]:
     metrics: dict[str, Any] = {}
-    for protocol in protocols:
+    for protocol in tracked("measuring", protocols):
         metrics |= protocol.metrics(judged)
     return metrics
 

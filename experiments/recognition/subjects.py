@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from experiments import processes
+from experiments.phases import tracked
 from research.data.images import Images
 from research.types import AnyArray, Array, PyTree
 
@@ -34,7 +35,8 @@ class Subject:
         start = sum(shares[: jax.process_index()])
         rows = np.arange(start, start + shares[jax.process_index()])
         # One read even of no rows at all: it says how wide an embedding is.
-        parts = [self.embed(images.read(rows[i : i + _BATCH])) for i in range(0, max(1, len(rows)), _BATCH)]
+        batches = [rows[i : i + _BATCH] for i in range(0, max(1, len(rows)), _BATCH)]
+        parts = [self.embed(images.read(batch)) for batch in tracked("embedding images", batches, len)]
         return processes.gathered_rows(np.concatenate(parts), shares)
 
 

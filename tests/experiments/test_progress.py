@@ -1,8 +1,13 @@
 """What a person sees of a run: how long it will still take."""
 
+import numpy as np
 import pytest
 
-from experiments.progress import Pace, Terminal
+from experiments.phases import watched
+from experiments.progress import Pace, Phases, Terminal
+from experiments.recognition.protocols import judge
+from experiments.recognition.subjects import RawPixels
+from research.data import from_arrays
 
 
 def pace(total: int, evaluate_every: int | None, *noted: tuple[int, float]) -> str:
@@ -45,3 +50,29 @@ def test_a_log_file_gets_the_time_left(capfd: pytest.CaptureFixture[str], monkey
         "step 20 of 30, 0:00:10 of training left  loss 0.5",
         "step 30 of 30, 0:00:00 of training left  loss 0.5",
     ]
+
+
+def test_a_log_file_gets_the_phases_with_the_time_left(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.monotonic", iter([1000.0, 1003.0, 1006.0, 1012.0, 1020.0, 1021.0]).__next__)
+    with Phases() as phases:
+        for done in (0, 256, 512, 768, 999):
+            phases.tell("embedding images", done, 999)
+        phases.tell("measuring", 0, 2)
+    assert capfd.readouterr().err.splitlines() == [
+        "embedding images",
+        "embedding images: 512 of 999, 0:00:06 left",
+        "embedding images: 768 of 999, 0:00:04 left",
+        "measuring",
+    ]
+
+
+def test_an_evaluation_tells_how_many_images_are_embedded() -> None:
+    images = from_arrays(np.zeros((600, 8, 8, 1), np.uint8), np.arange(600) % 7)
+    told: list[tuple[str, int, int]] = []
+    with watched(lambda *said: told.append(said)):
+        judge(RawPixels().fit(images), images)
+    assert told == [("embedding images", done, 600) for done in (0, 256, 512, 600)]
+    judge(RawPixels().fit(images), images)
+    assert len(told) == 4
