@@ -17,6 +17,7 @@ from PIL import Image
 from small_world import CONFIG, Likeness, Said, World, contents
 
 from experiments.recognition.recognizer import Recognizer
+from research.data.image_guard import READABLE
 from research.gallery import Gallery, store
 
 pytestmark = pytest.mark.end_to_end
@@ -59,7 +60,7 @@ def _bomb(path: Path) -> str:
 
 def _text(path: Path) -> str:
     path.write_text("This is not a picture.\n" * 100)
-    return "it is not a JPEG, PNG, PGM, GIF or BMP picture"
+    return f"it is not a {READABLE} picture"
 
 
 def _loop(path: Path) -> str:
