@@ -69,11 +69,7 @@ class Npz:
         self.names = tuple(entries)
         """Of all arrays in the file."""
         unpacked = sum(info.file_size for info in self._entries.values())
-        if unpacked > max(_UNPACKED_BYTES, _UNPACKED_TIMES * packed):
-            raise BadArchive(
-                f"its arrays claim {unpacked / 1e6:,.0f} MB, {unpacked / packed:,.0f} times the file's own size; if that is "
-                "meant, write it uncompressed by `numpy.savez`"
-            )
+        check_unpacked(unpacked, packed)
         self.headers = {name: _header(archive, name, info) for name, info in self._entries.items()}
         """The arrays that were asked for, by name."""
 
@@ -90,6 +86,23 @@ class Npz:
             flat = np.empty(math.prod(header.shape), header.dtype)
             _fill(file, flat)
         return flat.reshape(header.shape, order="F" if header.fortran_order else "C")
+
+
+def check_unpacked(unpacked: int, packed: int) -> None:
+    """Refuses a file of arrays that claims to unpack to more than 64 MiB and more than 200 times its own size.
+
+    Args:
+        unpacked: bytes of the arrays, by the file's headers.
+        packed: bytes of the file.
+
+    Raises:
+        BadArchive: it does.
+    """
+    if unpacked > max(_UNPACKED_BYTES, _UNPACKED_TIMES * packed):
+        raise BadArchive(
+            f"its arrays claim {unpacked / 1e6:,.0f} MB, {unpacked / max(packed, 1):,.0f} times the file's own size; if that "
+            "is meant, write it uncompressed, as by `numpy.savez`"
+        )
 
 
 @contextmanager

@@ -24,6 +24,12 @@ class NotAFile(UserError):
         return NotAFile, (self.name, self.why, self.remedy)
 
 
+def read_regular(path: str | os.PathLike) -> bytes:
+    """The content of a regular file, see :func:`open_regular`."""
+    with open_regular(path) as file:
+        return file.read()
+
+
 @contextmanager
 def open_regular(path: str | os.PathLike) -> Iterator[io.BufferedReader]:
     """Opens a regular file for reading; a pipe or a device is refused without waiting for it.

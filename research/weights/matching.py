@@ -12,6 +12,7 @@ from research.data.paths import printable
 from research.errors import UserError
 from research.types import PyTree
 
+from .headers import Header
 from .layout import Entry, Layout, flat
 from .report import Match, Report
 
@@ -27,12 +28,12 @@ def shapes(encoder: nn.Module, picture: tuple[int, int, int] = (112, 112, 3)) ->
     return jax.eval_shape(encoder.init, key, jax.ShapeDtypeStruct((1, *picture), np.float32))
 
 
-def compare(variables: PyTree, arrays: Mapping[str, np.ndarray], layout: Layout) -> Report:
+def compare(variables: PyTree, arrays: Mapping[str, np.ndarray | Header], layout: Layout) -> Report:
     """Reports what of the arrays fits an encoder.
 
     Args:
         variables: the encoder's, or their shapes.
-        arrays: of a file, by name.
+        arrays: of a file, by name; or their headers, of which it cannot be told whether the numbers are finite.
         layout: how they are called and turned.
     """
     wanted, entries = flat(variables), {entry.variable: entry for entry in layout.entries}
@@ -54,7 +55,7 @@ def compare(variables: PyTree, arrays: Mapping[str, np.ndarray], layout: Layout)
             wrong_shape.append(match)
         elif jnp.issubdtype(array.dtype, jnp.floating) != jnp.issubdtype(leaf.dtype, jnp.floating):
             wrong_kind.append(f"{match.key} holds {array.dtype} and {variable} {leaf.dtype}")
-        elif not np.isfinite(array).all():
+        elif isinstance(array, np.ndarray) and not np.isfinite(array).all():
             wrong_kind.append(f"{match.key} holds infinities or NaN")
         else:
             matched.append(match)
@@ -132,7 +133,7 @@ def take(variables: PyTree, layout: Layout) -> dict[str, np.ndarray]:
     return arrays
 
 
-def best(arrays: Mapping[str, np.ndarray], layouts: Sequence[Layout]) -> Layout:
+def best(arrays: Mapping[str, np.ndarray | Header], layouts: Sequence[Layout]) -> Layout:
     """The layout that knows the most of the names; the first of equals."""
     return max(layouts, key=lambda layout: sum(entry.key in arrays for entry in layout.entries))
 

@@ -9,7 +9,7 @@ from research.types import PyTree
 
 from .known import named
 from .layout import own
-from .matching import fill, shapes
+from .matching import compare, fill, shapes
 from .readers import read
 
 
@@ -44,7 +44,9 @@ class Pretrained:
         if not self.name:
             path = expand_path(self.path)
             wanted = shapes(encoder, self.picture)
-            return fill(wanted, read(path), own(wanted), source=printable(path))[0]
+            layout, source = own(wanted), printable(path)
+            arrays = read(path, lambda headers: compare(wanted, headers, layout).check(source))
+            return fill(wanted, arrays, layout, source=source)[0]
         published = named(self.name)
         if not self.path:
             return published.load(encoder)[0]

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from flax import linen as nn
@@ -12,8 +13,9 @@ from research.errors import UserError
 from research.types import PyTree
 
 from .cache import cache, data
+from .headers import Header
 from .layout import Layout, own
-from .matching import best, fill, shapes
+from .matching import best, compare, fill, shapes
 from .readers import read
 from .report import Report
 
@@ -144,10 +146,14 @@ class Published:
             raise UserError(
                 f"Likeness has no encoder for the weights {self.name} yet; `likeness weights export` converts them."
             )
-        arrays = read(path)
-        return fill(
-            shapes(encoder, self.picture), arrays, best(arrays, self.known_layouts()), strict=strict, source=printable(path)
-        )
+        wanted, layouts, source = shapes(encoder, self.picture), self.known_layouts(), printable(path)
+
+        def check(headers: Mapping[str, Header]) -> None:
+            if strict:
+                compare(wanted, headers, best(headers, layouts)).check(source)
+
+        arrays = read(path, check)
+        return fill(wanted, arrays, best(arrays, layouts), strict=strict, source=source)
 
     def known_layouts(self) -> tuple[Layout, ...]:
         """The published layouts, and this project's own."""

@@ -1,162 +1,183 @@
 """Reads files of weights: whatever the format, a flat dictionary of names and arrays comes out, and nothing is executed."""
 
-import json
-import math
 import os
-import warnings
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+import jax.numpy as jnp
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
+from safetensors import SafetensorError, safe_open
 
+from research.data.npz import BadArchive, open_npz, open_zip
 from research.data.paths import printable
-from research.errors import UserError, how_to_install
+from research.data.regular import NotAFile, open_regular, read_regular
+from research.errors import UserError
+from research.files import parse_json
+
+from .headers import Check, Header, check_headers, damaged, line, unreadable
+from .keras import read_keras
+from .pytorch import read_torch
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
-# What torch says of a file that holds more than tensors; its errors have one type.
-_OBJECTS = ("Unsupported global", "Unsupported class", "unrecognized function", "TorchScript")
 _FORMATS = "safetensors, .npz, Keras .h5, a PyTorch state dict, or a folder of raw float32 with manifest.json"
+# A name, a shape and two offsets take a hundred bytes; the networks with the most arrays have a few thousand.
+_LONGEST_HEADER = 8_000_000
+_SAFETENSORS = {
+    "F64": np.dtype(np.float64),
+    "F32": np.dtype(np.float32),
+    "F16": np.dtype(np.float16),
+    "BF16": np.dtype(jnp.bfloat16),
+    "I64": np.dtype(np.int64),
+    "I32": np.dtype(np.int32),
+    "I16": np.dtype(np.int16),
+    "I8": np.dtype(np.int8),
+    "U64": np.dtype(np.uint64),
+    "U32": np.dtype(np.uint32),
+    "U16": np.dtype(np.uint16),
+    "U8": np.dtype(np.uint8),
+    "BOOL": np.dtype(np.bool_),
+    "C64": np.dtype(np.complex64),
+}
+
+Reader: TypeAlias = Callable[[Path, Check | None], dict[str, np.ndarray]]
 
 
-def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
+def read(path: str | os.PathLike, check: Check | None = None) -> dict[str, np.ndarray]:
     """Reads weights of any known format, told by content and not by name.
 
     safetensors; ``.npz``; Keras ``.h5`` (with h5py, the ``keras`` extra); PyTorch state dicts (with torch, the ``peers``
     extra, and only by its weights-only loader); a folder of raw float32 files with ``manifest.json``. Nothing that a
-    file holds is ever executed: pickled objects are refused.
+    file holds is ever executed: pickled objects are refused. Nothing outside the file is ever read: HDF5 that keeps its numbers
+    in other files is refused. What the headers promise is compared with the size of the file before an array is read.
 
     Args:
         path: the file or folder.
+        check: told the headers before an array is read, to refuse what is not wanted.
 
     Returns:
-        The arrays by the names they have in the file: ``features.0.weight``, ``fire2/squeeze1x1/kernel:0``.
+        The arrays by the names they have in the file: ``features.0.weight``, ``fire2/squeeze1x1/kernel:0``;
+        bfloat16 as float32.
 
     Raises:
-        UserError: it is missing, cut short, of no known format, holds something else than numbers, or needs a library
-            that is not installed.
+        UserError: it is missing, cut short, of no known format, a pipe or a device, holds something else than numbers, would
+            unpack to far more than its size, or needs a library that is not installed.
     """
     path = Path(path)
     try:
-        arrays = _reader(path)(path)
+        arrays = _reader(path)(path, check)
+    except NotAFile as error:
+        where = "" if error.name == printable(path) else f"of {error.name} "
+        raise unreadable(path, f"{where}{error.why}", error.remedy) from error
     except OSError as error:
         # Only the system's own errors have a number; h5py raises bare ones for a damaged file.
-        why = f"the system says: {error.strerror}" if error.errno else f"it is damaged ({_line(error)})"
+        why = f"the system says: {error.strerror}" if error.errno else f"it is damaged ({line(error)})"
         raise unreadable(path, why, "Check the path, or fetch or copy it again.") from error
+    except MemoryError as error:
+        raise unreadable(path, "there is not memory enough for its arrays", "Close what else runs, or bring a part.") from error
     if not arrays:
         raise unreadable(path, "it holds no arrays", f"Known formats: {_FORMATS}.")
     return arrays
 
 
-def read_safetensors(path: Path) -> dict[str, np.ndarray]:
+def read_safetensors(path: Path, check: Check | None = None) -> dict[str, np.ndarray]:
     """Reads a safetensors file, see :func:`read`."""
+    with open_regular(path) as file:
+        length = int.from_bytes(file.read(8), "little")
+        stored = file.seek(0, os.SEEK_END)
+    if length > min(_LONGEST_HEADER, stored - 8):
+        why = f"it is not a whole safetensors file (its header should have {length:,} bytes, and all of it has {stored:,})"
+        raise unreadable(path, why, "It may be cut short: fetch or copy it again.")
     try:
-        return dict(load_file(path))
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise _damaged(path, "safetensors", error) from error
+        with safe_open(path, framework="np") as file:
+            headers = {name: _safetensors_header(path, name, file.get_slice(name)) for name in file.keys()}  # noqa: SIM118
+            check_headers(path, headers, stored, check)
+            arrays = {name: file.get_tensor(name) for name in headers}
+    except (SafetensorError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise damaged(path, "safetensors", error) from error
+    return {name: widened(array) for name, array in arrays.items()}
 
 
-def read_npz(path: Path) -> dict[str, np.ndarray]:
+def _safetensors_header(path: Path, name: str, stored: Any) -> Header:
+    kind = stored.get_dtype()
+    if kind not in _SAFETENSORS:
+        why = f"{printable(name)} holds numbers of kind {printable(str(kind))}, and at least 16-bit floating point is expected"
+        raise unreadable(path, why, "Convert it to float32 where it was made.")
+    return Header(tuple(stored.get_shape()), _SAFETENSORS[kind])
+
+
+def widened(array: np.ndarray) -> np.ndarray:
+    """The array, bfloat16 as float32: NumPy has no bfloat16 of its own, and float32 holds every value of it."""
+    return array.astype(np.float32) if array.dtype == jnp.bfloat16 else array
+
+
+def read_npz(path: Path, check: Check | None = None) -> dict[str, np.ndarray]:
     """Reads NumPy's ``.npz``, see :func:`read`; arrays of Python objects are pickles and are refused."""
-    try:
-        # A file that it opened itself np.load leaves open where it fails.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise _damaged(path, ".npz", error) from error
+    with open_regular(path) as file:
+        stored = os.fstat(file.fileno()).st_size
+        try:
+            with open_npz(file) as archive:
+                headers = {name: Header(header.shape, header.dtype) for name, header in archive.headers.items()}
+                check_headers(path, headers, stored, check)
+                return {name: archive.read(name) for name in headers}
+        except BadArchive as error:
+            why = f"it is not a whole .npz file of numbers ({error})"
+            raise unreadable(path, why, "Fetch or copy it again, or bring the weights as safetensors.") from error
 
 
-def read_keras(path: Path) -> dict[str, np.ndarray]:
-    """Reads the arrays of an HDF5 file by their path in it, see :func:`read`; of a whole Keras model, only its weights."""
-    try:
-        import h5py  # pyright: ignore[reportMissingImports]
-    except ImportError as error:
-        raise unreadable(
-            path,
-            "it is HDF5, as Keras writes it, and h5py is not installed",
-            f"Install the `keras` extra ({how_to_install('keras')}; it is h5py), or bring the weights as safetensors.",
-        ) from error
-
-    arrays: dict[str, np.ndarray] = {}
-
-    def take(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiu":
-            arrays[name] = np.asarray(item)
-
-    try:
-        with h5py.File(path, "r") as file:
-            file.get("model_weights", file).visititems(take)
-    except (KeyError, RuntimeError, ValueError) as error:
-        raise _damaged(path, "HDF5", error) from error
-    return arrays
-
-
-def read_torch(path: Path) -> dict[str, np.ndarray]:
-    """Reads a PyTorch state dict by the weights-only loader, see :func:`read`; one inside ``{"model": …}`` is found."""
-    try:
-        import torch  # pyright: ignore[reportMissingImports]
-    except ImportError as error:
-        raise unreadable(
-            path,
-            "it is a PyTorch file, and torch is not installed",
-            f"Install the `peers` extra ({how_to_install('peers')}), or convert it where torch is: "
-            "safetensors.torch.save_file(torch.load('x.pth', weights_only=True), 'x.safetensors').",
-        ) from error
-    try:
-        with warnings.catch_warnings():
-            # Torch warns of formats that it goes on to refuse.
-            warnings.simplefilter("ignore")
-            found = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
-    # What torch raises on a damaged file ranges from EOFError to its own; none of it ran anything.
-    except Exception as error:
-        if any(words in str(error) for words in _OBJECTS):
-            why = "it holds Python objects or a program, and only a dictionary of tensors is read: the rest could run code"
-            raise unreadable(path, why, "Save the model's state_dict() where it was made, as safetensors.") from error
-        raise _damaged(path, "PyTorch", error) from error
-    return {name: _as_array(tensor, torch) for name, tensor in _state_dict(path, found, torch).items()}
-
-
-def read_folder(path: Path) -> dict[str, np.ndarray]:
+def read_folder(path: Path, check: Check | None = None) -> dict[str, np.ndarray]:
     """Reads a folder of little-endian float32 files and ``manifest.json``: ``{name: {"filename": …, "shape": […]}}``."""
+    if not (path / "manifest.json").exists():
+        raise unreadable(path, "it is a folder without manifest.json", f"Known formats: {_FORMATS}.")
     try:
-        manifest = json.loads((path / "manifest.json").read_text())
-        entries = {name: (str(entry["filename"]), tuple(map(int, entry["shape"]))) for name, entry in manifest.items()}
-    except FileNotFoundError as error:
-        raise unreadable(path, "it is a folder without manifest.json", f"Known formats: {_FORMATS}.") from error
+        manifest = parse_json(read_regular(path / "manifest.json"))
+        entries = {name: _entry(name, entry) for name, entry in manifest.items()}
+    except NotAFile:
+        raise
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise _damaged(path / "manifest.json", "manifest", error) from error
+        raise damaged(path / "manifest.json", "manifest", error) from error
+    headers = {name: Header(shape, np.dtype("<f4")) for name, (_, shape) in entries.items()}
+    sizes: dict[str, int] = {}
+    for name, (filename, _) in entries.items():
+        if Path(filename).name != filename:
+            raise unreadable(path, f"its manifest points to {printable(filename)}, which is outside", "Correct manifest.json.")
+        with open_regular(path / filename) as file:
+            sizes[filename] = os.fstat(file.fileno()).st_size
+        header = headers[name]
+        if sizes[filename] != header.nbytes:
+            why = f"{printable(filename)} has {sizes[filename]} bytes, and {header.shape} in float32 has {header.nbytes}"
+            raise unreadable(path, why, "It may be cut short: fetch or copy it again.")
+    check_headers(path, headers, sum(sizes.values()), check)
     arrays = {}
     for name, (filename, shape) in entries.items():
-        file = path / filename
-        if file.parent != path:
-            raise unreadable(path, f"its manifest points to {printable(filename)}, which is outside", "Correct manifest.json.")
-        content = file.read_bytes()
-        if len(content) != 4 * math.prod(shape):
-            why = f"{printable(filename)} has {len(content)} bytes, and {shape} in float32 has {4 * math.prod(shape)}"
-            raise unreadable(path, why, "It may be cut short: fetch or copy it again.")
+        content = read_regular(path / filename)
+        if len(content) != headers[name].nbytes:
+            raise unreadable(path, f"{printable(filename)} changes while it is read", "Wait until it is written.")
         arrays[name] = np.frombuffer(content, "<f4").astype(np.float32).reshape(shape)
     return arrays
 
 
-def unreadable(path: Path, why: str, remedy: str) -> UserError:
-    """The one paragraph for weights that cannot be read."""
-    return UserError(f"The weights {printable(path)} cannot be read: {why}. {remedy}")
+def _entry(name: str, entry: Any) -> tuple[str, tuple[int, ...]]:
+    """The file and the shape that a manifest gives an array."""
+    filename, shape = entry["filename"], entry["shape"]
+    if not isinstance(filename, str) or not filename or "\0" in filename:
+        raise ValueError(f"{name!r} has the filename {filename!r}")
+    if not isinstance(shape, list) or len(shape) > 32 or not all(type(side) is int and 0 <= side < 2**48 for side in shape):
+        raise ValueError(f"{name!r} has the shape {str(shape)[:60]}")
+    return filename, tuple(shape)
 
 
-def _reader(path: Path) -> Callable[[Path], dict[str, np.ndarray]]:
+def _reader(path: Path) -> Reader:
     if path.is_dir():
         return read_folder
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         head = file.read(16)
+        if head.startswith(b"PK\x03\x04"):
+            return read_torch if _is_torch(path, file) else read_npz
     if head.startswith(_HDF5):
         return read_keras
-    if head.startswith(b"PK\x03\x04"):
-        return read_torch if _is_torch(path) else read_npz
     if head[8:9] == b"{":
         return read_safetensors
     # The first bytes of a pickle, which PyTorch's old format is.
@@ -166,39 +187,10 @@ def _reader(path: Path) -> Callable[[Path], dict[str, np.ndarray]]:
     raise unreadable(path, why, f"Known formats: {_FORMATS}.")
 
 
-def _is_torch(path: Path) -> bool:
+def _is_torch(path: Path, file: Any) -> bool:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_zip(file) as archive:
             return any(name.endswith("/data.pkl") for name in archive.namelist())
-    except zipfile.BadZipFile:
-        # Cut short, for the list of contents is at the end; the suffix is all that is left.
+    # Cut short, for the list of contents is at the end, or damaged: the suffix is all that is left.
+    except BadArchive:
         return path.suffix != ".npz"
-
-
-def _state_dict(path: Path, found: Any, torch: Any) -> dict[str, Any]:
-    """The one dictionary of tensors among what the file holds."""
-
-    def tensors(value: Any) -> dict[str, Any]:
-        items = value.items() if isinstance(value, Mapping) else ()
-        return {str(name): item for name, item in items if isinstance(item, torch.Tensor)}
-
-    inside = {str(name): tensors(value) for name, value in found.items()} if isinstance(found, Mapping) else {}
-    candidates = [one for one in (tensors(found), *inside.values()) if one]
-    if len(candidates) > 1:
-        names = ", ".join(name for name, one in inside.items() if one)
-        raise unreadable(path, f"it holds several dictionaries of tensors ({names})", "Save the one that is meant by itself.")
-    return candidates[0] if candidates else {}
-
-
-def _as_array(tensor: Any, torch: Any) -> np.ndarray:
-    tensor = tensor.detach()
-    # NumPy has no bfloat16 of its own; float32 holds every value of it.
-    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).contiguous().numpy()
-
-
-def _damaged(path: Path, kind: str, error: Exception) -> UserError:
-    return unreadable(path, f"it is not a whole {kind} file ({_line(error)})", "It may be cut short: fetch or copy it again.")
-
-
-def _line(error: Exception) -> str:
-    return printable(" ".join(str(error).split())[:120].rstrip(".")) or type(error).__name__

@@ -82,7 +82,7 @@ def test_a_damaged_folder(tmp_path, change, why):
 
 
 def test_nothing_there(tmp_path):
-    with pytest.raises(UserError, match="No such file or directory. Check the path"):
+    with pytest.raises(UserError, match="No such file or directory.*Check the path"):
         read(tmp_path / "none.safetensors")
 
 
@@ -100,7 +100,7 @@ def test_a_file_cut_short(tmp_path, ending, kept):
     path = tmp_path / f"weights{ending}"
     write(path, ARRAYS)
     path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(UserError, match="cannot be read: it is not a whole .*fetch or copy it again") as refused:
+    with pytest.raises(UserError, match="cannot be read: it is not a whole .*[Ff]etch or copy it again") as refused:
         read(path)
     assert "\n" not in str(refused.value)
 
@@ -113,7 +113,7 @@ class Bomb:
 def test_an_npz_with_objects_is_refused_and_nothing_runs(tmp_path, capsys):
     path = tmp_path / "weights.npz"
     np.savez(path, a=np.array([Bomb()], object))
-    with pytest.raises(UserError, match="Object arrays cannot be loaded"):
+    with pytest.raises(UserError, match="a in it is an array of Python objects, which could run code"):
         read(path)
     assert not capsys.readouterr().out
 
@@ -131,7 +131,7 @@ def without(monkeypatch, library):
 
 def test_torch_that_is_missing(tmp_path, monkeypatch):
     with zipfile.ZipFile(tmp_path / "x.pth", "w") as archive:
-        archive.writestr("x/data.pkl", b"")
+        archive.writestr("x/data.pkl", pickle.dumps({}, 2))
     without(monkeypatch, "torch")
     with pytest.raises(UserError, match=r"torch is not installed. Install the `peers` extra .* or convert it .*save_file"):
         read(tmp_path / "x.pth")
