@@ -12,21 +12,24 @@ from typing import Any
 
 import numpy as np
 
+from research.data.regular import NotAFile, read_regular
 from research.errors import UserError
-from research.files import cannot_write, write_atomically
+from research.files import cannot_write, parse_json, write_atomically
 
 
 def read_json(path: Path) -> Any:
     """Reads a JSON file of a working directory.
 
     Raises:
-        UserError: when it is missing or is not JSON.
+        UserError: when it is missing, cannot be opened, is no file, or is not JSON.
     """
+    if not os.path.lexists(path):
+        raise UserError(f"{path} is missing: {path.parent} is not the working directory of a run that got this far.")
     try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing: {path.parent} is not the working directory of a run that got this far.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        return parse_json(read_regular(path))
+    except NotAFile as error:
+        raise UserError(f"{path} cannot be read: {error.why}. Restore it, or train again with --fresh.") from error
+    except ValueError as error:
         raise UserError(f"{path} is not readable as JSON ({error}): restore it, or train again with --fresh.") from error
 
 

@@ -5,7 +5,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +16,9 @@ import jax
 from experiments import processes
 from experiments.boards import Board, BoardName, open_board
 from experiments.workdir import Workdir
-from research.files import cannot_write, write_atomically
+from research.data.regular import NotAFile, read_regular
+from research.errors import UserError
+from research.files import cannot_write, parse_json, write_atomically
 
 _PACKAGES = (
     "likeness",
@@ -29,6 +31,8 @@ _PACKAGES = (
     "numpy",
     "tensorflow-datasets",
 )
+# More than any run takes, and few enough for whatever counts or draws them.
+_MOST_STEPS = 2**53
 
 
 class Metrics:
@@ -103,16 +107,38 @@ class MetricsFile:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Reads ``metrics.jsonl``; a last line that a crash cut short is left out."""
+    """Reads ``metrics.jsonl``; a line that is no record with its step, such as a last one that a crash cut short, is left out.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    return [record for record in read_lines(path) if record is not None]
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any] | None]:
+    """Reads a file of one JSON object a line, each with its ``"step"``; None for a line that is anything else.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
     if not path.exists():
-        return []
-    records = []
-    for line in path.read_text().splitlines():
-        try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
-    return records
+        return
+    try:
+        content = read_regular(path)
+    except NotAFile as error:
+        raise UserError(f"{path} cannot be read: {error.why}. Restore it, or train again with --fresh.") from error
+    # Only "\n" ends a line here; a name in a record may hold other ends.
+    for line in content.removesuffix(b"\n").split(b"\n") if content else ():
+        yield _record(line)
+
+
+def _record(line: bytes) -> dict[str, Any] | None:
+    try:
+        record = parse_json(line)
+    except ValueError:
+        return None
+    step = record.get("step") if isinstance(record, dict) else None
+    return record if isinstance(step, int) and 0 <= step < _MOST_STEPS and not isinstance(step, bool) else None
 
 
 def provenance(seed: int, fingerprint: str) -> dict[str, Any]:

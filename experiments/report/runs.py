@@ -1,9 +1,7 @@
 """What a working directory tells, read leniently: what is missing or damaged is said in the report, and the rest is shown."""
 
 import dataclasses
-import json
 import math
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,9 @@ from typing import Any
 import numpy as np
 
 from experiments.workdir import Workdir, read_json
+from experiments.writers import read_lines
+from research.data.npz import read_npz
+from research.data.regular import open_regular
 from research.errors import UserError
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
@@ -162,10 +163,9 @@ def read_arrays(path: Path, problems: list[str]) -> Mapping[str, np.ndarray]:
     if not path.exists():
         return {}
     try:
-        # numpy leaves a file that it opened itself open when it is damaged.
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        with open_regular(path) as file:
+            return read_npz(file)
+    except (OSError, ValueError) as error:
         problems.append(f"{path} cannot be read ({error}): what it holds is not shown; `likeness evaluate` writes it anew.")
         return {}
 
@@ -184,18 +184,15 @@ def _mapping(path: Path, problems: list[str]) -> Mapping[str, Any]:
 
 def _lines(path: Path, problems: list[str]) -> list[Mapping[str, Any]]:
     """The lines of a log; those that cannot be read are counted and left out."""
-    if not path.exists():
-        return []
     kept, bad = [], []
-    for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError:
-            record = None
-        if isinstance(record, Mapping) and isinstance(record.get("step"), int):
-            kept.append(record)
-        else:
-            bad.append(number)
+    try:
+        for number, record in enumerate(read_lines(path), start=1):
+            if record is None:
+                bad.append(number)
+            else:
+                kept.append(record)
+    except UserError as error:
+        problems.append(str(error))
     if bad:
         shown = ", ".join(map(str, bad[:5])) + (", …" if len(bad) > 5 else "")
         problems.append(f"{path} cannot be read in line {shown} ({len(bad)} in all): left out.")

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import itertools
-import json
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -195,8 +194,3 @@ def write_results(made: Sequence[Member], root: Path) -> Path:
     ]
     write_json(path, {"runs": records})
     return path
-
-
-def read_results(root: Path) -> list[dict[str, object]]:
-    """What :func:`write_results` wrote."""
-    return list(json.loads((root / "sweep.json").read_text())["runs"])

@@ -6,8 +6,9 @@ import math
 from pathlib import Path
 from typing import Any
 
+from research.data.regular import NotAFile, read_regular
 from research.errors import UserError
-from research.files import write_atomically
+from research.files import parse_json, write_atomically
 from research.metrics.intervals import Estimate
 
 FILE = "threshold.json"
@@ -101,12 +102,12 @@ class Threshold:
         """
         path = Path(path)
         again = "Evaluate the model again to calibrate it."
+        if not path.exists():
+            raise UserError(f"Threshold {path}: there is no such file. {again}")
         try:
-            stored = json.loads(path.read_text("utf-8"))
-        except FileNotFoundError as error:
-            raise UserError(f"Threshold {path}: there is no such file. {again}") from error
-        except OSError as error:
-            raise UserError(f"Threshold {path}: could not be read: {error.strerror or error}. {again}") from error
+            stored = parse_json(read_regular(path))
+        except NotAFile as error:
+            raise UserError(f"Threshold {path}: {error.why}. {again}") from error
         except ValueError as error:
             raise UserError(f"Threshold {path}: it is not JSON ({error}). {again}") from error
         try:
