@@ -35,14 +35,32 @@ def imports(path: Path) -> set[str]:
 @pytest.mark.parametrize(
     "room, may_import",
     [
-        ("research/losses", {"research.losses", "research.types", "research.errors"}),
+        ("research/losses", {"research.losses", "research.types", "research.errors", "research.checks"}),
         ("research/geometry", {"research.geometry", "research.types", "research.errors"}),
         ("research/encoders", {"research.encoders", "research.geometry", "research.types", "research.errors"}),
         ("research/painters", {"research.painters", "research.encoders", "research.types", "research.errors"}),
-        ("research/metrics", {"research.metrics", "research.losses", "research.encoders", "research.types", "research.errors"}),
+        (
+            "research/metrics",
+            {
+                "research.metrics",
+                "research.losses",
+                "research.encoders",
+                "research.types",
+                "research.errors",
+                "research.checks",
+            },
+        ),
         (
             "research/data",
-            {"research.data", "research.losses", "research.encoders", "research.geometry", "research.types", "research.errors"},
+            {
+                "research.data",
+                "research.losses",
+                "research.encoders",
+                "research.geometry",
+                "research.types",
+                "research.errors",
+                "research.checks",
+            },
         ),
         ("research", {"research"}),
         ("experiments", {"research", "experiments", "configs"}),

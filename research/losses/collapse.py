@@ -80,16 +80,23 @@ class CollapseMonitor:
         }
 
     def warning(self, statistics: Mapping[str, float | Scalar]) -> str | None:
-        """One sentence for the log if the statistics show a collapse, else None."""
+        """One sentence for the log if the statistics show a collapse, else None.
+
+        Only the embeddings' spread and rank show one. A loss near the collapsed value is named beside them, when it was that in
+        most steps: by itself it is how a hard task looks at the start.
+
+        Args:
+            statistics: as they are given when called, or their means over some steps.
+        """
         signs = []
         if (spread := float(statistics["relative_spread"])) < self.minimum_spread:
             signs.append(f"they spread over {spread:.2g} of their length")
         elif (rank := float(statistics["effective_rank"])) < self.minimum_rank:
             signs.append(f"they vary in {rank:.2g} effective dimensions only")
-        if float(statistics["stuck_at_margin"]):
-            signs.append("the loss is stuck at the value of a constant encoder")
         if not signs:
             return None
+        if float(statistics["stuck_at_margin"]) > 0.5:
+            signs.append("the loss is stuck at the value of a constant encoder")
         return (
             f"The embeddings have collapsed: {' and '.join(signs)}. Lower the learning rate, warm it up, or "
             "start with an easier selection rule than the hardest triplets."

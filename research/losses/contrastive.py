@@ -5,10 +5,11 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from research.checks import UncheckedEmbeddings, as_embeddings
 from research.losses.checks import check_choice, check_finite_positive
 from research.losses.distances import pairwise_squared_distances, safe_sqrt, squared_distance
 from research.losses.pairs import LabelsOrSame, Pairs, consecutive_rows, pair_diagnostics, weighted_pairs
-from research.types import AnyArray, Array, Embeddings, Float, PRNGKey, PyTree, Scalar
+from research.types import AnyArray, Array, Float, PRNGKey, PyTree, Scalar
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,14 +47,14 @@ class Contrastive:
         """The loss has no weights of its own."""
         return {}
 
-    def __call__(self, embeddings: Embeddings, labels_or_same: LabelsOrSame) -> Scalar:
+    def __call__(self, embeddings: UncheckedEmbeddings, labels_or_same: LabelsOrSame) -> Scalar:
         """The loss of a batch."""
         return self.value_and_diagnostics({}, embeddings, labels_or_same)[0]
 
     def value_and_diagnostics(
         self,
         params: PyTree,
-        embeddings: Embeddings,
+        embeddings: UncheckedEmbeddings,
         labels_or_same: LabelsOrSame,
         key: PRNGKey | None = None,
     ) -> tuple[Scalar, dict[str, Scalar]]:
@@ -64,13 +65,14 @@ class Contrastive:
             nearer than the margin), and the mean distance of the positive and of the negative pairs.
 
         Raises:
-            ValueError: consecutive pairs of a batch of odd size.
+            ValueError: embeddings or labels of another shape or dtype; consecutive pairs of a batch of odd size.
         """
+        embeddings = as_embeddings("Contrastive", embeddings)
         if self.pairs == "all":
             squared = pairwise_squared_distances(embeddings)
         else:
             squared = squared_distance(*consecutive_rows(embeddings))
-        same, weights = weighted_pairs(self.pairs, labels_or_same)
+        same, weights = weighted_pairs(self.pairs, labels_or_same, len(embeddings), "Contrastive")
         distances = safe_sqrt(squared)
         shortfall = jnp.maximum(self.margin - distances, 0.0)
         value = jnp.sum(weights * 0.5 * jnp.where(same, squared, shortfall * shortfall))

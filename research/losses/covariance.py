@@ -18,6 +18,7 @@ class Covariance(AdditiveLayers):
     """``J_l = s_l ‖Σ - Σ'‖²`` with ``Σ = (1/n) Σ_p (x_p - μ)(x_p - μ)ᵀ``: the Gram matrix of centered features.
 
     It does not see the mean; add :class:`~research.losses.MeanStd` for that. A pixel of mask m weighs m².
+    Reverse mode only: ``jax.jvp`` raises.
 
     Li et al., "Universal style transfer via feature transforms", 2017, match the same statistic in closed form.
     """

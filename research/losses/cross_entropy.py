@@ -5,7 +5,8 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from research.types import AnyArray, Array, Float, Int
+from research.checks import UncheckedEmbeddings, UncheckedLabels, as_labels, check_array
+from research.types import Array, Float
 
 __all__ = ["CrossEntropy"]
 
@@ -36,13 +37,18 @@ class CrossEntropy:
                 f"CrossEntropy.smoothing is {self.smoothing}: give a share of at least 0 and below 1, such as 0.1."
             )
 
-    def __call__(self, logits: Float[AnyArray, "b k"], labels: Int[AnyArray, "b"]) -> Float[Array, "b"]:
+    def __call__(self, logits: UncheckedEmbeddings, labels: UncheckedLabels) -> Float[Array, "b"]:
         """The loss of each example.
 
         Args:
-            logits: z, a score for each class.
-            labels: y, the class of each example.
+            logits: z, (b, K), a score for each class.
+            labels: y, (b,), the class of each example.
+
+        Raises:
+            ValueError: another shape or dtype; a label that is known here and does not fit into 32 bits.
         """
+        check_array("CrossEntropy", "logits", logits, ("b", "K"), help="Give a score for each class of each example.")
+        labels = as_labels("CrossEntropy", labels, len(logits), "rows of logits")
         log_p = jax.nn.log_softmax(jnp.asarray(logits, jnp.float32), axis=-1)
         classes = log_p.shape[-1]
         known = jnp.where((labels >= 0) & (labels < classes), labels, classes)

@@ -25,6 +25,8 @@ class Gram(AdditiveLayers):
     the place of nH·nW, in the picture and in the reference each its own. The three formulas that demand equal sizes
     then see the reference's Gram matrix scaled to the picture's Σ m².
 
+    Reverse mode only: ``jax.jvp`` raises.
+
     Example:
         >>> import jax.numpy as jnp
         >>> style = {"relu1_1": jnp.ones((1, 2, 2, 3))}

@@ -102,10 +102,10 @@ class Layers(ActivationLoss):
             )
 
     def total(self, terms: Mapping[str, Float[Array, "b"]]) -> Scalar:
-        """``Σ_l λ_l mean_b J_l``."""
+        """``Σ_l λ_l mean_b J_l``; no picture costs 0."""
         total = jnp.zeros((), jnp.float32)
         for layer, weight in zip(self.layers, self.lambdas, strict=True):
-            total = total + weight * jnp.mean(terms[layer])
+            total = total + weight * jnp.sum(terms[layer]) / max(len(terms[layer]), 1)
         return total
 
 
@@ -161,15 +161,17 @@ def mask_of(mask: PlaceMask, layer: str, activations: Activations) -> Float[Arra
 
 def flatten_places(features: Float[Array, "b h w c"]) -> Float[Array, "b p c"]:
     """One row a place, float32."""
-    return features.reshape(features.shape[0], -1, features.shape[-1]).astype(jnp.float32)
+    pictures, height, width, channels = features.shape
+    return features.reshape(pictures, height * width, channels).astype(jnp.float32)
 
 
 def each_picture(
     function: Callable[..., Array], pictures: tuple[Array, ...], references: tuple[Array, ...]
 ) -> Float[Array, "b"]:
-    """The function of every picture and its reference: arrays with the first axis b, or 1 for all pictures alike."""
+    """The function of every picture and its reference: arrays with the first axis b, which that of the first array is, or 1
+    for all pictures alike."""
     arrays = (*pictures, *references)
-    count = max(len(array) for array in pictures)
+    count = len(pictures[0])
     shared = [array[0] if len(array) == 1 != count else array for array in arrays]
     axes = tuple(None if len(array) == 1 != count else 0 for array in arrays)
     return jax.vmap(function, in_axes=axes)(*shared)

@@ -8,10 +8,11 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
+from research.checks import UncheckedEmbeddings, UncheckedLabels, as_embeddings, as_labels, check_array
 from research.losses.checks import check_choice, check_finite_nonnegative, check_finite_positive
 from research.losses.distances import squared_distance
 from research.losses.pairs import LabelsOrSame
-from research.types import AnyArray, Array, Embeddings, Float, Int, PRNGKey, PyTree, Scalar
+from research.types import AnyArray, Array, Float, Int, PRNGKey, PyTree, Scalar
 
 _SHORT = 1e-12
 _SMALLEST_SINE = 1e-3
@@ -112,11 +113,15 @@ class MarginSoftmax:
     def init(self, key: PRNGKey, dimension: int) -> PyTree:
         """Centers in random directions, of about unit length; their length does not matter to the loss, but to an optimizer
         it is how far a step turns them."""
-        rows = self.shards * -(-self.classes // self.shards)
-        return {"centers": dimension**-0.5 * jax.random.normal(key, (rows, dimension), jnp.float32)}
+        return {"centers": dimension**-0.5 * jax.random.normal(key, (self._rows, dimension), jnp.float32)}
+
+    @property
+    def _rows(self) -> int:
+        """Of the centers: the classes, filled up to equal shards."""
+        return self.shards * -(-self.classes // self.shards)
 
     def __call__(
-        self, params: PyTree, embeddings: Embeddings, labels: Int[AnyArray, "b"], key: PRNGKey | None = None
+        self, params: PyTree, embeddings: UncheckedEmbeddings, labels: UncheckedLabels, key: PRNGKey | None = None
     ) -> Scalar:
         """The loss of a batch."""
         return self.value_and_diagnostics(params, embeddings, labels, key)[0]
@@ -124,7 +129,7 @@ class MarginSoftmax:
     def value_and_diagnostics(
         self,
         params: PyTree,
-        embeddings: Embeddings,
+        embeddings: UncheckedEmbeddings,
         labels_or_same: LabelsOrSame,
         key: PRNGKey | None = None,
     ) -> tuple[Scalar, dict[str, Scalar]]:
@@ -135,16 +140,20 @@ class MarginSoftmax:
             and the mean cosine to one's own center, ``own_cosine``, and to the nearest other, ``nearest_other_cosine``.
 
         Raises:
-            ValueError: a mask instead of labels, or a ``rate`` below 1 and no key.
+            ValueError: embeddings, labels or centers of another shape or dtype, so also a mask instead of labels; a label that
+                is known here and does not fit into 32 bits; a ``rate`` below 1 and no key.
         """
-        labels = jnp.asarray(labels_or_same)
-        if labels.ndim != 1:
+        embeddings = as_embeddings("MarginSoftmax", embeddings)
+        if jnp.ndim(labels_or_same) == 2:
             raise ValueError(
                 "MarginSoftmax classifies: it needs the class of each image, labels of shape (b,), and got a same-person mask "
-                f"of shape {labels.shape}."
+                f"of shape {jnp.shape(labels_or_same)}, or one-hot rows, which become labels by `argmax(axis=1)`."
             )
+        labels = as_labels("MarginSoftmax", labels_or_same, len(embeddings))
+        shape = (self._rows, embeddings.shape[1])
+        check_array("MarginSoftmax", "centers", params["centers"], shape, help="They were made for another loss or encoder.")
         centers, classes = self._compared(params["centers"].astype(jnp.float32), labels, key)
-        cosines = jnp.matmul(_unit(embeddings.astype(jnp.float32)), _unit(centers).T, precision=jax.lax.Precision.HIGHEST)
+        cosines = jnp.matmul(_unit(embeddings), _unit(centers).T, precision=jax.lax.Precision.HIGHEST)
         own = labels[:, None] == classes[None, :]
         other = ~own & (classes < self.classes)[None, :]
         # A sum over one entry, not an indexing: it stays split over the classes, and so does its derivative.
@@ -153,12 +162,12 @@ class MarginSoftmax:
         others = jax.nn.logsumexp(jnp.where(other, self.scale * cosines, -jnp.inf), axis=1)
         # Not log Σ exp - target, of which a small loss is the difference of two large numbers.
         costs = jax.nn.softplus(others - target)
-        value = jnp.mean(jnp.where((labels >= 0) & (labels < self.classes), costs, jnp.nan))
+        value = _mean(jnp.where((labels >= 0) & (labels < self.classes), costs, jnp.nan))
         nearest_other = jnp.max(jnp.where(other, jax.lax.stop_gradient(cosines), -jnp.inf), axis=1)
         diagnostics = {
-            "accuracy": jnp.mean(jnp.where(own_cosine > nearest_other, 1.0, 0.0)),
-            "own_cosine": jnp.mean(own_cosine),
-            "nearest_other_cosine": jnp.mean(nearest_other),
+            "accuracy": _mean(jnp.where(own_cosine > nearest_other, 1.0, 0.0)),
+            "own_cosine": _mean(own_cosine),
+            "nearest_other_cosine": _mean(nearest_other),
         }
         return value, jax.lax.stop_gradient(diagnostics)
 
@@ -197,6 +206,11 @@ class MarginSoftmax:
         drawn = jnp.take_along_axis(split, chosen[:, :, None], axis=1)
         classes = chosen.astype(labels.dtype) + each * jnp.arange(self.shards, dtype=labels.dtype)[:, None]
         return drawn.reshape(-1, dimension), classes.reshape(-1)
+
+
+def _mean(values: Float[Array, "b"]) -> Scalar:
+    """Over the batch; 0 of an empty one."""
+    return jnp.sum(values) / max(len(values), 1)
 
 
 def _unit(rows: Float[Array, "... d"]) -> Float[Array, "... d"]:

@@ -5,9 +5,12 @@ from typing import Literal, TypeAlias
 import jax
 import jax.numpy as jnp
 
-from research.types import AnyArray, Array, Bool, Float, Int
+from research.checks import as_labels_or_same
+from research.types import AnyArray, Array, Bool, Float, Shaped
 
-LabelsOrSame: TypeAlias = Int[AnyArray, "b"] | Bool[AnyArray, "b b"]
+LabelsOrSame: TypeAlias = Shaped[AnyArray, "..."]
+"""Integer labels ``(b,)``, equal for the same person, or a boolean same-person mask ``(b, b)``. What is neither is refused in a
+sentence, for which the type is wider than that."""
 
 Pairs: TypeAlias = Literal["all", "consecutive"]
 """``all``: every pair i < j of the batch, same and different pairs weighing one half each, whatever their
@@ -15,13 +18,18 @@ numbers. ``consecutive``: rows 2i and 2i+1 are a pair, as a sampler of pairs del
 the same."""
 
 
-def same_person(labels_or_same: LabelsOrSame) -> Bool[Array, "b b"]:
+def same_person(labels_or_same: LabelsOrSame, count: int | None = None, owner: str = "same_person") -> Bool[Array, "b b"]:
     """The mask ``same[i, j]``: are examples i and j the same person?
 
     Args:
         labels_or_same: integer labels ``(b,)``, equal for the same person, or the boolean mask ``(b, b)``
             itself, for relations that labels cannot express. The diagonal of a mask does not matter: it is
             taken as True.
+        count: b, how many examples there are; None for as many as there are labels.
+        owner: whose labels they are, for the error.
+
+    Raises:
+        ValueError: neither labels ``(b,)`` nor a mask ``(b, b)``.
 
     Example:
         >>> import jax.numpy as jnp
@@ -30,15 +38,20 @@ def same_person(labels_or_same: LabelsOrSame) -> Bool[Array, "b b"]:
          [1 1 0]
          [0 0 1]]
     """
-    given = jnp.asarray(labels_or_same)
+    given = as_labels_or_same(owner, labels_or_same, count)
     if given.ndim == 1:
         return given[:, None] == given[None, :]
     return given | jnp.eye(len(given), dtype=bool)
 
 
-def positives_and_negatives(labels_or_same: LabelsOrSame) -> tuple[Bool[Array, "b b"], Bool[Array, "b b"]]:
-    """Masks of the positives (same person, another image) and of the negatives (another person) of every anchor."""
-    same = same_person(labels_or_same)
+def positives_and_negatives(
+    labels_or_same: LabelsOrSame, count: int | None = None, owner: str = "positives_and_negatives"
+) -> tuple[Bool[Array, "b b"], Bool[Array, "b b"]]:
+    """Masks of the positives (same person, another image) and of the negatives (another person) of every anchor.
+
+    The arguments and errors are those of :func:`same_person`.
+    """
+    same = same_person(labels_or_same, count, owner)
     return same & ~jnp.eye(len(same), dtype=bool), ~same
 
 
@@ -67,16 +80,27 @@ def consecutive_rows(embeddings: Float[Array, "b d"]) -> tuple[Float[Array, "p d
     return members[:, 0], members[:, 1]
 
 
-def weighted_pairs(pairs: Pairs, labels_or_same: LabelsOrSame) -> tuple[Bool[Array, "..."], Float[Array, "..."]]:
+def weighted_pairs(
+    pairs: Pairs, labels_or_same: LabelsOrSame, count: int | None = None, owner: str = "weighted_pairs"
+) -> tuple[Bool[Array, "..."], Float[Array, "..."]]:
     """For each pair of the batch: is it the same person, and how much does it weigh?
+
+    Args:
+        pairs: which pairs.
+        labels_or_same: of the batch.
+        count: b, how many examples there are; None for as many as there are labels.
+        owner: the loss, for the error.
 
     Returns:
         Two arrays: ``(b, b)``, with weights above the diagonal only, for all pairs; ``(b/2,)`` for consecutive ones.
+
+    Raises:
+        ValueError: neither labels ``(b,)`` nor a mask ``(b, b)``.
     """
     if pairs == "all":
-        same = same_person(labels_or_same)
+        same = same_person(labels_or_same, count, owner)
         return same, all_pair_weights(same)
-    given = jnp.asarray(labels_or_same)
+    given = as_labels_or_same(owner, labels_or_same, count)
     same = given[0::2] == given[1::2] if given.ndim == 1 else jnp.diagonal(given, offset=1)[0::2]
     return same, jnp.full(same.shape, 1.0 / max(len(same), 1), jnp.float32)
 

@@ -5,10 +5,11 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from research.checks import UncheckedEmbeddings, as_embeddings
 from research.losses.checks import check_finite_positive
 from research.losses.distances import cross_squared_distances, pairwise_squared_distances, squared_distance
 from research.losses.pairs import LabelsOrSame, masked_mean, positives_and_negatives, same_person
-from research.types import AnyArray, Array, Embeddings, Float, PRNGKey, PyTree, Scalar
+from research.types import AnyArray, Array, Float, PRNGKey, PyTree, Scalar
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -42,14 +43,14 @@ class Prototypical:
         """The loss has no weights of its own."""
         return {}
 
-    def __call__(self, embeddings: Embeddings, labels_or_same: LabelsOrSame) -> Scalar:
+    def __call__(self, embeddings: UncheckedEmbeddings, labels_or_same: LabelsOrSame) -> Scalar:
         """The loss of a batch."""
         return self.value_and_diagnostics({}, embeddings, labels_or_same)[0]
 
     def value_and_diagnostics(
         self,
         params: PyTree,
-        embeddings: Embeddings,
+        embeddings: UncheckedEmbeddings,
         labels_or_same: LabelsOrSame,
         key: PRNGKey | None = None,
     ) -> tuple[Scalar, dict[str, Scalar]]:
@@ -58,11 +59,14 @@ class Prototypical:
         Returns:
             The value and float32 scalars: ``queries``, their ``accuracy`` (nearest prototype is the person's
             own), and the mean squared distance of all positive and of all negative pairs of the batch.
+
+        Raises:
+            ValueError: embeddings or labels of another shape or dtype.
         """
-        codes = embeddings.astype(jnp.float32)
+        embeddings = as_embeddings("Prototypical", embeddings)
+        same = same_person(labels_or_same, len(embeddings), "Prototypical")
         # Means of people who share an offset lose digits to it, and distances do not see it.
-        codes = codes - jax.lax.stop_gradient(jnp.mean(codes, axis=0))
-        same = same_person(labels_or_same)
+        codes = embeddings - jax.lax.stop_gradient(jnp.mean(embeddings, axis=0))
         size = jnp.sum(jnp.where(same, 1.0, 0.0), axis=1)
         prototypes = jnp.matmul(jnp.where(same, 1.0, 0.0), codes, precision=jax.lax.Precision.HIGHEST) / size[:, None]
         queries = size > 1
@@ -74,8 +78,8 @@ class Prototypical:
         # The diagonal, free since i is i's own person, takes the own prototype: every row has a finite entry.
         logits = jnp.where(jnp.eye(len(codes), dtype=bool), -own[:, None] / self.temperature, logits)
         losses = jax.nn.logsumexp(logits, axis=1) + own / self.temperature
-        nearest_other = jnp.min(jnp.where(same, jnp.inf, others), axis=1)
-        positive, negative = positives_and_negatives(labels_or_same)
+        nearest_other = jnp.min(jnp.where(same, jnp.inf, others), axis=1, initial=jnp.inf)
+        positive, negative = positives_and_negatives(same)
         distances = pairwise_squared_distances(embeddings)
         diagnostics = {
             "queries": jnp.sum(jnp.where(queries, 1.0, 0.0)),

@@ -6,10 +6,11 @@ import math
 import jax
 import jax.numpy as jnp
 
+from research.checks import UncheckedEmbeddings, as_embeddings, check_array, check_last_axis
 from research.losses.checks import check_choice, check_finite_positive
 from research.losses.pair_features import Feature, pair_feature, pairwise_feature_sum
 from research.losses.pairs import LabelsOrSame, Pairs, consecutive_rows, pair_diagnostics, weighted_pairs
-from research.types import AnyArray, Array, Embeddings, Float, PRNGKey, PyTree, Scalar
+from research.types import AnyArray, Array, Float, PRNGKey, PyTree, Scalar
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -24,7 +25,7 @@ class Siamese:
     |y|)``: the same there, finite and bounded for signed or normalized codes too, and 0 where both are 0.
 
     When all embeddings are equal the loss is the cross-entropy of the bias alone: log 2 for a bias of 0. A batch
-    without any pair costs 0. Swapping the two images changes nothing.
+    without any pair costs 0. Swapping the two images changes nothing. Reverse mode only, with all pairs: ``jax.jvp`` raises.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -64,19 +65,25 @@ class Siamese:
             "bias": jnp.array(self.initial_bias, jnp.float32),
         }
 
-    def __call__(self, params: PyTree, embeddings: Embeddings, labels_or_same: LabelsOrSame) -> Scalar:
+    def __call__(self, params: PyTree, embeddings: UncheckedEmbeddings, labels_or_same: LabelsOrSame) -> Scalar:
         """The loss of a batch: mean cross-entropy over its pairs."""
         return self.value_and_diagnostics(params, embeddings, labels_or_same)[0]
 
     def logit(self, params: PyTree, first: Float[AnyArray, "... d"], second: Float[AnyArray, "... d"]) -> Float[Array, "..."]:
-        """``Σ_k w_k φ(x_k, y_k) + b``, the log-odds of the same person; leading shapes broadcast."""
+        """``Σ_k w_k φ(x_k, y_k) + b``, the log-odds of the same person; leading shapes broadcast.
+
+        Raises:
+            ValueError: embeddings of two dimensions d, or of another than the weights'.
+        """
+        check_last_axis("Siamese", first, second)
+        check_last_axis("Siamese", first, params["weights"])
         features = pair_feature(self.feature, first, second)
         return jnp.sum(params["weights"].astype(jnp.float32) * features, axis=-1) + params["bias"].astype(jnp.float32)
 
     def value_and_diagnostics(
         self,
         params: PyTree,
-        embeddings: Embeddings,
+        embeddings: UncheckedEmbeddings,
         labels_or_same: LabelsOrSame,
         key: PRNGKey | None = None,
     ) -> tuple[Scalar, dict[str, Scalar]]:
@@ -87,14 +94,16 @@ class Siamese:
             loss is), and the mean distance (minus the logit) of the positive and of the negative pairs.
 
         Raises:
-            ValueError: consecutive pairs of a batch of odd size.
+            ValueError: embeddings, labels or weights of another shape or dtype; consecutive pairs of a batch of odd size.
         """
+        embeddings = as_embeddings("Siamese", embeddings)
+        check_array("Siamese", "weights", params["weights"], embeddings.shape[1:], help="The loss was made for another encoder.")
         if self.pairs == "all":
-            sums = pairwise_feature_sum(self.feature, params["weights"].astype(jnp.float32), embeddings.astype(jnp.float32))
+            sums = pairwise_feature_sum(self.feature, params["weights"].astype(jnp.float32), embeddings)
             logits = sums + params["bias"].astype(jnp.float32)
         else:
             logits = self.logit(params, *consecutive_rows(embeddings))
-        same, weights = weighted_pairs(self.pairs, labels_or_same)
+        same, weights = weighted_pairs(self.pairs, labels_or_same, len(embeddings), "Siamese")
         value = jnp.sum(weights * jax.nn.softplus(jnp.where(same, -logits, logits)))
         diagnostics = pair_diagnostics(-logits, same, weights > 0)
         diagnostics["accuracy"] = jnp.sum(weights * jnp.where((logits >= 0) == same, 1.0, 0.0))

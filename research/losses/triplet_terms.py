@@ -9,6 +9,7 @@ time, so a new distribution does not compile again. Soft-plus terms weigh ``sigm
 place of 1.
 """
 
+import functools
 from typing import Literal, NamedTuple, TypeAlias
 
 import jax
@@ -68,22 +69,17 @@ def triplet_terms(
     return _terms(rule, penalty, margin, distances, positive, negative, key)
 
 
-def _value(rule, penalty, margin, distances, positive, negative, key) -> Terms:
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def _terms(rule, penalty, margin, distances, positive, negative, key) -> Terms:
     return _reduce(_run(rule, penalty, margin, distances, positive, negative, key))
 
 
-def _forward(rule, penalty, margin, distances, positive, negative, key):
-    done = _run(rule, penalty, margin, distances, positive, negative, key)
-    return _reduce(done), done.weights
-
-
-def _backward(rule, penalty, weights, cotangent):
-    return None, cotangent.total * weights, None, None, None
-
-
 # The margin is an array like the others, so that it may differ between runs that are trained as one program.
-_terms = jax.custom_vjp(_value, nondiff_argnums=(0, 1))
-_terms.defvjp(_forward, _backward)
+@_terms.defjvp
+def _terms_derivative(rule, penalty, at, along) -> tuple[Terms, Terms]:
+    done = _run(rule, penalty, *at)
+    none = jnp.zeros((), jnp.float32)
+    return _reduce(done), Terms(jnp.sum(done.weights * along[1]), none, none)
 
 
 def _reduce(done: _Pass) -> Terms:
@@ -91,6 +87,10 @@ def _reduce(done: _Pass) -> Terms:
 
 
 def _run(rule, penalty, margin, distances, positive, negative, key) -> _Pass:
+    zeros = jnp.zeros(len(distances), jnp.float32)
+    nothing = _Pass(zeros - 1.0, zeros, zeros, zeros, jnp.zeros_like(distances))
+    if not len(distances):
+        return nothing
     positive = rule.positives(distances, positive)
     columns = jnp.arange(len(distances), dtype=jnp.float32)
     # Columns as floats: exact below 2^24, and float reductions are the ones that XLA vectorizes on a CPU.
@@ -122,5 +122,4 @@ def _run(rule, penalty, margin, distances, positive, negative, key) -> _Pass:
             weights=so_far.weights + (jnp.where(at, to_positive, 0.0) - slopes),
         )
 
-    zeros = jnp.zeros(len(distances), jnp.float32)
-    return jax.lax.fori_loop(0, rounds, add_next_positive, _Pass(zeros - 1.0, zeros, zeros, zeros, jnp.zeros_like(distances)))
+    return jax.lax.fori_loop(0, rounds, add_next_positive, nothing)

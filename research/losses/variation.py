@@ -1,6 +1,7 @@
 """Total variation: how rough a picture is."""
 
 import dataclasses
+import math
 from typing import Literal, TypeAlias
 
 import jax.numpy as jnp
@@ -56,7 +57,7 @@ class TotalVariation(Layers):
         match self.convention:
             case "anisotropic":
                 right, down = absolute(x[:, :, 1:] - x[:, :, :-1]), absolute(x[:, 1:] - x[:, :-1])
-                return (_sum(right) + _sum(down)) / x[0].size
+                return (_sum(right) + _sum(down)) / math.prod(x.shape[1:])
             case "johnson":
                 right, down = x[:, :-1, 1:] - x[:, :-1, :-1], x[:, 1:, :-1] - x[:, :-1, :-1]
                 return 0.5 * (_sum(jnp.square(right)) + _sum(jnp.square(down)))
@@ -65,7 +66,7 @@ class TotalVariation(Layers):
                 straight = _sum(jnp.square(x[:, :, 1:] - x[:, :, :-1])) + _sum(jnp.square(x[:, 1:] - x[:, :-1]))
                 falling, rising = padded[:, 1:, 1:] - padded[:, :-1, :-1], padded[:, 1:, :-1] - padded[:, :-1, 1:]
                 diagonal = _sum(jnp.square(falling)) + _sum(jnp.square(rising))
-                return (2.0 / 3.0) * straight / x[0].size + (1.0 / 6.0) * diagonal / falling[0].size
+                return (2.0 / 3.0) * straight / math.prod(x.shape[1:]) + (1.0 / 6.0) * diagonal / math.prod(falling.shape[1:])
 
 
 def _sum(x: Array) -> Float[Array, "b"]:

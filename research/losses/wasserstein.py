@@ -22,7 +22,8 @@ class Wasserstein(AdditiveLayers):
     The second term is the Bures distance of the covariances. Both roots are Newton–Schulz iterations
     (:func:`~research.losses.square_root.matrix_square_root`): directions whose variance product is below a thousandth
     of the largest are not converged in 12 of them, so the distance of a picture to itself is a little above 0. In
-    float32 it can be below 0 by rounding, some 1e-6 of tr Σ. A pixel of mask m weighs m².
+    float32 it can be below 0 by rounding, some 1e-6 of tr Σ. A pixel of mask m weighs m². Reverse mode only: ``jax.jvp``
+    raises.
 
     Katherine Crowson, style-transfer-pytorch, 2021; Dowson and Landau, "The Fréchet distance between multivariate
     normal distributions", 1982.

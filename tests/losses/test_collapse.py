@@ -56,3 +56,16 @@ def test_embeddings_on_a_line_are_named():
 def test_healthy_embeddings_raise_no_warning():
     monitor = CollapseMonitor()
     assert monitor.warning(jax.jit(lambda x: monitor(x, 0.05, 0.2))(embeddings(32, 8))) is None
+
+
+def test_a_loss_at_the_margin_alone_is_no_collapse():
+    """The first 40 steps of a hard task: the flag's mean over the steps is not 0, and the embeddings are spread out."""
+    monitor = CollapseMonitor()
+    healthy = {"relative_spread": 0.993, "effective_rank": 20.7}
+    for share in (0.05, 1.0):
+        assert monitor.warning({**healthy, "stuck_at_margin": share}) is None
+    for collapsed in ({**healthy, "relative_spread": 0.0}, {**healthy, "effective_rank": 1.2}):
+        rarely, mostly = (monitor.warning({**collapsed, "stuck_at_margin": share}) for share in (0.05, 0.9))
+        assert rarely.startswith("The embeddings have collapsed: they ")
+        assert "stuck" not in rarely
+        assert "stuck" in mostly

@@ -83,3 +83,43 @@ def test_derivative_of_the_root_is_finite_for_equal_rows(value: float):
 
 def test_batch_of_one():
     assert matrix_of(jnp.ones((1, 3))).tolist() == [[0.0]]
+
+
+@pytest.mark.parametrize(("rows", "dimension"), [(12, 5), (64, 128), (90, 129)])
+def test_equal_rows_are_exactly_zero_apart(rows: int, dimension: int):
+    """Their root would be 2e-4 otherwise; and what is compared is symmetric to the last bit."""
+    x = points(rows, dimension)
+    x[rows // 2 :] = x[: rows - rows // 2]
+    matrix = np.asarray(matrix_of(x))
+    for i in range(rows - rows // 2):
+        assert matrix[i, rows // 2 + i] == matrix[rows // 2 + i, i] == 0
+    np.testing.assert_array_equal(matrix, matrix.T)
+    assert np.count_nonzero(matrix == 0) == rows + 2 * (rows - rows // 2)
+
+
+def test_distances_of_whole_numbers_are_exact():
+    """Far from the origin too, so that ties are ties."""
+    x = np.random.default_rng(0).integers(-3, 4, size=(40, 16)).astype(np.float32)
+    for shift in (0.0, 1000.0):
+        np.testing.assert_array_equal(matrix_of(x + np.float32(shift)), oracle(x, x))
+
+
+@pytest.mark.parametrize("rows", [90, 91])
+def test_both_sides_of_the_bound_keep_their_digits(rows: int):
+    """Up to 2²⁰ differences are formed one by one; beyond that the squares are expanded."""
+    assert (rows * rows * 128 <= 2**20) == (rows == 90)
+    x = points(rows, 128)
+    np.testing.assert_allclose(matrix_of(x), oracle(x, x), rtol=1e-6, atol=1e-5)
+    weights = points(rows, rows, seed=2)
+    gradient = jax.jit(jax.grad(lambda x: jnp.sum(weights * pairwise_squared_distances(x))))(x)
+    both = (weights + weights.T).astype(np.float64)
+    expected = 2 * (both.sum(1)[:, None] * x - both @ x.astype(np.float64))
+    np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("compare", [squared_distance, cross_squared_distances])
+def test_embeddings_of_two_dimensions_are_refused(compare):
+    """A last axis of 1 would be stretched."""
+    for size in (1, 3):
+        with pytest.raises(ValueError, match=rf"{compare.__name__}: embeddings of shapes \(5, 4\) and \(5, {size}\)"):
+            jax.eval_shape(compare, points(5, 4), points(5, size))

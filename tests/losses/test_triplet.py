@@ -303,6 +303,48 @@ def test_unknown_choices_are_refused():
             broken.__post_init__()
 
 
+@pytest.mark.parametrize("rule", RULES, ids=str)
+def test_each_reduction_divides_by_what_it_says(rule):
+    """The mean is over the selected triplets, met or not; the mean over active ones leaves out those that cost nothing."""
+    # Two people stand apart, so that their triplets are met.
+    x = embeddings(seed=1) + 1.5 * ((LABELS == 1).astype(np.float32) - (LABELS == 4))[:, None]
+    d, margin = oracle_distances(x, squared=True), 1.0
+    triplets = mined(rule, x, LABELS, Triplet(margin=margin, rule=rule))
+    terms = np.maximum([d[a, p] - d[a, n] + margin for a, p, n in triplets], 0)
+    expected = {"sum": terms.sum(), "mean": terms.sum() / len(terms), "mean_active": terms.sum() / (terms > 0).sum()}
+    if not isinstance(rule, FaceNetSemiHard | BandSemiHard | MarginViolating):
+        assert (terms > 0).sum() < len(terms)
+    for reduction, value in expected.items():
+        found, _ = value_and_grad(Triplet(margin=margin, reduction=reduction, rule=rule))(x, LABELS)
+        assert found == pytest.approx(value, rel=1e-5), reduction
+
+
+def test_ties_of_whole_numbers_are_ties():
+    """Each anchor has a negative exactly as far as its positive, which no band holds: exact arithmetic has 0."""
+    x = np.array([[0, 0, 0], [3, 4, 0], [5, 0, 0], [0, 5, 0]], np.float32)
+    x = np.concatenate([x, x + np.array([7, 1, 2], np.float32)]) + 100
+    labels = jnp.arange(8) // 2
+    rule = FaceNetSemiHard(choice="hardest")
+    for squared, margin in ((True, 1.0), (False, 0.5)):
+        loss = Triplet(margin=margin, squared=squared, penalty="softplus", rule=rule)
+        d = oracle_distances(x, squared)
+        chosen = candidates(rule, d, same_mask(np.asarray(labels)), margin)
+        expected = sum(np.log1p(np.exp(d[a, p] - d[a, n] + margin)) for (a, p), found in chosen.items() for n in found)
+        assert value_and_grad(loss)(x, labels)[0] == pytest.approx(expected, rel=1e-6)
+    alike = jnp.tile(jnp.asarray(embeddings(1, 128)), (4, 1))
+    assert value_and_grad(Triplet(penalty="softplus", rule=rule))(alike, jnp.array([0, 0, 1, 1]))[0] == 0
+
+
+@pytest.mark.parametrize("rule", ["hard", None, BatchHard, 3], ids=str)
+def test_what_is_no_rule_is_refused_by_name(rule):
+    # The tests' own type checker would refuse the value before __post_init__ sees it.
+    broken = Triplet()
+    object.__setattr__(broken, "rule", rule)
+    said = "is the class BatchHard: give one of its values" if rule is BatchHard else "no `needs_key` and no `positives`"
+    with pytest.raises(ValueError, match=rf"Triplet\.rule .*{said}"):
+        broken.__post_init__()
+
+
 def test_random_rules_ask_for_a_key():
     with pytest.raises(ValueError, match="pass key="):
         Triplet(rule=RandomTriplets())(jnp.asarray(embeddings()), jnp.asarray(LABELS))
