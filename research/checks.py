@@ -19,7 +19,10 @@ UncheckedEmbeddings: TypeAlias = Shaped[AnyArray, "..."]
 UncheckedLabels: TypeAlias = Shaped[AnyArray, "..."]
 """Integer labels ``(b,)``, as a caller hands them over."""
 
-Kind: TypeAlias = Literal["integers", "booleans", "numbers"]
+UncheckedFlags: TypeAlias = Shaped[AnyArray, "..."]
+"""Booleans ``(n,)``, such as whether each pair shows one person, as a caller hands them over."""
+
+Kind: TypeAlias = Literal["integers", "booleans", "numbers", "floats"]
 """What an array may hold. ``numbers`` are integers or floats of any precision."""
 
 Axis: TypeAlias = int | str
@@ -55,9 +58,15 @@ def check_array(
     )
     if not fits or not _holds(dtype, kind):
         wanted = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
-        raise ValueError(
-            f"{owner}: {name} must be {kind} of shape ({wanted}), and are {dtype} of shape {found}." + (f" {help}" if help else "")
-        )
+        said = f"{owner}: {name} must be {kind} of shape ({wanted}), and are {dtype} of shape {found}."
+        raise ValueError(f"{said} {help}" if help else said)
+
+
+def as_numpy(owner: str, name: str, array: Any, shape: Collection[Axis], kind: Kind = "numbers", help: str = "") -> np.ndarray:
+    """The array on the host, checked as :func:`check_array` does."""
+    given = np.asarray(array)
+    check_array(owner, name, given, shape, kind, help)
+    return given
 
 
 def check_last_axis(owner: str, first: AnyArray, second: AnyArray) -> None:
@@ -168,6 +177,8 @@ def _holds(dtype: Any, kind: Kind) -> bool:
             return integers
         case "booleans":
             return jnp.issubdtype(dtype, jnp.bool_)
+        case "floats":
+            return jnp.issubdtype(dtype, jnp.floating)
         case "numbers":
             return integers or jnp.issubdtype(dtype, jnp.floating)
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from research.checks import UncheckedLabels, check_array, check_last_axis
 from research.gallery.records import Codes
 from research.types import AnyArray, Array, Float, Int
 
@@ -23,11 +24,12 @@ _ELEMENTS = 1 << 24
 __all__ = ["Distance", "Index", "Neighbors", "squared_euclidean"]
 
 
-def squared_euclidean(first: Float[AnyArray, "*a d"], second: Float[AnyArray, "*b d"]) -> Float[Array, "..."]:
+def squared_euclidean(first: Float[AnyArray, "*a _"], second: Float[AnyArray, "*b _"]) -> Float[Array, "..."]:
     """Squared Euclidean distance ``Σ (x − y)²`` in float32, broadcasting over the leading axes.
 
     Taken from the differences, so that it is exactly 0 for equal codes and never negative.
     """
+    check_last_axis("squared_euclidean", first, second)
     difference = jnp.asarray(first, jnp.float32) - jnp.asarray(second, jnp.float32)
     return jnp.sum(difference * difference, axis=-1)
 
@@ -66,7 +68,7 @@ class Index:
     def __init__(
         self,
         vectors: Float[AnyArray, "n d"],
-        owners: Sequence[int] | Int[AnyArray, "n"],
+        owners: Sequence[int] | UncheckedLabels,
         *,
         distance: Distance = squared_euclidean,
         euclidean: bool = True,
@@ -83,7 +85,10 @@ class Index:
             ValueError: the lengths differ, or an owner is negative.
         """
         self._vectors = np.asarray(vectors, np.float32)
-        self._owners = np.asarray(owners, np.int64)
+        given = np.asarray(owners)
+        if given.size:
+            check_array("Index", "owners", given, ("n",), "integers", "Give the person of each row.")
+        self._owners = given.astype(np.int64)
         if self._vectors.ndim != 2 or self._owners.shape != self._vectors.shape[:1]:
             raise ValueError(
                 f"An index takes (n, d) vectors and (n,) owners, not {self._vectors.shape} and {self._owners.shape}."

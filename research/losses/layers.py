@@ -10,12 +10,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.types import Activations, AnyArray, Array, Float, PyTree, Scalar
+from research.checks import check_array
+from research.types import Activations, AnyArray, Array, Float, PyTree, Scalar, Shaped
 
-Mask: TypeAlias = Float[AnyArray, "rows columns"]
-"""Where in a picture a loss looks: 0 nowhere, 1 fully, at the picture's own resolution."""
+Mask: TypeAlias = Shaped[AnyArray, "..."]
+"""Where in a picture a loss looks: 0 nowhere, 1 fully, at the picture's own resolution (h, w). What is no such mask is refused
+in a sentence."""
 
-PlaceMask: TypeAlias = Mask | Mapping[str, Float[AnyArray, "_ _"]]
+PlaceMask: TypeAlias = Mask | Mapping[str, Shaped[AnyArray, "..."]]
 """The same, or at each layer's own resolution, by name."""
 
 
@@ -133,8 +135,10 @@ def mask_at(mask: Mask, features: Array, activations: Activations) -> Float[Arra
     smaller sees slightly less of the picture than that, at its borders.
 
     Raises:
-        ValueError: the activations hold the picture, and it is not of the mask's size.
+        ValueError: the mask is no (h, w) of floats or booleans; the activations hold the picture, and it is not of the mask's
+            size.
     """
+    _check_mask(mask, ("h", "w"))
     if "input" in activations and activations["input"].shape[1:3] != mask.shape:
         height, width = activations["input"].shape[1:3]
         raise ValueError(
@@ -155,8 +159,17 @@ def averaged_mask(mask: Mask, size: tuple[int, int]) -> Float[Array, "h w"]:
 
 
 def mask_of(mask: PlaceMask, layer: str, activations: Activations) -> Float[Array, "_ _"]:
-    """The mask at a layer: as given for it, or averaged down to it, see :func:`mask_at`."""
-    return jnp.asarray(mask[layer]) if isinstance(mask, Mapping) else mask_at(mask, activations[layer], activations)
+    """The mask at a layer: as given for it, or averaged down to it, see :func:`mask_at`.
+
+    Raises:
+        ValueError: there is none for the layer, or it is of another size.
+    """
+    if not isinstance(mask, Mapping):
+        return mask_at(mask, activations[layer], activations)
+    if layer not in mask:
+        raise ValueError(f"There is no mask for the layer {layer!r}, only for {', '.join(mask) or 'none'}.")
+    _check_mask(mask[layer], activations[layer].shape[1:3], f" at {layer!r}")
+    return jnp.asarray(mask[layer], jnp.float32)
 
 
 def flatten_places(features: Float[Array, "b h w c"]) -> Float[Array, "b p c"]:
@@ -185,6 +198,14 @@ def safe_divide(numerator: Array, denominator: Array) -> Array:
 def absolute(x: Array) -> Array:
     """``|x|`` whose derivative at 0 is 0; that of ``jnp.abs`` is 1 there."""
     return x * jax.lax.stop_gradient(jnp.sign(x))
+
+
+def _check_mask(mask: AnyArray, shape: tuple[int | str, ...], where: str = "") -> None:
+    """A mask (h, w, 1) would be stretched over the pictures, and one of 0…255 would weigh by 255."""
+    if mask.dtype != bool:
+        check_array("A loss under a mask", f"the mask's numbers{where}", mask, shape, "floats", "They are shares, from 0 to 1.")
+    else:
+        check_array("A loss under a mask", f"the mask's pixels{where}", mask, shape, "booleans")
 
 
 def _shares(cells: int, pixels: int) -> np.ndarray | None:

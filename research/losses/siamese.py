@@ -97,7 +97,8 @@ class Siamese:
             ValueError: embeddings, labels or weights of another shape or dtype; consecutive pairs of a batch of odd size.
         """
         embeddings = as_embeddings("Siamese", embeddings)
-        check_array("Siamese", "weights", params["weights"], embeddings.shape[1:], help="The loss was made for another encoder.")
+        shape = embeddings.shape[1:]
+        check_array("Siamese", "weights", params["weights"], shape, help="They were made for another encoder.")
         if self.pairs == "all":
             sums = pairwise_feature_sum(self.feature, params["weights"].astype(jnp.float32), embeddings)
             logits = sums + params["bias"].astype(jnp.float32)

@@ -6,11 +6,13 @@ the people in it were drawn.
 """
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int, Shaped
 from scipy.special import ndtri, stdtrit
 
+from research.checks import UncheckedFlags, UncheckedLabels, as_numpy
 from research.metrics.intervals import CONFIDENCE, Estimate, wilson_interval
 from research.types import AnyArray
 
@@ -20,12 +22,13 @@ REPLICATES = 200
 _CELLS = 400_000
 """Weights held at once: batches of replicates are cut to this size to stay within caches."""
 
-PeoplePairs = Int[AnyArray, "n 2"]
+PeoplePairs: TypeAlias = Shaped[AnyArray, "..."]
+"""Integers ``(n, 2)``: the people on both sides of each pair. What is not is refused in a sentence."""
 
 
 def share_people(people_pairs: PeoplePairs) -> bool:
     """Returns whether any person takes part in more than one of the pairs (or trials)."""
-    pairs = np.asarray(people_pairs)
+    pairs = _checked("share_people", people_pairs)
     both_sides = np.concatenate([pairs[:, 0], pairs[pairs[:, 0] != pairs[:, 1], 1]])
     return len(np.unique(both_sides)) < len(both_sides)
 
@@ -45,7 +48,7 @@ def replicate_weights(
 
     Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 2007.
     """
-    people, index = np.unique(np.asarray(people_pairs), return_inverse=True)
+    people, index = np.unique(_checked("replicate_weights", people_pairs), return_inverse=True)
     first, second = index.reshape(-1, 2).T
     different = first != second
     rng = np.random.default_rng(seed)
@@ -67,7 +70,7 @@ def independent_pairs(people_pairs: PeoplePairs) -> tuple[int, int]:
     pictures there are. Without this bound a verifier that makes no mistake on ten people, each pictured often, would look
     certain to make none on others, since resampling shows no variance where there is no mistake.
     """
-    pairs = np.sort(np.asarray(people_pairs), axis=1)
+    pairs = np.sort(_checked("independent_pairs", people_pairs), axis=1)
     same = pairs[:, 0] == pairs[:, 1]
     repeats = np.unique(pairs[same, 0], return_counts=True)[1]
     pictures = np.ceil((1 + np.sqrt(1 + 8 * repeats)) / 2)
@@ -106,8 +109,8 @@ def clustered_interval(rate: float, samples: Float[np.ndarray, "r"], people: int
 
 
 def clustered_rate(
-    hits: Bool[AnyArray, "n"],
-    people: Int[AnyArray, "n"] | PeoplePairs,
+    hits: UncheckedFlags,
+    people: UncheckedLabels | PeoplePairs,
     replicates: int = REPLICATES,
     seed: int = 0,
 ) -> Estimate:
@@ -121,12 +124,14 @@ def clustered_rate(
         replicates: How many times people are resampled.
         seed: Of the resampling.
     """
-    outcomes, who = np.asarray(hits, dtype=np.float64), np.asarray(people)
-    n = len(outcomes)
+    outcomes = as_numpy("clustered_rate", "hits", hits, ("n",), "booleans").astype(np.float64)
+    n, who = len(outcomes), np.asarray(people)
+    if who.ndim != 2:
+        who = as_numpy("clustered_rate", "people", who, (n,), "integers", "Give the person, or the two people, of each hit.")
     if n == 0:
         return Estimate.unresolvable(0, "there are no trials")
     rate = float(outcomes.mean())
-    pairs = np.stack([who, who], axis=1) if who.ndim == 1 else who
+    pairs = np.stack([who, who], axis=1) if who.ndim == 1 else _checked("clustered_rate", who, n)
     if not share_people(pairs):
         return Estimate.around(rate, wilson_interval(rate, n), n=n)
     trials = n if who.ndim == 1 else sum(independent_pairs(who))
@@ -134,3 +139,7 @@ def clustered_rate(
         batches = [w @ outcomes / w.sum(axis=1) for w in replicate_weights(pairs, replicates, seed)]
     interval = clustered_interval(rate, np.concatenate(batches), len(np.unique(pairs)), trials)
     return Estimate.around(rate, interval, n=n)
+
+
+def _checked(owner: str, people_pairs: PeoplePairs, count: int | str = "n") -> Int[np.ndarray, "n 2"]:
+    return as_numpy(owner, "people_pairs", people_pairs, (count, 2), "integers", "Give the two people of each pair.")

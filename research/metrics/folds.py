@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import stdtrit
 
+from research.checks import UncheckedFlags, UncheckedLabels, as_numpy
 from research.errors import UserError
 from research.metrics.intervals import CONFIDENCE, Estimate, wilson_interval
 from research.metrics.roc import best_threshold, checked
@@ -52,9 +53,9 @@ def contiguous_folds(n: int, k: int) -> Int[np.ndarray, "n"]:
     return np.repeat(np.arange(k), [len(part) for part in np.array_split(np.arange(n), k)])
 
 
-def stratified_folds(same: Bool[AnyArray, "n"], k: int, seed: int = 0) -> Int[np.ndarray, "n"]:
+def stratified_folds(same: UncheckedFlags, k: int, seed: int = 0) -> Int[np.ndarray, "n"]:
     """Returns seeded random fold numbers that spread both kinds of pair evenly over ``k`` folds."""
-    flags, rng = np.asarray(same, bool), np.random.default_rng(seed)
+    flags, rng = as_numpy("stratified_folds", "same-person flags", same, ("n",), "booleans"), np.random.default_rng(seed)
     folds = np.empty(len(flags), np.int64)
     for kind in (True, False):
         rows = rng.permutation(np.flatnonzero(flags == kind))
@@ -64,8 +65,8 @@ def stratified_folds(same: Bool[AnyArray, "n"], k: int, seed: int = 0) -> Int[np
 
 def kfold_accuracy(
     distances: Float[AnyArray, "n"],
-    same: Bool[AnyArray, "n"],
-    folds: int | Int[AnyArray, "n"] = 10,
+    same: UncheckedFlags,
+    folds: int | UncheckedLabels = 10,
     *,
     balanced: bool = False,
     compat: Literal["exact", "facenet"] = "exact",
@@ -91,7 +92,10 @@ def kfold_accuracy(
     Huang et al., "Labeled Faces in the Wild", 2007, view 2.
     """
     d, s = checked(distances, same)
-    fold = contiguous_folds(len(d), folds) if isinstance(folds, int) else np.asarray(folds)
+    if isinstance(folds, int):
+        fold = contiguous_folds(len(d), folds)
+    else:
+        fold = as_numpy("kfold_accuracy", "folds", folds, d.shape, "integers", "Give the fold of each pair, or their number.")
     numbers = np.unique(fold)
     if len(numbers) < 2:
         raise UserError(f"K-fold accuracy needs two folds or more; {len(d)} pairs gave {len(numbers)}.")

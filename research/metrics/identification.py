@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from research.checks import UncheckedLabels, as_numpy
 from research.errors import UserError
 from research.metrics import roc as curves
 from research.metrics.bootstrap import (
@@ -61,7 +62,7 @@ class OpenSetRates:
     """Enrolled people taken for another enrolled person."""
 
 
-def protocol(labels: Int[AnyArray, "n"], shots: int = 1, enrolled: float = 0.5, seed: int = 0) -> Protocol:
+def protocol(labels: UncheckedLabels, shots: int = 1, enrolled: float = 0.5, seed: int = 0) -> Protocol:
     """Returns a seeded open-set protocol: some people enrolled with ``shots`` pictures each, the others unknown.
 
     People with no picture to spare for a probe are never enrolled.
@@ -77,7 +78,8 @@ def protocol(labels: Int[AnyArray, "n"], shots: int = 1, enrolled: float = 0.5, 
     """
     if shots < 1 or not 0 < enrolled <= 1:
         raise UserError(f"Enrol at least one shot of a fraction of people in (0, 1], not {shots} shots of {enrolled}.")
-    people, counts = np.unique(np.asarray(labels), return_counts=True)
+    table = as_numpy("protocol", "labels", labels, ("n",), "integers", "Give the person in each picture.")
+    people, counts = np.unique(table, return_counts=True)
     rng = np.random.default_rng(seed)
     eligible = rng.permutation(people[counts > shots])
     if len(eligible) == 0:
@@ -89,22 +91,23 @@ def protocol(labels: Int[AnyArray, "n"], shots: int = 1, enrolled: float = 0.5, 
     chosen = np.sort(eligible[: max(1, round(enrolled * len(people)))])
     gallery, probes = [], []
     for person in chosen:
-        rows = rng.permutation(np.flatnonzero(np.asarray(labels) == person))
+        rows = rng.permutation(np.flatnonzero(table == person))
         gallery.append(rows[:shots])
         probes.append(np.sort(rows[shots:]))
-    unknowns = np.flatnonzero(~np.isin(np.asarray(labels), chosen))
+    unknowns = np.flatnonzero(~np.isin(table, chosen))
     return Protocol(np.concatenate(gallery), np.concatenate(probes), unknowns)
 
 
 def person_distances(
-    distances: Float[AnyArray, "p g"], gallery_labels: Int[AnyArray, "g"]
+    distances: Float[AnyArray, "p g"], gallery_labels: UncheckedLabels
 ) -> tuple[Float[np.ndarray, "p k"], Int[np.ndarray, "k"]]:
     """Returns the distance of each probe to each enrolled person, the nearest of their pictures, and the people.
 
     Raises:
         UserError: If a distance is NaN, the gallery is empty or the shapes disagree.
     """
-    matrix, labels = np.asarray(distances, np.float64), np.asarray(gallery_labels)
+    matrix = np.asarray(distances, np.float64)
+    labels = as_numpy("identification", "gallery_labels", gallery_labels, ("g",), "integers", "Give each column's person.")
     if matrix.ndim != 2 or matrix.shape[1] != len(labels):
         raise UserError(f"Distances {matrix.shape} do not fit {len(labels)} gallery pictures: one column for each.")
     if len(labels) == 0:
@@ -115,7 +118,7 @@ def person_distances(
     return np.minimum.reduceat(matrix[:, order], starts, axis=1), people
 
 
-def identify(distances: Float[AnyArray, "p g"], gallery_labels: Int[AnyArray, "g"], threshold: float) -> Int[np.ndarray, "p"]:
+def identify(distances: Float[AnyArray, "p g"], gallery_labels: UncheckedLabels, threshold: float) -> Int[np.ndarray, "p"]:
     """Returns the label of the nearest enrolled person where ``d ≤ threshold``, else :data:`UNKNOWN`.
 
     Example:
@@ -127,7 +130,7 @@ def identify(distances: Float[AnyArray, "p g"], gallery_labels: Int[AnyArray, "g
 
 
 def mate_ranks(
-    distances: Float[AnyArray, "p g"], probe_labels: Int[AnyArray, "p"], gallery_labels: Int[AnyArray, "g"]
+    distances: Float[AnyArray, "p g"], probe_labels: UncheckedLabels, gallery_labels: UncheckedLabels
 ) -> Int[np.ndarray, "p"]:
     """Returns the rank of the right person for each probe, 1 being the nearest.
 
@@ -137,7 +140,7 @@ def mate_ranks(
         UserError: If a probe's person is not enrolled.
     """
     nearest, people = person_distances(distances, gallery_labels)
-    labels = np.asarray(probe_labels)
+    labels = _probe_labels(probe_labels, len(nearest))
     column = np.minimum(np.searchsorted(people, labels), len(people) - 1)
     strangers = int((people[column] != labels).sum())
     if strangers:
@@ -148,8 +151,8 @@ def mate_ranks(
 
 def cmc(
     distances: Float[AnyArray, "p g"],
-    probe_labels: Int[AnyArray, "p"],
-    gallery_labels: Int[AnyArray, "g"],
+    probe_labels: UncheckedLabels,
+    gallery_labels: UncheckedLabels,
     ranks: int = 20,
     seed: int = 0,
 ) -> Cmc:
@@ -165,7 +168,7 @@ def cmc(
     Raises:
         UserError: If there is no probe, a probe's person is not enrolled or a distance is NaN.
     """
-    if len(np.asarray(probe_labels)) == 0:
+    if np.size(probe_labels) == 0:
         raise UserError("There is no probe of an enrolled person: a CMC curve needs one.")
     found = mate_ranks(distances, probe_labels, gallery_labels)
     rank = np.arange(1, min(ranks, len(np.unique(np.asarray(gallery_labels)))) + 1)
@@ -177,8 +180,8 @@ def cmc(
 
 def identification(
     distances: Float[AnyArray, "p g"],
-    probe_labels: Int[AnyArray, "p"],
-    gallery_labels: Int[AnyArray, "g"],
+    probe_labels: UncheckedLabels,
+    gallery_labels: UncheckedLabels,
     fpirs: Sequence[float] = FPIRS,
     seed: int = 0,
 ) -> dict[str, Estimate]:
@@ -235,8 +238,8 @@ def identification(
 
 def at_threshold(
     distances: Float[AnyArray, "p g"],
-    probe_labels: Int[AnyArray, "p"],
-    gallery_labels: Int[AnyArray, "g"],
+    probe_labels: UncheckedLabels,
+    gallery_labels: UncheckedLabels,
     threshold: float,
     seed: int = 0,
 ) -> OpenSetRates:
@@ -273,13 +276,15 @@ def compound_error(error: float | int, people: int) -> float:
     return 1.0 if error == 1 and people else float(-np.expm1(people * np.log1p(-error))) if people else 0.0
 
 
+def _probe_labels(labels: UncheckedLabels, count: int) -> Int[np.ndarray, "p"]:
+    return as_numpy("identification", "probe_labels", labels, (count,), "integers", "Give the person of each row of distances.")
+
+
 def _scores(
-    distances: Float[AnyArray, "p g"], probe_labels: Int[AnyArray, "p"], gallery_labels: Int[AnyArray, "g"]
+    distances: Float[AnyArray, "p g"], probe_labels: UncheckedLabels, gallery_labels: UncheckedLabels
 ) -> tuple[Float[np.ndarray, "p"], Bool[np.ndarray, "p"], Bool[np.ndarray, "p"]]:
     nearest, people = person_distances(distances, gallery_labels)
-    labels = np.asarray(probe_labels)
-    if len(labels) != len(nearest):
-        raise UserError(f"{len(nearest)} rows of distances do not fit {len(labels)} probes: one row for each.")
+    labels = _probe_labels(probe_labels, len(nearest))
     mated = np.isin(labels, people)
     correct = np.zeros(len(labels), bool)
     if mated.any():

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import bdtr
 
+from research.checks import UncheckedFlags, UncheckedLabels, as_numpy
 from research.errors import UserError
 from research.metrics.bootstrap import clustered_rate
 from research.metrics.intervals import Estimate, wilson
@@ -39,12 +40,12 @@ class McNemar:
 
 
 def draw_trials(
-    labels: Int[AnyArray, "n"],
+    labels: UncheckedLabels,
     ways: int = 20,
     shots: int = 1,
     count: int = 400,
     seed: int = 0,
-    groups: Int[AnyArray, "people"] | None = None,
+    groups: UncheckedLabels | None = None,
 ) -> Trials:
     """Returns seeded N-way K-shot trials: ``ways`` distinct people, ``shots`` pictures of each, one further picture.
 
@@ -62,7 +63,7 @@ def draw_trials(
     """
     if min(ways, shots, count) < 1:
         raise UserError(f"{count} trials of {ways} ways and {shots} shots cannot be drawn: all must be at least 1.")
-    table = np.asarray(labels)
+    table = as_numpy("draw_trials", "labels", labels, ("n",), "integers", "Give the person in each picture.")
     people, counts = np.unique(table, return_counts=True)
     rows = dict(zip(people.tolist(), np.split(np.argsort(table, kind="stable"), np.cumsum(counts)[:-1]), strict=True))
     able = people[counts > shots]
@@ -90,7 +91,7 @@ def draw_trials(
     return Trials(support, query, answers, shown)
 
 
-def wrong(distances: Float[AnyArray, "*t ways"], answers: Int[AnyArray, "*t"]) -> Bool[np.ndarray, "*t"]:
+def wrong(distances: Float[AnyArray, "*t ways"], answers: UncheckedLabels) -> Bool[np.ndarray, "*t"]:
     """Returns which trials fail: the right way is not strictly nearer than every other.
 
     A tie fails, so an embedding that sends everything to one point is always wrong rather than right by luck.
@@ -101,8 +102,14 @@ def wrong(distances: Float[AnyArray, "*t ways"], answers: Int[AnyArray, "*t"]) -
 
     Raises:
         UserError: If a distance is NaN.
+        ValueError: If there is not one answer a trial, or an answer is none of the ways.
     """
-    d, right = np.asarray(distances, np.float64), np.asarray(answers)
+    d = np.asarray(distances, np.float64)
+    right = as_numpy("one_shot", "answers", answers, d.shape[:-1], "integers", "Give the index of the right way of each trial.")
+    if right.size and not 0 <= right.min() <= right.max() < d.shape[-1]:
+        raise ValueError(
+            f"one_shot: answers run from {right.min()} to {right.max()}, and there are {d.shape[-1]} ways, counted from 0."
+        )
     refuse_nan(d)
     own = np.take_along_axis(d, right[..., None], axis=-1)
     return (d <= own).sum(axis=-1) > 1
@@ -110,8 +117,8 @@ def wrong(distances: Float[AnyArray, "*t ways"], answers: Int[AnyArray, "*t"]) -
 
 def one_shot(
     distances: Float[AnyArray, "t ways"],
-    answers: Int[AnyArray, "t"],
-    people: Int[AnyArray, "t"] | None = None,
+    answers: UncheckedLabels,
+    people: UncheckedLabels | None = None,
     seed: int = 0,
 ) -> dict[str, Estimate]:
     """Returns ``one_shot/error`` of N-way K-shot trials.
@@ -133,7 +140,7 @@ def one_shot(
     return {"one_shot/error": clustered_rate(failed, people, seed=seed)}
 
 
-def omniglot_runs(distances: Float[AnyArray, "runs tests ways"], answers: Int[AnyArray, "runs tests"]) -> dict[str, Estimate]:
+def omniglot_runs(distances: Float[AnyArray, "runs tests ways"], answers: UncheckedLabels) -> dict[str, Estimate]:
     """Returns ``one_shot/error`` of Omniglot's official runs, with Wilson's interval over all their trials.
 
     The official set has 20 runs of 20 test pictures, each to be matched with one of 20 training pictures
@@ -154,7 +161,7 @@ def omniglot_runs(distances: Float[AnyArray, "runs tests ways"], answers: Int[An
     return {"one_shot/error": wilson(int(failed.sum()), failed.size)}
 
 
-def mcnemar(first_wrong: Bool[AnyArray, "n"], second_wrong: Bool[AnyArray, "m"]) -> McNemar:
+def mcnemar(first_wrong: UncheckedFlags, second_wrong: UncheckedFlags) -> McNemar:
     """Returns McNemar's exact test of whether two systems, judged on the same trials, differ.
 
     Only trials on which exactly one of them errs tell them apart; under equality that one is either with
@@ -164,7 +171,7 @@ def mcnemar(first_wrong: Bool[AnyArray, "n"], second_wrong: Bool[AnyArray, "m"])
         >>> mcnemar(np.array([True] * 6 + [False]), np.array([False] * 7)).p_value
         0.03125
     """
-    a, b = np.asarray(first_wrong, bool), np.asarray(second_wrong, bool)
+    a, b = (as_numpy("mcnemar", "outcomes", given, ("n",), "booleans") for given in (first_wrong, second_wrong))
     if a.shape != b.shape:
         raise UserError(f"McNemar's test pairs outcomes on the same trials, but there are {a.size} and {b.size}.")
     only_first, only_second = int((a & ~b).sum()), int((b & ~a).sum())

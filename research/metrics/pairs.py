@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from research.checks import UncheckedFlags, UncheckedLabels, as_numpy
 from research.errors import UserError
 from research.types import AnyArray
 
@@ -27,7 +28,7 @@ class Pairs:
         return len(self.distances)
 
 
-def pair_rows(labels: Int[AnyArray, "n"], limit: int | None = PAIR_LIMIT, seed: int = 0) -> Int[np.ndarray, "m 2"]:
+def pair_rows(labels: UncheckedLabels, limit: int | None = PAIR_LIMIT, seed: int = 0) -> Int[np.ndarray, "m 2"]:
     """Returns the rows (i, j), i < j, of the pairs of ``labels``, each pair once, in lexicographic order.
 
     All same-person pairs are kept. Different-person pairs grow with the square of the number of pictures; of
@@ -38,7 +39,7 @@ def pair_rows(labels: Int[AnyArray, "n"], limit: int | None = PAIR_LIMIT, seed: 
         limit: At most this many different-person pairs; None for all.
         seed: Of the sample; the same seed gives the same pairs.
     """
-    people = np.asarray(labels)
+    people = as_numpy("pair_rows", "labels", labels, ("n",), "integers", "Give the person in each picture.")
     n = len(people)
     by_person = np.split(np.argsort(people, kind="stable"), np.cumsum(np.unique(people, return_counts=True)[1])[:-1])
     blocks = [np.stack([rows[i] for i in np.triu_indices(len(rows), 1)], axis=1) for rows in by_person]
@@ -65,7 +66,7 @@ def pair_rows(labels: Int[AnyArray, "n"], limit: int | None = PAIR_LIMIT, seed: 
 
 def all_pairs(
     distances: Float[AnyArray, "rows columns"],
-    labels: Int[AnyArray, "n"],
+    labels: UncheckedLabels,
     limit: int | None = PAIR_LIMIT,
     seed: int = 0,
 ) -> Pairs:
@@ -85,7 +86,8 @@ def all_pairs(
         >>> pairs.distances.tolist(), pairs.same.tolist()
         ([0.1, 0.9, 0.8], [True, False, False])
     """
-    matrix, people = np.asarray(distances), np.asarray(labels)
+    matrix = np.asarray(distances)
+    people = as_numpy("all_pairs", "labels", labels, ("n",), "integers", "Give the person in each picture.")
     if matrix.shape != (len(people), len(people)):
         raise UserError(f"A distance matrix {matrix.shape} does not fit {len(people)} labels: it must be n by n.")
     rows = pair_rows(people, limit, seed)
@@ -94,7 +96,7 @@ def all_pairs(
 
 
 def hardest(
-    distances: Float[AnyArray, "n"], same: Bool[AnyArray, "n"], count: int, rows: Int[AnyArray, "n 2"] | None = None
+    distances: Float[AnyArray, "n"], same: UncheckedFlags, count: int, rows: UncheckedLabels | None = None
 ) -> tuple[Int[np.ndarray, "p"], Int[np.ndarray, "q"]]:
     """Returns the indices of the most distant same-person and the closest different-person pairs.
 
@@ -105,13 +107,14 @@ def hardest(
         rows: Which pictures the pairs are of; given, a picture is in one pair of each kind at most, since the
             hardest pairs are often one odd picture with each of its person's others.
     """
-    d, s = np.asarray(distances, np.float64), np.asarray(same, bool)
+    d = np.asarray(distances, np.float64)
+    s = as_numpy("hardest", "same-person flags", same, d.shape, "booleans", "Give one for each distance.")
     positives, negatives = np.flatnonzero(s), np.flatnonzero(~s)
     farthest = positives[np.argsort(-d[positives], kind="stable")]
     closest = negatives[np.argsort(d[negatives], kind="stable")]
     if rows is None:
         return farthest[:count], closest[:count]
-    pictures = np.asarray(rows)
+    pictures = as_numpy("hardest", "rows", rows, (len(d), 2), "integers", "Give the two pictures of each pair.")
     return _without_repeats(farthest, pictures, count), _without_repeats(closest, pictures, count)
 
 

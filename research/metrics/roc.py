@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from research.checks import UncheckedFlags, check_array
 from research.errors import UserError
 from research.types import AnyArray
 
@@ -42,17 +43,20 @@ class Roc:
         return int(self.accepted_different[..., -1].max())
 
 
-def checked(distances: Float[AnyArray, "n"], same: Bool[AnyArray, "n"]) -> tuple[Float[np.ndarray, "n"], Bool[np.ndarray, "n"]]:
+def checked(distances: Float[AnyArray, "n"], same: UncheckedFlags) -> tuple[Float[np.ndarray, "n"], Bool[np.ndarray, "n"]]:
     """Returns distances as float64 and flags as bool, on the host.
 
     Raises:
         UserError: If the lengths differ or a distance is NaN.
+        ValueError: If the flags are no booleans: integers are labels, and would all be "same" but for 0.
     """
-    d, s = np.asarray(distances, dtype=np.float64), np.asarray(same, dtype=bool)
+    d, s = np.asarray(distances, dtype=np.float64), np.asarray(same)
     if d.shape != s.shape or d.ndim != 1:
         raise UserError(f"Distances {d.shape} and same-person flags {s.shape} must be two lists of one length.")
+    if len(s):
+        check_array("verification", "same-person flags", s, d.shape, "booleans", "Compare the labels of both sides first.")
     refuse_nan(d)
-    return d, s
+    return d, s.astype(bool)
 
 
 def refuse_nan(distances: np.ndarray) -> None:
@@ -65,7 +69,7 @@ def refuse_nan(distances: np.ndarray) -> None:
         )
 
 
-def roc(distances: Float[AnyArray, "n"], same: Bool[AnyArray, "n"], weights: Int[AnyArray, "*r n"] | None = None) -> Roc:
+def roc(distances: Float[AnyArray, "n"], same: UncheckedFlags, weights: Int[AnyArray, "*r n"] | None = None) -> Roc:
     """Returns the exact ROC; tied distances are accepted together.
 
     Args:
@@ -148,7 +152,7 @@ def tar_at_far(curve: Roc, fars: Float[AnyArray, "f"]) -> Float[np.ndarray, "*r 
     return np.where(curve.accepted_different[..., -1:] > 0, rates, np.nan)
 
 
-def best_threshold(distances: Float[AnyArray, "n"], same: Bool[AnyArray, "n"], balanced: bool = False) -> tuple[float, float]:
+def best_threshold(distances: Float[AnyArray, "n"], same: UncheckedFlags, balanced: bool = False) -> tuple[float, float]:
     """Returns the threshold of highest accuracy and that accuracy.
 
     Every distinct distance is tried, and -∞ ("never the same"); of equally good thresholds the strictest

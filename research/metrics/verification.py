@@ -9,9 +9,10 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from scipy.special import expit, logit, ndtri
 
+from research.checks import UncheckedFlags, as_numpy
 from research.errors import UserError
 from research.metrics import roc as curves
 from research.metrics.bootstrap import (
@@ -71,7 +72,7 @@ def rate_name(rate: float) -> str:
 
 def verification(
     distances: Float[AnyArray, "n"],
-    same: Bool[AnyArray, "n"],
+    same: UncheckedFlags,
     people_pairs: PeoplePairs | None = None,
     fars: Sequence[float] = FARS,
     seed: int = 0,
@@ -100,6 +101,7 @@ def verification(
         UserError: If a distance is NaN.
     """
     d, s = curves.checked(distances, same)
+    people_pairs = _people(people_pairs, len(d))
     pairs_same, pairs_different = int(s.sum()), int((~s).sum())
     scarce = min(pairs_same, pairs_different)
     names = ["eer", "auc", *(f"tar@far={rate_name(far)}" for far in fars), "accuracy"]
@@ -136,7 +138,7 @@ def verification(
 
 def at_threshold(
     distances: Float[AnyArray, "n"],
-    same: Bool[AnyArray, "n"],
+    same: UncheckedFlags,
     threshold: float,
     people_pairs: PeoplePairs | None = None,
     seed: int = 0,
@@ -151,8 +153,8 @@ def at_threshold(
         seed: Of the resampling.
     """
     d, s = curves.checked(distances, same)
-    accepted = d <= threshold
-    people = np.arange(2 * len(d)).reshape(-1, 2) if people_pairs is None else np.asarray(people_pairs)
+    accepted, people = d <= threshold, _people(people_pairs, len(d))
+    people = np.arange(2 * len(d)).reshape(-1, 2) if people is None else people
     return Rates(
         far=clustered_rate(accepted[~s], people[~s], seed=seed),
         tar=clustered_rate(accepted[s], people[s], seed=seed),
@@ -161,7 +163,7 @@ def at_threshold(
 
 def threshold_at_far(
     distances: Float[AnyArray, "n"],
-    same: Bool[AnyArray, "n"],
+    same: UncheckedFlags,
     far: float,
     people_pairs: PeoplePairs | None = None,
     seed: int = 0,
@@ -207,7 +209,7 @@ def threshold_at_far(
 
 def roc_band(
     distances: Float[AnyArray, "n"],
-    same: Bool[AnyArray, "n"],
+    same: UncheckedFlags,
     people_pairs: PeoplePairs | None = None,
     *,
     points: int = 64,
@@ -223,6 +225,7 @@ def roc_band(
         UserError: If a kind of pair is missing or a distance is NaN.
     """
     d, s = curves.checked(distances, same)
+    people_pairs = _people(people_pairs, len(d))
     curve = curves.roc(d, s)
     if 0 in (curve.same_count, curve.different_count):
         raise UserError(
@@ -242,14 +245,14 @@ def roc_band(
     return RocBand(fars, tar, low, high)
 
 
-def delong_interval(distances: Float[AnyArray, "n"], same: Bool[AnyArray, "n"]) -> tuple[float, float]:
+def delong_interval(distances: Float[AnyArray, "n"], same: UncheckedFlags) -> tuple[float, float]:
     """Returns the interval of AUC for independent pairs, symmetric on the logit scale.
 
     DeLong et al., "Comparing the areas under two or more correlated ROC curves", Biometrics 1988. An area of
     exactly 0 or 1, or fewer than two pairs of a kind, gives no variance; the interval is then Wilson's for
     the scarcer kind.
     """
-    d, s = np.asarray(distances, np.float64), np.asarray(same, bool)
+    d, s = curves.checked(distances, same)
     positives, negatives = np.sort(d[s]), np.sort(d[~s])
     for_positives = 1 - _mid_ranks(negatives, positives)
     for_negatives = _mid_ranks(positives, negatives)
@@ -260,6 +263,13 @@ def delong_interval(distances: Float[AnyArray, "n"], same: Bool[AnyArray, "n"]) 
     reach = float(ndtri(0.5 + CONFIDENCE / 2)) * np.sqrt(variance) / (area * (1 - area))
     low, high = expit(logit(area) + np.array([-reach, reach]))
     return float(low), float(high)
+
+
+def _people(people_pairs: PeoplePairs | None, count: int) -> np.ndarray | None:
+    if people_pairs is None:
+        return None
+    help = "Give the two people of each distance."
+    return as_numpy("verification", "people_pairs", people_pairs, (count, 2), "integers", help)
 
 
 def _rates(curve: curves.Roc, fars: Sequence[float]) -> np.ndarray:
