@@ -107,8 +107,8 @@ def as_labels(owner: str, labels: UncheckedLabels, count: int, items: str = "emb
     check_array(owner, "labels", given, (count,), "integers", help)
     if isinstance(given, np.ndarray):
         given = _in_32_bits(owner, given)
-    # So that a number of classes beyond 255 can be compared with labels in 8 bits.
-    return jnp.asarray(given, jnp.int32) if given.dtype.itemsize < 4 else jnp.asarray(given)
+    # In no fewer bits, so that labels can be compared with a number of classes beyond 255.
+    return jnp.asarray(given, jnp.int64 if given.dtype.itemsize == 8 else jnp.int32)
 
 
 def as_labels_or_same(owner: str, labels_or_same: Any, count: int | None) -> Int[Array, "b"] | Bool[Array, "b b"]:
@@ -184,8 +184,10 @@ def _holds(dtype: Any, kind: Kind) -> bool:
 
 
 def _in_32_bits(owner: str, labels: np.ndarray) -> np.ndarray:
-    if labels.dtype.itemsize < 8 or jax.config.jax_enable_x64 or not labels.size:
+    if labels.dtype.itemsize < 4 or jax.config.read("jax_enable_x64"):
         return labels
+    if not labels.size:
+        return labels.astype(np.int32)
     if labels.min() < _INT32.min or labels.max() > _INT32.max:
         raise ValueError(
             f"{owner}: labels run from {labels.min()} to {labels.max()}, and JAX keeps integers in 32 bits, where labels 2³² "

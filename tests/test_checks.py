@@ -24,7 +24,7 @@ TWO = np.stack([LABELS, LABELS[::-1]], axis=1)
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32, np.uint32, np.int64, np.uint64])
 def test_labels_of_any_integer_dtype_are_the_same_labels(dtype):
     found = as_labels("it", LABELS.astype(dtype), 8)
-    assert found.dtype in (jnp.int32, jnp.uint32)
+    assert found.dtype == jnp.int32
     np.testing.assert_array_equal(found, LABELS)
     assert as_labels("it", np.zeros(0, dtype), 0).shape == (0,)
 
