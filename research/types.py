@@ -4,14 +4,19 @@ Shapes are read from the right: ``b`` is a batch, ``h w c`` a picture's height, 
 dimension. The tests check every annotated signature in :mod:`research` at run time (jaxtyping with beartype).
 """
 
-from typing import Any, TypeAlias
+import sys
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import jax
 import numpy as np
 from jaxtyping import Bool, Float, Int, Key, Shaped, UInt8
 
-Array: TypeAlias = jax.Array
-AnyArray: TypeAlias = jax.Array | np.ndarray
+# What uses these names without JAX, such as the store of a gallery, does not wait for it. Nothing but tests checks them at run
+# time, and tests import JAX first.
+if TYPE_CHECKING or "jax" in sys.modules:
+    from jax import Array
+else:
+    Array: TypeAlias = Any
+AnyArray: TypeAlias = Array | np.ndarray
 
 PyTree: TypeAlias = Any
 PRNGKey: TypeAlias = Key[Array, ""]

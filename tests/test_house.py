@@ -1,6 +1,7 @@
 """The rules of the house that a machine can check."""
 
 import ast
+import importlib
 import os
 import pkgutil
 import re
@@ -54,6 +55,7 @@ def imports(path: Path) -> set[str]:
             "research/data",
             {
                 "research.data",
+                "research.lazy",
                 "research.losses",
                 "research.encoders",
                 "research.geometry",
@@ -76,6 +78,32 @@ def test_arrows_run_one_way(room: str, may_import: set[str]) -> None:
 def test_only_the_finder_of_configs_knows_the_configs() -> None:
     users = {path.name for path in (ROOT / "experiments").rglob("*.py") if any(n.startswith("configs") for n in imports(path))}
     assert users == {"shipped.py"}
+
+
+@pytest.mark.parametrize("package", ["research.data", "research.gallery"])
+def test_what_is_imported_late_is_what_readers_see(package: str) -> None:
+    """Each name under ``TYPE_CHECKING`` is there at run time, from the same module, and no module hides it."""
+    module = importlib.import_module(package)
+    path = Path(module.__file__ or "")
+    seen = {
+        alias.name: (node.module or "").split(".")[-1]
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and ((node.module or "").startswith(f"{package}.") or node.level)
+        for alias in node.names
+    }
+    assert sorted(seen) == sorted(module.__all__)
+    assert not set(seen) & {name for _, name, _ in pkgutil.iter_modules(module.__path__)}
+    for name, home in seen.items():
+        assert getattr(module, name) is getattr(importlib.import_module(f"{package}.{home}"), name)
+    with pytest.raises(AttributeError, match="has no attribute 'Galery'"):
+        module.Galery  # noqa: B018
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["configs"], ["enroll", "list", "--gallery", "no.sqlite"]])
+def test_what_prints_a_table_waits_for_no_jax(arguments: list[str]) -> None:
+    code = f"import sys; from experiments.commands.main import run; run({arguments}); sys.exit('jax' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
 
 
 def test_one_idea_a_file() -> None:

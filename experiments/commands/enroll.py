@@ -78,13 +78,20 @@ def main(arguments: list[str]) -> int:
     options: Options = cli(
         tyro.conf.CascadeSubcommandArgs[tyro.conf.OmitArgPrefixes[Options]], prog="likeness enroll", arguments=arguments
     )
-    from experiments.recognition.recognizer import Recognizer
-    from research.data import printable
+    workdir = recognizer_dir(options.workdir)
+    path = Path(options.gallery or workdir / "gallery.sqlite")
+    if isinstance(options.action, Add | Folder):
+        _enroll(options.action, workdir, path)
+    _keep(options.action, path)
+    return 0
 
-    recognizer = Recognizer.load(recognizer_dir(options.workdir))
-    path = Path(options.gallery or recognizer.default_gallery)
-    done = ()
-    match options.action:
+
+def _enroll(action: Add | Folder, workdir: Path, path: Path) -> None:
+    """Embeds the pictures, which only the model can."""
+    from experiments.recognition.recognizer import Recognizer
+
+    recognizer = Recognizer.load(workdir)
+    match action:
         case Add(name, picture, more):
             done = recognizer.enroll(path, {name: [picture, *more]})
         case Folder(folder, on_bad):
@@ -98,8 +105,15 @@ def main(arguments: list[str]) -> int:
             print(f"  {duplicate.source} was enrolled before: skipped")
         for duplicate in enrollment.shared:
             print(f"  warning: {duplicate.source} is also enrolled as {duplicate.name}")
-    with recognizer.gallery(path) as gallery:
-        match options.action:
+
+
+def _keep(action: Add | Folder | List | Rename | Remove, path: Path) -> None:
+    """Lists and changes names, which needs no model and does not wait for one."""
+    from research.data.paths import printable
+    from research.gallery.store import Gallery
+
+    with Gallery.open(path) as gallery:
+        match action:
             case List():
                 for name, pictures in gallery.people().items():
                     print(f"{name}  {_count(pictures, 'picture')}")
@@ -108,8 +122,9 @@ def main(arguments: list[str]) -> int:
                 print(f"{printable(old)} is now {printable(new)}")
             case Remove(name):
                 print(f"removed {printable(name)} with {_count(gallery.remove(name), 'picture')}")
+            case _:
+                pass
         print(f"{_count(len(gallery.people()), 'person', 'people')} in {printable(path)}")
-    return 0
 
 
 def _count(number: int, one: str, many: str | None = None) -> str:

@@ -4,23 +4,51 @@ A source is opened to an :class:`Images` table, a split parts its people, a samp
 batch, and :func:`stream` reads them.
 """
 
-from .arrays import Arrays, from_arrays
-from .augmentation import Augmentation
-from .decode import BadImage, Decode
-from .digits import Digits
-from .example_files import ExampleArrays
-from .examples import Examples, Parts, stream_examples, to_unit
-from .faces import Faces
-from .folder import Folder
-from .images import ArrayReader, Images, index_people
-from .omniglot import Omniglot, OmniglotRuns, OneShotRun
-from .paths import expand_path, printable
-from .pipeline import stream
-from .sampling import BalancedPairs, IdentityBatches, IndexBatches, Shuffled
-from .signals import Ecg
-from .split import CountSplit, HashSplit, Splits
-from .tfds import Tfds
-from .volumes import Volumes
+from typing import TYPE_CHECKING
+
+from research.lazy import lazily
+
+if TYPE_CHECKING:
+    from .arrays import Arrays, from_arrays
+    from .augmentation import Augmentation
+    from .decode import BadImage, Decode
+    from .digits import Digits
+    from .example_files import ExampleArrays
+    from .examples import Examples, Parts, stream_examples, to_unit
+    from .faces import Faces
+    from .folder import Folder
+    from .images import ArrayReader, Images, index_people
+    from .omniglot import Omniglot, OmniglotRuns, OneShotRun
+    from .paths import expand_path, printable
+    from .pipeline import stream
+    from .sampling import BalancedPairs, IdentityBatches, IndexBatches, Shuffled
+    from .signals import Ecg
+    from .split import CountSplit, HashSplit, Splits
+    from .tfds import Tfds
+    from .volumes import Volumes
+else:
+    __getattr__ = lazily(
+        __name__,
+        {
+            "arrays": ("Arrays", "from_arrays"),
+            "augmentation": ("Augmentation",),
+            "decode": ("BadImage", "Decode"),
+            "digits": ("Digits",),
+            "example_files": ("ExampleArrays",),
+            "examples": ("Examples", "Parts", "stream_examples", "to_unit"),
+            "faces": ("Faces",),
+            "folder": ("Folder",),
+            "images": ("ArrayReader", "Images", "index_people"),
+            "omniglot": ("Omniglot", "OmniglotRuns", "OneShotRun"),
+            "paths": ("expand_path", "printable"),
+            "pipeline": ("stream",),
+            "sampling": ("BalancedPairs", "IdentityBatches", "IndexBatches", "Shuffled"),
+            "signals": ("Ecg",),
+            "split": ("CountSplit", "HashSplit", "Splits"),
+            "tfds": ("Tfds",),
+            "volumes": ("Volumes",),
+        },
+    )
 
 __all__ = [
     "ArrayReader",

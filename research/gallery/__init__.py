@@ -1,10 +1,26 @@
 """Enrolled people: the store, exact search, calibrated thresholds, and the answers."""
 
-from research.gallery.identification import Candidate, Identification, Identifier
-from research.gallery.records import Codes, Duplicate, Enrolled, Enrollment, Picture
-from research.gallery.search import Index, Neighbors, squared_euclidean
-from research.gallery.store import Gallery
-from research.gallery.threshold import Threshold, Verification
+from typing import TYPE_CHECKING
+
+from research.lazy import lazily
+
+if TYPE_CHECKING:
+    from research.gallery.identification import Candidate, Identification, Identifier
+    from research.gallery.records import Codes, Duplicate, Enrolled, Enrollment, Picture
+    from research.gallery.search import Index, Neighbors, squared_euclidean
+    from research.gallery.store import Gallery
+    from research.gallery.threshold import Threshold, Verification
+else:
+    __getattr__ = lazily(
+        __name__,
+        {
+            "identification": ("Candidate", "Identification", "Identifier"),
+            "records": ("Codes", "Duplicate", "Enrolled", "Enrollment", "Picture"),
+            "search": ("Index", "Neighbors", "squared_euclidean"),
+            "store": ("Gallery",),
+            "threshold": ("Threshold", "Verification"),
+        },
+    )
 
 __all__ = [
     "Candidate",
