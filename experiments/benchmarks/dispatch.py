@@ -17,7 +17,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 
@@ -26,7 +25,7 @@ from experiments.optimizers import Adam
 from experiments.recognition import Recognition
 from experiments.run import Checkpoints, Run
 from experiments.trainer import train
-from research.data import CountSplit, Digits, IdentityBatches
+from research.data import CountSplit, Digits, IdentityBatches, to_unit
 from research.encoders import Conv4
 from research.losses import Triplet
 
@@ -72,7 +71,7 @@ def bare(experiment: Recognition, optimizer: Any, seed: int) -> float:
 
     def step(params: Any, state: Any, optimizer_state: Any, batch: Any, key: Any) -> Any:
         def cost(params: Any) -> Any:
-            images = batch["images"].astype(jnp.float32) / 255
+            images = to_unit(batch["images"])
             activations, changed = experiment.encoder.apply(
                 {"params": params["encoder"], **state}, images, train=True, mutable=["batch_stats"]
             )

@@ -17,7 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.microscopy.microscope import Microscope
-from research.data import Decode, Images
+from experiments.preprocessing import ModelInputs
+from research.data import Images, to_unit
 from research.data.images import ArrayReader
 from research.encoders import Conv4
 from research.visualization import TopPatches
@@ -45,15 +46,15 @@ def main() -> None:
     )
     encoder = Conv4()
     variables = jax.jit(encoder.init)(jax.random.key(0), jnp.zeros((1, SIDE, SIDE, 1)))
-    scope = Microscope("conv4", encoder, variables, Decode(size=SIDE, channels=1))
+    scope = Microscope("conv4", encoder, variables, ModelInputs(shape=(SIDE, SIDE, 1), preprocessing=None))
 
     @jax.jit
     def forward(variables: object, pictures: jax.Array) -> jax.Array:
-        return scope.activations(variables, pictures.astype(jnp.float32) / 255)["embedding"]
+        return scope.activations(variables, to_unit(pictures))["embedding"]
 
     @jax.jit
     def with_maps(variables: object, pictures: jax.Array) -> list[jax.Array]:
-        activations = scope.activations(variables, pictures.astype(jnp.float32) / 255)
+        activations = scope.activations(variables, to_unit(pictures))
         return [activations[name] for name in (*LAYERS, "embedding")]
 
     def bare(function: Callable[..., object]) -> None:

@@ -15,7 +15,9 @@ from experiments.classification.classifiers import ClassifierBaseline
 from experiments.classification.figures import confusion
 from experiments.experiment import Batches, Cost, Evaluation, Part, Variables
 from experiments.phases import tracked
-from research.data.examples import Examples, Parts, stream_examples, to_unit
+from experiments.preprocessing import ModelInputs
+from research.data.examples import Examples, Parts, stream_examples
+from research.data.preprocessing import Preprocessing, to_unit
 from research.data.signals import Ecg
 from research.data.volumes import Volumes
 from research.errors import UserError
@@ -51,6 +53,9 @@ class Classification:
     """Compares the scores of the classes with the label."""
     batch: int = 64
     """Examples in a batch."""
+    preprocessing: Preprocessing | None = None
+    """How an image file becomes an example, where the examples are images and their source does not say it. Without, files are
+    refused."""
     baselines: tuple[ClassifierBaseline, ...] = ()
     """What the network has to beat, judged on the same examples at the end."""
 
@@ -59,8 +64,14 @@ class Classification:
             raise ValueError(f"Classification.batch is {self.batch}: give 1 or more")
 
     def open(self) -> Parts:
-        """Opens the examples."""
-        return self.data.open()
+        """Opens the examples.
+
+        Raises:
+            UserError: files would become something else than the examples are.
+        """
+        parts = self.data.open()
+        ModelInputs.of(self, parts.train.shape)
+        return parts
 
     def fingerprint(self, data: Parts) -> str:
         """Identifies the training examples."""
@@ -142,7 +153,12 @@ class Classification:
             named = {"classification/accuracy": _accuracy(rival)} | _by_class(rival, judged.classes)
             metrics |= {f"{baseline.name}/{name}": value for name, value in named.items()}
         notes = (f"{len(judged):,} examples, none of them in training",)
-        return Evaluation(metrics=metrics, figures={"confusion": confusion(counts, judged.classes)}, notes=notes)
+        return Evaluation(
+            metrics=metrics,
+            figures={"confusion": confusion(counts, judged.classes)},
+            artifacts={"preprocessing": ModelInputs.of(self, data.train.shape).to_json()},
+            notes=notes,
+        )
 
     def scores(self, params: PyTree, state: PyTree, values: AnyArray) -> Float[np.ndarray, "n k"]:
         """The score of each class for each example (n, …, c), before the softmax."""

@@ -52,17 +52,12 @@ def main(arguments: list[str]) -> int:
     from experiments.microscopy.sanity import check
     from experiments.microscopy.sanity_sheet import curves, maps
     from experiments.workdir import write_json
-    from research.data import Folder
     from research.errors import UserError
 
     if options.pictures < 2:
         raise UserError(f"--pictures is {options.pictures}: give 2 or more.")
     scope = Microscope.load(options.network, options.size)
-    if options.data is None:
-        images = scope.own_pictures()
-    else:
-        scope.check_pictures()
-        images = Folder(options.data, size=scope.decode.size, channels=scope.decode.channels, fit=scope.decode.fit).open()
+    images = scope.own_pictures() if options.data is None else scope.pictures_in(options.data)
     images = thinned(images, options.pictures)
     with Progress(transient=True) as progress:
         task = progress.add_task("giving layers random weights", total=None)

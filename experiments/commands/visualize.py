@@ -60,7 +60,6 @@ def main(arguments: list[str]) -> int:
     from experiments.microscopy.microscope import Microscope
     from experiments.microscopy.patch_sheet import draw_layer, spread, stacked
     from experiments.workdir import write_json
-    from research.data import Folder
     from research.errors import UserError
     from research.visualization import TopPatches
 
@@ -75,11 +74,7 @@ def main(arguments: list[str]) -> int:
         if value is not None and value < 1:
             raise UserError(f"{flag} is {value}: give 1 or more.")
     scope = Microscope.load(options.network, options.size)
-    if options.data is None:
-        images = scope.own_examples()
-    else:
-        scope.check_pictures()
-        images = Folder(options.data, size=scope.decode.size, channels=scope.decode.channels, fit=scope.decode.fit).open()
+    images = scope.own_examples() if options.data is None else scope.pictures_in(options.data)
     if options.pictures is not None:
         images = thinned(images, options.pictures)
     layers = scope.layers(images.shape, options.layers)

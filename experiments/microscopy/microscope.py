@@ -15,10 +15,11 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from experiments.classification import Classification
 from experiments.evaluation import read_run, restore
 from experiments.microscopy.examples import ExampleRows, LookedAt, photographs
-from experiments.recognition.recognition import Recognition, decode_of
+from experiments.preprocessing import ModelInputs
+from experiments.recognition.recognition import Recognition
 from experiments.recognition.recognizer import Recognizer
 from experiments.stylization.frozen import FrozenEncoder, RandomWeights
-from research.data import Decode, Images, to_unit
+from research.data import Images, Preprocessing, to_unit
 from research.errors import UserError
 from research.geometry import ReceptiveField, receptive_fields
 from research.geometry.receptive_field import Network
@@ -92,8 +93,8 @@ class Microscope:
     name: str
     encoder: nn.Module
     variables: PyTree
-    decode: Decode
-    """How picture files become its pictures."""
+    inputs: ModelInputs
+    """What it takes, and how picture files become that."""
     own: Callable[[], Images | ExampleRows] | None = None
     """The examples it was trained on, where they are known."""
     remarks: tuple[str, ...] = ()
@@ -137,13 +138,14 @@ class Microscope:
             return cls._of_classification(name, experiment)
         recognizer = Recognizer.load(name)
         variables = {"params": recognizer.variables.params["encoder"], **recognizer.variables.state}
-        decode = decode_of(experiment.data) or recognizer.decode
-        return cls(name, experiment.encoder, variables, decode, lambda: experiment.open().train)
+        return cls(name, experiment.encoder, variables, recognizer.inputs, lambda: experiment.open().train)
 
     @classmethod
     def _of_photographs(cls, name: str, encoder: nn.Module, variables: PyTree, size: int | None) -> "Microscope":
         side = size or 128
-        return cls(name, encoder, variables, Decode(size=side, channels=3), lambda: photographs(side))
+        files = Preprocessing(size=(side, side))
+        inputs = ModelInputs(shape=files.shape, preprocessing=files, source="photographs")
+        return cls(name, encoder, variables, inputs, lambda: photographs(side))
 
     @classmethod
     def _of_classification(cls, name: str, experiment: Classification) -> "Microscope":
@@ -152,8 +154,8 @@ class Microscope:
         abstract = jax.eval_shape(experiment.init, jax.random.key(0), {}, batch)
         _, (params, state) = restore(name, read_run(name), abstract)
         variables = {"params": params["encoder"], **state}
-        decode = Decode(size=train.shape[0], channels=1 if train.shape[-1] == 1 else 3)
-        return cls(name, experiment.encoder, variables, decode, lambda: ExampleRows.of(train))
+        inputs = ModelInputs.of(experiment, train.shape)
+        return cls(name, experiment.encoder, variables, inputs, lambda: ExampleRows.of(train))
 
     def own_examples(self) -> Images | ExampleRows:
         """What it was trained on; for published weights and stylization's encoders cutouts of two photographs.
@@ -176,15 +178,16 @@ class Microscope:
             raise UserError(f"{self.name} has learned from examples of {examples.shape}, not from pictures of a recognizer.")
         return examples
 
-    def check_pictures(self) -> None:
-        """Refuses a folder of pictures for an encoder of signals or volumes.
+    def pictures_in(self, folder: str) -> Images:
+        """The pictures in the folders of a folder, made into what it was trained on.
 
         Raises:
-            UserError: saying so.
+            UserError: it is an encoder of signals or volumes, nobody said how files become its pictures, or there are none.
         """
         axes = getattr(self.encoder, "spatial_dims", 2)
         if axes != 2:
             raise UserError(f"{self.name} has learned from examples of {axes} axes, and --data takes pictures: leave it out.")
+        return self.inputs.open_folder(folder)
 
     @functools.cached_property
     def fields(self) -> dict[str, ReceptiveField]:

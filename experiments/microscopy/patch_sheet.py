@@ -142,7 +142,7 @@ def stacked(sheets: Sequence[Image.Image]) -> Image.Image:
 def _reduced(patch: np.ndarray, side: int) -> np.ndarray:
     whole = Image.fromarray(np.uint8(np.round(255 * np.clip(patch, 0, 1))))
     whole.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return np.asarray(whole, np.float32) / 255
+    return to_unit(np.asarray(whole))
 
 
 def _filled(picture: Pixels, height: int, width: int) -> Pixels:

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from experiments.figures import BLUE, INK, ORANGE, PALE
+from research.data import to_unit
 from research.geometry import ReceptiveField
 from research.types import Float, Int
 
@@ -66,7 +67,7 @@ def signals(
                 [dot for index, dot in enumerate(inside) if first - 1 <= start + index <= last], fill=ORANGE, width=2 * _FINER
             )
         small = drawn.resize(_SIGNAL, Image.Resampling.LANCZOS)
-        tiles.append(np.asarray(small, np.float32) / 255)
+        tiles.append(to_unit(np.asarray(small)))
     return _tiled(tiles, columns)
 
 
@@ -113,7 +114,7 @@ def _framed(pixels: Pixels, frame: Sequence[tuple[int, int]]) -> Pixels:
         (max(0, a) * times, min(b, side) * times - 1) for (a, b), side in zip(frame, pixels.shape, strict=False)
     ]
     ImageDraw.Draw(whole).rectangle((left, top, right, bottom), outline=ORANGE)
-    return np.asarray(whole, np.float32) / 255
+    return to_unit(np.asarray(whole))
 
 
 def _beside(pictures: Sequence[Pixels], gap: int) -> Pixels:

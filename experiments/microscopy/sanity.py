@@ -12,7 +12,7 @@ import numpy as np
 
 from experiments.microscopy.methods import METHODS, Method
 from experiments.microscopy.microscope import Microscope
-from research.data import Images
+from research.data import Images, to_unit
 from research.errors import UserError
 from research.types import Activations, Array, Float, PyTree
 from research.visualization import (
@@ -124,7 +124,7 @@ def check(
     """
     if min(images.shape[:2]) < 11 or len(images) < 2:
         raise UserError(f"A check of saliency needs two pictures of 11 pixels or more on a side: here are {len(images)}.")
-    pictures = images.read(np.arange(len(images))).astype(np.float32) / 255
+    pictures = to_unit(images.read(np.arange(len(images))))
     question = _Question(scope, pictures, _partners(images.labels), jax.random.key(seed))
     parts = layers_with_weights(scope.encoder, scope.variables, images.shape)[::-1]
     others: Any = jax.device_get(jax.jit(scope.encoder.init)(jax.random.key(seed + 1), jnp.asarray(pictures[:1])))

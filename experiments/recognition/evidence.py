@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, UInt8
 from PIL import Image
 
 from experiments.recognition.protocols import Judged
+from research.data import to_unit
 from research.metrics.pairs import Pairs, hardest
 from research.metrics.verification import RocBand
 
@@ -78,7 +79,7 @@ def pair_pictures(hard: HardPairs, most: int = 3) -> dict[str, np.ndarray]:
         for number, place in enumerate(places[:most], 1):
             for letter, picture in (("a", hard.first[place]), ("b", hard.second[place])):
                 colored = np.broadcast_to(picture, (*picture.shape[:2], 3))
-                found[f"mistakes/{kind}_{number}_{letter}"] = colored.astype(np.float32) / 255
+                found[f"mistakes/{kind}_{number}_{letter}"] = to_unit(colored)
     return found
 
 

@@ -6,9 +6,9 @@ from typing import Protocol, runtime_checkable
 import jax.numpy as jnp
 
 from experiments.evaluation import read_run
+from experiments.preprocessing import ModelInputs
 from experiments.recognition.recognition import Recognition
 from experiments.recognition.recognizer import Recognizer
-from experiments.workdir import Workdir, read_json
 from research.encoders import Encoder, MobileFaceNet
 from research.errors import UserError
 from research.types import Activations, Array, Float, PyTree
@@ -74,7 +74,8 @@ class FromRun:
 
     def __call__(self, variables: PyTree, pictures: Float[Array, "b h w 3"]) -> Activations:
         """See :class:`FaceEncoder`."""
-        height, width, channels = read_json(Workdir(self.workdir).artifact("recognizer"))["shape"]
+        inputs = ModelInputs.load(self.workdir)
+        height, width, channels = inputs.shape
         if pictures.shape[1:3] != (height, width):
             raise ValueError(
                 f"the recognizer in {self.workdir} was trained on pictures of {height}×{width} pixels and the crop is "
@@ -82,6 +83,8 @@ class FromRun:
             )
         if channels == 1:
             pictures = jnp.sum(pictures * jnp.asarray(_LUMA), axis=-1, keepdims=True)
+        if inputs.preprocessing is not None and inputs.preprocessing.polarity == "inverted":
+            pictures = 1.0 - pictures
         experiment = read_run(self.workdir).experiment
         if not isinstance(experiment, Recognition):
             raise UserError(f"{self.workdir} holds a {type(experiment).__name__}, not a face recognizer.")

@@ -6,9 +6,11 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from experiments.preprocessing import ModelInputs, preprocessing_of
 from experiments.recognition.subjects import Subject
 from research.data.images import Images
 from research.data.omniglot import OmniglotRuns
+from research.data.preprocessing import Preprocessing
 from research.errors import UserError
 from research.metrics import identification as open_set
 from research.metrics import one_shot, verification
@@ -39,6 +41,29 @@ class JudgingProtocol(Protocol):
     """A frozen dataclass that turns embeddings into metrics by path."""
 
     def metrics(self, judged: Judged) -> Metrics: ...
+
+
+def check_protocol(protocol: JudgingProtocol, inputs: ModelInputs) -> None:
+    """Refuses a protocol that reads files of its own otherwise than those were read that the network learns from.
+
+    Such a protocol says how it reads them by a field or property ``preprocessing``; others have none.
+
+    Raises:
+        UserError: saying what differs.
+    """
+    its, ours = preprocessing_of(protocol), inputs.preprocessing
+    if its is None:
+        return
+    if ours is None:
+        what = "" if its.shape == inputs.shape else f"images of {its.shape} instead of {inputs.shape}"
+    else:
+        fields = [(field.name, getattr(its, field.name), getattr(ours, field.name)) for field in dataclasses.fields(its)]
+        what = "; ".join(f"{name} {here} instead of {there}" for name, here, there in fields if here != there)
+    if what:
+        raise UserError(
+            f"{type(protocol).__name__} reads its files otherwise than those of {inputs.source} are read, which are learned "
+            f"from: {what}. Set both alike."
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -153,6 +178,11 @@ class OfficialOmniglot:
 
     runs: OmniglotRuns
     """Where the runs are and how their pictures are read; the table that is otherwise judged is not used."""
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How the drawings of the runs are read."""
+        return self.runs.preprocessing
 
     def metrics(self, judged: Judged) -> Metrics:
         distances, answers = [], []

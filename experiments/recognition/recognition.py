@@ -16,14 +16,16 @@ from experiments import figures
 from experiments.config import to_json
 from experiments.experiment import Batches, Cost, Evaluation, Part, Variables
 from experiments.phases import tracked
+from experiments.preprocessing import ModelInputs
 from experiments.recognition.chunks import check_chunks, check_stateless, embed_in_chunks
 from experiments.recognition.evidence import HardPairs, embedding_sample, hardest_pairs, pair_pictures, roc_points
-from experiments.recognition.protocols import Identification, Judged, JudgingProtocol, Verification, judge
+from experiments.recognition.protocols import Identification, Judged, JudgingProtocol, Verification, check_protocol, judge
 from experiments.recognition.subjects import Baseline, trained
-from research.data import Decode, Faces
+from research.data import Faces
 from research.data.augmentation import Augmentation
 from research.data.images import Images
 from research.data.pipeline import stream
+from research.data.preprocessing import Preprocessing
 from research.data.sampling import IndexBatches
 from research.data.split import CountSplit, HashSplit, Splits
 from research.encoders.recompute import Keep, count_parts, recomputing
@@ -42,15 +44,6 @@ class Source(Protocol):
     def open(self) -> Images:
         """The table of all pictures."""
         ...
-
-
-def decode_of(source: Source) -> Decode | None:
-    """How a source's picture files become the pictures of its table, those of new people too; None where no files are read.
-
-    Every source has it as ``decode``. It is no part of the protocol, since the command line asks whether a class is a source,
-    which Python answers only for protocols of methods.
-    """
-    return getattr(source, "decode", None)
 
 
 @runtime_checkable
@@ -74,6 +67,9 @@ class Recognition:
     """Turns a picture into named activations, among them ``embedding``."""
     loss: RecognitionLoss
     """Compares embeddings."""
+    preprocessing: Preprocessing | None = None
+    """How an image file becomes an image of the data, where their source does not say it, as :class:`~research.data.Arrays`
+    does not. Without either, files are refused by verify, identify and all others that ask a trained model about them."""
     augmentation: Augmentation = Augmentation()
     """Random changes of the training pictures."""
     validation: tuple[JudgingProtocol, ...] = (Verification(),)
@@ -104,8 +100,16 @@ class Recognition:
             raise ValueError(f"Recognition.target_far is {self.target_far}: give a rate between 0 and 1, such as 0.01")
 
     def open(self) -> Splits:
-        """Opens the pictures and splits their people."""
-        return self.split(self.data.open())
+        """Opens the pictures and splits their people.
+
+        Raises:
+            UserError: files would not become what the pictures are, or those of a protocol are read in another way.
+        """
+        images = self.data.open()
+        inputs = ModelInputs.of(self, images.shape)
+        for protocol in (*self.validation, *self.test):
+            check_protocol(protocol, inputs)
+        return self.split(images)
 
     def fingerprint(self, data: Splits) -> str:
         """Identifies the training pictures."""
@@ -208,10 +212,10 @@ class Recognition:
         check_stateless(state)
         return embed_in_chunks(lambda *of: whole(*of)[0], self.chunks, params, pictures), state
 
-    def model_fingerprint(self, variables: Variables) -> str:
-        """SHA-256 of everything that an embedding and its distance depend on: definitions and weights."""
+    def model_fingerprint(self, variables: Variables, inputs: ModelInputs) -> str:
+        """SHA-256 of everything that an embedding of a file and its distance depend on: definitions, preprocessing, weights."""
         digest = hashlib.sha256()
-        parts = [self.encoder, self.loss, decode_of(self.data)]
+        parts = [self.encoder, self.loss, inputs.preprocessing]
         digest.update(json.dumps([to_json(part) for part in parts], sort_keys=True).encode())
         for path, leaf in jax.tree_util.tree_leaves_with_path(tuple(variables)):
             digest.update(jax.tree_util.keystr(path).encode())
@@ -241,7 +245,8 @@ class Recognition:
         notes = [f"{_size(tested)}, none of them in training"]
         if not len(data.test):
             notes.append("The split has no test part: these are the validation people, who may have chosen the checkpoint")
-        artifacts: dict[str, Any] = {"recognizer": {"shape": list(data.train.shape)}}
+        inputs = ModelInputs.of(self, data.train.shape)
+        artifacts: dict[str, Any] = {"preprocessing": inputs.to_json()}
         if len(data.validation):
             validated = judged if tested is data.validation else judge(subject, data.validation)
             try:
@@ -257,7 +262,7 @@ class Recognition:
                     far=calibrated.far,
                     tar=calibrated.tar,
                     people=len(data.validation.people),
-                    fingerprint=self.model_fingerprint(Variables(params, state)),
+                    fingerprint=self.model_fingerprint(Variables(params, state), inputs),
                 ).to_json()
                 tau = calibrated.threshold
         bands = _bands(curves)

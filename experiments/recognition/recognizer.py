@@ -12,10 +12,11 @@ import numpy as np
 
 from experiments.evaluation import read_run, restore
 from experiments.experiment import Variables
-from experiments.recognition.recognition import Recognition, decode_of
+from experiments.preprocessing import ModelInputs
+from experiments.recognition.recognition import Recognition
 from experiments.recognition.subjects import Subject, trained
-from experiments.workdir import Workdir, read_json
-from research.data import BadImage, Decode, Faces, printable
+from experiments.workdir import Workdir
+from research.data import BadImage, Faces, printable
 from research.errors import UserError
 from research.gallery import Enrollment, Gallery, Identification, Identifier, Picture, Threshold, Verification
 from research.types import AnyArray
@@ -35,7 +36,8 @@ class Recognizer:
     experiment: Recognition
     variables: Variables
     subject: Subject
-    decode: Decode
+    inputs: ModelInputs
+    """What it takes, and how a file becomes that."""
     fingerprint: str
     """Of the weights and the definitions that use them; a gallery or threshold of another is refused."""
 
@@ -50,16 +52,8 @@ class Recognizer:
         experiment = run.experiment
         if not isinstance(experiment, Recognition):
             raise UserError(f"{workdir} holds a {type(experiment).__name__}, not a face recognizer: give one of Recognition.")
-        artifact = Workdir(workdir).artifact("recognizer")
-        if not artifact.exists():
-            raise UserError(
-                f"{workdir} holds a run that has not finished: {artifact.name} is written at its end. Wait for it if it still "
-                "trains; if it was stopped, launch the same `likeness train` command again, which goes on where it stopped, or "
-                "with --steps and the step that it has come to, which ends it there."
-            )
-        about = read_json(artifact)
-        height, width, channels = about["shape"]
-        batch = {"images": jax.ShapeDtypeStruct((1, height, width, channels), np.uint8)}
+        inputs = ModelInputs.load(workdir)
+        batch = {"images": jax.ShapeDtypeStruct((1, *inputs.shape), np.uint8)}
         abstract = jax.eval_shape(experiment.init, jax.random.key(0), {}, batch)
         _, variables = restore(workdir, run, abstract)
         return cls(
@@ -67,8 +61,8 @@ class Recognizer:
             experiment=experiment,
             variables=variables,
             subject=trained(experiment.encoder, experiment.loss, variables.params, variables.state),
-            decode=decode_of(experiment.data) or Decode(size=height, channels=channels),
-            fingerprint=experiment.model_fingerprint(variables),
+            inputs=inputs,
+            fingerprint=experiment.model_fingerprint(variables, inputs),
         )
 
     @functools.cached_property
@@ -107,16 +101,25 @@ class Recognizer:
     @property
     def dimension(self) -> int:
         """Length of an embedding."""
-        shape = read_json(Workdir(self.workdir).artifact("recognizer"))["shape"]
-        return self.subject.embed(np.zeros((1, *shape), np.uint8)).shape[-1]
+        return self.subject.embed(np.zeros((1, *self.inputs.shape), np.uint8)).shape[-1]
 
     def embed(self, pictures: AnyArray) -> np.ndarray:
-        """Embeds uint8 pictures (n, h, w, c) of the encoder's size: float32 (n, d)."""
-        return self.subject.embed(np.asarray(pictures))
+        """Embeds uint8 pictures (n, h, w, c), made as those that it was trained on: float32 (n, d).
+
+        Raises:
+            ValueError: another shape or dtype.
+        """
+        pictures = np.asarray(pictures)
+        self.inputs.check(pictures)
+        return self.subject.embed(pictures)
 
     def embed_files(self, paths: Sequence[str | Path]) -> np.ndarray:
-        """Embeds picture files, decoded as the training pictures were."""
-        return self.embed(np.stack([self.decode(path) for path in paths]))
+        """Embeds picture files, made into what the training pictures were.
+
+        Raises:
+            UserError: nobody said how files become those, or one of them cannot be used.
+        """
+        return self.embed(np.stack([self.inputs.read(path) for path in paths]))
 
     def verify(self, first: str | Path, second: str | Path) -> Verification:
         """Do two picture files show the same person?"""
@@ -174,7 +177,7 @@ class Recognizer:
         for name, files in found.items():
             for file in files:
                 try:
-                    self.decode(file)
+                    self.inputs.read(file)
                 except BadImage as error:
                     if on_bad == "refuse":
                         raise

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from experiments import processes
 from experiments.phases import tracked
 from research.data.images import Images
+from research.data.preprocessing import to_unit
 from research.types import AnyArray, Array, PyTree
 
 _BATCH = 256
@@ -108,7 +109,9 @@ class Eigenfaces:
 
 @functools.partial(jax.jit, static_argnums=0)
 def _embed(encoder: nn.Module, variables: PyTree, pictures: Any) -> Array:
-    activations: Any = encoder.apply(variables, pictures.astype(np.float32) / 255, train=False)
+    if pictures.dtype != np.uint8:
+        raise ValueError(f"Images to embed are uint8, and these are {pictures.dtype}: nothing else says what 1 is.")
+    activations: Any = encoder.apply(variables, to_unit(pictures), train=False)
     return activations["embedding"]
 
 

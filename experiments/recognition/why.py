@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from experiments.figures import INK
 from experiments.recognition.recognizer import Recognizer
+from research.data import to_unit
 from research.errors import UserError
 from research.gallery import Verification
 from research.types import Activations, Array, Embeddings, Float
@@ -104,8 +105,9 @@ def why(
     Raises:
         UserError: as :meth:`~experiments.recognition.recognizer.Recognizer.verify` does, or there is no such layer.
     """
-    pixels = [recognizer.decode(path).astype(np.float32) / 255 for path in (first, second)]
-    codes = recognizer.embed(np.stack([_bytes(one) for one in pixels]))
+    levels = [recognizer.inputs.read(path) for path in (first, second)]
+    pixels = [to_unit(each) for each in levels]
+    codes = recognizer.embed(np.stack(levels))
     answer = recognizer.threshold.verify(float(recognizer.subject.distance(codes[:1], codes[1:])[0, 0]))
     pair = (pixels[0], pixels[1])
     if method == "occlusion":

@@ -15,6 +15,7 @@ from experiments.stylization.held_out import Critic, HeldOut, sheet
 from experiments.stylization.judge import Judge
 from experiments.stylization.terms import Term, layers, total
 from research.data.albums import Crops, Paintings, RandomCrops, crop_stream
+from research.data.preprocessing import to_unit
 from research.data.styles import CurlStrokes, VoronoiMosaic
 from research.encoders import Vgg
 from research.losses import Content, MeanStd, TotalVariation
@@ -166,7 +167,7 @@ class ArbitraryStyle:
     def cost(self, params: PyTree, state: PyTree, fixed: PyTree, batch: PyTree, key: PRNGKey) -> Cost:
         """J of a batch of pairs, and its three parts."""
         del key
-        contents, styles = (batch[name].astype(jnp.float32) / 255.0 for name in ("contents", "styles"))
+        contents, styles = (to_unit(batch[name]) for name in ("contents", "styles"))
         variables = fixed["encoder"]
         looks = self.encoder(variables, styles)
         features = adain(self.encoder(variables, contents)[self.layer], style_statistics(looks[self.layer]))

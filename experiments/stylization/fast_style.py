@@ -15,6 +15,7 @@ from experiments.stylization.held_out import Critic, HeldOut, sheet
 from experiments.stylization.judge import Judge
 from experiments.stylization.terms import Term, targets, total
 from research.data.albums import Crops, RandomCrops, crop_stream
+from research.data.preprocessing import to_unit
 from research.errors import UserError
 from research.losses import Content, Gram, TotalVariation
 from research.painters import Conditional, Johnson
@@ -166,7 +167,7 @@ class FastStyle:
 
     def cost(self, params: PyTree, state: PyTree, fixed: PyTree, batch: PyTree, key: PRNGKey) -> Cost:
         """J of a batch, each picture in one style, and its three parts."""
-        pictures = batch["pictures"].astype(jnp.float32) / 255.0
+        pictures = to_unit(batch["pictures"])
         drawn = jax.random.choice(key, self.painters_styles, (len(pictures),), p=fixed["chances"])
         painted = self.paint(params, pictures, jax.nn.one_hot(drawn, self.painters_styles))
         original, activations = self.encoder(fixed["encoder"], pictures), self.encoder(fixed["encoder"], painted)

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from .decode import BadImage, Decode
     from .digits import Digits
     from .example_files import ExampleArrays
-    from .examples import Examples, Parts, stream_examples, to_unit
+    from .examples import Examples, Parts, stream_examples
     from .faces import Faces
     from .folder import Folder
     from .images import ArrayReader, Images, index_people
     from .omniglot import Omniglot, OmniglotRuns, OneShotRun
     from .paths import expand_path, printable
     from .pipeline import stream
+    from .preprocessing import Preprocessing, to_unit
     from .sampling import BalancedPairs, IdentityBatches, IndexBatches, Shuffled
     from .signals import Ecg
     from .split import CountSplit, HashSplit, Splits
@@ -35,13 +36,14 @@ else:
             "decode": ("BadImage", "Decode"),
             "digits": ("Digits",),
             "example_files": ("ExampleArrays",),
-            "examples": ("Examples", "Parts", "stream_examples", "to_unit"),
+            "examples": ("Examples", "Parts", "stream_examples"),
             "faces": ("Faces",),
             "folder": ("Folder",),
             "images": ("ArrayReader", "Images", "index_people"),
             "omniglot": ("Omniglot", "OmniglotRuns", "OneShotRun"),
             "paths": ("expand_path", "printable"),
             "pipeline": ("stream",),
+            "preprocessing": ("Preprocessing", "to_unit"),
             "sampling": ("BalancedPairs", "IdentityBatches", "IndexBatches", "Shuffled"),
             "signals": ("Ecg",),
             "split": ("CountSplit", "HashSplit", "Splits"),
@@ -72,6 +74,7 @@ __all__ = [
     "OmniglotRuns",
     "OneShotRun",
     "Parts",
+    "Preprocessing",
     "Shuffled",
     "Splits",
     "Tfds",

@@ -99,7 +99,8 @@ class Arrays:
     people_key: str = "people"
     """The array of names that integer labels index; it may be missing."""
 
-    decode = None
+    preprocessing = None
+    """The arrays do not say how files became their images."""
 
     def open(self) -> Images:
         """Reads the file into memory.

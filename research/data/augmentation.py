@@ -5,13 +5,9 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from research.data.preprocessing import from_levels
 from research.geometry.affine import Border, affine_matrices, look_up, places
 from research.types import Array, Float, ImagesFloat, ImagesUint8, PRNGKey
-
-# 1/255 in two parts, of which the first has so few bits that its product with a byte is exact: the sum is then the
-# correctly rounded byte / 255, which compilers miss by an ulp when they turn a division into one multiplication.
-_HIGH = 32896 / 2**23
-_LOW = 1 / 255 - _HIGH
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -109,7 +105,7 @@ class Augmentation:
         geometry, tones, holes = jax.random.split(key, 3)
         images = jnp.asarray(images)
         values = self._move(images, geometry) if self._moves() else images.astype(jnp.float32)
-        values = values * _HIGH + values * _LOW
+        values = from_levels(values)
         if self.brightness or self.contrast:
             values = self._tone(values, tones)
         if self.erase:

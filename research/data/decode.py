@@ -18,7 +18,7 @@ from .image_guard import FORMATS, Excessive, check_file, unread, without_range
 from .paths import printable
 from .regular import NotAFile, open_regular
 
-_RESAMPLING = {
+RESAMPLING = {
     "box": Image.Resampling.BOX,
     "bilinear": Image.Resampling.BILINEAR,
     "lanczos": Image.Resampling.LANCZOS,
@@ -26,7 +26,7 @@ _RESAMPLING = {
 
 
 # What beartype can tell at run time, which `IO[bytes]` is not.
-_File = io.BytesIO | io.BufferedReader
+File = io.BytesIO | io.BufferedReader
 
 
 class BadImage(UserError):
@@ -86,14 +86,29 @@ class Decode:
         """Decodes an encoded picture held in memory; ``name`` is for the error."""
         return self.from_file(io.BytesIO(data), name)
 
-    def from_file(self, file: _File, name: str) -> UInt8[np.ndarray, "h w c"]:
+    def from_file(self, file: File, name: str) -> UInt8[np.ndarray, "h w c"]:
         """Decodes an open file; ``name`` is for the error."""
+        # JPEG decodes at 1/2, 1/4 or 1/8 for free; twice the size wanted leaves the filter its work.
+        with self.image(file, name, 2 * self.size) as picture:
+            return self._fit(picture)
+
+    @contextmanager
+    def image(self, file: File, name: str, least: int = 0) -> Iterator[Image.Image]:
+        """Decodes an open file, upright and in the mode of ``channels``, at its own size; for as long as the context lasts.
+
+        Args:
+            file: the file.
+            name: for the error.
+            least: where decoding at a fraction of the size is cheap, both sides may be as small as this; 0 keeps the size.
+
+        Raises:
+            BadImage: the file cannot be used, or what is done to the image in the context fails.
+        """
         with self._open(file, name) as picture:
-            if self.size:
-                # JPEG decodes at 1/2, 1/4 or 1/8 for free; twice the size wanted leaves the filter its work.
-                picture.draft(picture.mode, (2 * self.size, 2 * self.size))
+            if least:
+                picture.draft(picture.mode, (least, least))
             picture.load()
-            return self._fit(_upright(picture))
+            yield _to_mode(_upright(picture), "L" if self.channels == 1 else "RGB")
 
     def verify(self, path: str | os.PathLike) -> None:
         """Checks what the header tells, without decoding."""
@@ -101,7 +116,7 @@ class Decode:
             pass
 
     @contextmanager
-    def _open(self, file: _File, name: str) -> Iterator[Image.Image]:
+    def _open(self, file: File, name: str) -> Iterator[Image.Image]:
         try:
             check_file(file)
             with Image.open(file, formats=FORMATS) as picture:
@@ -141,7 +156,6 @@ class Decode:
         return BadImage(name, why, "Shrink or remove the file, or raise `max_megapixels`.")
 
     def _fit(self, picture: Image.Image) -> UInt8[np.ndarray, "h w c"]:
-        picture = _to_mode(picture, "L" if self.channels == 1 else "RGB")
         if self.size:
             width, height = picture.size
             box = (0.0, 0.0, float(width), float(height))
@@ -150,7 +164,7 @@ class Decode:
                 left, top = (width - side) / 2, (height - side) / 2
                 box = (left, top, left + side, top + side)
             if box != (0, 0, self.size, self.size) or picture.size != (self.size, self.size):
-                picture = picture.resize((self.size, self.size), _RESAMPLING[self.resample], box=box)
+                picture = picture.resize((self.size, self.size), RESAMPLING[self.resample], box=box)
         pixels = np.array(picture, np.uint8)
         return pixels[:, :, None] if pixels.ndim == 2 else pixels
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from .arrays import from_arrays
 from .images import Images
+from .preprocessing import Preprocessing
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -23,11 +24,14 @@ class Digits:
     scale: int = 1
     """Each pixel becomes ``scale`` × ``scale`` equal ones."""
 
-    decode = None
-
     def __post_init__(self) -> None:
         if not 1 <= self.scale <= 32:
             raise ValueError(f"Digits.scale repeats each pixel and must be from 1 to 32, not {self.scale}.")
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """Files of the table's own size, which nothing is done to: the scans that the digits were made from are not there."""
+        return Preprocessing(size=(8 * self.scale, 8 * self.scale), channels=1, fit="exact")
 
     def open(self) -> Images:
         """Reads the digits from the installed scikit-learn."""

@@ -7,13 +7,13 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, Int32, Int64, Shaped
+from jaxtyping import Int, Int32, Int64, Shaped
 
 from research.errors import UserError
 
 from .sampling import IndexBatches
 
-__all__ = ["Examples", "Parts", "stream_examples", "to_unit"]
+__all__ = ["Examples", "Parts", "stream_examples"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -79,18 +79,6 @@ class Parts(NamedTuple):
     train: Examples
     validation: Examples
     test: Examples
-
-
-def to_unit(values: Shaped[Any, "..."]) -> Float[Any, "..."]:
-    """Float32 in [0, 1], of floating-point values or of unsigned integers; of NumPy's arrays and of JAX's, under ``jit`` too.
-
-    Example:
-        >>> to_unit(np.array([0, 255], np.uint8)).tolist()
-        [0.0, 1.0]
-    """
-    if np.issubdtype(values.dtype, np.integer):
-        return values.astype(np.float32) / np.float32(np.iinfo(values.dtype).max)
-    return values.astype(np.float32)
 
 
 class _Epochs(IndexBatches):

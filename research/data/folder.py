@@ -13,10 +13,11 @@ from jaxtyping import Int, UInt8
 
 from research.errors import UserError
 
-from .decode import BadImage, Decode, open_image
+from .decode import BadImage, open_image
 from .image_guard import SUFFIXES
 from .images import ArrayReader, Images, index_people
 from .paths import expand_path, printable
+from .preprocessing import Preprocessing, sides
 
 _FINGERPRINTED_BYTES = 1 << 16
 _LAYOUT = "one folder a person, such as `{root}/ann/1.jpg`, `{root}/ann/2.jpg`, `{root}/bob/1.jpg`"
@@ -40,12 +41,12 @@ class Folder:
 
     path: str
     """The folder of folders; ``~`` and environment variables are replaced."""
-    size: int = 112
-    """The side of the square pictures come out as, in pixels."""
+    size: int | tuple[int, int] = 112
+    """Height and width of the images, in pixels, or the side of a square."""
     channels: Literal[1, 3] = 3
     """1 for gray, 3 for RGB."""
     fit: Literal["crop", "stretch"] = "crop"
-    """How a picture that is not square becomes so: ``crop`` keeps the center, ``stretch`` distorts."""
+    """How a picture of other proportions gets these: ``crop`` keeps the center, ``stretch`` distorts."""
     resample: Literal["box", "bilinear", "lanczos"] = "bilinear"
     """The filter; each is antialiased."""
     on_bad: Literal["skip", "refuse"] = "skip"
@@ -60,17 +61,17 @@ class Folder:
     """How pictures that are not kept in memory are checked on opening: by decoding each, or by header only."""
 
     def __post_init__(self) -> None:
-        if self.size < 1:
+        if min(sides(self.size)) < 1:
             raise ValueError(f"Folder.size is the side of the pictures in pixels and must be positive, not {self.size}.")
         if self.cache_megabytes < 0:
             raise ValueError(f"Folder.cache_megabytes must be 0 or more, not {self.cache_megabytes}.")
-        self.decode  # noqa: B018 - its fields are checked now and not when the folder is opened
+        self.preprocessing  # noqa: B018 - its fields are checked now and not when the folder is opened
 
     @property
-    def decode(self) -> Decode:
-        """How each picture is decoded."""
-        return Decode(
-            size=self.size,
+    def preprocessing(self) -> Preprocessing:
+        """How each file becomes an image."""
+        return Preprocessing(
+            size=sides(self.size),
             channels=self.channels,
             fit=self.fit,
             resample=self.resample,
@@ -82,6 +83,14 @@ class Folder:
         """Finds, checks and, where they fit, decodes the pictures.
 
         Raises:
+            UserError: as :meth:`open_as` does.
+        """
+        return self.open_as(self.preprocessing)
+
+    def open_as(self, preprocessing: Preprocessing) -> Images:
+        """The same with images that are made in another way, such as those that a trained model takes.
+
+        Raises:
             UserError: the folder is missing, empty or laid out otherwise; no picture in it is good; or one is
                 bad and ``on_bad`` is ``"refuse"``.
         """
@@ -89,7 +98,7 @@ class Folder:
         files, skipped = _find(root)
         if self.on_bad == "refuse" and skipped:
             raise BadImage(str(Path(printable(root), skipped[0][0])), skipped[0][1])
-        loader = _Loader(root, self.decode, self._cache(len(files)), self.verify)
+        loader = _Loader(root, preprocessing, self._cache(len(files), preprocessing.shape), self.verify)
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             # map() keeps the order, so that what is refused first does not depend on the threads.
             outcomes = pool.map(loader, range(len(files)), files)
@@ -110,17 +119,17 @@ class Folder:
         return Images(
             labels=labels,
             people=people,
-            shape=(self.size, self.size, self.channels),
-            read=_FileReader(root, good, self.decode)
+            shape=preprocessing.shape,
+            read=_FileReader(root, good, preprocessing)
             if loader.cache is None
             else ArrayReader(loader.cache if len(kept) == len(files) else loader.cache[kept]),
             names=tuple(printable(file) for file in good),
-            fingerprint=hashlib.sha256(repr(self.decode).encode() + b"".join(digests)).hexdigest(),
+            fingerprint=hashlib.sha256(repr(preprocessing).encode() + b"".join(digests)).hexdigest(),
             skipped=tuple(sorted(skipped)),
         )
 
-    def _cache(self, n: int) -> np.ndarray | None:
-        shape = (n, self.size, self.size, self.channels)
+    def _cache(self, n: int, image: tuple[int, int, int]) -> np.ndarray | None:
+        shape = (n, *image)
         return np.empty(shape, np.uint8) if np.prod(shape, dtype=float) <= self.cache_megabytes * 1e6 else None
 
 
@@ -129,7 +138,7 @@ class _Loader:
     """Reads one file once: fingerprints it, checks it and, if there is a cache, decodes it there."""
 
     root: Path
-    decode: Decode
+    preprocessing: Preprocessing
     cache: UInt8[np.ndarray, "n h w c"] | None
     verify: Literal["decode", "header"]
 
@@ -140,11 +149,11 @@ class _Loader:
                 length = os.fstat(opened.fileno()).st_size
                 head = hashlib.sha256(opened.read(_FINGERPRINTED_BYTES)).digest()
             if self.cache is not None:
-                self.cache[i] = self.decode(path)
+                self.cache[i] = self.preprocessing(path)
             elif self.verify == "decode":
-                self.decode(path)
+                self.preprocessing(path)
             else:
-                self.decode.verify(path)
+                self.preprocessing.verify(path)
         except BadImage as error:
             return error
         except OSError as error:
@@ -156,12 +165,12 @@ class _Loader:
 class _FileReader:
     root: Path
     files: Sequence[str]
-    decode: Decode
+    preprocessing: Preprocessing
 
     def __call__(self, rows: Int[np.ndarray, "b"]) -> UInt8[np.ndarray, "b h w c"]:
-        out = np.empty((len(rows), self.decode.size, self.decode.size, self.decode.channels), np.uint8)
+        out = np.empty((len(rows), *self.preprocessing.shape), np.uint8)
         for i, row in enumerate(rows):
-            out[i] = self.decode(self.root / self.files[int(row)])
+            out[i] = self.preprocessing(self.root / self.files[int(row)])
         return out
 
 

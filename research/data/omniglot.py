@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import io
 import re
 import zipfile
 import zlib
@@ -12,19 +11,33 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float32, Int32, UInt8
-from PIL import Image
+from jaxtyping import Int32, UInt8
 
 from research.errors import UserError
 
+from .decode import BadImage
 from .images import ArrayReader, Images, index_people
 from .paths import expand_path, printable
+from .preprocessing import Preprocessing
 
 _SIDE = 105
 _HOME = "https://github.com/brendenlake/omniglot/tree/master/python"
 # The outer folder differs between releases and is not asked for.
 _DRAWING = re.compile(r"(?:^|/)([^/]+)/(character\d+)/\d+_(\d+)\.png$")
 _RUN_FILE = re.compile(r"(?:^|/)run(\d+)/(?:(test|training)/(?:item|class)(\d+)\.png|class_labels\.txt)$")
+
+
+def _preprocessing(size: int, ink: Literal["white", "black"]) -> Preprocessing:
+    # One bit a pixel as published; a copy that somebody saved in gray is cut at its middle.
+    return Preprocessing(
+        size=(size, size),
+        channels=1,
+        fit="exact",
+        file_size=(_SIDE, _SIDE),
+        resample="area",
+        tones="two",
+        polarity="inverted" if ink == "white" else "as_is",
+    )
 
 
 def _check_size(size: int) -> None:
@@ -58,10 +71,13 @@ class Omniglot:
     """Also take each character turned by 90, 180 and 270 degrees, as characters of turned alphabets: four times the classes
     (Santoro et al., "Meta-learning with memory-augmented neural networks", ICML 2016)."""
 
-    decode = None
-
     def __post_init__(self) -> None:
         _check_size(self.size)
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How an official drawing becomes an image."""
+        return _preprocessing(self.size, self.ink)
 
     def open(self) -> Images:
         """Reads every drawing of the subset into memory.
@@ -73,7 +89,7 @@ class Omniglot:
             found = sorted((*match.groups(), name) for name in archive.namelist() if (match := _match(name)))
             if not found:
                 raise UserError(f"{where} holds no files like Greek/character01/0394_01.png: fetch it from {_HOME}.")
-            pixels, digest = _read_drawings(archive, [name for *_, name in found], self.size, self.ink, where)
+            pixels, digest = _read_drawings(archive, [name for *_, name in found], self.preprocessing, where)
         turns = range(4 if self.rotations else 1)
         pixels = np.concatenate([np.rot90(pixels, turn, axes=(1, 2)) for turn in turns])
         entries = [
@@ -124,6 +140,11 @@ class OmniglotRuns:
     def __post_init__(self) -> None:
         _check_size(self.size)
 
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How an official drawing becomes an image."""
+        return _preprocessing(self.size, self.ink)
+
     def open(self) -> tuple[OneShotRun, ...]:
         """Reads the runs, in order.
 
@@ -143,7 +164,7 @@ class OmniglotRuns:
     def _read(self, archive: zipfile.ZipFile, run: str, files: dict[tuple[str, int], str], where: str) -> OneShotRun:
         numbers = {part: sorted(n for p, n in files if p == part) for part in ("test", "training")}
         drawings = {
-            part: _read_drawings(archive, [files[part, n] for n in numbers[part]], self.size, self.ink, where)[0]
+            part: _read_drawings(archive, [files[part, n] for n in numbers[part]], self.preprocessing, where)[0]
             for part in numbers
         }
         truth = np.full(len(numbers["test"]), -1, np.int32)
@@ -183,33 +204,16 @@ def _open_zip(folder: str, file: str) -> Iterator[tuple[zipfile.ZipFile, str]]:
 
 
 def _read_drawings(
-    archive: zipfile.ZipFile, names: list[str], size: int, ink: str, where: str
+    archive: zipfile.ZipFile, names: list[str], preprocessing: Preprocessing, where: str
 ) -> tuple[UInt8[np.ndarray, "n h w 1"], bytes]:
-    out = np.empty((len(names), size, size, 1), np.uint8)
+    out = np.empty((len(names), *preprocessing.shape), np.uint8)
     digest = hashlib.sha256()
-    # Pillow's box filter takes whole pixels only, which is coarse at 105 / 28 = 3.75.
-    weights = _area_weights(size)
     # Not in threads: drawings are so small that handing over the interpreter's lock costs more than decoding.
     for i, name in enumerate(names):
         data = archive.read(name)
         digest.update(hashlib.sha256(data).digest())
         try:
-            with Image.open(io.BytesIO(data), formats=("PNG",)) as drawing:
-                # One bit a pixel as published; a copy that somebody saved in gray is cut at its middle.
-                one_bit = drawing.mode == "1"
-                paper = np.asarray(drawing) if one_bit else np.asarray(drawing.convert("L")) > 127
-        except Exception as error:
-            raise UserError(f"{where}: {name} is damaged: fetch the zip again from {_HOME}.") from error
-        if paper.shape != (_SIDE, _SIDE):
-            raise UserError(f"{where}: {name} is not {_SIDE} x {_SIDE} pixels: fetch the zip again from {_HOME}.")
-        white = (~paper if ink == "white" else paper).astype(np.float32)
-        out[i, :, :, 0] = np.round(255 * (weights @ white @ weights.T))
+            out[i] = preprocessing.from_bytes(data, name)
+        except BadImage as error:
+            raise UserError(f"{where}: {name} cannot be used: {error.why}. Fetch the zip again from {_HOME}.") from error
     return out, digest.digest()
-
-
-def _area_weights(size: int) -> Float32[np.ndarray, "size side"]:
-    """Row i holds the share of each of 105 pixels in the i-th of ``size`` equal stretches."""
-    edges = np.linspace(0, _SIDE, size + 1)
-    pixels = np.arange(_SIDE)
-    overlap = np.minimum.outer(edges[1:], pixels + 1) - np.maximum.outer(edges[:-1], pixels)
-    return (np.clip(overlap, 0, None) * (size / _SIDE)).astype(np.float32)

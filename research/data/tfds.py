@@ -9,9 +9,10 @@ from jaxtyping import Int, UInt8
 
 from research.errors import UserError
 
-from .decode import BadImage, Decode
+from .decode import BadImage
 from .images import ArrayReader, Images, index_people
 from .paths import expand_path, printable
+from .preprocessing import Preprocessing, sides
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,12 +38,12 @@ class Tfds:
     """The feature that holds the picture."""
     label_key: str = "label"
     """The feature that tells whom it shows."""
-    size: int = 112
-    """The side of the square pictures come out as, in pixels."""
+    size: int | tuple[int, int] = 112
+    """Height and width of the images, in pixels, or the side of a square."""
     channels: Literal[1, 3] = 3
     """1 for gray, 3 for RGB."""
     fit: Literal["crop", "stretch"] = "crop"
-    """How a picture that is not square becomes so: ``crop`` keeps the center, ``stretch`` distorts."""
+    """How a picture of other proportions gets these: ``crop`` keeps the center, ``stretch`` distorts."""
     resample: Literal["box", "bilinear", "lanczos"] = "bilinear"
     """The filter; each is antialiased."""
     on_bad: Literal["skip", "refuse"] = "skip"
@@ -53,13 +54,13 @@ class Tfds:
     """Download and prepare the data set if it is missing; may take hours and want TensorFlow."""
 
     def __post_init__(self) -> None:
-        if self.size < 1:
+        if min(sides(self.size)) < 1:
             raise ValueError(f"Tfds.size is the side of the pictures in pixels and must be positive, not {self.size}.")
 
     @property
-    def decode(self) -> Decode:
-        """How each picture is decoded."""
-        return Decode(size=self.size, channels=self.channels, fit=self.fit, resample=self.resample)
+    def preprocessing(self) -> Preprocessing:
+        """How each file becomes an image."""
+        return Preprocessing(size=sides(self.size), channels=self.channels, fit=self.fit, resample=self.resample)
 
     def open(self) -> Images:
         """Reads every label, and checks every picture by decoding it once.
@@ -72,11 +73,12 @@ class Tfds:
         n = len(source)
         if not n:
             raise UserError(f"The split {self.split!r} of {self.builder} is empty: name another by the field `split`.")
-        shape = (self.size, self.size, self.channels)
+        preprocessing = self.preprocessing
+        shape = preprocessing.shape
         fits = n * float(np.prod(shape)) <= self.cache_megabytes * 1e6
         cache = np.empty((n, *shape), np.uint8) if fits else None
-        reader = _RecordReader(source, self.image_key, self.decode, self.builder)
-        digest = hashlib.sha256(repr(self.decode).encode())
+        reader = _RecordReader(source, self.image_key, preprocessing, self.builder)
+        digest = hashlib.sha256(repr(preprocessing).encode())
         who, kept, skipped = [], [], []
         for row in range(n):
             record = source[row]
@@ -155,7 +157,7 @@ class Tfds:
 class _RecordReader:
     source: Any
     key: str
-    decode: Decode
+    preprocessing: Preprocessing
     builder: str
     rows: np.ndarray | None = None
 
@@ -165,7 +167,7 @@ class _RecordReader:
         return np.stack([self.decode_record(record, row) for record, row in zip(found, records, strict=True)])
 
     def decode_record(self, record: dict[str, Any], row: SupportsIndex) -> UInt8[np.ndarray, "h w c"]:
-        return self.decode.from_bytes(record[self.key], f"{self.builder} record {row}")
+        return self.preprocessing.from_bytes(record[self.key], f"{self.builder} record {row}")
 
 
 def _person(label: Any, feature: Any) -> str:

@@ -7,14 +7,14 @@ import jax.numpy as jnp
 from research.encoders.layers import standardize
 from research.types import AnyArray, Array
 
-Preprocessing: TypeAlias = Literal["unit", "caffe", "torchvision"]
+InputNormalization: TypeAlias = Literal["unit", "caffe", "torchvision"]
 
 VGG_MEANS = (103.939, 116.779, 123.68)
 SQUEEZENET_MEANS = (104.0, 117.0, 123.0)
 _TORCHVISION_MEANS = (0.485, 0.456, 0.406)
 _TORCHVISION_DEVIATIONS = (0.229, 0.224, 0.225)
 
-__all__ = ["SQUEEZENET_MEANS", "VGG_MEANS", "Preprocessing", "preprocess", "rgb"]
+__all__ = ["SQUEEZENET_MEANS", "VGG_MEANS", "InputNormalization", "preprocess", "rgb"]
 
 
 def rgb(pictures: AnyArray) -> Array:
@@ -32,7 +32,7 @@ def rgb(pictures: AnyArray) -> Array:
     return pictures
 
 
-def preprocess(pictures: AnyArray, kind: Preprocessing, means: tuple[float, float, float] = VGG_MEANS) -> Array:
+def preprocess(pictures: AnyArray, kind: InputNormalization, means: tuple[float, float, float] = VGG_MEANS) -> Array:
     """What an encoder of published weights does to a picture x before its first layer, in float32.
 
     - ``unit``: x, RGB in [0, 1].

@@ -8,7 +8,7 @@ from flax import linen as nn
 from research.encoders.layer_geometry import LayerGeometry, check_picture
 from research.encoders.layers import Images, Precision
 from research.encoders.pooling import max_pool
-from research.encoders.preprocessing import SQUEEZENET_MEANS, Preprocessing, preprocess, rgb
+from research.encoders.preprocessing import SQUEEZENET_MEANS, InputNormalization, preprocess, rgb
 from research.types import Activations, AnyArray, Float
 
 # The modules before which the map is pooled once more.
@@ -66,7 +66,7 @@ class SqueezeNet(nn.Module, kw_only=True):
     """Channels of the squeezing convolution of fire2, fire3, …; each of its two expansions has four times as many."""
     classes: int | None = None
     """Classes to tell apart by a last 1×1 convolution; None leaves it out."""
-    preprocessing: Preprocessing = "caffe"
+    preprocessing: InputNormalization = "caffe"
     """unit: RGB in [0, 1]. caffe: BGR · 255 − (104, 117, 123), for the authors' weights. torchvision: ImageNet's mean
     and deviation, for torchvision's."""
     dtype: Precision = "float32"

@@ -11,7 +11,7 @@ from research.encoders.convolution import SameConvolution
 from research.encoders.layer_geometry import LayerGeometry, check_picture
 from research.encoders.layers import Images, Precision
 from research.encoders.pooling import avg_pool, l2_pool, max_pool
-from research.encoders.preprocessing import VGG_MEANS, Preprocessing, preprocess, rgb
+from research.encoders.preprocessing import VGG_MEANS, InputNormalization, preprocess, rgb
 from research.types import Activations, AnyArray, Array, Float, PRNGKey
 
 Padding: TypeAlias = Literal["zeros", "replicate", "reflect"]
@@ -58,7 +58,7 @@ class Vgg(nn.Module, kw_only=True):
     """What surrounds the map of each convolution by one pixel."""
     first_padding: Padding | None = None
     """The same for conv1_1 alone; None: as `padding`."""
-    preprocessing: Preprocessing | Literal["convolution"] = "caffe"
+    preprocessing: InputNormalization | Literal["convolution"] = "caffe"
     """unit: RGB in [0, 1]. caffe: BGR · 255 − (103.939, 116.779, 123.68), for Oxford's weights. torchvision: ImageNet's
     mean and deviation, for torchvision's. convolution: a 1×1 convolution `conv0` from three channels to three, which is
     caffe until its weights are loaded; networks that were distilled or normalized come with one."""

@@ -362,7 +362,7 @@ def test_a_directory_that_is_no_working_directory(likeness: Likeness, world: Wor
 
 
 def test_a_run_that_has_not_finished(workdir: Path, world: World, likeness: Likeness) -> None:
-    (workdir / "recognizer.json").unlink()
+    (workdir / "preprocessing.json").unlink()
     picture = world.strangers / "ada" / "0.png"
     for command in (("verify", picture, picture), ("enroll", "list"), ("identify", picture)):
         said = likeness(*command, "--workdir", workdir)

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.microscopy.microscope import Microscope
-from research.data import Decode, Images
+from experiments.preprocessing import ModelInputs
+from research.data import Images
 from research.data.images import ArrayReader
 from research.encoders import Vgg
 from research.visualization import TopPatches
@@ -36,7 +37,7 @@ def main() -> None:
     """Compares and prints."""
     encoder = Vgg(convolutions=(1, 1), widths=(4, 6))
     variables = jax.jit(encoder.init)(jax.random.key(0), jnp.zeros((1, 16, 16, 3)))
-    scope, images = Microscope("tiny", encoder, variables, Decode(size=16, channels=3)), some_images()
+    scope, images = Microscope("tiny", encoder, variables, ModelInputs(shape=(16, 16, 3), preprocessing=None)), some_images()
     report: dict[str, object] = {"devices": jax.local_device_count()}
     layer = "relu2_1"
     for order, once in (("top", True), ("bottom", True), ("random", True), ("top", False)):

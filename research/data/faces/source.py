@@ -12,6 +12,7 @@ from jaxtyping import Float32, Int
 from research.data.faces.geometry import Identity, Nuisance, landmarks
 from research.data.faces.renderer import VERSION, render
 from research.data.images import Images
+from research.data.preprocessing import Preprocessing
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _IDENTITY, _NUISANCE = 1, 2
@@ -57,8 +58,6 @@ class Faces:
     cache: int = 1024
     """Mebibytes of drawn pictures to keep in memory; a larger table is drawn anew at every reading, as with 0."""
 
-    decode = None
-
     def __post_init__(self) -> None:
         for field, low, high in (
             ("people", 1, 10**7),
@@ -79,6 +78,11 @@ class Faces:
                 raise ValueError(f"Faces.{field} is {value}; choose a value from {low} to {high}.")
         if self.channels not in (1, 3):
             raise ValueError(f"Faces.channels is {self.channels}; choose 3 for color or 1 for gray.")
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """Files of the table's own size, which nothing is done to: a face that was drawn at another size is another image."""
+        return Preprocessing(size=(self.size, self.size), channels=self.channels, fit="exact")
 
     @property
     def description(self) -> str:

@@ -9,7 +9,8 @@ import pytest
 
 from experiments.microscopy.microscope import Microscope
 from experiments.microscopy.patch_sheet import cut, draw_layer, grid, shown, spread, stacked
-from research.data import Decode, Images
+from experiments.preprocessing import ModelInputs
+from research.data import Images
 from research.data.images import ArrayReader
 from research.encoders import Vgg
 from research.errors import UserError
@@ -21,7 +22,7 @@ TINY = Vgg(convolutions=(1, 1), widths=(4, 6))
 
 def a_scope(encoder=TINY):
     variables = jax.jit(encoder.init)(jax.random.key(0), jnp.zeros((1, 16, 16, 3)))
-    return Microscope("tiny", encoder, variables, Decode(size=16, channels=3))
+    return Microscope("tiny", encoder, variables, ModelInputs(shape=(16, 16, 3), preprocessing=None))
 
 
 def some_images(count=30):

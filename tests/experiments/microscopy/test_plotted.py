@@ -9,7 +9,8 @@ from experiments.microscopy.examples import ExampleRows, photographs, thinned
 from experiments.microscopy.microscope import Microscope
 from experiments.microscopy.patch_sheet import draw_layer, spread
 from experiments.microscopy.plotted import around, signals, volumes
-from research.data import Decode, Examples
+from experiments.preprocessing import ModelInputs
+from research.data import Examples
 from research.encoders import Plain
 from research.geometry import ReceptiveField
 from research.visualization import TopPatches
@@ -27,7 +28,7 @@ def test_a_look_at_signals_and_volumes_equals_brute_force_and_is_drawn(dims):
     encoder = Plain(spatial_dims=dims, widths=(3,), side=3, dimension=2)
     rows = some_rows(dims)
     variables = jax.jit(encoder.init)(jax.random.key(0), jnp.zeros((1, *rows.shape)))
-    scope = Microscope("plain", encoder, variables, Decode(size=16, channels=1))
+    scope = Microscope("plain", encoder, variables, ModelInputs(shape=(16, 16, 1), preprocessing=None))
     seen = scope.look(rows, ("relu1",), TopPatches(k=3), batch=4)["relu1"]
     maps = np.asarray(scope.activations(variables, jnp.asarray(rows.examples.values))["relu1"]).reshape(9, -1, 3)
     np.testing.assert_array_equal(seen.patches.picture, np.argsort(-maps.max(axis=1), axis=0, kind="stable")[:3].T)

@@ -6,7 +6,7 @@ import pytest
 
 from experiments.microscopy.microscope import Microscope
 from experiments.microscopy.sanity import Kept, check
-from research.data import Decode
+from experiments.preprocessing import ModelInputs
 from research.data.images import ArrayReader, Images
 from research.encoders import Conv4
 from research.visualization import occlusion
@@ -41,7 +41,7 @@ def test_occlusion_covers_squares_side_by_side():
     )
     encoder = Conv4(width=4, dimension=8)
     variables = encoder.init(jax.random.key(0), pictures[:1].astype(np.float32) / 255)
-    scope = Microscope("small", encoder, variables, Decode(size=24, channels=1))
+    scope = Microscope("small", encoder, variables, ModelInputs(shape=(24, 24, 1), preprocessing=None))
     found = check(scope, images, ("occlusion",))
     codes = np.asarray(encoder.apply(variables, pictures.astype(np.float32) / 255)["embedding"])
 

@@ -53,7 +53,7 @@ def test_the_weights_survive_to_the_bit(finished: Trained) -> None:
     before = trained(experiment.encoder, experiment.loss, *finished.variables).embed(pictures)
     np.testing.assert_array_equal(recognizer.embed(pictures), before)
     assert before.shape == (10, 8)
-    assert recognizer.fingerprint == experiment.model_fingerprint(finished.variables)
+    assert recognizer.fingerprint == experiment.model_fingerprint(finished.variables, recognizer.inputs)
     distances = recognizer.subject.distance(before, before)
     np.testing.assert_allclose(distances, distances.T, rtol=1e-6, atol=1e-6)
 
