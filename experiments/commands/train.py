@@ -16,6 +16,7 @@ from experiments.boards import BoardName, check_boards
 from experiments.commands.choose import parse
 from experiments.commands.summary import print_evaluation
 from experiments.object_store import is_remote, kept_in_store
+from experiments.preprocessing import ModelInputs
 from experiments.processes import Processes
 from experiments.progress import Quiet, Terminal
 from experiments.trainer import Trained, train
@@ -115,10 +116,13 @@ def next_commands(trained: Trained) -> list[str]:
     """What can be typed next: nothing for a run that has no threshold τ to answer by."""
     if "threshold" not in trained.evaluation.artifacts:
         return []
+    files = ModelInputs.load(trained.workdir).preprocessing
+    if files is None:
+        return ["next:    state the experiment's `preprocessing` in the config, to ask this model about image files"]
     where = f"--workdir {shlex.quote(str(trained.workdir))}"
     pair = [trained.workdir / "figures" / "mistakes" / f"different_1_{letter}.png" for letter in "ab"]
     verify = "verify A.jpg B.jpg"
-    if f"mistakes/{pair[0].stem}" in trained.evaluation.examples:
+    if files.keeps and f"mistakes/{pair[0].stem}" in trained.evaluation.examples:
         # The two people whom it thinks most alike: why does it?
         verify = f"verify {shlex.join(map(str, pair))} --why why.png"
     actions = (verify, "enroll add NAME PICTURE.jpg", "identify PICTURE.jpg")

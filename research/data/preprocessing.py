@@ -83,6 +83,11 @@ class Preprocessing:
         """Of the result: height, width, channels."""
         return (*self.size, self.channels)
 
+    @property
+    def keeps(self) -> bool:
+        """Whether an image that is a result already, saved without loss and read again, comes back as it is."""
+        return self.tones == "all" and self.polarity == "as_is" and self.file_size in (None, self.size)
+
     def __call__(self, path: str | os.PathLike) -> UInt8[np.ndarray, "h w c"]:
         """Reads the file at ``path``.
 
