@@ -137,7 +137,9 @@ def record_files(prepared: str) -> Callable[[Path, np.ndarray], list[Path]]:
     def files(folder: Path, rows: np.ndarray) -> list[Path]:
         import tensorflow_datasets as tfds
 
-        source = tfds.data_source("likeness_files", "train", prepared, decoders={"image": tfds.decode.SkipDecoding()})
+        source = tfds.data_source(
+            "likeness_files", split="train", data_dir=prepared, decoders={"image": tfds.decode.SkipDecoding()}
+        )
         folder.mkdir(parents=True, exist_ok=True)
         for row in rows:
             (folder / f"{row}.png").write_bytes(source[int(row)]["image"])
@@ -188,10 +190,8 @@ def cases(tmp_path_factory) -> dict[str, Case]:
     people = str(root / "people")
     wide = Folder(people, size=(32, 18), channels=1, fit="stretch")
     return {
-        "folder": Case(folder, in_folders(root / "people")),
-        "folder of its own proportions": Case(
-            dataclasses.replace(wide, channels=1, fit="stretch"), in_folders(root / "people")
-        ),
+        "folder": Case(Folder(people, size=20), in_folders(root / "people")),
+        "folder of its own proportions": Case(wide, in_folders(root / "people")),
         "arrays": Case(Arrays(tall), saved(Arrays(tall)), refused=not_said.format("32 × 24 × 1", "Arrays")),
         "arrays, stated": Case(Arrays(tall), saved(Arrays(tall)), STATED, other=small),
         "digits": Case(Digits(scale=2), saved(Digits(scale=2)), other=small),
