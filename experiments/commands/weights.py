@@ -155,6 +155,7 @@ def _import(file: str, name: str | None) -> None:
     from research.errors import UserError
     from research.weights import KNOWN, cache, named, own, read, recognize, take, write
     from research.weights.report import shape
+    from research.weights.verified import note_digest
 
     path = expand_path(file, "FILE")
     published = named(name) if name else recognize(path)
@@ -174,6 +175,7 @@ def _import(file: str, name: str | None) -> None:
             print(f"  {printable(key)}  {shape(array.shape)}  {array.dtype}")
     target = published.imported if published else cache() / f"{path.stem}.safetensors"
     write(target, arrays)
+    note_digest(target)
     print(f"{len(arrays)} arrays are in {printable(target)}")
 
 
@@ -187,6 +189,7 @@ def _export(source: str, file: Path, keys: Literal["own", "published"]) -> None:
         published = named(source)
         found = published.find()
         if found is not None and published.encoder is None:
+            published.verify(found)
             arrays = read(found)
         else:
             variables, _ = published.load()
@@ -220,7 +223,10 @@ def _check(names: tuple[str, ...]) -> None:
         damaged = [file for file, path in files if not file.intact(path)]
         for file in damaged:
             print(f"  DAMAGED: {file.name} has not the SHA-256 {file.sha256}: remove it, and fetch it again")
-        if files and not damaged:
+        if damaged:
+            unusable.append(published.name)
+            continue
+        if files:
             print(f"  intact: {files[0][0].sha256}" if len(files) == 1 else f"  intact: {len(files)} files")
         if published.encoder is None:
             print("  there is no encoder for it yet")
@@ -230,8 +236,7 @@ def _check(names: tuple[str, ...]) -> None:
             except UserError as error:
                 print(f"  {error}")
                 unusable.append(published.name)
-        unusable += [published.name] if damaged else []
     if not names and not any(published.find() for published in KNOWN):
         print("No known weights are on this machine; `likeness weights list` shows what can be fetched.")
     if unusable:
-        raise UserError(f"These weights cannot be used as they are: {', '.join(dict.fromkeys(unusable))}. Why is said above.")
+        raise UserError(f"These weights cannot be used as they are: {', '.join(unusable)}. Why is said above.")

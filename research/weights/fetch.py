@@ -20,7 +20,8 @@ from research.errors import UserError
 from research.files import cannot_write
 
 from .cache import data
-from .published import File, Published, digest, megabytes
+from .published import File, Published, megabytes
+from .verified import digest
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Told the file's name, the bytes that are here, and the bytes that there are."""

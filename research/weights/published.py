@@ -1,7 +1,6 @@
 """Weights that somebody published: what they are, and where they lie on this machine."""
 
 import dataclasses
-import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from .layout import Layout, own
 from .matching import best, compare, fill, shapes
 from .readers import read
 from .report import Report
+from .verified import digest, noted_digest, verified_digest
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -132,7 +132,8 @@ class Published:
             Variables in NumPy arrays, and what matched.
 
         Raises:
-            UserError: they are not on this machine (the message says how to get them), cannot be read, or do not fit.
+            UserError: they are not on this machine (the message says how to get them), cannot be read, have
+                changed since they were fetched or imported, or do not fit.
         """
         path = self.find()
         if path is None:
@@ -146,6 +147,7 @@ class Published:
             raise UserError(
                 f"Likeness has no encoder for the weights {self.name} yet; `likeness weights export` converts them."
             )
+        self.verify(path)
         wanted, layouts, source = shapes(encoder, self.picture), self.known_layouts(), printable(path)
 
         def check(headers: Mapping[str, Header]) -> None:
@@ -154,6 +156,28 @@ class Published:
 
         arrays = read(path, check)
         return fill(wanted, arrays, best(arrays, layouts), strict=strict, source=source)
+
+    def verify(self, path: Path) -> None:
+        """Makes sure that what was fetched or imported is still what it was, see :func:`verified_digest`.
+
+        Args:
+            path: a file or a folder; of one that lies in none of the places of these weights nothing is known.
+
+        Raises:
+            UserError: a file has changed since, such as on a bad disk.
+        """
+        for file, place in self.files(path):
+            if not file.looks_whole(place) or verified_digest(place) != file.sha256:
+                raise UserError(
+                    f"The weights {self.name} are damaged: {printable(place)} has not the SHA-256 {file.sha256} that they were "
+                    f"published with. Remove it, and {self.how_to_get()}"
+                )
+        noted = noted_digest(path) if path == self.imported else None
+        if noted is not None and verified_digest(path) != noted:
+            raise UserError(
+                f"The weights {self.name} are damaged: {printable(path)} has changed since `likeness weights import` wrote it. "
+                "Remove it, and import them again."
+            )
 
     def known_layouts(self) -> tuple[Layout, ...]:
         """The published layouts, and this project's own."""
@@ -179,12 +203,6 @@ class Published:
         source = f" from {file.urls[0]}" if file.urls else ""
         into = f"{printable(self.folder)} (SHA-256 {file.sha256}; looked for in {looked})"
         return f"bring {file.name}{source} and put it into {into}."
-
-
-def digest(path: Path) -> str:
-    """A file's SHA-256."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def megabytes(size: int) -> str:

@@ -9,6 +9,7 @@ from small_world import Likeness, World
 
 from experiments.evaluation import read_run, restore
 from research.encoders import Vgg
+from research.errors import UserError
 from research.weights import Pretrained, known, layouts, named, read, shapes, take, write
 from research.weights.published import File, Published
 
@@ -160,6 +161,21 @@ def test_exporting_what_a_working_directory_learned(likeness: Likeness, world: W
     said = likeness("weights", "export", "litle", out)
     assert said.code == 2
     assert "nearest: " in said.err
+
+
+def test_imported_weights_that_have_changed_since(likeness: Likeness, little, cache):
+    assert likeness("weights", "import", "little").code == 0
+    imported = cache / "little.safetensors"
+    named("little").load()
+    content = bytearray(imported.read_bytes())
+    content[-20:] = bytes(20)
+    imported.write_bytes(content)
+    with pytest.raises(UserError, match=r"little\.safetensors has changed since `likeness weights import` wrote it. Remove it"):
+        named("little").load()
+    said = likeness("weights", "check", "little")
+    assert said.code == 2 and "has changed since" in said.out
+    assert likeness("weights", "import", little, "--name", "little").code == 0
+    named("little").load()
 
 
 def test_check_without_any(likeness: Likeness):
