@@ -9,7 +9,6 @@ import shutil
 import socket
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
@@ -20,6 +19,7 @@ from research.errors import UserError
 from research.files import cannot_write
 
 from .cache import data
+from .connection import opened
 from .published import File, Published, megabytes
 from .verified import digest
 
@@ -35,11 +35,22 @@ class Patience:
     """How long to wait for a source."""
 
     timeout: float = 30.0
-    """Seconds without a byte."""
+    """Seconds without a byte, and for which the rate is measured."""
+    slowest: float = 4000.0
+    """Bytes a second: a source that brings fewer for as long as ``timeout`` is given up for this attempt."""
     tries: int = 4
-    """Attempts in a row that bring nothing new."""
+    """Attempts in a row that bring next to nothing: less than ``worthwhile`` beyond the furthest byte so far."""
+    worthwhile: int = 1 << 16
+    """Bytes that an attempt must bring to be more than next to nothing."""
+    requests: int = 100
+    """Attempts at one source of one file in all."""
     wait: float = 1.0
-    """Seconds before the second attempt; doubled before each further one."""
+    """Seconds before the second attempt; doubled before each further one that follows on an attempt that brought nothing."""
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            if not getattr(self, field.name) > 0:
+                raise ValueError(f"Patience.{field.name} is {getattr(self, field.name)}: it must be positive.")
 
 
 class _Refused(Exception):
@@ -92,7 +103,9 @@ def obtain(file: File, folder: Path, *, progress: Progress = _silent, patience: 
     target = folder / file.name
     if file.intact(target):
         return target
-    part = folder / f"{file.name}.part"
+    # A link to another disk stays, and what it points to is written.
+    target = Path(os.path.realpath(target))
+    part = target.with_name(f"{target.name}.part")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with part.open("a+b") as handle:
@@ -102,7 +115,6 @@ def obtain(file: File, folder: Path, *, progress: Progress = _silent, patience: 
             whole = reasons is None
             if whole:
                 os.fsync(handle.fileno())
-                part.chmod(0o644)
                 part.replace(target)
             elif not handle.seek(0, os.SEEK_END):
                 part.unlink()
@@ -154,17 +166,20 @@ def _write(file: File, handle: BinaryIO) -> None:
 
 
 def _download(url: str, file: File, handle: BinaryIO, progress: Progress, patience: Patience) -> None:
-    """Appends to the handle until the file is whole, and verifies it."""
-    begun, fruitless, why = handle.seek(0, os.SEEK_END), 0, ""
-    while True:
-        before = handle.seek(0, os.SEEK_END)
-        if before != file.size:
+    """Appends to the handle until the file is whole, and verifies it; a source that brings next to nothing is given up."""
+    begun = furthest = handle.seek(0, os.SEEK_END)
+    fruitless, why = 0, ""
+    for _ in range(patience.requests):
+        if handle.seek(0, os.SEEK_END) != file.size:
             try:
                 _receive(url, file, handle, progress, patience)
             except _Refused:
                 raise
             except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
                 why = _reason(error)
+            # urllib raises bare errors for an address that is none, to which a server may well send one.
+            except ValueError as error:
+                raise _Refused(f"it leads to an address that is none ({_reason(error)})") from error
             else:
                 why = "the connection broke"
         after = handle.seek(0, os.SEEK_END)
@@ -175,12 +190,17 @@ def _download(url: str, file: File, handle: BinaryIO, progress: Progress, patien
                 # What was there before may have been another file's beginning: once more, from the start.
                 if not begun:
                     raise
-                begun = 0
+                begun = furthest = 0
                 continue
-        fruitless = 0 if after > before else fruitless + 1
+        fruitless = 0 if after >= furthest + patience.worthwhile else fruitless + 1
+        furthest = max(furthest, after)
         if fruitless >= patience.tries:
-            raise _Refused(f"{why} after {megabytes(after)} of {megabytes(file.size)}" if after else why)
-        time.sleep(patience.wait * 2 ** max(0, fruitless - 1) if fruitless else 0)
+            break
+        time.sleep(patience.wait * 2 ** max(0, fruitless - 1))
+    else:
+        why = f"it broke off {patience.requests} times, the last time since {why}"
+    after = handle.seek(0, os.SEEK_END)
+    raise _Refused(f"{why} after {megabytes(after)} of {megabytes(file.size)}" if after else why)
 
 
 def _receive(url: str, file: File, handle: BinaryIO, progress: Progress, patience: Patience) -> None:
@@ -188,13 +208,14 @@ def _receive(url: str, file: File, handle: BinaryIO, progress: Progress, patienc
     start = handle.seek(0, os.SEEK_END)
     headers = {"User-Agent": _AGENT, "Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
     try:
-        response = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=patience.timeout)
+        response = opened(url, headers, timeout=patience.timeout, slowest=patience.slowest)
     except urllib.error.HTTPError as error:
+        error.close()
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
             handle.truncate(0)
             raise http.client.HTTPException("the server has no such range") from error
         if error.code < 500 and error.code not in (http.HTTPStatus.REQUEST_TIMEOUT, http.HTTPStatus.TOO_MANY_REQUESTS):
-            raise _Refused(f"it answers {error.code} {error.reason}") from error
+            raise _Refused(f"it answers {error.code} {printable(str(error.reason))[:120]}") from error
         raise
     except urllib.error.URLError as error:
         # Without a network, or a server, trying again only keeps people waiting.
@@ -204,12 +225,13 @@ def _receive(url: str, file: File, handle: BinaryIO, progress: Progress, patienc
     with response:
         kept = start if start and _goes_on(response, start) else 0
         length = response.headers.get("Content-Length", "")
-        if length.isdigit() and kept + int(length) != file.size:
-            raise _Refused(f"it has {kept + int(length)} bytes there and not {file.size}: it is another file")
+        if length.isdecimal() and kept + int(length[:20]) != file.size:
+            raise _Refused(f"it has {kept + int(length[:20])} bytes there and not {file.size}: it is another file")
         if kept != start:
             handle.truncate(0)
             start = 0
-        while piece := response.read(_CHUNK):
+        # What has come is kept, however little, and whatever breaks the rest off.
+        while piece := response.read1(_CHUNK):
             start += len(piece)
             if start > file.size:
                 handle.truncate(0)

@@ -1,10 +1,13 @@
 """Fetching from a server in this process: cut connections, wrong files, several sources."""
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
 import http.server
+import os
 import threading
+import time
 
 import pytest
 
@@ -17,12 +20,16 @@ HASTY = Patience(timeout=5.0, tries=2, wait=0.01)
 
 @dataclasses.dataclass
 class Server:
-    """What is served by path, what was asked, and how many bytes are sent before the connection breaks."""
+    """What is served by path, what was asked, how many bytes are sent before the connection breaks, and other mischief."""
 
     files: dict[str, bytes] = dataclasses.field(default_factory=dict)
     breaks: list[int] = dataclasses.field(default_factory=list)
     ranges: bool = True
     status: int = 0
+    refuses_ranges: bool = False
+    leads_to: str = ""
+    raw: tuple[bytes, ...] = ()
+    """Sent instead of an answer, a pause before each."""
     asked: list[tuple[str, str | None]] = dataclasses.field(default_factory=list)
     address: str = ""
 
@@ -39,6 +46,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
         asked = self.headers.get("Range")
         self.told.asked.append((self.path, asked))
         content = self.told.files.get(self.path.removeprefix("/"))
+        if self.told.raw:
+            with contextlib.suppress(OSError):
+                for piece in self.told.raw:
+                    time.sleep(0.02)
+                    self.wfile.write(piece)
+            return None
+        if self.told.leads_to and self.path == "/elsewhere":
+            self.send_response(302)
+            self.send_header("Location", self.told.leads_to)
+            return self.end_headers()
+        if self.told.refuses_ranges and asked:
+            return self.send_error(416)
         if self.told.status or content is None:
             return self.send_error(self.told.status or 404)
         start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and self.told.ranges else 0
@@ -109,7 +128,7 @@ def test_a_damaged_file_is_replaced(server, tmp_path):
 
 
 def test_a_cut_connection_goes_on_where_it_broke(server, tmp_path):
-    server.breaks = [300_000, 300_000, 0, 1]
+    server.breaks = [300_000, 300_000, 0, 70_000]
     path = obtain(file(server.url("good")), tmp_path, patience=HASTY)
     assert path.read_bytes() == CONTENT
     assert [asked for _, asked in server.asked] == [
@@ -117,7 +136,7 @@ def test_a_cut_connection_goes_on_where_it_broke(server, tmp_path):
         "bytes=300000-",
         "bytes=600000-",
         "bytes=600000-",
-        "bytes=600001-",
+        "bytes=670000-",
     ]
 
 
@@ -165,6 +184,105 @@ def test_the_second_source_is_used_when_the_first_fails(server, tmp_path, first)
     path = obtain(file(server.url(first), server.url("good")), tmp_path, patience=HASTY)
     assert path.read_bytes() == CONTENT
     assert [asked for asked, _ in server.asked] == [f"/{first}", "/good"]
+
+
+def test_a_byte_a_connection_is_given_up(server, tmp_path):
+    server.breaks = [1] * 100
+    with pytest.raises(NotObtained, match=r"the connection broke after 0\.0 MB of 1\.0 MB"):
+        obtain(file(server.url("good")), tmp_path, patience=HASTY)
+    assert len(server.asked) == HASTY.tries
+
+
+def test_requests_are_bounded_whatever_each_brings(server, tmp_path):
+    server.breaks = [70_000] * 14
+    patience = dataclasses.replace(HASTY, requests=5)
+    with pytest.raises(
+        NotObtained, match=r"it broke off 5 times, the last time since the connection broke after 0\.3 MB of 1\.0"
+    ):
+        obtain(file(server.url("good")), tmp_path, patience=patience)
+    assert len(server.asked) == 5
+    # Asked again, it goes on.
+    assert obtain(file(server.url("good")), tmp_path, patience=dataclasses.replace(HASTY, requests=20)).read_bytes() == CONTENT
+
+
+def test_each_attempt_waits_and_a_fruitless_one_longer(server, tmp_path, monkeypatch):
+    waits = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    server.breaks = [300_000, 0, 0, 0, 0]
+    with pytest.raises(NotObtained):
+        obtain(file(server.url("good")), tmp_path, patience=Patience(timeout=5.0, tries=4, wait=1.0))
+    assert waits == [1, 1, 2, 4]
+
+
+def test_a_server_that_cuts_and_then_knows_no_range(server, tmp_path):
+    server.refuses_ranges, server.breaks = True, [300_000] * 100
+    with pytest.raises(NotObtained, match="the server has no such range|the connection broke"):
+        obtain(file(server.url("good")), tmp_path, patience=HASTY)
+    assert len(server.asked) <= 2 * HASTY.tries
+
+
+@pytest.mark.parametrize("begun", [f"HTTP/1.1 200 OK\r\nContent-Length: {len(CONTENT)}\r\n\r\n", "HTTP/1.1 200 OK\r\nX-Y: "])
+def test_bytes_that_drip_are_left_after_a_while(server, tmp_path, begun):
+    """Of the file, or of the answer's head."""
+    server.raw = (begun.encode(), *[b"y"] * 400)
+    patience = Patience(timeout=0.3, slowest=1000.0, tries=2, wait=0.01)
+    started = time.monotonic()
+    with pytest.raises(NotObtained, match=r"fewer than 1,000 bytes a second came for 0\.3"):
+        obtain(file(server.url("good")), tmp_path, patience=patience)
+    assert len(server.asked) == 2 and time.monotonic() - started < 5
+
+
+def test_a_slow_reader_is_not_a_slow_server(server, tmp_path):
+    patience = Patience(timeout=0.2, slowest=1e9, tries=1, wait=0.01)
+    path = obtain(file(server.url("good")), tmp_path, progress=lambda *told: time.sleep(0.03), patience=patience)
+    assert path.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("http://[::1/", "it leads to an address that is none"),
+        ("http://\u00e4.\u2044/", "it leads to an address that is none"),
+        ("http://" + "a" * 300 + ".org/", "it leads to an address that is none"),
+        ("http://127.0.0.1:nine/", "nonnumeric port"),
+        ("file:///etc/hostname", "it answers 302 .*not allowed"),
+        ("ftp://127.0.0.1/x", "unknown url type: ftp"),
+        ("/elsewhere", "it answers 302"),
+    ],
+)
+def test_where_a_server_leads_to(server, tmp_path, address, why):
+    server.leads_to = address.encode().decode("latin-1")
+    with pytest.raises(NotObtained, match=why) as refused:
+        obtain(file(server.url("elsewhere")), tmp_path, patience=HASTY)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_server_that_leads_to_the_file(server, tmp_path):
+    server.leads_to = "/good"
+    assert obtain(file(server.url("elsewhere")), tmp_path, patience=HASTY).read_bytes() == CONTENT
+
+
+def test_the_umask_decides_who_may_read_what_was_fetched(server, tmp_path):
+    before = os.umask(0o077)
+    try:
+        path = obtain(file(server.url("good")), tmp_path, patience=HASTY)
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_link_to_another_disk_stays(server, tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "w").mkdir()
+    (tmp_path / "w" / "weights.bin").symlink_to(tmp_path / "disk" / "large")
+    obtain(file(server.url("good")), tmp_path / "w", patience=HASTY)
+    assert (tmp_path / "w" / "weights.bin").is_symlink() and (tmp_path / "disk" / "large").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("field", dataclasses.fields(Patience), ids=lambda field: field.name)
+def test_patience_is_positive(field):
+    with pytest.raises(ValueError, match=f"Patience.{field.name} is 0"):
+        Patience(**{field.name: type(field.default)(0)})
 
 
 def test_the_second_source_goes_on_where_the_first_broke(server, tmp_path):
