@@ -2,11 +2,17 @@
 
 Every process runs the same program on its own devices; JAX's distributed runtime connects them. A collective that not all of
 them reach would wait for ever, so whatever one of them decides alone it must tell the others.
+
+Who is lost is noticed in one of three ways. A collective fails, and the others end with 70. Nothing fails and nothing goes on:
+the watchdog ends them with 70. Process 0 is lost, to which the runtime of all others is connected: JAX aborts them at once,
+with SIGABRT (134 to a shell), and nothing of ours runs in them. JAX would abort them too where another process gives no sign of
+life for ``heartbeat`` seconds, but not say where they stand; so that is longer than the watchdog waits.
 """
 
 import contextlib
 import dataclasses
 import json
+import math
 import socket
 import time
 from collections.abc import Callable
@@ -36,10 +42,14 @@ class Processes:
     """How many there are."""
     timeout: int = 300
     """Seconds to wait for all of them."""
+    heartbeat: int = 100
+    """Seconds without a sign of life after which JAX takes a process for lost, and aborts all others."""
 
     def __post_init__(self) -> None:
         if self.timeout < 1:
             raise ValueError(f"the time limit for all processes to come is {self.timeout} seconds: give 1 or more")
+        if self.heartbeat < 1:
+            raise ValueError(f"the time limit for a sign of life is {self.heartbeat} seconds: give 1 or more")
         if self.coordinator == "auto":
             return
         host, _, port = self.coordinator.rpartition(":")
@@ -62,12 +72,51 @@ class Processes:
         # Where Gloo is not compiled in this would be refused, and on accelerators it is not read.
         jax.config.update("jax_cpu_collectives_implementation", "gloo")
         if self.coordinator == "auto":
-            jax.distributed.initialize(initialization_timeout=self.timeout)
+            jax.distributed.initialize(initialization_timeout=self.timeout, heartbeat_timeout_seconds=self.heartbeat)
             return
         assert self.process is not None and self.processes is not None
         # JAX ends a process that waits in vain with a stack trace that names nobody, so everybody is there before it is asked.
         roll_call(self.coordinator, self.process, self.processes, self.timeout)
-        jax.distributed.initialize(self.coordinator, self.processes, self.process, initialization_timeout=self.timeout)
+        jax.distributed.initialize(
+            self.coordinator,
+            self.processes,
+            self.process,
+            initialization_timeout=self.timeout,
+            heartbeat_timeout_seconds=self.heartbeat,
+        )
+
+
+def heartbeat(hang_after: float | None) -> int:
+    """Seconds without a sign of life that JAX allows: more than a watchdog, which says more, so that it comes first."""
+    return 100 if hang_after is None else math.ceil(hang_after) + 60
+
+
+# Kinds of failure, by XLA's names, that another process may be at fault of; others, such as RESOURCE_EXHAUSTED, are one's own.
+_OF_OTHERS = (
+    "ABORTED",
+    "CANCELLED",
+    "DATA_LOSS",
+    "DEADLINE_EXCEEDED",
+    "FAILED_PRECONDITION",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "UNKNOWN",
+)
+
+
+def failed_together(error: Exception) -> bool:
+    """Whether it is an error of what several processes compute together, such as a collective of which one is lost.
+
+    JAX raises it as JaxRuntimeError or, where an array is fetched whose program has failed, as ValueError; libraries wrap both.
+    Either begins with the kind of failure: ``UNKNOWN: Gloo all-reduce failed: … Connection reset by peer``.
+    """
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, UserError):
+        kind, colon, _ = str(cause).partition(":")
+        if isinstance(cause, ValueError | RuntimeError) and colon and kind in _OF_OTHERS:
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def roll_call(coordinator: str, process: int, processes: int, timeout: float) -> None:

@@ -75,8 +75,8 @@ def main(arguments: list[str]) -> int:
                     boards=options.log_to,
                     profile=options.profile,
                 )
-            except jax.errors.JaxRuntimeError as error:
-                if not processes.several():
+            except Exception as error:
+                if not (processes.several() and processes.failed_together(error)):
                     raise
                 _lost(error)
         if processes.first():
@@ -93,6 +93,7 @@ def _join(options: Options) -> None:
             process=options.process,
             processes=options.processes,
             timeout=options.join_timeout,
+            heartbeat=processes.heartbeat(options.hang_after),
         )
     except ValueError as error:
         raise UserError(f"The processes cannot meet: {error}.") from error

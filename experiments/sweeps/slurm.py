@@ -1,7 +1,8 @@
 """Makes runs of a sweep as a job array of Slurm, through submitit.
 
 What is in the queue is written down in ``slurm/jobs.json`` of the sweep's directory, so the command that has submitted an array
-need not stay: the same command, given again, takes in what has come out, and submits what is left.
+need not stay: the same command, given again, takes in what has come out, and submits what is left. A run whose process was
+killed or crashed goes back into the queue and goes on from its newest checkpoint, a few times; after that it has failed.
 """
 
 import contextlib
@@ -25,6 +26,17 @@ from experiments.workdir import read_json, write_json
 from research.errors import UserError, how_to_install
 
 _SHARED = ("name", "timeout_min", "mem_gb", "cpus_per_task", "gpus_per_node", "stderr_to_stdout")
+_MOST_RESTARTS = 3
+_AFTER = f"""code=$?
+# 0 to 2 are answers, and after 255 submitit has put it back into the queue itself. Else it was killed or has crashed.
+case "$code" in
+    0 | 1 | 2 | 255) ;;
+    *)
+        if [ "${{SLURM_RESTART_COUNT:-0}}" -lt {_MOST_RESTARTS} ]; then
+            scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}"
+        fi
+        ;;
+esac"""
 _ONE = ("nodes", "tasks_per_node", "slurm_nodes", "slurm_ntasks_per_node", "slurm_array")
 
 
@@ -86,6 +98,9 @@ class SlurmArray:
         try:
             executor = AutoExecutor(folder=folder.resolve(), cluster="slurm")
             named = {"name": "likeness", **self.parameters}
+            # Whoever gives commands for after the run has them done after these, and the exit code stays the run's.
+            own = named.pop("teardown", None) or named.pop("slurm_teardown", None) or []
+            named["teardown"] = [_AFTER, *own, 'exit "$code"']
             executor.update_parameters(
                 **{name if name in _SHARED or name.startswith("slurm_") else f"slurm_{name}": named[name] for name in named}
             )

@@ -11,13 +11,14 @@ import threading
 import time
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
 from experiments.benchmarks.many_processes import Benchmark, differences
 from experiments.benchmarks.many_processes import launch as launch_all
 from experiments.checkpoints import CheckpointStore
-from experiments.processes import Processes, by_first, gathered_rows, roll_call, told
+from experiments.processes import Processes, by_first, failed_together, gathered_rows, heartbeat, roll_call, told
 from experiments.run import Checkpoints
 from experiments.watchdog import HUNG
 from experiments.writers import read_metrics
@@ -110,11 +111,59 @@ def test_a_taken_port_is_told():
         ({"coordinator": "node1:8476"}, "this is process None of None"),
         ({"coordinator": "node1:8476", "process": 2, "processes": 2}, "this is process 2 of 2"),
         ({"coordinator": "auto", "timeout": 0}, "0 seconds: give 1 or more"),
+        ({"coordinator": "auto", "heartbeat": 0}, "a sign of life is 0 seconds: give 1 or more"),
     ],
 )
 def test_who_cannot_meet_is_told_why(given, message):
     with pytest.raises(ValueError, match=message):
         Processes(**given)
+
+
+@pytest.mark.parametrize(("hang_after", "seconds"), [(None, 100), (1800.0, 1860), (0.5, 61)])
+def test_jax_aborts_later_than_the_watchdog(hang_after, seconds):
+    assert heartbeat(hang_after) == seconds
+
+
+@pytest.mark.parametrize("coordinator", ["auto", "node1:8476"])
+def test_jax_is_told_how_long_to_wait(coordinator, monkeypatch):
+    asked = {}
+    monkeypatch.setattr("jax.distributed.initialize", lambda *given, **named: asked.update(named))
+    monkeypatch.setattr("experiments.processes.roll_call", lambda *given: None)
+    monkeypatch.setattr("jax.config.update", lambda *given: None)
+    Processes(coordinator=coordinator, process=0, processes=2, timeout=7, heartbeat=1860).join()
+    assert asked == {"initialization_timeout": 7, "heartbeat_timeout_seconds": 1860}
+
+
+def wrapped(error):
+    try:
+        try:
+            raise error
+        except Exception as cause:
+            raise KeyError("step") from cause
+    except KeyError as outer:
+        return outer
+
+
+RESET = "UNKNOWN: Gloo all-reduce failed: [external/gloo/gloo/transport/tcp/pair.cc:538] Read error: Connection reset by peer"
+
+
+@pytest.mark.parametrize(
+    ("error", "together"),
+    [
+        (jax.errors.JaxRuntimeError(RESET), True),
+        # So does JAX raise it where an array is fetched.
+        (ValueError(RESET), True),
+        (RuntimeError("DEADLINE_EXCEEDED: Barrier timed out"), True),
+        (wrapped(ValueError(RESET)), True),
+        (jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 17 bytes"), False),
+        (ValueError("UNKNOWN letters in a name"), False),
+        (KeyError("INTERNAL: no"), False),
+        (UserError("The disk is full."), False),
+        (wrapped(TypeError("a mistake")), False),
+    ],
+)
+def test_who_fails_together_with_others_is_told_from_who_fails_alone(error, together):
+    assert failed_together(error) == together
 
 
 def test_one_process_alone_is_the_first():
@@ -182,22 +231,25 @@ def test_two_processes_train_and_judge_as_one_does_and_stop_at_one_step(tmp_path
 @pytest.mark.slow
 @pytest.mark.end_to_end
 @pytest.mark.parametrize(
-    ("fate", "said"),
+    ("lost", "fate", "codes", "said"),
     [
         # Killed while the others wait for it elsewhere than in a collective, such as at a checkpoint, it is missed later.
-        (signal.SIGKILL, "One of them is probably lost|has hung for 20 seconds since step"),
-        (signal.SIGSTOP, "has hung for 20 seconds since step"),
+        (1, signal.SIGKILL, {HUNG}, "One of them is probably lost|has hung for 20 seconds since step"),
+        (1, signal.SIGSTOP, {HUNG}, "has hung for 20 seconds since step"),
+        # Without process 0 JAX aborts the others, unless a collective has failed before.
+        (0, signal.SIGKILL, {HUNG, -signal.SIGABRT}, "One of them is probably lost|another task died"),
     ],
 )
-def test_who_loses_another_does_not_wait_for_ever(tmp_path, fate, said):
+def test_who_loses_another_does_not_wait_for_ever(tmp_path, lost, fate, codes, said):
     together = list(launch(tmp_path, "two", 2, "--steps", "100000", "--hang-after", "20"))
     try:
         deadline = time.monotonic() + 200
         while len(read_metrics(tmp_path / "two" / "metrics.jsonl")) < 12 and time.monotonic() < deadline:
             time.sleep(0.1)
-        together[1].send_signal(fate)
-        output, _ = together[0].communicate(timeout=120)
-        assert together[0].returncode == HUNG, output
+        together[lost].send_signal(fate)
+        # Sooner than JAX, which waits for 80 seconds.
+        output, _ = together[1 - lost].communicate(timeout=60)
+        assert together[1 - lost].returncode in codes, output
         assert re.search(said, output)
     finally:
         for process in together:

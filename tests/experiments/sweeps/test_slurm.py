@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -124,6 +125,30 @@ def test_without_submitit_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"pip install -e '.\[slurm\]'"):
         SlurmArray(parameters=PARAMETERS).check()
+
+
+@needs_submitit
+@pytest.mark.parametrize("own", [{}, {"teardown": ["echo after > after"]}, {"slurm_teardown": ["echo after > after"]}])
+def test_a_job_that_was_killed_or_crashed_goes_back_into_the_queue_a_few_times(
+    slurm: Path, tmp_path: Path, own: dict[str, Any]
+) -> None:
+    """The script that is submitted, run as Slurm would, where `srun` answers as it does of a task that ended so."""
+    (slurm / "hold").touch()
+    make(plan(tmp_path / "sweep", RATES[:1]), tmp_path / "sweep", SlurmArray(parameters=PARAMETERS | own, detach=True))
+    (slurm / "srun").write_text('#!/bin/bash\nexit "$CODE"\n')
+
+    def requeued(code: int, restarts: int | None) -> bool:
+        (slurm / "requeued").unlink(missing_ok=True)
+        names = {"SLURM_ARRAY_JOB_ID": "100", "SLURM_ARRAY_TASK_ID": "0", "CODE": str(code)}
+        names |= {} if restarts is None else {"SLURM_RESTART_COUNT": str(restarts)}
+        done = subprocess.run(["bash", str(slurm / "job-100.sh")], env=os.environ | names, cwd=tmp_path, check=False)
+        assert done.returncode == code
+        assert (tmp_path / "after").exists() == bool(own)
+        return (slurm / "requeued").exists() and (slurm / "requeued").read_text() == "requeue 100_0"
+
+    # After 255 submitit has requeued it itself.
+    assert [code for code in (0, 1, 2, 255, 134, 137, 139) if requeued(code, None)] == [134, 137, 139]
+    assert [restarts for restarts in (1, 2, 3, 4) if requeued(137, restarts)] == [1, 2]
 
 
 def test_a_job_whose_time_is_up_is_requeued_after_its_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
