@@ -4,6 +4,7 @@ NumPy and JAX broadcast: labels ``(b, 1)``, one-hot rows or a list of another le
 wrong. Shapes and dtypes are known even under ``jit``, so to check them costs nothing.
 """
 
+import abc
 from collections.abc import Collection
 from typing import Any, Literal, TypeAlias
 
@@ -143,12 +144,12 @@ def check_members(owner: str, field: str, value: object, protocol: type, say: st
         owner: the class whose field it is.
         field: the field.
         value: what the field was given.
-        protocol: a ``typing.Protocol``.
+        protocol: a ``typing.Protocol``, or an abstract class.
         say: what to give, such as ``Triplet()``.
     """
     if isinstance(value, type):
         raise ValueError(f"{owner}.{field} is the class {value.__name__}: give one of its values, such as {value.__name__}(…).")
-    missing = [name for name in _members(protocol) if not hasattr(value, name)]
+    missing = [name for name in members(protocol) if not hasattr(value, name)]
     if missing:
         raise ValueError(
             f"{owner}.{field} is {value!r}, which is no {protocol.__name__}: {type(value).__name__} has no "
@@ -161,11 +162,11 @@ def _array(given: Any) -> AnyArray:
     return given if isinstance(given, jax.Array) else np.asarray(given)
 
 
-def _members(protocol: type) -> tuple[str, ...]:
-    """What a protocol asks for, in the order that it says it."""
+def members(protocol: type) -> tuple[str, ...]:
+    """What a protocol or an abstract class asks for, in the order that it says it."""
     found: dict[str, None] = {}
     for base in reversed(protocol.__mro__):
-        if getattr(base, "_is_protocol", False) and base.__name__ != "Protocol":
+        if base.__name__ != "Protocol" and (getattr(base, "_is_protocol", False) or issubclass(base, abc.ABC)):
             found |= dict.fromkeys([*vars(base).get("__annotations__", {}), *vars(base)])
     return tuple(name for name in found if name == "__call__" or not name.startswith("_"))
 

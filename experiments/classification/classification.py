@@ -13,9 +13,11 @@ from jaxtyping import Int
 
 from experiments.classification.classifiers import ClassifierBaseline
 from experiments.classification.figures import confusion
+from experiments.encoders import check_encoder, embedding_of
 from experiments.experiment import Batches, Cost, Evaluation, Part, Variables
 from experiments.phases import tracked
 from experiments.preprocessing import ModelInputs
+from research.checks import check_members
 from research.data.examples import Examples, Parts, stream_examples
 from research.data.preprocessing import Preprocessing, to_unit
 from research.data.signals import Ecg
@@ -60,6 +62,10 @@ class Classification:
     """What the network has to beat, judged on the same examples at the end."""
 
     def __post_init__(self) -> None:
+        check_members("Classification", "data", self.data, ExampleSource, "a source of examples, such as Ecg()")
+        check_encoder("Classification", self.encoder)
+        for baseline in self.baselines:
+            check_members("Classification", "baselines", baseline, ClassifierBaseline, "(NearestMean(),), say")
         if self.batch < 1:
             raise ValueError(f"Classification.batch is {self.batch}: give 1 or more")
 
@@ -112,14 +118,18 @@ class Classification:
         )
 
     def init(self, key: PRNGKey, fixed: PyTree, batch: PyTree) -> Variables:
-        """Random weights for the encoder and for the linear layer."""
+        """Random weights for the encoder and for the linear layer.
+
+        Raises:
+            UserError: the encoder returns no ``embedding``.
+        """
         del fixed
         for_encoder, for_head = jax.random.split(key)
         values = jnp.zeros((1, *batch["values"].shape[1:]), jnp.float32)
         made: Any = self.encoder.init_with_output(for_encoder, values)
         activations, variables = made[0], dict(made[1])
         weights = variables.pop("params")
-        shape = (activations["embedding"].shape[-1], len(self.data.class_names()))
+        shape = (embedding_of(self.encoder, activations).shape[-1], len(self.data.class_names()))
         head = {"kernel": nn.initializers.lecun_normal()(for_head, shape, jnp.float32), "bias": jnp.zeros(shape[1:])}
         return Variables({"encoder": weights, "head": head}, variables)
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from experiments import figures
 from experiments.config import to_json
+from experiments.encoders import check_encoder, embedding_of
 from experiments.experiment import Batches, Cost, Evaluation, Part, Variables
 from experiments.phases import tracked
 from experiments.preprocessing import ModelInputs
@@ -21,6 +22,7 @@ from experiments.recognition.chunks import check_chunks, check_stateless, embed_
 from experiments.recognition.evidence import HardPairs, embedding_sample, hardest_pairs, pair_pictures, roc_points
 from experiments.recognition.protocols import Identification, Judged, JudgingProtocol, Verification, check_protocol, judge
 from experiments.recognition.subjects import Baseline, trained
+from research.checks import check_members
 from research.data import Faces
 from research.data.augmentation import Augmentation
 from research.data.images import Images
@@ -94,6 +96,15 @@ class Recognition:
     gradient is the same. For encoders of blocks: IResNet and MobileFaceNet (``experiments.benchmarks.remat``)."""
 
     def __post_init__(self) -> None:
+        check_members("Recognition", "data", self.data, Source, "a source of research.data, such as Faces()")
+        check_members("Recognition", "batches", self.batches, Sampler, "a sampler of research.data, such as IdentityBatches()")
+        check_members("Recognition", "loss", self.loss, RecognitionLoss, "a loss of research.losses, such as Triplet()")
+        check_encoder("Recognition", self.encoder)
+        for part in ("validation", "test"):
+            for protocol in getattr(self, part):
+                check_members("Recognition", part, protocol, JudgingProtocol, "(Verification(),), say")
+        for baseline in self.baselines:
+            check_members("Recognition", "baselines", baseline, Baseline, "(RawPixels(),), say")
         if self.chunks < 1:
             raise ValueError(f"Recognition.chunks is {self.chunks}: give 1 or more")
         if not 0 < self.target_far < 1:
@@ -165,8 +176,8 @@ class Recognition:
         """Random weights for the encoder and for a loss that has some.
 
         Raises:
-            UserError: ``chunks`` is more than 1, and the encoder normalizes by the batch; or it has no blocks and ``keep`` asks
-                for some.
+            UserError: the encoder returns no ``embedding``; ``chunks`` is more than 1, and the encoder normalizes by the batch;
+                or it has no blocks and ``keep`` asks for some.
         """
         del fixed
         for_encoder, for_loss = jax.random.split(key)
@@ -181,7 +192,7 @@ class Recognition:
         if self.chunks > 1:
             check_stateless(variables)
         embedding = jax.eval_shape(
-            lambda: self.encoder.apply({"params": weights, **variables}, pictures)["embedding"]  # pyright: ignore
+            lambda: embedding_of(self.encoder, self.encoder.apply({"params": weights, **variables}, pictures))
         )
         params = {"encoder": weights, "loss": self.loss.init(for_loss, embedding.shape[-1])}
         return Variables(params, variables)

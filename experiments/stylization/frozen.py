@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
 
+from research.checks import check_members
 from research.encoders import PictureEncoder, Vgg, normalize_energy
 from research.types import Activations, Array, Float, PRNGKey, PyTree
 
@@ -65,6 +66,9 @@ class FrozenEncoder:
     """The network: half of VGG-19, four blocks deep, unless said otherwise."""
     weights: Weights = RandomWeights()
     """Where its weights come from."""
+
+    def __post_init__(self) -> None:
+        check_members("FrozenEncoder", "weights", self.weights, Weights, "RandomWeights() or Pretrained(name=…)")
 
     def variables(self) -> PyTree:
         """The weights.

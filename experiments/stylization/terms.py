@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.stylization.frozen import FrozenEncoder
+from research.checks import check_members
 from research.losses.layers import ActivationLoss, Mask
 from research.types import Activations, Array, Float, PyTree, Scalar
 
@@ -22,6 +23,7 @@ class Term:
     """Its factor."""
 
     def __post_init__(self) -> None:
+        check_members("Term", "loss", self.loss, ActivationLoss, "a loss of research.losses, such as Content(layers=(…,))")
         if not 0 <= self.weight < float("inf"):
             raise ValueError(f"Term.weight is {self.weight}: give a finite number, 0 or more")
 

@@ -1,0 +1,58 @@
+"""What experiments ask of an encoder that is learned: when a config is built, and of what it returns."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import flax.linen as nn
+
+from research.errors import UserError
+
+
+def check_encoder(owner: str, encoder: object) -> None:
+    """Raises ValueError unless a field ``encoder`` holds a flax module that is called on images and on ``train``."""
+    if isinstance(encoder, type):
+        raise ValueError(
+            f"{owner}.encoder is the class {encoder.__name__}: give one of its values, such as {encoder.__name__}()."
+        )
+    name = type(encoder).__name__
+    if not isinstance(encoder, nn.Module):
+        raise ValueError(
+            f"{owner}.encoder is {encoder!r}, and {name} is no flax.linen.Module: give one that turns images into named "
+            "activations, such as Conv4()."
+        )
+    if not callable(encoder):
+        raise ValueError(f"{owner}.encoder: {name} has no `__call__`: write (images, train=False) -> activations by name.")
+    taken = inspect.signature(type(encoder).__call__).parameters.values()
+    if not any(parameter.name == "train" or parameter.kind is parameter.VAR_KEYWORD for parameter in taken):
+        raise ValueError(
+            f"{owner}.encoder: {name}'s `__call__` takes no `train`, which says whether it is trained or evaluated: write "
+            "(images, train=False)."
+        )
+
+
+def embedding_of(encoder: nn.Module, activations: Any) -> Any:
+    """The activation ``embedding``, (b, d).
+
+    Raises:
+        UserError: the encoder returns something else than a dictionary that holds it.
+    """
+    name = type(encoder).__name__
+    if not isinstance(activations, Mapping):
+        found = "an array" if hasattr(activations, "shape") else f"a {type(activations).__name__}"
+        raise UserError(
+            f"The encoder {name} returns {found}, and is asked for named activations: let it return a dictionary such as "
+            '{"embedding": x}, with whatever else is worth looking at.'
+        )
+    if "embedding" not in activations:
+        raise UserError(
+            f"The encoder {name} returns no activation called 'embedding', only {', '.join(map(str, activations)) or 'none'}: "
+            "call that one so by which images are compared."
+        )
+    embedding = activations["embedding"]
+    if len(embedding.shape) != 2:
+        raise UserError(
+            f"The encoder {name} returns an 'embedding' of shape {tuple(embedding.shape)}, and one vector an image, (b, d), is "
+            "expected: pool the places or flatten them."
+        )
+    return embedding
