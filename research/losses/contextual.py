@@ -5,7 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from research.losses.checks import check_finite_positive
+from research.losses.checks import check_count, check_finite_positive
 from research.losses.distances import safe_sqrt
 from research.losses.layers import Layers, Mask, each_picture, flatten_places, mask_at, safe_divide
 from research.types import Activations, Array, Float, PyTree, Scalar
@@ -45,8 +45,7 @@ class Contextual(Layers):
         super().__post_init__()
         check_finite_positive("Contextual", "bandwidth", self.bandwidth)
         check_finite_positive("Contextual", "eps", self.eps)
-        if self.chunk < 1:
-            raise ValueError(f"Contextual(chunk={self.chunk}): chunk must be at least 1. Give 1024, say.")
+        check_count("Contextual", "chunk", self.chunk)
 
     def target(self, reference: Activations, mask: Mask | None = None) -> PyTree:
         """By layer: ``center`` μ (b, c), ``directions`` (y - μ)/|y - μ| (b, m, c), ``inside`` (1, m)."""

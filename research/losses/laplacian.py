@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 import jax.numpy as jnp
 
-from research.losses.checks import check_choice
+from research.losses.checks import check_choice, check_count
 from research.losses.layers import Layers, Mask, mask_at, safe_divide
 from research.types import Activations, Array, Float, PyTree, Scalar
 
@@ -35,8 +35,7 @@ class Laplacian(Layers):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_choice("Laplacian", "normalizer", self.normalizer, LaplacianNormalizer)
-        if self.pooling < 1:
-            raise ValueError(f"Laplacian(pooling={self.pooling}): the squares need a side of at least 1 pixel. Give 4, say.")
+        check_count("Laplacian", "pooling", self.pooling)
 
     def target(self, reference: Activations, mask: Mask | None = None) -> PyTree:
         """By layer: ``edges`` D(x'), (b, h, w), and ``scale`` s, (b,)."""

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 import jax
 import jax.numpy as jnp
 
-from research.losses.checks import check_choice
+from research.losses.checks import check_choice, check_count
 from research.losses.distances import safe_sqrt
 from research.losses.layers import Layers, Mask, each_picture, mask_at, safe_divide
 from research.types import Activations, Array, Float, PyTree, Scalar
@@ -43,9 +43,8 @@ class MRF(Layers):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_choice("MRF", "normalizer", self.normalizer, MRFNormalizer)
-        for field, value in (("patch", self.patch), ("chunk", self.chunk)):
-            if value < 1:
-                raise ValueError(f"MRF({field}={value}): {field} must be at least 1.")
+        check_count("MRF", "patch", self.patch)
+        check_count("MRF", "chunk", self.chunk)
 
     def target(self, reference: Activations, mask: Mask | None = None) -> PyTree:
         """By layer: ``features`` (b, h, w, c) and ``inside``, 1 for a patch that may be matched, (1, p)."""

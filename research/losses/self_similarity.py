@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from research.losses.checks import check_count
 from research.losses.distances import safe_sqrt
 from research.losses.layers import Layers, Mask, absolute, extent, flatten_places, mask_at, safe_divide
 from research.types import Activations, Array, Float, Int, PyTree, Scalar
@@ -32,8 +33,7 @@ class SelfSimilarity(Layers):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.samples < 2:
-            raise ValueError(f"SelfSimilarity(samples={self.samples}): at least 2 places are needed. Give 1024, say.")
+        check_count("SelfSimilarity", "samples", self.samples, least=2)
 
     def places(self, index: int, count: int) -> Int[Array, "n"]:
         """Which of so many places are compared, for the layer of this index: one drawn from each of n equal parts."""

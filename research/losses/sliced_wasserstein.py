@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from research.losses.checks import check_count
 from research.losses.quantiles import QuantileLayers
 from research.types import Array, Float
 
@@ -29,8 +30,7 @@ class SlicedWasserstein(QuantileLayers):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.projections < 1:
-            raise ValueError(f"SlicedWasserstein(projections={self.projections}): at least 1 is needed. Give 64, say.")
+        check_count("SlicedWasserstein", "projections", self.projections)
 
     def directions(self, index: int, channels: int) -> Float[Array, "v c"]:
         """Unit vectors, uniform on the sphere, for the layer of this index."""

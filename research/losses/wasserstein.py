@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 import jax
 import jax.numpy as jnp
 
-from research.losses.checks import check_choice, check_finite_positive
+from research.losses.checks import check_choice, check_count, check_finite_positive
 from research.losses.layers import safe_divide
 from research.losses.square_root import matrix_square_root
 from research.losses.statistics import AdditiveLayers, Sums, covariance, mean
@@ -43,8 +43,7 @@ class Wasserstein(AdditiveLayers):
         super().__post_init__()
         check_choice("Wasserstein", "normalizer", self.normalizer, WassersteinNormalizer)
         check_finite_positive("Wasserstein", "eps", self.eps)
-        if self.iterations < 1:
-            raise ValueError(f"Wasserstein(iterations={self.iterations}): at least 1 is needed. Give iterations=12, say.")
+        check_count("Wasserstein", "iterations", self.iterations)
 
     def keep(self, statistics: dict[str, Sums]) -> PyTree:
         """By layer: ``mean`` μ' (b, c), ``covariance`` Σ' + ε I and its ``root``, (b, c, c)."""

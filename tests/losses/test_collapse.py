@@ -69,3 +69,20 @@ def test_a_loss_at_the_margin_alone_is_no_collapse():
         assert rarely.startswith("The embeddings have collapsed: they ")
         assert "stuck" not in rarely
         assert "stuck" in mostly
+
+
+def test_the_bounds_are_those_that_are_said():
+    """A thousandth of the mean squared length, one and a half dimensions, one percent of the value of a constant encoder."""
+    monitor = CollapseMonitor()
+    fine = {"relative_spread": 0.5, "effective_rank": 5.0, "stuck_at_margin": 0.0}
+    for name, bound in (("relative_spread", 1e-3), ("effective_rank", 1.5)):
+        assert monitor.warning({**fine, name: 0.99 * bound}) is not None
+        assert monitor.warning({**fine, name: 1.01 * bound}) is None
+    stuck = jax.jit(lambda value: monitor(jnp.asarray(embeddings(4, 3)), value, 0.2)["stuck_at_margin"])
+    assert [float(stuck(0.2 * (1 + share))) for share in (-0.011, -0.009, 0.009, 0.011)] == [0, 1, 1, 0]
+
+
+def test_two_rows_have_one_distance():
+    found = CollapseMonitor()(jnp.array([[0.0, 0.0], [3.0, 4.0]]))
+    assert found["mean_squared_distance"] == pytest.approx(25.0)
+    assert CollapseMonitor()(jnp.array([[3.0, 4.0]]))["mean_squared_distance"] == 0

@@ -109,6 +109,7 @@ def test_both_sides_of_the_bound_keep_their_digits(rows: int):
     """Up to 2²⁰ differences are formed one by one; beyond that the squares are expanded."""
     assert (rows * rows * 128 <= 2**20) == (rows == 90)
     x = points(rows, 128)
+    assert ("dot_general" in str(jax.make_jaxpr(pairwise_squared_distances)(x))) == (rows == 91)
     np.testing.assert_allclose(matrix_of(x), oracle(x, x), rtol=1e-6, atol=1e-5)
     weights = points(rows, rows, seed=2)
     gradient = jax.jit(jax.grad(lambda x: jnp.sum(weights * pairwise_squared_distances(x))))(x)

@@ -224,3 +224,62 @@ def test_the_curvature_of_the_soft_plus_is_that_of_finite_differences():
     _, curvature = jax.jvp(gradient, (jnp.asarray(X),), (direction,))
     difference = (gradient(X + 1e-2 * direction) - gradient(X - 1e-2 * direction)) / 2e-2
     np.testing.assert_allclose(curvature, difference, rtol=0.02, atol=0.02)
+
+
+def test_the_defaults_are_those_of_the_papers():
+    assert (Triplet().margin, Triplet().penalty, Triplet().squared, Triplet().reduction) == (0.2, "hinge", True, "sum")
+    assert Triplet().rule == BatchAll()
+    assert (Contrastive().margin, Contrastive().pairs) == (1.0, "all")
+    assert (Siamese().feature, Siamese().pairs, Siamese().initial_scale, Siamese().initial_bias) == (
+        "absolute",
+        "all",
+        1.0,
+        0.0,
+    )
+    assert Prototypical().temperature == 1.0
+    arc = MarginSoftmax(classes=2)
+    assert (arc.scale, arc.m1, arc.m2, arc.m3, arc.gradient, arc.rate, arc.shards) == (64.0, 1.0, 0.5, 0.0, "exact", 1.0, 1)
+    assert CrossEntropy().smoothing == 0.0
+    assert FaceNetSemiHard().choice == "random"
+    assert (MeanStd(layers=NAMES).eps, Contextual(layers=NAMES).eps, Contextual(layers=NAMES).bandwidth) == (1e-5, 1e-5, 0.5)
+    assert (MRF(layers=NAMES).patch, Laplacian().pooling, SlicedWasserstein(layers=NAMES).projections) == (3, 4, 64)
+
+
+@pytest.mark.parametrize(("field", "least"), [("margin", True), ("temperature", False)])
+def test_the_least_that_a_field_may_be(field: str, least: bool):
+    """A margin of 0 is a margin; a temperature of 0 divides by it."""
+    owner = {"margin": Triplet, "temperature": Prototypical}[field]
+    assert getattr(owner(**{field: 1e-6}), field) == 1e-6
+    for wrong in (float("inf"), float("nan"), -1e-6):
+        with pytest.raises(ValueError, match=rf"{owner.__name__}\({field}=.*must be a finite number"):
+            owner(**{field: wrong})
+    if least:
+        assert owner(**{field: 0.0}).margin == 0
+    else:
+        with pytest.raises(ValueError, match="above 0"):
+            owner(**{field: 0.0})
+    broken = owner()
+    object.__setattr__(broken, field, "0.2")
+    with pytest.raises(ValueError, match=rf"{owner.__name__}\({field}='0\.2'\): {field} must be a finite number"):
+        broken.__post_init__()
+
+
+@pytest.mark.parametrize(
+    ("owner", "field", "least"),
+    [
+        (MRF, "patch", 1),
+        (MRF, "chunk", 1),
+        (Contextual, "chunk", 1),
+        (Wasserstein, "iterations", 1),
+        (SelfSimilarity, "samples", 2),
+        (SlicedWasserstein, "projections", 1),
+        (Laplacian, "pooling", 1),
+    ],
+)
+def test_numbers_of_things_are_whole(owner, field: str, least: int):
+    assert getattr(owner(layers=NAMES, **{field: least}), field) == least
+    for wrong in (least - 1, least + 0.5, "3", True):
+        broken = owner(layers=NAMES)
+        object.__setattr__(broken, field, wrong)
+        with pytest.raises(ValueError, match=rf"{field}={wrong!r}\): {field} must be at least {least}, a whole number"):
+            broken.__post_init__()
