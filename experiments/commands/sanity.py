@@ -57,8 +57,8 @@ def main(arguments: list[str]) -> int:
     if options.pictures < 2:
         raise UserError(f"--pictures is {options.pictures}: give 2 or more.")
     scope = Microscope.load(options.network, options.size)
-    images = scope.own_pictures() if options.data is None else scope.pictures_in(options.data)
-    images = thinned(images, options.pictures)
+    found = scope.own_pictures() if options.data is None else scope.pictures_in(options.data)
+    images = thinned(found, options.pictures)
     with Progress(transient=True) as progress:
         task = progress.add_task("giving layers random weights", total=None)
         checked = check(
@@ -72,6 +72,10 @@ def main(arguments: list[str]) -> int:
     write_json(root / "sanity.json", checked.to_json())
     figures.save(curves(checked), root / "curves.png")
     write(maps(checked), root / "maps.png")
+    if left_out := found.left_out():
+        print(left_out)
+    if options.pictures > len(found):
+        print(f"--pictures is {options.pictures} and there are {len(found)}: all were looked at")
     _print(checked)
     for method, reason in checked.skipped.items():
         print(f"left out {method}: {reason}")

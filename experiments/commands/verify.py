@@ -25,7 +25,9 @@ class Options:
     why_method: Literal["occlusion", "gradient", "smooth_gradient", "integrated_gradients", "grad_cam"] = "occlusion"
     """How that is found out: by covering parts, by the distance's gradient, by that of noisy copies, by integrating it from a
     blurred face on, or by a layer's map weighted by it."""
-    why_layer: Annotated[str | None, tyro.conf.arg(metavar="LAYER", help_behavior_hint="(default: the deepest)")] = None
+    why_layer: Annotated[
+        str | None, tyro.conf.arg(metavar="LAYER", help_behavior_hint="(default: the last before a pooling)")
+    ] = None
     """The layer of grad_cam."""
 
 

@@ -1,12 +1,17 @@
 """``likeness visualize WORKDIR|ENCODER``: what the units of a network see."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from experiments.commands.flags import cli
+
+if TYPE_CHECKING:
+    from experiments.microscopy.examples import LookedAt
+    from experiments.microscopy.microscope import Seen
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,9 +79,8 @@ def main(arguments: list[str]) -> int:
         if value is not None and value < 1:
             raise UserError(f"{flag} is {value}: give 1 or more.")
     scope = Microscope.load(options.network, options.size)
-    images = scope.own_examples() if options.data is None else scope.pictures_in(options.data)
-    if options.pictures is not None:
-        images = thinned(images, options.pictures)
+    found = scope.own_examples() if options.data is None else scope.pictures_in(options.data)
+    images = found if options.pictures is None else thinned(found, options.pictures)
     layers = scope.layers(images.shape, options.layers)
     top = TopPatches(k=options.k, order=options.order, once=options.places == "once")
     with Progress(transient=True) as progress:
@@ -100,7 +104,7 @@ def main(arguments: list[str]) -> int:
         write(sheets[-1], root / _file(layer))
     write(stacked(sheets), root / "layers.png")
     write_json(root / "units.json", {layer: seen[layer].to_json(images) for layer in layers})
-    for remark in scope.remarks:
+    for remark in (*scope.remarks, *_cut_short(options, found, images, seen)):
         print(remark)
     for layer in layers:
         numbers = seen[layer].statistics
@@ -111,6 +115,27 @@ def main(arguments: list[str]) -> int:
     for path in [root / "layers.png", *(root / _file(layer) for layer in layers), root / "units.json"]:
         print(f"{path.suffix[1:]:<8} {path}")
     return 0
+
+
+def _cut_short(options: Options, found: "LookedAt", images: "LookedAt", seen: "Mapping[str, Seen]") -> list[str]:
+    """What was asked for and is not drawn, in sentences."""
+    from research.data import Images
+
+    told = []
+    if isinstance(found, Images) and (left_out := found.left_out()):
+        told.append(left_out)
+    if options.pictures is not None and options.pictures > len(found):
+        told.append(f"--pictures is {options.pictures:,} and there are {len(found):,}: all were looked at")
+    if options.places == "once" and options.k > len(images):
+        told.append(
+            f"--k is {options.k} and there are {len(images)} examples, of each of which one patch is kept: a unit has at most "
+            f"{len(images)} (--places all keeps more)"
+        )
+    for layer, what in seen.items():
+        units, dead = len(what.statistics.mean), len(what.statistics.dead)
+        if options.units > units - dead:
+            told.append(f"--units is {options.units} and {layer} has {units}, {dead} of them dead: {units - dead} are drawn")
+    return told
 
 
 def _default(network: str) -> Path:

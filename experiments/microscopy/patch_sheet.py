@@ -12,7 +12,7 @@ from experiments.microscopy.microscope import Microscope, Seen
 from research.data import to_unit
 from research.geometry import ReceptiveField
 from research.types import Float, Int
-from research.visualization import Rule
+from research.visualization import Rule, without_rounding
 
 Pixels = Float[np.ndarray, "h w 3"]
 _SMALLEST, _LARGEST = 40, 96
@@ -177,6 +177,7 @@ def draw_layer(
     places = np.array([seen.patches.place[row] for row in rows])
     pixels = images.read(which)
     back = scope.back(title, pixels, np.array([unit for unit, _ in rows], np.int32), places, rule)
+    back = without_rounding(back, np.array([seen.patches.value[row] for row in rows]))
     examples: dict[int, list[np.ndarray]] = {unit: [] for unit in units}
     backs: dict[int, list[np.ndarray]] = {unit: [] for unit in units}
     for (unit, _), one, projected in zip(rows, pixels, back, strict=True):

@@ -20,7 +20,7 @@ from research.visualization import (
     grad_cam,
     gradient_times_input,
     integrated_gradients,
-    layers_below,
+    last_features,
     saliency,
     smooth_gradient,
     with_rule,
@@ -120,12 +120,12 @@ def check(
         tell: called with how many networks of how many are done.
 
     Raises:
-        UserError: the pictures are smaller than 11 pixels, or there are fewer than two.
+        UserError: the pictures are smaller than 11 pixels, or there are fewer than two, or copies of one only.
     """
     if min(images.shape[:2]) < 11 or len(images) < 2:
         raise UserError(f"A check of saliency needs two pictures of 11 pixels or more on a side: here are {len(images)}.")
     pictures = to_unit(images.read(np.arange(len(images))))
-    question = _Question(scope, pictures, _partners(images.labels), jax.random.key(seed))
+    question = _Question(scope, pictures, _partners(images.labels, pictures), jax.random.key(seed))
     parts = layers_with_weights(scope.encoder, scope.variables, images.shape)[::-1]
     others: Any = jax.device_get(jax.jit(scope.encoder.init)(jax.random.key(seed + 1), jnp.asarray(pictures[:1])))
     asked, skipped = question.possible(methods)
@@ -163,9 +163,13 @@ class _Question:
         self.top = None if "embedding" in found else list(scope.fields)[-1]
         self.units = jnp.argmax(self._means(found), axis=-1) if self.top else jnp.zeros(len(pictures), jnp.int32)
         self.score = jax.jit(self._score)
-        self.layer: str = layers_below(
-            functools.partial(scope.activations, scope.variables), self._answer(scope.variables), self.pictures
-        )[-1]
+        network = functools.partial(scope.activations, scope.variables)
+        layer = last_features(network, self._answer(scope.variables), self.pictures)
+        if layer is None:
+            raise UserError(
+                f"{scope.name} has no layer with more than one place, and maps of saliency say something of places."
+            )
+        self.layer = layer
         self.compiled: dict[Method, Callable[[PyTree], Array]] = {}
 
     def possible(self, methods: Sequence[Method]) -> tuple[list[Method], dict[Method, str]]:
@@ -235,11 +239,20 @@ class _Question:
         return jnp.mean(last.astype(jnp.float32), axis=tuple(range(1, last.ndim - 1)))
 
 
-def _partners(labels: np.ndarray) -> np.ndarray:
-    """For each picture the next one of the same person, or else the next one."""
-    count = len(labels)
-    after = [[(row + step) % count for step in range(1, count)] for row in range(count)]
-    return np.array([next((at for at in rows if labels[at] == labels[row]), rows[0]) for row, rows in enumerate(after)])
+def _partners(labels: np.ndarray, pictures: np.ndarray) -> np.ndarray:
+    """For each picture the next one of the same person, or else the next one. A copy is none: its distance has no slope.
+
+    Raises:
+        UserError: a picture has only copies.
+    """
+    count, partners = len(labels), []
+    for row in range(count):
+        after = [(row + step) % count for step in range(1, count)]
+        others = [at for at in after if not np.array_equal(pictures[at], pictures[row])]
+        if not others:
+            raise UserError("All of the pictures are copies of one: a check of saliency compares each with another.")
+        partners.append(next((at for at in others if labels[at] == labels[row]), others[0]))
+    return np.array(partners)
 
 
 def _compare(before: np.ndarray, after: np.ndarray) -> dict[str, np.ndarray]:

@@ -8,6 +8,7 @@ from PIL import Image
 from experiments.contact_sheet import Tile, sheet
 from experiments.figures import BLUE, GREEN, INK, ORANGE, PALE, PURPLE
 from experiments.microscopy.sanity import MEASURES, Checked
+from research.visualization import without_rounding
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -65,7 +66,8 @@ def maps(checked: Checked) -> Image.Image:
         kept = checked.similarity["cascading"][method]["rank_absolute"][:, 0]
         words = ["trained", *(f"{value:.2f}" for value in kept)]
         tiles = [Tile(_enlarged(picture, times), method.replace("_", " "))]
-        tiles += [Tile(_enlarged(_gray(each), times), word) for each, word in zip(found, words, strict=True)]
+        shown = without_rounding(found, np.full(len(found), found[0].sum()))
+        tiles += [Tile(_enlarged(_gray(each), times), word) for each, word in zip(shown, words, strict=True)]
         rows.append(tiles)
     heads = ["", "", *(f"- {layer}" for layer in checked.layers)]
     return sheet(rows, heads=heads)

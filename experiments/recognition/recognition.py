@@ -41,7 +41,11 @@ from research.types import Array, Embeddings, PRNGKey, PyTree
 
 @runtime_checkable
 class Source(Protocol):
-    """Where pictures come from. Any source of :mod:`research.data`."""
+    """Where pictures come from. Any source of :mod:`research.data`.
+
+    A field or property ``preprocessing`` says how an image file becomes one of its pictures, a
+    :class:`~research.data.Preprocessing`; where there is none, the trained model refuses files.
+    """
 
     def open(self) -> Images:
         """The table of all pictures."""
@@ -133,10 +137,8 @@ class Recognition:
         sentences = [f"data: {type(self.data).__name__}: {sizes}"]
         if isinstance(self.data, Faces):
             sentences.append("the faces are synthetic: numbers on them say nothing of real people")
-        if skipped := data.train.skipped:
-            shown = "; ".join(f"{name}: {why}" for name, why in skipped[:5])
-            more = f"; and {len(skipped) - 5} more" if len(skipped) > 5 else ""
-            sentences.append(f"{len(skipped):,} files were skipped ({shown}{more})")
+        if left_out := data.train.left_out():
+            sentences.append(left_out)
         if dropped := self.batches.batches(data.train, 0).dropped:
             left_out = "is left out" if len(dropped) == 1 else "are left out"
             sentences.append(f"{data.train.counted(len(dropped))} with too few pictures {left_out} of training")

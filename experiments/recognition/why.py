@@ -1,6 +1,7 @@
 """Why two pictures are taken for the same person, or not: which parts of either face the distance between them comes from."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -21,6 +22,7 @@ from research.visualization import (
     explain_pairs,
     grad_cam_of_pairs,
     integrated_gradients,
+    last_features,
     layers_below,
     occlusion,
     saliency,
@@ -38,6 +40,8 @@ Maps: TypeAlias = tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]
 _BLUR = 8
 """Integration begins at the picture blurred by its shorter side divided by this: a face without features, of the same light."""
 _STEPS = 64
+_NOTHING = 1e-3
+"""Of τ: what changes the distance by less, all pixels together, is what rounding leaves of a slope that is 0."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +58,8 @@ class Why:
     """What the numbers are."""
     remark: str = ""
     """What there is to know of this explanation, if anything."""
+    nothing: bool = False
+    """The distance does not depend on the pictures, as far as this method sees: there is nothing to draw over them."""
 
     def figure(self) -> "Figure":
         """Both pictures, and over them in green what speaks for the same person and in purple what speaks against it."""
@@ -62,7 +68,8 @@ class Why:
         figure = Figure(figsize=(9.6, 2.9), layout="constrained")
         axes = figure.subplots(1, 4)
         # Of gradients a pixel in a thousand is many times as large as all others.
-        largest = max(float(np.quantile(np.abs(each), 0.995)) for each in self.likeness) or 1.0
+        largest = max(float(np.quantile(np.abs(each), 0.995)) for each in self.likeness)
+        largest = largest or max(float(np.abs(each).max()) for each in self.likeness) or 1.0
         signed = any((each < 0).any() for each in self.likeness)
         drawn: list[Any] = []
         for number, (picture, likeness) in enumerate(zip(self.pictures, self.likeness, strict=True)):
@@ -70,13 +77,18 @@ class Why:
             axes[2 * number].imshow(picture.squeeze(), cmap="gray", vmin=0, vmax=1)
             axes[2 * number].set_title("AB"[number], fontsize=12, color=INK, loc="left", fontweight="bold")
             axes[2 * number + 1].imshow(gray, cmap="gray", vmin=0, vmax=1, alpha=0.6)
+            if self.nothing:
+                continue
             colors: dict[str, Any] = {"cmap": "PRGn", "vmin": -largest} if signed else {"cmap": "magma", "vmin": 0}
             drawn.append(axes[2 * number + 1].imshow(likeness, vmax=largest, alpha=0.65, **colors))
         for each in axes:
             each.set_axis_off()
-        bar = figure.colorbar(drawn[0], ax=list(axes), shrink=0.85)
-        bar.set_label(self.quantity, color=INK, fontsize=9)
-        bar.ax.tick_params(labelsize=8, colors=INK)
+        if self.nothing:
+            axes[1].set_title("depends on nothing to first order", fontsize=9, color=INK, loc="left")
+        else:
+            bar = figure.colorbar(drawn[0], ax=list(axes), shrink=0.85)
+            bar.set_label(self.quantity, color=INK, fontsize=9)
+            bar.ax.tick_params(labelsize=8, colors=INK)
         answer, relation = ("same", "≤") if self.answer.same else ("different", ">")
         title = f"{answer}: distance {self.answer.distance:.3g} {relation} {self.answer.threshold.tau:.3g}"
         figure.suptitle(title, fontsize=12, color=INK, fontweight="bold")
@@ -100,7 +112,7 @@ def why(
         second: another.
         parts: of ``occlusion``: the covered square's side is the picture's shorter one divided by this.
         method: how it is found out.
-        layer: of ``grad_cam``; the deepest with a map that the embedding is computed from unless given.
+        layer: of ``grad_cam``; unless given, the last before a pooling (:func:`~research.visualization.last_features`).
 
     Raises:
         UserError: as :meth:`~experiments.recognition.recognizer.Recognizer.verify` does, or there is no such layer.
@@ -111,19 +123,44 @@ def why(
     answer = recognizer.threshold.verify(float(recognizer.subject.distance(codes[:1], codes[1:])[0, 0]))
     pair = (pixels[0], pixels[1])
     if method == "occlusion":
-        return Why(answer, pair, _covered(recognizer, pixels, codes, parts))
+        return _unless_nothing(Why(answer, pair, _covered(recognizer, pixels, codes, parts)), "largest")
     network = _Network(recognizer)
     if method == "grad_cam":
         return _weighted_map(network, answer, pair, layer)
     if method == "integrated_gradients":
-        return _integrated(network, answer, pair)
+        return _unless_nothing(_integrated(network, answer, pair), "sum")
 
     def smooth(score: Score, x: Array) -> Array:
         return smooth_gradient(score, x, jax.random.key(0))
 
     slopes = network.explain(pair, saliency if method == "gradient" else smooth)
     maps = (np.abs(slopes[0]).sum(axis=-1), np.abs(slopes[1]).sum(axis=-1))
-    return Why(answer, pair, maps, "change of the distance by a pixel")
+    return _unless_nothing(Why(answer, pair, maps, "change of the distance by a pixel"), "sum")
+
+
+def _unless_nothing(found: Why, counts: Literal["sum", "largest"], places: int | None = None) -> Why:
+    """The explanation, or that there is none: its maps are what rounding left of slopes that are 0.
+
+    Args:
+        found: the explanation.
+        counts: whether the values of a map add up to what all pixels do, or each is of a part that is covered alone.
+        places: how many of a layer's the map was made of; a place for each pixel unless given.
+    """
+    tau, sizes = found.answer.threshold.tau, []
+    for each in found.likeness:
+        size = np.abs(each)
+        sizes.append(float(size.max() if counts == "largest" else size.mean(dtype=np.float64) * (places or size.size)))
+    scale = max(abs(tau), abs(found.answer.distance))
+    if max(sizes) > _NOTHING * scale:
+        return found
+    same = np.array_equal(*found.pictures)
+    remark = (
+        f"finds that the distance depends on nothing to first order: all that it sees changes it by at most {max(sizes):.1g}, "
+        f"and τ is {tau:.3g}. Nothing is drawn"
+        f"{', which is right of two copies of one image: no small change brings them closer together' if same else ''}"
+    )
+    zero = (np.zeros_like(found.likeness[0]), np.zeros_like(found.likeness[1]))
+    return dataclasses.replace(found, likeness=zero, remark=remark, nothing=True)
 
 
 def _covered(recognizer: Recognizer, pixels: list[np.ndarray], codes: np.ndarray, parts: int) -> Maps:
@@ -182,7 +219,7 @@ def _weighted_map(network: _Network, answer: Verification, pair: tuple[np.ndarra
     found = layers_below(network.activations, lambda a: jnp.sum(a["embedding"], axis=-1), pictures[0])
     # Of one place only it says nothing of places; the picture itself is no layer.
     layers = [name for name in found if name != "input" and min(shapes[name].shape[1:-1]) > 1]
-    chosen = layer if layer is not None else layers[-1] if layers else None
+    chosen = layer or last_features(network.activations, lambda a: jnp.sum(a["embedding"], axis=-1), pictures[0])
     if chosen not in layers:
         told = f"choose of {', '.join(layers)}" if layers else "this encoder has none"
         asked = "" if layer is None else f"{layer!r} is none of them; "
@@ -196,7 +233,8 @@ def _weighted_map(network: _Network, answer: Verification, pair: tuple[np.ndarra
         f"is of {chosen}, which has {sides} places. It takes the network for linear above that layer: where it contradicts "
         "--why-method occlusion, believe occlusion, which asks the network itself"
     )
-    return Why(answer, pair, maps, f"likeness by the maps of {chosen}", remark)
+    found = Why(answer, pair, maps, f"likeness by the maps of {chosen}", remark)
+    return _unless_nothing(found, "sum", math.prod(shapes[chosen].shape[1:-1]))
 
 
 def _bytes(pictures: np.ndarray) -> np.ndarray:

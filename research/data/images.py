@@ -120,6 +120,14 @@ class Images:
         """That many people in the table's own words: ``1 person``, ``1,200 people``, ``964 characters``."""
         return f"{people:,} {self.noun[people != 1]}"
 
+    def left_out(self, most: int = 5) -> str:
+        """How many files were left out and why, the first of them by name; empty where none was."""
+        if not self.skipped:
+            return ""
+        shown = "; ".join(f"{name}: {why}" for name, why in self.skipped[:most])
+        more = f"; and {len(self.skipped) - most} more" if len(self.skipped) > most else ""
+        return f"{len(self.skipped):,} {'file was' if len(self.skipped) == 1 else 'files were'} skipped ({shown}{more})"
+
     def counts(self) -> Int64[np.ndarray, "people"]:
         """How many pictures each person has."""
         return np.bincount(self.labels, minlength=len(self.people)).astype(np.int64)

@@ -95,8 +95,9 @@ class Conv4(nn.Module, kw_only=True):
             activations[f"conv{block}"] = x
             x = batch_norm(f"norm{block}", self.dtype, train=train)(x)
             activations[f"relu{block}"] = nn.relu(x)
-            # ReLU is monotone, so it may follow the pooling: the same values on a quarter of the pixels.
-            x = nn.relu(max_pool(x, 2))
+            # ReLU is monotone, so in training it follows the pooling: the same values on a quarter of the pixels. In use the
+            # embedding is computed from the ReLU's map, so that it can be asked what depends on it.
+            x = nn.relu(max_pool(x, 2)) if train else max_pool(activations[f"relu{block}"], 2)
             activations[f"pool{block}"] = x
         x = x.reshape(x.shape[0], -1)
         activations["flatten"] = x

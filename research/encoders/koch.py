@@ -63,7 +63,7 @@ class Koch(nn.Module, kw_only=True):
 
         Args:
             images: (b, h, w, c) in [0, 1].
-            train: without effect, the network has no state.
+            train: of the same activations, compute them at less cost; the network has no state.
 
         Returns:
             Activations by name; ``embedding`` is float32, (b, dimension), in (0, 1) unless normalized.
@@ -71,7 +71,6 @@ class Koch(nn.Module, kw_only=True):
         Raises:
             ValueError: images smaller than 65×65, or not floating point.
         """
-        del train
         dtype = jnp.dtype(self.dtype)
         activations = {}
         x = standardize(images, self.dtype, signed=False)
@@ -90,11 +89,12 @@ class Koch(nn.Module, kw_only=True):
             activations[f"conv{index}"] = x
             activations[f"relu{index}"] = nn.relu(x)
             if pooled:
-                # ReLU is monotone, so it may follow the pooling: the same values on a quarter of the pixels.
-                x = nn.relu(max_pool_2x2(x))
+                # ReLU is monotone, so in training it follows the pooling: the same values on a quarter of the pixels. In use
+                # the embedding is computed from the ReLU's map, so that it can be asked what depends on it.
+                x = nn.relu(max_pool_2x2(x)) if train else max_pool_2x2(activations[f"relu{index}"])
                 activations[f"pool{index}"] = x
             else:
-                x = nn.relu(x)
+                x = activations[f"relu{index}"]
         x = x.reshape(x.shape[0], -1)
         activations["flatten"] = x
         x = nn.Dense(

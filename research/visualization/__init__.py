@@ -7,8 +7,9 @@ from research.visualization.attribution import (
     occlusion,
     saliency,
     smooth_gradient,
+    without_rounding,
 )
-from research.visualization.grad_cam import grad_cam, layers_below
+from research.visualization.grad_cam import grad_cam, last_features, layers_below
 from research.visualization.objectives import Channel, Direction, Diversity, Layer, Neuron, Objective, Sum, Weighted
 from research.visualization.pairs import explain_pairs, grad_cam_of_pairs
 from research.visualization.parametrization import Fourier, Parametrization, Pixels
@@ -46,10 +47,12 @@ __all__ = [
     "grad_cam_of_pairs",
     "gradient_times_input",
     "integrated_gradients",
+    "last_features",
     "layers_below",
     "occlusion",
     "reconstruct",
     "saliency",
     "smooth_gradient",
     "with_rule",
+    "without_rounding",
 ]

@@ -9,7 +9,15 @@ import numpy as np
 
 from research.types import AnyArray, Array, Float, PRNGKey
 
-__all__ = ["Score", "gradient_times_input", "integrated_gradients", "occlusion", "saliency", "smooth_gradient"]
+__all__ = [
+    "Score",
+    "gradient_times_input",
+    "integrated_gradients",
+    "occlusion",
+    "saliency",
+    "smooth_gradient",
+    "without_rounding",
+]
 
 Score: TypeAlias = Callable[[Float[Array, "n *space c"]], Float[Array, "n"]]
 """A number for each picture, of that picture alone. Differentiable, but for :func:`occlusion`."""
@@ -111,3 +119,25 @@ def occlusion(
             fallen[row : row + window, column : column + window] += whole - float(found)
             covered[row : row + window, column : column + window] += 1
     return (fallen / covered).astype(np.float32)
+
+
+def without_rounding(
+    maps: Float[np.ndarray, "n *space"], sizes: Float[np.ndarray, "n"], share: float = 1e-5
+) -> Float[np.ndarray, "n *space"]:
+    """Makes those maps 0 that rounding has left: all of such a map together is below a share of the size of what is explained.
+
+    A squared distance of a picture to itself has the slope 0, but what is computed is some ten-millionths of its parts. On a
+    scale of its own it looks like any map.
+
+    Args:
+        maps: of each of n numbers.
+        sizes: of the numbers, or of what they are compared with.
+        share: below which nothing is left, of the sum of a map's absolute values.
+
+    Example:
+        >>> without_rounding(np.array([[1e-9, 2e-9], [1.0, 1e-9]]), np.array([0.5, 0.5])).tolist()
+        [[0.0, 0.0], [1.0, 1e-09]]
+    """
+    total = np.abs(maps).sum(axis=tuple(range(1, maps.ndim)), dtype=np.float64)
+    something = total > share * np.abs(sizes)
+    return np.where(something.reshape(-1, *(1,) * (maps.ndim - 1)), maps, np.zeros_like(maps))

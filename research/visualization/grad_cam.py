@@ -9,7 +9,7 @@ from jax.extend import core
 
 from research.types import Activations, AnyArray, Array, Float, PyTree
 
-__all__ = ["Resize", "grad_cam", "layers_below"]
+__all__ = ["Resize", "grad_cam", "last_features", "layers_below"]
 
 Resize: TypeAlias = Literal["nearest", "linear", "cubic"]
 Named: TypeAlias = Callable[[Float[Array, "n *space c"]], Activations]
@@ -32,8 +32,7 @@ def grad_cam(
         L = max(0, Σ_c α_c A_c),   α_c = mean over the places p of ∂score / ∂A_c[p]
 
     The derivative is exact and by the layer alone: the network is traced and cut at the layer, and what is above it is
-    differentiated. What the encoder computes aside and does not use again cannot be cut at; Conv-4's ``relu4``, whose
-    pooling is computed from what is before it, is such a layer.
+    differentiated. What the encoder computes aside and does not use again cannot be cut at.
 
     Args:
         activations: of pictures, such as ``lambda x: encoder.apply(variables, x)``. Pictures must not mix.
@@ -81,6 +80,29 @@ def layers_below(activations: Named, score: ScoreOf, pictures: Float[AnyArray, "
         ('twice',)
     """
     return _Traced(activations, score, jnp.asarray(pictures)).below
+
+
+def last_features(activations: Named, score: ScoreOf, pictures: Float[AnyArray, "n *space c"], *, least: int = 2) -> str | None:
+    """The layer that Grad-CAM is of in its paper: the last features that have places, before they are pooled; None without.
+
+    It is the deepest that the score is computed from with ``least`` places along every axis. Where the layer before it has its
+    channels and more places, as a ReLU has before a pooling, that layer says the same of smaller places and is taken instead.
+
+    Example:
+        >>> def network(x):
+        ...     return {"features": (twice := 2 * x), "pooled": (some := twice[:, ::2, ::2]), "sum": some.sum((1, 2, 3))}
+        >>> last_features(network, lambda found: found["sum"], jnp.zeros((1, 4, 4, 3)))
+        'features'
+    """
+    traced = _Traced(activations, score, jnp.asarray(pictures))
+    shapes = [(name, traced.names[name].shape) for name in traced.below if name != "input"]
+    found = [(name, shape) for name, shape in shapes if min(shape[1:-1]) >= least]
+    while len(found) > 1:
+        (_, before), (_, last) = found[-2:]
+        if before[-1] != last[-1] or not all(more > fewer for more, fewer in zip(before[1:-1], last[1:-1], strict=True)):
+            break
+        found.pop()
+    return found[-1][0] if found else None
 
 
 class _Traced:

@@ -1,6 +1,7 @@
 """``likeness sanity``: what is left of maps of saliency when layers get random weights."""
 
 import json
+import shutil
 
 import pytest
 from PIL import Image
@@ -33,3 +34,13 @@ def test_the_table_and_the_figures_are_written(likeness, world, tmp_path):
 def test_one_picture_is_too_few(likeness, world):
     said = likeness("sanity", world.workdir, "--pictures", "1")
     assert said.code == 2 and "--pictures is 1: give 2 or more" in said.err
+
+
+def test_what_is_left_out_is_said(likeness, world, tmp_path):
+    folder = tmp_path / "people"
+    shutil.copytree(world.strangers, folder)
+    (folder / "bob" / "1.png").write_bytes(b"no picture")
+    said = likeness("sanity", world.workdir, "--data", folder, "--methods", "gradient", "-o", tmp_path / "sanity")
+    assert said.code == 0, said.err
+    assert "1 file was skipped (bob/1.png: it is not" in said.out
+    assert "--pictures is 16 and there are 8: all were looked at" in said.out

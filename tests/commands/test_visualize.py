@@ -1,6 +1,7 @@
 """``likeness visualize``, of a trained recognizer and of what cannot be looked at."""
 
 import json
+import shutil
 
 import pytest
 from PIL import Image
@@ -78,3 +79,19 @@ def test_a_classifier_of_signals_is_looked_into(likeness, tmp_path):
     assert told["relu2"]["units"][0]["favorite"] in ("normal", "premature ventricular", "atrial fibrillation", "tachycardia")
     refused = likeness("visualize", workdir, "--data", tmp_path)
     assert refused.code == 2 and "has learned from examples of 1 axes" in refused.err
+
+
+def test_what_is_left_out_or_cut_is_said(likeness, world, tmp_path):
+    folder = tmp_path / "people"
+    shutil.copytree(world.strangers, folder)
+    damaged = folder / "bob" / "1.png"
+    damaged.write_bytes(damaged.read_bytes()[:60])
+    flags = ("--units", "500", "--k", "20", "--pictures", "100", "--layers", "relu1", "-o", tmp_path / "units")
+    said = likeness("visualize", world.workdir, "--data", folder, *flags)
+    assert said.code == 0, said.err
+    assert "1 file was skipped (bob/1.png: it is damaged" in said.out
+    assert "--units is 500 and relu1 has 8, " in said.out
+    assert "--k is 20 and there are 8 examples, of each of which one patch is kept: a unit has at most 8" in said.out
+    assert "--pictures is 100 and there are 8: all were looked at" in said.out
+    quiet = likeness("visualize", world.workdir, "--data", world.strangers, "--units", "1", "-o", tmp_path / "units")
+    assert "--" not in quiet.out and "skipped" not in quiet.out

@@ -38,7 +38,7 @@ def test_it_is_what_covering_does_to_the_distance(world):
     np.testing.assert_allclose(found.likeness[0][0, 0], gained, atol=1e-5)
 
 
-@pytest.mark.parametrize(("method", "remark"), [("smooth_gradient", "why "), ("grad_cam", "grad_cam is of pool4")])
+@pytest.mark.parametrize(("method", "remark"), [("smooth_gradient", "why "), ("grad_cam", "of relu4, which has 4 x 4 places")])
 def test_the_distance_is_differentiated_and_drawn(likeness, world, tmp_path, method, remark):
     pictures = [world.strangers / "ada" / f"{number}.png" for number in (0, 1)]
     figure = tmp_path / "why.png"
@@ -72,12 +72,37 @@ def test_integrated_gradients_say_that_they_are_complete(world):
     assert float(found.likeness[0].sum()) == pytest.approx(numbers[0], abs=1e-3)
 
 
+@pytest.mark.parametrize("method", ["gradient", "grad_cam"])
+def test_of_two_copies_nothing_is_drawn(likeness, world, tmp_path, method):
+    """Their distance has no slope: what is found is what rounding left."""
+    one = world.strangers / "ada" / "0.png"
+    copy = tmp_path / "copy.png"
+    copy.write_bytes(one.read_bytes())
+    said = likeness("verify", one, copy, "--workdir", world.workdir, "--why", tmp_path / "why.png", "--why-method", method)
+    assert said.code == 0, said.err
+    assert f"{method} finds that the distance depends on nothing to first order" in said.out
+    assert "right of two copies of one image" in said.out
+    found = why(Recognizer.load(world.workdir), one, copy, method=method)
+    assert found.nothing and not np.any(found.likeness)
+    # Two pictures beside their gray ones, and no scale.
+    assert len(found.figure().axes) == 4
+    other = why(Recognizer.load(world.workdir), one, world.strangers / "ada" / "1.png", method=method)
+    assert not other.nothing and len(other.figure().axes) == 5
+
+
+@pytest.mark.parametrize("layer", ["conv1", "relu1", "relu4", "pool4"])
+def test_any_layer_with_places_can_be_asked(world, layer):
+    pictures = [world.strangers / "ada" / f"{number}.png" for number in (0, 1)]
+    found = why(Recognizer.load(world.workdir), *pictures, method="grad_cam", layer=layer)
+    assert found.remark.startswith(f"is of {layer}") and np.ptp(found.likeness[0]) > 0
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
         (("--why-method", "gradient"), "give its file with --why FILE"),
         (("--why", "x.png", "--why-layer", "pool4"), "is for --why-method grad_cam"),
-        (("--why", "x.png", "--why-method", "grad_cam", "--why-layer", "relu4"), "'relu4' is none of them; choose of conv1"),
+        (("--why", "x.png", "--why-method", "grad_cam", "--why-layer", "relu9"), "'relu9' is none of them; choose of conv1"),
     ],
 )
 def test_flags_that_do_not_fit_are_explained(likeness, world, tmp_path, monkeypatch, flags, message):

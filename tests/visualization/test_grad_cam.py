@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.encoders import Conv4, Mirrored, Vgg
-from research.visualization import grad_cam, layers_below
+from research.encoders import Conv4, Koch, Mirrored, Plain, Vgg
+from research.visualization import grad_cam, last_features, layers_below
 
 KEY = jax.random.key(0)
 
@@ -111,24 +111,45 @@ def test_the_corners_of_the_map_are_those_of_the_picture():
 
 
 def test_what_is_computed_aside_or_has_no_map_is_refused():
-    """Conv-4 pools before its ReLU: relu4 is shown, and nothing is computed from it."""
     encoder = Conv4(width=4, dimension=4)
     pictures = jnp.zeros((1, 16, 16, 1)) + 0.1
     variables = jax.jit(encoder.init)(jax.random.key(1), pictures)
 
     def network(x):
-        return encoder.apply(variables, x)
+        found = encoder.apply(variables, x)
+        return {**found, "squares": found["relu4"] ** 2}
 
     def score(found):
         return found["embedding"][:, 0]
 
-    expected = ("conv1", "pool1", "conv2", "pool2", "conv3", "pool3", "conv4", "pool4")
+    expected = tuple(f"{layer}{block}" for block in range(1, 5) for layer in ("conv", "relu", "pool"))
     assert layers_below(network, score, pictures) == expected
     assert layers_below(jax.jit(network), score, pictures) == expected
     for layer, message in (
-        ("relu4", "does not depend on 'relu4', which is computed aside: choose of conv1, .* pool4"),
+        ("squares", "does not depend on 'squares', which is computed aside: choose of conv1, .* pool4"),
         ("flatten", "'flatten' has no map"),
         ("relu9", "no layer 'relu9': choose of conv1"),
     ):
         with pytest.raises(ValueError, match=message):
             grad_cam(network, layer, score, pictures)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "side", "expected"),
+    [
+        (Conv4(width=4, dimension=4), 48, "relu4"),
+        # Of one place it says nothing of places.
+        (Conv4(width=4, dimension=4), 16, "relu4"),
+        (Mirrored(encoder=Conv4(width=4, dimension=4)), 32, "relu4"),
+        (Koch(dimension=4), 65, "relu3"),
+        (Plain(widths=(4, 4), side=3, dimension=4), 16, "relu2"),
+        (Plain(widths=(4, 4), side=3, pool=2, dimension=4), 16, "relu2"),
+    ],
+)
+def test_the_last_features_are_those_before_the_pooling(encoder, side, expected):
+    """Selvaraju et al. look at the last convolutional layer, not at what is pooled of it."""
+    pictures = jnp.zeros((1, side, side, 1))
+    shapes = jax.eval_shape(encoder.init, KEY, pictures)
+    variables = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    found = last_features(lambda x: encoder.apply(variables, x), lambda found: found["embedding"][:, 0], pictures)
+    assert found == expected

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from experiments.microscopy.microscope import Microscope
-from experiments.microscopy.sanity import Kept, check
+from experiments.microscopy.sanity import Kept, _partners, check
 from experiments.preprocessing import ModelInputs
 from research.data.images import ArrayReader, Images
 from research.encoders import Conv4
+from research.errors import UserError
 from research.visualization import occlusion
 
 
@@ -51,3 +52,13 @@ def test_occlusion_covers_squares_side_by_side():
     expected = occlusion(score, pictures[0].astype(np.float32) / 255, window=4, stride=4, batch=4)
     np.testing.assert_allclose(found.maps["occlusion"][0], np.abs(expected), atol=1e-5)
     assert found.kept("occlusion").mean < 0.9
+
+
+def test_a_copy_is_no_partner():
+    """The squared distance to it has no slope."""
+    labels = np.array([0, 0, 0, 1])
+    pictures = np.zeros((4, 11, 11, 1), np.float32)
+    pictures[2:] += np.array([0.5, 1.0])[:, None, None, None]
+    assert _partners(labels, pictures).tolist() == [2, 2, 0, 0]
+    with pytest.raises(UserError, match="copies of one"):
+        _partners(labels, np.zeros((4, 11, 11, 1), np.float32))
