@@ -18,13 +18,6 @@ from .image_guard import FORMATS, Excessive, check_file, unread, without_range
 from .paths import printable
 from .regular import NotAFile, open_regular
 
-RESAMPLING = {
-    "box": Image.Resampling.BOX,
-    "bilinear": Image.Resampling.BILINEAR,
-    "lanczos": Image.Resampling.LANCZOS,
-}
-
-
 # What beartype can tell at run time, which `IO[bytes]` is not.
 File = io.BytesIO | io.BufferedReader
 
@@ -44,7 +37,7 @@ class BadImage(UserError):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Decode:
-    """Decodes one picture file into uint8 (size, size, channels).
+    """Decodes one picture file into uint8 (height, width, channels), of its own size.
 
     JPEG, PNG, TIFF, WebP, AVIF, GIF, BMP and PGM/PPM, told by content and not by name; of several frames or pages the first. A
     picture is turned as its EXIF tag says, transparency is laid on white, 16 bits of gray become 8 by ``round(v / 257)`` and
@@ -56,22 +49,14 @@ class Decode:
             read (:mod:`research.data.image_guard`).
     """
 
-    size: int = 112
-    """The side of the square the picture comes out as, in pixels; 0 keeps the picture's own size."""
     channels: Literal[1, 3] = 3
     """1 for gray, 3 for RGB."""
-    fit: Literal["crop", "stretch"] = "crop"
-    """How a picture that is not square becomes so: ``crop`` keeps the center, ``stretch`` distorts."""
-    resample: Literal["box", "bilinear", "lanczos"] = "bilinear"
-    """The filter, antialiased: its support grows with the scale. ``box`` is the mean of the pixels in its reach."""
     max_megapixels: float = 50.0
     """A picture with more pixels is refused, by its header, before a pixel is decoded."""
     min_side: int = 8
     """A picture with a shorter side is refused."""
 
     def __post_init__(self) -> None:
-        if self.size < 0:
-            raise ValueError(f"Decode.size is the side in pixels, or 0 to keep each picture's own; got {self.size}.")
         if not self.max_megapixels > 0:
             raise ValueError(f"Decode.max_megapixels must be positive, not {self.max_megapixels}.")
         if self.min_side < 1:
@@ -88,9 +73,9 @@ class Decode:
 
     def from_file(self, file: File, name: str) -> UInt8[np.ndarray, "h w c"]:
         """Decodes an open file; ``name`` is for the error."""
-        # JPEG decodes at 1/2, 1/4 or 1/8 for free; twice the size wanted leaves the filter its work.
-        with self.image(file, name, 2 * self.size) as picture:
-            return self._fit(picture)
+        with self.image(file, name) as picture:
+            pixels = np.array(picture, np.uint8)
+        return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
     @contextmanager
     def image(self, file: File, name: str, least: int = 0) -> Iterator[Image.Image]:
@@ -154,19 +139,6 @@ class Decode:
     def _too_large(self, name: str, megapixels: str) -> BadImage:
         why = f"it has {megapixels} megapixels, and at most {self.max_megapixels:g} are decoded"
         return BadImage(name, why, "Shrink or remove the file, or raise `max_megapixels`.")
-
-    def _fit(self, picture: Image.Image) -> UInt8[np.ndarray, "h w c"]:
-        if self.size:
-            width, height = picture.size
-            box = (0.0, 0.0, float(width), float(height))
-            if self.fit == "crop":
-                side = min(width, height)
-                left, top = (width - side) / 2, (height - side) / 2
-                box = (left, top, left + side, top + side)
-            if box != (0, 0, self.size, self.size) or picture.size != (self.size, self.size):
-                picture = picture.resize((self.size, self.size), RESAMPLING[self.resample], box=box)
-        pixels = np.array(picture, np.uint8)
-        return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 
 def to_uint8(images: Shaped[np.ndarray, "*shape"], name: str) -> UInt8[np.ndarray, "*shape"]:

@@ -1,15 +1,16 @@
 """How an image file becomes what a network takes: a part of the model, the same in training, evaluation and use."""
 
 import dataclasses
+import functools
 import io
 import os
 from typing import Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import Float, Float32, Shaped, UInt8
-from PIL import Image, ImageOps
+from PIL import Image
 
-from .decode import RESAMPLING, BadImage, Decode, File, open_image
+from .decode import BadImage, Decode, File, open_image
 from .paths import printable
 
 __all__ = ["Preprocessing", "from_levels", "sides", "to_unit"]
@@ -19,6 +20,11 @@ Resample = Literal["box", "bilinear", "lanczos", "area"]
 Tones = Literal["all", "two"]
 Polarity = Literal["as_is", "inverted"]
 _Box = tuple[float, float, float, float]
+_RESAMPLING = {
+    "box": Image.Resampling.BOX,
+    "bilinear": Image.Resampling.BILINEAR,
+    "lanczos": Image.Resampling.LANCZOS,
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -117,7 +123,7 @@ class Preprocessing:
     @property
     def _decode(self) -> Decode:
         least = 1 if self.fit == "exact" else self.min_side
-        return Decode(size=0, channels=self.channels, max_megapixels=self.max_megapixels, min_side=least)
+        return Decode(channels=self.channels, max_megapixels=self.max_megapixels, min_side=least)
 
     def _check_size(self, found: tuple[int, int], name: str) -> None:
         height, width = self.file_size or self.size
@@ -130,9 +136,13 @@ class Preprocessing:
             )
 
     def _toned(self, image: Image.Image) -> Image.Image:
+        if self.tones == "all" and self.polarity == "as_is":
+            return image
+        levels = np.asarray(image)
         if self.tones == "two":
-            image = image.point((*[0] * 128, *[255] * 128) * len(image.getbands()))
-        return ImageOps.invert(image) if self.polarity == "inverted" else image
+            levels = np.where(levels > 127, np.uint8(255), np.uint8(0))
+        # Pillow's own functions build a table for each image.
+        return Image.fromarray(255 - levels if self.polarity == "inverted" else levels)
 
     def _fitted(self, image: Image.Image) -> UInt8[np.ndarray, "..."]:
         height, width = self.size
@@ -141,7 +151,7 @@ class Preprocessing:
             return _averaged(np.asarray(image), box, self.size)
         if image.size == (width, height) and box == (0, 0, width, height):
             return np.array(image, np.uint8)
-        return np.array(image.resize((width, height), RESAMPLING[self.resample], box=box), np.uint8)
+        return np.array(image.resize((width, height), _RESAMPLING[self.resample], box=box), np.uint8)
 
     def _box(self, wide: int, high: int) -> _Box:
         """What of an image is kept: left, top, right, bottom."""
@@ -165,12 +175,16 @@ def _averaged(pixels: UInt8[np.ndarray, "..."], box: _Box, size: tuple[int, int]
     return means.astype(np.uint8)
 
 
+# Drawings of one size are many, and these would be half of the work for each.
+@functools.lru_cache(maxsize=16)
 def _area_weights(start: float, stop: float, side: int, count: int) -> Float32[np.ndarray, "count side"]:
     """Row i holds the share of each of ``side`` pixels in the i-th of ``count`` equal stretches from ``start`` to ``stop``."""
     edges = np.linspace(start, stop, count + 1)
     pixels = np.arange(side)
     overlap = np.minimum.outer(edges[1:], pixels + 1) - np.maximum.outer(edges[:-1], pixels)
-    return (np.clip(overlap, 0, None) * (count / (stop - start))).astype(np.float32)
+    weights = (np.clip(overlap, 0, None) * (count / (stop - start))).astype(np.float32)
+    weights.setflags(write=False)
+    return weights
 
 
 def sides(size: int | tuple[int, int]) -> tuple[int, int]:

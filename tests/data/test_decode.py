@@ -13,6 +13,7 @@ from PIL import Image
 
 from research.data.decode import BadImage, Decode, to_uint8
 from research.data.image_guard import FORMATS
+from research.data.preprocessing import Preprocessing
 from research.errors import UserError
 
 
@@ -39,8 +40,8 @@ def png_header(width: int, height: int) -> bytes:
 @pytest.mark.parametrize("kind", FORMATS)
 def test_every_format_reads_gray_and_color(kind):
     picture = Image.new("RGB", (16, 16), (200, 40, 40))
-    color = Decode(size=16).from_bytes(encoded(picture, kind), "x")
-    gray = Decode(size=16, channels=1).from_bytes(encoded(picture, kind), "x")
+    color = Preprocessing(size=(16, 16)).from_bytes(encoded(picture, kind), "x")
+    gray = Preprocessing(size=(16, 16), channels=1).from_bytes(encoded(picture, kind), "x")
     assert color.shape == (16, 16, 3)
     assert gray.shape == (16, 16, 1)
     # ITU-R 601: 0.299 * 200 + 0.587 * 40 + 0.114 * 40 = 87.84
@@ -51,14 +52,14 @@ def test_every_format_reads_gray_and_color(kind):
 
 def test_gray_becomes_color_by_repetition():
     pixels = ramp()
-    out = Decode(size=24).from_bytes(encoded(Image.fromarray(pixels)), "x")
+    out = Preprocessing(size=(24, 24)).from_bytes(encoded(Image.fromarray(pixels)), "x")
     np.testing.assert_array_equal(out, np.repeat(pixels[:, :, None], 3, 2))
 
 
 def test_a_gif_shows_its_first_frame():
     frames = [Image.new("L", (12, 12), value) for value in (10, 200)]
     data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
-    assert (Decode(size=12, channels=1).from_bytes(data, "x") == 10).all()
+    assert (Preprocessing(size=(12, 12), channels=1).from_bytes(data, "x") == 10).all()
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -79,13 +80,13 @@ def test_exif_rotation_is_applied(orientation):
     exif[0x0112] = orientation
     stored = Image.fromarray(np.ascontiguousarray(undo[orientation](upright)))
     data = encoded(stored, "PNG", exif=exif)
-    np.testing.assert_array_equal(Decode(size=16, channels=1).from_bytes(data, "x")[:, :, 0], upright)
+    np.testing.assert_array_equal(Preprocessing(size=(16, 16), channels=1).from_bytes(data, "x")[:, :, 0], upright)
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 def test_broken_exif_leaves_the_picture_as_stored():
     data = encoded(Image.fromarray(ramp()), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
-    assert Decode(size=24, channels=1).from_bytes(data, "x").shape == (24, 24, 1)
+    assert Preprocessing(size=(24, 24), channels=1).from_bytes(data, "x").shape == (24, 24, 1)
 
 
 @pytest.mark.parametrize("kind", ["png", "pgm", "pgm with its own maximum"])
@@ -97,26 +98,26 @@ def test_sixteen_bits_are_scaled_and_not_clipped(kind):
         data = b"P5 16 16 65535\n" + wide.astype(">u2").tobytes()
     else:
         data = b"P5 16 16 1000\n" + np.round(wide / 65535 * 1000).astype(">u2").tobytes()
-    out = Decode(size=16, channels=1).from_bytes(data, "x")[:, :, 0]
+    out = Preprocessing(size=(16, 16), channels=1).from_bytes(data, "x")[:, :, 0]
     exact = wide / 257.0
     assert np.abs(out - exact).max() <= (0.5 if "maximum" not in kind else 0.7)
 
 
 def test_low_maximum_of_pgm_is_scaled():
     data = b"P5 8 8 15\n" + bytes(range(16)) * 4
-    assert Decode(size=8, channels=1).from_bytes(data, "x").max() == 255
+    assert Preprocessing(size=(8, 8), channels=1).from_bytes(data, "x").max() == 255
 
 
 def test_transparency_is_laid_on_white():
     picture = Image.new("RGBA", (8, 8), (255, 0, 0, 0))
-    assert (Decode(size=8).from_bytes(encoded(picture), "x") == 255).all()
+    assert (Preprocessing(size=(8, 8)).from_bytes(encoded(picture), "x") == 255).all()
 
 
 @pytest.mark.parametrize("mode", ["1", "P", "LA", "RGBA", "CMYK", "YCbCr"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_every_mode_reads(mode, channels):
     kind = "JPEG" if mode in ("CMYK", "YCbCr") else "PNG"
-    out = Decode(size=10, channels=channels).from_bytes(encoded(Image.new(mode, (20, 20)), kind), "x")
+    out = Preprocessing(size=(10, 10), channels=channels).from_bytes(encoded(Image.new(mode, (20, 20)), kind), "x")
     assert out.shape == (10, 10, channels)
 
 
@@ -124,27 +125,27 @@ def test_crop_keeps_the_center_and_stretch_everything():
     wide = np.zeros((8, 24), np.uint8)
     wide[:, 8:16] = 255
     data = encoded(Image.fromarray(wide))
-    assert (Decode(size=8, channels=1).from_bytes(data, "x") == 255).all()
-    stretched = Decode(size=8, channels=1, fit="stretch", resample="box").from_bytes(data, "x")
+    assert (Preprocessing(size=(8, 8), channels=1).from_bytes(data, "x") == 255).all()
+    stretched = Preprocessing(size=(8, 8), channels=1, fit="stretch", resample="box").from_bytes(data, "x")
     assert abs(stretched.mean() - 85) < 1
 
 
 def test_box_averages_areas():
     pixels = np.random.default_rng(0).integers(0, 256, (32, 32)).astype(np.uint8)
-    out = Decode(size=8, channels=1, resample="box").from_bytes(encoded(Image.fromarray(pixels)), "x")
+    out = Preprocessing(size=(8, 8), channels=1, resample="box").from_bytes(encoded(Image.fromarray(pixels)), "x")
     exact = pixels.reshape(8, 4, 8, 4).mean((1, 3))
     # Pillow reduces rows and columns one after the other and rounds each time.
     assert np.abs(out[:, :, 0] - exact).max() <= 1
 
 
 def test_size_zero_keeps_the_pictures_own_size():
-    assert Decode(size=0).from_bytes(encoded(Image.new("RGB", (31, 17))), "x").shape == (17, 31, 3)
+    assert Decode().from_bytes(encoded(Image.new("RGB", (31, 17))), "x").shape == (17, 31, 3)
 
 
 def test_a_large_jpeg_read_small_is_close_to_its_mean():
     small = np.add.outer(np.arange(0, 120, 3), np.arange(0, 120, 3)).astype(np.uint8)
     picture = Image.fromarray(np.kron(small, np.ones((20, 20), np.uint8)))
-    out = Decode(size=40, channels=1).from_bytes(encoded(picture, "JPEG", quality=95), "x")
+    out = Preprocessing(size=(40, 40), channels=1).from_bytes(encoded(picture, "JPEG", quality=95), "x")
     assert np.abs(out[:, :, 0].astype(float) - small).max() < 4
 
 
@@ -166,7 +167,7 @@ def test_a_large_jpeg_read_small_is_close_to_its_mean():
 )
 def test_bad_bytes_are_refused_with_a_reason(data, why):
     with pytest.raises(BadImage, match=why) as caught:
-        Decode(size=16).from_bytes(data, "ann/1.jpg")
+        Preprocessing(size=(16, 16)).from_bytes(data, "ann/1.jpg")
     assert "ann/1.jpg" in str(caught.value)
     assert isinstance(caught.value, UserError)
 
@@ -183,14 +184,14 @@ def test_a_flipped_byte_gives_a_picture_or_bad_image(position, value, kind):
     data = bytearray(encoded(Image.fromarray(ramp()), kind))
     data[position % len(data)] = value
     with contextlib.suppress(BadImage):
-        assert Decode(size=12, channels=1, max_megapixels=1.0).from_bytes(bytes(data), "x").shape == (12, 12, 1)
+        assert Preprocessing(size=(12, 12), channels=1, max_megapixels=1.0).from_bytes(bytes(data), "x").shape == (12, 12, 1)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from([b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF89a", b"BM", b"P5 ", b"P2\n"]), st.binary())
 def test_noise_after_a_magic_number_is_bad_image(magic, noise):
     with contextlib.suppress(BadImage):
-        Decode(size=12, max_megapixels=1.0).from_bytes(magic + noise, "x")
+        Preprocessing(size=(12, 12), max_megapixels=1.0).from_bytes(magic + noise, "x")
 
 
 def test_missing_file_folder_loop_and_null_byte_are_refused(tmp_path):
@@ -230,7 +231,7 @@ def test_bad_image_travels_between_processes():
     assert (error.name, error.why, error.remedy, str(error)) == ("a", "b", "c", str(BadImage("a", "b", "c")))
 
 
-@pytest.mark.parametrize("fields", [{"size": -1}, {"max_megapixels": 0.0}, {"max_megapixels": float("nan")}, {"min_side": 0}])
+@pytest.mark.parametrize("fields", [{"max_megapixels": 0.0}, {"max_megapixels": float("nan")}, {"min_side": 0}])
 def test_illegal_fields_are_refused(fields):
     with pytest.raises(ValueError, match=next(iter(fields))):
         Decode(**fields)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from research.data import BadImage, Decode, Folder
+from research.data import BadImage, Decode, Folder, Preprocessing
 from research.data.albums import PictureFolder
 from research.data.image_guard import FORMATS, Excessive, check_file, has_more
 from research.pictures import read_picture
@@ -127,7 +127,7 @@ def test_pages_are_not_counted(tmp_path: Path) -> None:
     path = tmp_path / "scan.tif"
     path.write_bytes(pages(20_000))
     started = time.perf_counter()
-    assert Decode(size=8, channels=1)(path)[0, :, 0].tolist() == list(range(8))
+    assert Preprocessing(size=(8, 8), channels=1)(path)[0, :, 0].tolist() == list(range(8))
     assert read_picture(path).notes == ("It has more than one page or frame; only the first is read.",)
     assert time.perf_counter() - started < 1
 
@@ -177,7 +177,7 @@ def test_newer_formats_are_read_wherever_pictures_are(tmp_path: Path, kind: str)
     expected = np.array([200, 40, 40])
     folder, below = Folder(str(tmp_path), size=16).open(), PictureFolder(path=str(tmp_path)).open()
     for read in (
-        Decode(size=16)(path),
+        Preprocessing(size=(16, 16))(path),
         folder.read(np.array([0]))[0],
         below.read(0),
         np.round(255 * read_picture(path).pixels),
@@ -195,7 +195,7 @@ def test_tiff_of_sixteen_bits_is_scaled_and_of_more_refused() -> None:
     def read(values: np.ndarray) -> np.ndarray:
         out = io.BytesIO()
         Image.fromarray(values).save(out, "TIFF")
-        return Decode(size=16, channels=1).from_bytes(out.getvalue(), "x")[:, :, 0]
+        return Preprocessing(size=(16, 16), channels=1).from_bytes(out.getvalue(), "x")[:, :, 0]
 
     np.testing.assert_array_equal(read(wide), (wide.astype(int) + 128) // 257)
     for values, why in ((wide.astype(np.int32), "32-bit numbers"), (wide.astype(np.float32), "floating-point numbers")):

@@ -38,7 +38,7 @@ class PictureFolder:
 
     @property
     def _decode(self) -> Decode:
-        return Decode(size=0, max_megapixels=self.max_megapixels, min_side=self.min_side)
+        return Decode(max_megapixels=self.max_megapixels, min_side=self.min_side)
 
     def open(self) -> Album:
         """Finds the pictures and checks their headers.
