@@ -4,12 +4,12 @@ import difflib
 import errno
 import importlib
 import importlib.metadata
-import io
 import os
 import sys
 import traceback
 import warnings
 
+from experiments.commands.streams import settle_streams
 from experiments.compile_cache import keep_programs
 
 COMMANDS = {
@@ -38,10 +38,7 @@ DONE, FAILED, MISTAKE, AGAIN = 0, 1, 2, 75
 
 def main() -> None:
     """The console script."""
-    for stream in (sys.stdout, sys.stderr):
-        # File names need not be UTF-8, nor is every terminal; what cannot be printed is escaped.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    settle_streams()
     # Pillow warns of large pictures; the decoder has a limit of its own and says what it refuses.
     warnings.filterwarnings("ignore", message="Image size .* exceeds limit")
     sys.unraisablehook = _stray
@@ -82,10 +79,6 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("likeness: interrupted.", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        # The reader of a pipe, such as head, has seen enough.
-        _discard_output()
-        return DONE
     except UserError as error:
         return _report(str(error), trace, MISTAKE)
     except SystemExit as leave:
