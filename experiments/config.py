@@ -17,8 +17,10 @@ from typing import Any, cast
 
 from flax import linen as nn
 
+from experiments.field_types import misfit
 from experiments.run import Run
 from experiments.shipped import shipped
+from research.data.paths import printable
 from research.errors import UserError
 
 
@@ -139,7 +141,7 @@ def from_json(value: Any) -> Any:
     module_name, _, class_name = str(value.get("type", "")).rpartition(".")
     try:
         kind = getattr(importlib.import_module(module_name), class_name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise UserError(
             f"The written config names {value.get('type')!r}, which cannot be imported ({error}): put the module where Python "
             "finds it (PYTHONPATH), or use the version of the code that wrote it."
@@ -148,10 +150,15 @@ def from_json(value: Any) -> Any:
         raise UserError(f"The written config names {value['type']!r}, which is not a dataclass: the file was tampered with.")
     fields = {name: from_json(item) for name, item in value.items() if name != "type"}
     try:
+        if wrong := misfit(cast(type, kind), fields):
+            raise TypeError(wrong)
         return cast(Any, kind)(**fields)
-    except TypeError as error:
+    # What a class's own checks make of values that nobody foresaw is anything.
+    except Exception as error:
+        why = printable(" ".join(str(error).split()))[:300] or type(error).__name__
         raise UserError(
-            f"The written config does not fit {value['type']} ({error}): use the version of the code that wrote it."
+            f"The written config does not fit {value['type']} ({why}): use the version of the code that wrote it, or restore "
+            "config.json."
         ) from error
 
 

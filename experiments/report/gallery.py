@@ -11,7 +11,7 @@ from experiments.report.album import Album, Source, album
 from experiments.report.html import Html, element, joined
 from experiments.report.numbers import cards
 from experiments.report.pictures import figure, progress
-from experiments.report.runs import ReportedRun, read_runs
+from experiments.report.runs import ReportedRun, finite, read_runs
 from experiments.report.shell import page
 from experiments.report.words import caption, rank
 from experiments.shipped import docstring, shipped
@@ -136,7 +136,7 @@ def _command(name: str, words: str) -> str:
 def _cost(name: str, run: ReportedRun) -> str:
     said = []
     seconds = run.summary.get("seconds")
-    if isinstance(seconds, int | float):
+    if seconds is not None and finite(seconds):
         said.append(f"{_time(float(seconds))} of training")
     said.append(f"{run.reached:,} steps")
     cores, devices = run.provenance.get("cpus"), run.provenance.get("devices")

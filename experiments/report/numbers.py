@@ -8,7 +8,7 @@ from typing import Any
 from experiments.metric_words import meaning
 from experiments.report.curves import show
 from experiments.report.html import Html, breakable, element, joined, rows
-from experiments.report.runs import ReportedRun, is_metric, kind
+from experiments.report.runs import ReportedRun, finite, is_metric, kind
 from experiments.report.words import headlines
 
 MISSING = "not recorded"
@@ -140,7 +140,7 @@ def origin(run: ReportedRun) -> dict[str, str]:
     facts |= {
         "optimizer": brief(run.config.get("optimizer")),
         "steps": f"{run.reached:,} of {run.wanted:,}, judged at step {run.summary.get('steps', '—')}",
-        "time": f"{seconds:,.0f} s of training" if isinstance(seconds, int | float) else MISSING,
+        "time": f"{seconds:,.0f} s of training" if finite(seconds) else MISSING,
         "data fingerprint": str(from_.get("data", MISSING)),
         "seed": str(from_.get("seed", MISSING)),
         "git": str(from_.get("git", MISSING)),

@@ -1,7 +1,7 @@
 """What a working directory tells, read leniently: what is missing or damaged is said in the report, and the rest is shown."""
 
 import dataclasses
-import math
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -70,8 +70,8 @@ def is_metric(value: Any) -> bool:
     """Whether a value of a summary is a finite number, or an estimate, which may be unresolvable."""
     if isinstance(value, Mapping):
         ends = [value.get(name) for name in ("value", "low", "high")]
-        return all(end is None for end in ends) or all(_finite(end) for end in ends)
-    return _finite(value)
+        return all(end is None for end in ends) or all(finite(end) for end in ends)
+    return finite(value)
 
 
 def kind(value: Any) -> str:
@@ -204,8 +204,10 @@ def _pictures(folder: Path) -> list[Path]:
 
 
 def _whole(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= sys.float_info.max else 0
 
 
-def _finite(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def finite(value: Any) -> bool:
+    """Whether a value out of JSON is a number that can be drawn and printed."""
+    # JSON knows whole numbers that no float holds.
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
