@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from jax.sharding import AbstractMesh
 
 from experiments.sharding import Mesh, check_centers
 from research.errors import UserError
@@ -47,6 +48,29 @@ def test_a_run_goes_on_with_as_many_devices_as_there_are(tmp_path: Path) -> None
         assert many["devices"] == [devices]
     assert len(many["losses"]) == 16
     np.testing.assert_allclose(many["losses"], one["losses"], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("shape", "fsdp", "axis"),
+    [
+        # The largest axis that the devices divide, if the array is large enough to be worth it.
+        ((12, 8), 4, 0),
+        ((8, 12), 4, 1),
+        ((15, 8), 4, 1),
+        ((15, 9), 4, None),
+        ((3, 8), 4, None),
+        ((10, 5), 5, 0),
+        ((64,), 4, 0),
+        ((), 4, None),
+        ((12, 8), 1, None),
+    ],
+)
+def test_a_large_array_is_split_along_its_largest_divisible_axis(shape: tuple[int, ...], fsdp: int, axis: int | None) -> None:
+    mesh: Any = AbstractMesh((2, fsdp), ("data", "fsdp"))
+    places = Mesh(fsdp=fsdp, shard_above=25).state_shardings(mesh, {"leaf": jax.ShapeDtypeStruct(shape, np.float32)})
+    split = [place for place, name in enumerate(places["leaf"].spec) if name == "fsdp"]
+    assert split == ([] if axis is None else [axis])
+    assert not any(name == "data" for name in places["leaf"].spec)
 
 
 def test_a_mesh_that_does_not_fit_is_explained() -> None:
