@@ -24,7 +24,8 @@ from experiments.watchdog import HUNG
 from experiments.writers import read_metrics
 from research.errors import UserError
 
-CONFIG = str(Path(__file__).parents[1] / "support" / "small_digits.py")
+SUPPORT = Path(__file__).parents[1] / "support"
+CONFIG = str(SUPPORT / "small_digits.py")
 
 
 def free_port():
@@ -173,9 +174,9 @@ def test_one_process_alone_is_the_first():
     np.testing.assert_array_equal(gathered_rows(rows, [3]), rows)
 
 
-def launch(folder, workdir, processes, *flags):
+def launch(folder, workdir, processes, *flags, config=CONFIG):
     environment = os.environ | {"JAX_PLATFORMS": "cpu", "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-m", "experiments.commands.main", "train", CONFIG, "--evaluate-every", "5"]
+    command = [sys.executable, "-m", "experiments.commands.main", "train", config, "--evaluate-every", "5"]
     command += ["--workdir", workdir, *flags]
     port = free_port()
     for process in range(processes):
@@ -241,7 +242,7 @@ def test_two_processes_train_and_judge_as_one_does_and_stop_at_one_step(tmp_path
     ],
 )
 def test_who_loses_another_does_not_wait_for_ever(tmp_path, lost, fate, codes, said):
-    together = list(launch(tmp_path, "two", 2, "--steps", "100000", "--hang-after", "20"))
+    together = list(launch(tmp_path, "two", 2, "--hang-after", "20", config=str(SUPPORT / "toy.py")))
     try:
         deadline = time.monotonic() + 200
         while len(read_metrics(tmp_path / "two" / "metrics.jsonl")) < 12 and time.monotonic() < deadline:

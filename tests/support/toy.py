@@ -91,6 +91,11 @@ class Toy:
         return Evaluation(metrics={"toy/score": score, "toy/tests": tests})
 
 
+def get_config() -> Run:
+    """A config too, for processes of their own: compiled in a moment also where others want the processors."""
+    return toy_run(steps=100_000, evaluate_every=5, checkpoints=Checkpoints(every=5))
+
+
 def toy_run(**changes: Any) -> Run:
     """Plain gradient descent, with some fields changed."""
     default: dict[str, Any] = {
