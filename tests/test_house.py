@@ -1,6 +1,7 @@
 """The rules of the house that a machine can check."""
 
 import ast
+import contextlib
 import importlib
 import os
 import pkgutil
@@ -11,6 +12,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import optax
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -148,6 +150,22 @@ def test_the_constraints_cover_every_extra() -> None:
     wanted = [*project["dependencies"], *(need for needs in project["optional-dependencies"].values() for need in needs)]
     pinned = {_plain(line.split("==")[0]) for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line}
     assert {_plain(re.split(r"[\[<>=~!; ]", need)[0]) for need in wanted} <= pinned
+
+
+@pytest.mark.parametrize("kind", [DeprecationWarning, PendingDeprecationWarning])
+@pytest.mark.parametrize(
+    ("module", "ours"),
+    [("research.x", True), ("experiments", True), ("tests.x", True), ("optax", True), ("tensorflow.x", False)],
+)
+def test_only_deprecated_calls_of_others_are_let_pass(module: str, ours: bool, kind: type[Warning]) -> None:
+    """A warning belongs to the module that it points to."""
+    with pytest.raises(kind) if ours else contextlib.nullcontext():
+        exec("import warnings; warnings.warn('old', kind)", {"__name__": module, "kind": kind})
+
+
+def test_what_optax_gives_up_is_noticed() -> None:
+    with pytest.raises(DeprecationWarning, match=r"optax\.tree\.norm"):
+        optax.global_norm([])
 
 
 def _plain(name: str) -> str:
