@@ -18,6 +18,7 @@ from experiments.evaluation import evaluate_run
 from experiments.experiment import Batches, Evaluation, Variables, peek
 from experiments.program import Program
 from experiments.progress import Reporter
+from experiments.resuming import ChangedInputs, Fingerprints, listed
 from experiments.run import Run
 from experiments.step import StepReport, TrainState
 from experiments.workdir import Workdir, metric_json, read_json, write_json
@@ -47,6 +48,8 @@ class Record:
     """The step it belongs to."""
     pending: list[dict[str, float]] = dataclasses.field(default_factory=list)
     """Metrics of the steps since the last line of the log."""
+    inputs: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
+    """Fingerprints of what the steps before were taken with, see :class:`~experiments.resuming.Fingerprints`."""
 
 
 class Due(NamedTuple):
@@ -94,18 +97,28 @@ class Books:
     run: Run
     data: Any
     """What the experiment opened."""
+    inputs: Fingerprints
+    """Of what was opened."""
     stream: Batches
     program: Program
     files: Workdir
     store: CheckpointStore
     say: Reporter
     record: Record = dataclasses.field(default_factory=Record)
+    accept_changed_inputs: bool = False
+    """Goes on from a checkpoint that was trained with other inputs."""
 
     def restore(self) -> TrainState | None:
-        """The state of the newest checkpoint, with the record and the stream brought to it; None where there is none."""
+        """The state of the newest checkpoint, with the record and the stream brought to it; None where there is none.
+
+        Raises:
+            ChangedInputs: what the steps before were taken with is not what was opened.
+        """
         latest = self.store.latest()
         if latest is None:
             return None
+        # Before the arrays, whose shapes follow from the inputs.
+        processes.by_first(lambda: self._check_inputs(latest, self.store.record(latest).get("inputs", {})), None)
         state, saved = self.store.load(latest, self.program.state)
         self.record = Record(**saved)
         position = self.record.position
@@ -120,7 +133,7 @@ class Books:
 
     def note_config(self, run: Run, step: int) -> None:
         """Writes what is trained, all stages of it; what has changed since the last launch is said and kept, with the step."""
-        changes = changed(self.files, run)
+        changes = changed(self.files, run) + self.inputs.since(self.record.inputs).described(self.record.inputs, self.inputs)
         for change in changes:
             self.say.say(f"changed since this directory's last launch: {change}")
 
@@ -137,7 +150,8 @@ class Books:
 
     def note_origin(self) -> None:
         """Writes what it is trained with."""
-        origin = provenance(self.run.seed, self.run.experiment.fingerprint(self.data))
+        origin = provenance(self.run.seed, self.inputs)
+        self.record.inputs = self.inputs.to_json()
         processes.by_first(lambda: write_json(self.files.provenance, origin), None)
 
     def keep_up(
@@ -186,6 +200,22 @@ class Books:
             self.say.say(f"step {best} was the best by {policy.best_metric}: it is the one that is evaluated and used")
         self.say.say("judging on the test part")
         return variables, evaluate_run(self.run, self.files, self.data, variables, step=step, seconds=self.record.seconds)
+
+    def _check_inputs(self, step: int, before: Mapping[str, Mapping[str, str]]) -> None:
+        """Refuses to take further steps with other inputs, and says where only evaluations read others."""
+        changes = self.inputs.since(before)
+        # Which checkpoint is the best would be decided by values that do not compare.
+        decides = changes.validation if self.run.checkpoints.best_metric is not None else ()
+        if (names := changes.training + decides) and not self.accept_changed_inputs:
+            raise ChangedInputs(
+                f"{self.files.root} has come to step {step} with other inputs: {listed(names)} changed since then. A run "
+                "goes on only with what it began with: start over in another working directory (--workdir), or bring back what was there."
+            )
+        if changes.beside_training:
+            self.say.warn(
+                f"{listed(changes.beside_training)} changed since this directory's last launch: evaluations before and after "
+                "do not compare"
+            )
 
     def _checked(self, reports: Sequence[StepReport], step: int) -> list[dict[str, float]]:
         """The metrics of the steps before this one, all of them finite."""

@@ -22,6 +22,7 @@ from jax.sharding import SingleDeviceSharding
 from orbax.checkpoint import v1 as ocp
 
 from experiments.experiment import Variables
+from experiments.resuming import CannotResume
 from experiments.run import Checkpoints
 from experiments.step import TrainState
 from research.errors import UserError
@@ -29,7 +30,7 @@ from research.files import cannot_write
 from research.types import PyTree
 
 
-class Misfit(UserError):
+class Misfit(CannotResume):
     """A checkpoint is of other shapes than the config's."""
 
 
@@ -121,6 +122,15 @@ class CheckpointStore:
                 raise
             raise cannot_write(self.directory / str(step), cause) from error
 
+    def record(self, step: int) -> dict[str, Any]:
+        """What one step holds beside the arrays.
+
+        Raises:
+            UserError: when the checkpoint is damaged.
+        """
+        with self._whole(step):
+            return dict(self._checkpointer.checkpointables_metadata(step).custom_metadata["record"])
+
     def load(self, step: int, abstract: PyTree) -> tuple[PyTree, dict[str, Any]]:
         """Reads one step onto the shapes, dtypes and shardings of ``abstract``.
 
@@ -203,7 +213,7 @@ class CheckpointStore:
             more = f"; and {len(differences) - 4} more" if len(differences) > 4 else ""
             raise Misfit(
                 f"The checkpoint {self.directory / str(step)} does not fit the config: {shown}{more}. Use the config that "
-                "wrote it, or start over in a new directory with --fresh."
+                "wrote it, or start over in another working directory."
             )
 
 

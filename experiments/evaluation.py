@@ -1,5 +1,7 @@
 """Judging a run: the last word in its working directory, written by training and by evaluation alike."""
 
+import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from experiments import figures, processes
 from experiments.checkpoints import CheckpointStore
 from experiments.config import from_json
 from experiments.experiment import Evaluation, Variables
+from experiments.resuming import ChangedInputs, Changes, Fingerprints, listed
 from experiments.run import Run
 from experiments.workdir import Workdir, metric_json, read_json, write_arrays, write_json
 from experiments.writers import read_metrics
@@ -16,9 +19,22 @@ from research.errors import UserError
 from research.pictures import write_picture
 
 
-def evaluate_run(run: Run, files: Workdir, data: Any, variables: Variables, *, step: int, seconds: float) -> Evaluation:
-    """Evaluates variables on the test part and writes ``summary.json``, the figures and the artifacts."""
+def evaluate_run(
+    run: Run, files: Workdir, data: Any, variables: Variables, *, step: int, seconds: float, notes: tuple[str, ...] = ()
+) -> Evaluation:
+    """Evaluates variables on the test part and writes ``summary.json``, the figures and the artifacts.
+
+    Args:
+        run: what was trained.
+        files: where it is.
+        data: what its experiment opened.
+        variables: what is evaluated.
+        step: after which step.
+        seconds: of training.
+        notes: what a reader must know beside the evaluation's own notes.
+    """
     evaluation = run.experiment.evaluate(data, variables.params, variables.state, "test")
+    evaluation = dataclasses.replace(evaluation, notes=(*evaluation.notes, *notes))
     processes.by_first(lambda: _write(files, evaluation, step, seconds), None)
     return evaluation
 
@@ -89,13 +105,55 @@ def restore(workdir: str | Path, run: Run, abstract: Variables | None = None) ->
         store.close()
 
 
-def evaluate(workdir: str | Path) -> Evaluation:
-    """Evaluates a working directory's run again and rewrites its summary, figures and artifacts."""
+def check_inputs(workdir: str | Path, before: Mapping[str, Mapping[str, str]], now: Fingerprints) -> Changes:
+    """What is read otherwise than when a checkpoint was written.
+
+    Args:
+        workdir: where it is.
+        before: the inputs in its record.
+        now: of what was opened.
+
+    Raises:
+        ChangedInputs: what it was trained on has changed: who was trained on might now be evaluated on, or a picture be
+            compared with another one than it was made of.
+    """
+    changes = now.since(before)
+    if changes.training:
+        raise ChangedInputs(
+            f"{listed(changes.training)} changed since {Workdir(workdir).root} was trained, so an evaluation would be of "
+            "another question: bring back what was there."
+        )
+    return changes
+
+
+def evaluate(workdir: str | Path, *, accept_changed_inputs: bool = False) -> Evaluation:
+    """Evaluates a working directory's run again and rewrites its summary, figures and artifacts.
+
+    Args:
+        workdir: the run's working directory.
+        accept_changed_inputs: evaluate also where what it was trained on has changed, which is then noted.
+
+    Raises:
+        ChangedInputs: what it was trained on has changed. Where only what it is evaluated on has, that is noted.
+        UserError: the directory holds no run, or its checkpoint does not fit the config.
+    """
     run, files = read_run(workdir), Workdir(workdir)
     with jax.default_matmul_precision(run.matmul_precision):
         data = run.experiment.open()
         batch = next(run.experiment.stream(data, run.seed))
         abstract = jax.eval_shape(run.experiment.init, jax.random.key(0), run.experiment.fixed(data), batch)
         step, variables = restore(workdir, run, abstract)
+        notes = _changes_noted(files, run, step, run.experiment.fingerprints(data), accept=accept_changed_inputs)
         seconds = read_json(files.summary)["seconds"] if files.summary.exists() else 0.0
-        return evaluate_run(run, files, data, variables, step=step, seconds=seconds)
+        return evaluate_run(run, files, data, variables, step=step, seconds=seconds, notes=notes)
+
+
+def _changes_noted(files: Workdir, run: Run, step: int, inputs: Fingerprints, *, accept: bool) -> tuple[str, ...]:
+    store = CheckpointStore(files.checkpoints, run.checkpoints, reading=True)
+    try:
+        before = store.record(step).get("inputs", {})
+    finally:
+        store.close()
+    changes = inputs.since(before) if accept else check_inputs(files.root, before, inputs)
+    names = changes.training + changes.beside_training
+    return (f"{listed(names)} changed since this was trained: the numbers do not compare with those before",) if names else ()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_ch
 
 import numpy as np
 
+from experiments.resuming import Fingerprints
 from research.metrics.intervals import Estimate
 from research.types import Array, Float, PRNGKey, PyTree
 
@@ -114,8 +115,8 @@ class Experiment(Protocol):
         """Opens the data. Called once in a process."""
         ...
 
-    def fingerprint(self, data: Any) -> str:
-        """Identifies the data's content, for the run's provenance."""
+    def fingerprints(self, data: Any) -> Fingerprints:
+        """Identifies the content of everything that was read: a run goes on only with the same, and provenance keeps it."""
         ...
 
     def describe(self, data: Any) -> tuple[str, ...]:

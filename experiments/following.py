@@ -8,8 +8,9 @@ from typing import Any
 import jax
 
 from experiments.checkpoints import CheckpointStore
-from experiments.evaluation import read_run
+from experiments.evaluation import check_inputs, read_run
 from experiments.experiment import Evaluation, Variables
+from experiments.resuming import ChangedInputs, Fingerprints
 from experiments.run import Run
 from experiments.stages import Stage, stage_of, stages
 from experiments.workdir import Workdir, metric_json
@@ -78,7 +79,7 @@ class _Judges:
     """The experiments of a run's stages with their data, opened when they are first needed."""
 
     def __init__(self) -> None:
-        self._opened: dict[Any, tuple[Any, PyTree]] = {}
+        self._opened: dict[Any, tuple[Any, PyTree, Fingerprints]] = {}
 
     def evaluate(self, files: Workdir, run: Run, step: int) -> Evaluation | None:
         plan = stages(run)
@@ -88,10 +89,17 @@ class _Judges:
             data = experiment.open()
             batch = next(experiment.stream(data, run.seed))
             shapes = jax.eval_shape(experiment.init, jax.random.key(0), experiment.fixed(data), batch)
-            self._opened[stage.end] = data, shapes
-        data, shapes = self._opened[stage.end]
-        variables = _load(files, run, step, shapes)
-        return None if variables is None else experiment.evaluate(data, variables.params, variables.state, "validation")
+            self._opened[stage.end] = data, shapes, experiment.fingerprints(data)
+        data, shapes, inputs = self._opened[stage.end]
+        loaded = _load(files, run, step, shapes)
+        if loaded is None:
+            return None
+        variables, before = loaded
+        if check_inputs(files.root, before, inputs).validation:
+            raise ChangedInputs(
+                f"What {files.root} is evaluated on is not here what it is where it is trained: follow it from there."
+            )
+        return experiment.evaluate(data, variables.params, variables.state, "validation")
 
 
 def _due(run: Run, before: int) -> range:
@@ -113,11 +121,11 @@ def _steps(files: Workdir, run: Run) -> list[int]:
         store.close()
 
 
-def _load(files: Workdir, run: Run, step: int, shapes: Variables) -> Variables | None:
-    """The variables of a step; None if the run has removed it."""
+def _load(files: Workdir, run: Run, step: int, shapes: Variables) -> tuple[Variables, dict[str, Any]] | None:
+    """The variables of a step, and the inputs that it was trained with; None if the run has removed it."""
     store = CheckpointStore(files.checkpoints, run.checkpoints, reading=True)
     try:
-        return store.load_variables(step, shapes)
+        return store.load_variables(step, shapes), store.record(step).get("inputs", {})
     except UserError:
         raise
     except Exception:

@@ -14,7 +14,7 @@ import jax
 from experiments import processes
 from experiments.boards import BoardName
 from experiments.bookkeeping import Books, changed, due, shortened
-from experiments.checkpoints import CheckpointStore, Misfit
+from experiments.checkpoints import CheckpointStore
 from experiments.compilations import Recompilations
 from experiments.config import to_json
 from experiments.experiment import Batches, Evaluation, Variables, peek
@@ -22,6 +22,7 @@ from experiments.interruption import Interrupted
 from experiments.profiling import Profile
 from experiments.program import Program, build
 from experiments.progress import Quiet, Reporter
+from experiments.resuming import CannotResume, Fingerprints
 from experiments.run import Run
 from experiments.stages import Stage, stage_of, stages
 from experiments.step import StepReport, TrainState
@@ -30,7 +31,6 @@ from experiments.timing import Timing
 from experiments.watchdog import Watchdog
 from experiments.workdir import Workdir, fresh_directory, metric_json, read_json
 from experiments.writers import Metrics
-from research.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +69,7 @@ def train(
     boards: tuple[BoardName, ...] = (),
     profile: int | None = None,
     until: int | None = None,
+    accept_changed_inputs: bool = False,
 ) -> Trained:
     """Trains a run in a working directory, from the beginning or from its newest checkpoint.
 
@@ -82,12 +83,15 @@ def train(
         profile: how many steps to record for a profiler; None for none.
         until: stop at this step with a checkpoint, and judge the state there on the validation part. Nothing of that is logged
             and the schedule is still that of the whole run, so the run may be launched again and is as if never stopped.
+        accept_changed_inputs: go on also where what was trained on is not what it was; the change is kept in
+            ``changes.jsonl``.
 
     Returns:
         The final state and its evaluation on the test part.
 
     Raises:
-        UserError: for what the person who launched it can mend, such as a checkpoint of another config.
+        CannotResume: the directory holds a run of another config, or one that has read something else.
+        UserError: for whatever else the person who launched it can mend.
         NonFinite: when the loss is no longer a number; the last checkpoint is from before that.
         Interrupted: after SIGTERM or SIGINT, once a checkpoint is written.
     """
@@ -107,7 +111,7 @@ def train(
         # Entered first, it watches over the close too, in which a checkpoint that is being written waits for all processes.
         watchdog = held.enter_context(Watchdog(hang_after))
         held.callback(store.close)
-        books = Books(*opened, files, store, say)
+        books = Books(*opened, files, store, say, accept_changed_inputs=accept_changed_inputs)
         stop = StopRequest()
         profiled = held.enter_context(Profile(files.profile, profile))
         say.say(f"working in {files.root}; the first step is compiled")
@@ -135,21 +139,21 @@ def train(
 
 
 def _restored(books: Books, run: Run) -> TrainState | None:
-    """The newest checkpoint's state; of one that does not fit the config, what has changed since the last launch is said."""
+    """The newest checkpoint's state; where it cannot be gone on from, what the config has changed since is said too."""
     try:
         return books.restore()
-    except Misfit as error:
+    except CannotResume as error:
         if not (changes := changed(books.files, run)):
             raise
-        raise Misfit(f"{error} Changed since the last launch: {shortened(changes)}.") from error
+        raise type(error)(f"{error} Changed since the last launch: {shortened(changes)}.") from error
 
 
 def _check_unchanged(files: Workdir, run: Run) -> None:
     """Refuses to judge a run that has taken all its steps as if it had been trained by another config."""
     if changes := changed(files, run):
-        raise UserError(
+        raise CannotResume(
             f"{files.root} has taken all of its {run.steps} steps, and none would be trained with what has changed since "
-            f"({shortened(changes)}): ask for more --steps, or start beside it with --fresh. `likeness evaluate "
+            f"({shortened(changes)}): ask for more --steps, or start over in another working directory. `likeness evaluate "
             f"{files.root}` judges it again as it was trained."
         )
 
@@ -161,21 +165,21 @@ def _check_steps(files: Workdir, run: Run, begin: int, latest: int) -> None:
         return
     written = stage_of(stages(dataclasses.replace(run, steps=steps)), latest)
     if written != begin:
-        raise UserError(
+        raise CannotResume(
             f"{files.root} holds a run in stages that was launched with {steps} steps and has come to step {latest}, in stage "
             f"{written + 1}; with {run.steps} steps that step is in stage {begin + 1}, where other shapes are learned. Ask for "
-            f"{steps} steps again, or start over in a new directory with --fresh."
+            f"{steps} steps again, or start over in another working directory."
         )
 
 
-def _open(stage: Stage, say: Reporter) -> tuple[Run, Any, Batches, Program]:
+def _open(stage: Stage, say: Reporter) -> tuple[Run, Any, Fingerprints, Batches, Program]:
     """Opens a stage's data and makes its program."""
     run = stage.run
     data = run.experiment.open()
     for sentence in run.experiment.describe(data):
         say.say(sentence)
     stream = run.experiment.stream(data, run.seed)
-    return run, data, stream, build(run, run.experiment.fixed(data), peek(stream))
+    return run, data, run.experiment.fingerprints(data), stream, build(run, run.experiment.fixed(data), peek(stream))
 
 
 def _loop(launch: _Launch, books: Books, end: int, state: TrainState) -> TrainState:
@@ -233,8 +237,8 @@ def _latest(files: Workdir, run: Run, until: int | None) -> int | None:
     store.close()
     asked = run.steps if until is None else min(until, run.steps)
     if latest is not None and latest > asked:
-        raise UserError(
+        raise CannotResume(
             f"The newest checkpoint in {store.directory} is of step {latest}, beyond the {asked} steps asked for: ask for "
-            "more with --steps, or start over in a new directory with --fresh."
+            "more with --steps, or start over in another working directory."
         )
     return latest

@@ -28,9 +28,9 @@ def read_json(path: Path) -> Any:
     try:
         return parse_json(read_regular(path))
     except NotAFile as error:
-        raise UserError(f"{path} cannot be read: {error.why}. Restore it, or train again with --fresh.") from error
+        raise UserError(f"{path} cannot be read: {error.why}. Restore it, or start over elsewhere.") from error
     except ValueError as error:
-        raise UserError(f"{path} is not readable as JSON ({error}): restore it, or train again with --fresh.") from error
+        raise UserError(f"{path} is not readable as JSON ({error}): restore it, or start over elsewhere.") from error
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -15,6 +15,7 @@ import jax
 
 from experiments import processes
 from experiments.boards import Board, BoardName, open_board
+from experiments.resuming import Fingerprints
 from experiments.workdir import Workdir
 from research.data.regular import NotAFile, read_regular
 from research.errors import UserError
@@ -141,7 +142,7 @@ def _record(line: bytes) -> dict[str, Any] | None:
     return record if isinstance(step, int) and 0 <= step < _MOST_STEPS and not isinstance(step, bool) else None
 
 
-def provenance(seed: int, fingerprint: str) -> dict[str, Any]:
+def provenance(seed: int, inputs: Fingerprints) -> dict[str, Any]:
     """Where a run came from: code, versions, devices, command, seed and data."""
     versions = {}
     for name in _PACKAGES:
@@ -157,7 +158,8 @@ def provenance(seed: int, fingerprint: str) -> dict[str, Any]:
         "cpus": os.cpu_count(),
         "argv": sys.argv,
         "seed": seed,
-        "data": fingerprint,
+        "data": inputs.digest,
+        "inputs": inputs.to_json(),
     }
 
 

@@ -17,6 +17,7 @@ from experiments.encoders import check_encoder, embedding_of
 from experiments.experiment import Batches, Cost, Evaluation, Part, Variables
 from experiments.phases import tracked
 from experiments.preprocessing import ModelInputs
+from experiments.resuming import Fingerprints
 from research.checks import check_members
 from research.data.examples import Examples, Parts, stream_examples
 from research.data.preprocessing import Preprocessing, to_unit
@@ -79,9 +80,13 @@ class Classification:
         ModelInputs.of(self, parts.train.shape)
         return parts
 
-    def fingerprint(self, data: Parts) -> str:
-        """Identifies the training examples."""
-        return data.train.fingerprint
+    def fingerprints(self, data: Parts) -> Fingerprints:
+        """Of each part's examples and their classes."""
+        return Fingerprints(
+            training={"training examples": data.train.fingerprint},
+            validation={"validation examples": data.validation.fingerprint},
+            test={"test examples": data.test.fingerprint},
+        )
 
     def describe(self, data: Parts) -> tuple[str, ...]:
         """How many examples each part has, and of what shape."""

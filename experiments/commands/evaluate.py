@@ -23,6 +23,9 @@ class Options:
     """Judge each new checkpoint on the validation part, while the run goes on in a process of its own, until the last one.
     Waits for the run to begin. Changes nothing of it; the numbers go to evaluations.jsonl. What the run removes before it is
     judged is left out (--checkpoints.keep-last of the run)."""
+    accept_changed_inputs: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Judge also where what the model was trained on has changed since, of which a note is made. Who was trained on may then be
+    among those that it is judged on."""
     poll: float = 10.0
     """Seconds between two looks for a new checkpoint."""
 
@@ -36,10 +39,15 @@ def main(arguments: list[str]) -> int:
     from experiments.object_store import is_remote, kept_in_store
     from experiments.phases import watched
     from experiments.progress import Phases, Quiet
+    from experiments.resuming import ChangedInputs
+    from research.errors import UserError
 
     with kept_in_store(options.workdir, Quiet()) if is_remote(options.workdir) else nullcontext(options.workdir) as workdir:
-        with Phases() as phases, watched(phases.tell):
-            evaluation = evaluate(workdir)
+        try:
+            with Phases() as phases, watched(phases.tell):
+                evaluation = evaluate(workdir, accept_changed_inputs=options.accept_changed_inputs)
+        except ChangedInputs as error:
+            raise UserError(f"{error} --accept-changed-inputs evaluates it all the same.") from error
         print_evaluation(Path(workdir), evaluation, 0, options.workdir)
     return 0
 

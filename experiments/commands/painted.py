@@ -10,12 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
+from experiments.bookkeeping import changed, shortened
 from experiments.commands.places import check_place
 from experiments.commands.summary import print_evaluation
 from experiments.config import load, to_json
 from experiments.evaluation import restore
 from experiments.interruption import Interrupted
 from experiments.progress import Terminal
+from experiments.resuming import CannotResume
 from experiments.run import Run
 from experiments.stylization import Stylization
 from experiments.trainer import train
@@ -66,10 +68,30 @@ def load_preset(name: str) -> tuple[Run, Stylization]:
     return run, run.experiment
 
 
-def default_workdir(run: Run, command: str, title: str) -> Path:
-    """A directory of this run's own, so that the same command finds it again."""
-    digest = hashlib.sha256(json.dumps(to_json(run), sort_keys=True).encode()).hexdigest()[:8]
+def default_workdir(run: Run, experiment: Stylization, command: str, title: str) -> Path:
+    """A directory of this run's own, so that the same command on the same pictures finds it again, and no other does.
+
+    Raises:
+        UserError: a picture that cannot be read.
+    """
+    read = {name: source.fingerprint() for name, source in experiment.sources().items()}
+    digest = hashlib.sha256(json.dumps([to_json(run), read], sort_keys=True).encode()).hexdigest()[:8]
     return Path("runs") / command / f"{title}_{digest}"
+
+
+def check_question(run: Run, workdir: Path) -> None:
+    """Refuses to paint on, in a directory that was given, what was begun by another command. More steps are no other question.
+
+    Raises:
+        CannotResume: it holds another painting.
+    """
+    harmless = ("steps", "log_every", "evaluate_every", "checkpoints.")
+    changes = [change for change in changed(Workdir(workdir), run) if not change.startswith(harmless)]
+    if changes and Workdir(workdir).checkpoints.is_dir():
+        raise CannotResume(
+            f"{workdir} holds a painting that something else was asked for ({shortened(changes)}): give another --workdir, or "
+            "leave it out, and each has a directory of its own."
+        )
 
 
 def paint(run: Run, experiment: Stylization, workdir: Path, out: Path, film: Path | None, *, live: bool = False) -> int:
@@ -78,6 +100,7 @@ def paint(run: Run, experiment: Stylization, workdir: Path, out: Path, film: Pat
     def refresh(picture: np.ndarray) -> None:
         _write(out, picture, experiment.content)
 
+    check_question(run, workdir)
     try:
         with Terminal(run.steps, run.evaluate_every, refresh if live else None) as terminal:
             painted = train(run, workdir, reporter=terminal)

@@ -32,18 +32,18 @@ class Options:
     seed: int = 0
     """Of the noise."""
     workdir: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: in runs/reconstruct)")] = None
-    """Where checkpoints and figures are, a directory a layer. The same command goes on where it stopped."""
+    """Where checkpoints and figures are, a directory a layer. The same command on the same picture goes on where it stopped."""
 
 
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness reconstruct", arguments=arguments)
     from experiments import figures
-    from experiments.commands.painted import default_workdir, load_preset
+    from experiments.commands.painted import check_question, default_workdir, load_preset
     from experiments.commands.places import check_figure
     from experiments.progress import Terminal
     from experiments.stylization.colors import AsTheyAre
     from experiments.stylization.starts import FromNoise
-    from experiments.stylization.terms import Term, layers
+    from experiments.stylization.terms import Term, check_layers, layers
     from experiments.trainer import train
     from research.errors import UserError
     from research.losses import Content, TotalVariation
@@ -54,27 +54,38 @@ def main(arguments: list[str]) -> int:
     run, preset = load_preset(options.preset)
     names = options.layers or tuple(dict.fromkeys((*layers(preset.style_terms), *layers(preset.content_terms))))
     content = PictureFile(path=options.content) if options.content else preset.content
-    workdir = Path(options.workdir) if options.workdir else default_workdir(run, "reconstruct", content.title)
+    try:
+        asked = {name: Term(loss=Content(layers=(name,))) for name in names}
+        check_layers(preset.encoder, tuple(asked.values()))
+        one = dataclasses.replace(
+            preset,
+            content=content,
+            beta=0.0,
+            colors=AsTheyAre(),
+            picture_terms=(Term(loss=TotalVariation(), weight=0.02),),
+            size=options.size,
+            scales=(),
+            start=FromNoise(),
+        )
+        experiments = {name: dataclasses.replace(one, content_terms=(term,)) for name, term in asked.items()}
+        runs = {
+            name: dataclasses.replace(run, experiment=experiment, steps=options.steps, seed=options.seed)
+            for name, experiment in experiments.items()
+        }
+    except ValueError as error:
+        raise UserError(f"{str(error).rstrip('.')}.") from error
     shown = {}
-    for name in names:
-        try:
-            experiment = dataclasses.replace(
-                preset,
-                content=content,
-                beta=0.0,
-                colors=AsTheyAre(),
-                content_terms=(Term(loss=Content(layers=(name,))),),
-                picture_terms=(Term(loss=TotalVariation(), weight=0.02),),
-                size=options.size,
-                scales=(),
-                start=FromNoise(),
-            )
-            one = dataclasses.replace(run, experiment=experiment, steps=options.steps, seed=options.seed)
-        except ValueError as error:
-            raise UserError(f"{error}.") from error
-        with Terminal(one.steps, one.evaluate_every) as terminal:
+    for name, layer_run in runs.items():
+        file = name.replace("/", "_")
+        workdir = (
+            Path(options.workdir) / file
+            if options.workdir
+            else default_workdir(layer_run, experiments[name], "reconstruct", f"{content.title}_{file}")
+        )
+        check_question(layer_run, workdir)
+        with Terminal(layer_run.steps, layer_run.evaluate_every) as terminal:
             terminal.say(f"layer {name}")
-            painted = train(one, workdir / name.replace("/", "_"), reporter=terminal)
+            painted = train(layer_run, workdir, reporter=terminal)
         left = painted.evaluation.metrics["content/relative"]
         assert isinstance(left, float)
         shown[f"{name}: {100 * left:.2g} % left"] = painted.evaluation.pictures["picture"]

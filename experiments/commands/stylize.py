@@ -37,7 +37,8 @@ class Options:
     strength: float = 1.0
     """How strong the style is: a factor of the preset's beta."""
     weights: Annotated[tuple[float, ...], tyro.conf.arg(metavar="W ...")] = ()
-    """How much each of several styles counts; without it, all alike."""
+    """How much each of several styles counts beside the others, as 2 1 or 1 0.5; without it, all alike. The strength of all of
+    them together is --strength."""
     regions: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FILE ...")] = ()
     """Where in the content each style applies: a black and white picture for each style."""
     style_scale: float | None = None
@@ -59,7 +60,7 @@ class Options:
     live: bool = False
     """Watch: the picture is shown in the terminal as it comes about, and FILE is kept up to date for a viewer."""
     workdir: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: in runs/stylize)")] = None
-    """Where checkpoints and figures are. The same command goes on where it stopped."""
+    """Where checkpoints and figures are. The same command on the same pictures goes on where it stopped."""
 
 
 def main(arguments: list[str]) -> int:
@@ -82,7 +83,7 @@ def main(arguments: list[str]) -> int:
     except ValueError as error:
         raise UserError(f"{error}.") from error
     title = "_".join([experiment.content.title, *(style.picture.title for style in experiment.styles)])
-    workdir = Path(options.workdir) if options.workdir else default_workdir(run, "stylize", title)
+    workdir = Path(options.workdir) if options.workdir else default_workdir(run, experiment, "stylize", title)
     return paint(run, experiment, workdir, out, film, live=options.live)
 
 
@@ -104,8 +105,7 @@ def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Ru
     styles = experiment.styles
     if options.styles:
         styles = tuple(dataclasses.replace(styles[0], picture=PictureFile(path=path)) for path in options.styles)
-    # Several styles share what one has.
-    weights = options.weights or tuple(style.weight / len(options.styles or (1,)) for style in styles)
+    weights = options.weights or tuple(style.weight for style in styles)
     styles = tuple(dataclasses.replace(style, weight=weight) for style, weight in zip(styles, weights, strict=True))
     if options.regions:
         masks = [PictureFile(path=path) for path in options.regions]
@@ -122,19 +122,20 @@ def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Ru
         "content": Matched(change="styles"),
         "luminance": ByLuminance(),
     }[options.colors]
-    size = options.size or experiment.size
+    size = experiment.size if options.size is None else options.size
+    # Checked before scales are made of it.
+    sized = dataclasses.replace(experiment, size=size)
     experiment = dataclasses.replace(
-        experiment,
+        sized,
         content=PictureFile(path=options.content) if options.content else experiment.content,
         styles=styles,
-        size=size,
         scales=_scales(experiment, size),
         beta=options.strength * experiment.beta,
         colors=colors,
         portrait=portrait,
-        tile=options.tile or experiment.tile,
+        tile=experiment.tile if options.tile is None else options.tile,
     )
-    steps = options.steps or run.steps
+    steps = run.steps if options.steps is None else options.steps
     run = dataclasses.replace(run, experiment=experiment, steps=steps, seed=options.seed)
     if options.film is not None or options.live:
         run = dataclasses.replace(run, evaluate_every=max(1, steps // FRAMES))

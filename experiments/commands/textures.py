@@ -30,7 +30,7 @@ class Options:
     film: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
     """Also write a film of how the picture came about, .gif or .webp."""
     workdir: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: in runs/textures)")] = None
-    """Where checkpoints and figures are. The same command goes on where it stopped."""
+    """Where checkpoints and figures are. The same command on the same pictures goes on where it stopped."""
 
 
 def main(arguments: list[str]) -> int:
@@ -57,13 +57,14 @@ def main(arguments: list[str]) -> int:
             content=style.picture,
             styles=(style,),
             content_terms=(),
-            size=options.size or experiment.size,
+            size=experiment.size if options.size is None else options.size,
             start=FromStyleColors(),
         )
-        run = dataclasses.replace(run, experiment=experiment, steps=options.steps or run.steps, seed=options.seed)
+        steps = run.steps if options.steps is None else options.steps
+        run = dataclasses.replace(run, experiment=experiment, steps=steps, seed=options.seed)
     except ValueError as error:
         raise UserError(f"{error}.") from error
     if film is not None:
         run = dataclasses.replace(run, evaluate_every=max(1, run.steps // 30))
-    workdir = Path(options.workdir) if options.workdir else default_workdir(run, "textures", style.picture.title)
+    workdir = Path(options.workdir) if options.workdir else default_workdir(run, experiment, "textures", style.picture.title)
     return paint(run, experiment, workdir, out, film)

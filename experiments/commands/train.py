@@ -19,6 +19,7 @@ from experiments.object_store import is_remote, kept_in_store
 from experiments.preprocessing import ModelInputs
 from experiments.processes import Processes
 from experiments.progress import Quiet, Terminal
+from experiments.resuming import CannotResume, ChangedInputs
 from experiments.trainer import Trained, train
 from experiments.watchdog import HUNG
 from research.errors import UserError
@@ -32,6 +33,9 @@ class Options:
     """Working directory, or an address in an object store such as gs://bucket/run. Launching again goes on where it stopped."""
     fresh: tyro.conf.FlagCreatePairsOff[bool] = False
     """Start over in a new directory beside the working directory. Nothing is deleted."""
+    accept_changed_inputs: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Go on also where the training data, or frozen weights, are not those that the working directory was trained with. What
+    has changed is kept in changes.jsonl."""
     coordinator: Annotated[str | None, tyro.conf.arg(metavar="HOST:PORT")] = None
     """Train in several processes: where process 0 listens for the others, the same for all; auto on TPU pods."""
     process: int | None = None
@@ -74,7 +78,10 @@ def main(arguments: list[str]) -> int:
                     hang_after=options.hang_after,
                     boards=options.log_to,
                     profile=options.profile,
+                    accept_changed_inputs=options.accept_changed_inputs,
                 )
+            except CannotResume as error:
+                raise UserError(f"{error}{_ways_on(error, remote=remote)}") from error
             except Exception as error:
                 if not (processes.several() and processes.failed_together(error)):
                     raise
@@ -84,6 +91,13 @@ def main(arguments: list[str]) -> int:
     for line in next_commands(trained) if processes.first() and not remote else []:
         print(line)
     return 0
+
+
+def _ways_on(error: CannotResume, *, remote: bool) -> str:
+    """The flags that help, beside what the error says."""
+    beside = "" if remote else " --fresh starts over in a new directory beside it."
+    accepted = " --accept-changed-inputs goes on all the same." if isinstance(error, ChangedInputs) else ""
+    return beside + accepted
 
 
 def _join(options: Options) -> None:

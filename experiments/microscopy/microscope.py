@@ -142,7 +142,9 @@ class Microscope:
 
     @classmethod
     def _of_photographs(cls, name: str, encoder: nn.Module, variables: PyTree, size: int | None) -> "Microscope":
-        side = size or 128
+        side = 128 if size is None else size
+        if side < 16:
+            raise UserError(f"The size of the pictures is {side}: give --size of 16 pixels or more.")
         files = Preprocessing(size=(side, side))
         inputs = ModelInputs(shape=files.shape, preprocessing=files, source="photographs")
         return cls(name, encoder, variables, inputs, lambda: photographs(side))

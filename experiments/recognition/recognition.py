@@ -22,6 +22,7 @@ from experiments.recognition.chunks import check_chunks, check_stateless, embed_
 from experiments.recognition.evidence import HardPairs, embedding_sample, hardest_pairs, pair_pictures, roc_points
 from experiments.recognition.protocols import Identification, Judged, JudgingProtocol, Verification, check_protocol, judge
 from experiments.recognition.subjects import Baseline, trained
+from experiments.resuming import Fingerprints
 from research.checks import check_members
 from research.data import Faces
 from research.data.augmentation import Augmentation
@@ -126,9 +127,13 @@ class Recognition:
             check_protocol(protocol, inputs)
         return self.split(images)
 
-    def fingerprint(self, data: Splits) -> str:
-        """Identifies the training pictures."""
-        return data.train.fingerprint
+    def fingerprints(self, data: Splits) -> Fingerprints:
+        """Of each part's pictures and whom they show."""
+        return Fingerprints(
+            training={"training pictures": data.train.fingerprint},
+            validation={"validation pictures": data.validation.fingerprint},
+            test={"test pictures": data.test.fingerprint},
+        )
 
     def describe(self, data: Splits) -> tuple[str, ...]:
         """How many people and pictures each part has, and what was left out."""

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import hashlib
 from collections.abc import Mapping
 
 import jax
@@ -10,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.experiment import Batches, Cost, Evaluation, Part, Variables
+from experiments.resuming import Fingerprints
 from experiments.stylization.frozen import FrozenEncoder
 from experiments.stylization.held_out import Critic, HeldOut, sheet
 from experiments.stylization.judge import Judge
@@ -122,9 +122,20 @@ class ArbitraryStyle:
         """The encoder's weights."""
         return data.fixed
 
-    def fingerprint(self, data: Opened) -> str:
-        """Of the training pictures."""
-        return hashlib.sha256(f"{data.contents.fingerprint} {data.styles.fingerprint}".encode()).hexdigest()
+    def fingerprints(self, data: Opened) -> Fingerprints:
+        """Of the training pictures, those that are held out, and the weights of the encoders."""
+        return Fingerprints(
+            training={
+                "content pictures": data.contents.fingerprint,
+                "style pictures": data.styles.fingerprint,
+                **self.encoder.fingerprint(data.fixed["encoder"]),
+            },
+            validation={
+                **self.held_out.fingerprint("held-out picture"),
+                **self.held_out_styles.fingerprint("held-out style"),
+                **self.judge.fingerprint(data.judge),
+            },
+        )
 
     def describe(self, data: Opened) -> tuple[str, ...]:
         """The training pictures and those that are held out."""

@@ -23,6 +23,10 @@ class Cropped(PictureSource):
         """The source's."""
         return self.source.title
 
+    def fingerprint(self) -> str:
+        """The source's."""
+        return self.source.fingerprint()
+
     def open(self, size: int) -> Pixels:
         """RGB in [0, 1], with ``size`` pixels along its longer side.
 

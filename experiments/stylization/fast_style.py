@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import hashlib
 from collections.abc import Mapping
 
 import jax
@@ -10,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.experiment import Batches, Cost, Evaluation, Part, Variables
+from experiments.resuming import Fingerprints
 from experiments.stylization.frozen import FrozenEncoder
 from experiments.stylization.held_out import Critic, HeldOut, sheet
 from experiments.stylization.judge import Judge
@@ -129,12 +129,17 @@ class FastStyle:
         """The encoder's weights, what the losses keep of the styles, and how often each is drawn."""
         return data.fixed
 
-    def fingerprint(self, data: Opened) -> str:
-        """Of the training pictures and the styles' pixels."""
-        digest = hashlib.sha256(data.crops.fingerprint.encode())
-        for style in data.styles:
-            digest.update(str(style.shape).encode() + np.ascontiguousarray(style).tobytes())
-        return digest.hexdigest()
+    def fingerprints(self, data: Opened) -> Fingerprints:
+        """Of the training pictures, the styles, the pictures that are held out, and the weights of the encoders."""
+        styles = {f"style {number}": style.picture.fingerprint() for number, style in enumerate(self.styles, 1)}
+        return Fingerprints(
+            training={
+                "training pictures": data.crops.fingerprint,
+                **styles,
+                **self.encoder.fingerprint(data.fixed["encoder"]),
+            },
+            validation={**self.held_out.fingerprint("held-out picture"), **self.judge.fingerprint(data.judge)},
+        )
 
     def describe(self, data: Opened) -> tuple[str, ...]:
         """The styles, the training pictures and those that are held out."""

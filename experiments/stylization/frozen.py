@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
 
+from experiments.resuming import of_arrays
 from research.checks import check_members
 from research.encoders import PictureEncoder, Vgg, normalize_energy
 from research.types import Activations, Array, Float, PRNGKey, PyTree
@@ -77,6 +78,10 @@ class FrozenEncoder:
             UserError: when they cannot be had or do not fit the encoder.
         """
         return self.weights.variables(self.encoder)
+
+    def fingerprint(self, variables: PyTree) -> dict[str, str]:
+        """Of its weights, under their name; of those that are drawn by a config, which other devices round otherwise, none."""
+        return {} if isinstance(self.weights, RandomWeights) else {"weights of the encoder": of_arrays(variables)}
 
     def __call__(self, variables: PyTree, pictures: Float[Array, "b h w c"]) -> Activations:
         """The activations of pictures, RGB in [0, 1]."""

@@ -1,7 +1,6 @@
 """Many contents in many styles by several methods, all painted by one program and judged by one encoder."""
 
 import dataclasses
-import hashlib
 import itertools
 import re
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.experiment import Cost, Evaluation, Part, Variables
+from experiments.resuming import Fingerprints
 from experiments.stylization.cropped import Cropped
 from experiments.stylization.frozen import FrozenEncoder
 from experiments.stylization.grid_report import UNPAINTED, Shown, Work, contact_sheet, entry, means, scatter, table
@@ -184,13 +184,17 @@ class StyleGrid:
         """``encoders``: the weights of each encoder; ``methods``: by name, what their costs read, one row a picture."""
         return data.fixed
 
-    def fingerprint(self, data: OpenedGrid) -> str:
-        """Of the pictures' pixels."""
-        digest = hashlib.sha256()
-        for picture in (*data.contents, *data.styles):
-            digest.update(str(picture.shape).encode())
-            digest.update(np.ascontiguousarray(picture).tobytes())
-        return digest.hexdigest()
+    def fingerprints(self, data: OpenedGrid) -> Fingerprints:
+        """Of all pictures, and of the weights of the encoders."""
+        read: dict[str, str] = {}
+        for name, sources in (("content", self.contents), ("style", self.styles)):
+            read |= {f"{name} {number}": source.fingerprint() for number, source in enumerate(sources, 1)}
+        for method in self.methods:
+            of = {name: source for name, source in method.how.sources().items() if name == "start"}
+            read |= {f"{name} of {method.name}": source.fingerprint() for name, source in of.items()}
+        for number, (encoder, weights) in enumerate(zip(self._encoders, data.fixed["encoders"], strict=True), 1):
+            read |= {f"{name} {number}": value for name, value in encoder.fingerprint(weights).items()}
+        return Fingerprints(training=read, validation=self.judge.fingerprint(data.judge))
 
     def describe(self, data: OpenedGrid) -> tuple[str, ...]:
         """What is painted, how often, and by what."""

@@ -42,6 +42,10 @@ class HeldOut:
         # Twice the side is enough for the middle of a picture two to one.
         return np.stack([square(picture.open(2 * self.size), self.size) for picture in self.pictures])
 
+    def fingerprint(self, name: str) -> dict[str, str]:
+        """Of each picture, under a name and its number."""
+        return {f"{name} {number}": picture.fingerprint() for number, picture in enumerate(self.pictures, 1)}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Critic:

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.resuming import of_arrays
 from experiments.stylization.frozen import FrozenEncoder, RandomWeights
 from experiments.stylization.perceptual import Perceptual
 from research.encoders import Vgg
@@ -59,6 +60,12 @@ class Judge:
             raise UserError(f"The Judge of this config does not fit its encoder: {error}") from error
         perceptual = None if self.perceptual is None else self.perceptual.variables()
         return {"encoder": variables, "perceptual": perceptual}
+
+    def fingerprint(self, variables: PyTree) -> dict[str, str]:
+        """Of the weights of the encoders that judge."""
+        of_encoder = self.encoder.fingerprint(variables["encoder"])
+        found = {f"{name} that judges": value for name, value in of_encoder.items()}
+        return found if self.perceptual is None else found | {"weights of LPIPS": of_arrays(variables["perceptual"])}
 
     def metrics(
         self,

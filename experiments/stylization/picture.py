@@ -20,7 +20,7 @@ class StylePicture:
     picture: PictureSource
     """The picture."""
     weight: float = 1.0
-    """How much it counts beside other styles."""
+    """How much it counts beside other styles: what matters is its share in the sum of all weights."""
     scale: float = 1.0
     """Size of its longer side beside that of the picture painted: 2 makes strokes twice as large."""
     terms: tuple[Term, ...] = ()
@@ -61,6 +61,11 @@ class StylePicture:
             pixels = self.picture.open(size := size + 1)
         top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
         return pixels[top : top + height, left : left + width]
+
+    def sources(self) -> dict[str, PictureSource]:
+        """Everything that it reads, by what it is to the style: the style itself is called ``""``."""
+        read = {"": self.picture, "region of ": self.region, "mask of ": self.mask}
+        return {name: source for name, source in read.items() if source is not None}
 
     def region_in(self, content: np.ndarray) -> np.ndarray | None:
         """The region at the content's size (h, w), from 0 to 1."""

@@ -1,7 +1,6 @@
 """Style transfer: what is learned is the picture."""
 
 import dataclasses
-import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,13 +10,14 @@ import numpy as np
 
 from experiments import figures
 from experiments.experiment import Cost, Evaluation, Originals, Part, Variables
+from experiments.resuming import Fingerprints, of_arrays
 from experiments.stylization.colors import AsTheyAre, Colors
 from experiments.stylization.frozen import FrozenEncoder
 from experiments.stylization.judge import Judge
 from experiments.stylization.picture import StylePicture
 from experiments.stylization.portrait import Portrait
 from experiments.stylization.readers import Asked, Reader, WholeReader
-from experiments.stylization.starts import FromContent, Start
+from experiments.stylization.starts import FromContent, FromPicture, Start
 from experiments.stylization.terms import Term, layers
 from experiments.stylization.tiled import check_tiled, tiled_reader
 from research.errors import UserError
@@ -68,9 +68,10 @@ class Rounds:
 class Stylization:
     """Paints the content picture in the look of the styles, by the pixels (Gatys et al. 2016).
 
-        J(G) = alpha Σ w J_content(C, G) + beta Σ_s w_s Σ w J_style(S_s, G) + Σ w J_picture(G)
+        J(G) = alpha Σ w J_content(C, G) + beta Σ_s p_s Σ w J_style(S_s, G) + Σ w J_picture(G),  p_s = w_s / Σ_r w_r
 
-    G is learned: (1, h, w, 3), RGB in [0, 1]. The encoder is frozen.
+    p_s are the styles' shares, so ``beta`` alone is the strength of them all. G is learned: (1, h, w, 3), RGB in [0, 1]. The
+    encoder is frozen.
     """
 
     content: PictureSource
@@ -111,6 +112,8 @@ class Stylization:
     def __post_init__(self) -> None:
         if not self.styles:
             raise ValueError("Stylization.styles is empty: give at least one style picture")
+        if not any(style.weight for style in self.styles):
+            raise ValueError("Stylization.styles have the weight 0, all of them: give at least one a share above 0")
         if not 16 <= self.size <= 16384:
             raise ValueError(f"Stylization.size is {self.size}: give 16 to 16384 pixels")
         for name in ("alpha", "beta", "scale"):
@@ -123,6 +126,12 @@ class Stylization:
         if self.tile is not None:
             for term in self._all_terms:
                 check_tiled(term.loss)
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """p_s, how much each style counts: together 1."""
+        whole = sum(style.weight for style in self.styles)
+        return tuple(style.weight / whole for style in self.styles)
 
     def stages(self) -> tuple["Stylization", ...]:
         """One for each of the smaller sizes, then the last."""
@@ -170,13 +179,20 @@ class Stylization:
         """The encoder's weights, the content picture, and what the losses keep of the references."""
         return data.fixed
 
-    def fingerprint(self, data: Opened) -> str:
-        """Of the pictures' pixels."""
-        digest = hashlib.sha256()
-        for picture in (data.content, *data.styles):
-            digest.update(str(picture.shape).encode())
-            digest.update(np.ascontiguousarray(picture).tobytes())
-        return digest.hexdigest()
+    def sources(self) -> dict[str, PictureSource]:
+        """Every picture that is read, by what it is: ``content``, ``style 1``, ``region of style 1`` and so on."""
+        found = {"content": self.content}
+        for number, style in enumerate(self.styles, 1):
+            found |= {f"{what}style {number}": source for what, source in style.sources().items()}
+        return found | ({"start": self.start.picture} if isinstance(self.start, FromPicture) else {})
+
+    def fingerprints(self, data: Opened) -> Fingerprints:
+        """Of all pictures, and of the weights of the encoders."""
+        read = {name: source.fingerprint() for name, source in self.sources().items()}
+        read |= self.encoder.fingerprint(data.fixed["encoder"])
+        if self.portrait is not None:
+            read["weights of the face encoder"] = of_arrays(data.fixed["portrait"]["encoder"])
+        return Fingerprints(training=read, validation=self.judge.fingerprint(data.judge))
 
     def describe(self, data: Opened) -> tuple[str, ...]:
         """The pictures and their sizes."""
@@ -207,7 +223,7 @@ class Stylization:
         content, picture, *looks = self.reader(pixels[0]).totals(fixed["encoder"], pixels, batch["places"], asked)
         parts = {"content": self.alpha * content}
         parts["style"] = self.beta * sum(
-            (style.weight * look for style, look in zip(self.styles, looks, strict=True)), start=jnp.zeros(())
+            (share * look for share, look in zip(self.shares, looks, strict=True)), start=jnp.zeros(())
         )
         parts["picture"] = picture
         if self.portrait is not None:

@@ -10,7 +10,7 @@ import numpy as np
 from experiments.stylization.frozen import FrozenEncoder
 from research.checks import check_members
 from research.losses.layers import ActivationLoss, Mask
-from research.types import Activations, Array, Float, PyTree, Scalar
+from research.types import Activations, Array, Float, PRNGKey, PyTree, Scalar
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,6 +31,21 @@ class Term:
 def layers(terms: tuple[Term, ...]) -> tuple[str, ...]:
     """All layers that the terms read, each once, in order."""
     return tuple(dict.fromkeys(layer for term in terms for layer in term.loss.layers))
+
+
+def check_layers(encoder: FrozenEncoder, terms: tuple[Term, ...]) -> None:
+    """Finds out, by shapes alone and without the weights, that an encoder has all layers that the terms read.
+
+    Raises:
+        ValueError: it lacks one; the nearest that it has are named.
+    """
+
+    def read(key: PRNGKey, picture: Array) -> None:
+        activations = encoder(encoder.encoder.init(key, picture), picture)
+        for term in terms:
+            term.loss.target({"input": picture, **activations})
+
+    jax.eval_shape(read, jax.random.key(0), jax.ShapeDtypeStruct((1, 128, 128, 3), jnp.float32))
 
 
 def targets(

@@ -22,6 +22,7 @@ from experiments.compilations import Recompilations
 from experiments.config import to_json
 from experiments.interruption import Interrupted
 from experiments.progress import Named, Reporter
+from experiments.resuming import Fingerprints
 from experiments.step import StepReport, TrainState
 from experiments.stop_request import StopRequest
 from experiments.sweeps.members import note_rung
@@ -90,13 +91,17 @@ def train_together(
         held.enter_context(jax.default_matmul_precision(together.runs[0].matmul_precision))
         stop = held.enter_context(StopRequest())
         every = []
+        # Runs that share their data need not have it identified again.
+        inputs: dict[int, Fingerprints] = {}
         for number, (run, workdir) in enumerate(zip(together.runs, workdirs, strict=True)):
             files = Workdir(workdir)
             held.enter_context(files.held())
             store = CheckpointStore(files.checkpoints, run.checkpoints)
             held.callback(store.close)
-            stream, voice = together.stream_of(number), Named(workdir.name, say.warn)
-            every.append(Books(run, together.data[number], stream, together.alone, files, store, voice))
+            stream, voice, data = together.stream_of(number), Named(workdir.name, say.warn), together.data[number]
+            if id(data) not in inputs:
+                inputs[id(data)] = run.experiment.fingerprints(data)
+            every.append(Books(run, data, inputs[id(data)], stream, together.alone, files, store, voice))
         states = _restored(together, every)
         first = int(together.row(states, 0).step)
         lanes = []

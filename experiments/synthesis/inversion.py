@@ -1,7 +1,6 @@
 """Inversion: what of a picture a layer still knows."""
 
 import dataclasses
-import hashlib
 from collections.abc import Mapping
 
 import jax
@@ -9,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.experiment import Cost, Evaluation, Originals, Part, Variables
+from experiments.resuming import Fingerprints
 from experiments.stylization.stylization import Rounds
 from experiments.synthesis.network import Network
 from experiments.synthesis.sheet import Shown, mosaic, sheet_of
@@ -82,11 +82,11 @@ class Inversion:
         """The network's weights, what the layers see, and a picture of the shape of those learned."""
         return data.fixed
 
-    def fingerprint(self, data: OpenedInversion) -> str:
-        """Of the picture's pixels."""
-        digest = hashlib.sha256(str(data.picture.shape).encode())
-        digest.update(np.ascontiguousarray(data.picture).tobytes())
-        return digest.hexdigest()
+    def fingerprints(self, data: OpenedInversion) -> Fingerprints:
+        """Of the picture and the network's weights."""
+        return Fingerprints(
+            training={"photograph": self.picture.fingerprint(), **self.network.fingerprint(data.fixed["network"])}
+        )
 
     def describe(self, data: OpenedInversion) -> tuple[str, ...]:
         """What is inverted, and where."""

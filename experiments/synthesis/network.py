@@ -9,6 +9,7 @@ from flax.errors import ScopeParamShapeError
 
 from experiments.config import to_json
 from experiments.microscopy.microscope import Microscope
+from experiments.resuming import of_arrays
 from experiments.stylization.frozen import RandomWeights
 from research.encoders import PictureEncoder, SqueezeNet, Vgg
 from research.errors import UserError
@@ -70,6 +71,10 @@ class Network:
         if isinstance(self.weights, RandomWeights):
             return self.weights.variables(cast(PictureEncoder, self.encoder))
         return self.weights.variables(self.encoder)
+
+    def fingerprint(self, variables: PyTree) -> dict[str, str]:
+        """Of its weights, under their name; none of those that are drawn by the config."""
+        return {} if isinstance(self.weights, RandomWeights) else {"weights of the network": of_arrays(variables)}
 
     def __call__(self, variables: PyTree, pictures: Float[Array, "n h w 3"]) -> Activations:
         """The activations of pictures, RGB in [0, 1]."""

@@ -1,7 +1,6 @@
 """Synthesis: pictures learned so that a network's units see in them what they look for."""
 
 import dataclasses
-import hashlib
 import math
 import re
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.experiment import Cost, Evaluation, Originals, Part, Variables
+from experiments.resuming import Fingerprints
 from experiments.stylization.stylization import Rounds
 from experiments.stylization.terms import Term
 from experiments.synthesis.network import Network
@@ -115,13 +115,10 @@ class Synthesis:
         """The network's weights, the picture to begin with, and one of the shape of those learned."""
         return data.fixed
 
-    def fingerprint(self, data: OpenedSynthesis) -> str:
-        """Of the picture's pixels; there is no other data."""
-        if data.picture is None:
-            return "no data"
-        digest = hashlib.sha256(str(data.picture.shape).encode())
-        digest.update(np.ascontiguousarray(data.picture).tobytes())
-        return digest.hexdigest()
+    def fingerprints(self, data: OpenedSynthesis) -> Fingerprints:
+        """Of the network's weights, and of the picture to begin with where there is one."""
+        begun = {} if self.picture is None else {"picture to begin with": self.picture.fingerprint()}
+        return Fingerprints(training={**begun, **self.network.fingerprint(data.fixed["network"])})
 
     def describe(self, data: OpenedSynthesis) -> tuple[str, ...]:
         """What is sought, and how large."""

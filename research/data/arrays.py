@@ -51,15 +51,18 @@ def from_arrays(
     pixels = to_uint8(images, name)
     who = _names(np.asarray(labels), people, len(images), name)
     found, indices = index_people(who)
-    digest = hashlib.sha256(repr((pixels.shape, who)).encode())
-    digest.update(np.ascontiguousarray(pixels).data)
+    digests = tuple(
+        hashlib.sha256(repr((picture.shape, person)).encode() + picture.tobytes()).digest()
+        for picture, person in zip(pixels, who, strict=True)
+    )
     return Images(
         labels=indices,
         people=found,
         shape=(images.shape[1], images.shape[2], images.shape[3]),
         read=ArrayReader(pixels),
         names=tuple(f"{person}/{row}" for row, person in enumerate(who)),
-        fingerprint=digest.hexdigest(),
+        fingerprint=hashlib.sha256(b"".join(digests)).hexdigest(),
+        digests=digests,
     )
 
 

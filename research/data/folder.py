@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from research.errors import UserError
+from research.files import sampled_digest
 
 from .decode import BadImage, open_image
 from .image_guard import SUFFIXES
@@ -19,7 +20,6 @@ from .images import ArrayReader, Images, index_people
 from .paths import expand_path, printable
 from .preprocessing import Preprocessing, sides
 
-_FINGERPRINTED_BYTES = 1 << 16
 _LAYOUT = "one folder a person, such as `{root}/ann/1.jpg`, `{root}/ann/2.jpg`, `{root}/bob/1.jpg`"
 # What systems leave behind in folders is nobody's picture and not worth a line in the report.
 _CLUTTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
@@ -31,8 +31,8 @@ class Folder:
 
     Every file in a person's folder is tried, whatever it is called, and every bad one is found when the folder
     is opened. Links are followed; hidden files are passed over; folders inside a person's folder are listed as
-    left out. The fingerprint is SHA-256 over each picture's path below ``path``, its length and the SHA-256 of
-    its first 64 KiB, and over the fields that shape the pixels; it ignores time stamps and where ``path`` lies.
+    left out. The fingerprint is SHA-256 over each picture's path below ``path``, its content by
+    :func:`research.files.sampled_digest`, and the fields that shape the pixels; it ignores time stamps and where ``path`` lies.
 
     Example::
 
@@ -124,7 +124,8 @@ class Folder:
             if loader.cache is None
             else ArrayReader(loader.cache if len(kept) == len(files) else loader.cache[kept]),
             names=tuple(printable(file) for file in good),
-            fingerprint=hashlib.sha256(repr(preprocessing).encode() + b"".join(digests)).hexdigest(),
+            fingerprint=hashlib.sha256(b"".join(digests)).hexdigest(),
+            digests=tuple(digests),
             skipped=tuple(sorted(skipped)),
         )
 
@@ -146,8 +147,7 @@ class _Loader:
         path = self.root / file
         try:
             with open_image(path) as opened:
-                length = os.fstat(opened.fileno()).st_size
-                head = hashlib.sha256(opened.read(_FINGERPRINTED_BYTES)).digest()
+                content = sampled_digest(opened)
             if self.cache is not None:
                 self.cache[i] = self.preprocessing(path)
             elif self.verify == "decode":
@@ -158,7 +158,7 @@ class _Loader:
             return error
         except OSError as error:
             return BadImage(printable(path), f"it cannot be read ({error.strerror})")
-        return hashlib.sha256(os.fsencode(file) + b"\0" + str(length).encode() + b"\0" + head).digest()
+        return hashlib.sha256(repr(self.preprocessing).encode() + b"\0" + os.fsencode(file) + b"\0" + content).digest()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -79,6 +79,9 @@ class Images:
     """What to call each row in a report: a file's path, ``person/3``."""
     fingerprint: str
     """SHA-256, in hex, of what identifies the content."""
+    digests: Sequence[bytes] | None = None
+    """What identifies each row's picture and whom it shows, where the source says so. Then a selection's fingerprint follows
+    from its own rows alone; otherwise it changes with any row of the source."""
     groups: Int32[np.ndarray, "people"] | None = None
     """The group of each person, such as the alphabet of each character."""
     skipped: tuple[tuple[str, str], ...] = ()
@@ -103,6 +106,8 @@ class Images:
             raise ValueError(f"{n} labels but {len(self.names)} names")
         if self.groups is not None and len(self.groups) != len(self.people):
             raise ValueError(f"{len(self.people)} people but {len(self.groups)} groups")
+        if self.digests is not None and len(self.digests) != n:
+            raise ValueError(f"{n} rows but {len(self.digests)} digests")
         for name, column in self.extras.items():
             if len(column) != n:
                 raise ValueError(f"{n} rows but {len(column)} in the extra column {name!r}")
@@ -136,7 +141,8 @@ class Images:
         """The table of some rows, in the order given; people left without a row go, others are renumbered."""
         rows = np.asarray(rows, np.int64)
         kept, labels = np.unique(self.labels[rows], return_inverse=True)
-        digest = hashlib.sha256(self.fingerprint.encode() + rows.astype("<i8").tobytes()).hexdigest()
+        digests = None if self.digests is None else tuple(self.digests[row] for row in rows.tolist())
+        told = self.fingerprint.encode() + rows.astype("<i8").tobytes() if digests is None else b"".join(digests)
         read, base = self.read, rows
         if isinstance(read, _SelectionReader):
             read, base = read.read, read.rows[rows]
@@ -147,7 +153,8 @@ class Images:
             groups=None if self.groups is None else self.groups[kept],
             read=_SelectionReader(read, base),
             names=_Selection(self.names, rows),
-            fingerprint=digest,
+            fingerprint=hashlib.sha256(told).hexdigest(),
+            digests=digests,
             extras={name: column[rows] for name, column in self.extras.items()},
         )
 

@@ -89,7 +89,7 @@ class Omniglot:
             found = sorted((*match.groups(), name) for name in archive.namelist() if (match := _match(name)))
             if not found:
                 raise UserError(f"{where} holds no files like Greek/character01/0394_01.png: fetch it from {_HOME}.")
-            pixels, digest = _read_drawings(archive, [name for *_, name in found], self.preprocessing, where)
+            pixels, contents = _read_drawings(archive, [name for *_, name in found], self.preprocessing, where)
         turns = range(4 if self.rotations else 1)
         pixels = np.concatenate([np.rot90(pixels, turn, axes=(1, 2)) for turn in turns])
         entries = [
@@ -98,6 +98,10 @@ class Omniglot:
             for alphabet, character, drawer, _ in found
         ]
         characters = [f"{alphabet}/{character}" for alphabet, character, _ in entries]
+        digests = tuple(
+            hashlib.sha256(repr((self.size, self.ink, character)).encode() + content).digest()
+            for character, content in zip(characters, contents * len(turns), strict=True)
+        )
         people, labels = index_people(characters)
         return Images(
             labels=labels,
@@ -106,7 +110,8 @@ class Omniglot:
             shape=(self.size, self.size, 1),
             read=ArrayReader(pixels),
             names=tuple(f"{who}/{drawer}" for who, (_, _, drawer) in zip(characters, entries, strict=True)),
-            fingerprint=hashlib.sha256(repr((self.size, self.ink, characters)).encode() + digest).hexdigest(),
+            fingerprint=hashlib.sha256(b"".join(digests)).hexdigest(),
+            digests=digests,
             extras={"drawer": np.array([int(drawer) for _, _, drawer in entries], np.int32)},
             noun=("character", "characters"),
         )
@@ -205,15 +210,15 @@ def _open_zip(folder: str, file: str) -> Iterator[tuple[zipfile.ZipFile, str]]:
 
 def _read_drawings(
     archive: zipfile.ZipFile, names: list[str], preprocessing: Preprocessing, where: str
-) -> tuple[UInt8[np.ndarray, "n h w 1"], bytes]:
+) -> tuple[UInt8[np.ndarray, "n h w 1"], list[bytes]]:
     out = np.empty((len(names), *preprocessing.shape), np.uint8)
-    digest = hashlib.sha256()
+    contents = []
     # Not in threads: drawings are so small that handing over the interpreter's lock costs more than decoding.
     for i, name in enumerate(names):
         data = archive.read(name)
-        digest.update(hashlib.sha256(data).digest())
+        contents.append(hashlib.sha256(data).digest())
         try:
             out[i] = preprocessing.from_bytes(data, name)
         except BadImage as error:
             raise UserError(f"{where}: {name} cannot be used: {error.why}. Fetch the zip again from {_HOME}.") from error
-    return out, digest.digest()
+    return out, contents

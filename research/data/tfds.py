@@ -78,8 +78,7 @@ class Tfds:
         fits = n * float(np.prod(shape)) <= self.cache_megabytes * 1e6
         cache = np.empty((n, *shape), np.uint8) if fits else None
         reader = _RecordReader(source, self.image_key, preprocessing, self.builder)
-        digest = hashlib.sha256(repr(preprocessing).encode())
-        who, kept, skipped = [], [], []
+        who, kept, skipped, digests = [], [], [], []
         for row in range(n):
             record = source[row]
             try:
@@ -90,7 +89,8 @@ class Tfds:
                 skipped.append((error.name, error.why))
                 continue
             person = _person(record[self.label_key], features[self.label_key])
-            digest.update(hashlib.sha256(person.encode() + b"\0" + record[self.image_key]).digest())
+            told = repr(preprocessing).encode() + b"\0" + person.encode() + b"\0"
+            digests.append(hashlib.sha256(told + record[self.image_key]).digest())
             who.append(person)
             kept.append(row)
             if cache is not None:
@@ -105,7 +105,8 @@ class Tfds:
             shape=shape,
             read=dataclasses.replace(reader, rows=rows) if cache is None else ArrayReader(cache[: len(kept)]),
             names=tuple(f"{person}/{row}" for person, row in zip(who, kept, strict=True)),
-            fingerprint=digest.hexdigest(),
+            fingerprint=hashlib.sha256(b"".join(digests)).hexdigest(),
+            digests=tuple(digests),
             skipped=tuple(skipped),
         )
 

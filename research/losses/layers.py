@@ -60,6 +60,8 @@ class Layers(ActivationLoss):
             )
         if not all(0.0 <= weight < float("inf") for weight in self.weights):
             raise ValueError(f"{owner}(weights={self.weights}): every weight must be a finite number, at least 0.")
+        if self.weights and not any(self.weights):
+            raise ValueError(f"{owner}(weights={self.weights}): all are 0, and nothing is compared. Give one above 0.")
 
     @property
     def lambdas(self) -> tuple[float, ...]:

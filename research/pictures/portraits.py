@@ -10,7 +10,7 @@ from research.data.faces import Faces, Nuisance, landmarks, render
 from research.errors import UserError
 from research.pictures.reading import read_picture
 from research.pictures.resize import fit, resize
-from research.pictures.sources import PictureSource, Pixels
+from research.pictures.sources import PictureSource, Pixels, by_config
 from research.types import Float
 
 Landmarks = Float[np.ndarray, "5 2"]
@@ -60,6 +60,10 @@ class GraceHopper(PictureSource):
             ) from error
         return np.clip(np.asarray(resize(jnp.asarray(read_picture(path).pixels), fit(_HOPPER_SIZE, size))), 0.0, 1.0)
 
+    def fingerprint(self) -> str:
+        """Of her name."""
+        return by_config(self)
+
     def landmarks(self, size: int) -> Landmarks:
         """Five points, see :class:`Portrayal`."""
         height, width = fit(_HOPPER_SIZE, size)
@@ -91,6 +95,10 @@ class ProceduralFace(PictureSource):
     def open(self, size: int) -> Pixels:
         """RGB in [0, 1], a square."""
         return render(*self._vectors(), size)[0].astype(np.float32) / np.float32(255)
+
+    def fingerprint(self) -> str:
+        """Of the person, the seed and the smile."""
+        return by_config(self)
 
     def landmarks(self, size: int) -> Landmarks:
         """Five points, see :class:`Portrayal`."""

@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+import hashlib
 from pathlib import Path
 from typing import Literal
 
@@ -9,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from research.data.decode import open_image
 from research.data.styles import Style
 from research.pictures.reading import read_picture
 from research.pictures.resize import fit, resize
@@ -33,6 +35,20 @@ class PictureSource(abc.ABC):
             UserError: when it cannot be read.
         """
 
+    def fingerprint(self) -> str:
+        """SHA-256, in hex, of what identifies its content: here of a small copy's pixels.
+
+        Raises:
+            UserError: when it cannot be read.
+        """
+        small = np.round(255 * np.clip(self.open(64), 0, 1)).astype(np.uint8)
+        return hashlib.sha256(repr(small.shape).encode() + small.tobytes()).hexdigest()
+
+
+def by_config(source: PictureSource) -> str:
+    """The fingerprint of a picture that is the same wherever its fields are."""
+    return hashlib.sha256(repr(source).encode()).hexdigest()
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PictureFile(PictureSource):
@@ -49,6 +65,11 @@ class PictureFile(PictureSource):
     def open(self, size: int) -> Pixels:
         """RGB in [0, 1], with ``size`` pixels along its longer side."""
         return _at(read_picture(self.path).pixels, size)
+
+    def fingerprint(self) -> str:
+        """Of the file's bytes."""
+        with open_image(self.path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -69,6 +90,10 @@ class Photograph(PictureSource):
 
         return _at(load_sample_image(f"{self.name}.jpg").astype(np.float32) / 255.0, size)
 
+    def fingerprint(self) -> str:
+        """Of its name."""
+        return by_config(self)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Painting(PictureSource):
@@ -87,6 +112,10 @@ class Painting(PictureSource):
     def open(self, size: int) -> Pixels:
         """RGB in [0, 1], with ``size`` pixels along its longer side."""
         return np.asarray(self.style((round(size * 2 / 3), size), jax.random.key(self.seed)))
+
+    def fingerprint(self) -> str:
+        """Of its style and seed."""
+        return by_config(self)
 
 
 def _at(pixels: Float[np.ndarray, "H W 3"], size: int) -> Pixels:

@@ -36,6 +36,39 @@ def test_paints_two_files_and_again_the_same_bits(capsys):
     assert Path("out/painted.png").read_bytes() == first
 
 
+def test_another_picture_of_the_same_name_and_size_is_painted_in_a_directory_of_its_own(capsys):
+    command = ["stylize", "content.png", "style.png", "--preset", "preset.py"]
+    assert run([*command, "-o", "1.png"]) == 0
+    assert run([*command, "-o", "kept.png", "--workdir", "given", "--steps", "2"]) == 0
+    Image.fromarray(np.random.default_rng(7).integers(0, 256, (40, 60, 3)).astype(np.uint8)).save("content.png")
+    capsys.readouterr()
+    assert run([*command, "-o", "2.png"]) == 0
+    assert "going on from" not in capsys.readouterr().err
+    assert Path("1.png").read_bytes() != Path("2.png").read_bytes()
+    assert len(list(Path("runs/stylize").iterdir())) == 2
+    # In a directory that was given it is refused, with advice that this command can follow.
+    assert run([*command, "-o", "3.png", "--workdir", "given"]) == 2
+    said = capsys.readouterr().err
+    assert "content changed" in said and "--workdir" in said and "--fresh" not in said
+    assert not Path("3.png").exists()
+
+
+def test_something_else_is_not_painted_on_in_a_directory_that_was_given(capsys):
+    command = ["stylize", "content.png", "style.png", "--preset", "preset.py", "-o", "1.png", "--workdir", "given"]
+    assert run([*command, "--steps", "2"]) == 0
+    assert run([*command, "--steps", "3"]) == 0
+    assert run([*command, "--steps", "4", "--strength", "2"]) == 2
+    said = capsys.readouterr().err
+    assert "holds a painting that something else was asked for (experiment.beta" in said and "--fresh" not in said
+
+
+def test_equal_weights_are_no_weights():
+    command = ["stylize", "content.png", "style.png", "content.png", "--preset", "preset.py"]
+    for number, weights in enumerate(([], ["--weights", "1", "1"], ["--weights", "7", "7"])):
+        assert run([*command, *weights, "-o", f"{number}.png", "--workdir", f"w{number}"]) == 0
+    assert Path("0.png").read_bytes() == Path("1.png").read_bytes() == Path("2.png").read_bytes()
+
+
 def test_strength_and_seed_make_another_picture_in_another_directory():
     for extra in ([], ["--strength", "9"]):
         assert run(["stylize", "-o", f"{len(extra)}.png", "--preset", "preset.py", *extra]) == 0
@@ -59,6 +92,12 @@ def test_strength_and_seed_make_another_picture_in_another_directory():
         (["wide.png"], "wide.png"),
         (["--model", "nowhere", "content.png"], "There is no working directory nowhere"),
         (["--tile", "1"], "A tile of 1 pixels is smaller than the stride of the deepest layer"),
+        (["--size", "0"], "Stylization.size is 0: give 16 to 16384 pixels"),
+        (["--steps", "0"], "Run.steps is 0: give 1 or more"),
+        (["--tile", "0"], "A tile of 0 pixels is smaller than"),
+        (["content.png", "style.png", "style.png", "--weights", "0", "0"], "have the weight 0, all of them"),
+        (["content.png", "style.png", "style.png", "--weights", "1", "-1"], "StylePicture.weight is -1.0: give a finite"),
+        (["content.png", "style.png", "style.png", "--weights", "1", "nan"], "StylePicture.weight is nan: give a finite"),
         (["--size", "3"], "Stylization.size is 3: give 16 to 16384 pixels"),
         (["--preset", "recognition/quickstart"], "is a Recognition, not a Stylization"),
     ],

@@ -36,8 +36,35 @@ def test_every_layer_is_painted_again_and_an_earlier_one_knows_more(capsys):
     assert Path("reconstructions.png").stat().st_size > 1000
     assert sorted(path.name for path in Path("w").iterdir()) == ["relu1_1", "relu2_1"]
     capsys.readouterr()
-    assert run([*command, "--layers", "relu9_1"]) == 2
+    assert run([*command, "--layers", "relu1_1", "relu9_1", "--workdir", "v"]) == 2
     assert "no layer 'relu9_1'" in capsys.readouterr().err
+    # Nothing was painted before the second name was read.
+    assert not Path("v").exists()
+
+
+def test_what_is_asked_for_decides_where_it_is_painted_again(capsys):
+    command = ["reconstruct", "style.png", "--preset", "preset.py", "--size", "32", "--steps", "2", "--layers", "relu1_1"]
+    assert run(command) == 0
+    (made,) = Path("runs/reconstruct").iterdir()
+    Path("given").mkdir()
+    made.rename("given/relu1_1")
+    for extra in (["--seed", "7"], ["--size", "40", "--steps", "3"]):
+        assert run([*command, *extra, "--workdir", "given"]) == 2
+        said = capsys.readouterr().err
+        assert "something else was asked for" in said and "--workdir" in said and "--fresh" not in said
+    Image.fromarray(np.random.default_rng(9).integers(0, 255, (40, 60, 3)).astype(np.uint8)).save("style.png")
+    assert run([*command, "--workdir", "given"]) == 2
+    assert "content changed" in capsys.readouterr().err
+    assert run(command) == 0
+    (other,) = Path("runs/reconstruct").iterdir()
+    assert other.name != made.name
+
+
+def test_numbers_that_nothing_can_be_painted_with_are_refused(capsys):
+    for flag, message in (("--size", "Stylization.size is 0"), ("--steps", "Run.steps is 0")):
+        for name in ("textures", "reconstruct"):
+            assert run([name, "style.png", "--preset", "preset.py", flag, "0"]) == 2
+            assert message in capsys.readouterr().err
 
 
 def test_a_figure_of_an_unknown_kind_is_refused_before_painting(capsys):

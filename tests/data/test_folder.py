@@ -179,6 +179,19 @@ def test_the_fingerprint_follows_content_and_not_place_or_time(root, tmp_path_fa
     assert Folder(str(moved), size=8).open().fingerprint != before
 
 
+def test_a_part_is_another_one_only_where_its_own_pictures_are(root):
+    def parts() -> list[str]:
+        images = Folder(str(root), size=8).open()
+        return [images.select_people([person]).fingerprint for person in range(2)]
+
+    before = parts()
+    save(root / "bob" / "new.png", 12)
+    after = parts()
+    assert after[0] == before[0] and after[1] != before[1]
+    save(root / "ann" / "1.png", 13)
+    assert parts()[0] != before[0]
+
+
 def test_a_picture_that_goes_away_is_named_when_read(root):
     images = Folder(str(root), size=8, cache_megabytes=0.0).open()
     (root / "bob" / "x").unlink()

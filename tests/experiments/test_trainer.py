@@ -169,7 +169,7 @@ def test_a_checkpoint_of_another_config_is_explained_by_path_and_shape(tmp_path:
         train(a_run(experiment=pixels.Pixels(size=10)), tmp_path)
     message = str(caught.value)
     assert "params/picture: float32[1, 8, 8, 3] in the checkpoint, float32[1, 10, 10, 3] in the config" in message
-    assert "--fresh" in message and "Changed since the last launch: experiment.size: 8 → 10." in message
+    assert "another working directory" in message and "Changed since the last launch: experiment.size: 8 → 10." in message
     with pytest.raises(UserError, match=r"average/picture: nothing in the checkpoint"):
         train(a_run(ema_decay=0.9), tmp_path)
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Literal
 
 from research.data.albums.album import Album
-from research.data.decode import BadImage, Decode
+from research.data.decode import BadImage, Decode, open_image
 from research.data.image_guard import SUFFIXES
 from research.data.paths import expand_path, printable
 from research.errors import UserError
+from research.files import sampled_digest
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,8 @@ class PictureFolder:
         good, skipped, digest = [], [], hashlib.sha256(repr(decode).encode())
         for file in _find(root):
             try:
+                with open_image(root / file) as opened:
+                    content = sampled_digest(opened)
                 decode.verify(root / file)
             except BadImage as error:
                 if self.on_bad == "refuse":
@@ -58,7 +61,7 @@ class PictureFolder:
                 skipped.append((printable(file), error.why))
                 continue
             good.append(file)
-            digest.update(os.fsencode(file) + b"\0" + str((root / file).stat().st_size).encode() + b"\0")
+            digest.update(os.fsencode(file) + b"\0" + content)
         if not good:
             why = f"; {len(skipped)} were left out, the first of them {skipped[0][0]}: {skipped[0][1]}" if skipped else ""
             raise UserError(

@@ -84,6 +84,15 @@ def test_a_folder_is_read_to_its_bottom(folder):
     assert PictureFolder(path=str(folder)).open().fingerprint != before
 
 
+def test_another_picture_of_as_many_bytes_is_another_album(folder):
+    path = folder / "plain.bmp"
+    Image.new("RGB", (200, 200), (0, 0, 0)).save(path)
+    before, size = PictureFolder(path=str(folder)).open().fingerprint, path.stat().st_size
+    Image.new("RGB", (200, 200), (0, 0, 1)).save(path)
+    assert path.stat().st_size == size
+    assert PictureFolder(path=str(folder)).open().fingerprint != before
+
+
 def test_bad_files_are_listed_or_refused(folder):
     (folder / "cut.png").write_bytes((folder / "b.png").read_bytes()[:20])
     Image.new("RGB", (8, 90)).save(folder / "thin.png")

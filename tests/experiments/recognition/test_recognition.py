@@ -168,3 +168,23 @@ def test_a_collapse_is_remarked() -> None:
     statistics = {"relative_spread": 0.0, "effective_rank": 0.0, "stuck_at_margin": 1.0}
     assert "collapsed" in (experiment.remark(statistics) or "")
     assert experiment.remark({"relative_spread": 0.5, "effective_rank": 9.0, "stuck_at_margin": 0.0}) is None
+
+
+def test_each_part_of_the_data_is_known_by_its_own_pictures(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 8, 8), dtype=np.uint8)
+    names = [f"person {number}" for number in range(6) for _ in range(2)]
+
+    def parts() -> dict[str, str]:
+        np.savez(tmp_path / "faces.npz", images=pixels, labels=names)
+        experiment = an_experiment(data=Arrays(path=str(tmp_path / "faces.npz")), split=CountSplit(validation=2, test=2))
+        data = experiment.open()
+        found = experiment.fingerprints(data)
+        assert set(found.training) == {"training pictures"}
+        tested.update(data.test.people)
+        return {**found.training, **found.validation, **found.test}
+
+    tested: set[str] = set()
+    before = parts()
+    pixels[names.index(min(tested))] ^= 1
+    after = parts()
+    assert [name for name in before if before[name] != after[name]] == ["test pictures"]

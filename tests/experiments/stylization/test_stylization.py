@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from listener import Listener, terminate
+from PIL import Image
 
 from experiments.interruption import Interrupted
 from experiments.optimizers import Adam
@@ -15,7 +16,7 @@ from experiments.stylization import StylePicture, Stylization
 from experiments.stylization.colors import Matched
 from experiments.stylization.frozen import FrozenEncoder, RandomWeights
 from experiments.stylization.judge import Judge
-from experiments.stylization.starts import FromContent, FromNoise
+from experiments.stylization.starts import FromContent, FromNoise, FromPicture
 from experiments.stylization.terms import Term
 from experiments.trainer import train
 from research.encoders import Vgg
@@ -23,6 +24,7 @@ from research.errors import UserError
 from research.losses import MRF, Content, Gram, TotalVariation
 from research.pictures import write_picture
 from research.pictures.sources import Photograph, PictureFile
+from research.weights import Pretrained, own, take, write
 
 pytestmark = pytest.mark.end_to_end
 
@@ -70,12 +72,21 @@ def test_cost_is_the_weighted_sum_of_its_parts():
     np.testing.assert_allclose(sum(cost.metrics.values()), expected, rtol=1e-6)
 
 
-def test_two_styles_count_by_their_weights():
+def test_two_styles_count_by_their_shares():
     flower, china = (StylePicture(picture=Photograph(name=name)) for name in ("flower", "china"))
     only = {"content_terms": (), "picture_terms": (), "start": FromNoise()}
-    both = small(styles=(dataclasses.replace(flower, weight=0.25), dataclasses.replace(china, weight=2.0)), **only)
-    parts = [cost_of(small(styles=(style,), **only))[0].value for style in (flower, china)]
-    np.testing.assert_allclose(cost_of(both)[0].value, 0.25 * parts[0] + 2.0 * parts[1], rtol=1e-6)
+
+    def both(*weights):
+        styles = (dataclasses.replace(s, weight=w) for s, w in zip((flower, china), weights, strict=True))
+        return small(styles=tuple(styles), **only)
+
+    of_flower, of_china = (cost_of(small(styles=(style,), **only))[0].value for style in (flower, china))
+    np.testing.assert_allclose(cost_of(both(0.25, 2.0))[0].value, (of_flower + 8 * of_china) / 9, rtol=1e-6)
+    np.testing.assert_allclose(cost_of(both(3.0, 3.0))[0].value, (of_flower + of_china) / 2, rtol=1e-6)
+    np.testing.assert_allclose(cost_of(both(0.0, 5.0))[0].value, of_china, rtol=1e-6)
+    assert both(2.0, 6.0).shares == (0.25, 0.75)
+    with pytest.raises(ValueError, match="have the weight 0, all of them"):
+        both(0.0, 0.0)
 
 
 def test_the_content_picture_costs_no_content_and_the_start_is_what_it_says():
@@ -241,3 +252,44 @@ def train_until(run, steps, workdir):
     with pytest.raises(Interrupted):
         train(run, workdir, reporter=reporter)
     return None
+
+
+def test_every_picture_that_is_read_is_known_by_its_content(tmp_path):
+    def write(name, seed):
+        pixels = np.random.default_rng(seed).integers(0, 256, (24, 32, 3)).astype(np.uint8)
+        Image.fromarray(pixels).save(tmp_path / name)
+        return PictureFile(path=str(tmp_path / name))
+
+    names = {
+        "content": "a.png",
+        "style 1": "b.png",
+        "style 2": "c.png",
+        "region of style 2": "d.png",
+        "mask of style 2": "e.png",
+        "start": "f.png",
+    }
+    files = {role: write(name, seed) for seed, (role, name) in enumerate(names.items())}
+    second = StylePicture(picture=files["style 2"], region=files["region of style 2"], mask=files["mask of style 2"])
+    experiment = small(
+        content=files["content"],
+        styles=(StylePicture(picture=files["style 1"]), second),
+        start=FromPicture(picture=files["start"]),
+    )
+    data = experiment.open()
+    before = experiment.fingerprints(data).training
+    assert set(before) == set(names)
+    for role, name in names.items():
+        write(name, 100)
+        changed = experiment.fingerprints(data).training
+        assert [each for each in before if before[each] != changed[each]] == [role]
+        before = changed
+
+
+def test_weights_from_a_file_are_inputs_and_drawn_ones_are_the_configs(tmp_path):
+    drawn = TINY.variables()
+    assert TINY.fingerprint(drawn) == {}
+    write(tmp_path / "own.safetensors", take(drawn, own(drawn)))
+    read = dataclasses.replace(TINY, weights=Pretrained(path=str(tmp_path / "own.safetensors"), picture=(32, 32, 3)))
+    kept = read.fingerprint(read.variables())
+    assert set(kept) == {"weights of the encoder"}
+    assert kept == read.fingerprint(read.variables()) != read.fingerprint(jax.tree.map(lambda leaf: leaf + 1, read.variables()))
