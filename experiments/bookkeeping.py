@@ -209,7 +209,8 @@ class Books:
         if (names := changes.training + decides) and not self.accept_changed_inputs:
             raise ChangedInputs(
                 f"{self.files.root} has come to step {step} with other inputs: {listed(names)} changed since then. A run "
-                "goes on only with what it began with: start over in another working directory (--workdir), or bring back what was there."
+                "goes on only with what it began with: start over in another working directory (--workdir), or bring back what "
+                "was there."
             )
         if changes.beside_training:
             self.say.warn(
