@@ -105,6 +105,8 @@ class Books:
     store: CheckpointStore
     say: Reporter
     record: Record = dataclasses.field(default_factory=Record)
+    stage: int | None = None
+    """The stage's number, from 1, of a run that has several."""
     accept_changed_inputs: bool = False
     """Goes on from a checkpoint that was trained with other inputs."""
 
@@ -246,6 +248,9 @@ class Books:
         """Writes the mean of the steps since the last line."""
         pending, self.record.pending = self.record.pending, []
         averages = {name: statistics.fmean(entry[name] for entry in pending) for name in pending[-1]}
+        if self.stage is not None:
+            # Losses of two stages do not compare: a jump between them is no divergence.
+            averages["stage"] = self.stage
         metrics.write(step, "train", averages)
         self.say.advance(step, averages)
         if remark := self.run.experiment.remark(averages):

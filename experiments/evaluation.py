@@ -57,6 +57,7 @@ def _write(files: Workdir, evaluation: Evaluation, step: int, seconds: float) ->
         figures.save(figure, files.figures / f"{name}.png")
     summary = {
         "metrics": metric_json(evaluation.metrics),
+        "columns": dict(evaluation.columns),
         "notes": list(evaluation.notes),
         "seconds": round(seconds, 3),
         "steps": step,

@@ -68,6 +68,9 @@ class Evaluation:
 
     metrics: Mapping[str, float | Estimate]
     """By path, such as ``verification/eer``."""
+    columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """The titles of tables' columns, by what the paths in them begin with; ``""`` is the column of all others. Where none are
+    given, the first of three parts or more of a path has a column, and the other metrics are of what was ``trained``."""
     figures: "Mapping[str, Figure]" = dataclasses.field(default_factory=dict)
     """By file name without ending."""
     artifacts: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)

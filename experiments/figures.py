@@ -158,6 +158,7 @@ def training_curves(records: Sequence[Mapping[str, Any]], metric: str | None = N
     from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
     losses = _series([r for r in records if r.get("split") == "train"], "loss")
+    ends = stage_ends(records)
     judged = [r for r in records if r.get("split") != "train"]
     names = list(dict.fromkeys(name for r in judged for name in r if name not in ("step", "split")))
     wanted = [metric] if metric else ["verification/eer", "one_shot/error", *names]
@@ -167,19 +168,19 @@ def training_curves(records: Sequence[Mapping[str, Any]], metric: str | None = N
     _style(grid[0])
     _titles(grid[0], "Training loss", "" if chosen else "Step", "")
     if len(losses):
-        steps, values = losses[:, 0], losses[:, 1]
-        many = len(values) > 30
-        grid[0].plot(
-            steps,
-            values,
-            color=BLUE,
-            linewidth=1 if many else 2,
-            alpha=0.35 if many else 1,
-            marker="" if many else "o",
-            markersize=4,
-        )
-        if many:
-            grid[0].plot(steps, _smoothed(values), color=BLUE, linewidth=2)
+        values, many = losses[:, 1], len(losses) > 30
+        for part in _in_stages(losses, ends):
+            grid[0].plot(
+                part[:, 0],
+                part[:, 1],
+                color=BLUE,
+                linewidth=1 if many else 2,
+                alpha=0.35 if many else 1,
+                marker="" if many else "o",
+                markersize=4,
+            )
+            if many:
+                grid[0].plot(part[:, 0], _smoothed(part[:, 1]), color=BLUE, linewidth=2)
         if values.min() > 0 and values.max() > 30 * values.min():
             grid[0].set_yscale("log")
     else:
@@ -188,16 +189,44 @@ def training_curves(records: Sequence[Mapping[str, Any]], metric: str | None = N
         series = _series(judged, chosen)
         _style(grid[1])
         _titles(grid[1], f"Validation: {chosen}", "Step", "")
-        grid[1].fill_between(series[:, 0], series[:, 2], series[:, 3], color=GREEN, alpha=0.18, linewidth=0)
-        grid[1].plot(series[:, 0], series[:, 1], color=GREEN, linewidth=2, marker="o", markersize=4)
+        for part in _in_stages(series, ends):
+            grid[1].fill_between(part[:, 0], part[:, 2], part[:, 3], color=GREEN, alpha=0.18, linewidth=0)
+            grid[1].plot(part[:, 0], part[:, 1], color=GREEN, linewidth=2, marker="o", markersize=4)
         if np.all((series[:, 1] >= 0) & (series[:, 1] <= 1)):
             _percent(grid[1], "y")
             if series[:, 2].min() < 0.5 * series[:, 3].max():
                 grid[1].set_ylim(bottom=0)
+    for number, end in enumerate(ends, 2):
+        for axes in grid:
+            axes.axvline(end, color=PALE, linewidth=1.2, linestyle=(0, (4, 3)))
+        grid[0].annotate(
+            f"stage {number}",
+            (end, 1),
+            (0, 3),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            ha="center",
+            fontsize=9.5,
+            color="#767676",
+        )
     drawn = np.unique(np.concatenate([losses[:, 0], *([_series(judged, chosen)[:, 0]] if chosen else [])]))
     grid[-1].xaxis.set_major_locator(FixedLocator(drawn.tolist()) if len(drawn) == 1 else MaxNLocator(6, integer=True))
     grid[-1].xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:,.0f}"))
     return figure
+
+
+def stage_ends(records: Sequence[Mapping[str, Any]]) -> list[float]:
+    """The steps at which one stage of a run ended and the next began, from the lines of ``metrics.jsonl``."""
+    stages = [(record.get("stage"), float(record["step"])) for record in records]
+    numbered = [(stage, step) for stage, step in stages if isinstance(stage, int)]
+    last = {stage: max(step for other, step in numbered if other == stage) for stage, _ in numbered}
+    return sorted(last.values())[:-1]
+
+
+def _in_stages(series: Float[np.ndarray, "n columns"], ends: Sequence[float]) -> list[Float[np.ndarray, "m columns"]]:
+    """The rows of each stage; one at an end is of the stage that ends."""
+    stage = np.searchsorted(np.asarray(ends), series[:, 0], side="left")
+    return [series[stage == number] for number in np.unique(stage)]
 
 
 def cmc(curve: Cmc) -> "Figure":

@@ -1,6 +1,6 @@
 """What the names of metrics mean, in words for a reader who has not met them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 
@@ -30,12 +30,19 @@ MEANINGS = (
     ),
     Meaning("one_shot/error", "error", "one-shot trials in which another than the right one was nearest", "lower is better"),
     Meaning("classification/accuracy", "accuracy", "examples given their right class"),
+    Meaning("held_out/", "held_out/…", "the same by an encoder that has not painted", "lower is nearer"),
     Meaning(
         "content/relative", "content", "distance from the content's features, as a share of their energy", "lower is nearer"
     ),
     Meaning(
         "style/relative", "style", "distance from the style's Gram matrices, as a share of their energy", "lower is nearer"
     ),
+    Meaning("content/ssim", "ssim", "likeness of the structure to the content's, at most 1", "higher is nearer"),
+    Meaning("content/edge_correlation", "edges", "correlation of the edges with the content's, at most 1", "higher is nearer"),
+    Meaning("content/lpips", "lpips", "perceptual distance from the content (LPIPS)", "lower is nearer"),
+    Meaning("style/color_distance", "colors", "distance of the colors from those of the nearest style", "lower is nearer"),
+    Meaning("style/patch_distance", "patches", "distance of small patches from the nearest style's", "lower is nearer"),
+    Meaning("identity/distance", "identity", "distance of the face from the original's", "lower is nearer"),
     Meaning("relative", "relative", "distance from the photograph's features, as a share of their energy", "lower is nearer"),
     Meaning("psnr", "psnr", "likeness of the pixels to the photograph's, in dB", "higher is nearer"),
     Meaning("ssim", "ssim", "likeness of the structure to the photograph's, at most 1"),
@@ -46,6 +53,26 @@ MEANINGS = (
     ),
     Meaning("threshold/tar", "threshold/tar", "TAR at τ: pairs of one of the people judged here that τ accepts"),
 )
+
+
+def placed(metric: str, columns: Mapping[str, str]) -> tuple[str, str]:
+    """The column of a metric in a table, and its name there: ``eigenfaces`` and ``verification/eer``.
+
+    Args:
+        metric: its path.
+        columns: see :attr:`experiments.experiment.Evaluation.columns`.
+    """
+    if columns:
+        front = next((each for each in columns if each and metric.startswith(f"{each}/")), "")
+        return front, metric.removeprefix(f"{front}/") if front else metric
+    # The subject may stand before "held_out" as well as before the metric itself.
+    subject, _, name = metric.partition("/") if metric.count("/") > 1 else ("", "", metric)
+    return subject, name
+
+
+def head(subject: str, columns: Mapping[str, str]) -> str:
+    """What stands above a column."""
+    return columns.get(subject) or subject.replace("_", " ") or "trained"
 
 
 def meanings(metrics: list[str]) -> Iterator[Meaning]:

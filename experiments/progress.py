@@ -215,7 +215,8 @@ class Terminal:
             self._display.update(Group(blocks, self._phases.bar, self._bar), refresh=True)
 
     def advance(self, step: int, metrics: Mapping[str, float]) -> None:
-        shown = f"loss {metrics['loss']:.4g}"
+        stage = f"stage {metrics['stage']:g}, " if "stage" in metrics else ""
+        shown = f"{stage}loss {metrics['loss']:.4g}"
         now = time.monotonic()
         self._pace.note(step, now)
         left = self._pace.left()

@@ -111,7 +111,7 @@ def train(
         # Entered first, it watches over the close too, in which a checkpoint that is being written waits for all processes.
         watchdog = held.enter_context(Watchdog(hang_after))
         held.callback(store.close)
-        books = Books(*opened, files, store, say, accept_changed_inputs=accept_changed_inputs)
+        books = Books(*opened, files, store, say, stage=_numbered(plan, begin), accept_changed_inputs=accept_changed_inputs)
         stop = StopRequest()
         profiled = held.enter_context(Profile(files.profile, profile))
         say.say(f"working in {files.root}; the first step is compiled")
@@ -123,10 +123,12 @@ def train(
             metrics = held.enter_context(Metrics(files, boards, resume_from=int(state.step)))
             launch = _Launch(files, stop, watchdog, profiled, metrics, until)
             state = _loop(launch, books, plan[begin].end, state)
-            for stage in plan[begin + 1 :]:
+            for number in range(begin + 1, len(plan)):
                 if int(state.step) == until:
                     break
-                books = Books(*_open(stage, say), files, store, say, books.record)
+                stage = plan[number]
+                say.say(f"stage {number + 1} of {len(plan)}: its losses do not compare with those before")
+                books = Books(*_open(stage, say), files, store, say, books.record, stage=_numbered(plan, number))
                 books.note_origin()
                 state = _loop(launch, books, stage.end, books.program.promote(state, books.program.fixed))
         if int(state.step) < run.steps:
@@ -170,6 +172,11 @@ def _check_steps(files: Workdir, run: Run, begin: int, latest: int) -> None:
             f"{written + 1}; with {run.steps} steps that step is in stage {begin + 1}, where other shapes are learned. Ask for "
             f"{steps} steps again, or start over in another working directory."
         )
+
+
+def _numbered(plan: tuple[Stage, ...], number: int) -> int | None:
+    """What a stage is called in the log; nothing where there is only one."""
+    return number + 1 if len(plan) > 1 else None
 
 
 def _open(stage: Stage, say: Reporter) -> tuple[Run, Any, Fingerprints, Batches, Program]:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich import box
@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.experiment import Evaluation
-from experiments.metric_words import meanings
+from experiments.metric_words import head, meanings, placed
 from experiments.workdir import Workdir, read_json
 from research.gallery import Threshold
 from research.metrics.intervals import Estimate
@@ -29,10 +29,10 @@ def print_evaluation(workdir: Path, evaluation: Evaluation, seconds: float, addr
     # What is not for a terminal is for a file, which has no width.
     known = sys.stdout.isatty() or "COLUMNS" in os.environ
     console = Console(highlight=False, soft_wrap=True, width=None if known else 200)
-    subjects, names = _columns(evaluation.metrics)
-    table = _table(evaluation.metrics, subjects, names, " ")
+    subjects, names = _columns(evaluation)
+    table = _table(evaluation, subjects, names, " ")
     if console.measure(table, options=console.options.update(max_width=1000)).maximum > console.width:
-        table = _table(evaluation.metrics, subjects, names, "\n")
+        table = _table(evaluation, subjects, names, "\n")
     console.print(table, soft_wrap=False)
     for line in _legend(workdir, evaluation, names):
         console.print(line, markup=False, soft_wrap=False)
@@ -45,17 +45,21 @@ def print_evaluation(workdir: Path, evaluation: Evaluation, seconds: float, addr
     console.print(f"summary  {place}/summary.json", markup=False)
 
 
-def _table(metrics: Mapping[str, float | Estimate], subjects: Sequence[str], names: Sequence[str], gap: str) -> Table:
-    """The table, with ``gap`` between a value and its interval."""
+def _table(evaluation: Evaluation, subjects: Sequence[str], names: Sequence[str], gap: str) -> Table:
+    """The table, with ``gap`` between a value and its interval; where nothing was counted, no column says how often."""
+    metrics = evaluation.metrics
+    counted = any(isinstance(value, Estimate) for value in metrics.values())
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("metric", no_wrap=True)
     for subject in subjects:
-        table.add_column(subject.replace("_", " ") or "trained", justify="right")
-    table.add_column("n", justify="right")
+        table.add_column(head(subject, evaluation.columns), justify="right")
+    if counted:
+        table.add_column("n", justify="right")
     for name in names:
         values = [metrics.get(f"{subject}/{name}" if subject else name) for subject in subjects]
         counts = {f"{value.n:,}": None for value in values if isinstance(value, Estimate)}
-        table.add_row(name, *("" if value is None else _show(value, gap) for value in values), " / ".join(counts))
+        counts_cell = (" / ".join(counts),) if counted else ()
+        table.add_row(name, *("" if value is None else _show(value, gap) for value in values), *counts_cell)
     return table
 
 
@@ -83,11 +87,10 @@ def _legend(workdir: Path, evaluation: Evaluation, names: Sequence[str]) -> Iter
             yield f"unresolvable: {name}: {value.why}"
 
 
-def _columns(metrics: Mapping[str, float | Estimate]) -> tuple[list[str], list[str]]:
+def _columns(evaluation: Evaluation) -> tuple[list[str], list[str]]:
     subjects, names = [], []
-    for path in metrics:
-        # The subject may stand before "held_out" as well as before the metric itself.
-        subject, name = path.split("/", 1) if path.count("/") > 1 else ("", path)
+    for path in evaluation.metrics:
+        subject, name = placed(path, evaluation.columns)
         if subject not in subjects:
             subjects.append(subject)
         if name not in names:

@@ -1,12 +1,14 @@
 """Curves over the steps as SVG that stands in the page, with what a script needs to read values off them."""
 
 import dataclasses
+import itertools
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+from experiments.figures import stage_ends
 from experiments.report.html import Html, element, joined
 from experiments.report.runs import ReportedRun, is_metric
 
@@ -29,11 +31,19 @@ class Curve:
     points: Sequence[Point]
     rate: bool
     """Whether the values are shares, and shown in percent."""
+    ends: Sequence[float] = ()
+    """The steps at which a stage of the run ended: values before and after do not compare."""
+
+    def parts(self) -> list[Sequence[Point]]:
+        """The points of each stage; one at an end is of the stage that ends."""
+        edges = [-math.inf, *self.ends, math.inf]
+        found = [[point for point in self.points if low < point[0] <= high] for low, high in itertools.pairwise(edges)]
+        return [part for part in found if part]
 
 
 def metric_names(records: Iterable[Mapping[str, Any]]) -> list[str]:
     """Metrics in the order in which they appear, the loss first."""
-    names = dict.fromkeys(name for record in records for name in record if name not in ("step", "split"))
+    names = dict.fromkeys(name for record in records for name in record if name not in ("step", "split", "stage"))
     return sorted(names, key=lambda name: name != "loss")
 
 
@@ -50,13 +60,14 @@ def curve(run: ReportedRun, number: int, records: Iterable[Mapping[str, Any]], n
         elif value.get("value") is not None:
             rate = True
             points.append((float(record["step"]), float(value["value"]), float(value["low"]), float(value["high"])))
-    return Curve(run.name, number, _thinned(sorted(points)), rate)
+    whole = Curve(run.name, number, sorted(points), rate, stage_ends(run.records))
+    return dataclasses.replace(whole, points=[point for part in whole.parts() for point in _thinned(part)])
 
 
-def _thinned(points: list[Point]) -> list[Point]:
+def _thinned(points: Sequence[Point]) -> list[Point]:
     size = -(-len(points) // _MOST)
     if size < 2:
-        return points
+        return list(points)
     groups = [points[start : start + size] for start in range(0, len(points), size)]
     return [_averaged(group) for group in groups]
 
@@ -73,7 +84,13 @@ def chart(title: str, curves: Sequence[Curve], note: str = "") -> Html | None:
         return None
     axes = _Axes.around(drawn)
     rate = all(each.rate for each in drawn)
-    lines = [axes.grid(rate), *(part for each in drawn for part in axes.curve(each))]
+    # Of several runs each would have stages of its own.
+    stages = drawn[0].ends if len(drawn) == 1 else ()
+    lines = [
+        axes.grid(rate),
+        *(part for i, end in enumerate(stages, 2) for part in axes.stage(i, end)),
+        *(part for each in drawn for part in axes.curve(each)),
+    ]
     cursor = element("line", {"class": "cursor", "x1": 0, "x2": 0, "y1": _TOP, "y2": _HEIGHT - _BOTTOM, "visibility": "hidden"})
     said = "; ".join(f"{each.run}: from {show(each.points[0][1], rate)} to {show(each.points[-1][1], rate)}" for each in drawn)
     first, last = drawn[0].points[0][0], max(each.points[-1][0] for each in drawn)
@@ -164,14 +181,24 @@ class _Axes:
         inside = [value for value in values if self.low <= math.log10(value) <= self.high]
         return inside[:: -(-len(inside) // 6)] if inside else []
 
+    def stage(self, number: int, end: float) -> list[Html]:
+        """Where a stage begins."""
+        x = self.x(end)
+        line = element("line", {"class": "stage", "x1": x, "x2": x, "y1": _TOP, "y2": _HEIGHT - _BOTTOM})
+        return [line, element("text", {"x": x + 4, "y": _TOP + 8}, f"stage {number}")]
+
     def curve(self, drawn: Curve) -> list[Html]:
         look = f"s{drawn.number % COLORS}"
         dashes = None if drawn.number < COLORS else f"{2 + 2 * (drawn.number // COLORS)} 3"
-        places = [(self.x(step), self.y(value)) for step, value, _, _ in drawn.points]
+        few = len(drawn.points) <= 30
+        return [part for points in drawn.parts() for part in self._line(points, look, dashes, few)]
+
+    def _line(self, points: Sequence[Point], look: str, dashes: str | None, few: bool) -> list[Html]:
+        places = [(self.x(step), self.y(value)) for step, value, _, _ in points]
         parts = []
-        if any(low != high for _, _, low, high in drawn.points):
-            upper = [(self.x(point[0]), self.y(point[3])) for point in drawn.points]
-            lower = [(self.x(point[0]), self.y(point[2])) for point in reversed(drawn.points)]
+        if any(low != high for _, _, low, high in points):
+            upper = [(self.x(point[0]), self.y(point[3])) for point in points]
+            lower = [(self.x(point[0]), self.y(point[2])) for point in reversed(points)]
             if len(places) > 1:
                 parts.append(element("polygon", {"class": f"band {look}", "points": _path([*upper, *lower])}))
             else:
@@ -180,7 +207,7 @@ class _Axes:
         if len(places) > 1:
             shape = {"class": f"line {look}", "points": _path(places), "stroke-dasharray": dashes}
             parts.append(element("polyline", shape))
-        if len(places) <= 30:
+        if few:
             parts += [element("circle", {"class": f"dot {look}", "cx": x, "cy": y, "r": 2.4}) for x, y in places]
         return parts
 

@@ -80,6 +80,7 @@ svg text { fill: var(--muted); font: 11px system-ui, sans-serif; }
 .grid { stroke: var(--rule); stroke-width: 1; }
 .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
 .band { opacity: 0.18; stroke: none; }
+.stage { stroke: var(--muted); stroke-width: 1; stroke-dasharray: 2 4; }
 .cursor { stroke: var(--muted); stroke-width: 1; stroke-dasharray: 3 3; }
 .reading {
   display: block; min-height: 1.4em; font-size: 0.84rem; color: var(--muted); font-variant-numeric: tabular-nums;

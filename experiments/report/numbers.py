@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from experiments.metric_words import meaning
+from experiments.metric_words import head, meaning, placed
 from experiments.report.curves import show
 from experiments.report.html import Html, breakable, element, joined, rows
 from experiments.report.runs import ReportedRun, finite, is_metric, kind
@@ -47,10 +47,10 @@ def single_table(run: ReportedRun) -> Html:
     """All numbers of one run; baselines, whose metrics carry their name in front, get a column each."""
     cells: dict[str, dict[str, Any]] = {}
     for path, value in run.metrics.items():
-        subject, name = path.split("/", 1) if path.count("/") > 1 else ("", path)
+        subject, name = placed(path, run.columns)
         cells.setdefault(name, {})[subject] = value
     subjects = sorted({subject for each in cells.values() for subject in each}, key=lambda name: (name != "", name))
-    heads = {subject: subject.replace("_", " ") or "trained" for subject in subjects}
+    heads = {subject: head(subject, run.columns) for subject in subjects}
     return _metric_table(cells, heads, "Every number of the last evaluation")
 
 

@@ -61,6 +61,12 @@ class ReportedRun:
         return {str(name): value for name, value in found.items() if is_metric(value)} if isinstance(found, Mapping) else {}
 
     @property
+    def columns(self) -> Mapping[str, str]:
+        """The titles of tables' columns, see :attr:`experiments.experiment.Evaluation.columns`."""
+        found = self.summary.get("columns")
+        return {str(front): str(title) for front, title in found.items()} if isinstance(found, Mapping) else {}
+
+    @property
     def title(self) -> str:
         """What kind of experiment it is."""
         return kind(self.config.get("experiment")) or "unknown experiment"

@@ -11,7 +11,7 @@ import numpy as np
 from experiments.experiment import Batches, Cost, Evaluation, Part, Variables
 from experiments.resuming import Fingerprints
 from experiments.stylization.frozen import FrozenEncoder
-from experiments.stylization.held_out import Critic, HeldOut, sheet
+from experiments.stylization.held_out import COLUMNS, Critic, HeldOut, sheet
 from experiments.stylization.judge import Judge
 from experiments.stylization.terms import Term, layers, total
 from research.data.albums import Crops, Paintings, RandomCrops, crop_stream
@@ -217,7 +217,8 @@ class ArbitraryStyle:
             metrics |= critic.metrics(encoder, data.judge, [(c, c, style) for _, c, style in works], before="unpainted/")
             notes = (f"{len(contents)} held-out pictures in {len(styles)} held-out styles",)
         rows = [[column[row] for column in painted] for row in range(len(contents))]
-        return Evaluation(metrics=metrics, pictures={"sheet": sheet(list(contents), list(styles), rows)}, notes=notes)
+        drawn = sheet(list(contents), list(styles), rows)
+        return Evaluation(metrics=metrics, columns=COLUMNS, pictures={"sheet": drawn}, notes=notes)
 
 
 @functools.partial(jax.jit, static_argnums=0)

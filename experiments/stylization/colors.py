@@ -24,6 +24,10 @@ class Colors(Protocol):
         """The result; ``content`` is the picture as it came."""
         ...
 
+    def compared(self, result: Pixels) -> Pixels:
+        """What of a result is compared with the content and the styles that :meth:`before` gave: like with like."""
+        ...
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AsTheyAre:
@@ -37,6 +41,10 @@ class AsTheyAre:
         """As it is."""
         del content
         return painted
+
+    def compared(self, result: Pixels) -> Pixels:
+        """All of it."""
+        return result
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,6 +69,10 @@ class Matched:
         del content
         return painted
 
+    def compared(self, result: Pixels) -> Pixels:
+        """All of it, with pictures whose colors are matched as it was painted from."""
+        return result
+
     def _matched(self, picture: Pixels, like: Pixels) -> Pixels:
         changed, kept = jnp.asarray(picture), jnp.asarray(like)
         if self.method == "histogram":
@@ -75,12 +87,19 @@ class ByLuminance:
 
     def before(self, content: Pixels, styles: tuple[Pixels, ...]) -> tuple[Pixels, tuple[Pixels, ...]]:
         """All in gray."""
-        gray = jnp.repeat(luminance(jnp.asarray(content))[..., None], 3, axis=2)
-        return _pixels(gray), tuple(_pixels(match_luminance(jnp.asarray(style), jnp.asarray(content))) for style in styles)
+        return _gray(content), tuple(_pixels(match_luminance(jnp.asarray(style), jnp.asarray(content))) for style in styles)
 
     def after(self, painted: Pixels, content: Pixels) -> Pixels:
         """The painted luminance with the content's I and Q."""
         return _pixels(with_colors_of(jnp.asarray(painted), jnp.asarray(content)))
+
+    def compared(self, result: Pixels) -> Pixels:
+        """Its luminance, for that alone was painted."""
+        return _gray(result)
+
+
+def _gray(picture: Pixels) -> Pixels:
+    return _pixels(jnp.repeat(luminance(jnp.asarray(picture))[..., None], 3, axis=2))
 
 
 def _pixels(picture: Array) -> Pixels:

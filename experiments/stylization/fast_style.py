@@ -11,7 +11,7 @@ import numpy as np
 from experiments.experiment import Batches, Cost, Evaluation, Part, Variables
 from experiments.resuming import Fingerprints
 from experiments.stylization.frozen import FrozenEncoder
-from experiments.stylization.held_out import Critic, HeldOut, sheet
+from experiments.stylization.held_out import COLUMNS, Critic, HeldOut, sheet
 from experiments.stylization.judge import Judge
 from experiments.stylization.terms import Term, targets, total
 from research.data.albums import Crops, RandomCrops, crop_stream
@@ -211,7 +211,8 @@ class FastStyle:
             metrics |= critic.metrics(own, data.judge, [(c, c, style) for _, c, style in works], before="unpainted/")
             notes = (f"{len(contents)} held-out pictures, each in {count} style{'s' if count > 1 else ''}",)
         rows = [[column[row] for column in painted] for row in range(len(contents))]
-        return Evaluation(metrics=metrics, pictures={"sheet": sheet(list(contents), data.styles, rows)}, notes=notes)
+        drawn = sheet(list(contents), data.styles, rows)
+        return Evaluation(metrics=metrics, columns=COLUMNS, pictures={"sheet": drawn}, notes=notes)
 
 
 @functools.partial(jax.jit, static_argnums=0)

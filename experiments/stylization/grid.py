@@ -317,7 +317,8 @@ class StyleGrid:
         how = alone.how
         read = (layers(how.content_terms), layers(how.styles[0].terms or how.style_terms))
         weights = data.fixed["encoders"][self._encoders.index(how.encoder)]
-        return self.judge.metrics(data.judge, how.encoder, weights, read, picture, alone.content, alone.styles)
+        seen = how.colors.compared(picture)
+        return self.judge.metrics(data.judge, how.encoder, weights, read, seen, alone.content, alone.styles)
 
 
 def _stacked(method: str, kept: list[PyTree]) -> PyTree:

@@ -14,6 +14,8 @@ from research.pictures.sources import Photograph, PictureSource
 from research.types import Float, PyTree
 
 Pixels = Float[np.ndarray, "h w 3"]
+COLUMNS = {"": "painted", "unpainted": "unpainted"}
+"""What the tables of such evaluations are headed with."""
 _GAP = 4
 """White pixels between the pictures of a sheet."""
 

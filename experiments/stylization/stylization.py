@@ -25,6 +25,8 @@ from research.losses import Content, Gram, TotalVariation
 from research.pictures.sources import PictureSource
 from research.types import Array, PRNGKey, PyTree
 
+_COLUMNS = {"": "painted"}
+
 
 @dataclasses.dataclass(frozen=True)
 class Opened:
@@ -128,6 +130,16 @@ class Stylization:
                 check_tiled(term.loss)
 
     @property
+    def _has_content(self) -> bool:
+        """Whether it is painted by the content at all."""
+        return self.alpha > 0 and any(term.weight for term in self.content_terms)
+
+    @property
+    def _has_style(self) -> bool:
+        """Whether it is painted by a style at all."""
+        return self.beta > 0 and any(term.weight for style in self.styles for term in self._terms(style))
+
+    @property
     def shares(self) -> tuple[float, ...]:
         """p_s, how much each style counts: together 1."""
         whole = sum(style.weight for style in self.styles)
@@ -197,11 +209,16 @@ class Stylization:
     def describe(self, data: Opened) -> tuple[str, ...]:
         """The pictures and their sizes."""
         height, width, _ = data.content.shape
-        named = [
+        named = " and ".join(
             f"{style.picture.title} ({picture.shape[1]} × {picture.shape[0]})"
             for style, picture in zip(self.styles, data.styles, strict=True)
-        ]
-        return (f"painting {self.content.title} ({width} × {height}) in the look of {' and '.join(named)}",)
+        )
+        if not self._has_content:
+            return (f"painting a texture ({width} × {height}) in the look of {named}",)
+        if not self._has_style:
+            known = ", ".join(layers(self.content_terms))
+            return (f"painting {self.content.title} ({width} × {height}) again, from what is known of it at {known}",)
+        return (f"painting {self.content.title} ({width} × {height}) in the look of {named}",)
 
     def stream(self, data: Opened, seed: int) -> Rounds:
         """The same windows again and again."""
@@ -259,17 +276,25 @@ class Stylization:
         del metrics
 
     def evaluate(self, data: Opened, params: PyTree, state: PyTree, part: Part) -> Evaluation:
-        """What is left of the content, and how near the style is; on the test part also the pictures side by side."""
+        """What is left of the content, and how near the style is; on the test part also the pictures side by side.
+
+        What is not painted by is not compared either: a texture has no content, a reconstruction no style.
+        """
         del state
         pixels = self.picture(params)
         terms = tuple(term for style in self.styles for term in self._terms(style))
         read = (layers(self.content_terms), layers(terms))
         encoder, weights = self.encoder, data.fixed["encoder"]
-        metrics = self.judge.metrics(data.judge, encoder, weights, read, pixels, data.content, data.styles)
+        seen = self.colors.compared(pixels)
+        found = self.judge.metrics(data.judge, encoder, weights, read, seen, data.content, data.styles)
+        absent = [word for word, painted_by in (("content/", self._has_content), ("style/", self._has_style)) if not painted_by]
+        metrics = {name: value for name, value in found.items() if not any(word in name for word in absent)}
         if self.portrait is not None:
             metrics["identity/distance"] = self.portrait.distance(data.fixed["portrait"], jnp.asarray(pixels)[None])
         if part == "validation":
-            return Evaluation(metrics=metrics, pictures={"picture": pixels})
-        titles = [self.content.title, *(style.picture.title for style in self.styles), "painted"]
-        shown = figures.side_by_side(dict(zip(titles, [data.original, *data.styles, pixels], strict=True)))
-        return Evaluation(metrics=metrics, pictures={"picture": pixels}, figures={"side_by_side": shown})
+            return Evaluation(metrics=metrics, columns=_COLUMNS, pictures={"picture": pixels})
+        shown = {self.content.title: data.original} if self._has_content else {}
+        if self._has_style:
+            shown |= {style.picture.title: picture for style, picture in zip(self.styles, data.styles, strict=True)}
+        drawn = figures.side_by_side({**shown, "painted": pixels})
+        return Evaluation(metrics=metrics, columns=_COLUMNS, pictures={"picture": pixels}, figures={"side_by_side": drawn})

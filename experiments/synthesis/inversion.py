@@ -19,6 +19,8 @@ from research.pictures.sources import Photograph, PictureSource
 from research.types import Array, Float, PRNGKey, PyTree
 from research.visualization import Parametrization, Pixels
 
+_COLUMNS = {"": "inverted"}
+
 
 @dataclasses.dataclass(frozen=True)
 class OpenedInversion:
@@ -143,13 +145,13 @@ class Inversion:
                 metrics[f"{layer}/ssim"] = ssim(one, data.picture)
         pictures = {"picture": mosaic(made)}
         if part == "validation":
-            return Evaluation(metrics=metrics, pictures=pictures)
+            return Evaluation(metrics=metrics, columns=_COLUMNS, pictures=pictures)
         shown = [
             Shown(f"{layer}: {metrics[f'{layer}/relative']:.2g}", one) for layer, one in zip(self.layers, made, strict=True)
         ]
         pictures |= {layer.replace("/", "_"): one for layer, one in zip(self.layers, made, strict=True)}
         drawn = sheet_of((Shown(self.picture.title, data.picture), *shown))
-        return Evaluation(metrics=metrics, figures={"inversion": drawn}, pictures=pictures)
+        return Evaluation(metrics=metrics, columns=_COLUMNS, figures={"inversion": drawn}, pictures=pictures)
 
     @property
     def _variations(self) -> tuple[float, ...]:

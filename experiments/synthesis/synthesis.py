@@ -176,7 +176,7 @@ class Synthesis:
         scores = self._judged(data, made)
         metrics = {"synthesis/score": float(scores.mean())}
         if part == "validation":
-            return Evaluation(metrics=metrics, pictures={"picture": mosaic(made, self.copies)})
+            return Evaluation(metrics=metrics, columns=_COLUMNS, pictures={"picture": mosaic(made, self.copies)})
         photographs = [data.picture] if data.picture is not None else [_square(name, self.size) for name in _NAMES]
         theirs = np.max([self._judged(data, np.repeat(one[None], self._count, 0)) for one in photographs], axis=0)
         metrics["synthesis/score_of_photographs"] = float(theirs.mean())
@@ -189,6 +189,7 @@ class Synthesis:
         said = [{"objective": one.title, "score": one.score, "photographs": one.photographs} for one in shown]
         return Evaluation(
             metrics=metrics,
+            columns=_COLUMNS,
             figures={"synthesis": sheet_of((*before, *shown))},
             artifacts={"scores": {"pictures": said}},
             pictures=files,
@@ -225,6 +226,7 @@ class Synthesis:
         return np.asarray(jax.jit(self._scores)(data.fixed["network"], jnp.asarray(pictures)))
 
 
+_COLUMNS = {"": "made"}
 _NAMES: tuple[Literal["china", "flower"], ...] = ("china", "flower")
 
 

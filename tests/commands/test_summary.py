@@ -73,6 +73,22 @@ def test_the_two_false_accept_rates_of_a_threshold_are_told_apart(printed: Print
     assert f"the FAR of those: {RATE.text()}" in text
 
 
+def test_a_painting_is_described_in_its_own_words(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    (tmp_path / "summary.json").write_text(json.dumps({"figures": []}))
+    metrics = {"style/relative": 0.125, "held_out/style/relative": 0.25, "unpainted/held_out/style/relative": 0.5}
+    columns = {"": "painted", "unpainted": "as it was"}
+    print_evaluation(tmp_path, Evaluation(metrics=metrics, columns=columns), 0.0)
+    head, _, *rows = capfd.readouterr().out.splitlines()
+    # Nothing was counted, so no column says how often.
+    assert head.split() == ["metric", "painted", "as", "it", "was"]
+    assert [row.split() for row in rows[:2]] == [["style/relative", "0.125"], ["held_out/style/relative", "0.25", "0.5"]]
+    assert any("by an encoder that has not painted" in row for row in rows)
+    assert max(map(len, rows[:-1])) <= 80
+
+
 def test_subjects_without_a_trained_model_among_them_are_the_only_columns(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -82,5 +98,5 @@ def test_subjects_without_a_trained_model_among_them_are_the_only_columns(
     metrics = {"Gram/style/relative": 0.125, "Gram/held_out/style/relative": 0.25, "MRF/held_out/style/relative": 0.5}
     print_evaluation(tmp_path, Evaluation(metrics=metrics), 0.0)
     head, _, *rows = capfd.readouterr().out.splitlines()
-    assert head.split() == ["metric", "Gram", "MRF", "n"]
+    assert head.split() == ["metric", "Gram", "MRF"]
     assert [row.split() for row in rows[:2]] == [["style/relative", "0.125"], ["held_out/style/relative", "0.25", "0.5"]]

@@ -54,6 +54,21 @@ def test_distances_tell_what_tau_gets_wrong():
     assert colored(drawn(figure), figures.ORANGE)
 
 
+def test_where_a_stage_begins_the_curve_breaks_and_says_so():
+    train = [{"step": 2 * i, "split": "train", "loss": 1.0 / i, "stage": 1 + (i > 3)} for i in range(1, 7)]
+    judged = [{"step": 4 * i, "split": "validation", "style/relative": 0.5} for i in range(1, 4)]
+    figure = figures.training_curves([*train, *judged])
+    assert figures.stage_ends(train) == [6.0] and figures.stage_ends(judged) == []
+    loss, validation = figure.axes
+    drawn = [
+        [line.get_xdata().tolist() for line in axes.lines if len(line.get_xdata()) and line.get_linestyle() == "-"]
+        for axes in (loss, validation)
+    ]
+    assert drawn == [[[2, 4, 6], [8, 10, 12]], [[4], [8, 12]]]
+    assert [text.get_text() for text in loss.texts] == ["stage 2"]
+    assert [list(line.get_xdata()) for line in validation.lines if line.get_linestyle() != "-"] == [[6, 6]]
+
+
 @pytest.mark.parametrize("count", [0, 1, 3])
 @pytest.mark.parametrize("tau", [None, 0.5])
 def test_distances_of_few_pairs(count, tau):

@@ -76,3 +76,9 @@ def test_an_evaluation_tells_how_many_images_are_embedded() -> None:
     assert told == [("embedding images", done, 600) for done in (0, 256, 512, 600)]
     judge(RawPixels().fit(images), images)
     assert len(told) == 4
+
+
+def test_a_stage_stands_before_its_loss(capfd: pytest.CaptureFixture[str]) -> None:
+    with Terminal(2) as terminal:
+        terminal.advance(2, {"loss": 1.08, "stage": 2})
+    assert "stage 2, loss 1.08" in capfd.readouterr().err

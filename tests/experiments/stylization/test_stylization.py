@@ -13,7 +13,7 @@ from experiments.optimizers import Adam
 from experiments.run import Checkpoints, Run
 from experiments.schedules import Constant
 from experiments.stylization import StylePicture, Stylization
-from experiments.stylization.colors import Matched
+from experiments.stylization.colors import ByLuminance, Matched
 from experiments.stylization.frozen import FrozenEncoder, RandomWeights
 from experiments.stylization.judge import Judge
 from experiments.stylization.starts import FromContent, FromNoise, FromPicture
@@ -205,6 +205,34 @@ def test_a_loss_that_compares_places_is_refused_in_tiles():
         small(tile=16, style_terms=(Term(loss=Gram(layers=("relu1_1",), normalizer="course")),))
 
 
+def test_a_picture_of_which_light_alone_was_painted_is_compared_in_gray():
+    experiment = small(colors=ByLuminance())
+    data = experiment.open()
+    # The content as it came is what its gray would be, painted perfectly and colored again.
+    perfect = {"pixels": jnp.asarray(data.content)[None]}
+    metrics = experiment.evaluate(data, perfect, {}, "validation").metrics
+    assert experiment.picture(perfect).std(axis=2).max() > 0.1
+    assert metrics["content/relative"] < 1e-4 and metrics["content/ssim"] > 0.999
+    in_style = small(content=Photograph(name="flower"), colors=ByLuminance())
+    data = in_style.open()
+    metrics = in_style.evaluate(data, {"pixels": jnp.asarray(data.styles[0])[None]}, {}, "validation").metrics
+    assert metrics["style/relative"] < 1e-4 and metrics["style/color_distance"] < 1e-3
+
+
+def test_what_is_not_painted_by_is_not_compared_and_not_named():
+    texture, again = small(content_terms=()), small(beta=0.0)
+    for experiment, absent, said in (
+        (texture, "content/", "painting a texture"),
+        (again, "style/", "again, from what is known"),
+    ):
+        data = experiment.open()
+        params = {"pixels": jnp.asarray(data.content)[None]}
+        evaluation = experiment.evaluate(data, params, {}, "test")
+        assert evaluation.metrics and not any(absent in name for name in evaluation.metrics)
+        assert said in experiment.describe(data)[0]
+        assert len(evaluation.figures["side_by_side"].axes) == 2
+
+
 def test_a_style_is_painted_only_in_its_region(tmp_path):
     """The gradient of a style whose region is the left half is zero far to the right of it."""
     half = np.zeros((32, 48, 3), np.float32)
@@ -235,10 +263,9 @@ def test_scales_go_on_from_one_another_and_resume_to_the_bit(tmp_path):
         parts = train_until(run, steps, tmp_path / "parts")
     equal = jax.tree.map(lambda a, b: bool((np.asarray(a) == np.asarray(b)).all()), whole.state, parts.state)
     assert jax.tree.all(equal)
-    losses = [
-        json.loads(line)["loss"] for line in (tmp_path / "whole" / "metrics.jsonl").read_text().splitlines() if "loss" in line
-    ]
-    assert losses[-1] < losses[0]
+    lines = [json.loads(line) for line in (tmp_path / "whole" / "metrics.jsonl").read_text().splitlines() if "loss" in line]
+    assert lines[-1]["loss"] < lines[0]["loss"]
+    assert [(line["step"], line["stage"]) for line in lines] == [(1, 1), (2, 1), (3, 1), (4, 2), (5, 2), (6, 2)]
     # Step 6 of 6 was of the larger picture; of 12 it would be of the smaller one.
     with pytest.raises(UserError, match="launched with 6 steps .* step 6, in stage 2; with 12 steps that step is in stage 1"):
         train(dataclasses.replace(run, steps=12), tmp_path / "whole")
