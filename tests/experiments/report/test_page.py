@@ -209,6 +209,18 @@ def test_whatever_the_values_a_chart_holds_them(tmp_path: Path, values: list[flo
         assert 0 <= y <= 190
 
 
+def test_where_a_stage_begins_the_curve_breaks(tmp_path: Path) -> None:
+    root = recognition(tmp_path / "a")
+    lines = [{"step": s, "split": "train", "loss": 1.0 + (s > 4), "stage": 1 + (s > 4)} for s in range(1, 9)]
+    lines.append({"step": 9, "split": "train", "loss": 2.0, "stage": {"of": "no kind"}})
+    (root / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    page = checked(report([root]).page)
+    curves = [line for line in page.all("polyline") if line["class"] == "line s0"]
+    assert [len((line["points"] or "").split()) for line in curves] == [4, 5]
+    (mark,) = [line for line in page.all("line") if line["class"] == "stage"]
+    assert mark["x1"] == (curves[0]["points"] or "").split()[-1].split(",")[0]
+
+
 def test_the_same_twice_differs_in_nothing(tmp_path: Path) -> None:
     page = checked(report([recognition(tmp_path / "a"), recognition(tmp_path / "b")]).page)
     assert page.marked == []

@@ -206,7 +206,7 @@ def test_a_loss_that_compares_places_is_refused_in_tiles():
 
 
 def test_a_picture_of_which_light_alone_was_painted_is_compared_in_gray():
-    experiment = small(colors=ByLuminance())
+    experiment = small(colors=ByLuminance(), size=48)
     data = experiment.open()
     # The content as it came is what its gray would be, painted perfectly and colored again.
     perfect = {"pixels": jnp.asarray(data.content)[None]}
@@ -220,11 +220,9 @@ def test_a_picture_of_which_light_alone_was_painted_is_compared_in_gray():
 
 
 def test_what_is_not_painted_by_is_not_compared_and_not_named():
-    texture, again = small(content_terms=()), small(beta=0.0)
-    for experiment, absent, said in (
-        (texture, "content/", "painting a texture"),
-        (again, "style/", "again, from what is known"),
-    ):
+    texture = small(content_terms=()), "content/", "painting a texture"
+    again = small(beta=0.0), "style/", "again, from what is known"
+    for experiment, absent, said in (texture, again):
         data = experiment.open()
         params = {"pixels": jnp.asarray(data.content)[None]}
         evaluation = experiment.evaluate(data, params, {}, "test")
