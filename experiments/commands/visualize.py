@@ -63,7 +63,7 @@ def main(arguments: list[str]) -> int:
     from experiments.contact_sheet import write
     from experiments.microscopy.examples import thinned
     from experiments.microscopy.microscope import Microscope
-    from experiments.microscopy.patch_sheet import draw_layer, spread, stacked
+    from experiments.microscopy.patch_sheet import draw_layer, share, spread, stacked
     from experiments.workdir import write_json
     from research.errors import UserError
     from research.visualization import TopPatches
@@ -110,7 +110,7 @@ def main(arguments: list[str]) -> int:
         numbers = seen[layer].statistics
         print(
             f"{layer}: {len(numbers.mean)} units, each of {seen[layer].sees}; "
-            f"{len(numbers.dead)} dead; active in {np.median(numbers.active):.0%} of the examples (median)"
+            f"{len(numbers.dead)} dead; active at {share(float(np.median(numbers.active)))} of the places (median)"
         )
     for path in [root / "layers.png", *(root / _file(layer) for layer in layers), root / "units.json"]:
         print(f"{path.suffix[1:]:<8} {path}")

@@ -15,13 +15,11 @@ from research.types import Float, Int
 from research.visualization import Rule, without_rounding
 
 Pixels = Float[np.ndarray, "h w 3"]
-_SMALLEST, _LARGEST = 40, 96
+_SMALLEST, _LARGEST, _HATCH = 40, 96, 6
 
 
-def cut(
-    picture: Float[np.ndarray, "h w c"], field: ReceptiveField, place: Sequence[int], padding: float = 0.5
-) -> Float[np.ndarray, "h2 w2 c"]:
-    """What a unit at a place of its map sees of a picture, which is surrounded by ``padding``.
+def cut(picture: Float[np.ndarray, "h w c"], field: ReceptiveField, place: Sequence[int]) -> Float[np.ndarray, "h2 w2 c"]:
+    """What a unit at a place of its map sees of a picture; outside of the picture there is NaN, see :func:`hatched`.
 
     A field that is larger than the picture is cut to it.
     """
@@ -31,13 +29,26 @@ def cut(
         return picture
     before = [max(0, -start) for start, _ in windows]
     after = [max(0, stop - side) for (_, stop), side in zip(windows, sides, strict=True)]
-    padded = np.pad(picture, [*zip(before, after, strict=True), (0, 0)], constant_values=padding)
+    padded = np.pad(picture, [*zip(before, after, strict=True), (0, 0)], constant_values=np.nan)
     top, left = (start + more for (start, _), more in zip(windows, before, strict=True))
     return padded[top : top + field.size, left : left + field.size]
 
 
+def hatched(pixels: Float[np.ndarray, "h w c"]) -> Float[np.ndarray, "h w c"]:
+    """NaN, which is outside of an image, as thin slanted lines on white: no gray, which could be an image's own."""
+    outside = np.isnan(pixels).any(axis=-1)
+    if not outside.any():
+        return pixels
+    rows, columns = np.indices(outside.shape)
+    lines = np.where((rows + columns) % _HATCH == 0, 0.45, 1.0)[..., None].astype(pixels.dtype)
+    return np.where(outside[..., None], lines, pixels)
+
+
 def grid(patches: Sequence[np.ndarray], columns: int, largest: int = _LARGEST) -> Pixels:
-    """Patches of one size in rows, small ones enlarged pixel by pixel, large ones reduced; white where there are fewer."""
+    """Patches of one size in rows, small ones enlarged pixel by pixel, large ones reduced; white where there are fewer.
+
+    What is NaN in them is hatched as it is drawn, so that the lines are not enlarged.
+    """
     if max(patches[0].shape[:2]) > largest:
         patches = [_reduced(patch, largest) for patch in patches]
     height, width = patches[0].shape[:2]
@@ -48,18 +59,18 @@ def grid(patches: Sequence[np.ndarray], columns: int, largest: int = _LARGEST) -
         row, column = divmod(number, columns)
         top, left = row * (height * times + 2), column * (width * times + 2)
         enlarged = np.repeat(np.repeat(patch, times, axis=0), times, axis=1)
-        whole[top : top + height * times, left : left + width * times] = enlarged
+        whole[top : top + height * times, left : left + width * times] = hatched(enlarged)
     return whole
 
 
 def shown(back: Float[np.ndarray, "h w c"]) -> Float[np.ndarray, "h w c"]:
     """What was projected back, as a picture: gray is 0, and the largest hundredth of the values is white or black.
 
-    If it were the largest alone, one strong pixel would leave the others gray.
+    NaN stays NaN. If it were the largest alone, one strong pixel would leave the others gray.
     """
-    size = np.abs(back)
+    size = np.abs(back[~np.isnan(back)])
     largest = np.quantile(size, 0.99) or size.max()
-    return np.full_like(back, 0.5) if largest == 0 else np.clip(0.5 + back / (2 * largest), 0, 1)
+    return np.clip(0.5 + back / (2 * largest if largest else 1.0), 0, 1)
 
 
 def layer_sheet(
@@ -89,14 +100,18 @@ def layer_sheet(
         places = np.asarray(seen.patches.place[unit][: len(of_unit)])
         picture = _unit_picture(seen, of_unit, back_of_unit, places, largest)
         selective = seen.statistics.selectivity[unit]
-        words = [f"unit {unit}", f"active in {seen.statistics.active[unit]:.0%}"]
+        words = [f"unit {unit}", f"active at {share(seen.statistics.active[unit])}"]
         words += [] if np.isnan(selective) else [f"selective {selective:.2f}"]
         tiles.append(Tile(picture, _fitting(words, picture.shape[1])))
     size, field = len(seen.statistics.mean), seen.field
     dead = len(seen.statistics.dead)
-    caption = f"{title}: each unit sees {seen.sees}, one every {field.stride}; {dead} of {size} dead"
+    hatch = "; hatched: outside of the picture" if seen.patches.place.shape[2] == 2 else ""
+    caption = [
+        f"{title}: each unit sees {seen.sees}, one every {field.stride}; {dead} of {size} dead",
+        f"active: the share of all places at which the unit is above 0{hatch}",
+    ]
     if not tiles:
-        return sheet([[Tile(np.ones((8, 400, 3), np.float32))]], caption=[caption])
+        return sheet([[Tile(np.ones((8, 400, 3), np.float32))]], caption=caption)
     blank = Tile(np.ones_like(tiles[0].picture))
     heights = {tile.picture.shape for tile in tiles}
     if len(heights) > 1:
@@ -105,7 +120,7 @@ def layer_sheet(
         tiles = [Tile(_filled(tile.picture, height, width), tile.text) for tile in tiles]
         blank = Tile(np.ones_like(tiles[0].picture))
     tiles += [blank] * (-len(tiles) % columns)
-    return sheet([tiles[start : start + columns] for start in range(0, len(tiles), columns)], caption=[caption])
+    return sheet([tiles[start : start + columns] for start in range(0, len(tiles), columns)], caption=caption)
 
 
 def _unit_picture(
@@ -117,9 +132,14 @@ def _unit_picture(
     if places.shape[1] == 3:
         return plotted.volumes(examples, backs, places, seen.field, side)
     patches = [cut(_colored(one), seen.field, place) for one, place in zip(examples, places, strict=True)]
-    projected = [shown(cut(_colored(one), seen.field, place, padding=0.0)) for one, place in zip(backs, places, strict=True)]
+    projected = [shown(cut(_colored(one), seen.field, place)) for one, place in zip(backs, places, strict=True)]
     both = [grid(each, side, largest) for each in (patches, projected)]
     return np.concatenate([both[0], np.ones((both[0].shape[0], 6, 3), np.float32), both[1]], axis=1)
+
+
+def share(value: float) -> str:
+    """A share in percent with two digits, however small it is: 12 %, 0.034 %."""
+    return f"{float(f'{100 * value:.2g}'):g} %"
 
 
 def _fitting(words: Sequence[str], width: int) -> str:
@@ -140,9 +160,11 @@ def stacked(sheets: Sequence[Image.Image]) -> Image.Image:
 
 
 def _reduced(patch: np.ndarray, side: int) -> np.ndarray:
-    whole = Image.fromarray(np.uint8(np.round(255 * np.clip(patch, 0, 1))))
+    outside = np.isnan(patch).any(axis=-1)
+    whole = Image.fromarray(np.uint8(np.round(255 * np.clip(np.where(outside[..., None], 0.5, patch), 0, 1))))
     whole.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return to_unit(np.asarray(whole))
+    nothing = np.asarray(Image.fromarray(outside).resize(whole.size, Image.Resampling.NEAREST))
+    return np.where(nothing[..., None], np.float32(np.nan), to_unit(np.asarray(whole)))
 
 
 def _filled(picture: Pixels, height: int, width: int) -> Pixels:

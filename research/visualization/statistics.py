@@ -25,16 +25,19 @@ class UnitCounts(NamedTuple):
     """The sum of the maxima, by class."""
     bins: Float[AnyArray, "bins units"]
     """How many maxima lie in each bin of the histogram."""
+    active: Float[AnyArray, "units"]
+    """The sum of the shares of each picture's places at which the unit is above 0."""
 
     @classmethod
     def init(cls, classes: int, units: int) -> "UnitCounts":
         """No picture yet."""
-        return cls(jnp.zeros(classes), jnp.zeros((classes, units)), jnp.zeros((len(EDGES) + 1, units)))
+        return cls(jnp.zeros(classes), jnp.zeros((classes, units)), jnp.zeros((len(EDGES) + 1, units)), jnp.zeros(units))
 
 
 def count_units(counts: UnitCounts, activations: Float[Array, "b *space units"], labels: Int[Array, "b"]) -> UnitCounts:
     """Takes in a batch; a picture whose label is below 0 is padding."""
     largest = spatial_maximum(activations)
+    above = jnp.mean(activations > 0, axis=tuple(range(1, activations.ndim - 1)), dtype=jnp.float32)
     one_hot = jax.nn.one_hot(labels, len(counts.of_class))
     counted = (labels >= 0)[:, None]
     up_to = jnp.sum((largest <= jnp.asarray([0.0, *EDGES[:-1]])[:, None, None]) & counted, axis=1)
@@ -44,6 +47,7 @@ def count_units(counts: UnitCounts, activations: Float[Array, "b *space units"],
         of_class=counts.of_class + jnp.sum(one_hot, axis=0),
         total=counts.total + jnp.matmul(one_hot.T, largest, precision="highest"),
         bins=counts.bins + bins,
+        active=counts.active + jnp.sum(above * counted, axis=0),
     )
 
 
@@ -54,7 +58,8 @@ class UnitStatistics:
     mean: Float[np.ndarray, "units"]
     """Of the maxima."""
     active: Float[np.ndarray, "units"]
-    """The share of pictures in which the unit is above 0 anywhere; one that never is, is dead."""
+    """The share of all pictures' places at which the unit is above 0; one that never is, is dead. Of pictures it would say
+    little: nearly every unit is above 0 somewhere in each."""
     selectivity: Float[np.ndarray, "units"]
     """(μ − μ̄) / (μ + μ̄), with μ the mean of the class that excites the unit most and μ̄ that of the other classes' means: 0 for
     a unit that tells no class from another, 1 for one that only one class excites (Morcos et al. 2018). NaN where means are
@@ -79,7 +84,7 @@ class UnitStatistics:
         histogram = bins / pictures
         return cls(
             mean=total.sum(axis=0) / pictures,
-            active=1.0 - histogram[0],
+            active=np.asarray(counts.active, np.float64) / pictures,
             selectivity=selectivity,
             favorite=np.flatnonzero(seen)[best],
             histogram=histogram,

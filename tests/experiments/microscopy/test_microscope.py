@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from experiments.microscopy.microscope import Microscope
-from experiments.microscopy.patch_sheet import cut, draw_layer, grid, shown, spread, stacked
+from experiments.microscopy.patch_sheet import cut, draw_layer, grid, share, shown, spread, stacked
 from experiments.preprocessing import ModelInputs
 from research.data import Images
 from research.data.images import ArrayReader
@@ -66,14 +66,30 @@ def test_a_unit_sees_nothing_beyond_its_patch():
         np.testing.assert_allclose(found, seen.patches.value[unit, 0], rtol=1e-4)
 
 
-def test_a_patch_is_the_window_and_gray_beyond_the_edge():
+def test_a_patch_is_the_window_and_nothing_beyond_the_edge():
     picture = np.arange(25, dtype=np.float32).reshape(5, 5, 1) / 25
     field = ReceptiveField(size=3, stride=1, offset=-1)
     np.testing.assert_array_equal(cut(picture, field, (2, 3)), picture[1:4, 2:5])
     corner = cut(picture, field, (0, 4))
-    assert (corner[0] == 0.5).all() and (corner[:, 2] == 0.5).all()
+    assert np.isnan(corner[0]).all() and np.isnan(corner[:, 2]).all()
     np.testing.assert_array_equal(corner[1:, :2], picture[:2, 3:])
     assert cut(picture, ReceptiveField(size=9, stride=1, offset=-4), (2, 2)) is picture
+
+
+@pytest.mark.parametrize("side", [20, 200])
+def test_outside_of_a_picture_is_hatched_and_the_gray_of_a_picture_is_not(side):
+    gray = np.full((side, side, 3), 0.5, np.float32)
+    gray[: side // 2] = np.nan
+    drawn = grid([gray], 1)
+    middle = drawn.shape[0] // 2
+    np.testing.assert_allclose(drawn[middle:], 0.5, atol=1 / 255)
+    assert set(np.unique(drawn[:middle])) == {np.float32(0.45), np.float32(1.0)}
+    # What is projected back is gray where it is nothing, too, and hatched where there is no picture.
+    np.testing.assert_array_equal(np.isnan(shown(gray - 0.5)), np.isnan(gray))
+
+
+def test_shares_of_places_are_told_apart_however_small():
+    assert [share(value) for value in (1.0, 0.123, 0.00034, 0.0)] == ["100 %", "12 %", "0.034 %", "0 %"]
 
 
 def test_gray_is_nothing_and_the_largest_hundredth_is_black_or_white():
