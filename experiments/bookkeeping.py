@@ -239,7 +239,7 @@ class Books:
             )
             raise NonFinite(
                 f"Step {taken} is not finite, first seen in {leaf} (loss {report.metrics['loss']:.4g}). {spared}. If it is the "
-                "batch, look at the data; else try a lower learning rate, --optimizer.halvings, --optimizer.clip-norm, or "
+                "batch, look at the data; else try a lower learning rate, optimizer.halvings, optimizer.clip_norm, or "
                 "float32."
             )
         return kept

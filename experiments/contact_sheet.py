@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from experiments.figures import INK, PIXELS_PER_INCH
+from experiments.lettering import pillow_text
 from research.files import write_atomically
 
 if TYPE_CHECKING:
@@ -49,18 +50,23 @@ def sheet(
         (2 * _MARGIN + blocks * (across + 2 * _MARGIN) - 2 * _MARGIN, top + deep * (height + _LINE + _GAP) + _MARGIN - _GAP),
         "white",
     )
-    pen, font = ImageDraw.Draw(drawn), ImageFont.load_default(15)
+    pen = ImageDraw.Draw(drawn)
+
+    def write_text(place: tuple[float, float], text: str, color: str = INK, anchor: str | None = None) -> None:
+        readable, font = pillow_text(text, 15)
+        pen.text(place, readable, fill=color, font=font, anchor=anchor)
+
     for line, text in enumerate(caption):
-        pen.text((_MARGIN, _MARGIN - 6 + line * _LINE), text, fill=INK, font=font)
+        write_text((_MARGIN, _MARGIN - 6 + line * _LINE), text)
     for number, row in enumerate(rows):
         block, line = divmod(number, deep)
         for column, tile in enumerate(row):
             x = _MARGIN + block * (across + 2 * _MARGIN) + column * (width + _GAP)
             y = top + line * (height + _LINE + _GAP)
             drawn.paste(Image.fromarray(np.uint8(np.round(255 * np.clip(tile.picture, 0, 1)))), (x, y))
-            pen.text((x + width / 2, y + height + 3), tile.text, fill=tile.color, font=font, anchor="ma")
+            write_text((x + width / 2, y + height + 3), tile.text, tile.color, "ma")
             if heads and line == 0:
-                pen.text((x + width / 2, above - 2), heads[column], fill=INK, font=font, anchor="ma")
+                write_text((x + width / 2, above - 2), heads[column], anchor="ma")
     return drawn
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
+from experiments.lettering import write_readably
 from research.files import write_atomically
 from research.metrics.identification import Cmc
 from research.metrics.verification import RocBand
@@ -270,9 +271,11 @@ def side_by_side(pictures: Mapping[str, Float[np.ndarray, "h w 3"]]) -> "Figure"
 def save(figure: "Figure", path: str | os.PathLike[str]) -> Path:
     """Writes a figure, whole or not at all, and returns where it is.
 
-    It is written beside its place and then moved there, so a reader never sees half a picture. Missing folders are made.
+    Names in it may be of any script, see :mod:`experiments.lettering`. It is written beside its place and then moved there, so
+    a reader never sees half a picture. Missing folders are made.
     """
     target, drawn = Path(path), io.BytesIO()
+    write_readably(figure)
     figure.savefig(drawn, format=target.suffix.lstrip(".") or "png", dpi=PIXELS_PER_INCH, facecolor="white")
     write_atomically(target, drawn.getvalue())
     return target

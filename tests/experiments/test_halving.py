@@ -104,7 +104,7 @@ def test_a_run_goes_on_and_says_so(tmp_path):
 
 @pytest.mark.end_to_end
 def test_without_halvings_the_run_stops(tmp_path):
-    with pytest.raises(NonFinite, match=r"Step 4 is not finite.*--optimizer.halvings"):
+    with pytest.raises(NonFinite, match=r"Step 4 is not finite.*optimizer.halvings"):
         train(a_run(steps=12, halvings=0), tmp_path)
 
 
