@@ -120,7 +120,8 @@ class Books:
         if latest is None:
             return None
         # Before the arrays, whose shapes follow from the inputs.
-        processes.by_first(lambda: self._check_inputs(latest, self.store.record(latest).get("inputs", {})), None)
+        before = self.store.record(latest).get("inputs", {})
+        processes.by_first(lambda: self._check_inputs(latest, before), None)
         state, saved = self.store.load(latest, self.program.state)
         self.record = Record(**saved)
         position = self.record.position
