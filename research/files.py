@@ -2,20 +2,18 @@
 
 import contextlib
 import errno
-import hashlib
 import json
 import os
 import secrets
 import stat
 import tempfile
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from research.errors import UserError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
-_WHOLE, _BLOCK = 1 << 16, 1 << 14
 _SMALL = 1 << 16
 _IN_THE_WAY = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
 _DEEPEST = 100
@@ -92,20 +90,6 @@ def is_full(directory: Path) -> bool:
     except OSError as error:
         return error.errno in _FULL
     return False
-
-
-def sampled_digest(file: BinaryIO) -> bytes:
-    """SHA-256 of what identifies an open file among millions: its length, and its content up to 64 KiB.
-
-    Of a longer one four blocks of 16 KiB count, the first, the last and two between them. It is read from its beginning.
-    """
-    length = os.fstat(file.fileno()).st_size
-    digest = hashlib.sha256(str(length).encode() + b"\0")
-    starts = [0] if length <= _WHOLE else [number * (length - _BLOCK) // 3 for number in range(4)]
-    for start in starts:
-        file.seek(start)
-        digest.update(file.read(_WHOLE if length <= _WHOLE else _BLOCK))
-    return digest.digest()
 
 
 def cannot_write(path: Path, error: OSError) -> UserError:

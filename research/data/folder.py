@@ -12,13 +12,13 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from research.errors import UserError
-from research.files import sampled_digest
 
 from .decode import BadImage, open_image
 from .image_guard import SUFFIXES
 from .images import ArrayReader, Images, index_people
 from .paths import expand_path, printable
 from .preprocessing import Preprocessing, sides
+from .regular import sampled_digest
 
 _LAYOUT = "one folder a person, such as `{root}/ann/1.jpg`, `{root}/ann/2.jpg`, `{root}/bob/1.jpg`"
 # What systems leave behind in folders is nobody's picture and not worth a line in the report.
@@ -32,7 +32,8 @@ class Folder:
     Every file in a person's folder is tried, whatever it is called, and every bad one is found when the folder
     is opened. Links are followed; hidden files are passed over; folders inside a person's folder are listed as
     left out. The fingerprint is SHA-256 over each picture's path below ``path``, its content by
-    :func:`research.files.sampled_digest`, and the fields that shape the pixels; it ignores time stamps and where ``path`` lies.
+    :func:`research.data.regular.sampled_digest`, and the fields that shape the pixels; it ignores time stamps and where
+    ``path`` lies.
 
     Example::
 

@@ -10,8 +10,8 @@ from research.data.albums.album import Album
 from research.data.decode import BadImage, Decode, open_image
 from research.data.image_guard import SUFFIXES
 from research.data.paths import expand_path, printable
+from research.data.regular import sampled_digest
 from research.errors import UserError
-from research.files import sampled_digest
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
