@@ -86,9 +86,10 @@ def chart(title: str, curves: Sequence[Curve], note: str = "") -> Html | None:
     rate = all(each.rate for each in drawn)
     # Of several runs each would have stages of its own.
     stages = drawn[0].ends if len(drawn) == 1 else ()
+    inside = [(number, end) for number, end in enumerate(stages, 2) if axes.left <= end < axes.right]
     lines = [
         axes.grid(rate),
-        *(part for i, end in enumerate(stages, 2) for part in axes.stage(i, end)),
+        *(part for number, end in inside for part in axes.stage(number, end)),
         *(part for each in drawn for part in axes.curve(each)),
     ]
     cursor = element("line", {"class": "cursor", "x1": 0, "x2": 0, "y1": _TOP, "y2": _HEIGHT - _BOTTOM, "visibility": "hidden"})
