@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import ImageFont
 
 if TYPE_CHECKING:
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 _OWN = "DejaVu Sans"

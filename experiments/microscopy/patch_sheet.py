@@ -36,7 +36,7 @@ def cut(picture: Float[np.ndarray, "h w c"], field: ReceptiveField, place: Seque
 
 def hatched(pixels: Float[np.ndarray, "h w c"]) -> Float[np.ndarray, "h w c"]:
     """NaN, which is outside of an image, as thin slanted lines on white: no gray, which could be an image's own."""
-    outside: np.ndarray = np.isnan(pixels).any(axis=-1)
+    outside = np.asarray(np.isnan(pixels).any(axis=-1))
     if not outside.any():
         return pixels
     rows, columns = np.indices(outside.shape)
@@ -160,7 +160,7 @@ def stacked(sheets: Sequence[Image.Image]) -> Image.Image:
 
 
 def _reduced(patch: np.ndarray, side: int) -> np.ndarray:
-    outside: np.ndarray = np.isnan(patch).any(axis=-1)
+    outside = np.asarray(np.isnan(patch).any(axis=-1))
     whole = Image.fromarray(np.uint8(np.round(255 * np.clip(np.where(outside[..., None], 0.5, patch), 0, 1))))
     whole.thumbnail((side, side), Image.Resampling.LANCZOS)
     nothing = np.asarray(Image.fromarray(outside).resize(whole.size, Image.Resampling.NEAREST))
