@@ -5,6 +5,7 @@ import io
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from experiments import figures
@@ -146,7 +147,7 @@ def test_a_failed_save_leaves_the_old_file_and_nothing_else(tmp_path):
     target = tmp_path / "roc.png"
     target.write_bytes(b"old")
 
-    class Broken:
+    class Broken(Figure):
         def savefig(self, file, **_):
             file.write(b"half")
             raise OSError("No space left on device")
