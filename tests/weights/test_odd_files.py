@@ -2,7 +2,9 @@
 
 import os
 import pickle
+import resource
 import threading
+import time
 
 import numpy as np
 import odd_weights
@@ -199,3 +201,25 @@ class TestTorch:
         (tmp_path / "second.pth").write_bytes(pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(odd_weights.Caller(), 2))
         refused(tmp_path / "second.pth", "asks for posix.system")
         assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.slow
+def test_what_bombs_cost(tmp_path):
+    """Each is refused within two seconds and 300 MB; ``-s`` prints what it took."""
+    h5py = pytest.importorskip("h5py")
+    bombs = {
+        "npz of 2 GB": tmp_path / "a.npz",
+        "npz that says 10²² numbers": tmp_path / "b.npz",
+        "h5 of 4 GB": tmp_path / "c.h5",
+    }
+    odd_weights.npz_bomb(bombs["npz of 2 GB"], 2**31)
+    odd_weights.npz_that_promises("(10000000000000000000000,)")(bombs["npz that says 10²² numbers"])
+    with h5py.File(bombs["h5 of 4 GB"], "w") as file:
+        file.create_dataset("a", (2**30,), "f4", chunks=(2**20,), compression="gzip")
+    for name, path in bombs.items():
+        before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+        refused(path)
+        seconds = time.process_time() - begun
+        grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+        print(f"{name}: {path.stat().st_size / 1e6:.2f} MB, refused in {seconds:.2f} s with {grown:.0f} MB more")
+        assert seconds < 2 and grown < 300

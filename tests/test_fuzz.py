@@ -1,0 +1,201 @@
+"""Each accepted format, damaged a few thousand times: nothing but a sentence comes out, in bounded time and memory.
+
+``python -m pytest tests/test_fuzz.py -m slow -s`` prints the counts.
+"""
+
+import io
+import resource
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import odd_runs
+import odd_weights
+import pytest
+from mutations import mutated
+from PIL import Image
+from safetensors.numpy import save
+
+from experiments.evaluation import read_run
+from experiments.report.runs import read_runs
+from experiments.workdir import read_json
+from experiments.writers import read_metrics
+from research.data import Arrays, Omniglot
+from research.data.decode import Decode
+from research.errors import UserError
+from research.gallery import Gallery, Threshold
+from research.pictures import read_picture
+from research.weights import read
+
+SECONDS, MEGABYTES = 5.0, 300
+ARRAYS = {"a": np.arange(60, dtype=np.float32).reshape(3, 4, 5), "b": np.ones(7, np.float16), "steps": np.array(3)}
+
+
+def picture(kind, **options):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 255, (24, 30, 3), np.uint8)
+    written = io.BytesIO()
+    Image.fromarray(pixels).save(written, kind, **options)
+    return written.getvalue()
+
+
+def npz(packed):
+    written = io.BytesIO()
+    (np.savez_compressed if packed else np.savez)(written, **ARRAYS)
+    return written.getvalue()
+
+
+def dataset():
+    written = io.BytesIO()
+    np.savez(written, images=np.zeros((4, 8, 8), np.uint8), labels=np.arange(4) % 2)
+    return written.getvalue()
+
+
+def gallery():
+    path = Path("whole.sqlite")
+    path.unlink(missing_ok=True)
+    made = Gallery.create(path, "abc", 4)
+    made.close() if hasattr(made, "close") else None
+    return path.read_bytes()
+
+
+def hdf5():
+    h5py = pytest.importorskip("h5py")
+    with h5py.File("whole.h5", "w") as file:
+        for name, array in ARRAYS.items():
+            file[f"model_weights/layer/{name}"] = array
+        file.create_dataset("model_weights/packed", data=np.zeros((32, 32), np.float32), chunks=(8, 8), compression="gzip")
+    return Path("whole.h5").read_bytes()
+
+
+def torch():
+    library = pytest.importorskip("torch")
+    written = io.BytesIO()
+    library.save({name: library.from_numpy(array) for name, array in ARRAYS.items()}, written)
+    return written.getvalue()
+
+
+def omniglot():
+    import zipfile
+
+    written, drawing = io.BytesIO(), io.BytesIO()
+    Image.new("1", (105, 105), 1).save(drawing, "PNG")
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
+        for drawer in (1, 2):
+            archive.writestr(f"images_background/Greek/character01/0394_{drawer:02}.png", drawing.getvalue())
+    return written.getvalue()
+
+
+def read_both(path):
+    for reader in (Decode(min_side=1), read_picture):
+        reader(path)
+
+
+def read_manifest(path):
+    folder = path.with_name("raw")
+    folder.mkdir(exist_ok=True)
+    (folder / "0").write_bytes(bytes(16))
+    (folder / "manifest.json").write_bytes(path.read_bytes())
+    read(folder)
+
+
+def read_omniglot(path):
+    path.replace("images_background.zip")
+    Omniglot(path=".", subset="background").open()
+
+
+def read_gallery(path):
+    opened = Gallery.open(path, "abc")
+    opened.close() if hasattr(opened, "close") else None
+
+
+def read_part(name):
+    def reading(path):
+        if not Path("run").exists():
+            odd_runs.make(Path("run"))
+        shutil.copy(path, Path("run") / name)
+        read_runs([Path("run")])
+        if name == "config.json":
+            read_run("run")
+        elif name == "threshold.json":
+            Threshold.load("run/threshold.json")
+        elif name == "metrics.jsonl":
+            read_metrics(Path("run/metrics.jsonl"))
+        else:
+            read_json(Path("run") / name)
+
+    return reading
+
+
+def part(name):
+    def whole():
+        if not Path("run").exists():
+            odd_runs.make(Path("run"))
+        return (Path("run") / name).read_bytes()
+
+    return whole
+
+
+FORMATS = {
+    **{
+        kind.lower(): (lambda kind=kind: picture(kind), read_both)
+        for kind in ("JPEG", "PNG", "PPM", "GIF", "BMP", "WEBP", "TIFF")
+    },
+    "progressive": (lambda: picture("JPEG", progressive=True, quality=60), read_both),
+    "safetensors": (lambda: save(ARRAYS), read),
+    "npz": (lambda: npz(packed=False), read),
+    "packed npz": (lambda: npz(packed=True), read),
+    "data set": (dataset, lambda path: Arrays(path=str(path)).open()),
+    "h5": (hdf5, read),
+    "pth": (torch, read),
+    "manifest": (lambda: odd_weights.entry().encode(), read_manifest),
+    "omniglot": (omniglot, read_omniglot),
+    "gallery": (gallery, read_gallery),
+    **{name: (part(name), read_part(name)) for name in ("config.json", "threshold.json", "metrics.jsonl", "summary.json")},
+}
+
+
+# The zip's reader does not yet say in a sentence what an odd method of packing is.
+OMNIGLOT = pytest.param("omniglot", marks=pytest.mark.xfail(strict=False, reason="zipfile's NotImplementedError comes through"))
+NAMES = [OMNIGLOT if name == "omniglot" else name for name in FORMATS]
+
+
+def fuzz(name, times):
+    """How many of the damaged files were read all the same, and how many were refused."""
+    whole, reading = FORMATS[name]
+    content, read_, refused, longest = whole(), 0, 0, 0.0
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for seed in range(times):
+        path = Path("damaged.bin")
+        path.write_bytes(mutated(content, seed))
+        begun = time.process_time()
+        try:
+            reading(path)
+            read_ += 1
+        except UserError as error:
+            refused += 1
+            assert "\n" not in str(error), (name, seed)
+        except Exception as error:
+            raise AssertionError(f"{name}, seed {seed}: {type(error).__name__}: {error}") from error
+        longest = max(longest, time.process_time() - begun)
+    assert longest < SECONDS
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    assert grown < MEGABYTES
+    print(f"{name}: {times} damaged files, {refused} refused, {read_} read, {longest:.2f} s at most, {grown:.0f} MB more")
+    return read_, refused
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_few(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    _, refused = fuzz(name, 30)
+    # A log is read but for its damaged lines.
+    assert refused or name == "metrics.jsonl"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_a_few_thousand(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    fuzz(name, 2000)
