@@ -25,6 +25,7 @@ from research.data import Arrays, Omniglot
 from research.data.decode import Decode
 from research.errors import UserError
 from research.gallery import Gallery, Threshold
+from research.gallery.errors import explained
 from research.pictures import read_picture
 from research.weights import read
 
@@ -192,6 +193,12 @@ def test_a_few(tmp_path, monkeypatch, name):
     _, refused = fuzz(name, 30)
     # A log is read but for its damaged lines.
     assert refused or name == "metrics.jsonl"
+
+
+def test_a_gallery_whose_texts_are_none(tmp_path):
+    """Python decodes what SQLite says of a damaged file."""
+    with pytest.raises(UserError, match="not UTF-8, so it is damaged"), explained(tmp_path / "g.sqlite", "be opened"):
+        b"\xc5\x00".decode()
 
 
 @pytest.mark.slow

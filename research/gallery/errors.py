@@ -40,6 +40,10 @@ def explained(path: Path, doing: str) -> Iterator[None]:
             family = "SQLITE_FULL"
         advice = _ADVICE.get(family, f"SQLite says: {error}; if this stays, restore the file from a backup")
         raise UserError(f"Gallery {path}: could not {doing}: {advice}. Nothing was changed.") from error
+    # Python decodes names and messages of SQLite, which in a damaged file may be anything.
+    except UnicodeDecodeError as error:
+        advice = "a text in it is not UTF-8, so it is damaged; restore the file from a backup"
+        raise UserError(f"Gallery {path}: could not {doing}: {advice}. Nothing was changed.") from error
     except OSError as error:
         reason = error.strerror or str(error)
         raise UserError(

@@ -406,7 +406,7 @@ def _unread(log: Path) -> bool:
 def _read_meta(connection: sqlite3.Connection) -> tuple[sqlite3.Connection, dict[str, str]]:
     try:
         return connection, _meta(connection)
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
         connection.close()
         raise
 
