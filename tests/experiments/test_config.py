@@ -1,6 +1,7 @@
 """Finding, explaining, writing and reading configs."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -76,11 +77,13 @@ def test_a_config_survives_being_written_down(name: str) -> None:
         st.builds(Adam, schedule=st.builds(WarmupCosine, warmup_share=st.floats(0, 0.9)), accumulate=st.integers(1, 4)),
         st.builds(Adam, schedule=st.builds(ExponentialDecay, factor=st.floats(0.1, 1))),
         st.builds(Lbfgs, memory=st.integers(1, 30)),
-        st.builds(Conv4, width=st.integers(1, 64), normalize=st.booleans()),
-        st.builds(Triplet, margin=st.floats(0, 2), rule=st.builds(BatchHard)),
+        # Built in the test: beartype, which checks calls of research, draws by `random`, and no strategy may.
+        st.builds(partial, st.just(Conv4), width=st.integers(1, 64), normalize=st.booleans()),
+        st.builds(partial, st.just(Triplet), margin=st.floats(0, 2), rule=st.builds(BatchHard)),
     )
 )
 def test_any_part_survives_being_written_down(part: object) -> None:
+    part = part() if isinstance(part, partial) else part
     assert from_json(json.loads(json.dumps(to_json(part)))) == part
 
 
