@@ -10,6 +10,7 @@ import numpy as np
 
 from experiments.experiment import Cost, Evaluation, Variables
 from experiments.optimizers import Sgd
+from experiments.resuming import Fingerprints
 from experiments.run import Checkpoints, Run
 from experiments.schedules import Constant
 
@@ -52,8 +53,8 @@ class Toy:
     def open(self) -> str:
         return "data"
 
-    def fingerprint(self, data: str) -> str:
-        return data
+    def fingerprints(self, data: str) -> Fingerprints:
+        return Fingerprints(training={"data": data})
 
     def describe(self, data: str) -> tuple[str, ...]:
         del data
