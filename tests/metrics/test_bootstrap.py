@@ -61,6 +61,12 @@ def test_the_same_seed_draws_the_same_people_in_any_batch_size(monkeypatch):
     assert (all_weights(people, 30, seed=4) != at_once).any()
 
 
+def test_no_more_weights_are_held_at_once_than_fit_into_a_cache(monkeypatch):
+    _, people = people_of_all_pairs(np.repeat(np.arange(5), 2))
+    monkeypatch.setattr("research.metrics.bootstrap._CELLS", 4 * len(people) + 3)
+    assert [len(batch) for batch in replicate_weights(people, 10)] == [4, 4, 2]
+
+
 @pytest.mark.parametrize(
     ("pairs", "shared"),
     [([[0, 1], [2, 3]], False), ([[0, 0], [1, 1]], False), ([[0, 1], [1, 2]], True), ([[0, 0], [0, 0]], True)],

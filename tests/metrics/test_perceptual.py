@@ -43,6 +43,14 @@ def test_silent_places_are_finite():
     np.testing.assert_array_equal(jax.jit(perceptual_distance)(silent, silent, WEIGHTS), 0.0)
 
 
+def test_the_publications_epsilon_fades_what_is_all_but_silent():
+    """It is added to the length of the features, so it shows where that is as small."""
+    faint = {name: (1e-10 * value).astype(np.float32) for name, value in OURS.items()}
+    expected = oracle(faint, THEIRS, WEIGHTS)
+    np.testing.assert_allclose(jax.jit(perceptual_distance)(faint, THEIRS, WEIGHTS), expected, rtol=1e-4)
+    assert np.abs(expected - oracle(OURS, THEIRS, WEIGHTS)).min() > 1e-2
+
+
 def test_what_does_not_fit_is_named():
     with pytest.raises(ValueError, match="There is no layer 'relu9_1' among relu1_2, relu2_2"):
         jax.jit(perceptual_distance)(OURS, THEIRS, {"relu9_1": jnp.ones(3)})
