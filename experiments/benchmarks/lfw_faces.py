@@ -17,7 +17,7 @@ from experiments.stylization.portrait import Portrait
 from research.errors import UserError
 from research.files import write_atomically
 from research.geometry import Similarity, crop
-from research.metrics.verification import Calibration, threshold_at_far
+from research.metrics.calibration import Calibration, threshold_at_far
 from research.pictures import read_picture
 from research.types import Array, PyTree
 

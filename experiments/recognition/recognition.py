@@ -35,9 +35,12 @@ from research.encoders.recompute import Keep, count_parts, recomputing
 from research.errors import UserError
 from research.gallery import Threshold
 from research.losses import CollapseMonitor, MarginSoftmax, RecognitionLoss, Triplet
+from research.metrics import calibration, verification
 from research.metrics import pairs as metric_pairs
-from research.metrics import verification
 from research.types import Array, Embeddings, PRNGKey, PyTree
+
+_NEARLY = 1.15
+"""A rate that is so many times the one asked for is still called that."""
 
 
 @runtime_checkable
@@ -272,8 +275,11 @@ class Recognition:
             except UserError as error:
                 notes.append(f"No threshold: {error}")
             else:
-                held_out = verification.at_threshold(pairs.distances, pairs.same, calibrated.threshold, pairs.people)
+                held_out: Any = calibrated
+                if tested is not data.validation:
+                    held_out = verification.at_threshold(pairs.distances, pairs.same, calibrated.threshold, pairs.people)
                 metrics |= {"threshold/far": held_out.far, "threshold/tar": held_out.tar}
+                notes += _promise(calibrated, len(data.validation.people))
                 artifacts["threshold"] = Threshold(
                     tau=calibrated.threshold,
                     target_far=self.target_far,
@@ -313,9 +319,22 @@ def _apply(protocols: tuple[JudgingProtocol, ...], judged: Judged) -> dict[str, 
     return metrics
 
 
-def _calibrate(judged: Judged, far: float) -> verification.Calibration:
+def _calibrate(judged: Judged, far: float) -> calibration.Calibration:
     pairs = Verification().pairs(judged)
-    return verification.threshold_at_far(pairs.distances, pairs.same, far, pairs.people)
+    return calibration.threshold_at_far(pairs.distances, pairs.same, far, pairs.people)
+
+
+def _promise(calibrated: calibration.Calibration, people: int) -> tuple[str, ...]:
+    """Says so where strangers will be accepted more often than was asked for, or nobody knows how often."""
+    target, far = calibrated.target_far, calibrated.far
+    if far.value is not None and far.value <= _NEARLY * target:
+        return ()
+    found = "how often is not known" if far.value is None else f"about {far.text()}"
+    return (
+        f"The threshold was chosen for a false-accept rate of {100 * target:g} %, but by {people} validation people, who are "
+        f"too few for it: of strangers it accepts more, {found}. With more validation people (--experiment.split.validation) "
+        "it comes closer",
+    )
 
 
 def _bands(curves: Mapping[str, metric_pairs.Pairs]) -> dict[str, verification.RocBand]:

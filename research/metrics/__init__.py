@@ -6,6 +6,7 @@ names are inside them (``from research.metrics.verification import verification`
 
 from research.metrics import identification, one_shot, roc, verification
 from research.metrics.bootstrap import clustered_rate
+from research.metrics.calibration import Calibration, stranger_rate, threshold_at_far
 from research.metrics.folds import FoldAccuracy, contiguous_folds, kfold_accuracy, stratified_folds
 from research.metrics.identification import (
     Cmc,
@@ -20,7 +21,7 @@ from research.metrics.intervals import Estimate, clopper_pearson, wilson
 from research.metrics.one_shot import McNemar, Trials, draw_trials, mcnemar, omniglot_runs
 from research.metrics.pairs import Pairs, all_pairs, hardest, pair_rows
 from research.metrics.roc import Roc, auc, best_threshold, eer, tar_at_far
-from research.metrics.verification import Calibration, Rates, RocBand, roc_band, threshold_at_far
+from research.metrics.verification import Rates, RocBand, roc_band
 
 __all__ = [
     "Calibration",
@@ -56,6 +57,7 @@ __all__ = [
     "protocol",
     "roc",
     "roc_band",
+    "stranger_rate",
     "stratified_folds",
     "tar_at_far",
     "threshold_at_far",

@@ -41,16 +41,6 @@ class Rates:
 
 
 @dataclasses.dataclass(frozen=True)
-class Calibration:
-    """A threshold chosen for a false-accept rate, and what it does on the pairs it was chosen on."""
-
-    threshold: float
-    target_far: float
-    far: Estimate
-    tar: Estimate
-
-
-@dataclasses.dataclass(frozen=True)
 class RocBand:
     """True-accept rate over false-accept rate with a pointwise 95 % band."""
 
@@ -68,6 +58,11 @@ def rate_name(rate: float) -> str:
         ('1e-2', '2.5e-2')
     """
     return np.format_float_scientific(rate, trim="-", exp_digits=1)
+
+
+def needed_pairs(far: float) -> int:
+    """Returns how many different-person pairs a false-accept rate can be told by: 1 / far."""
+    return int(np.ceil(1 / far - 1e-9))
 
 
 def verification(
@@ -127,8 +122,8 @@ def verification(
     counts = [scarce, scarce, *[pairs_same] * len(fars), len(d)]
     estimates = [Estimate.around(*measured) for measured in zip(values, intervals, counts, strict=True)]
     for i, far in enumerate(fars, start=2):
-        if pairs_different < _needed(far):
-            why = f"FAR {rate_name(far)} needs {_needed(far)} different-person pairs, there are {pairs_different}"
+        if pairs_different < needed_pairs(far):
+            why = f"FAR {rate_name(far)} needs {needed_pairs(far)} different-person pairs, there are {pairs_different}"
             estimates[i] = Estimate.unresolvable(pairs_same, why)
     if accuracy is None:
         why = f"{folds} folds need {folds} pairs of each kind, one kind has {scarce}"
@@ -159,52 +154,6 @@ def at_threshold(
         far=clustered_rate(accepted[~s], people[~s], seed=seed),
         tar=clustered_rate(accepted[s], people[s], seed=seed),
     )
-
-
-def threshold_at_far(
-    distances: Float[AnyArray, "n"],
-    same: UncheckedFlags,
-    far: float,
-    people_pairs: PeoplePairs | None = None,
-    seed: int = 0,
-) -> Calibration:
-    """Returns the largest threshold whose measured false-accept rate is at most ``far``.
-
-    The threshold is one of the measured distances, so what is reported is what it does. Being chosen on these
-    pairs, its rate is a little optimistic; measure it again on others with :func:`at_threshold`.
-
-    Args:
-        distances: Of validation pairs; smaller means more alike.
-        same: Whether the pair shows one person.
-        far: The false-accept rate aimed at.
-        people_pairs: The people of each pair, for honest intervals; None declares the pairs independent.
-        seed: Of the resampling.
-
-    Raises:
-        UserError: If a kind of pair is missing, there are fewer than 1/far different-person pairs, or no
-            threshold is strict enough.
-    """
-    d, s = curves.checked(distances, same)
-    if not 0 < far <= 1:
-        raise UserError(f"A false-accept rate of {far} cannot be aimed at: choose one between 0 and 1, such as 0.01.")
-    curve = curves.roc(d, s)
-    if curve.same_count == 0 or curve.different_count < _needed(far):
-        raise UserError(
-            f"A threshold for FAR {rate_name(far)} needs same-person pairs and at least {_needed(far)} different-person "
-            f"pairs, but there are {curve.same_count} and {curve.different_count}: calibrate on more people or more "
-            "pictures of each, or aim at a larger FAR."
-        )
-    index = int(curves.indices_at_far(curve, np.array([far]))[0])
-    if index == 0:
-        raise UserError(
-            f"No threshold reaches FAR {rate_name(far)}: {int(curve.accepted_different[1])} of "
-            f"{curve.different_count} different-person pairs share the smallest distance of all, "
-            f"{curve.thresholds[1]:g}. The embedding has probably collapsed to a point; look at the collapse monitor "
-            "in the run's log and train again, or aim at a larger FAR."
-        )
-    threshold = float(curve.thresholds[index])
-    rates = at_threshold(d, s, threshold, people_pairs, seed)
-    return Calibration(threshold, far, rates.far, rates.tar)
 
 
 def roc_band(
@@ -297,10 +246,6 @@ def _resampled(
             balanced = (right_same / of_same + right_different / of_different) / 2
         samples.append(np.column_stack([_rates(curves.roc(d, s, weights), fars), balanced]))
     return np.concatenate(samples)
-
-
-def _needed(far: float) -> int:
-    return int(np.ceil(1 / far - 1e-9))
 
 
 def _mid_ranks(ordered: np.ndarray, values: np.ndarray) -> np.ndarray:
