@@ -69,7 +69,7 @@ def kfold_accuracy(
     folds: int | UncheckedLabels = 10,
     *,
     balanced: bool = False,
-    compat: Literal["exact", "facenet"] = "exact",
+    compat: Literal["exact", "strictest", "facenet"] = "exact",
 ) -> FoldAccuracy:
     """Returns LFW's accuracy: for each fold, the threshold that is best on the others, applied to it.
 
@@ -81,7 +81,9 @@ def kfold_accuracy(
         balanced: Let both kinds of pair count one half within a fold. On LFW, where folds hold as many of one
             as of the other, it changes nothing; for all pairs of a data set plain accuracy rewards saying
             "different" always.
-        compat: "exact" tries every distinct distance and calls ``d ≤ τ`` the same. "facenet" repeats
+        compat: "exact" tries every distinct distance and takes the middle between the best and the next, so that pairs that
+            are apart are told apart; ``d ≤ τ`` is the same. "strictest" takes the best distance itself, the smallest of
+            equally good ones, which says "different" of the farthest same-person pair while it is held out. "facenet" repeats
             davidsandberg/facenet and insightface: thresholds 0, 0.01, …, 3.99 for squared distances, ``d <
             τ``, the first of equally good thresholds.
 
@@ -108,7 +110,8 @@ def kfold_accuracy(
             threshold = _first_best_of_grid(d[~held_out], s[~held_out])
             accepted = d[held_out] < threshold
         else:
-            threshold, _ = best_threshold(d[~held_out], s[~held_out], balanced)
+            tie = "strictest" if compat == "strictest" else "middle"
+            threshold, _ = best_threshold(d[~held_out], s[~held_out], balanced, tie)
             accepted = d[held_out] <= threshold
         right = accepted == s[held_out]
         correct[held_out] = right

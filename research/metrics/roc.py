@@ -1,6 +1,7 @@
 """Receiver operating characteristic of distances, exact: every distinct distance is a threshold, no grid."""
 
 import dataclasses
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -152,16 +153,24 @@ def tar_at_far(curve: Roc, fars: Float[AnyArray, "f"]) -> Float[np.ndarray, "*r 
     return np.where(curve.accepted_different[..., -1:] > 0, rates, np.nan)
 
 
-def best_threshold(distances: Float[AnyArray, "n"], same: UncheckedFlags, balanced: bool = False) -> tuple[float, float]:
+def best_threshold(
+    distances: Float[AnyArray, "n"],
+    same: UncheckedFlags,
+    balanced: bool = False,
+    tie: Literal["middle", "strictest"] = "middle",
+) -> tuple[float, float]:
     """Returns the threshold of highest accuracy and that accuracy.
 
-    Every distinct distance is tried, and -∞ ("never the same"); of equally good thresholds the strictest
-    wins.
+    Every distinct distance is tried, and -∞ ("never the same"). From one distance up to the next all thresholds are equally
+    good on these pairs, but not on others: where both kinds are apart, one at the farthest same-person pair rejects the
+    next pair that is a little farther.
 
     Args:
         distances: Smaller means more alike.
         same: Whether the pair shows one person.
         balanced: Let both kinds of pair count one half, however many there are of each.
+        tie: Which of equally good thresholds: "middle", halfway from a distance to the next, and of several such gaps the
+            one in their middle; or "strictest", the smallest that is one of the distances, as many scripts have it.
 
     Raises:
         UserError: If there are no pairs, or if ``balanced`` and one kind is missing.
@@ -176,8 +185,14 @@ def best_threshold(distances: Float[AnyArray, "n"], same: UncheckedFlags, balanc
     # Whole numbers, so that equally good thresholds are found equal.
     for_same, for_different = (total_different, total_same) if balanced else (1, 1)
     right = curve.accepted_same * for_same + (total_different - curve.accepted_different) * for_different
-    best = int(np.argmax(right))
-    return float(curve.thresholds[best]), float(right[best] / (total_same * for_same + total_different * for_different))
+    best = np.flatnonzero(right == right.max())
+    index = int(best[0] if tie == "strictest" else best[(len(best) - 1) // 2])
+    threshold = float(curve.thresholds[index])
+    if tie == "middle" and index + 1 < len(curve.thresholds):
+        halfway = threshold + (float(curve.thresholds[index + 1]) - threshold) / 2
+        # Nothing lies halfway to infinity, and next to nothing between two neighboring numbers.
+        threshold = halfway if threshold < halfway < curve.thresholds[index + 1] else threshold
+    return threshold, float(right[index] / (total_same * for_same + total_different * for_different))
 
 
 def _rate(counts: np.ndarray) -> np.ndarray:

@@ -21,10 +21,23 @@ def test_threshold_comes_from_the_other_folds():
     for fold in range(10):
         held_out = np.arange(600) // 60 == fold
         train_d, train_s = distances[~held_out], same[~held_out]
-        scores = [((train_d <= t) == train_s).mean() for t in np.sort(train_d)]
-        best = np.sort(train_d)[np.argmax(scores)]
-        assert result.thresholds[fold] == best
+        ordered = np.sort(train_d)
+        scores = np.array([((train_d <= t) == train_s).mean() for t in ordered])
+        best = np.flatnonzero(scores == scores.max())
+        middle = best[(len(best) - 1) // 2]
+        best = (ordered[middle] + ordered[middle + 1]) / 2
+        assert result.thresholds[fold] == pytest.approx(best, rel=1e-14)
         assert result.accuracies[fold] == ((distances[held_out] <= best) == same[held_out]).mean()
+
+
+@pytest.mark.parametrize(("pairs", "strictest"), [(20, 0.975), (10, 0.95)])
+def test_what_is_apart_is_told_apart(pairs, strictest):
+    """The threshold lies in the middle of the gap, not on the farthest same-person pair of the other folds."""
+    distances = np.concatenate([np.linspace(0, 0.3, pairs), np.linspace(0.7, 1, pairs)])
+    same = np.arange(2 * pairs) < pairs
+    folds = stratified_folds(same, 10)
+    assert kfold_accuracy(distances, same, folds).mean == 1
+    assert kfold_accuracy(distances, same, folds, compat="strictest").mean == pytest.approx(strictest)
 
 
 def test_standard_error_is_not_the_fold_deviation():

@@ -108,8 +108,8 @@ def test_a_replicate_without_a_kind_of_pair_is_nan():
 
 
 @quick
-@given(pairs(), st.booleans())
-def test_best_threshold_equals_trying_all(data, balanced):
+@given(pairs(), st.booleans(), st.sampled_from(["middle", "strictest"]))
+def test_best_threshold_equals_trying_all(data, balanced, tie):
     distances, same = data
     candidates = np.append(-np.inf, np.unique(distances))
 
@@ -118,9 +118,26 @@ def test_best_threshold_equals_trying_all(data, balanced):
         return (right[same].mean() + right[~same].mean()) / 2 if balanced else right.mean()
 
     scores = [accuracy(t) for t in candidates]
-    threshold, best = best_threshold(distances, same, balanced)
+    threshold, best = best_threshold(distances, same, balanced, tie)
     np.testing.assert_allclose(best, max(scores), rtol=0, atol=1e-12)
     np.testing.assert_allclose(accuracy(threshold), best, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("distances", "same", "middle", "strictest"),
+    [
+        ([0.1, 0.2, 0.6, 0.7], [1, 1, 0, 0], 0.4, 0.2),
+        ([0.1, 0.2, 0.3, 0.4, 0.5], [1, 0, 1, 0, 0], 0.15, 0.1),
+        ([0.1, 0.2], [0, 0], -np.inf, -np.inf),
+        ([0.1, 0.2], [1, 1], 0.2, 0.2),
+        ([0.1, np.inf], [1, 0], 0.1, 0.1),
+        ([1.0, np.nextafter(1.0, 2)], [1, 0], 1.0, 1.0),
+    ],
+)
+def test_of_equally_good_thresholds_the_middle_or_the_strictest(distances, same, middle, strictest):
+    flags = np.array(same, bool)
+    assert best_threshold(np.array(distances), flags)[0] == pytest.approx(middle, rel=1e-15)
+    assert best_threshold(np.array(distances), flags, tie="strictest")[0] == strictest
 
 
 def test_perfect_and_useless_distances():
