@@ -26,7 +26,8 @@ class Threshold:
     target_far: float
     """The false-accept rate asked for."""
     far: Estimate
-    """The false-accept rate measured at τ, per comparison of two pictures of different people."""
+    """The false-accept rate that strangers meet at τ, per comparison of two pictures of different people. It may lie above the
+    one asked for, or be unresolvable, where few people chose τ."""
     tar: Estimate
     """The true-accept rate measured at τ, per comparison of two pictures of one person."""
     people: int

@@ -230,7 +230,9 @@ def identification(
             if samples is None:
                 interval = wilson_interval(hit, n)
             else:
-                interval = clustered_interval(hit, samples[:, i], len(np.unique(labels)), n)
+                # The rate rests on both kinds of people, so it is known no better than the scarcer kind allows.
+                kinds = [len(np.unique(labels[kind])) for kind in (mated, ~mated)]
+                interval = clustered_interval(hit, samples[:, i], min(kinds), n, n / kinds[0])
             estimate = Estimate.around(hit, interval, n=n).complement()
         metrics[f"identification/fnir@fpir={rate_name(fpir)}"] = estimate
     return metrics

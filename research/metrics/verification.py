@@ -110,11 +110,13 @@ def verification(
     if people_pairs is not None and share_people(people_pairs):
         n_same, n_different = independent_pairs(people_pairs)
         # Balanced accuracy is the mean of two rates; one rate of this many trials has the same variance.
-        trials = [min(n_same, pairs_different), scarce, *[n_same] * len(fars), 4 / (1 / n_same + 1 / n_different)]
+        fewest = min(n_same, pairs_different)
+        trials = [fewest, fewest, *[n_same] * len(fars), 4 / (1 / n_same + 1 / n_different)]
         samples = _resampled(d, s, people_pairs, fars, accuracy, replicates, seed)
         people = len(np.unique(np.asarray(people_pairs)))
-        columns = zip(values, samples.T, trials, strict=True)
-        intervals = [clustered_interval(value, column, people, t) for value, column, t in columns]
+        repeats = [*[n_same / people] * (2 + len(fars)), 1.0]
+        columns = zip(values, samples.T, trials, repeats, strict=True)
+        intervals = [clustered_interval(value, column, people, t, each) for value, column, t, each in columns]
     else:
         intervals = [wilson_interval(values[0], scarce), delong_interval(d, s)]
         intervals += [wilson_interval(value, pairs_same) for value in values[2:-1]]

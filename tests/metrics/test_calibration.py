@@ -17,14 +17,6 @@ def crowd(rng, people, images):
     return all_pairs(distances, np.repeat(np.arange(people), images))
 
 
-def strangers(rng, count):
-    first, second = (
-        rng.normal(size=(count, 16)) + 0.6 * np.exp(0.3 * rng.normal(size=(count, 1))) * rng.normal(size=(count, 16))
-        for _ in range(2)
-    )
-    return np.sort(((first - second) ** 2).sum(axis=-1))
-
-
 @pytest.mark.parametrize(
     ("n", "far", "rank"), [(100, 0.01, 1), (200, 0.01, 2), (1000, 0.01, 10), (1000, 0.001, 1), (150, 0.01, 1)]
 )
@@ -35,40 +27,6 @@ def test_the_threshold_is_the_kth_smallest_distance(n, far, rank):
     assert found.threshold == np.sort(distances[~same])[rank - 1]
     assert found.far.value == pytest.approx(rank / (n + 1), abs=1e-15)
     assert found.tar.value == (distances[same] <= found.threshold).mean()
-
-
-@pytest.mark.parametrize(("n", "far"), [(100, 0.01), (200, 0.01), (1000, 0.01), (1000, 0.001)])
-def test_what_is_stated_of_independent_pairs_holds_for_strangers(n, far):
-    """Distances are uniform, so a threshold is its own false-accept rate: the mean over calibrations is the stated rate."""
-    rng = np.random.default_rng(0)
-    same, calibrations = np.arange(n + 5) < 5, 600
-    true, stated, held = [], [], 0
-    for _ in range(calibrations):
-        found = threshold_at_far(rng.random(n + 5), same, far)
-        true.append(found.threshold)
-        stated.append(found.far.value)
-        held += found.far.low <= found.threshold <= found.far.high
-    assert 0.9 < np.mean(true) / np.mean(stated) < 1.15
-    assert 0.9 < np.mean(true) / far < 1.15
-    assert 0.93 < held / calibrations < 0.98
-
-
-@pytest.mark.parametrize(("people", "images", "calibrations"), [(6, 4, 200), (12, 3, 100)])
-def test_what_is_stated_of_few_people_holds_for_strangers(people, images, calibrations):
-    rng = np.random.default_rng(0)
-    fresh = strangers(rng, 50_000)
-    true, stated, counted, held = [], [], [], 0
-    for study in range(calibrations):
-        pairs = crowd(rng, people, images)
-        found = threshold_at_far(pairs.distances, pairs.same, 0.01, pairs.people, seed=study)
-        true.append(np.searchsorted(fresh, found.threshold, side="right") / len(fresh))
-        stated.append(found.far.value)
-        counted.append((pairs.distances[~pairs.same] <= found.threshold).mean())
-        held += found.far.low <= true[-1] <= found.far.high
-    assert 0.9 < np.mean(true) / np.mean(stated) < 1.15
-    # What is counted on the pairs themselves is the rate asked for, and no promise.
-    assert np.mean(true) / np.mean(counted) > 1.3
-    assert held / calibrations > 0.93
 
 
 def test_leaving_out_by_hand_gives_the_same_rate():
