@@ -135,7 +135,9 @@ class Recognizer:
             distance=self.distance,
             euclidean=not jax.tree.leaves(self.variables.params["loss"]),
         )
-        return identifier(self.embed_files(paths))
+        answers = identifier(self.embed_files(paths))
+        known = [gallery.enrolled_as(self.note(path).sha256) for path in paths]
+        return tuple(dataclasses.replace(each, enrolled_as=names) for each, names in zip(answers, known, strict=True))
 
     def enroll(self, gallery: str | Path, people: Mapping[str, Sequence[str | Path]]) -> tuple[Enrollment, ...]:
         """Adds picture files of people to a gallery, which is made if there is none: all of them or, if one is bad, none.

@@ -1,14 +1,23 @@
 """Who is this? A name, or "unknown"."""
 
 import dataclasses
+import functools
 
 import numpy as np
 
 from research.errors import UserError
-from research.gallery.records import Codes
+from research.gallery.records import LARGEST, Codes, comparable
 from research.gallery.search import Distance, Index, squared_euclidean
 from research.gallery.threshold import Threshold
+from research.metrics.bootstrap import FEWEST_PEOPLE, varying_interval
+from research.metrics.identification import compound_error
+from research.metrics.intervals import Estimate
 from research.types import AnyArray, Float
+
+_MOST_TRIALS = 1000
+_MOST_TIED = 16
+_SAME = 1e-5
+"""Distances that differ by less than this share of τ are equal: rounding decides between them, and nothing else."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -24,37 +33,84 @@ class Identification:
     """The answer to "who of the enrolled people is this?"."""
 
     name: str | None
-    """The nearest person if within τ; ``None`` is "unknown"."""
+    """The nearest person if within τ; ``None`` is "unknown", or several people who are as near, who are in ``tied``."""
     nearest: Candidate
     """The nearest person, whether within τ or not."""
     runner_up: Candidate | None
     """The second nearest; ``None`` when one person is enrolled."""
+    tied: tuple[str, ...] = ()
+    """People within τ of whom none is nearer than the others."""
     threshold: Threshold
     """τ, and the error rates measured at it."""
     people: int
     """K, how many people are enrolled with at least one embedding."""
     comparisons: int
-    """How many embeddings the picture was compared with: K when each person has one."""
+    """How many embeddings the image was compared with: K when each person has one."""
+    stranger: Estimate | None = None
+    """How often somebody who is not enrolled is given a name, as :func:`named_strangers` measures it."""
+    enrolled_as: tuple[str, ...] = ()
+    """Under which names this very image file is enrolled."""
 
     @property
     def distance(self) -> float:
         """To the nearest person."""
         return self.nearest.distance
 
-    @property
-    def stranger_accepted(self) -> float:
-        """The chance that somebody not enrolled is given a name: ``1 − (1 − FAR)^N`` over the N comparisons."""
-        return self.threshold.false_accept_of(self.comparisons)
-
     def __str__(self) -> str:
         """One line for people to read."""
         people = "1 person" if self.people == 1 else f"{self.people} people"
-        second = f", then {self.runner_up.name} at {self.runner_up.distance:.4g}" if self.runner_up else ""
+        if self.tied:
+            where = f"{_either(self.tied)}: a tie, all of them are at distance {self.distance:.4g}"
+        else:
+            second = f", then {self.runner_up.name} at {self.runner_up.distance:.4g}" if self.runner_up else ""
+            where = f"{self.name or 'unknown'}: nearest is {self.nearest.name} at distance {self.distance:.4g}{second}"
+        often = f"at most {100 * self.threshold.most_accepted(self.comparisons):.2g} %"
+        if self.stranger is not None and self.stranger.resolved:
+            often = self.stranger.text()
+        very = f"; this very image is enrolled as {' and as '.join(self.enrolled_as)}" if self.enrolled_as else ""
         return (
-            f"{self.name or 'unknown'}: nearest is {self.nearest.name} at distance {self.distance:.4g}{second}; "
-            f"τ {self.threshold.tau:.4g}, false accepts per comparison {self.threshold.far.text()}, "
-            f"a stranger among {people} gets a name in about {100 * self.stranger_accepted:.2g} % of cases"
+            f"{where}; τ {self.threshold.tau:.4g}, false accepts per comparison {self.threshold.far.text()}, "
+            f"a stranger among {people} gets a name in {often} of cases{very}"
         )
+
+
+def named_strangers(index: Index, codes: Codes, threshold: Threshold, seed: int = 0) -> Estimate:
+    """Returns how often this gallery gives a name to somebody who is not in it, measured on the gallery itself.
+
+    Each enrolled person is a stranger to the gallery without them: an embedding of theirs is given a name if anybody else is
+    within τ. That is measured against the K - 1 others; that none of K people is within τ, were they independent of each
+    other, is as likely as that none of K - 1 is, to the power K / (K - 1). The interval resamples people.
+
+    Comparisons are not taken to be independent of each other, as :func:`~research.metrics.identification.compound_error`
+    takes them: images of one person are alike, and some strangers resemble everybody.
+
+    Args:
+        index: Of the codes.
+        codes: Of the gallery. Of more than a thousand embeddings a thousand are drawn.
+        threshold: τ.
+        seed: Of the draw.
+    """
+    people = len(codes.names)
+    if people < FEWEST_PEOPLE:
+        return Estimate.unresolvable(0, f"{people} enrolled people do not tell, {FEWEST_PEOPLE} or more do")
+    rows = np.arange(len(codes.vectors))
+    if len(rows) > _MOST_TRIALS:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, _MOST_TRIALS, replace=False))
+    owners = np.asarray(codes.owners)[rows]
+    # Of the two nearest people one at least is another than oneself.
+    neighbors = index.nearest(np.asarray(codes.vectors)[rows], k=2)
+    others = np.where(neighbors.people == owners[:, None], np.inf, neighbors.distances).min(axis=1)
+    named = others <= threshold.tau
+    rate, trials, seen = float(named.mean()), len(rows), len(np.unique(owners))
+    errors = np.bincount(owners, named - rate)
+    variance = 2 * float((errors**2).sum()) / trials**2 * seen / (seen - 1)
+    interval = varying_interval(rate, variance, seen, trials, trials / seen)
+    value, low, high = (compound_error(each, people / (people - 1)) for each in (rate, *interval))
+    return Estimate.around(value, (low, high), trials)
+
+
+def _either(names: tuple[str, ...]) -> str:
+    return " or ".join(names)
 
 
 class Identifier:
@@ -98,6 +154,11 @@ class Identifier:
         self.threshold = threshold
         self._index = Index.of(codes, distance=distance, euclidean=euclidean)
 
+    @functools.cached_property
+    def stranger(self) -> Estimate:
+        """How often the gallery gives a name to somebody who is not enrolled (:func:`named_strangers`)."""
+        return named_strangers(self._index, self.codes, self.threshold)
+
     def __call__(self, embeddings: Float[AnyArray, "q d"]) -> tuple[Identification, ...]:
         """Identifies each embedding.
 
@@ -108,26 +169,39 @@ class Identifier:
             UserError: an embedding is not finite.
         """
         embeddings = np.asarray(embeddings, np.float32)
-        finite = np.isfinite(embeddings).all(axis=1)
+        finite = comparable(embeddings)
         if not finite.all():
             raise UserError(
-                f"Picture {int(np.flatnonzero(~finite)[0])} gives an embedding that is not finite, so it cannot be "
-                "compared. Check it for NaN values, and the model's weights."
+                f"Picture {int(np.flatnonzero(~finite)[0])} gives an embedding that is not finite or above {LARGEST:g}, so it "
+                "cannot be compared. Check it for NaN values, and the model's weights."
             )
         neighbors = self._index.nearest(embeddings, k=2)
-        return tuple(map(self._answer, neighbors.people, neighbors.distances))
+        return tuple(map(self._answer, embeddings, neighbors.people, neighbors.distances))
 
-    def _answer(self, people: np.ndarray, distances: np.ndarray) -> Identification:
+    def _answer(self, embedding: np.ndarray, people: np.ndarray, distances: np.ndarray) -> Identification:
         nearest, *others = [
             Candidate(name=self.codes.names[person], distance=float(distance))
             for person, distance in zip(people, distances, strict=True)
             if person >= 0
         ]
+        within = self.threshold.decide(nearest.distance)
+        tied = self._tied(embedding, nearest.distance) if within and others and self._equal(nearest, others[0]) else ()
         return Identification(
-            name=nearest.name if self.threshold.decide(nearest.distance) else None,
+            name=nearest.name if within and not tied else None,
             nearest=nearest,
             runner_up=others[0] if others else None,
+            tied=tied,
             threshold=self.threshold,
             people=len(self.codes.names),
             comparisons=len(self.codes.vectors),
+            stranger=self.stranger,
         )
+
+    def _equal(self, nearest: Candidate, other: Candidate) -> bool:
+        return other.distance - nearest.distance <= _SAME * abs(self.threshold.tau)
+
+    def _tied(self, embedding: np.ndarray, nearest: float) -> tuple[str, ...]:
+        """Everybody who is as near as the nearest."""
+        found = self._index.nearest(embedding[None], k=min(len(self.codes.names), _MOST_TIED))
+        near = found.distances[0] - nearest <= _SAME * abs(self.threshold.tau)
+        return tuple(self.codes.names[person] for person in found.people[0][near])

@@ -3,9 +3,11 @@
 import dataclasses
 import unicodedata
 
+import numpy as np
+
 from research.data.paths import printable
 from research.errors import UserError
-from research.types import AnyArray, Float, Int
+from research.types import AnyArray, Bool, Float, Int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +70,15 @@ class Codes:
     """Index into `names` of each row."""
     ids: Int[AnyArray, "n"]
     """The embedding's id of each row."""
+
+
+LARGEST = 1e16
+"""No number of an embedding is larger: the squared distance of two of them must stay within float32."""
+
+
+def comparable(vectors: Float[AnyArray, "n d"]) -> Bool[AnyArray, "n"]:
+    """Which embeddings can be compared: all their numbers are finite, and none above :data:`LARGEST`."""
+    return (np.abs(np.asarray(vectors)) <= LARGEST).all(axis=1)
 
 
 def as_stored(text: str) -> str:

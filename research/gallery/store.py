@@ -12,7 +12,7 @@ import numpy as np
 
 from research.errors import UserError
 from research.gallery.errors import explained
-from research.gallery.records import Codes, Duplicate, Enrolled, Enrollment, Picture, as_stored
+from research.gallery.records import LARGEST, Codes, Duplicate, Enrolled, Enrollment, Picture, as_stored, comparable
 from research.types import AnyArray
 
 SCHEMA = 1
@@ -303,12 +303,12 @@ class Gallery:
                 )
         vectors = np.frombuffer(b"".join(row[2] for row in rows), _LITTLE_ENDIAN).astype(np.float32)
         vectors = vectors.reshape(-1, self.dimension)
-        damaged = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+        damaged = np.flatnonzero(~comparable(vectors))
         if damaged.size:
             name, embedding, _ = rows[damaged[0]]
             raise UserError(
-                f"Gallery {self.path}: embedding {embedding} of {name} is damaged (not finite). Remove that embedding "
-                "and enroll the picture again, or restore the file from a backup."
+                f"Gallery {self.path}: embedding {embedding} of {name} is damaged (not finite, or above {LARGEST:g}). "
+                "Remove that embedding and enroll the picture again, or restore the file from a backup."
             )
         names = tuple(dict.fromkeys(row[0] for row in rows))
         index = {name: position for position, name in enumerate(names)}
@@ -322,11 +322,11 @@ class Gallery:
                 f"Gallery {self.path}: {name} comes with embeddings of shape {rows.shape}, and the gallery takes "
                 f"(n, {self.dimension}). Use the model that the gallery was made with."
             )
-        if not np.isfinite(rows).all():
-            bad = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
+        if not comparable(rows).all():
+            bad = int(np.flatnonzero(~comparable(rows))[0])
             raise UserError(
-                f"Gallery {self.path}: embedding {bad} of {name} is not finite, so it cannot be compared. Check that "
-                "picture for NaN values and the model's weights, and enroll again."
+                f"Gallery {self.path}: embedding {bad} of {name} is not finite or above {LARGEST:g}, so it cannot be "
+                "compared. Check that picture for NaN values and the model's weights, and enroll again."
             )
         return rows
 
@@ -337,6 +337,11 @@ class Gallery:
             hint = f"Did you mean {close[0]!r}?" if close else "List the gallery to see the names."
             raise UserError(f"Gallery {self.path}: nobody is enrolled as {name}. {hint}")
         return int(found[0])
+
+    def enrolled_as(self, sha256: str) -> tuple[str, ...]:
+        """The names under which an image file is enrolled, by the SHA-256 of its bytes."""
+        with explained(self.path, "be read"):
+            return tuple(dict.fromkeys(sorted(duplicate.name for duplicate in self._same_picture(sha256, ""))))
 
     def _same_picture(self, sha256: str, source: str) -> list[Duplicate]:
         if not sha256:

@@ -9,6 +9,7 @@ from typing import Any
 from research.data.regular import NotAFile, read_regular
 from research.errors import UserError
 from research.files import parse_json, write_atomically
+from research.metrics.identification import compound_error
 from research.metrics.intervals import Estimate
 
 FILE = "threshold.json"
@@ -64,19 +65,17 @@ class Threshold:
         """The answer for one pair."""
         return Verification(same=self.decide(distance), distance=float(distance), threshold=self)
 
-    def false_accept_of(self, comparisons: int) -> float:
-        """The chance that a stranger is accepted in at least one of N comparisons: ``1 − (1 − FAR)^N``.
+    def most_accepted(self, comparisons: int) -> float:
+        """How often a stranger is accepted in at least one of N comparisons, at most: ``1 − (1 − FAR)^N``.
 
-        It holds for independent comparisons and never exceeds ``N · FAR``. Where the FAR is not resolved,
-        everything is possible.
+        The upper end of the FAR's interval is taken, and the N comparisons are taken to be independent, which those with
+        several images of one person are not: a gallery of three people or more measures it
+        (:func:`~research.gallery.identification.named_strangers`). Where the FAR is not resolved, everything is possible.
 
         Args:
             comparisons: N, how many embeddings the stranger is compared with.
         """
-        rate = next(rate for rate in (self.far.value, self.far.high, 1.0) if rate is not None)
-        if rate >= 1:
-            return 1.0 if comparisons else 0.0
-        return -math.expm1(comparisons * math.log1p(-rate))
+        return compound_error(1.0 if self.far.high is None else self.far.high, comparisons)
 
     def save(self, path: str | Path) -> None:
         """Writes JSON, entirely or not at all.
@@ -113,7 +112,7 @@ class Threshold:
             raise UserError(f"Threshold {path}: it is not JSON ({error}). {again}") from error
         try:
             threshold = cls._from_json(stored)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise UserError(f"Threshold {path}: its content is not a threshold: {error} {again}") from error
         if fingerprint is not None and fingerprint != threshold.fingerprint:
             raise UserError(

@@ -19,6 +19,9 @@ from research.types import AnyArray
 REPLICATES = 200
 """Resampled sets of people behind every interval; enough for a variance to within a tenth or so."""
 
+FEWEST_PEOPLE = 3
+"""Of fewer a rate tells nothing."""
+
 _FURTHER, _EXPECTED = 2, 0.5
 """What is believed of how alike the trials of one person are, before any are seen: as though so many people had shown so high
 a correlation."""
@@ -109,21 +112,27 @@ def clustered_interval(
     ``python -m experiments.benchmarks.thresholds``.
     """
     samples = samples[~np.isnan(samples)]
-    if people < 3 or len(samples) < 20:
+    if people < FEWEST_PEOPLE or len(samples) < 20:
         return 0.0, 1.0
     variance = float(samples.var()) * people / (people - 1)
-    binomial = rate * (1 - rate) / trials
-    design_effect = max(1.0, variance / binomial) if binomial > 0 else 1.0
-    further = (trials / people if repeats is None else repeats) - 1
-    if further > 0:
-        found = min(1.0, (design_effect - 1) / further)
-        correlation = (people * found + _FURTHER * _EXPECTED) / (people + _FURTHER)
-        design_effect = max(design_effect, 1 + further * correlation)
-    student = float(stdtrit(people - 1, 0.5 + CONFIDENCE / 2) / ndtri(0.5 + CONFIDENCE / 2))
-    low, high = wilson_interval(rate, trials / design_effect / student**2)
+    low, high = varying_interval(rate, variance, people, trials, trials / people if repeats is None else repeats)
     tail = (1 - CONFIDENCE) / 2
     sample_low, sample_high = np.quantile(samples, [tail, 1 - tail])
     return min(low, float(sample_low)), max(high, float(sample_high))
+
+
+def varying_interval(rate: float, variance: float, people: int, trials: float | int, repeats: float) -> tuple[float, float]:
+    """Returns the interval of :func:`clustered_interval` for a rate whose variance between samples of people is known."""
+    if people < FEWEST_PEOPLE:
+        return 0.0, 1.0
+    binomial = rate * (1 - rate) / trials
+    design_effect = max(1.0, variance / binomial) if binomial > 0 else 1.0
+    if repeats > 1:
+        found = min(1.0, (design_effect - 1) / (repeats - 1))
+        correlation = (people * found + _FURTHER * _EXPECTED) / (people + _FURTHER)
+        design_effect = max(design_effect, 1 + (repeats - 1) * correlation)
+    student = float(stdtrit(people - 1, 0.5 + CONFIDENCE / 2) / ndtri(0.5 + CONFIDENCE / 2))
+    return wilson_interval(rate, trials / design_effect / student**2)
 
 
 def clustered_rate(
@@ -154,7 +163,7 @@ def clustered_rate(
         return Estimate.around(rate, wilson_interval(rate, n), n=n)
     trials = n if who.ndim == 1 else sum(independent_pairs(who))
     people_seen = len(np.unique(pairs))
-    repeats = trials / people_seen if (pairs[:, 0] == pairs[:, 1]).all() else 1
+    repeats = trials / people_seen if (pairs[:, 0] == pairs[:, 1]).all() else 1.0
     with np.errstate(invalid="ignore"):
         batches = [w @ outcomes / w.sum(axis=1) for w in replicate_weights(pairs, replicates, seed)]
     interval = clustered_interval(rate, np.concatenate(batches), people_seen, trials, repeats)

@@ -25,14 +25,15 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import betaincinv
 
+from research.checks import UncheckedFlags
 from research.errors import UserError
 from research.metrics import roc as curves
 from research.metrics.bootstrap import PeoplePairs, clustered_rate, independent_pairs, replicate_weights, share_people
 from research.metrics.intervals import CONFIDENCE, Estimate
-from research.metrics.verification import needed_pairs, rate_name
+from research.metrics.verification import checked_people, needed_pairs, rate_name
 from research.types import AnyArray
 
-FEWEST_PEOPLE = 4
+FEWEST_STRANGERS = 4
 """With fewer nobody is left to compare once two are left out, so nothing is known of strangers."""
 
 _LEFT_OUT = 1000
@@ -47,14 +48,14 @@ class Calibration:
     target_far: float
     far: Estimate
     """Of strangers: people who were not among those the threshold was chosen on. It may lie above the target, where the pairs
-    come from few people, and is unresolvable where they come from fewer than :data:`FEWEST_PEOPLE`."""
+    come from few people, and is unresolvable where they come from fewer than :data:`FEWEST_STRANGERS`."""
     tar: Estimate
     """On the pairs the threshold was chosen on."""
 
 
 def threshold_at_far(
     distances: Float[AnyArray, "n"],
-    same: Bool[AnyArray, "n"],
+    same: UncheckedFlags,
     far: float,
     people_pairs: PeoplePairs | None = None,
     seed: int = 0,
@@ -97,7 +98,8 @@ def threshold_at_far(
             "in the run's log and train again, or aim at a larger FAR."
         )
     threshold = float(negatives[rank - 1])
-    people = np.arange(2 * len(d)).reshape(-1, 2) if people_pairs is None else np.asarray(people_pairs)
+    people = checked_people(people_pairs, len(d))
+    people = np.arange(2 * len(d)).reshape(-1, 2) if people is None else people
     return Calibration(
         threshold=threshold,
         target_far=far,
@@ -120,13 +122,13 @@ def stranger_rate(distances: Float[AnyArray, "n"], threshold: float, people_pair
         seed: Of the resampling.
     """
     order = np.argsort(np.asarray(distances), kind="stable")
-    d, pairs = np.asarray(distances, np.float64)[order], np.asarray(people_pairs)[order]
+    d, pairs = np.asarray(distances, np.float64)[order], np.asarray(checked_people(people_pairs, len(order)))[order]
     n, rank = len(d), int(np.searchsorted(d, threshold, side="right"))
     worth, rate = float(n), rank / (n + 1)
     if share_people(pairs):
         people, index = np.unique(pairs, return_inverse=True)
-        if len(people) < FEWEST_PEOPLE:
-            why = f"{len(people)} people say nothing of strangers, of whom {FEWEST_PEOPLE} or more do"
+        if len(people) < FEWEST_STRANGERS:
+            why = f"{len(people)} people say nothing of strangers, of whom {FEWEST_STRANGERS} or more do"
             return Estimate.unresolvable(n, why)
         rate += max(0.0, _lost(d, index.reshape(-1, 2), rank, seed)) * n / (n + 1)
         worth = _worth(np.arange(n) < rank, pairs, seed)

@@ -263,7 +263,7 @@ def at_threshold(
     )
 
 
-def compound_error(error: float | int, people: int) -> float:
+def compound_error(error: float | int, people: float | int) -> float:
     """Returns 1 - (1 - e)^K: how often a verifier of error e errs at least once against K enrolled people.
 
     Exact when the K comparisons err independently, and never more than K e; the reason why a verifier that is

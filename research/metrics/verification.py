@@ -96,7 +96,7 @@ def verification(
         UserError: If a distance is NaN.
     """
     d, s = curves.checked(distances, same)
-    people_pairs = _people(people_pairs, len(d))
+    people_pairs = checked_people(people_pairs, len(d))
     pairs_same, pairs_different = int(s.sum()), int((~s).sum())
     scarce = min(pairs_same, pairs_different)
     names = ["eer", "auc", *(f"tar@far={rate_name(far)}" for far in fars), "accuracy"]
@@ -150,7 +150,7 @@ def at_threshold(
         seed: Of the resampling.
     """
     d, s = curves.checked(distances, same)
-    accepted, people = d <= threshold, _people(people_pairs, len(d))
+    accepted, people = d <= threshold, checked_people(people_pairs, len(d))
     people = np.arange(2 * len(d)).reshape(-1, 2) if people is None else people
     return Rates(
         far=clustered_rate(accepted[~s], people[~s], seed=seed),
@@ -176,7 +176,7 @@ def roc_band(
         UserError: If a kind of pair is missing or a distance is NaN.
     """
     d, s = curves.checked(distances, same)
-    people_pairs = _people(people_pairs, len(d))
+    people_pairs = checked_people(people_pairs, len(d))
     curve = curves.roc(d, s)
     if 0 in (curve.same_count, curve.different_count):
         raise UserError(
@@ -216,7 +216,8 @@ def delong_interval(distances: Float[AnyArray, "n"], same: UncheckedFlags) -> tu
     return float(low), float(high)
 
 
-def _people(people_pairs: PeoplePairs | None, count: int) -> np.ndarray | None:
+def checked_people(people_pairs: PeoplePairs | None, count: int) -> np.ndarray | None:
+    """Returns the people of each pair, refusing in a sentence what is not two integers for each."""
     if people_pairs is None:
         return None
     help = "Give the two people of each distance."

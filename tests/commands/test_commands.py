@@ -123,6 +123,24 @@ def test_a_person_enrolled_by_one_picture_is_known_by_another(workdir: Path, wor
         assert "a stranger among 2 people" in line
 
 
+def test_an_image_that_is_enrolled_is_said_to_be_and_under_two_names_is_a_tie(
+    workdir: Path, world: World, likeness: Likeness
+) -> None:
+    where = ("--workdir", workdir)
+    image, copy = world.strangers / "ada" / "0.png", workdir / "copy.png"
+    copy.write_bytes(image.read_bytes())
+    assert likeness("enroll", "add", "Ada", image, *where).code == 0
+    said = likeness("identify", copy, *where)
+    assert said.out.startswith(f"{copy}: Ada: nearest is Ada at distance 0")
+    assert "; this very image is enrolled as Ada\n" in said.out
+    said = likeness("enroll", "add", "Bob", copy, *where)
+    assert f"warning: {copy} is also enrolled as Ada" in said.out
+    said = likeness("identify", image, *where)
+    assert said.out.startswith(f"{image}: Ada or Bob: a tie, all of them are at distance 0")
+    assert "; this very image is enrolled as Ada and as Bob\n" in said.out
+    assert "this very image" not in likeness("identify", world.strangers / "ada" / "1.png", *where).out
+
+
 def test_the_gallery_decides_as_comparing_pictures_would(world: World, tmp_path: Path) -> None:
     """F13: codes computed once at enrolment give the decisions and distances of encoding both pictures each time."""
     recognizer = Recognizer.load(world.workdir)

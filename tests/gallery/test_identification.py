@@ -50,7 +50,8 @@ def test_in_the_gallery_a_name_and_outside_unknown():
     assert (far.name, far.nearest.name) == (None, "Ada")
     assert str(far).startswith("unknown: nearest is Ada at distance")
     assert (near.people, near.comparisons) == (2, 3)
-    assert near.stranger_accepted == pytest.approx(1 - 0.99**3)
+    assert not near.stranger.resolved
+    assert f"gets a name in at most {100 * (1 - (1 - RATE.high) ** 3):.2g} % of cases" in str(near)
 
 
 def test_one_person_has_no_runner_up():
@@ -60,12 +61,85 @@ def test_one_person_has_no_runner_up():
     assert "a stranger among 1 person gets a name" in str(answer)
 
 
+def scattered(rng, people, images, dimension=8):
+    spread = 0.6 * np.exp(0.3 * rng.normal(size=(people, 1, 1)))
+    points = rng.normal(size=(people, 1, dimension)) + spread * rng.normal(size=(people, images, dimension))
+    return points.astype(np.float32)
+
+
+def gallery_of(points):
+    people, images, _ = points.shape
+    owners = np.repeat(np.arange(people), images)
+    return Codes(tuple(f"{person:02}" for person in range(people)), np.concatenate(points), owners, np.arange(len(owners)))
+
+
+def test_strangers_are_measured_on_the_gallery_without_each_person():
+    points = scattered(np.random.default_rng(0), 5, 3)
+    codes = gallery_of(points)
+    tau = 4.0
+    named = []
+    for person in range(5):
+        others = np.concatenate(np.delete(points, person, axis=0))
+        distances = ((points[person][:, None] - others) ** 2).sum(axis=-1)
+        named.extend((distances.min(axis=1) <= tau).tolist())
+    found = Identifier(codes, threshold(tau)).stranger
+    assert 0 < np.mean(named) < 1
+    assert found.value == pytest.approx(1 - (1 - np.mean(named)) ** (5 / 4), rel=1e-12)
+    assert found.low < found.value < found.high
+    assert found.n == 15
+    (answer,) = Identifier(codes, threshold(tau))(points[0, :1])
+    assert f"a stranger among 5 people gets a name in {found.text()} of cases" in str(answer)
+
+
+def test_what_is_said_of_strangers_holds_for_strangers():
+    """Fifteen people with five images each: the mean over galleries of what is stated is what new people meet."""
+    rng = np.random.default_rng(0)
+    strangers = scattered(rng, 1000, 1)[:, 0]
+    stated, true, held = [], [], 0
+    for _ in range(60):
+        points = scattered(rng, 15, 5)
+        found = Identifier(gallery_of(points), threshold(4.0)).stranger
+        flat = np.concatenate(points)
+        distances = (strangers**2).sum(axis=1)[:, None] + (flat**2).sum(axis=1) - 2 * strangers @ flat.T
+        true.append((distances.min(axis=1) <= 4.0).mean())
+        stated.append(found.value)
+        held += found.low <= true[-1] <= found.high
+    assert 0.9 < np.mean(true) / np.mean(stated) < 1.1
+    assert 0.2 < np.mean(true) < 0.8
+    assert held >= 55
+
+
+def test_a_large_gallery_is_measured_by_a_thousand_of_its_images():
+    points = scattered(np.random.default_rng(0), 600, 2)
+    found = Identifier(gallery_of(points), threshold(0.5)).stranger
+    assert found.n == 1000
+
+
+def test_a_tie_is_said_and_nobody_is_named():
+    vectors = np.asarray([[0, 0], [0, 0], [3, 0], [0, 0]], np.float32)
+    codes = Codes(("Ada", "Bob", "Cyd", "Dot"), vectors, np.arange(4), np.arange(4))
+    tie, near, far = Identifier(codes, threshold(0.25))(np.asarray([[0.1, 0], [3, 0], [0, 9]], np.float32))
+    assert (tie.name, tie.tied) == (None, ("Ada", "Bob", "Dot"))
+    assert str(tie).startswith("Ada or Bob or Dot: a tie, all of them are at distance 0.01;")
+    assert (near.name, near.tied) == ("Cyd", ())
+    assert (far.name, far.tied) == (None, ())
+    assert str(far).startswith("unknown: nearest is Ada")
+
+
+def test_what_rounding_decides_is_a_tie():
+    vectors = np.asarray([[0.1, 0], [np.nextafter(np.float32(0.1), np.float32(0)), 0]], np.float32)
+    codes = Codes(("Ada", "Bob"), vectors, np.arange(2), np.arange(2))
+    (answer,) = Identifier(codes, threshold(0.25))(np.zeros((1, 2), np.float32))
+    assert answer.tied == ("Bob", "Ada")
+
+
 def test_an_empty_gallery_is_refused(tmp_path):
     with Gallery.create(tmp_path / "g.sqlite", "abc", 2) as gallery, pytest.raises(UserError, match="gallery is empty"):
         Identifier(gallery.codes(), threshold(0.1))
 
 
-def test_an_embedding_that_is_not_finite_is_named():
+@pytest.mark.parametrize("number", [np.nan, np.inf, 3e38])
+def test_an_embedding_that_cannot_be_compared_is_named(number):
     codes = Codes(("Ada",), np.zeros((1, 2), np.float32), np.zeros(1, np.int64), np.zeros(1, np.int64))
     with pytest.raises(UserError, match="Picture 1"):
-        Identifier(codes, threshold(0.1))(np.asarray([[0, 0], [np.nan, 0]], np.float32))
+        Identifier(codes, threshold(0.1))(np.asarray([[0, 0], [number, 0]], np.float32))

@@ -86,6 +86,9 @@ def test_the_same_picture_is_noted(gallery):
     assert len(other.added) == 1
     assert [d.name for d in other.shared] == ["Ada"]
     assert gallery.people() == {"Ada": 2, "Bob": 1}
+    assert gallery.enrolled_as("aa") == ("Ada", "Bob")
+    assert gallery.enrolled_as("bb") == ("Ada",)
+    assert gallery.enrolled_as("cc") == gallery.enrolled_as("") == ()
 
 
 def test_a_change_that_raises_in_the_middle_leaves_nothing(gallery):
@@ -184,7 +187,7 @@ def test_a_newer_format_is_refused(path, gallery):
         Gallery.open(path)
 
 
-@pytest.mark.parametrize("blob", [b"\0" * 15, np.full(4, np.nan, "<f4").tobytes()])
+@pytest.mark.parametrize("blob", [b"\0" * 15, np.full(4, np.nan, "<f4").tobytes(), np.full(4, 1e30, "<f4").tobytes()])
 def test_a_damaged_vector_is_named(gallery, blob):
     (embedding,) = gallery.add("Ada", code(0)).added
     gallery._connection.execute("UPDATE embeddings SET vector = ?", (blob,))
@@ -418,7 +421,9 @@ def test_unknown_names_and_ids_are_refused(gallery):
         gallery.remove_embedding(99)
 
 
-@pytest.mark.parametrize("vectors", [np.zeros((1, 3)), np.zeros(4), np.zeros((0, 4)), np.full((1, 4), np.inf)])
+@pytest.mark.parametrize(
+    "vectors", [np.zeros((1, 3)), np.zeros(4), np.zeros((0, 4)), np.full((1, 4), np.inf), np.full((1, 4), 1e30)]
+)
 def test_illegal_embeddings_are_refused(gallery, vectors):
     with pytest.raises(UserError, match=r"shape|not finite"):
         gallery.add("Ada", vectors)
