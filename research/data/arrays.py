@@ -11,7 +11,9 @@ from jaxtyping import Shaped
 from research.errors import UserError
 
 from .decode import to_uint8
-from .images import ArrayReader, Images, index_people
+from .duplicates import KEEP_ALL, Duplicates
+from .images import ArrayReader, Images, content_numbers, index_people
+from .names import about_names, identity_name
 from .npz import BadArchive, open_npz
 from .paths import expand_path, printable
 from .regular import open_regular
@@ -23,6 +25,7 @@ def from_arrays(
     people: Sequence[str] | None = None,
     *,
     name: str = "the arrays",
+    duplicates: Duplicates = KEEP_ALL,
 ) -> Images:
     """Makes the table of pictures and labels that are in memory.
 
@@ -31,6 +34,7 @@ def from_arrays(
         labels: (n,) of whom each picture shows: integers or names.
         people: what the integers are called: label i is ``people[i]``. Default: the integer itself.
         name: what to call the arrays in an error.
+        duplicates: what becomes of identical pictures. They are kept, and counted in ``Images.notes``, unless told otherwise.
 
     Raises:
         UserError: the shapes or dtypes do not fit, or a picture holds NaN.
@@ -49,7 +53,15 @@ def from_arrays(
             "of them 0 is expected; a stack with channels first is turned by `images.transpose(0, 2, 3, 1)`."
         )
     pixels = to_uint8(images, name)
-    who = _names(np.asarray(labels), people, len(images), name)
+    who, said = _names(np.asarray(labels), people, len(images), name)
+    called = [f"{person}/{row}" for row, person in enumerate(who)]
+    content = [hashlib.sha256(np.ascontiguousarray(image).data).digest() for image in pixels]
+    kept, copies = duplicates(content, who, called, name)
+    if len(kept) < len(who):
+        pixels, who, called = pixels[kept], [who[row] for row in kept], [called[row] for row in kept]
+        content = [content[row] for row in kept]
+    if not who:
+        raise UserError(f"Every picture of {name} is left out as a copy of somebody else's: mend its labels.")
     found, indices = index_people(who)
     digests = tuple(
         hashlib.sha256(repr((picture.shape, person)).encode() + picture.tobytes()).digest()
@@ -60,33 +72,38 @@ def from_arrays(
         people=found,
         shape=(images.shape[1], images.shape[2], images.shape[3]),
         read=ArrayReader(pixels),
-        names=tuple(f"{person}/{row}" for row, person in enumerate(who)),
+        names=tuple(called),
         fingerprint=hashlib.sha256(b"".join(digests)).hexdigest(),
         digests=digests,
+        notes=said + copies,
+        content=content_numbers(content),
     )
 
 
-def _names(labels: np.ndarray, people: Sequence[str] | None, n: int, name: str) -> list[str]:
+def _names(labels: np.ndarray, people: Sequence[str] | None, n: int, name: str) -> tuple[list[str], tuple[str, ...]]:
+    """Whom each row shows, and sentences about the names."""
     if labels.shape != (n,):
         raise UserError(f"The labels of {name} have shape {labels.shape}: one for each of {n} pictures is expected.")
     if labels.dtype.kind == "U":
         if people is not None:
             raise UserError(f"The labels of {name} are names already: leave `people` out.")
-        return [str(label) for label in labels]
+        given = [str(label) for label in labels]
+        return [identity_name(label) for label in given], about_names(dict.fromkeys(given), "labels")
     if labels.dtype.kind not in "iu":
         raise UserError(f"The labels of {name} are {labels.dtype}: give integers or names.")
     if people is None:
         # Padded with zeros, so that names sort as the integers do.
         width = max(len(str(label)) for label in labels)
-        return [f"{label:0{width}d}" for label in labels.tolist()]
-    if len(set(people)) != len(people):
+        return [f"{label:0{width}d}" for label in labels.tolist()], ()
+    called = [identity_name(person) for person in people]
+    if len(set(called)) != len(called):
         raise UserError(f"The `people` of {name} name somebody twice: give each label a name of its own.")
-    if labels.min() < 0 or labels.max() >= len(people):
+    if labels.min() < 0 or labels.max() >= len(called):
         raise UserError(
-            f"The labels of {name} run from {labels.min()} to {labels.max()}, and there are {len(people)} "
+            f"The labels of {name} run from {labels.min()} to {labels.max()}, and there are {len(called)} "
             "people: labels index `people` from 0."
         )
-    return [str(people[label]) for label in labels]
+    return [called[label] for label in labels], about_names(called, "labels")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,6 +118,8 @@ class Arrays:
     """The array of labels in the file."""
     people_key: str = "people"
     """The array of names that integer labels index; it may be missing."""
+    duplicates: Duplicates = Duplicates()
+    """What becomes of identical pictures."""
 
     preprocessing = None
     """The arrays do not say how files became their images."""
@@ -126,6 +145,7 @@ class Arrays:
             arrays[self.labels_key],
             None if people is None else [str(person) for person in people],
             name=printable(path),
+            duplicates=self.duplicates,
         )
 
     def _load(self, path: Path) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,8 +15,10 @@ from jaxtyping import Int, UInt8
 from research.errors import UserError
 
 from .decode import BadImage, open_image
+from .duplicates import Duplicates
 from .image_guard import SUFFIXES
-from .images import ArrayReader, Images, index_people
+from .images import ArrayReader, Images, content_numbers, index_people
+from .names import about_names, identity_name
 from .paths import expand_path, printable
 from .preprocessing import Preprocessing, sides
 from .regular import sampled_digest
@@ -29,8 +32,9 @@ _CLUTTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 class Folder:
     """Pictures in ``path/person/picture``; the folder's name is the person's.
 
-    Every file in a person's folder is tried, whatever it is called, and every bad one is found when the folder
-    is opened. Links are followed; hidden files are passed over; folders inside a person's folder are listed as
+    A name is composed and stripped (:func:`identity_name`): two folders that come to one name are one person's, and
+    ``Images.notes`` says so. Every file in a person's folder is tried, whatever it is called, and every bad one is found when
+    the folder is opened. Links are followed; hidden files are passed over; folders inside a person's folder are listed as
     left out. The fingerprint is SHA-256 over each picture's path below ``path``, its content by
     :func:`research.data.regular.sampled_digest`, and the fields that shape the pixels; it ignores time stamps and where
     ``path`` lies.
@@ -56,6 +60,8 @@ class Folder:
     """A picture with more pixels is bad."""
     min_side: int = 8
     """A picture with a shorter side is bad."""
+    duplicates: Duplicates = Duplicates()
+    """What becomes of identical pictures: of equal pixels where pictures are decoded on opening, else of equal files."""
     cache_megabytes: float = 2048.0
     """Pictures are kept in memory if, decoded, all take no more than this; else each is read when needed."""
     verify: Literal["decode", "header"] = "decode"
@@ -103,11 +109,12 @@ class Folder:
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             # map() keeps the order, so that what is refused first does not depend on the threads.
             outcomes = pool.map(loader, range(len(files)), files)
-            kept, digests = [], []
+            kept, digests, content = [], [], []
             for i, outcome in enumerate(outcomes):
                 if not isinstance(outcome, BadImage):
                     kept.append(i)
-                    digests.append(outcome)
+                    digests.append(outcome[0])
+                    content.append(outcome[1])
                 elif self.on_bad == "refuse":
                     pool.shutdown(cancel_futures=True)
                     raise outcome
@@ -116,7 +123,16 @@ class Folder:
         if not kept:
             raise _nothing(root, skipped)
         good = [files[i] for i in kept]
-        people, labels = index_people([printable(Path(file).parent.name) for file in good])
+        if loader.cache is None and self.verify == "header":
+            content = _whole_where_equal(root, good, content)
+        folders = [Path(file).parent.name for file in good]
+        unique, copies = self.duplicates(
+            content, [identity_name(folder) for folder in folders], [printable(file) for file in good], printable(root)
+        )
+        if not len(unique):
+            raise UserError(f"Every picture of {printable(root)} is left out as a copy of somebody else's: mend the folders.")
+        kept, good, digests, content = ([column[row] for row in unique] for column in (kept, good, digests, content))
+        people, labels = index_people([identity_name(folders[row]) for row in unique])
         return Images(
             labels=labels,
             people=people,
@@ -128,6 +144,8 @@ class Folder:
             fingerprint=hashlib.sha256(b"".join(digests)).hexdigest(),
             digests=tuple(digests),
             skipped=tuple(sorted(skipped)),
+            notes=about_names(dict.fromkeys(folders)) + copies,
+            content=content_numbers(content),
         )
 
     def _cache(self, n: int, image: tuple[int, int, int]) -> np.ndarray | None:
@@ -137,29 +155,35 @@ class Folder:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Loader:
-    """Reads one file once: fingerprints it, checks it and, if there is a cache, decodes it there."""
+    """Reads one file: fingerprints it, checks it and, if there is a cache, decodes it there.
+
+    The answer is the fingerprint and a digest of the pixels or, where they are not decoded, of the file's beginning.
+    """
 
     root: Path
     preprocessing: Preprocessing
     cache: UInt8[np.ndarray, "n h w c"] | None
     verify: Literal["decode", "header"]
 
-    def __call__(self, i: int, file: str) -> bytes | BadImage:
+    def __call__(self, i: int, file: str) -> tuple[bytes, bytes] | BadImage:
         path = self.root / file
         try:
             with open_image(path) as opened:
-                content = sampled_digest(opened)
-            if self.cache is not None:
-                self.cache[i] = self.preprocessing(path)
-            elif self.verify == "decode":
-                self.preprocessing(path)
-            else:
+                start = sampled_digest(opened)
+            if self.cache is None and self.verify == "header":
                 self.preprocessing.verify(path)
+                content = start
+            else:
+                pixels = self.preprocessing(path)
+                content = hashlib.sha256(np.ascontiguousarray(pixels).data).digest()
+                if self.cache is not None:
+                    self.cache[i] = pixels
         except BadImage as error:
             return error
         except OSError as error:
             return BadImage(printable(path), f"it cannot be read ({error.strerror})")
-        return hashlib.sha256(repr(self.preprocessing).encode() + b"\0" + os.fsencode(file) + b"\0" + content).digest()
+        told = repr(self.preprocessing).encode() + b"\0" + os.fsencode(file) + b"\0" + start
+        return hashlib.sha256(told).digest(), hashlib.sha256(content).digest()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -173,6 +197,15 @@ class _FileReader:
         for i, row in enumerate(rows):
             out[i] = self.preprocessing(self.root / self.files[int(row)])
         return out
+
+
+def _whole_where_equal(root: Path, files: Sequence[str], content: Sequence[bytes]) -> list[bytes]:
+    """Digests of whole files in place of those of their beginnings, where several begin alike."""
+    times = Counter(content)
+    return [
+        hashlib.sha256((root / file).read_bytes()).digest() if times[digest] > 1 else digest
+        for file, digest in zip(files, content, strict=True)
+    ]
 
 
 def _find(root: Path) -> tuple[list[str], list[tuple[str, str]]]:
@@ -199,6 +232,9 @@ def _find(root: Path) -> tuple[list[str], list[tuple[str, str]]]:
             continue
         if not pictures:
             skipped.append((printable(person.name), "the folder is empty"))
+        if not person.name.strip():
+            skipped.append((printable(person.name), "the folder's name is blank, and it is the person's"))
+            continue
         for picture in pictures:
             # Going no deeper also means that no loop of links can be walked.
             if _is_dir(picture):

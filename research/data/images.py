@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import SupportsIndex, overload
 
 import numpy as np
-from jaxtyping import Int, Int32, Int64, UInt8
+from jaxtyping import Int, Int32, Int64, UInt8, UInt64
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -86,6 +86,10 @@ class Images:
     """The group of each person, such as the alphabet of each character."""
     skipped: tuple[tuple[str, str], ...] = ()
     """(file, why) of every picture that was left out."""
+    notes: tuple[str, ...] = ()
+    """Sentences about what was found and what was done about it, for people: names that became one, copies of images."""
+    content: UInt64[np.ndarray, "n"] | None = None
+    """A number for each row's pixels, the same for the same pixels; None where nobody has looked."""
     extras: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     """More columns, one entry per row: ``landmarks`` (n, 5, 2), ``boxes`` (n, 4)."""
     noun: tuple[str, str] = ("person", "people")
@@ -108,7 +112,8 @@ class Images:
             raise ValueError(f"{len(self.people)} people but {len(self.groups)} groups")
         if self.digests is not None and len(self.digests) != n:
             raise ValueError(f"{n} rows but {len(self.digests)} digests")
-        for name, column in self.extras.items():
+        columns = self.extras if self.content is None else {**self.extras, "content": self.content}
+        for name, column in columns.items():
             if len(column) != n:
                 raise ValueError(f"{n} rows but {len(column)} in the extra column {name!r}")
 
@@ -155,6 +160,7 @@ class Images:
             names=_Selection(self.names, rows),
             fingerprint=hashlib.sha256(told).hexdigest(),
             digests=digests,
+            content=None if self.content is None else self.content[rows],
             extras={name: column[rows] for name, column in self.extras.items()},
         )
 
@@ -175,3 +181,8 @@ def index_people(who: Sequence[str]) -> tuple[tuple[str, ...], Int32[np.ndarray,
     people = tuple(sorted(set(who)))
     index = {name: i for i, name in enumerate(people)}
     return people, np.fromiter((index[name] for name in who), np.int32, len(who))
+
+
+def content_numbers(digests: Sequence[bytes]) -> UInt64[np.ndarray, "n"]:
+    """The first 64 bits of digests, for ``Images.content``."""
+    return np.fromiter((int.from_bytes(digest[:8], "little") for digest in digests), np.uint64, len(digests))

@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,15 +15,22 @@ from jaxtyping import Int32, UInt8
 from research.errors import UserError
 
 from .decode import BadImage
-from .images import ArrayReader, Images, index_people
+from .duplicates import Duplicates
+from .images import ArrayReader, Images, content_numbers, index_people
+from .names import identity_name
+from .npz import BadArchive, check_entry, explained, open_zip
 from .paths import expand_path, printable
 from .preprocessing import Preprocessing
+from .regular import open_regular
 
 _SIDE = 105
 _HOME = "https://github.com/brendenlake/omniglot/tree/master/python"
 # The outer folder differs between releases and is not asked for.
 _DRAWING = re.compile(r"(?:^|/)([^/]+)/(character\d+)/\d+_(\d+)\.png$")
-_RUN_FILE = re.compile(r"(?:^|/)run(\d+)/(?:(test|training)/(?:item|class)(\d+)\.png|class_labels\.txt)$")
+_RUN_FILE = re.compile(r"(?:^|/)run(\d{1,4})/(?:(test|training)/(?:item|class)(\d{1,4})\.png|class_labels\.txt)$")
+_LONGEST_FILE = 1 << 20
+"""A drawing has a few hundred bytes."""
+_DRAWERS = 9999
 
 
 def _preprocessing(size: int, ink: Literal["white", "black"]) -> Preprocessing:
@@ -51,6 +57,10 @@ class Omniglot:
 
     A "person" is a character, ``Greek/character07``, and a group is an alphabet.
 
+    A drawer draws a character once: a zip that holds two such drawings is refused. Drawings that are equal although they are
+    by two drawers, such as Braille/character01 by the third and the nineteenth, are kept as in all published results, and
+    counted in ``Images.notes``.
+
     The 105 × 105 one-bit drawings are reduced by averaging areas, so a pixel's value is the share of it that
     ink covers. Ink is white on black unless asked otherwise. ``extras["drawer"]`` says which of 20 people drew
     each row.
@@ -67,6 +77,8 @@ class Omniglot:
     """The side of the pictures in pixels, at most 105."""
     ink: Literal["white", "black"] = "white"
     """White ink on black, or black ink on white as in the files."""
+    duplicates: Duplicates = Duplicates(within="keep")
+    """What becomes of drawings that are equal."""
     rotations: bool = False
     """Also take each character turned by 90, 180 and 270 degrees, as characters of turned alphabets: four times the classes
     (Santoro et al., "Meta-learning with memory-augmented neural networks", ICML 2016)."""
@@ -83,13 +95,22 @@ class Omniglot:
         """Reads every drawing of the subset into memory.
 
         Raises:
-            UserError: the zip is missing or damaged, or holds no drawings.
+            UserError: the zip is missing or damaged, or holds no drawings, or two of a character by one drawer.
         """
         with _open_zip(self.path, f"images_{self.subset}.zip") as (archive, where):
-            found = sorted((*match.groups(), name) for name in archive.namelist() if (match := _match(name)))
-            if not found:
-                raise UserError(f"{where} holds no files like Greek/character01/0394_01.png: fetch it from {_HOME}.")
-            pixels, contents = _read_drawings(archive, [name for *_, name in found], self.preprocessing, where)
+            found = _find_drawings(archive, where)
+            pixels, contents, drawn = _read_drawings(archive, [name for *_, name in found], self.preprocessing, where)
+        names = [f"{alphabet}/{character}" for alphabet, character, _, _ in found]
+        unique, copies = self.duplicates(
+            drawn,
+            names,
+            [f"{name}/{drawer:02d}" for name, (*_, drawer, _) in zip(names, found, strict=True)],
+            where,
+            "character",
+        )
+        if not len(unique):
+            raise UserError(f"Every drawing in {where} is left out as a copy of another character's: set `duplicates.across`.")
+        pixels, found, contents = pixels[unique], [found[row] for row in unique], [contents[row] for row in unique]
         turns = range(4 if self.rotations else 1)
         pixels = np.concatenate([np.rot90(pixels, turn, axes=(1, 2)) for turn in turns])
         entries = [
@@ -109,11 +130,13 @@ class Omniglot:
             groups=index_people([person.split("/")[0] for person in people])[1],
             shape=(self.size, self.size, 1),
             read=ArrayReader(pixels),
-            names=tuple(f"{who}/{drawer}" for who, (_, _, drawer) in zip(characters, entries, strict=True)),
+            names=tuple(f"{who}/{drawer:02d}" for who, (_, _, drawer) in zip(characters, entries, strict=True)),
             fingerprint=hashlib.sha256(b"".join(digests)).hexdigest(),
             digests=digests,
-            extras={"drawer": np.array([int(drawer) for _, _, drawer in entries], np.int32)},
+            extras={"drawer": np.array([drawer for _, _, drawer in entries], np.int32)},
             noun=("character", "characters"),
+            notes=copies,
+            content=content_numbers([hashlib.sha256(np.ascontiguousarray(image).data).digest() for image in pixels]),
         )
 
 
@@ -174,20 +197,17 @@ class OmniglotRuns:
         }
         truth = np.full(len(numbers["test"]), -1, np.int32)
         try:
-            for line in archive.read(files["truth", 0]).decode().split("\n"):
+            for line in _read(archive, files["truth", 0]).decode().split("\n"):
                 if line.strip():
                     item, shown = re.findall(r"(?:item|class)(\d+)\.png", line)
                     truth[numbers["test"].index(int(item))] = numbers["training"].index(int(shown))
+        except BadArchive:
+            raise
         except (KeyError, ValueError) as error:
             raise UserError(f"{where}: {run}/class_labels.txt is missing or damaged; fetch it from {_HOME}.") from error
         if not len(truth) or (truth < 0).any():
             raise UserError(f"{where}: {run}/class_labels.txt leaves out test drawings; fetch it from {_HOME}.")
         return OneShotRun(run, drawings["training"], drawings["test"], truth)
-
-
-def _match(name: str) -> re.Match[str] | None:
-    # macOS puts a shadow of each file into the zips it makes.
-    return None if name.startswith("__MACOSX/") else _DRAWING.search(name)
 
 
 @contextmanager
@@ -202,23 +222,67 @@ def _open_zip(folder: str, file: str) -> Iterator[tuple[zipfile.ZipFile, str]]:
             "`path` the folder that holds it."
         )
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path) as opened, open_zip(opened) as archive:
             yield archive, where
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-        raise UserError(f"{where} is damaged ({printable(str(error))}): fetch {file} again from {_HOME}.") from error
+    except BadArchive as error:
+        raise UserError(f"{where} is damaged ({error}): fetch {file} again from {_HOME}.") from error
+
+
+def _find_drawings(archive: zipfile.ZipFile, where: str) -> list[tuple[str, str, int, str]]:
+    """Alphabet, character, drawer and name of every drawing, sorted."""
+    found: dict[tuple[str, str, int], str] = {}
+    for name in archive.namelist():
+        # macOS puts a shadow of each file into the zips it makes.
+        match = None if name.startswith("__MACOSX/") else _DRAWING.search(name)
+        if match is None:
+            continue
+        alphabet, character, drawer = match.groups()
+        if len(drawer) > len(str(_DRAWERS)):
+            raise UserError(
+                f"{where}: {printable(name)} is of drawer {drawer[:20]}, and there are 20: fetch the zip from {_HOME}."
+            )
+        key = identity_name(alphabet), character, int(drawer)
+        if key in found:
+            raise UserError(
+                f"{where} holds two drawings of {key[0]}/{character} by drawer {key[2]}, {printable(found[key])} and "
+                f"{printable(name)}: it was put together of several; fetch the zip from {_HOME}."
+            )
+        found[key] = name
+    if not found:
+        raise UserError(f"{where} holds no files like Greek/character01/0394_01.png: fetch it from {_HOME}.")
+    return sorted((*key, name) for key, name in found.items())
+
+
+def _read(archive: zipfile.ZipFile, name: str) -> bytes:
+    """A small file of the zip.
+
+    Raises:
+        BadArchive: it is damaged, encrypted or not small.
+    """
+    info = archive.getinfo(name)
+    check_entry(info)
+    if info.file_size > _LONGEST_FILE:
+        raise BadArchive(f"{printable(name)} in it has {info.file_size:,} bytes")
+    with explained():
+        return archive.read(info)
 
 
 def _read_drawings(
     archive: zipfile.ZipFile, names: list[str], preprocessing: Preprocessing, where: str
-) -> tuple[UInt8[np.ndarray, "n h w 1"], list[bytes]]:
+) -> tuple[UInt8[np.ndarray, "n h w 1"], list[bytes], list[bytes]]:
+    """The drawings, a digest of each one's file, and one of its pixels."""
+    content = []
     out = np.empty((len(names), *preprocessing.shape), np.uint8)
     contents = []
     # Not in threads: drawings are so small that handing over the interpreter's lock costs more than decoding.
     for i, name in enumerate(names):
-        data = archive.read(name)
+        data = _read(archive, name)
         contents.append(hashlib.sha256(data).digest())
         try:
             out[i] = preprocessing.from_bytes(data, name)
         except BadImage as error:
-            raise UserError(f"{where}: {name} cannot be used: {error.why}. Fetch the zip again from {_HOME}.") from error
-    return out, contents
+            raise UserError(
+                f"{where}: {printable(name)} cannot be used: {error.why}. Fetch the zip again from {_HOME}."
+            ) from error
+        content.append(hashlib.sha256(out[i].tobytes()).digest())
+    return out, contents, content

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import os
 from typing import Any, Literal, SupportsIndex
 
 import numpy as np
@@ -10,7 +11,9 @@ from jaxtyping import Int, UInt8
 from research.errors import UserError
 
 from .decode import BadImage
-from .images import ArrayReader, Images, index_people
+from .duplicates import Duplicates
+from .images import ArrayReader, Images, content_numbers, index_people
+from .names import about_names, identity_name
 from .paths import expand_path, printable
 from .preprocessing import Preprocessing, sides
 
@@ -48,6 +51,8 @@ class Tfds:
     """The filter; each is antialiased."""
     on_bad: Literal["skip", "refuse"] = "skip"
     """``skip`` leaves a bad picture out and lists it in ``Images.skipped``; ``refuse`` stops at the first."""
+    duplicates: Duplicates = Duplicates()
+    """What becomes of pictures that are identical when decoded."""
     cache_megabytes: float = 2048.0
     """Pictures are kept in memory if, decoded, all take no more than this; else each is read when needed."""
     download: bool = False
@@ -78,7 +83,7 @@ class Tfds:
         fits = n * float(np.prod(shape)) <= self.cache_megabytes * 1e6
         cache = np.empty((n, *shape), np.uint8) if fits else None
         reader = _RecordReader(source, self.image_key, preprocessing, self.builder)
-        who, kept, skipped, digests = [], [], [], []
+        who, kept, digests, content, skipped, given = [], [], [], [], [], {}
         for row in range(n):
             record = source[row]
             try:
@@ -88,26 +93,38 @@ class Tfds:
                     raise
                 skipped.append((error.name, error.why))
                 continue
-            person = _person(record[self.label_key], features[self.label_key])
+            label = _label(record[self.label_key], features[self.label_key])
+            given[label] = person = identity_name(label)
             told = repr(preprocessing).encode() + b"\0" + person.encode() + b"\0"
             digests.append(hashlib.sha256(told + record[self.image_key]).digest())
+            content.append(hashlib.sha256(np.ascontiguousarray(pixels).data).digest())
             who.append(person)
             kept.append(row)
             if cache is not None:
                 cache[len(kept) - 1] = pixels
         if not kept:
             raise UserError(f"None of {n} pictures of {self.builder} can be used; the first: {skipped[0][1]}.")
+        names = [f"{person}/{row}" for person, row in zip(who, kept, strict=True)]
+        unique, copies = self.duplicates(content, who, names, self.builder)
+        if not len(unique):
+            raise UserError(f"Every picture of {self.builder} is left out as a copy of another's: set `duplicates.across`.")
+        if cache is not None:
+            cache = cache[: len(kept)] if len(unique) == len(kept) else cache[unique]
+        columns = (who, kept, names, digests, content)
+        who, kept, names, digests, content = ([column[row] for row in unique] for column in columns)
         people, labels = index_people(who)
         rows = np.array(kept, np.int64)
         return Images(
             labels=labels,
             people=people,
             shape=shape,
-            read=dataclasses.replace(reader, rows=rows) if cache is None else ArrayReader(cache[: len(kept)]),
-            names=tuple(f"{person}/{row}" for person, row in zip(who, kept, strict=True)),
+            read=dataclasses.replace(reader, rows=rows) if cache is None else ArrayReader(cache),
+            names=tuple(names),
             fingerprint=hashlib.sha256(b"".join(digests)).hexdigest(),
             digests=tuple(digests),
             skipped=tuple(skipped),
+            notes=about_names(given, "labels") + copies,
+            content=content_numbers(content),
         )
 
     def _source(self) -> Any:
@@ -171,9 +188,9 @@ class _RecordReader:
         return self.preprocessing.from_bytes(record[self.key], f"{self.builder} record {row}")
 
 
-def _person(label: Any, feature: Any) -> str:
+def _label(label: Any, feature: Any) -> str:
     if isinstance(label, bytes | str):
-        return printable(label)
+        return os.fsdecode(label)
     number = int(label)
     return str(feature.int2str(number)) if hasattr(feature, "int2str") and number >= 0 else str(number)
 

@@ -1,3 +1,4 @@
+import dataclasses
 import os
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import pytest
 from PIL import Image
 
 from research.data import BadImage, Folder
+from research.data.duplicates import KEEP_ALL, Duplicates
 from research.errors import UserError
 
 
@@ -106,11 +108,73 @@ def test_names_that_are_not_utf8_are_read_and_print(root):
     os.link(root / "ann" / "1.png", person + b"/f\xff\n.png")
     with open(person + b"/bad\xfe.png", "wb"):  # noqa: PTH123
         pass
-    images = Folder(str(root), size=8, cache_megabytes=0.0).open()
-    assert images.people == ("ann", "bob", "jos\\xe9")
+    images = Folder(str(root), size=8, cache_megabytes=0.0, duplicates=KEEP_ALL).open()
+    assert images.people == ("ann", "bob", "jos\N{REPLACEMENT CHARACTER}xe9")
     assert images.names[3] == "jos\\xe9/f\\xff\\n.png"
     assert images.skipped[0][0] == "jos\\xe9/bad\\xfe.png"
     assert (images.read(np.array([3])) == images.read(np.array([0]))).all()
+
+
+def test_one_rule_for_names(root):
+    """Composed and decomposed, with a space behind, and bytes beside the text that shows them."""
+    save(root / "ann " / "3.png", 40)
+    for number, name in enumerate(("Jose\u0301", "Jos\u00e9", r"Jos\xe9", os.fsdecode(b"Jos\xe9"), "ANN", " ")):
+        save(root / name / "1.png", 50 + 5 * number)
+    images = Folder(str(root), size=8).open()
+    assert images.people == ("ANN", "Jos\\xe9", "Jos\u00e9", "Jos\N{REPLACEMENT CHARACTER}xe9", "ann", "bob")
+    assert images.counts().tolist() == [1, 1, 2, 1, 3, 1]
+    assert images.skipped == ((" ", "the folder's name is blank, and it is the person's"),)
+    assert images.notes == (
+        "2 names are those of several folders, which are taken for one: "
+        "Jos\u00e9 ('Jose\\u0301', 'Jos\\xe9'); ann ('ann', 'ann ')",
+        "warning: names that differ by little are taken for different ones: ANN, ann",
+    )
+
+
+@pytest.mark.parametrize("verify", ["decode", "header"])
+def test_copies_of_pictures_are_counted_and_those_of_others_refused(root, verify):
+    """A public copy of Yale has 34 of 187 pictures twice."""
+    source = Folder(str(root), size=8, channels=1, cache_megabytes=0.0, verify=verify)
+    (root / "ann" / "copy.png").write_bytes((root / "ann" / "1.png").read_bytes())
+    images = source.open()
+    assert list(images.names) == ["ann/1.png", "ann/2.jpg", "bob/x"]
+    copies = "1 of 4 images is a copy of another of the same person and is"
+    assert images.notes == (f"{copies} left out (ann/copy.png is ann/1.png)",)
+    kept = dataclasses.replace(source, duplicates=Duplicates(within="keep")).open()
+    assert len(kept) == 4
+    assert kept.notes == (f"{copies} kept (ann/copy.png is ann/1.png)",)
+    assert kept.fingerprint != images.fingerprint
+    with pytest.raises(UserError, match=r"ann/copy.png is ann/1.png.*--experiment.data.duplicates.within"):
+        dataclasses.replace(source, duplicates=Duplicates(within="refuse")).open()
+    (root / "bob" / "y").write_bytes((root / "ann" / "1.png").read_bytes())
+    with pytest.raises(UserError, match=r"3 of 5 images of .* \(ann/1.png is ann/copy.png is bob/y\).*duplicates.across"):
+        source.open()
+    dropped = dataclasses.replace(source, duplicates=Duplicates(across="drop")).open()
+    assert list(dropped.names) == ["ann/2.jpg", "bob/x"]
+    assert dropped.notes == (
+        "3 of 5 images lie under more than one person and are left out (ann/1.png is ann/copy.png is bob/y)",
+    )
+    assert len(dataclasses.replace(source, duplicates=KEEP_ALL).open()) == 5
+
+
+def test_the_same_picture_in_another_file_is_a_copy_too(root):
+    with Image.open(root / "ann" / "1.png") as picture:
+        picture.save(root / "ann" / "again.bmp")
+    assert len(Folder(str(root), size=8).open()) == 3
+    assert len(Folder(str(root), size=8, cache_megabytes=0.0, verify="header").open()) == 4
+
+
+def test_long_files_that_begin_alike_are_no_copies(root):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (200, 200, 3)).astype(np.uint8)
+    Image.fromarray(pixels).save(root / "ann" / "1.bmp")
+    pixels[0, 0] ^= 255
+    Image.fromarray(pixels).save(root / "bob" / "1.bmp")
+    assert (root / "ann" / "1.bmp").read_bytes()[: 1 << 16] == (root / "bob" / "1.bmp").read_bytes()[: 1 << 16]
+    images = Folder(str(root), size=8, cache_megabytes=0.0, verify="header").open()
+    assert len(images) == 5
+    (root / "bob" / "2.bmp").write_bytes((root / "bob" / "1.bmp").read_bytes())
+    assert len(Folder(str(root), size=8, cache_megabytes=0.0, verify="header").open()) == 5
 
 
 def test_unreadable_folder_is_skipped_by_name(root, monkeypatch):

@@ -1,4 +1,6 @@
+import dataclasses
 import io
+import os
 import zipfile
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 from PIL import Image
 
 from research.data import Omniglot, OmniglotRuns
+from research.data.duplicates import Duplicates
 from research.errors import UserError
 
 
@@ -25,7 +28,7 @@ def write_zip(path: Path, prefix: str = "images_background/") -> None:
             for c in range(1, characters + 1):
                 for d in (1, 2):
                     name = f"{alphabet}/character{c:02d}/00{c:02d}_{d:02d}.png"
-                    archive.writestr(prefix + name, drawing(len(alphabet) * c * d)[1])
+                    archive.writestr(prefix + name, drawing((1000 if alphabet == "Latin" else 0) + 10 * (c - 1) + 5 * d)[1])
                     archive.writestr(f"__MACOSX/{prefix}{name}", b"shadow")
         archive.writestr(prefix + "README", b"")
 
@@ -120,6 +123,79 @@ def test_a_flipped_byte_in_the_zip_is_noticed(tmp_path):
     data[data.index(b"IDAT") + 20] ^= 255
     path.write_bytes(data)
     with pytest.raises(UserError, match="damaged"):
+        Omniglot(path=str(tmp_path)).open()
+
+
+def one_drawing(path: Path, *names: str, seeds: tuple[int, ...] = (), **options) -> None:
+    with zipfile.ZipFile(path, "w", **options) as archive:
+        for number, name in enumerate(names):
+            archive.writestr(name, drawing(seeds[number] if seeds else number)[1])
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("outer", ["", "other/"])
+def test_a_drawing_that_is_there_three_times_is_refused_by_name(tmp_path, outer):
+    name = "Greek/character01/0001_01.png"
+    one_drawing(tmp_path / "images_background.zip", name, outer + name, 2 * outer + name, seeds=(1, 1, 1))
+    with pytest.raises(UserError, match=rf"two drawings of Greek/character01 by drawer 1, {name} and {outer}{name}"):
+        Omniglot(path=str(tmp_path)).open()
+
+
+def test_equal_drawings_by_two_drawers_are_counted(tmp_path):
+    names = [f"Greek/character0{c}/000{c}_0{d}.png" for c, d in ((1, 1), (1, 2), (1, 3), (2, 1))]
+    one_drawing(tmp_path / "images_background.zip", *names, seeds=(1, 2, 1, 3))
+    source = Omniglot(path=str(tmp_path))
+    images = source.open()
+    assert images.counts().tolist() == [3, 1]
+    assert images.notes == (
+        "1 of 4 images is a copy of another of the same character and is kept (Greek/character01/03 is Greek/character01/01)",
+    )
+    assert dataclasses.replace(source, duplicates=Duplicates(), rotations=True).open().counts().tolist() == [2, 1] * 4
+    one_drawing(tmp_path / "images_background.zip", *names, seeds=(1, 2, 3, 1))
+    with pytest.raises(UserError, match="2 of 4 images of .* lie under more than one character"):
+        source.open()
+
+
+@pytest.mark.parametrize(("place", "value", "why"), [(8, b"\1\0", "encrypted"), (10, b"\x63\0", "packed by method 99")])
+@pytest.mark.parametrize("source", [Omniglot, OmniglotRuns])
+def test_zips_that_python_cannot_unpack_are_refused(tmp_path, place, value, why, source):
+    path = tmp_path / ("images_background.zip" if source is Omniglot else "all_runs.zip")
+    write_zip(path) if source is Omniglot else write_runs(path, "")
+    data = bytearray(path.read_bytes())
+    start = 0
+    while (start := data.find(b"PK\1\2", start)) >= 0:
+        data[start + place : start + place + 2] = value
+        start += 4
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=f"is damaged .*{why}.*fetch {path.name} again"):
+        source(path=str(tmp_path)).open()
+
+
+@pytest.mark.parametrize("drawer", ["99999999999999", "1" * 5000])
+def test_drawers_that_nobody_can_be_are_refused(tmp_path, drawer):
+    one_drawing(tmp_path / "images_background.zip", f"Greek/character01/0001_{drawer}.png")
+    with pytest.raises(UserError, match=f"is of drawer {drawer[:14]}.*there are 20"):
+        Omniglot(path=str(tmp_path)).open()
+
+
+def test_files_that_unpack_to_megabytes_are_no_drawings(tmp_path):
+    name = "Greek/character01/0001_01.png"
+    with zipfile.ZipFile(tmp_path / "images_background.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, drawing(1)[1] + bytes(5_000_000))
+    with pytest.raises(UserError, match=f"{name} in it has 5,00"):
+        Omniglot(path=str(tmp_path)).open()
+    out = io.BytesIO()
+    Image.new("1", (9000, 9000)).save(out, "PNG")
+    with zipfile.ZipFile(tmp_path / "images_background.zip", "w") as archive:
+        archive.writestr(name, out.getvalue())
+    with pytest.raises(UserError, match="not 105 x 105"):
+        Omniglot(path=str(tmp_path)).open()
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_is_no_zip(tmp_path):
+    os.mkfifo(tmp_path / "images_background.zip")
+    with pytest.raises(UserError, match="no Omniglot"):
         Omniglot(path=str(tmp_path)).open()
 
 
