@@ -80,14 +80,13 @@ def main(arguments: list[str]) -> int:
     )
     workdir = recognizer_dir(options.workdir)
     path = Path(options.gallery or workdir / "gallery.sqlite")
-    if isinstance(options.action, Add | Folder):
-        _enroll(options.action, workdir, path)
-    _keep(options.action, path)
+    named = _enroll(options.action, workdir, path) if isinstance(options.action, Add | Folder) else []
+    _keep(options.action, path, named)
     return 0
 
 
-def _enroll(action: Add | Folder, workdir: Path, path: Path) -> None:
-    """Embeds the pictures, which only the model can."""
+def _enroll(action: Add | Folder, workdir: Path, path: Path) -> list[str]:
+    """Embeds the pictures, which only the model can; names who was enrolled."""
     from experiments.recognition.recognizer import Recognizer
 
     recognizer = Recognizer.load(workdir)
@@ -95,9 +94,11 @@ def _enroll(action: Add | Folder, workdir: Path, path: Path) -> None:
         case Add(name, picture, more):
             done = recognizer.enroll(path, {name: [picture, *more]})
         case Folder(folder, on_bad):
-            people, skipped = recognizer.find_people(folder, on_bad)
+            people, skipped, notes = recognizer.find_people(folder, on_bad)
             for error in skipped:
                 print(f"skipped: {error}")
+            for note in notes:
+                print(note)
             done = recognizer.enroll(path, people)
     for enrollment in done:
         print(f"enrolled {enrollment.name} with {_count(len(enrollment.added), 'picture')}")
@@ -105,10 +106,12 @@ def _enroll(action: Add | Folder, workdir: Path, path: Path) -> None:
             print(f"  {duplicate.source} was enrolled before: skipped")
         for duplicate in enrollment.shared:
             print(f"  warning: {duplicate.source} is also enrolled as {duplicate.name}")
+    return [enrollment.name for enrollment in done]
 
 
-def _keep(action: Add | Folder | List | Rename | Remove, path: Path) -> None:
-    """Lists and changes names, which needs no model and does not wait for one."""
+def _keep(action: Add | Folder | List | Rename | Remove, path: Path, named: list[str]) -> None:
+    """Lists and changes names, which needs no model and does not wait for one; warns of those that are easily confused."""
+    from research.data.names import identity_name
     from research.data.paths import printable
     from research.gallery.store import Gallery
 
@@ -119,11 +122,14 @@ def _keep(action: Add | Folder | List | Rename | Remove, path: Path) -> None:
                     print(f"{name}  {_count(pictures, 'picture')}")
             case Rename(old, new):
                 gallery.rename(old, new)
-                print(f"{printable(old)} is now {printable(new)}")
+                named = [new]
+                print(f"{identity_name(old)} is now {identity_name(new)}")
             case Remove(name):
-                print(f"removed {printable(name)} with {_count(gallery.remove(name), 'picture')}")
+                print(f"removed {identity_name(name)} with {_count(gallery.remove(name), 'picture')}")
             case _:
                 pass
+        for group in gallery.easily_confused(named):
+            print(f"warning: these are different people, whose names differ by little: {', '.join(group)}")
         print(f"{_count(len(gallery.people()), 'person', 'people')} in {printable(path)}")
 
 

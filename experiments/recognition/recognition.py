@@ -26,6 +26,7 @@ from experiments.resuming import Fingerprints
 from research.checks import check_members
 from research.data import Faces
 from research.data.augmentation import Augmentation
+from research.data.duplicates import shared_rows
 from research.data.images import Images
 from research.data.pipeline import stream
 from research.data.preprocessing import Preprocessing
@@ -150,7 +151,11 @@ class Recognition:
             sentences.append("the faces are synthetic: numbers on them say nothing of real people")
         if left_out := data.train.left_out():
             sentences.append(left_out)
-        if dropped := self.batches.batches(data.train, 0).dropped:
+        sentences += data.train.notes
+        for name in ("validation", "test"):
+            if shared := shared_rows(data[name].content, data.train.content):
+                sentences.append(f"warning: {_images(shared)} of the {name} part are in the training part too, pixel by pixel")
+        if dropped := self._batches(data, 0).dropped:
             left_out = "is left out" if len(dropped) == 1 else "are left out"
             sentences.append(f"{data.train.counted(len(dropped))} with too few pictures {left_out} of training")
         counts = data.validation.counts()
@@ -176,9 +181,23 @@ class Recognition:
                 f"The loss has {self.loss.classes:,} class centers and the training part has {data.train.counted(people)}, "
                 f"each of whom needs one: set --experiment.loss.classes {people}."
             )
-        batches = self.batches.batches(data.train, seed)
+        batches = self._batches(data, seed)
         check_chunks(self.chunks, batches.batch_size)
         return stream(data.train, batches, process_index=jax.process_index(), process_count=jax.process_count())
+
+    def _batches(self, data: Splits, seed: int) -> IndexBatches:
+        """The batches of the training part; where it is too small for them, who was set aside is said too."""
+        try:
+            return self.batches.batches(data.train, seed)
+        except UserError as error:
+            validation, test = len(data.validation.people), len(data.test.people)
+            if not validation + test:
+                raise
+            everybody = data.train.counted(len(data.train.people) + validation + test)
+            raise UserError(
+                f"{error} Of {everybody} the split has set {validation} aside for validation and {test} for the test, which "
+                "training does not see: set aside fewer (--experiment.split.validation, --experiment.split.test)."
+            ) from error
 
     def fixed(self, data: Splits) -> PyTree:
         """Nothing: all weights are learned."""
@@ -307,6 +326,10 @@ class Recognition:
 
 def _size(images: Images) -> str:
     return f"{images.counted(len(images.people))}, {len(images):,} {'picture' if len(images) == 1 else 'pictures'}"
+
+
+def _images(count: int) -> str:
+    return f"{count:,} {'image' if count == 1 else 'images'}"
 
 
 def _some(images: Images, part: str) -> Images:

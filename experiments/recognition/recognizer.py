@@ -17,6 +17,7 @@ from experiments.recognition.recognition import Recognition
 from experiments.recognition.subjects import Subject, trained
 from experiments.workdir import Workdir
 from research.data import BadImage, Faces, printable
+from research.data.names import about_one_name, identity_name
 from research.errors import UserError
 from research.gallery import Enrollment, Gallery, Identification, Identifier, Picture, Threshold, Verification
 from research.types import AnyArray
@@ -156,11 +157,12 @@ class Recognizer:
 
     def find_people(
         self, folder: str | Path, on_bad: Literal["refuse", "skip"] = "refuse"
-    ) -> tuple[dict[str, list[Path]], tuple[BadImage, ...]]:
+    ) -> tuple[dict[str, list[Path]], tuple[BadImage, ...], tuple[str, ...]]:
         """Finds picture files in a folder that has a folder for each person.
 
         Returns:
-            The pictures that can be used, by person, and what is wrong with the others.
+            The pictures that can be used, by person (:func:`identity_name`); what is wrong with the others; and sentences about
+            folders that are one person's.
 
         Raises:
             BadImage: a picture cannot be used and ``on_bad`` is ``"refuse"``.
@@ -177,6 +179,8 @@ class Recognizer:
         except OSError as error:
             raise UserError(f"The folder {printable(root)} cannot be read: {error.strerror}.") from error
         for name, files in found.items():
+            if files and not name.strip():
+                raise UserError(f"A folder in {printable(root)} has a blank name, {name!r}, and it is the person's: rename it.")
             for file in files:
                 try:
                     self.inputs.read(file)
@@ -185,14 +189,14 @@ class Recognizer:
                         raise
                     skipped.append(error)
                 else:
-                    people.setdefault(name, []).append(file)
+                    people.setdefault(identity_name(name), []).append(file)
         if not people:
             first = f", the first bad one being: {skipped[0]}" if skipped else "."
             raise UserError(
                 f"The folder {printable(root)} holds no picture that can be used: there must be a folder for each person, with "
                 f"their pictures in it{first}"
             )
-        return people, tuple(skipped)
+        return people, tuple(skipped), about_one_name(name for name, files in found.items() if files)
 
     def distance(self, first: Any, second: Any) -> Any:
         """Distance of embeddings (…, d), broadcasting, for the gallery's search."""

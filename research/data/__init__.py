@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from .augmentation import Augmentation
     from .decode import BadImage, Decode
     from .digits import Digits
+    from .duplicates import Duplicates
     from .example_files import ExampleArrays
     from .examples import Examples, Parts, stream_examples
     from .faces import Faces
     from .folder import Folder
     from .images import ArrayReader, Images, index_people
+    from .names import identity_name
     from .omniglot import Omniglot, OmniglotRuns, OneShotRun
     from .paths import expand_path, printable
     from .pipeline import stream
@@ -35,11 +37,13 @@ else:
             "augmentation": ("Augmentation",),
             "decode": ("BadImage", "Decode"),
             "digits": ("Digits",),
+            "duplicates": ("Duplicates",),
             "example_files": ("ExampleArrays",),
             "examples": ("Examples", "Parts", "stream_examples"),
             "faces": ("Faces",),
             "folder": ("Folder",),
             "images": ("ArrayReader", "Images", "index_people"),
+            "names": ("identity_name",),
             "omniglot": ("Omniglot", "OmniglotRuns", "OneShotRun"),
             "paths": ("expand_path", "printable"),
             "pipeline": ("stream",),
@@ -61,6 +65,7 @@ __all__ = [
     "CountSplit",
     "Decode",
     "Digits",
+    "Duplicates",
     "Ecg",
     "ExampleArrays",
     "Examples",
@@ -81,6 +86,7 @@ __all__ = [
     "Volumes",
     "expand_path",
     "from_arrays",
+    "identity_name",
     "index_people",
     "printable",
     "stream",

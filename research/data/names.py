@@ -61,18 +61,24 @@ def about_names(given: Iterable[str], what: str = "folders") -> tuple[str, ...]:
         >>> about_names(["Ada", "Ada ", "bob"])
         ("1 name is that of several folders, which are taken for one: Ada ('Ada', 'Ada ')",)
     """
+    given = tuple(given)
+    said = about_one_name(given, what)
+    if confused := easily_confused(map(identity_name, given)):
+        groups = [", ".join(group) for group in confused]
+        said += (f"warning: names that differ by little are taken for different ones: {_listed(groups)}",)
+    return said
+
+
+def about_one_name(given: Iterable[str], what: str = "folders") -> tuple[str, ...]:
+    """Of :func:`about_names` the sentence about names that became one."""
     found: dict[str, set[str]] = {}
     for name in given:
         found.setdefault(identity_name(name), set()).add(name)
     one = [f"{name} ({', '.join(map(ascii, sorted(group)))})" for name, group in sorted(found.items()) if len(group) > 1]
-    sentences = []
-    if one:
-        several = "1 name is that" if len(one) == 1 else f"{len(one):,} names are those"
-        sentences.append(f"{several} of several {what}, which are taken for one: {_listed(one)}")
-    if confused := easily_confused(found):
-        groups = [", ".join(group) for group in confused]
-        sentences.append(f"warning: names that differ by little are taken for different ones: {_listed(groups)}")
-    return tuple(sentences)
+    if not one:
+        return ()
+    several = "1 name is that" if len(one) == 1 else f"{len(one):,} names are those"
+    return (f"{several} of several {what}, which are taken for one: {_listed(one)}",)
 
 
 def _listed(items: list[str]) -> str:

@@ -188,8 +188,8 @@ class _IdentityBatches(IndexBatches):
         P = config.people
         if len(self._people) < P:
             raise UserError(
-                f"A batch is {P} different people, and there are {len(self._people)} with two pictures or more: lower "
-                "`people`, or give the split more."
+                f"A batch is {P} different people, and there are {len(self._people)} with two pictures or more to learn from: "
+                "lower `people` (--experiment.batches.people), or add people or pictures."
             )
         self._groups = self._large_groups(images) if config.within_group else []
         self._chunks = [(g, b) for g, group in enumerate(self._groups) for b in range(math.ceil(len(group) / P))]

@@ -1,12 +1,9 @@
 """What a gallery takes and tells."""
 
 import dataclasses
-import unicodedata
 
 import numpy as np
 
-from research.data.paths import printable
-from research.errors import UserError
 from research.types import AnyArray, Bool, Float, Int
 
 
@@ -79,22 +76,3 @@ LARGEST = 1e16
 def comparable(vectors: Float[AnyArray, "n d"]) -> Bool[AnyArray, "n"]:
     """Which embeddings can be compared: all their numbers are finite, and none above :data:`LARGEST`."""
     return (np.abs(np.asarray(vectors)) <= LARGEST).all(axis=1)
-
-
-def as_stored(text: str) -> str:
-    """A name as a gallery keeps it: composed (NFC), stripped, and printable.
-
-    What prints stays as it is, backslashes too, so that a name copied from a listing finds the person.
-
-    Raises:
-        UserError: nothing is left.
-
-    Example:
-        >>> import os
-        >>> print(as_stored(os.fsdecode(b"Jos\\xe9\\n")))
-        Jos\\xe9
-    """
-    text = text.strip()
-    if not text:
-        raise UserError("A person's name is empty; give one with at least one letter.")
-    return unicodedata.normalize("NFC", text if text.isprintable() else printable(text))

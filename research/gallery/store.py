@@ -4,15 +4,17 @@ import contextlib
 import datetime
 import difflib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 
+from research.data.names import easily_confused, folded, identity_name
+from research.data.paths import printable
 from research.errors import UserError
 from research.gallery.errors import explained
-from research.gallery.records import LARGEST, Codes, Duplicate, Enrolled, Enrollment, Picture, as_stored, comparable
+from research.gallery.records import LARGEST, Codes, Duplicate, Enrolled, Enrollment, Picture, comparable
 from research.types import AnyArray
 
 SCHEMA = 1
@@ -178,7 +180,7 @@ class Gallery:
         """Adds embeddings of one person, who is enrolled if new.
 
         Args:
-            name: the person. Characters that cannot be printed, or that are not UTF-8, are stored escaped.
+            name: the person; stored composed, stripped and printable (:func:`~research.data.names.identity_name`).
             vectors: (n, dimension), finite.
             pictures: where each row comes from, if known.
 
@@ -191,7 +193,7 @@ class Gallery:
                 be written.
             ValueError: as many pictures as rows are not given.
         """
-        name = as_stored(name)
+        name = identity_name(name)
         rows = self._rows(name, vectors)
         pictures = [Picture()] * len(rows) if not pictures else list(pictures)
         if len(pictures) != len(rows):
@@ -203,7 +205,7 @@ class Gallery:
             run("INSERT INTO people (name) VALUES (?) ON CONFLICT DO NOTHING", (name,))
             (person,) = run("SELECT id FROM people WHERE name = ?", (name,)).fetchone()
             for row, picture in zip(rows, pictures, strict=True):
-                source = as_stored(picture.source) if picture.source else ""
+                source = printable(picture.source)
                 earlier = self._same_picture(picture.sha256, source)
                 own = [duplicate for duplicate in earlier if duplicate.name == name]
                 if own:
@@ -221,7 +223,7 @@ class Gallery:
         Raises:
             UserError: nobody has the old name, or somebody else has the new one.
         """
-        old, new = as_stored(old), as_stored(new)
+        old, new = identity_name(old), identity_name(new)
         with self.transaction(f"rename {old}"):
             person = self._person(old)
             if old != new and self._connection.execute("SELECT 1 FROM people WHERE name = ?", (new,)).fetchone():
@@ -237,7 +239,7 @@ class Gallery:
         Raises:
             UserError: nobody has the name.
         """
-        name = as_stored(name)
+        name = identity_name(name)
         with self.transaction(f"remove {name}"):
             person = self._person(name)
             (count,) = self._connection.execute("SELECT COUNT(*) FROM embeddings WHERE person_id = ?", (person,)).fetchone()
@@ -262,6 +264,11 @@ class Gallery:
         with explained(self.path, "be read"):
             return {name: int(count) for name, count in self._connection.execute(query)}
 
+    def easily_confused(self, names: Iterable[str]) -> tuple[tuple[str, ...], ...]:
+        """The groups of people, one of these among them, whose names differ in case or in look-alike characters only."""
+        asked = {folded(identity_name(name)) for name in names}
+        return tuple(group for group in easily_confused(self.people()) if folded(group[0]) in asked)
+
     def embeddings(self, name: str | None = None) -> tuple[Enrolled, ...]:
         """What is stored, ordered by person and id, without the vectors.
 
@@ -275,7 +282,7 @@ class Gallery:
                    WHERE ?1 IS NULL OR name = ?1 ORDER BY name, embeddings.id"""
         with explained(self.path, "be read"):
             if name is not None:
-                name = as_stored(name)
+                name = identity_name(name)
                 self._person(name)
             return tuple(Enrolled(*row) for row in self._connection.execute(query, (name,)))
 

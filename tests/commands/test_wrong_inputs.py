@@ -313,7 +313,8 @@ def test_a_nan_image(world: World, likeness: Likeness, tmp_path: Path) -> None:
 
 
 def test_names_that_are_not_utf8(world: World, likeness: Likeness, tmp_path: Path) -> None:
-    """They are taken, and shown escaped; what is wrong with one is said of the escaped name."""
+    """They are taken, and shown printably; what is wrong with a file is said of its escaped path."""
+    shown = "Zo\N{REPLACEMENT CHARACTER}xeb"
     person = os.fsdecode(os.fsencode(tmp_path / "people") + b"/Zo\xeb")
     Path(person).mkdir(parents=True)
     picture = Path(os.fsdecode(os.fsencode(person) + b"/\xff.png"))
@@ -321,13 +322,26 @@ def test_names_that_are_not_utf8(world: World, likeness: Likeness, tmp_path: Pat
     where = ("--workdir", world.workdir, "--gallery", tmp_path / "gallery.sqlite")
     said = likeness("enroll", "folder", tmp_path / "people", *where)
     assert said.code == 0
-    assert "enrolled Zo\\xeb with 1 picture" in said.out
+    assert f"enrolled {shown} with 1 picture" in said.out
     said = likeness("identify", picture, *where)
     assert said.code == 0
-    assert "\\xff.png: Zo\\xeb: nearest is Zo\\xeb at distance 0" in said.out
+    assert f"\\xff.png: {shown}: nearest is {shown} at distance 0" in said.out
     picture.write_text("no picture any more")
     refused(likeness("identify", picture, *where), "Zo\\xeb/\\xff.png", "it is not a JPEG")
-    refused(likeness("enroll", "remove", os.fsdecode(b"\xfe"), *where), "nobody is enrolled as \\xfe")
+    refused(likeness("enroll", "remove", os.fsdecode(b"\xfe"), *where), "nobody is enrolled as \N{REPLACEMENT CHARACTER}xfe")
+    (tmp_path / "people" / r"Zo\xeb").mkdir()
+    for name in ("zed", "Zed", "Zed "):
+        (tmp_path / "people" / name).mkdir()
+    for name in ("zed", "Zed", "Zed ", r"Zo\xeb"):
+        Image.open(world.strangers / "ada" / "0.png").save(tmp_path / "people" / name / "1.png")
+    Image.open(world.strangers / "ada" / "0.png").save(picture)
+    said = likeness("enroll", "folder", tmp_path / "people", *where)
+    assert said.code == 0
+    assert "1 name is that of several folders, which are taken for one: Zed ('Zed', 'Zed ')" in said.out
+    assert "warning: these are different people, whose names differ by little: Zed, zed" in said.out
+    assert "4 people in " in said.out
+    said = likeness("enroll", "rename", r"Zo\xeb", "ZED", *where)
+    assert "whose names differ by little: ZED, Zed, zed" in said.out
 
 
 def test_a_loop_of_links_among_the_people(world: World, likeness: Likeness, tmp_path: Path) -> None:

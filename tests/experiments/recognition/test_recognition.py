@@ -8,14 +8,16 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from PIL import Image
 
+from experiments.config import load
 from experiments.recognition import Recognition
 from experiments.recognition.protocols import Identification, OneShot, Verification, judge
 from experiments.recognition.recognizer import Recognizer
 from experiments.recognition.subjects import Eigenfaces, RawPixels, trained
 from experiments.run import Checkpoints, Run
 from experiments.trainer import Trained, train
-from research.data import Arrays, CountSplit, Digits, Faces, IdentityBatches
+from research.data import Arrays, CountSplit, Digits, Duplicates, Faces, IdentityBatches
 from research.encoders import Conv4
 from research.errors import UserError
 from research.gallery import Threshold
@@ -193,3 +195,46 @@ def test_each_part_of_the_data_is_known_by_its_own_pictures(tmp_path: Path) -> N
     pixels[names.index(min(tested))] ^= 1
     after = parts()
     assert [name for name in before if before[name] != after[name]] == ["test pictures"]
+
+
+def test_a_config_that_sets_everybody_aside_says_so(tmp_path: Path) -> None:
+    """Fifteen people are enough for no batch of eight once twelve are kept for validation and test."""
+    rng = np.random.default_rng(0)
+    for person in range(15):
+        (tmp_path / f"p{person}").mkdir()
+        for picture in range(2):
+            Image.fromarray(rng.integers(0, 256, (32, 32)).astype(np.uint8)).save(tmp_path / f"p{person}" / f"{picture}.png")
+    experiment: Any = load("recognition/folder").experiment
+    experiment = dataclasses.replace(experiment, data=dataclasses.replace(experiment.data, path=str(tmp_path)))
+    data = experiment.open()
+    for ask in (lambda: experiment.describe(data), lambda: experiment.stream(data, 0)):
+        with pytest.raises(UserError, match="there are 3 with two pictures or more") as refused:
+            ask()
+        assert "Of 15 people the split has set 6 aside for validation and 6 for the test" in str(refused.value)
+        for flag in ("split.validation", "split.test", "batches.people"):
+            assert f"--experiment.{flag}" in str(refused.value)
+
+
+def test_copies_and_names_are_said(tmp_path: Path) -> None:
+    """Within a person and across the parts; what lies under two people is kept on request only."""
+    images = np.random.default_rng(0).integers(0, 256, (60, 16, 16, 1)).astype(np.uint8)
+    labels = np.array([f"person {row // 4}" for row in range(60)])
+    images[1], labels[2] = images[0], "person 0 "
+    np.savez(tmp_path / "faces.npz", images=images, labels=labels)
+    experiment = an_experiment(
+        data=Arrays(str(tmp_path / "faces.npz")),
+        split=CountSplit(validation=3, test=3),
+        batches=IdentityBatches(people=4, images=2),
+    )
+    said = experiment.describe(experiment.open())
+    assert "1 of 60 images is a copy of another of the same person and is left out (person 0/1 is person 0/0)" in said
+    assert "1 name is that of several labels, which are taken for one: person 0 ('person 0', 'person 0 ')" in said
+    images[4::4] = images[0]
+    np.savez(tmp_path / "faces.npz", images=images, labels=labels)
+    with pytest.raises(UserError, match=r"16 of 60 images of .*faces.npz lie under more than one person"):
+        experiment.open()
+    kept = dataclasses.replace(experiment, data=Arrays(str(tmp_path / "faces.npz"), duplicates=Duplicates(across="keep")))
+    said = kept.describe(kept.open())
+    assert any(sentence.startswith("16 of 60 images lie under more than one person and are kept") for sentence in said)
+    for part in ("validation", "test"):
+        assert f"warning: 3 images of the {part} part are in the training part too, pixel by pixel" in said
