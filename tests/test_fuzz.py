@@ -157,11 +157,6 @@ FORMATS = {
 }
 
 
-# The zip's reader does not yet say in a sentence what an odd method of packing is.
-OMNIGLOT = pytest.param("omniglot", marks=pytest.mark.xfail(strict=False, reason="zipfile's NotImplementedError comes through"))
-NAMES = [OMNIGLOT if name == "omniglot" else name for name in FORMATS]
-
-
 def fuzz(name, times):
     """How many of the damaged files were read all the same, and how many were refused."""
     whole, reading = FORMATS[name]
@@ -187,7 +182,7 @@ def fuzz(name, times):
     return read_, refused
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FORMATS)
 def test_a_few(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     _, refused = fuzz(name, 30)
@@ -202,7 +197,7 @@ def test_a_gallery_whose_texts_are_none(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FORMATS)
 def test_a_few_thousand(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     fuzz(name, 2000)

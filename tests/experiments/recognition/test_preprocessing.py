@@ -298,8 +298,8 @@ def test_a_file_becomes_what_training_saw_or_is_refused(cases, tmp_path, name):
     explained = commands["verify --why"](files)
     assert explained.answer.distance == distance
     np.testing.assert_array_equal(explained.pictures, to_unit(seen[:2]))
-    people, skipped = of_folders["enroll folder"](str(folder))
-    assert not skipped
+    people, skipped, said = of_folders["enroll folder"](str(folder))
+    assert not skipped and not said
     np.testing.assert_array_equal(recognizer.embed_files([*people["a"], *people["b"]]), codes)
     looked = of_folders["visualize, sanity"](str(folder))
     np.testing.assert_array_equal(looked.read(np.arange(3)), seen)
