@@ -75,4 +75,4 @@ LARGEST = 1e16
 
 def comparable(vectors: Float[AnyArray, "n d"]) -> Bool[AnyArray, "n"]:
     """Which embeddings can be compared: all their numbers are finite, and none above :data:`LARGEST`."""
-    return (np.abs(np.asarray(vectors)) <= LARGEST).all(axis=1)
+    return np.asarray(np.all(np.abs(np.asarray(vectors)) <= LARGEST, axis=1))

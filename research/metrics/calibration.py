@@ -178,8 +178,8 @@ def _lost(distances: Float[np.ndarray, "n"], pairs: Int[np.ndarray, "n 2"], rank
                 break
         own = distances[:end][codes[:end] == code]
         # Between two ranks a coin is tossed, so that the rate aimed at is the same without the two people.
-        again = [_accepted(own, distances[kept[k - 1]]) if k else 0 for k in ranks]
-        total += again[0] + wanted % 1 * (again[1] - again[0]) - _accepted(own, distances[rank - 1])
+        again = [_accepted(own, float(distances[kept[k - 1]])) if k else 0 for k in ranks]
+        total += again[0] + wanted % 1 * (again[1] - again[0]) - _accepted(own, float(distances[rank - 1]))
     first_order = (people - 2) / people
     second_order = first_order * (people - 3) / (people - 1)
     return total * len(near) / len(drawn) / n * math.sqrt(first_order * second_order)
