@@ -74,12 +74,7 @@ def read_run(workdir: str | Path) -> Run:
         UserError: when the directory is not one, or its config does not fit the code.
     """
     files = Workdir(workdir)
-    if not files.root.is_dir():
-        raise UserError(f"There is no working directory {files.root}: train a config first, with `likeness train`.")
-    if (files.root / "sweep.json").is_file() and not files.config.is_file():
-        raise UserError(f"{files.root} holds a sweep: give the directory of one of its runs, which are in it.")
-    if not files.config.is_file():
-        raise UserError(f"{files.root} is no working directory: it has no config.json. Give one that `likeness train` made.")
+    files.check_run()
     run = from_json(read_json(files.config))
     if not isinstance(run, Run):
         raise UserError(f"{files.config} does not describe a run: it was not written by `likeness train`.")

@@ -62,6 +62,19 @@ class Workdir:
                 "--workdir` and `likeness evaluate` can work: copy the directory to a disk and give that."
             )
 
+    def check_run(self) -> None:
+        """Finds out that no run is here.
+
+        Raises:
+            UserError: there is no such directory, or it holds a sweep, or something else.
+        """
+        if not self.root.is_dir():
+            raise UserError(f"There is no working directory {self.root}: train a config first, with `likeness train`.")
+        if (self.root / "sweep.json").is_file() and not self.config.is_file():
+            raise UserError(f"{self.root} holds a sweep: give the directory of one of its runs, which are in it.")
+        if not self.config.is_file():
+            raise UserError(f"{self.root} is no working directory: it has no config.json. Give one that `likeness train` made.")
+
     @property
     def config(self) -> Path:
         return self.root / "config.json"

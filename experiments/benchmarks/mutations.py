@@ -24,6 +24,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import tyro
 
@@ -114,7 +115,7 @@ class Mutations:
 def mutants(node: ast.AST) -> Iterator[ast.AST]:
     """Everything that can be in the place of an expression or statement; nothing of what lies below it."""
 
-    def changed(change: Callable[[ast.AST], None]) -> ast.AST:
+    def changed(change: Callable[[Any], object]) -> ast.AST:
         other = copy.deepcopy(node)
         change(other)
         return other
@@ -149,7 +150,7 @@ def mutants(node: ast.AST) -> Iterator[ast.AST]:
             yield changed(lambda n: setattr(n, "test", ast.UnaryOp(ast.Not(), n.test)))
 
 
-def nodes(tree: ast.AST) -> Iterator[ast.AST]:
+def nodes(tree: ast.AST) -> Iterator[Any]:
     """What computes something: neither annotations nor messages, decorators, imports and what is listed in ``__all__``."""
     for field, value in ast.iter_fields(tree):
         if field in ("annotation", "returns", "decorator_list"):

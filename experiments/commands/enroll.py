@@ -78,7 +78,12 @@ def main(arguments: list[str]) -> int:
     options: Options = cli(
         tyro.conf.CascadeSubcommandArgs[tyro.conf.OmitArgPrefixes[Options]], prog="likeness enroll", arguments=arguments
     )
+    from experiments.workdir import Workdir as RunFiles
+
     workdir = recognizer_dir(options.workdir)
+    if options.gallery is None:
+        # A path that is mistyped is said to be no run, and not a gallery to be made.
+        RunFiles(workdir).check_run()
     path = Path(options.gallery or workdir / "gallery.sqlite")
     named = _enroll(options.action, workdir, path) if isinstance(options.action, Add | Folder) else []
     _keep(options.action, path, named)
