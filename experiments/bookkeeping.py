@@ -16,13 +16,17 @@ from experiments.checkpoints import CheckpointStore
 from experiments.config import describe_changes, to_json
 from experiments.evaluation import evaluate_run
 from experiments.experiment import Batches, Evaluation, Variables, peek
+from experiments.own_code import Code
+from experiments.own_code.keeping import describe, keep, kept_or_none
+from experiments.own_code.trust import remember
 from experiments.program import Program
 from experiments.progress import Reporter
+from experiments.provenance import provenance
 from experiments.resuming import ChangedInputs, Fingerprints, listed
 from experiments.run import Run
 from experiments.step import StepReport, TrainState
 from experiments.workdir import Workdir, metric_json, read_json, write_json
-from experiments.writers import Metrics, provenance
+from experiments.writers import Metrics
 from research.errors import UserError
 from research.files import write_atomically
 from research.pictures import write_picture
@@ -79,9 +83,18 @@ def due(run: Run, step: int, *, last: bool, stopping: bool) -> Due:
     )
 
 
-def changed(files: Workdir, run: Run) -> list[str]:
-    """What a run has otherwise than the last launch in a directory: ``optimizer.schedule.rate: 0.001 → 1e-05``."""
-    return describe_changes(read_json(files.config), to_json(run)) if files.config.exists() else []
+def changed(files: Workdir, run: Run, code: Code | None = None) -> list[str]:
+    """What a run has otherwise than the last launch in a directory: ``optimizer.schedule.rate: 0.001 → 1e-05``.
+
+    Args:
+        files: the directory.
+        run: what is launched.
+        code: of one's own that it is launched with; None leaves the code out.
+    """
+    if not files.config.exists():
+        return []
+    changes = describe_changes(read_json(files.config), to_json(run))
+    return changes if code is None else changes + describe(kept_or_none(files.root), code)
 
 
 def shortened(changes: Sequence[str], most: int = 5) -> str:
@@ -104,6 +117,8 @@ class Books:
     files: Workdir
     store: CheckpointStore
     say: Reporter
+    code: Code
+    """Of one's own."""
     record: Record = dataclasses.field(default_factory=Record)
     stage: int | None = None
     """The stage's number, from 1, of a run that has several."""
@@ -136,7 +151,8 @@ class Books:
 
     def note_config(self, run: Run, step: int) -> None:
         """Writes what is trained, all stages of it; what has changed since the last launch is said and kept, with the step."""
-        changes = changed(self.files, run) + self.inputs.since(self.record.inputs).described(self.record.inputs, self.inputs)
+        changes = changed(self.files, run, self.code)
+        changes += self.inputs.since(self.record.inputs).described(self.record.inputs, self.inputs)
         for change in changes:
             self.say.say(f"changed since this directory's last launch: {change}")
 
@@ -147,13 +163,25 @@ class Books:
                 # Killed before config.json was written, the last launch has left this line already.
                 if not before.endswith(line):
                     write_atomically(self.files.changes, before + line)
+            keep(self.files.root, self.code)
             write_json(self.files.config, to_json(run))
 
+        for remark in self.code.remarks:
+            self.say.warn(remark)
+        if self.code:
+            processes.by_first(self._trust, None)
         processes.by_first(write, None)
+
+    def _trust(self) -> None:
+        """What this user trains with may be executed again, when the run is read."""
+        try:
+            remember(self.code.digest)
+        except UserError as error:
+            self.say.warn(f"{error} Until then this run is read with --trust-code.")
 
     def note_origin(self) -> None:
         """Writes what it is trained with."""
-        origin = provenance(self.run.seed, self.inputs)
+        origin = provenance(self.run.seed, self.inputs, self.code)
         self.record.inputs = self.inputs.to_json()
         processes.by_first(lambda: write_json(self.files.provenance, origin), None)
 

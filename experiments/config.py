@@ -7,17 +7,18 @@ so that a run is rebuilt from its working directory without running the file aga
 import dataclasses
 import difflib
 import importlib
-import importlib.util
 import json
 import re
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, TracebackType
 from typing import Any, cast
 
 from flax import linen as nn
 
 from experiments.field_types import misfit
+from experiments.own_code.classes import RunCode, class_of
+from experiments.own_code.loading import load_file
 from experiments.run import Run
 from experiments.shipped import shipped
 from research.data.paths import printable
@@ -31,35 +32,35 @@ def load(name: str) -> Run:
         UserError: when there is none of that name, or the file does not yield a :class:`~experiments.run.Run`; a misspelt
             field or class gets a suggestion.
     """
-    module = _module(name)
+    module = module_of(name)
     get_config = getattr(module, "get_config", None)
     if get_config is None:
         raise UserError(f"The config {name} has no get_config(): define `def get_config() -> Run` in {module.__file__}.")
     try:
         run = get_config()
     except (TypeError, AttributeError, NameError, ValueError) as error:
-        raise _explained(name, module.__file__, error) from error
+        raise _explained(module.__file__, error) from error
     if not isinstance(run, Run):
         raise UserError(f"get_config() in {module.__file__} returned {type(run).__name__}: it must return an experiments.Run.")
     return run
 
 
-def _module(name: str) -> ModuleType:
+def module_of(name: str) -> ModuleType:
+    """The module of a config, by its shipped name or by the path of a Python file.
+
+    Raises:
+        UserError: there is none, or it cannot be executed.
+    """
     if name.endswith(".py"):
         path = Path(name)
         if not path.is_file():
             raise UserError(f"There is no config file {path}: check the path, or see the shipped ones with `likeness configs`.")
-        # Its neighbours can be imported, as from a script.
-        sys.path.insert(0, str(path.parent.absolute()))
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[path.stem] = module
         try:
-            spec.loader.exec_module(module)
+            return load_file(path, path.read_bytes())
+        except UserError:
+            raise
         except Exception as error:
-            raise _explained(name, str(path), error) from error
-        return module
+            raise _explained(str(path), error) from error
     names = shipped()
     if name not in names:
         close = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
@@ -68,7 +69,7 @@ def _module(name: str) -> ModuleType:
     return importlib.import_module(f"configs.{name.replace('/', '.')}")
 
 
-def _explained(name: str, file: str | None, error: Exception) -> UserError:
+def _explained(file: str | None, error: Exception) -> UserError:
     """Says what is wrong in a config file, with the nearest name that exists."""
     text, choices, wrong = str(error), [], None
     if match := re.search(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", text):
@@ -81,8 +82,7 @@ def _explained(name: str, file: str | None, error: Exception) -> UserError:
         choices = dir(owner)
     elif isinstance(error, NameError):
         wrong = str(error.name)
-        module = sys.modules.get(name.removesuffix(".py")) or sys.modules.get(Path(name).stem)
-        choices = dir(module)
+        choices = _globals_of(file, error)
     close = difflib.get_close_matches(wrong, choices, n=1) if wrong else []
     line = _line_in(file, error)
     hint = f" Did you mean {close[0]!r}?" if close else ""
@@ -98,25 +98,30 @@ def _fields_of(class_name: str) -> list[str]:
 
 
 def _line_in(file: str | None, error: Exception) -> str:
-    trace, line = error.__traceback__, None
+    lines = [trace.tb_lineno for trace in _traces(file, error)]
+    return f", line {lines[-1]}" if lines else ""
+
+
+def _globals_of(file: str | None, error: Exception) -> list[str]:
+    traces = _traces(file, error)
+    return list(traces[-1].tb_frame.f_globals) if traces else []
+
+
+def _traces(file: str | None, error: Exception) -> list[TracebackType]:
+    """Where an error passed through a file."""
+    trace, found = error.__traceback__, []
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == file:
-            line = trace.tb_lineno
+        if Path(trace.tb_frame.f_code.co_filename) == Path(file or "").absolute():
+            found.append(trace)
         trace = trace.tb_next
-    return "" if line is None else f", line {line}"
+    return found
 
 
 def to_json(value: Any) -> Any:
     """A config as JSON: dataclasses carry their type, tuples become lists."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         kind = type(value)
-        # Flax adds these two to every module; they say where it sits, and not what it is.
-        left_out = ("parent", "name") if isinstance(value, nn.Module) else ()
-        fields = {
-            field.name: to_json(getattr(value, field.name))
-            for field in dataclasses.fields(value)
-            if field.init and field.name not in left_out
-        }
+        fields = {name: to_json(getattr(value, name)) for name in _fields(kind)}
         return {"type": f"{kind.__module__}.{kind.__qualname__}", **fields}
     if isinstance(value, list | tuple):
         return [to_json(item) for item in value]
@@ -128,29 +133,33 @@ def to_json(value: Any) -> Any:
     )
 
 
-def from_json(value: Any) -> Any:
+def _fields(kind: Any) -> list[str]:
+    # Flax adds these two to every module; they say where it sits, and not what it is.
+    left_out = ("parent", "name") if issubclass(kind, nn.Module) else ()
+    return [field.name for field in dataclasses.fields(kind) if field.init and field.name not in left_out]
+
+
+def from_json(value: Any, code: RunCode | None = None) -> Any:
     """Rebuilds what :func:`to_json` wrote.
 
+    Args:
+        value: what was written.
+        code: that the run keeps to which it belongs; None for no run.
+
     Raises:
-        UserError: when a type is not a dataclass that can be imported, or has other fields by now.
+        UserError: when a type is not a dataclass of Likeness or of code that the user has said yes to, or has other fields by
+            now.
     """
     if isinstance(value, list):
-        return tuple(from_json(item) for item in value)
+        return tuple(from_json(item, code) for item in value)
     if not isinstance(value, dict):
         return value
-    module_name, _, class_name = str(value.get("type", "")).rpartition(".")
+    kind = class_of(str(value.get("type", "")), code)
+    fields = {name: from_json(item, code) for name, item in value.items() if name != "type"}
     try:
-        kind = getattr(importlib.import_module(module_name), class_name)
-    except (ImportError, AttributeError, ValueError, TypeError) as error:
-        raise UserError(
-            f"The written config names {value.get('type')!r}, which cannot be imported ({error}): put the module where Python "
-            "finds it (PYTHONPATH), or use the version of the code that wrote it."
-        ) from error
-    if not dataclasses.is_dataclass(kind):
-        raise UserError(f"The written config names {value['type']!r}, which is not a dataclass: the file was tampered with.")
-    fields = {name: from_json(item) for name, item in value.items() if name != "type"}
-    try:
-        if wrong := misfit(cast(type, kind), fields):
+        if unknown := sorted(set(fields) - set(_fields(kind))):
+            raise TypeError(f"it has no field {unknown[0]!r}")
+        if wrong := misfit(kind, fields):
             raise TypeError(wrong)
         return cast(Any, kind)(**fields)
     # What a class's own checks make of values that nobody foresaw is anything.

@@ -11,6 +11,7 @@ from experiments import figures, processes
 from experiments.checkpoints import CheckpointStore
 from experiments.config import from_json
 from experiments.experiment import Evaluation, Variables
+from experiments.own_code.classes import RunCode
 from experiments.resuming import ChangedInputs, Changes, Fingerprints, listed
 from experiments.run import Run
 from experiments.workdir import Workdir, metric_json, read_json, write_arrays, write_json
@@ -75,7 +76,7 @@ def read_run(workdir: str | Path) -> Run:
     """
     files = Workdir(workdir)
     files.check_run()
-    run = from_json(read_json(files.config))
+    run = from_json(read_json(files.config), RunCode(files.root))
     if not isinstance(run, Run):
         raise UserError(f"{files.config} does not describe a run: it was not written by `likeness train`.")
     return run

@@ -23,7 +23,8 @@ from experiments.progress import Reporter
 from experiments.workdir import Workdir
 from research.errors import UserError
 
-_CHECKPOINTS, _WHOLE = "checkpoints", ".whole"
+_CHECKPOINTS, _CODE, _WHOLE = "checkpoints", "code", ".whole"
+_ARRIVING = ".arriving"
 _PACKAGES = {"gs": "gcsfs", "gcs": "gcsfs", "s3": "s3fs", "az": "adlfs", "abfs": "adlfs"}
 
 
@@ -86,11 +87,9 @@ class ObjectStore:
 
         Another process may write there meanwhile: whatever arrives here is whole.
         """
-        arriving = self.local / ".arriving"
         for name in names:
-            with contextlib.suppress(FileNotFoundError):
-                self._files.get_file(self._path(name), str(arriving))
-                arriving.replace(self.local / name)
+            self._bring(name)
+        arriving = self.local / _ARRIVING
         folder = self.local / _CHECKPOINTS
         marks = (Path(path).name for path in self._files.find(self._path(_CHECKPOINTS), maxdepth=1))
         whole = {name.removesuffix(_WHOLE) for name in marks if name.endswith(_WHOLE)}
@@ -108,6 +107,24 @@ class ObjectStore:
                 self._whole.add(step)
         shutil.rmtree(arriving, ignore_errors=True)
 
+    def refresh_code(self) -> None:
+        """Brings the code of one's own that the run keeps: first files that are not here, and last what names them."""
+        found = [path.removeprefix(self._root).lstrip("/") for path in self._files.find(self._path(_CODE))]
+        if odd := next((name for name in found if ".." in Path(name).parts), None):
+            raise UserError(f"{self.url} holds {odd!r}, which would be written outside of the run's directory: remove it.")
+        for name in (name for name in found if not name.endswith(".json") and not (self.local / name).exists()):
+            self._bring(name)
+        for name in sorted(name for name in found if name.endswith(".json")):
+            self._bring(name)
+
+    def _bring(self, name: str) -> None:
+        """Replaces a file by what is in the store, if it is there."""
+        arriving = self.local / _ARRIVING
+        with contextlib.suppress(FileNotFoundError):
+            self._files.get_file(self._path(name), str(arriving))
+            (self.local / name).parent.mkdir(parents=True, exist_ok=True)
+            arriving.replace(self.local / name)
+
     def put(self, name: str) -> None:
         """Puts one file, if it is there."""
         if (self.local / name).is_file():
@@ -121,7 +138,7 @@ class ObjectStore:
         for path in sorted(self.local.rglob("*")):
             name = path.relative_to(self.local).as_posix()
             # Names that start with a dot are of files being written, and of the lock.
-            if name.startswith(f"{_CHECKPOINTS}/") or path.name.startswith(".") or not path.is_file():
+            if name.startswith(f"{_CHECKPOINTS}/") or any(part[0] == "." for part in Path(name).parts) or not path.is_file():
                 continue
             stamp = _stamp(path)
             if self._put.get(name) != stamp:
@@ -213,14 +230,20 @@ def followed_in_store(url: str, say: Reporter) -> Iterator[tuple[Path, Callable[
     """
     files = Workdir(tempfile.mkdtemp(prefix="likeness-"))
     store, found = ObjectStore(url, files.root), files.evaluations.name
+
+    def fetch(*more: str) -> None:
+        # A config names classes of the code.
+        store.refresh_code()
+        store.refresh(files.config.name, *more)
+
     try:
-        store.refresh(files.config.name, found)
+        fetch(found)
     except Exception as error:
         raise _unreadable(url, error) from error
 
     def wait(seconds: float) -> None:
         time.sleep(seconds)
-        for act in (lambda: store.put(found), lambda: store.refresh(files.config.name)):
+        for act in (lambda: store.put(found), fetch):
             try:
                 act()
             except Exception as error:

@@ -19,6 +19,7 @@ from experiments.compilations import Recompilations
 from experiments.config import to_json
 from experiments.experiment import Batches, Evaluation, Variables, peek
 from experiments.interruption import Interrupted
+from experiments.own_code import Code, own_code
 from experiments.profiling import Profile
 from experiments.program import Program, build
 from experiments.progress import Quiet, Reporter
@@ -70,6 +71,7 @@ def train(
     profile: int | None = None,
     until: int | None = None,
     accept_changed_inputs: bool = False,
+    code: Code | None = None,
 ) -> Trained:
     """Trains a run in a working directory, from the beginning or from its newest checkpoint.
 
@@ -85,6 +87,7 @@ def train(
             and the schedule is still that of the whole run, so the run may be launched again and is as if never stopped.
         accept_changed_inputs: go on also where what was trained on is not what it was; the change is kept in
             ``changes.jsonl``.
+        code: of your own, to be kept with the run; by default the modules of the run's classes, and what they import.
 
     Returns:
         The final state and its evaluation on the test part.
@@ -96,6 +99,7 @@ def train(
         Interrupted: after SIGTERM or SIGINT, once a checkpoint is written.
     """
     say: Reporter = Quiet() if reporter is None or not processes.first() else reporter
+    code = own_code(run) if code is None else code
     files = Workdir(processes.told(str(fresh_directory(Path(workdir)) if fresh else workdir)))
     with contextlib.ExitStack() as held:
         processes.by_first(lambda: held.enter_context(files.held()), None)
@@ -103,7 +107,7 @@ def train(
         plan, latest = stages(run), _latest(files, run, until)
         begin = stage_of(plan, latest)
         if latest == run.steps:
-            _check_unchanged(files, run)
+            _check_unchanged(files, run, code)
         if len(plan) > 1 and latest is not None:
             _check_steps(files, run, begin, latest)
         opened = _open(plan[begin], say)
@@ -111,7 +115,9 @@ def train(
         # Entered first, it watches over the close too, in which a checkpoint that is being written waits for all processes.
         watchdog = held.enter_context(Watchdog(hang_after))
         held.callback(store.close)
-        books = Books(*opened, files, store, say, stage=_numbered(plan, begin), accept_changed_inputs=accept_changed_inputs)
+        books = Books(
+            *opened, files, store, say, code, stage=_numbered(plan, begin), accept_changed_inputs=accept_changed_inputs
+        )
         stop = StopRequest()
         profiled = held.enter_context(Profile(files.profile, profile))
         say.say(f"working in {files.root}; the first step is compiled")
@@ -128,7 +134,7 @@ def train(
                     break
                 stage = plan[number]
                 say.say(f"stage {number + 1} of {len(plan)}: its losses do not compare with those before")
-                books = Books(*_open(stage, say), files, store, say, books.record, stage=_numbered(plan, number))
+                books = Books(*_open(stage, say), files, store, say, code, books.record, stage=_numbered(plan, number))
                 books.note_origin()
                 state = _loop(launch, books, stage.end, books.program.promote(state, books.program.fixed))
         if int(state.step) < run.steps:
@@ -145,14 +151,14 @@ def _restored(books: Books, run: Run) -> TrainState | None:
     try:
         return books.restore()
     except CannotResume as error:
-        if not (changes := changed(books.files, run)):
+        if not (changes := changed(books.files, run, books.code)):
             raise
         raise type(error)(f"{error} Changed since the last launch: {shortened(changes)}.") from error
 
 
-def _check_unchanged(files: Workdir, run: Run) -> None:
+def _check_unchanged(files: Workdir, run: Run, code: Code) -> None:
     """Refuses to judge a run that has taken all its steps as if it had been trained by another config."""
-    if changes := changed(files, run):
+    if changes := changed(files, run, code):
         raise CannotResume(
             f"{files.root} has taken all of its {run.steps} steps, and none would be trained with what has changed since "
             f"({shortened(changes)}): ask for more --steps, or start over in another working directory. `likeness evaluate "

@@ -1,37 +1,18 @@
-"""What a run leaves to read: metrics a line at a time, where it came from, and what it came to."""
+"""What a run leaves to read: metrics, a line at a time."""
 
 import json
-import os
-import platform
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
-from importlib import metadata
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import jax
-
 from experiments import processes
 from experiments.boards import Board, BoardName, open_board
-from experiments.resuming import Fingerprints
 from experiments.workdir import Workdir
 from research.data.regular import NotAFile, read_regular
 from research.errors import UserError
 from research.files import cannot_write, parse_json, write_atomically
 
-_PACKAGES = (
-    "likeness",
-    "jax",
-    "jaxlib",
-    "flax",
-    "optax",
-    "orbax-checkpoint",
-    "grain",
-    "numpy",
-    "tensorflow-datasets",
-)
 # More than any run takes, and few enough for whatever counts or draws them.
 _MOST_STEPS = 2**53
 
@@ -140,46 +121,3 @@ def _record(line: bytes) -> dict[str, Any] | None:
         return None
     step = record.get("step") if isinstance(record, dict) else None
     return record if isinstance(step, int) and 0 <= step < _MOST_STEPS and not isinstance(step, bool) else None
-
-
-def provenance(seed: int, inputs: Fingerprints) -> dict[str, Any]:
-    """Where a run came from: code, versions, devices, command, seed and data."""
-    versions = {}
-    for name in _PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = "not installed"
-    return {
-        "git": _git_revision(),
-        "versions": {"python": platform.python_version(), **versions},
-        "devices": [f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()],
-        "processes": jax.process_count(),
-        "cpus": os.cpu_count(),
-        "argv": sys.argv,
-        "seed": seed,
-        "data": inputs.digest,
-        "inputs": inputs.to_json(),
-    }
-
-
-def _git_revision() -> str:
-    here = Path(__file__).parent
-    try:
-        revision = subprocess.run(
-            ["git", "-C", str(here), "rev-parse", "HEAD"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        ).stdout.strip()
-        changed = subprocess.run(
-            ["git", "-C", str(here), "status", "--porcelain", "--untracked-files=no"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        ).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return "not a git checkout"
-    return revision + (" with uncommitted changes" if changed else "")

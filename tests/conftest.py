@@ -1,6 +1,7 @@
 """What every test shares: a compilation cache, and where real data may be."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import jax
@@ -23,6 +24,9 @@ jax.config.update("jax_compilation_cache_dir", _CACHE)
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", _CACHE)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
+# What tests train with is nothing that whoever runs them trusts.
+_STATE = tempfile.TemporaryDirectory(prefix="likeness-state-")
+os.environ["XDG_STATE_HOME"] = _STATE.name
 
 # A test that waits for a processor is not a slow one.
 settings.register_profile("likeness", deadline=None)

@@ -36,7 +36,7 @@ from experiments.workdir import Workdir, read_json
 from research.data.paths import expand_path
 from research.files import write_atomically
 from research.geometry import Similarity
-from research.metrics.verification import Calibration
+from research.metrics.calibration import Calibration
 from research.pictures import read_picture
 from research.pictures.sources import PictureFile
 

@@ -25,6 +25,7 @@ import flax.linen as nn
 import jax
 
 from experiments.optimizers import Adam
+from experiments.own_code import Code
 from experiments.progress import Quiet
 from experiments.recognition import Recognition
 from experiments.run import Run
@@ -108,7 +109,7 @@ def whole(kind: list[Run], steps: int, way: Mode) -> tuple[float, str]:
     """Seconds of a whole sweep, and how its runs were trained."""
     with tempfile.TemporaryDirectory() as folder:
         members = [
-            Member(f"{number}", {}, dataclasses.replace(run, steps=steps), Path(folder) / f"{number}")
+            Member(f"{number}", {}, dataclasses.replace(run, steps=steps), Path(folder) / f"{number}", Code())
             for number, run in enumerate(kind)
         ]
         began = time.perf_counter()

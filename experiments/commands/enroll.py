@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from experiments.commands.flags import GalleryFile, Pictures, Workdir, cli
+from experiments.commands.flags import GalleryFile, Pictures, TrustCode, Workdir, cli, trust
 from experiments.commands.recognizers import recognizer_dir
 
 Name = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME")]
@@ -72,6 +72,7 @@ class Options:
     """The working directory of a trained recognizer."""
     gallery: GalleryFile = None
     """The gallery's file."""
+    trust_code: TrustCode = False
 
 
 def main(arguments: list[str]) -> int:
@@ -84,6 +85,7 @@ def main(arguments: list[str]) -> int:
     if options.gallery is None:
         # A path that is mistyped is said to be no run, and not a gallery to be made.
         RunFiles(workdir).check_run()
+    trust(workdir, options)
     path = Path(options.gallery or workdir / "gallery.sqlite")
     named = _enroll(options.action, workdir, path) if isinstance(options.action, Add | Folder) else []
     _keep(options.action, path, named)

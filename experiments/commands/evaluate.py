@@ -10,7 +10,7 @@ from typing import Annotated
 
 import tyro
 
-from experiments.commands.flags import cli
+from experiments.commands.flags import TrustCode, cli, trust
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Options:
     among those that it is judged on."""
     poll: float = 10.0
     """Seconds between two looks for a new checkpoint."""
+    trust_code: TrustCode = False
 
 
 def main(arguments: list[str]) -> int:
@@ -43,6 +44,7 @@ def main(arguments: list[str]) -> int:
     from research.errors import UserError
 
     with kept_in_store(options.workdir, Quiet()) if is_remote(options.workdir) else nullcontext(options.workdir) as workdir:
+        trust(workdir, options)
         try:
             with Phases() as phases, watched(phases.tell):
                 evaluation = evaluate(workdir, accept_changed_inputs=options.accept_changed_inputs)
@@ -64,6 +66,7 @@ def _follow(options: Options) -> int:
     remote = is_remote(options.workdir)
     place = followed_in_store(options.workdir, Quiet()) if remote else nullcontext((Path(options.workdir), time.sleep))
     with place as (workdir, wait):
+        trust(workdir, options)
         _await(workdir, options.workdir, functools.partial(wait, options.poll))
         for step, evaluation in follow(workdir, poll=options.poll, wait=wait, tell=functools.partial(print, flush=True)):
             shown = [f"{name} {value:.4g}" for name, value in plain_metrics(metric_json(evaluation.metrics)).items()]

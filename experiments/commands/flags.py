@@ -1,6 +1,7 @@
 """Reads a command's flags. It imports neither JAX nor the data code, so that help and typos are answered at once."""
 
 import warnings
+from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
@@ -18,6 +19,20 @@ Workdir = Annotated[
 """The working directory of a trained recognizer; None for the one that :func:`recognizer_dir` finds."""
 GalleryFile = Annotated[str | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: DIR/gallery.sqlite)")]
 """Where a gallery is; None for the working directory's own."""
+
+TrustCode = Annotated[
+    tyro.conf.FlagCreatePairsOff[bool],
+    tyro.conf.arg(help="Execute the code that the run was made with and keeps below its code folder, whoever wrote it."),
+]
+"""A yes to code of a run that this user has not trained."""
+
+
+def trust(workdir: str | Path, options: Any) -> None:
+    """Says yes to the code of a working directory, where ``--trust-code`` was given."""
+    if options.trust_code:
+        from experiments.own_code import trust_code
+
+        trust_code(workdir)
 
 
 def cli(kind: Any, *, prog: str, arguments: list[str], description: str | None = None) -> Any:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import tyro
 
-from experiments.commands.flags import GalleryFile, Pictures, Workdir, cli
+from experiments.commands.flags import GalleryFile, Pictures, TrustCode, Workdir, cli, trust
 from experiments.commands.recognizers import recognizer_dir
 
 
@@ -21,6 +21,7 @@ class Options:
     """The working directory of the recognizer that enrolled the gallery."""
     gallery: GalleryFile = None
     """The gallery's file."""
+    trust_code: TrustCode = False
 
 
 def main(arguments: list[str]) -> int:
@@ -29,7 +30,9 @@ def main(arguments: list[str]) -> int:
     from research.data import printable
 
     pictures = (options.picture, *options.more)
-    recognizer = Recognizer.load(recognizer_dir(options.workdir))
+    workdir = recognizer_dir(options.workdir)
+    trust(workdir, options)
+    recognizer = Recognizer.load(workdir)
     with recognizer.gallery(options.gallery or recognizer.default_gallery) as gallery:
         answers = recognizer.identify(gallery, pictures)
     for picture, answer in zip(pictures, answers, strict=True):

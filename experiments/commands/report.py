@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from experiments.commands.flags import cli
+from experiments.commands.flags import TrustCode, cli, trust
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Options:
         tyro.conf.arg(aliases=["-o"], metavar="FILE", help_behavior_hint="(default: report.html in the only WORKDIR)"),
     ] = None
     """Where the page goes; a must for several runs."""
+    trust_code: TrustCode = False
 
 
 def main(arguments: list[str]) -> int:
@@ -40,6 +41,8 @@ def main(arguments: list[str]) -> int:
     path = Path(options.out) if options.out else Path(workdirs[0]) / "report.html"
     if path.suffix.lower() not in (".html", ".htm"):
         raise UserError(f"--out is {path}, which is no name of a page: give one that ends in .html.")
+    for workdir in workdirs:
+        trust(workdir, options)
     made = write_report(workdirs, path)
     for problem in made.problems:
         print(f"likeness: {problem}", file=sys.stderr)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from experiments.commands.flags import cli
+from experiments.commands.flags import TrustCode, cli, trust
 from experiments.microscopy.methods import METHODS, Method
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class Options:
     """Side of the pictures for published weights; 128 unless given."""
     seed: int = 0
     """Of the random weights."""
+    trust_code: TrustCode = False
     out: Annotated[str | None, tyro.conf.arg(aliases=["-o"], metavar="DIR", help_behavior_hint="(default: in WORKDIR)")] = None
     """Where table and figures go."""
 
@@ -56,6 +57,7 @@ def main(arguments: list[str]) -> int:
 
     if options.pictures < 2:
         raise UserError(f"--pictures is {options.pictures}: give 2 or more.")
+    trust(options.network, options)
     scope = Microscope.load(options.network, options.size)
     found = scope.own_pictures() if options.data is None else scope.pictures_in(options.data)
     images = thinned(found, options.pictures)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from experiments.commands.flags import cli
+from experiments.commands.flags import TrustCode, cli, trust
 
 if TYPE_CHECKING:
     from experiments.run import Run
@@ -61,6 +61,7 @@ class Options:
     """Watch: the picture is shown in the terminal as it comes about, and FILE is kept up to date for a viewer."""
     workdir: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: in runs/stylize)")] = None
     """Where checkpoints and figures are. The same command on the same pictures goes on where it stopped."""
+    trust_code: TrustCode = False
 
 
 def main(arguments: list[str]) -> int:
@@ -179,6 +180,7 @@ def _in_one_pass(options: Options, out: Path) -> int:
 
     if options.content is None:
         raise UserError("--model paints a picture of your own: name it, as in `likeness stylize photo.jpg --model DIR`.")
+    trust(options.model or "", options)
     paint_at_once(
         options.model or "",
         options.content,

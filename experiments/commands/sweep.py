@@ -2,7 +2,6 @@
 
 import ast
 import dataclasses
-import importlib
 import re
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from rich.table import Table
 from experiments.boards import BoardName, check_boards
 from experiments.commands.choose import parse
 from experiments.commands.train import default_workdir
+from experiments.config import module_of
 from experiments.progress import Terminal
 from experiments.run import Run
 from experiments.sweeps import Override, product
@@ -67,7 +67,7 @@ def main(arguments: list[str]) -> int:
     halving, slurm = halving_of(options, run), slurm_of(options)
     root = Path(options.workdir) if options.workdir else default_workdir(name) / "sweep"
     overrides = from_flags(options.over) if options.over else from_config(name)
-    made = members(run, overrides, root)
+    made = members(run, overrides, root, name)
     for member in made:
         # Before anything is written: what an earlier sweep has found stays as it is.
         member.check()
@@ -195,9 +195,7 @@ def from_config(name: str) -> tuple[Override, ...]:
     Raises:
         UserError: it has none, or it returns something else than mappings from fields to values.
     """
-    # Loaded by now, with its get_config().
-    own = name.endswith(".py")
-    module = sys.modules[Path(name).stem] if own else importlib.import_module(f"configs.{name.replace('/', '.')}")
+    module = module_of(name)
     function = getattr(module, "sweep", None)
     if function is None:
         raise UserError(

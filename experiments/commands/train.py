@@ -16,6 +16,7 @@ from experiments.boards import BoardName, check_boards
 from experiments.commands.choose import parse
 from experiments.commands.summary import print_evaluation
 from experiments.object_store import is_remote, kept_in_store
+from experiments.own_code import own_code
 from experiments.preprocessing import ModelInputs
 from experiments.processes import Processes
 from experiments.progress import Quiet, Terminal
@@ -79,6 +80,7 @@ def main(arguments: list[str]) -> int:
                     boards=options.log_to,
                     profile=options.profile,
                     accept_changed_inputs=options.accept_changed_inputs,
+                    code=own_code(run, name),
                 )
             except CannotResume as error:
                 raise UserError(f"{error}{_ways_on(error, remote=remote)}") from error

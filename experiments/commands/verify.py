@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from experiments.commands.flags import Workdir, cli
+from experiments.commands.flags import TrustCode, Workdir, cli, trust
 from experiments.commands.recognizers import recognizer_dir
 
 
@@ -20,6 +20,7 @@ class Options:
     """Another picture."""
     workdir: Workdir = None
     """The working directory of a trained recognizer."""
+    trust_code: TrustCode = False
     why: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
     """Draw which parts of both pictures speak for the same person, and which against it."""
     why_method: Literal["occlusion", "gradient", "smooth_gradient", "integrated_gradients", "grad_cam"] = "occlusion"
@@ -40,8 +41,10 @@ def main(arguments: list[str]) -> int:
         raise UserError(f"--why-layer {options.why_layer} is for --why-method grad_cam, and it is {options.why_method}.")
     if options.why is None and options.why_method != "occlusion":
         raise UserError(f"--why-method {options.why_method} draws a figure: give its file with --why FILE.")
+    workdir = recognizer_dir(options.workdir)
+    trust(workdir, options)
     if options.why is None:
-        recognizer = Recognizer.load(recognizer_dir(options.workdir))
+        recognizer = Recognizer.load(workdir)
         print(recognizer.verify(options.first, options.second))
         print(recognizer.calibration)
         return 0
@@ -50,7 +53,7 @@ def main(arguments: list[str]) -> int:
     from experiments.recognition.why import why
 
     check_figure("--why", Path(options.why))
-    recognizer = Recognizer.load(recognizer_dir(options.workdir))
+    recognizer = Recognizer.load(workdir)
     found = why(recognizer, options.first, options.second, method=options.why_method, layer=options.why_layer)
     print(found.answer)
     print(recognizer.calibration)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from experiments.commands.flags import cli
+from experiments.commands.flags import TrustCode, cli, trust
 
 if TYPE_CHECKING:
     from experiments.microscopy.examples import LookedAt
@@ -51,6 +51,7 @@ class Options:
     """Patches of pictures with more pixels a side are drawn with so many."""
     batch: int = 32
     """Pictures at a time."""
+    trust_code: TrustCode = False
     out: Annotated[str | None, tyro.conf.arg(aliases=["-o"], metavar="DIR", help_behavior_hint="(default: in WORKDIR)")] = None
     """Where the sheets go."""
 
@@ -78,6 +79,7 @@ def main(arguments: list[str]) -> int:
     ):
         if value is not None and value < 1:
             raise UserError(f"{flag} is {value}: give 1 or more.")
+    trust(options.network, options)
     scope = Microscope.load(options.network, options.size)
     found = scope.own_examples() if options.data is None else scope.pictures_in(options.data)
     images = found if options.pictures is None else thinned(found, options.pictures)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from experiments.commands.flags import cli
+from experiments.commands.flags import TrustCode, cli, trust
 
 if TYPE_CHECKING:
     from research.weights import Published
@@ -50,6 +50,7 @@ class Export:
     """What to write; its ending says the format."""
     keys: Literal["own", "published"] = "own"
     """The names and the order of axes in the file: this project's own, or those that the weights were published under."""
+    trust_code: TrustCode = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +84,7 @@ def main(arguments: list[str]) -> int:
         case Import(file, name):
             _import(file, name)
         case Export(source, file, keys):
+            trust(source, options.action)
             _export(source, Path(file), keys)
         case Check(names):
             _check(names)

@@ -56,7 +56,7 @@ def _at(config: Any, path: str) -> Any:
 
 def _comparable(run: ReportedRun) -> dict[str, str]:
     facts = origin(run)
-    named = {name: facts[name] for name in ("data fingerprint", "git", "devices", "processes")}
+    named = {name: facts[name] for name in ("data fingerprint", "git", "code of one's own", "devices", "processes")}
     versions = run.provenance.get("versions")
     return named | ({f"version of {k}": str(v) for k, v in versions.items()} if isinstance(versions, Mapping) else {})
 

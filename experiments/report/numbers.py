@@ -144,6 +144,7 @@ def origin(run: ReportedRun) -> dict[str, str]:
         "data fingerprint": str(from_.get("data", MISSING)),
         "seed": str(from_.get("seed", MISSING)),
         "git": str(from_.get("git", MISSING)),
+        "code of one's own": _own_code(from_.get("code")),
         "devices": ", ".join(map(str, devices)) if isinstance(devices, list) else MISSING,
         "processes": str(from_.get("processes", MISSING)),
         "CPU cores": str(from_.get("cpus", MISSING)),
@@ -155,6 +156,16 @@ def origin(run: ReportedRun) -> dict[str, str]:
             facts[name] = f"{facts[name]}; then {more}" if name in facts else more
     facts["versions"] = ", ".join(f"{k} {v}" for k, v in versions.items()) if isinstance(versions, Mapping) else MISSING
     return facts
+
+
+def _own_code(value: Any) -> str:
+    """Its digest, its files and its revisions in one line."""
+    if not isinstance(value, Mapping):
+        return MISSING
+    files, git = value.get("files"), value.get("git")
+    named = f" ({', '.join(map(str, files))})" if isinstance(files, Mapping) else ""
+    revisions = f", git {', '.join(map(str, git.values()))}" if isinstance(git, Mapping) and git else ""
+    return f"{str(value.get('digest', MISSING))[:12]}{named}{revisions}"
 
 
 def origin_list(run: ReportedRun) -> Html:

@@ -8,6 +8,7 @@ import numpy as np
 
 from experiments.config import from_json
 from experiments.experiment import MadeOfPictures, Originals
+from experiments.own_code.classes import RunCode
 from experiments.report.album import Album, Embedded, Source
 from experiments.report.html import Html, element, tabs
 from experiments.report.runs import ReportedRun
@@ -36,7 +37,7 @@ def originals(run: ReportedRun, number: int) -> tuple[dict[str, Source], list[st
     if not run.pictures:
         return {}, []
     try:
-        experiment = from_json(run.config.get("experiment"))
+        experiment = from_json(run.config.get("experiment"), RunCode(run.root))
         made = experiment.originals() if isinstance(experiment, MadeOfPictures) else Originals({})
     except (UserError, ValueError) as error:
         return {}, [f"What the pictures were made of cannot be shown beside them: {error}"]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from experiments.boards import BoardName
+from experiments.own_code import Code
 from experiments.progress import Reporter
 from experiments.run import Run
 from experiments.sweeps.members import note_rung
@@ -10,16 +11,17 @@ from experiments.trainer import train
 from experiments.workdir import metric_json
 
 
-def train_member(run: Run, workdir: Path, until: int | None, boards: tuple[BoardName, ...], say: Reporter) -> None:
+def train_member(run: Run, workdir: Path, code: Code, until: int | None, boards: tuple[BoardName, ...], say: Reporter) -> None:
     """Trains a run in its directory, and writes down what it comes to at a rung.
 
     Args:
         run: what to train.
         workdir: its directory.
+        code: of one's own, that it is made with.
         until: the step of the rung; None for the run's end.
         boards: where metrics go beside ``metrics.jsonl``.
         say: told how it goes.
     """
-    trained = train(run, workdir, reporter=say, boards=boards, until=until)
+    trained = train(run, workdir, reporter=say, boards=boards, until=until, code=code)
     if until is not None and until < run.steps:
         note_rung(workdir, until, metric_json(trained.evaluation.metrics), trained.seconds)

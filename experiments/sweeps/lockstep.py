@@ -21,6 +21,7 @@ from experiments.checkpoints import CheckpointStore
 from experiments.compilations import Recompilations
 from experiments.config import to_json
 from experiments.interruption import Interrupted
+from experiments.own_code import Code
 from experiments.progress import Named, Reporter
 from experiments.resuming import Fingerprints
 from experiments.step import StepReport, TrainState
@@ -66,6 +67,7 @@ class _Lane:
 def train_together(
     together: Together,
     workdirs: Sequence[Path],
+    code: Code,
     say: Reporter,
     boards: tuple[BoardName, ...] = (),
     until: int | None = None,
@@ -77,6 +79,7 @@ def train_together(
     Args:
         together: the runs.
         workdirs: where the files of each are.
+        code: of one's own, that they are made with.
         say: told how it goes.
         boards: where metrics go beside ``metrics.jsonl``.
         until: stop at this rung with checkpoints, and judge each run there on the validation part.
@@ -101,7 +104,7 @@ def train_together(
             stream, voice, data = together.stream_of(number), Named(workdir.name, say.warn), together.data[number]
             if id(data) not in inputs:
                 inputs[id(data)] = run.experiment.fingerprints(data)
-            every.append(Books(run, data, inputs[id(data)], stream, together.alone, files, store, voice))
+            every.append(Books(run, data, inputs[id(data)], stream, together.alone, files, store, voice, code))
         states = _restored(together, every)
         first = int(together.row(states, 0).step)
         lanes = []

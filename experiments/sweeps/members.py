@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 from experiments.bookkeeping import changed, shortened
 from experiments.config import to_json
 from experiments.interruption import Interrupted
+from experiments.own_code import Code, own_code
 from experiments.run import Run
 from experiments.sweeps.overrides import Override, apply, names
 from experiments.workdir import Workdir, plain_metrics, read_json, write_json
@@ -52,6 +53,8 @@ class Member:
     override: Override
     run: Run
     workdir: Path
+    code: Code
+    """Of one's own: that of all runs of the sweep."""
     status: Status = "not started"
     how: str = ""
     """Together with how many, alone, in which job, or finished before."""
@@ -100,17 +103,25 @@ class Member:
             )
 
 
-def members(run: Run, overrides: Sequence[Override], root: Path) -> list[Member]:
+def members(run: Run, overrides: Sequence[Override], root: Path, config: str | Path | None = None) -> list[Member]:
     """The runs of a sweep, each with a directory of its name in ``root``.
+
+    Args:
+        run: what they have in common.
+        overrides: what each has otherwise.
+        root: the sweep's directory.
+        config: the file of one's own that the run was read from.
 
     Raises:
         UserError: there are none, two are the same, or an override does not fit the run.
     """
     if not overrides:
         raise UserError("The sweep has no runs: sweep() returned nothing, or a path was given no values.")
+    runs = tuple(apply(run, override) for override in overrides)
+    code = own_code(runs, config)
     made = [
-        Member(name, override, apply(run, override), root / name)
-        for name, override in zip(names(overrides), overrides, strict=True)
+        Member(name, override, each, root / name, code)
+        for name, override, each in zip(names(overrides), overrides, runs, strict=True)
     ]
     for one, other in itertools.combinations(made, 2):
         if one.run == other.run:

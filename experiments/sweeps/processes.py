@@ -82,7 +82,7 @@ def _in_process(
     stopped: threading.Event,
 ) -> None:
     task, log = root / "logs" / f"{member.name}.json", root / "logs" / f"{member.name}.txt"
-    write_task(task, member, until, boards)
+    write_task(task, member, root, until, boards)
     member.how = "in a process"
     with log.open("w") as output:
         child = subprocess.Popen(

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Literal
 
 from experiments.boards import BoardName
+from experiments.bookkeeping import shortened
 from experiments.interruption import Interrupted
+from experiments.own_code.keeping import describe, keep, kept_or_none
 from experiments.progress import Named, Reporter
 from experiments.sweeps.members import Member, isolated, sentence
 from experiments.sweeps.numbers import Path as FieldPath
@@ -13,6 +15,7 @@ from experiments.sweeps.numbers import structure
 from experiments.sweeps.processes import make_in_processes
 from experiments.sweeps.rungs import Halving
 from experiments.sweeps.slurm import SlurmArray
+from experiments.workdir import Workdir
 
 Mode = Literal["yes", "no", "auto"]
 
@@ -56,6 +59,7 @@ def sweep(
                 member.status, member.how = "finished", "before"
     if before := sum(member.how == "before" for member in made):
         say.say(f"{before} of {len(made)} runs are finished already")
+    _keep_code(made, root, say)
     ways = _Ways(root, together, jobs, slurm, boards, say)
     contenders = list(made)
     for rung in rungs:
@@ -66,6 +70,18 @@ def sweep(
             return
         contenders = halving.survivors(contenders, rung, say)
     ways.make(contenders, None)
+
+
+def _keep_code(made: Sequence[Member], root: Path, say: Reporter) -> None:
+    """Keeps the sweep's code of one's own, which runs in other processes are made with, and says which runs are of another."""
+    keep(root, made[0].code)
+    for member in made:
+        before = kept_or_none(member.workdir)
+        if Workdir(member.workdir).config.exists() and (changes := describe(before, member.code)):
+            say.warn(
+                f"{member.name} was {'made' if member.finished else 'begun'} with other code of yours "
+                f"({shortened(changes, 3)}): remove its directory, and it is made anew"
+            )
 
 
 class _Ways:
@@ -129,7 +145,7 @@ class _Ways:
                 self._alone(member, until)
             return
         try:
-            failures = train_together(ready, [member.workdir for member in group], say, self.boards, until)
+            failures = train_together(ready, [member.workdir for member in group], group[0].code, say, self.boards, until)
         except Interrupted:
             raise
         except Exception as error:
@@ -146,7 +162,7 @@ class _Ways:
         self.say.say(f"training {member.name}" if until is None else f"training {member.name} up to step {until}")
         member.how = "alone"
         with isolated(member, self.root):
-            train_member(member.run, member.workdir, until, self.boards, Named(member.name, self.say.warn))
+            train_member(member.run, member.workdir, member.code, until, self.boards, Named(member.name, self.say.warn))
 
 
 def _grouped(waiting: Sequence[Member], told_apart: frozenset[FieldPath] = frozenset()) -> list[list[Member]]:

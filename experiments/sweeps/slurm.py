@@ -124,7 +124,7 @@ class SlurmArray:
         tasks = []
         for member in left:
             path = (root / "logs" / f"{member.name}.json").resolve()
-            write_task(path, member, until, boards)
+            write_task(path, member, root, until, boards)
             tasks.append(QueuedTask(path))
         executor = self._executor(queue.folder)
         try:

@@ -12,6 +12,8 @@ from typing import Any
 from experiments.boards import BoardName
 from experiments.config import from_json, to_json
 from experiments.interruption import Interrupted
+from experiments.own_code import trust_code
+from experiments.own_code.classes import RunCode
 from experiments.progress import Quiet
 from experiments.sweeps.members import Member, sentence
 from experiments.workdir import read_json, write_json
@@ -20,17 +22,24 @@ from research.errors import UserError
 DONE, FAILED, MISTAKE, AGAIN = 0, 1, 2, 75
 
 
-def write_task(path: Path, member: Member, until: int | None, boards: tuple[BoardName, ...]) -> None:
+def write_task(path: Path, member: Member, root: Path, until: int | None, boards: tuple[BoardName, ...]) -> None:
     """Writes down what a worker is to do.
 
     Args:
         path: where.
         member: the run.
+        root: the sweep's directory, which keeps the code of the run.
         until: the rung up to which it is trained; None for its end.
         boards: where metrics go beside ``metrics.jsonl``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    task = {"run": to_json(member.run), "workdir": str(member.workdir.resolve()), "until": until, "boards": list(boards)}
+    task = {
+        "run": to_json(member.run),
+        "workdir": str(member.workdir.resolve()),
+        "code": {"root": str(root.resolve()), "digest": member.code.digest},
+        "until": until,
+        "boards": list(boards),
+    }
     write_json(path, task)
 
 
@@ -45,7 +54,11 @@ def work(path: Path) -> tuple[int, str]:
 
     try:
         task = read_json(path)
-        train_member(from_json(task["run"]), Path(task["workdir"]), task["until"], tuple(task["boards"]), Quiet())
+        kept = RunCode(Path(task["code"]["root"]), task["code"]["digest"])
+        # The sweep that asks for this work has written it, and its user has named the config.
+        trust_code(kept.root)
+        run = from_json(task["run"], kept)
+        train_member(run, Path(task["workdir"]), kept.code, task["until"], tuple(task["boards"]), Quiet())
     except Interrupted as stop:
         return AGAIN, str(stop)
     except UserError as error:

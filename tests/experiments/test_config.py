@@ -97,8 +97,8 @@ def test_changes_are_told_by_path() -> None:
     "value, message",
     [
         ({"type": "os.system"}, "not a dataclass"),
-        ({"type": "nowhere.Thing"}, "cannot be imported"),
-        ({"type": ""}, "cannot be imported"),
+        ({"type": "nowhere.Thing"}, "no module that is loaded"),
+        ({"type": ""}, "no class of a module"),
         ({"type": "experiments.optimizers.Adam", "b9": 1}, "does not fit"),
     ],
 )

@@ -176,12 +176,12 @@ def test_a_task_is_done_as_it_is_written(tmp_path: Path) -> None:
     """Up to a rung, to the end, and with a failure in words."""
     failing, member = plan(tmp_path)[:2]
     path = tmp_path / "task.json"
-    write_task(path, member, 3, ("tensorboard",) if importlib.util.find_spec("tensorboardX") else ())
+    write_task(path, member, tmp_path, 3, ("tensorboard",) if importlib.util.find_spec("tensorboardX") else ())
     assert sweep_worker.main([str(path)]) == 0 and member.latest == 3 and member.rungs.keys() == {3}
     assert not importlib.util.find_spec("tensorboardX") or list((member.workdir / "tensorboard").iterdir())
-    write_task(path, member, None, ())
+    write_task(path, member, tmp_path, None, ())
     assert sweep_worker.main([str(path)]) == 0 and member.finished
-    write_task(path, failing, None, ())
+    write_task(path, failing, tmp_path, None, ())
     code, words = sweep_worker.work(path)
     assert code == sweep_worker.MISTAKE and "is not finite" in words
 
@@ -197,7 +197,7 @@ def test_submitit_requeues_and_the_run_goes_on(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("JAX_PLATFORMS", "cpu")
     run = eight_steps(steps=1_000_000, log_every=20, checkpoints=Checkpoints(every=900_000))
     (member,) = members(run, ({"seed": 1},), tmp_path)
-    write_task(tmp_path / "task.json", member, None, ())
+    write_task(tmp_path / "task.json", member, tmp_path, None, ())
     executor = AutoExecutor(folder=tmp_path / "jobs", cluster="local")
     executor.update_parameters(timeout_min=5)
     job = executor.submit(QueuedTask(tmp_path / "task.json"))
