@@ -250,6 +250,7 @@ def test_a_truly_full_disk_in_a_checkpoint(world: World, tmp_path: Path) -> None
     assert done.stdout.split() == [
         f"{disk}/run:",
         "checkpoints",
+        "code",
         "config.json",
         "metrics.jsonl",
         "provenance.json",
@@ -387,4 +388,4 @@ def test_a_run_that_has_not_finished(workdir: Path, world: World, likeness: Like
 
 def test_a_damaged_config(workdir: Path, likeness: Likeness) -> None:
     (workdir / "config.json").write_text(json.dumps({"type": "nowhere.Run"}))
-    refused(likeness("evaluate", workdir), "'nowhere.Run'", "cannot be imported")
+    refused(likeness("evaluate", workdir), "'nowhere.Run'", "none of Likeness's classes")

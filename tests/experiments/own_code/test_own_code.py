@@ -272,7 +272,7 @@ def test_a_revision_is_that_of_whose_code_it_is(tmp_path: Path, mine: Path) -> N
     git("commit", "-qm", "mine")
     assert own_revision(installed) == own_revision(at_the_root) == "not a git checkout"
     run = load(str(mine / "my_config.py"))
-    said = provenance(0, Fingerprints({"data": "data"}), own_code(run))
+    said = provenance(0, Fingerprints(training={"data": "data"}), own_code(run))
     assert said["code"]["git"][str(tmp_path.resolve())] == git("rev-parse", "HEAD")
     assert said["git"] == own_revision() and said["git"] != git("rev-parse", "HEAD")
-    assert provenance(0, Fingerprints({"data": "data"}), own_code(()))["code"] is None
+    assert provenance(0, Fingerprints(training={"data": "data"}), own_code(()))["code"] is None
