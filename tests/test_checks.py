@@ -12,7 +12,7 @@ from research import metrics
 from research.checks import as_embeddings, as_labels, as_labels_or_same, check_array, check_members
 from research.gallery.search import Index, squared_euclidean
 from research.losses.layers import mask_at, mask_of
-from research.metrics import bootstrap, folds, identification, one_shot, pairs, roc, verification
+from research.metrics import bootstrap, calibration, folds, identification, one_shot, pairs, roc, verification
 
 LABELS = np.array([0, 0, 1, 1, 2, 2, 3, 3])
 DISTANCES = np.random.default_rng(0).random((8, 8))
@@ -98,7 +98,7 @@ METRICS = {
     "verification/same": lambda x: verification.verification(LIST, x),
     "verification/people": lambda x: verification.verification(LIST, SAME, x),
     "at_threshold/people": lambda x: verification.at_threshold(LIST, SAME, 0.5, x),
-    "threshold_at_far/people": lambda x: verification.threshold_at_far(LIST, SAME, 0.5, x),
+    "threshold_at_far/people": lambda x: calibration.threshold_at_far(LIST, SAME, 0.5, x),
     "roc_band/people": lambda x: verification.roc_band(LIST, SAME, x),
     "delong_interval": lambda x: verification.delong_interval(LIST, x),
     "pair_rows": lambda x: pairs.pair_rows(x),
