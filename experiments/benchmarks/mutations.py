@@ -233,7 +233,7 @@ def _child(folder: Path, tests: list[str], log: Path) -> None:
 
     for name in [name for name in sys.modules if name.split(".")[0] in ("experiments", "research", "configs")]:
         del sys.modules[name]
-    marks = "not slow and not end_to_end and not gpu and not data and not weights"
+    marks = "not slow and not gpu and not data and not weights"
     # Plugins that are imported before are no reason to stop.
     calm = ["-W", "ignore::pytest.PytestAssertRewriteWarning", "-p", "no:cacheprovider"]
     os._exit(int(pytest.main(["-x", "-q", *calm, "-m", marks, "--tb=short", *tests])))

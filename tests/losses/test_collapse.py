@@ -86,3 +86,11 @@ def test_two_rows_have_one_distance():
     found = CollapseMonitor()(jnp.array([[0.0, 0.0], [3.0, 4.0]]))
     assert found["mean_squared_distance"] == pytest.approx(25.0)
     assert CollapseMonitor()(jnp.array([[3.0, 4.0]]))["mean_squared_distance"] == 0
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_spread_and_rank_do_not_depend_on_the_scale(scale: float):
+    x = embeddings(12, 5)
+    found = jax.jit(CollapseMonitor().__call__)(jnp.asarray(scale * x))
+    assert found["relative_spread"] == pytest.approx(x.var(0).sum() / (x**2).sum(1).mean(), rel=1e-5)
+    assert found["effective_rank"] == pytest.approx(float(CollapseMonitor()(jnp.asarray(x))["effective_rank"]), rel=1e-4)

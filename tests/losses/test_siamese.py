@@ -166,3 +166,21 @@ def test_the_start_is_chosen_by_scale_and_bias():
             Siamese(initial_scale=scale)
     with pytest.raises(ValueError, match="initial_bias must be"):
         Siamese(initial_bias=math.nan)
+
+
+@pytest.mark.parametrize("pairs", ["all", "consecutive"])
+def test_accuracy_is_of_the_sign_of_the_logit(pairs: str):
+    """Each pair weighs as in the loss, and a logit of exactly 0 says the same person."""
+    x = np.array([[0.0], [0.25], [0.5], [1.0], [0.0], [2.0]], np.float32)
+    labels = np.array([0, 0, 0, 1, 2, 2])
+    params = {"weights": jnp.array([-1.0]), "bias": jnp.array(0.5)}
+    _, found = jax.jit(Siamese(pairs=pairs).value_and_diagnostics)(params, x, labels)
+    rows = [(0, 1), (2, 3), (4, 5)] if pairs == "consecutive" else [(i, j) for i in range(6) for j in range(i + 1, 6)]
+    logits = {(i, j): 0.5 - abs(float(x[i, 0]) - float(x[j, 0])) for i, j in rows}
+    right = {
+        kind: [(logits[pair] >= 0) == kind for pair in rows if (labels[pair[0]] == labels[pair[1]]) == kind]
+        for kind in (True, False)
+    }
+    assert 0.0 in logits.values()
+    expected = np.mean([np.mean(right[True]), np.mean(right[False])]) if pairs == "all" else np.mean(right[True] + right[False])
+    assert found["accuracy"] == pytest.approx(expected, rel=1e-6)
