@@ -2,7 +2,8 @@
 
 ``python -m experiments.benchmarks.mutations`` draws a hundred changes over the losses, metrics, gallery, samplers, splits and
 the trainer, seeded: a comparison, an operator or a constant that is another, a condition that is negated, a statement that is
-left out, arguments that are swapped, a minimum that is a maximum. Docstrings, messages and type annotations are left alone.
+left out, arguments that are swapped, a minimum that is a maximum. Only what may change behavior is changed: docstrings, the
+words of messages and type annotations are left alone.
 The tests are those that mirror the file, and those of the files beside it that import it. What they do not notice is printed
 with the line before and after it, and is either a test that is missing or a change that changes nothing.
 
@@ -140,7 +141,7 @@ def mutants(node: ast.AST) -> Iterator[ast.AST]:
             yield changed(lambda n: setattr(n.func, "id", NAMES[name]))
         case ast.Call(func=ast.Attribute(attr=name)) if name in NAMES:
             yield changed(lambda n: setattr(n.func, "attr", NAMES[name]))
-        case ast.Call(args=[ast.Constant(value=str()), ast.Constant(value=str()), *_]):
+        case ast.Call(args=[first, second, *_]) if _is_text(first) and _is_text(second):
             return
         case ast.Call(args=[ast.expr(), ast.expr(), *_]):
             yield changed(lambda n: n.args.__setitem__(slice(2), n.args[1::-1]))
@@ -148,6 +149,15 @@ def mutants(node: ast.AST) -> Iterator[ast.AST]:
             yield ast.Pass()
         case ast.IfExp():
             yield changed(lambda n: setattr(n, "test", ast.UnaryOp(ast.Not(), n.test)))
+
+
+def _is_text(node: ast.expr) -> bool:
+    """Whether it is what a message says: words, who asks, what for. Two of these that are swapped change only the sentence."""
+    match node:
+        case ast.Constant(value=str()) | ast.Attribute(attr="__name__") | ast.Name(id="owner" | "name"):
+            return True
+        case _:
+            return False
 
 
 def nodes(tree: ast.AST) -> Iterator[Any]:

@@ -21,7 +21,7 @@ class QuantileLayers(Layers, abc.ABC):
 
     The i-th smallest of n values is the quantile (i - ½)/n; between two quantiles of the reference values are
     interpolated linearly and beyond the outermost they are constant, so pictures of any two sizes can be compared.
-    A place of mask m weighs m: quantiles are shares of Σ m.
+    A place of mask m weighs m: quantiles are shares of Σ m. A reference of which nothing is in its mask is 0 everywhere.
     """
 
     normalizer: QuantileNormalizer = "relative"

@@ -1,10 +1,12 @@
 """What is done between two steps, in which order, and what of it a later launch finds."""
 
+import dataclasses
 import itertools
 import json
 import types
 
 import jax
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from listener import Listener
@@ -14,6 +16,7 @@ from toy import Toy, toy_run
 from experiments.bookkeeping import NonFinite, best_value, due
 from experiments.checkpoints import CheckpointStore
 from experiments.evaluation import evaluate, restore
+from experiments.experiment import Evaluation
 from experiments.program import build
 from experiments.run import Checkpoints
 from experiments.trainer import train
@@ -164,6 +167,34 @@ def test_a_pause_is_judged_on_the_validation_part_and_leaves_nothing_but_a_check
     assert kept(tmp_path) == {3}
     assert lines(tmp_path) == []
     assert not (tmp_path / "summary.json").exists()
+
+
+RED, BLUE = (np.tile(np.float32(color), (4, 6, 1)) for color in ((1, 0, 0), (0, 0, 1)))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Painter(Toy):
+    """Its evaluations have a picture, red on the way and blue in the end."""
+
+    def evaluate(self, data, params, state, part):
+        picture = BLUE if part == "test" else RED
+        return Evaluation(metrics={"steps": float(state["steps"])}, pictures={"painting": picture})
+
+
+@pytest.mark.end_to_end
+def test_pictures_on_the_way_are_written_with_their_step_and_shown(tmp_path):
+    shown = []
+
+    class Watcher(Listener):
+        def show(self, name, picture):
+            shown.append((name, picture.tolist()))
+
+    train(toy_run(experiment=Painter(), steps=3, evaluate_every=2), tmp_path, reporter=Watcher())
+    written = {path.name: plt.imread(path)[..., :3] for path in (tmp_path / "pictures").iterdir()}
+    assert written.keys() == {"painting_000002.png", "painting_000003.png", "painting.png"}
+    for name, picture in written.items():
+        np.testing.assert_array_equal(picture, BLUE if name == "painting.png" else RED)
+    assert shown == [("painting", RED.tolist())] * 2
 
 
 @pytest.mark.end_to_end

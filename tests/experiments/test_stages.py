@@ -57,8 +57,16 @@ def test_a_checkpoint_where_two_stages_meet_is_of_the_first():
 def test_what_cannot_be_staged_is_refused():
     with pytest.raises(UserError, match="2 steps cannot have 3 stages"):
         stages(staged(steps=2))
+    assert [stage.end for stage in stages(staged(steps=3))] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("widths", [(2, 4), (1, 2, 4)])
+def test_no_metric_decides_over_stages_that_do_not_compare(widths):
+    judged = {"evaluate_every": 1, "checkpoints": Checkpoints(best_metric="toy/score")}
     with pytest.raises(UserError, match="values of different stages do not compare"):
-        stages(staged(evaluate_every=1, checkpoints=Checkpoints(best_metric="toy/score")))
+        stages(toy_run(experiment=Widened(widths=widths), **judged))
+    (only,) = stages(toy_run(experiment=Widened(), **judged))
+    assert only.run.checkpoints.best_metric == "toy/score"
 
 
 def test_the_next_stage_begins_where_the_last_has_ended():

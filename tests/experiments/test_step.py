@@ -105,6 +105,47 @@ def test_flags_of_finiteness_are_named_causes_first():
     ]
 
 
+@pytest.mark.parametrize(
+    ("spoiled", "flagged"),
+    [
+        ("batch", ["batch number", "loss", "gradient of biases", "gradient of weights"]),
+        ("biases", ["parameter biases", "loss"]),
+        ("weights", ["parameter weights", "loss"]),
+    ],
+)
+def test_each_flag_is_of_what_it_is_named_after(spoiled, flagged):
+    made = program()
+    key, number = made.key(0), np.full(8, np.nan if spoiled == "batch" else 1.0, np.float32)
+    batch = made.put({"number": number})
+    state = made.init(key, made.fixed, batch)
+    params = {name: leaf * (np.nan if name == spoiled else 1.0) for name, leaf in state.params.items()}
+    _, report = made.step(dataclasses.replace(state, params=params), made.fixed, batch, key)
+    assert [name for name, finite in zip(made.watched, report.finite, strict=True) if not finite] == flagged
+
+
+class Steep(Toy):
+    """Its cost is infinite at the batch of number 2, whose gradient is not."""
+
+    def cost(self, params, state, fixed, batch, key):
+        cost = super().cost(params, state, fixed, batch, key)
+        return cost._replace(value=cost.value + jnp.where(batch["number"][0] == 2, jnp.inf, 0.0))
+
+
+def test_after_a_step_that_was_taken_back_the_mean_starts_anew():
+    """Step 1 leads to a cost that is not finite: step 2 goes halfway back, and the mean holds nothing of where it was."""
+    halved = Sgd(schedule=Constant(rate=0.01), momentum=0.0, halvings=1)
+    states, reports = taken(5, experiment=Steep(), optimizer=halved, ema_decay=0.9, seed=0)
+    assert [bool(report.recovers) for report in reports] == [False, False, True, False, False]
+    weights = [np.float64(state.params["weights"]) for state in states]
+    np.testing.assert_allclose(weights[3], (weights[1] + weights[2]) / 2, rtol=1e-6)
+    assert np.abs(weights[3] - weights[2]).min() > 1e-3
+    np.testing.assert_array_equal(states[3].average["weights"], states[3].params["weights"])
+    # What is not learned is as it was before, and goes on from there; so does the mean.
+    assert [int(state.model_state["steps"]) for state in states] == [0, 1, 2, 2, 3, 4]
+    share = (1 + 3) / (10 + 3)
+    np.testing.assert_allclose(states[4].average["weights"], share * weights[3] + (1 - share) * weights[4], rtol=1e-6)
+
+
 def test_a_step_takes_the_place_of_the_state_it_was_given():
     made = program()
     key, batch = made.key(0), made.put({"number": np.zeros(8, np.float32)})

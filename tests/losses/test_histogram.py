@@ -39,14 +39,21 @@ def test_the_match_has_the_references_histogram():
     np.testing.assert_allclose(np.sort(matched, axis=None), np.sort(y["relu1_1"], axis=None), rtol=1e-5, atol=1e-6)
 
 
-def test_a_region_of_hard_edges_is_the_region_cut_out():
-    """Also where picture and reference have different numbers of places in it."""
+@pytest.mark.parametrize(("columns", "rows"), [(2, 3), (3, 2), (3, 1)])
+def test_a_region_of_hard_edges_is_the_region_cut_out(columns: int, rows: int):
+    """Also where the picture has fewer places in it than the reference, or more, whose outermost quantiles lie farther out."""
     x, y = distinct(0, maps=LAYER), distinct(1, maps=LAYER)
     left, top = np.zeros((2, 4, 4), np.float32)
-    left[:, :2], top[:3] = 1, 1
+    left[:, :columns], top[:rows] = 1, 1
     loss = Histogram(layers=tuple(LAYER))
-    cut = cost(loss, {k: a[:, :, :2] for k, a in x.items()}, {k: a[:, :3] for k, a in y.items()})
+    cut = cost(loss, {k: a[:, :, :columns] for k, a in x.items()}, {k: a[:, :rows] for k, a in y.items()})
     assert cost(loss, x, y, left, top) == pytest.approx(cut, rel=1e-6)
+
+
+def test_a_reference_of_which_nothing_is_in_the_region_is_black():
+    x, y = distinct(0, maps=LAYER), distinct(1, maps=LAYER)
+    found = cost(Histogram(layers=tuple(LAYER), normalizer="mean"), x, y, np.ones((4, 4)), np.zeros((4, 4)))
+    assert found == pytest.approx(np.mean(np.float64(x["relu1_1"]) ** 2), rel=1e-6)
 
 
 def test_soft_masks_are_those_of_the_sliced_distance():
