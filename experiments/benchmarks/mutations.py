@@ -5,7 +5,7 @@ the trainer, seeded: a comparison, an operator or a constant that is another, a 
 left out, arguments that are swapped, a minimum that is a maximum. Only what may change behavior is changed: docstrings, the
 words of messages and type annotations are left alone.
 The tests are those that mirror the file, and those of the files beside it that import it. What they do not notice is printed
-with the line before and after it, and is either a test that is missing or a change that changes nothing.
+with its place, as it was and as it became, and is either a test that is missing or a change that changes nothing.
 
 Tests run in processes that are forked from one that has imported the libraries, in a folder of their own. ``--start 20
 --count 20`` are the second twenty of the same draw; ``--within research/losses`` draws over a part of the project only.
@@ -84,13 +84,14 @@ class Change:
 
     path: str
     line: int
+    column: int
     start: int
     end: int
     before: str
     after: str
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {' '.join(self.before.split())} → {' '.join(self.after.split())}"
+        return f"{self.path}:{self.line}:{self.column}: {' '.join(self.before.split())} → {' '.join(self.after.split())}"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -186,7 +187,7 @@ def changes(path: str) -> list[Change]:
             start = starts[node.lineno - 1] + node.col_offset
             end = starts[node.end_lineno - 1] + node.end_col_offset
             after = ast.unparse(other) if isinstance(other, ast.stmt) else f"({ast.unparse(other)})"
-            found.append(Change(path, node.lineno, start, end, source[start:end].decode(), after))
+            found.append(Change(path, node.lineno, node.col_offset + 1, start, end, source[start:end].decode(), after))
     return found
 
 

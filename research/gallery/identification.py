@@ -79,7 +79,8 @@ def named_strangers(index: Index, codes: Codes, threshold: Threshold, seed: int 
 
     Each enrolled person is a stranger to the gallery without them: an embedding of theirs is given a name if anybody else is
     within τ. That is measured against the K - 1 others; that none of K people is within τ, were they independent of each
-    other, is as likely as that none of K - 1 is, to the power K / (K - 1). The interval resamples people.
+    other, is as likely as that none of K - 1 is, to the power K / (K - 1). The interval is that of samples of people: their
+    variance counts twice, since everybody is a stranger once and among those whom strangers meet otherwise.
 
     Comparisons are not taken to be independent of each other, as :func:`~research.metrics.identification.compound_error`
     takes them: images of one person are alike, and some strangers resemble everybody.

@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 import jax
 import jax.numpy as jnp
 
+from research.losses.layers import absolute
 from research.types import AnyArray, Array, Float
 
 Feature: TypeAlias = Literal["absolute", "chi_square"]
@@ -14,7 +15,7 @@ Feature: TypeAlias = Literal["absolute", "chi_square"]
 
 
 def pair_feature(feature: Feature, first: Float[AnyArray, "..."], second: Float[AnyArray, "..."]) -> Float[Array, "..."]:
-    """The feature φ(x, y) elementwise; symmetric, zero where x = y, with a bounded derivative everywhere.
+    """The feature φ(x, y) elementwise; symmetric, zero where x = y, with a bounded derivative everywhere, 0 where it jumps.
 
     Args:
         feature: which φ.
@@ -31,7 +32,7 @@ def pair_feature(feature: Feature, first: Float[AnyArray, "..."], second: Float[
     """
     first, second = jnp.asarray(first, jnp.float32), jnp.asarray(second, jnp.float32)
     if feature == "absolute":
-        return jnp.abs(first - second)
+        return absolute(first - second)
     difference = first - second
     total = jnp.abs(first) + jnp.abs(second)
     ratio = jnp.where(total > 0, difference / jnp.where(total > 0, total, 1.0), 0.0)

@@ -73,7 +73,7 @@ def independent_pairs(people_pairs: PeoplePairs) -> tuple[int, int]:
     """Returns how many independent trials same-person and different-person pairs are taken to be at most.
 
     A picture that goes wrong spoils all of its pairs, so a person whose m pairs need k pictures, k(k-1)/2 ≥ m, counts as
-    k trials (as one, if there is one pair); pairs of different people count once for each two people, however many
+    k trials, and never as more than the m; pairs of different people count once for each two people, however many
     pictures there are. Without this bound a verifier that makes no mistake on ten people, each pictured often, would look
     certain to make none on others, since resampling shows no variance where there is no mistake.
     """

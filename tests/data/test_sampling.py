@@ -50,6 +50,19 @@ def test_no_person_is_skipped_in_an_epoch(counts, P, seed, epoch):
     assert set(seen.tolist()) == set(range(len(counts)))
 
 
+@pytest.mark.parametrize("within_group", [0.0, 1.0])
+def test_every_epoch_has_an_order_of_its_own(within_group):
+    """Where people fill the batches exactly, each comes once, in other company than the epoch before."""
+    images = table([2] * 12, groups=[0] * 6 + [1] * 6)
+    batches = IdentityBatches(people=3, images=2, within_group=within_group).batches(images, 0)
+    assert batches.batches_per_epoch == 4
+    companies = [images.labels[batches[i]].reshape(3, 2)[:, 0].tolist() for i in range(40)]
+    epochs = [companies[4 * e : 4 * e + 4] for e in range(10)]
+    assert all(sorted(np.ravel(epoch).tolist()) == list(range(12)) for epoch in epochs)
+    assert len({str(epoch) for epoch in epochs}) == 10
+    assert len({str(sorted(map(sorted, epoch))) for epoch in epochs}) > 5
+
+
 @pytest.mark.parametrize(
     "sampler",
     [

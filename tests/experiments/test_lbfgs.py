@@ -5,7 +5,7 @@ import optax
 import pytest
 import scipy.optimize
 
-from experiments.lbfgs import Lbfgs
+from experiments.lbfgs import Lbfgs, _cubic_minimum, _Point
 
 
 def minimize(cost, start, optimizer, steps):
@@ -119,3 +119,169 @@ def test_an_exhausted_search_goes_on_from_its_best_point():
 def test_illegal_fields_are_refused(fields):
     with pytest.raises(ValueError, match="Lbfgs has"):
         Lbfgs(**fields)
+
+
+def cubic(a, b):
+    """The coefficients, highest first, of the cubic with these steps, values and slopes."""
+    rows = [[t**3, t**2, t, 1.0] for t in (a[0], b[0])] + [[3 * t**2, 2 * t, 1.0, 0.0] for t in (a[0], b[0])]
+    return np.linalg.solve(rows, [a[1], b[1], a[2], b[2]])
+
+
+def cubic_minimum(a, b):
+    """Where that cubic is flat and bends upwards, or NaN."""
+    slope = np.polyder(cubic(a, b))
+    flat = [root.real for root in np.roots(slope) if abs(root.imag) < 1e-12 and np.polyval(np.polyder(slope), root.real) > 0]
+    return flat[0] if flat else np.nan
+
+
+def test_the_minimum_of_a_cubic_is_where_it_is_flat_and_bends_upwards():
+    rng = np.random.default_rng(0)
+    found, expected = [], []
+    for _ in range(200):
+        low, high = (np.float32([step, *rng.normal(size=2)]) for step in rng.uniform(0, 3, 2))
+        if abs(low[0] - high[0]) > 0.3:
+            found.append(float(_cubic_minimum(_Point(*low), _Point(*high))))
+            expected.append(cubic_minimum(np.float64(low), np.float64(high)))
+    assert 5 < np.isnan(expected).sum() < len(expected) - 100
+    np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-3)
+
+
+def textbook(cost, gradient, x, memory, evaluations, first_change=0.02, most=100):
+    """Every point at which the method of the docstring evaluates, in float64 and with loops for its loops."""
+    pairs, points = [], []
+
+    def evaluate(point):
+        points.append(point)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return cost(point), gradient(point)
+
+    value, slopes = evaluate(x)
+    while len(points) < most:
+        direction = -slopes * first_change / np.abs(slopes).max()
+        if pairs:
+            inverse = np.eye(len(x)) * (pairs[-1][0] @ pairs[-1][1]) / (pairs[-1][1] @ pairs[-1][1])
+            for s, y in pairs[-memory:]:
+                left = np.eye(len(x)) - np.outer(s, y) / (s @ y)
+                inverse = left @ inverse @ left.T + np.outer(s, s) / (s @ y)
+            direction = -inverse @ slopes if slopes @ inverse @ slopes > 0 else direction
+        descent = slopes @ direction
+        low, high, step = (0.0, value, descent), None, 1.0
+        for evaluation in range(1, 1000):
+            there, there_slopes = evaluate(x + step * direction)
+            slope = there_slopes @ direction
+            enough = there <= value + 1e-4 * step * descent
+            close = there <= value + 1e-6 * abs(value)
+            if ((enough or close) and abs(slope) <= 0.9 * abs(descent)) or (evaluation >= evaluations and there <= value):
+                break
+            if enough and there <= low[1] and slope < 0:
+                low = (step, there, slope)
+            else:
+                high = (step, there, slope)
+            if evaluation >= evaluations:
+                step = low[0]
+            elif high is None:
+                step = 4 * step
+            else:
+                width = high[0] - low[0]
+                least = cubic_minimum(low, high) if np.isfinite(high[1:]).all() else np.nan
+                inside = np.clip(least, *sorted((low[0] + 0.1 * width, high[0] - 0.1 * width)))
+                step = inside if np.isfinite(least) else low[0] + 0.5 * width
+        new = x + step * direction
+        s, y = new - x, there_slopes - slopes
+        if not s.any():
+            pairs = []
+        elif s @ y > 1e-10 * (y @ y):
+            pairs.append((s, y))
+        x, value, slopes = new, there, there_slopes
+    return np.array(points[:most])
+
+
+def evaluated(cost, start, optimizer, steps):
+    """Every point at which ours evaluates."""
+    rule = optimizer.transformation(steps)
+    step = jax.jit(lambda x, state: rule.update(*((vg := jax.value_and_grad(cost)(x))[1], state, x), value=vg[0]))
+    x, state, points = jnp.asarray(start, jnp.float32), rule.init(jnp.asarray(start, jnp.float32)), []
+    for _ in range(steps):
+        points.append(np.asarray(x))
+        updates, state = step(x, state)
+        x = optax.apply_updates(x, updates)
+    return np.array(points)
+
+
+SCALES = np.array([1.0, 30.0, 1000.0])
+COSTS = {
+    "wavy": (
+        lambda m: lambda x: m.sum(m.cosh(x) + 0.3 * m.sin(5.0 * x)),
+        lambda x: np.sinh(x) + 1.5 * np.cos(5.0 * x),
+        (-3.0, 0.5, 4.0),
+    ),
+    "banana": (
+        lambda m: lambda x: m.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2),
+        scipy.optimize.rosen_der,
+        (-1.2, 1.0, -0.5),
+    ),
+    "steep": (lambda m: lambda x: 0.5 * m.sum(m.asarray(SCALES) * x**2), lambda x: SCALES * x, (1.0, 1.0, 1.0)),
+    "bounded": (
+        lambda m: lambda x: m.where(m.max(m.abs(x)) < 5.0, m.sum(x**2), m.inf),
+        lambda x: 2 * x,
+        (1.0, -2.0, 0.5),
+    ),
+}
+"""By name: the cost for NumPy or JAX, its gradient, and where to begin."""
+
+
+@pytest.mark.parametrize(
+    ("name", "memory", "evaluations", "first_change", "points"),
+    [
+        ("wavy", 3, 20, 1e-5, 36),
+        ("wavy", 1, 20, 1.0, 36),
+        ("wavy", 2, 3, 0.02, 25),
+        ("wavy", 5, 2, 3.0, 20),
+        ("banana", 2, 3, 0.02, 16),
+        ("banana", 3, 20, 64.0, 18),
+        ("banana", 5, 1, 3.0, 18),
+        ("steep", 3, 20, 1e-5, 12),
+        ("steep", 2, 3, 0.02, 14),
+        ("bounded", 3, 20, 64.0, 7),
+        ("bounded", 3, 3, 64.0, 6),
+    ],
+)
+def test_every_point_is_the_textbook_s(name, memory, evaluations, first_change, points):
+    """For as many points as float32 follows float64: later the two differ as two runs of either would, begun a little apart."""
+    cost, gradient, start = COSTS[name]
+    expected = textbook(cost(np), gradient, np.array(start), memory, evaluations, first_change, points)
+    rule = Lbfgs(memory=memory, evaluations=evaluations, first_change=first_change)
+    found = evaluated(cost(jnp), start, rule, points)
+    np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-3 * np.abs(expected).max(1).min())
+
+
+def test_where_nothing_slopes_nothing_moves():
+    found = evaluated(lambda x: jnp.sum(x) * 0.0, (1.0, 2.0), Lbfgs(), 5)
+    np.testing.assert_array_equal(found, np.tile([1.0, 2.0], (5, 1)))
+
+
+def test_a_pair_of_no_curvature_is_not_remembered():
+    """Along a straight slope the gradient never changes: each direction is the first one's, and steps get longer."""
+    found = evaluated(lambda x: jnp.sum(x * jnp.array([1.0, -2.0])), (0.0, 0.0), Lbfgs(first_change=0.5, evaluations=3), 6)
+    np.testing.assert_allclose(found[:, 0], -0.5 * found[:, 1], rtol=1e-6)
+    assert (np.diff(found[:, 1]) > 0).all()
+
+
+def test_the_fixed_search_takes_its_share_of_every_step():
+    """On a quadratic of one number the quasi-Newton step leads to 0, so half of it halves what is left."""
+    found = evaluated(lambda x: 3.0 * jnp.sum(x**2), (1.0,), Lbfgs(search="fixed", first_change=0.5, rate=0.5), 6)
+    np.testing.assert_allclose(found[:, 0], [1.0, 0.75, 0.375, 0.1875, 0.09375, 0.046875], rtol=1e-5)
+
+
+def test_a_run_recovers_while_its_search_goes_on():
+    rule = Lbfgs(evaluations=3)
+    state = rule.transformation(1).init(jnp.zeros(2))
+    counted = [bool(rule.recovers(state._replace(evaluations=jnp.int32(n)))) for n in range(6)]
+    assert counted == [False, False, True, True, False, False]
+
+
+def test_the_next_stage_knows_nothing_of_the_curvature_of_the_last():
+    rule = Lbfgs(memory=2)
+    _, _, state = minimize(rosenbrock, jnp.array([-1.2, 1.0]), rule, 9)
+    carried = rule.carry(9, state, jnp.ones(6), lambda leaf: leaf)
+    jax.tree.map(np.testing.assert_array_equal, carried, rule.transformation(9).init(jnp.ones(6)))

@@ -1,42 +1,18 @@
 """Stages of a run, on a toy whose second stage has twice the columns."""
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from toy import Toy, toy_run
+from toy import toy_run
+from widened import Widened, staged
 
-from experiments.experiment import Variables
 from experiments.optimizers import Adam
 from experiments.run import Checkpoints
 from experiments.schedules import Constant
 from experiments.stages import Staged, promoted, stage_of, stages
 from experiments.step import initial_state, train_step
 from research.errors import UserError
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Widened(Toy):
-    """One stage for each width."""
-
-    widths: tuple[int, ...] = ()
-    width: int = 4
-
-    def stages(self):
-        return tuple(dataclasses.replace(self, widths=(), width=width) for width in self.widths or (self.width,))
-
-    def promote(self, learned, fixed):
-        # What is fixed is that of the stage that begins.
-        return jnp.repeat(learned, self.width // learned.shape[-1], axis=-1) + 0 * fixed["number"]
-
-    def init(self, key, fixed, batch):
-        return Variables({"weights": jax.random.uniform(key, (2, self.width)), "biases": jnp.ones(self.width)}, {"steps": 0})
-
-
-def staged(steps=7, **changes):
-    return toy_run(experiment=Widened(widths=(1, 2, 4)), steps=steps, **changes)
 
 
 def test_steps_are_shared_evenly_and_each_stage_knows_all_of_them():

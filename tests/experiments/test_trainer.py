@@ -11,6 +11,8 @@ import numpy as np
 import pixels
 import pytest
 from listener import Listener, terminate
+from toy import Toy, toy_run
+from widened import staged
 
 from experiments.bookkeeping import NonFinite
 from experiments.checkpoints import CheckpointStore
@@ -18,6 +20,7 @@ from experiments.evaluation import evaluate, restore
 from experiments.interruption import Interrupted
 from experiments.lbfgs import Lbfgs
 from experiments.optimizers import Adam, Sgd
+from experiments.resuming import CannotResume
 from experiments.run import Checkpoints, Run
 from experiments.schedules import Constant, WarmupCosine
 from experiments.trainer import train
@@ -264,3 +267,128 @@ def test_the_checkpoint_record_survives_as_json(tmp_path: Path) -> None:
 def test_illegal_values_are_refused_where_they_are_written(build: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build()
+
+
+def test_what_a_run_says_on_its_way(tmp_path: Path) -> None:
+    policy = Checkpoints(best_metric="toy/score")
+    curve = Toy(curve=(9.0, 9.0, 1.0, 9.0, 3.0, 9.0, 9.0))
+    run = toy_run(steps=4, experiment=curve, evaluate_every=2, log_every=2, checkpoints=policy)
+    working = f"working in {tmp_path}; the first step is compiled"
+    best = ["step 2 was the best by toy/score: it is the one that is evaluated and used", "judging on the test part"]
+    first, second, third = Listener(), Listener(), Listener()
+    train(run, tmp_path, until=2, reporter=first)
+    assert first.said == [working, "step 2: toy/score 1, the best so far"]
+    train(run, tmp_path, reporter=second)
+    assert second.said == [working, "going on from step 2", *best]
+    train(dataclasses.replace(run, steps=6), tmp_path, reporter=third)
+    changed = "changed since this directory's last launch: steps: 4 → 6"
+    assert third.said == [working, "going on from step 4", changed, *best]
+    assert first.warned + second.warned + third.warned == [
+        "step 2: the mean number is 0.5",
+        "step 4: the mean number is 2.5",
+        "step 6: the mean number is 4.5",
+    ]
+
+
+def test_what_the_experiment_says_of_its_data_is_said_first(tmp_path: Path) -> None:
+    listener = Listener()
+    train(a_run(steps=1), tmp_path, reporter=listener)
+    assert listener.said[0] == "a target of (1, 8, 8, 3)"
+
+
+STAGES = ((0, 2), (2, 5), (5, 7))
+"""Of seven steps, shared by three."""
+
+
+def test_a_run_in_stages_takes_each_from_where_the_one_before_has_ended(tmp_path: Path) -> None:
+    """By hand: the gradient is the batch's number, which each stage counts from 0 as it opens its own data; keys go on."""
+    weights, biases = np.float64(jax.random.uniform(jax.random.key(0), (2, 1))), np.ones(1)
+    expected = []
+    for number, (begin, end) in enumerate(STAGES, 1):
+        if number > 1:
+            weights, biases = np.repeat(weights, 2, axis=1), np.repeat(biases, 2)
+        for step in range(begin, end):
+            loss = (step - begin) * (weights.sum() + 2 * biases.sum())
+            drawn = float(jax.random.uniform(jax.random.fold_in(jax.random.key(0), step)))
+            expected.append((step + 1, number, step - begin, pytest.approx(loss, rel=1e-5), pytest.approx(drawn, rel=1e-6)))
+            weights, biases = weights - 0.01 * (step - begin), biases - 0.02 * (step - begin)
+    listener = Listener()
+    whole = train(staged(7), tmp_path / "whole", reporter=listener)
+    np.testing.assert_allclose(whole.state.params["weights"], weights, rtol=1e-5)
+    np.testing.assert_allclose(whole.state.params["biases"], biases, rtol=1e-5)
+    assert int(whole.state.model_state["steps"]) == 7
+    lines = read_metrics(tmp_path / "whole" / "metrics.jsonl")
+    assert [tuple(line[name] for name in ("step", "stage", "number", "loss", "drawn")) for line in lines] == expected
+    assert listener.said == [
+        f"working in {tmp_path / 'whole'}; the first step is compiled",
+        "stage 2 of 3: its losses do not compare with those before",
+        "stage 3 of 3: its losses do not compare with those before",
+        "judging on the test part",
+    ]
+    # Stopped where two stages meet and within one, it is the same to the bit.
+    for until in (2, 4):
+        paused = train(staged(7), tmp_path / "parts", until=until)
+        assert int(paused.state.step) == until
+        assert paused.variables.params["weights"].shape == (2, until // 2)
+    resumed = train(staged(7), tmp_path / "parts")
+    assert same(whole.state, resumed.state)
+    assert read_metrics(tmp_path / "parts" / "metrics.jsonl") == lines
+
+
+def test_a_run_in_stages_goes_on_with_other_steps_only_where_the_stage_is_the_same(tmp_path: Path) -> None:
+    train(staged(6), tmp_path, until=4)
+    with pytest.raises(CannotResume, match=r"launched with 6 steps and has come to step 4, in stage 2; with 12 .* in stage 1"):
+        train(staged(12), tmp_path)
+    with pytest.raises(CannotResume, match=r"in stage 2; with 5 steps that step is in stage 3"):
+        train(staged(5), tmp_path)
+    trained = train(staged(7), tmp_path)
+    assert int(trained.state.step) == 7
+
+
+def test_one_that_is_asked_to_stop_later_than_it_ends_ends(tmp_path: Path) -> None:
+    trained = train(toy_run(steps=3), tmp_path, until=9)
+    assert (int(trained.state.step), trained.evaluation.metrics["toy/tests"]) == (3, 1.0)
+    with pytest.raises(CannotResume, match="is of step 3, beyond the 2 steps asked for"):
+        train(toy_run(steps=3), tmp_path, until=2)
+    with pytest.raises(CannotResume, match="is of step 3, beyond the 2 steps asked for"):
+        train(toy_run(steps=2), tmp_path, until=9)
+
+
+def test_who_looks_on_hears_of_every_step_and_the_watchdog_of_the_last_checkpoint_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[Any] = []
+
+    class Onlooker:
+        def __init__(self, *given: object) -> None:
+            self.name = f"{given[-1]}"
+            heard.append(f"{self.name} begins")
+
+        def __enter__(self) -> "Onlooker":
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            heard.append(f"{self.name} ends")
+
+        def step(self, *step: int) -> None:
+            heard.append((self.name, *step))
+
+    class Store(CheckpointStore):
+        def close(self) -> None:
+            heard.append("closed")
+            super().close()
+
+    train(toy_run(steps=3), tmp_path, until=1)
+    monkeypatch.setattr("experiments.trainer.Watchdog", Onlooker)
+    monkeypatch.setattr("experiments.trainer.Profile", Onlooker)
+    monkeypatch.setattr("experiments.trainer.CheckpointStore", Store)
+    train(toy_run(steps=3), tmp_path, hang_after=60.0, profile=2)
+    steps = [("60.0", 1), ("2",), ("60.0", 2), ("2",)]
+    # The first that is closed was only asked for its newest step.
+    assert heard == ["closed", "60.0 begins", "2 begins", *steps, "2 ends", "closed", "60.0 ends"]
+
+
+def test_each_stretch_of_steps_is_timed(tmp_path: Path) -> None:
+    train(toy_run(steps=5, log_every=2), tmp_path)
+    lines = [json.loads(line) for line in Workdir(tmp_path).system.read_text().splitlines()]
+    assert [line["step"] for line in lines] == [2, 4, 5]

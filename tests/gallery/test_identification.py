@@ -3,6 +3,7 @@ import pytest
 
 from research.errors import UserError
 from research.gallery import Codes, Gallery, Identifier, Threshold, squared_euclidean
+from research.metrics.bootstrap import varying_interval
 from research.metrics.intervals import Estimate
 
 RATE = Estimate(value=0.01, low=0.008, high=0.0125, n=9900)
@@ -89,6 +90,28 @@ def test_strangers_are_measured_on_the_gallery_without_each_person():
     assert found.n == 15
     (answer,) = Identifier(codes, threshold(tau))(points[0, :1])
     assert f"a stranger among 5 people gets a name in {found.text()} of cases" in str(answer)
+
+
+def test_the_interval_of_strangers_is_that_of_people_who_are_drawn_anew():
+    """By hand: what each person's images deviate by, together, squared; twice, for strangers and those whom they meet."""
+    points, tau = scattered(np.random.default_rng(2), 8, 3), 4.0
+    found = Identifier(gallery_of(points), threshold(tau)).stranger
+    counts = []
+    for person in range(8):
+        others = np.concatenate(np.delete(points, person, axis=0))
+        counts.append((((points[person][:, None] - others) ** 2).sum(axis=-1).min(axis=1) <= tau).sum())
+    rate = sum(counts) / 24
+    variance = 2 * sum((count - 3 * rate) ** 2 for count in counts) / 24**2 * 8 / 7
+    ends = varying_interval(rate, variance, 8, 24, 3.0)
+    assert 0 < ends[0] < rate < ends[1] < 1
+    np.testing.assert_allclose(found.interval, [1 - (1 - end) ** (8 / 7) for end in ends], rtol=1e-9)
+
+
+def test_of_two_people_nothing_is_known_of_strangers():
+    for people in (2, 3):
+        found = Identifier(gallery_of(scattered(np.random.default_rng(0), people, 2)), threshold(4.0)).stranger
+        assert found.resolved == (people == 3)
+        assert found.n == (6 if people == 3 else 0)
 
 
 def test_what_is_said_of_strangers_holds_for_strangers():

@@ -95,6 +95,31 @@ def test_a_damaged_file_is_named(tmp_path, text, said):
         Threshold.load(path)
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"target_far": 0.0}, "target_far is 0.0"),
+        ({"target_far": 1.0}, "target_far is 1.0"),
+        ({"tau": math.nan}, "tau is nan"),
+        ({"people": 1}, "two people or more"),
+        ({"fingerprint": ""}, "a fingerprint"),
+        ({"far": Estimate(0.5, 0.6, 0.7, 9)}, "Threshold.far is"),
+        ({"far": Estimate(0.5, 0.4, 1.1, 9)}, "Threshold.far is"),
+        ({"tar": Estimate(0.5, -0.1, 0.7, 9)}, "Threshold.tar is"),
+        ({"tar": Estimate(0.5, 0.4, 0.7, -1)}, "Threshold.tar is"),
+    ],
+)
+def test_what_is_no_threshold_is_refused(changes, said):
+    with pytest.raises(ValueError, match=said):
+        threshold(**changes)
+
+
+def test_what_is_barely_a_threshold_is_one():
+    whole = Estimate(1.0, 0.0, 1.0, 0)
+    assert threshold(people=2, target_far=0.999, far=whole, tar=Estimate(0.0, 0.0, 0.0, 1)).far == whole
+    assert threshold(tau=-3.0).decide(-3.0)
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match="no such file"):
         Threshold.load(tmp_path / "t.json")

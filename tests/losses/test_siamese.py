@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from research.losses import Siamese
+from research.losses.pair_features import pair_feature
 
 FEATURES = ["absolute", "chi_square"]
 
@@ -102,6 +103,12 @@ def test_degenerate_batches(feature: str, dtype):
         assert value == pytest.approx(expected, rel=1e-6)
         assert value.dtype == jnp.float32
         assert all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(gradients))
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_where_both_numbers_are_0_the_feature_has_no_slope(feature: str):
+    slopes = jax.jit(jax.grad(lambda x, y: jnp.sum(pair_feature(feature, x, y)), argnums=(0, 1)))(jnp.zeros(3), jnp.zeros(3))
+    np.testing.assert_array_equal(slopes, np.zeros((2, 3)))
 
 
 def test_mask_and_labels_agree_and_diagnostics_count():

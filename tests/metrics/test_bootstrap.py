@@ -10,6 +10,7 @@ from research.metrics.bootstrap import (
     independent_pairs,
     replicate_weights,
     share_people,
+    varying_interval,
 )
 from research.metrics.intervals import wilson
 from research.metrics.roc import eer, roc
@@ -81,6 +82,22 @@ def test_independent_pairs():
     assert independent_pairs(np.array([[0, 0], [1, 2], [2, 1]])) == (1, 1)
 
 
+@pytest.mark.parametrize("pairs", range(1, 30))
+def test_pairs_of_a_person_count_as_the_fewest_pictures_that_make_so_many(pairs):
+    pictures = next(k for k in range(2, 100) if k * (k - 1) / 2 >= pairs)
+    expected = min(pictures, pairs)
+    assert independent_pairs(np.zeros((pairs, 2), int)) == (expected, 0)
+    assert independent_pairs(np.repeat([[0, 0], [3, 3], [0, 3]], pairs, axis=0)) == (2 * expected, 1)
+
+
+def test_who_names_no_seed_gets_that_of_0():
+    hits, people = np.arange(60) % 17 < 4, np.repeat(np.arange(12), 5)
+    assert clustered_rate(hits, people) == clustered_rate(hits, people, replicates=200, seed=0)
+    assert clustered_rate(hits, people) != clustered_rate(hits, people, seed=1)
+    pairs = np.stack([people, people], axis=1)
+    np.testing.assert_array_equal(np.concatenate(list(replicate_weights(pairs))), all_weights(pairs, 200))
+
+
 def test_trials_without_shared_people_get_wilsons_interval():
     hits = np.array([True, False, True, True])
     assert clustered_rate(hits, np.arange(4)) == wilson(3, 4)
@@ -107,6 +124,67 @@ def test_a_perfect_score_keeps_a_width():
 
 def test_two_people_tell_nothing():
     assert clustered_interval(0.5, np.linspace(0, 1, 100), people=2, trials=100) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("people", [3, 8, 40])
+@pytest.mark.parametrize("repeats", [1.0, 0.5, 5.0])
+@pytest.mark.parametrize("spread", [0.0, 0.2, 1.0, 3.0, 100.0])
+def test_the_interval_of_a_known_variance_is_that_of_the_formula(people, repeats, spread):
+    """Wilson's for n / (design effect · t²/z²), whose ends solve (p − x)² = z² x (1 − x) / n."""
+    rate, trials = 0.2, 200.0
+    variance = spread * rate * (1 - rate) / trials
+    effect = max(1.0, spread)
+    if repeats > 1:
+        correlation = min(1.0, (effect - 1) / (repeats - 1))
+        # As though two more people had been seen, whose trials are correlated by a half.
+        believed = (people * correlation + 2 * 0.5) / (people + 2)
+        effect = max(effect, 1 + (repeats - 1) * believed)
+    z, t = stats.norm.ppf(0.975), stats.t.ppf(0.975, people - 1)
+    worth = trials / effect / (t / z) ** 2
+    ends = np.sort(np.roots([1 + z * z / worth, -(2 * rate + z * z / worth), rate * rate]))
+    np.testing.assert_allclose(varying_interval(rate, variance, people, trials, repeats), ends, rtol=1e-9)
+
+
+def test_the_interval_of_resamples_takes_their_variance_and_holds_most_of_them():
+    samples = np.append(np.random.default_rng(0).normal(0.3, 0.02, 400), np.nan)
+    seen = samples[:-1]
+    for people, trials, repeats in ((30, 500, None), (30, 500, 1.0), (4, 500, 1.0)):
+        variance = seen.var() * people / (people - 1)
+        each = trials / people if repeats is None else repeats
+        low, high = varying_interval(0.3, variance, people, trials, each)
+        assert clustered_interval(0.3, samples, people, trials, repeats) == (
+            min(low, np.quantile(seen, 0.025)),
+            max(high, np.quantile(seen, 0.975)),
+        )
+    # Resamples that lie elsewhere stretch it to their central 95 %.
+    found = clustered_interval(0.3, np.linspace(0.9, 1.0, 41), 30, 500)
+    assert found[1] == pytest.approx(0.9975) and found[0] < 0.3
+
+
+def test_of_fewer_than_three_people_or_twenty_resamples_nothing_is_known():
+    assert varying_interval(0.5, 0.01, 2, 100, 1.0) == (0.0, 1.0)
+    assert varying_interval(0.5, 0.01, 3, 100, 1.0) != (0.0, 1.0)
+    assert clustered_interval(0.5, np.append(np.linspace(0.4, 0.6, 19), np.nan), 30, 100) == (0.0, 1.0)
+    low, high = clustered_interval(0.5, np.linspace(0.4, 0.6, 20), 30, 100)
+    assert 0 < low < high < 1
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_a_rate_of_trials_that_share_people_is_built_of_these_parts(paired):
+    """Of people who are asked several times, and of pairs of different people."""
+    rng = np.random.default_rng(5)
+    if paired:
+        _, people = people_of_all_pairs(np.repeat(np.arange(7), 2))
+        people = people[people[:, 0] != people[:, 1]]
+        weights, trials, repeats = all_weights(people, 60, 4), 21, 1.0
+    else:
+        people = np.repeat(np.arange(7), 5)
+        weights, trials, repeats = all_weights(np.stack([people, people], 1), 60, 4), 35, 5.0
+    hits = rng.random(len(people)) < 0.3
+    samples = (weights @ hits) / weights.sum(axis=1)
+    found = clustered_rate(hits, people, replicates=60, seed=4)
+    assert (found.value, found.n) == (hits.mean(), len(hits))
+    np.testing.assert_allclose(found.interval, clustered_interval(hits.mean(), samples, 7, trials, repeats), rtol=1e-12)
 
 
 def test_no_trials_are_unresolvable():

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from research.errors import UserError
+from research.metrics.bootstrap import REPLICATES, clustered_interval, clustered_rate, replicate_weights
 from research.metrics.identification import (
     UNKNOWN,
     at_threshold,
@@ -17,7 +18,7 @@ from research.metrics.identification import (
     person_distances,
     protocol,
 )
-from research.metrics.intervals import clopper_pearson
+from research.metrics.intervals import clopper_pearson, wilson
 from research.metrics.verification import rate_name
 
 
@@ -122,6 +123,15 @@ def test_f2_protocol_keeps_unknowns_out_of_the_gallery():
     assert set(labels[parts.gallery]) != set(labels[other.gallery])
 
 
+def test_of_who_says_no_more_half_are_enrolled_with_one_picture_each():
+    _, labels = faces()
+    parts = protocol(labels)
+    assert (len(parts.gallery), len(parts.probes), len(parts.unknowns)) == (12, 12 * 4, 12 * 5)
+    named = protocol(labels, shots=1, enrolled=0.5, seed=0)
+    for part in ("gallery", "probes", "unknowns"):
+        np.testing.assert_array_equal(getattr(parts, part), getattr(named, part))
+
+
 def test_protocol_never_enrolls_whom_it_cannot_probe():
     labels = np.array([0, 1, 1, 2, 2, 3])
     parts = protocol(labels, shots=1, enrolled=1.0)
@@ -148,6 +158,57 @@ def test_summary_of_an_open_set():
     assert 1 - fnir.value <= rank1.value
     assert rank1.low < rank1.value < rank1.high
     assert "needs 100 probes of unknown people, there are 60" in unresolved.why
+
+
+def test_the_interval_of_an_open_set_is_that_of_its_people_drawn_anew():
+    """Each time the threshold is chosen again, by trying all; people are as few as there are of the scarcer kind."""
+    distances, labels = faces(people=12, noise=0.9)
+    parts = protocol(labels, enrolled=0.75, seed=1)
+    probes = np.concatenate([parts.probes, parts.unknowns])
+    block, who, gallery = distances[probes][:, parts.gallery], labels[probes], labels[parts.gallery]
+    found = identification(block, who, gallery, (0.2,), seed=5)["identification/fnir@fpir=2e-1"]
+    mated, nearest = np.isin(who, gallery), block.min(axis=1)
+    right = gallery[block.argmin(axis=1)] == who
+    hits = []
+    for weights in np.concatenate(list(replicate_weights(np.stack([who, who], axis=1), REPLICATES, 5))):
+        strangers = weights[~mated]
+        if not strangers.any() or not weights[mated].any():
+            hits.append(np.nan)
+            continue
+        allowed = [t for t in [-np.inf, *nearest] if strangers @ (nearest[~mated] <= t) <= 0.2 * strangers.sum() + 1e-9]
+        hits.append(weights[mated] @ (right & (nearest <= max(allowed)))[mated] / weights[mated].sum())
+    assert (len(np.unique(who[mated])), len(np.unique(who[~mated])), mated.sum()) == (9, 3, 36)
+    low, high = clustered_interval(1 - found.value, np.array(hits), 3, 36, 4.0)
+    assert 0 < found.low < found.value < found.high < 1
+    np.testing.assert_allclose(found.interval, (1 - high, 1 - low), rtol=1e-12)
+
+
+def test_where_nobody_comes_twice_the_interval_is_wilsons():
+    rng = np.random.default_rng(0)
+    probes, gallery = np.arange(60), np.arange(30)
+    found = identification(rng.random((60, 30)) + 2 * (probes[:, None] != gallery), probes, gallery, (0.1,))
+    for estimate in found.values():
+        assert (estimate.value, estimate.n) in ((0.0, 30), (1.0, 30))
+        np.testing.assert_allclose(estimate.interval, wilson(round(30 * estimate.value), 30).interval, rtol=1e-12)
+
+
+def test_rates_at_a_threshold_and_over_ranks_have_the_intervals_of_their_people():
+    distances, labels = faces(noise=0.9)
+    parts = protocol(labels, seed=1)
+    probes = np.concatenate([parts.probes, parts.unknowns])
+    block, who, gallery = distances[probes][:, parts.gallery], labels[probes], labels[parts.gallery]
+    answers, mated = identify(block, gallery, 4.0), np.isin(who, gallery)
+    rates = at_threshold(block, who, gallery, 4.0, seed=3)
+    assert rates.fnir == clustered_rate((answers != who)[mated], who[mated], seed=3)
+    assert rates.fpir == clustered_rate((answers != UNKNOWN)[~mated], who[~mated], seed=3)
+    assert rates.misnamed == clustered_rate(((answers != who) & (answers != UNKNOWN))[mated], who[mated], seed=3)
+    curve = cmc(block[mated], who[mated], gallery, ranks=4, seed=3)
+    ranks = mate_ranks(block[mated], who[mated], gallery)
+    assert curve.rank.tolist() == [1, 2, 3, 4] and curve.n == mated.sum()
+    for rank, low, high in zip(curve.rank, curve.low, curve.high, strict=True):
+        assert clustered_rate(ranks <= rank, who[mated], seed=3).interval == (low, high)
+    everybody = cmc(block[mated], who[mated], gallery)
+    assert everybody.rank.tolist() == list(range(1, 13))
 
 
 def test_rates_at_a_threshold_add_up():

@@ -170,3 +170,12 @@ def test_pictures_that_cannot_be_compared_are_refused() -> None:
         patch_distance(FIRST, SECOND)
     with pytest.raises(ValueError, match=r"\(24, 30, 2\)"):
         ssim(FIRST[..., :2], SECOND[..., :2])
+
+
+@pytest.mark.parametrize(("scales", "needed"), [(1, 3), (2, 6), (3, 12), (4, 24)])
+def test_a_picture_holds_a_patch_at_the_coarsest_scale(scales: int, needed: int) -> None:
+    settings = {"side": 3, "scales": scales, "projections": 4}
+    assert patch_distance(FIRST[:needed, :needed], SECOND[:needed, :needed], **settings) > 0
+    for size in ((needed - 1, needed), (needed, needed - 1)):
+        with pytest.raises(ValueError, match=f"needs {needed} pixels on a side; the pictures are .* {size[1]} x {size[0]}\\."):
+            patch_distance(FIRST[:needed, :needed], SECOND[: size[0], : size[1]], **settings)

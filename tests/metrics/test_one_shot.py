@@ -100,6 +100,17 @@ def test_mcnemar_equals_scipy(outcomes):
     np.testing.assert_allclose(result.p_value, expected, rtol=0, atol=1e-12)
 
 
+def test_each_trial_of_several_runs_has_its_own_answer():
+    """Three runs of five trials with four ways."""
+    distances = np.random.default_rng(0).random((3, 5, 4))
+    nearest = distances.argmin(axis=-1)
+    assert not wrong(distances, nearest).any()
+    assert wrong(distances, (nearest + 1) % 4).all()
+    for answers in (np.full((3, 5), 4), np.full((3, 5), -1), np.full((3, 4), 0), np.zeros(3, int)):
+        with pytest.raises(ValueError, match="answers"):
+            wrong(distances, answers)
+
+
 def test_mcnemar_needs_the_same_trials():
     with pytest.raises(UserError, match="there are 2 and 3"):
         mcnemar(np.zeros(2, bool), np.zeros(3, bool))

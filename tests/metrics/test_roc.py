@@ -101,6 +101,21 @@ def test_weights_mean_repetition(data, source):
     np.testing.assert_array_equal(tar_at_far(weighted, fars)[0], tar_at_far(repeated, fars))
 
 
+@pytest.mark.parametrize("replicates", range(1, 8))
+def test_each_of_any_number_of_replicates_is_a_curve_of_its_own(replicates):
+    """Of six pairs at four distances, which come in order and out of it."""
+    same = np.array([True, False, True, False, True, False])
+    weights = np.random.default_rng(replicates).integers(0, 4, (replicates, 6))
+    for distances in (np.array([1.0, 2, 2, 3, 3, 4]), np.array([3.0, 4, 1, 2, 2, 3])):
+        curves = roc(distances, same, weights)
+        for row, accepted_same, accepted_different in zip(
+            weights, curves.accepted_same, curves.accepted_different, strict=True
+        ):
+            accepted = distances <= np.array([-np.inf, 1, 2, 3, 4])[:, None]
+            np.testing.assert_array_equal(accepted_same, (accepted * row)[:, same].sum(1))
+            np.testing.assert_array_equal(accepted_different, (accepted * row)[:, ~same].sum(1))
+
+
 def test_a_replicate_without_a_kind_of_pair_is_nan():
     curve = roc(np.array([0.1, 0.2, 0.3]), np.array([True, False, False]), np.array([[0, 1, 1], [1, 0, 0]]))
     for values in (eer(curve), auc(curve), tar_at_far(curve, np.array([0.5]))):

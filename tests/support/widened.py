@@ -1,0 +1,34 @@
+"""A toy in stages, each of which has more columns than the one before."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from toy import Toy, toy_run
+
+from experiments.experiment import Variables
+from experiments.run import Run
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Widened(Toy):
+    """One stage for each width."""
+
+    widths: tuple[int, ...] = ()
+    width: int = 4
+
+    def stages(self) -> tuple[Any, ...]:
+        return tuple(dataclasses.replace(self, widths=(), width=width) for width in self.widths or (self.width,))
+
+    def promote(self, learned: Any, fixed: Any) -> Any:
+        # What is fixed is that of the stage that begins.
+        return jnp.repeat(learned, self.width // learned.shape[-1], axis=-1) + 0 * fixed["number"]
+
+    def init(self, key: Any, fixed: Any, batch: Any) -> Variables:
+        return Variables({"weights": jax.random.uniform(key, (2, self.width)), "biases": jnp.ones(self.width)}, {"steps": 0})
+
+
+def staged(steps: int = 7, **changes: Any) -> Run:
+    """Widths of 1, 2 and 4."""
+    return toy_run(experiment=Widened(widths=(1, 2, 4)), steps=steps, **changes)
