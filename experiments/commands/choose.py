@@ -5,7 +5,7 @@ from typing import Annotated, Any, TypeVar
 
 import tyro
 
-from experiments.commands.flags import cli
+from experiments.commands.flags import cli, parser_of
 from experiments.config import load
 from experiments.run import Run
 from experiments.shipped import shipped
@@ -61,3 +61,15 @@ def parse(command: str, options: type[Options], arguments: list[str]) -> tuple[s
         description=f"What the config {name} says, and the flags that say otherwise.",
     )
     return name, parsed.options, parsed.run
+
+
+def meant(run: Run, path: str) -> str:
+    """A sentence about the fields of a run that somebody may have meant by a path that is none; empty if there are none."""
+    from experiments.commands.suggestions import flags_of, nearest
+
+    parser = parser_of(Annotated[tyro.conf.FlagConversionOff[Run], tyro.conf.arg(name="")], "likeness", default=run)
+    fields = [
+        dataclasses.replace(flag, name=flag.name.lstrip("-").replace("-", "_"), takes="") for flag in flags_of(parser, [])
+    ]
+    found, remark = nearest(path, fields)
+    return " ".join(([f"Perhaps you mean {', or '.join(map(str, found))}."] if found else []) + ([remark] if remark else []))

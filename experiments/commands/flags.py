@@ -1,10 +1,18 @@
 """Reads a command's flags. It imports neither JAX nor the data code, so that help and typos are answered at once."""
 
+import argparse
+import contextlib
+import io
 import warnings
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import tyro
+
+from research.errors import UserError
+
+MISTAKE = 2
+"""The exit code of a command line that cannot be read."""
 
 Pictures = Annotated[
     tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[PICTURE …]", help_behavior_hint="(any number)")
@@ -38,15 +46,53 @@ def trust(workdir: str | Path, options: Any) -> None:
 def cli(kind: Any, *, prog: str, arguments: list[str], description: str | None = None) -> Any:
     """``tyro.cli`` with the project's conventions: a union keeps the config's choice and its fields stay reachable.
 
-    Ends the program with code 2 and tyro's explanation when a flag does not exist or a value is illegal.
+    Ends the program with code 2 and tyro's explanation when a value is illegal or missing.
+
+    Raises:
+        UserError: a flag does not exist; the message says which ones may have been meant.
     """
+
+    def parsed(**options: Any) -> Any:
+        return tyro.cli(
+            kind, prog=prog, description=description, args=arguments, config=(tyro.conf.AvoidSubcommands,), **options
+        )
+
     with warnings.catch_warnings():
         # A protocol's implementation stands where the protocol is annotated; tyro follows it, and says so.
         warnings.filterwarnings("ignore", message="The field .* is annotated with type")
-        return tyro.cli(
-            kind,
-            prog=prog,
-            description=description,
-            args=arguments,
-            config=(tyro.conf.AvoidSubcommands,),
-        )
+        if {"-h", "--help"} & set(arguments):
+            return parsed()
+        try:
+            # Standard output stays: it is where --tyro-print-completion prints.
+            with contextlib.redirect_stderr(io.StringIO()):
+                return parsed()
+        except SystemExit as leave:
+            if leave.code != MISTAKE:
+                raise
+            _refuse_strangers(kind, prog, arguments, parsed)
+        return parsed()
+
+
+def parser_of(kind: Any, prog: str, **options: Any) -> argparse.ArgumentParser:
+    """What :func:`cli` reads, as a parser that lists its flags."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The field .* is annotated with type")
+        # tyro has no other way to list them.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return cast(Any, tyro.extras.get_parser)(kind, prog=prog, config=(tyro.conf.AvoidSubcommands,), **options)
+
+
+def _refuse_strangers(kind: Any, prog: str, arguments: list[str], parsed: Any) -> None:
+    """Raises UserError if arguments are no flags of a command."""
+    from experiments.commands.suggestions import explain, flags_of, strangers
+
+    parser = parser_of(kind, prog)
+    flags = flags_of(parser, arguments)
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            unknown = strangers(parsed(return_unknown_args=True)[1], parser, flags, bare=True)
+    except SystemExit:
+        # Something else is wrong too, such as a picture that is not named, perhaps because of a flag that is none.
+        unknown = strangers(arguments, parser, flags, bare=False)
+    if unknown:
+        raise UserError(explain(prog, unknown, flags))

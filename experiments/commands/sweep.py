@@ -13,13 +13,14 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.boards import BoardName, check_boards
-from experiments.commands.choose import parse
+from experiments.commands.choose import meant, parse
 from experiments.commands.train import default_workdir
 from experiments.config import module_of
 from experiments.progress import Terminal
 from experiments.run import Run
 from experiments.sweeps import Override, product
 from experiments.sweeps.members import Member, members, outcome, write_results
+from experiments.sweeps.overrides import NoSuchField
 from experiments.sweeps.report import deciding, fitted, parallel_coordinates, ranked, table, write_markdown
 from experiments.sweeps.rungs import Halving
 from experiments.sweeps.runner import Mode, sweep
@@ -67,7 +68,11 @@ def main(arguments: list[str]) -> int:
     halving, slurm = halving_of(options, run), slurm_of(options)
     root = Path(options.workdir) if options.workdir else default_workdir(name) / "sweep"
     overrides = from_flags(options.over) if options.over else from_config(name)
-    made = members(run, overrides, root, name)
+    try:
+        made = members(run, overrides, root, name)
+    except NoSuchField as error:
+        whole = next(path for each in overrides for path in each if path.replace("-", "_").startswith(error.path))
+        raise UserError(f"{error} {meant(run, whole)}".rstrip()) from error
     for member in made:
         # Before anything is written: what an earlier sweep has found stays as it is.
         member.check()

@@ -23,6 +23,19 @@ Override: TypeAlias = Mapping[str, Any]
 """What one run of a sweep has otherwise: values by the dotted paths of fields; a number stands for a place in a tuple."""
 Overrides: TypeAlias = tuple[Override, ...]
 
+
+class NoSuchField(UserError):
+    """An override names a field that is none.
+
+    Attributes:
+        path: up to the first part that is none, as the override has it.
+    """
+
+    def __init__(self, message: str, path: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
 _SIGNIFICANT = 4
 _LONGEST_NAME = 120
 
@@ -196,7 +209,7 @@ def _part(tree: Any, part: str, path: str) -> Any:
     if part not in names:
         close = difflib.get_close_matches(part, names, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(names)}."
-        raise UserError(f"The override sets {path!r}, but {type(tree).__name__} has no field {part!r}: {hint}")
+        raise NoSuchField(f"The override sets {path!r}, but {type(tree).__name__} has no field {part!r}: {hint}", path)
     return getattr(tree, part)
 
 

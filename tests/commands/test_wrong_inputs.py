@@ -125,7 +125,7 @@ def test_a_missing_folder(world: World, likeness: Likeness, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "flags, parts",
     [
-        (("--step", "3"), ("Unrecognized options: --step", "--steps INT")),
+        (("--step", "3"), ("does not know --step.", "--steps INT")),
         (("--experiment.loss.margin", "-0.1"), ("margin must be a finite number, at least 0",)),
         (("--experiment.batches.images", "1"), ("IdentityBatches.images is 1", "at least 2 pictures")),
         (("--steps", "many"), ("many", "--steps")),
