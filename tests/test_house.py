@@ -82,7 +82,7 @@ def test_only_the_finder_of_configs_knows_the_configs() -> None:
     assert users == {"shipped.py"}
 
 
-@pytest.mark.parametrize("package", ["research.data", "research.gallery"])
+@pytest.mark.parametrize("package", ["research.data", "research.gallery", "research.weights"])
 def test_what_is_imported_late_is_what_readers_see(package: str) -> None:
     """Each name under ``TYPE_CHECKING`` is there at run time, from the same module, and no module hides it."""
     module = importlib.import_module(package)
@@ -101,7 +101,9 @@ def test_what_is_imported_late_is_what_readers_see(package: str) -> None:
         module.Galery  # noqa: B018
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["configs"], ["enroll", "list", "--gallery", "no.sqlite"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["configs"], ["enroll", "list", "--gallery", "no.sqlite"], ["weights", "list"]]
+)
 def test_what_prints_a_table_waits_for_no_jax(arguments: list[str]) -> None:
     code = f"import sys; from experiments.commands.main import run; run({arguments}); sys.exit('jax' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=ROOT)

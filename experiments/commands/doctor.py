@@ -53,6 +53,7 @@ def main(arguments: list[str]) -> int:
         advice.append(f"There is an NVIDIA GPU that JAX does not see: {how_to_install('cuda')}.")
     _line("compile cache", _compile_cache(getattr(jax.config, "jax_compilation_cache_dir", None), advice))
     _line("data", _data(advice))
+    _line("weights", _weights(advice))
     _line("TFDS data", _tfds())
     free = shutil.disk_usage(Path.cwd()).free / 2**30
     _line("free disk here", f"{free:.1f} GiB")
@@ -90,6 +91,15 @@ def _data(advice: list[str]) -> str:
         return f"{root} (missing)"
     found = sorted(entry.name for entry in path.iterdir() if not entry.name.startswith("."))
     return f"{root}: {', '.join(found) or 'empty'}"
+
+
+def _weights(advice: list[str]) -> str:
+    from research.weights import RELEASES
+
+    here = [release for release in RELEASES if release.find() is not None]
+    missing = {release.name: release.missing() for release in here}
+    advice += [f"The weights {name} are here and cannot be read: {what}" for name, what in missing.items() if what]
+    return ", ".join(release.name for release in here) or "none (`likeness weights list`)"
 
 
 def _tfds() -> str:

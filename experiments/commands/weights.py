@@ -10,7 +10,7 @@ import tyro
 from experiments.commands.flags import TrustCode, cli, trust
 
 if TYPE_CHECKING:
-    from research.weights import Published
+    from research.weights import Release
 
 Names = Annotated[
     tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[NAME …]", help_behavior_hint="(default: all that are here)")
@@ -92,33 +92,43 @@ def main(arguments: list[str]) -> int:
 
 
 def _list() -> None:
-    from research.weights import KNOWN
-    from research.weights.published import megabytes
+    # Not the table with the encoders, which takes JAX.
+    from research.weights import releases
+    from research.weights.release import megabytes
 
-    known = [(one.name, megabytes(one.size) if one.size else "", one.licence, _where(one), one.summary) for one in KNOWN]
+    known = [
+        (one.name, megabytes(one.size) if one.size else "", one.licence, _where(one), one.summary) for one in releases.RELEASES
+    ]
     rows = [("name", "size", "licence", "here", "what"), *known]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+    for one in releases.RELEASES:
+        if missing := one.missing():
+            print(f"→ {one.name} cannot be read: {missing}")
 
 
-def _where(published: "Published") -> str:
+def _where(release: "Release") -> str:
     from research.weights import cache
 
-    path = published.find()
+    path = release.find()
     if path is None:
         return "no"
-    return ("imported" if path == published.imported else "fetched") if path.is_relative_to(cache()) else "LIKENESS_DATA"
+    place = ("imported" if path == release.imported else "fetched") if path.is_relative_to(cache()) else "LIKENESS_DATA"
+    return f"{place}, unreadable" if release.missing() else place
 
 
 def _fetch(name: str) -> None:
     from research.data import printable
-    from research.weights import fetch, named
+    from research.weights import fetch
+    from research.weights.releases import released
 
-    published = named(name)
+    release = released(name)
     with _Download() as download:
-        path = fetch(published, progress=download.show)
+        path = fetch(release, progress=download.show)
     print(f"{name} is in {printable(path)}")
+    if missing := release.missing():
+        print(f"→ it cannot be read yet: {missing}")
 
 
 class _Download:

@@ -9,19 +9,45 @@ Any file into any encoder is ``fill(variables, read(path), layout)``; known weig
 and in a config ``Pretrained(name="vgg19_pruned16x")``.
 """
 
-from research.weights.cache import cache
-from research.weights.fetch import NotObtained, Patience, fetch, obtain
-from research.weights.known import KNOWN, named, recognize
-from research.weights.layout import Entry, Layout, own
-from research.weights.matching import best, compare, fill, shapes, take
-from research.weights.pretrained import Pretrained
-from research.weights.published import File, Published
-from research.weights.readers import read
-from research.weights.report import Match, Report
-from research.weights.writers import write
+from typing import TYPE_CHECKING
+
+from research.lazy import lazily
+
+if TYPE_CHECKING:
+    from research.weights.directories import cache
+    from research.weights.download import NotObtained, Patience, fetch, obtain
+    from research.weights.known import KNOWN, named, recognize
+    from research.weights.layout import Entry, Layout, own
+    from research.weights.matching import best, compare, fill, shapes, take
+    from research.weights.pretrained import Pretrained
+    from research.weights.published import Published
+    from research.weights.readers import read
+    from research.weights.release import File, Release
+    from research.weights.releases import RELEASES
+    from research.weights.report import Match, Report
+    from research.weights.writers import write
+else:
+    __getattr__ = lazily(
+        __name__,
+        {
+            "directories": ("cache",),
+            "download": ("NotObtained", "Patience", "fetch", "obtain"),
+            "known": ("KNOWN", "named", "recognize"),
+            "layout": ("Entry", "Layout", "own"),
+            "matching": ("best", "compare", "fill", "shapes", "take"),
+            "pretrained": ("Pretrained",),
+            "published": ("Published",),
+            "readers": ("read",),
+            "release": ("File", "Release"),
+            "releases": ("RELEASES",),
+            "report": ("Match", "Report"),
+            "writers": ("write",),
+        },
+    )
 
 __all__ = [
     "KNOWN",
+    "RELEASES",
     "Entry",
     "File",
     "Layout",
@@ -30,6 +56,7 @@ __all__ = [
     "Patience",
     "Pretrained",
     "Published",
+    "Release",
     "Report",
     "best",
     "cache",

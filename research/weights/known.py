@@ -1,242 +1,48 @@
-"""The published weights that Likeness knows.
+"""The published weights that Likeness knows, each with its encoder and the names in its files."""
 
-Sizes and checksums of files that may lie in ``$LIKENESS_DATA/weights`` were taken from the files. Those of torchvision's
-files and of AdaIN's encoder were not: several public projects, independent of one another, state the same size and checksum
-for each, and torchvision's begin with the digits in the file's own name.
-"""
-
-import difflib
+import dataclasses
 from pathlib import Path
 
-from research.data.paths import printable
+from flax import linen as nn
+
 from research.encoders.mobilefacenet import MobileFaceNet
 from research.encoders.squeezenet import SqueezeNet
 from research.encoders.vgg import Vgg
-from research.errors import UserError
 from research.painters import Johnson
 
 from . import layouts
-from .johnson import johnson_wave
-from .published import File, Published
+from .layout import Layout
+from .published import Published
+from .releases import released
 
-_TORCHVISION = "https://download.pytorch.org/models"
-_GITHUB = "https://raw.githubusercontent.com"
-_VGG = "Simonyan and Zisserman, Very deep convolutional networks for large-scale image recognition, ICLR 2015"
-_SQUEEZENET = "Iandola et al., SqueezeNet: AlexNet-level accuracy with 50x fewer parameters, arXiv:1602.07360, 2016"
-_DEEP_TRANSFER = f"{_GITHUB}/pietrocarbo/deep-transfer/30b40b175d0d4afa19789fd57b5439aed125c1a5/models/autoencoder_vgg19"
-_DISTILLATION = f"{_GITHUB}/MingSun-Tse/Collaborative-Distillation/75c1b81c1dbea11c96d3fb04e96f207dee16dcbb/trained_models"
-_KERAS_SQUEEZENET = f"{_GITHUB}/DeepCognition/keras-squeezenet/a73d4339aa4d37c51a0b3ba044bed55477abec73"
-_KERAS_FILE = "squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5"
-_UNIT_CONVOLUTION = "RGB in [0, 1]; its own 1×1 convolution makes BGR · 255 minus the means of it"
+
+def _known(name: str, encoder: nn.Module | None, *known: Layout, picture: tuple[int, int, int] = (64, 64, 3)) -> Published:
+    found = released(name)
+    told = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
+    return Published(**told, encoder=encoder, layouts=known, picture=picture)
+
 
 KNOWN = (
-    Published(
-        name="vgg19",
-        summary="VGG-19 as torchvision trained it",
-        encoder=Vgg(preprocessing="torchvision"),
-        layouts=(layouts.vgg_torchvision(layouts.VGG19),),
-        editions=(
-            (
-                File(
-                    name="vgg19-dcbb9e9d.pth",
-                    size=574_673_361,
-                    sha256="dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
-                    urls=(f"{_TORCHVISION}/vgg19-dcbb9e9d.pth",),
-                ),
-            ),
-        ),
-        preprocessing="RGB in [0, 1], ImageNet's mean and deviation",
-        licence="BSD-3-Clause",
-        citation=f"torchvision, VGG19_Weights.IMAGENET1K_V1. {_VGG}",
+    _known("vgg19", Vgg(preprocessing="torchvision"), layouts.vgg_torchvision(layouts.VGG19)),
+    _known("vgg16", Vgg(convolutions=layouts.VGG16, preprocessing="torchvision"), layouts.vgg_torchvision(layouts.VGG16)),
+    _known("vgg19_caffe", Vgg(), layouts.vgg_torchvision(layouts.VGG19), layouts.vgg_by_name(layouts.VGG19)),
+    _known("vgg19_adain", Vgg(padding="reflect", preprocessing="convolution"), layouts.vgg_normalised()),
+    _known("vgg19_normalised", Vgg(last="relu3_1", padding="reflect", preprocessing="convolution"), layouts.vgg_normalised()),
+    _known(
+        "vgg19_pruned16x",
+        Vgg(widths=(16, 32, 64, 128, 128), last="relu5_1", padding="reflect", preprocessing="convolution"),
+        layouts.vgg_pruned(),
     ),
-    Published(
-        name="vgg16",
-        summary="VGG-16 as torchvision trained it",
-        encoder=Vgg(convolutions=layouts.VGG16, preprocessing="torchvision"),
-        layouts=(layouts.vgg_torchvision(layouts.VGG16),),
-        editions=(
-            (
-                File(
-                    name="vgg16-397923af.pth",
-                    size=553_433_881,
-                    sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
-                    urls=(f"{_TORCHVISION}/vgg16-397923af.pth",),
-                ),
-            ),
-        ),
-        preprocessing="RGB in [0, 1], ImageNet's mean and deviation",
-        licence="BSD-3-Clause",
-        citation=f"torchvision, VGG16_Weights.IMAGENET1K_V1. {_VGG}",
-    ),
-    Published(
-        name="vgg19_caffe",
-        summary="Oxford's own VGG-19, that Gatys et al. and neural-style paint with",
-        encoder=Vgg(),
-        layouts=(layouts.vgg_torchvision(layouts.VGG19), layouts.vgg_by_name(layouts.VGG19)),
-        editions=(),
-        preprocessing="BGR · 255 minus (103.939, 116.779, 123.68)",
-        licence="CC BY 4.0",
-        citation=f"Oxford VGG, VGG_ILSVRC_19_layers. {_VGG}",
-        bring="No checksum of it could be confirmed, so it is not downloaded. Bring vgg19-d01eb7cb.pth (jcjohnson/pytorch-vgg) "
-        "or Gatys' vgg_conv.pth, and run `likeness weights import FILE --name vgg19_caffe`.",
-    ),
-    Published(
-        name="vgg19_adain",
-        summary="VGG-19 with mean activations of about 1, to relu5_4: the encoder of AdaIN",
-        encoder=Vgg(padding="reflect", preprocessing="convolution"),
-        layouts=(layouts.vgg_normalised(),),
-        editions=(
-            (
-                File(
-                    name="vgg_normalised.pth",
-                    size=80_102_481,
-                    sha256="804ca2835ecf7539f0cd2a7ac3c18ce81e6f8468969ae7117ac0c148d286bb4a",
-                    urls=("https://github.com/naoto0804/pytorch-AdaIN/releases/download/v0.0.0/vgg_normalised.pth",),
-                ),
-            ),
-        ),
-        preprocessing=_UNIT_CONVOLUTION,
-        licence="CC BY 4.0, MIT",
-        citation=f"naoto0804/pytorch-AdaIN, from Oxford VGG. Huang and Belongie, ICCV 2017; Gatys et al., CVPR 2016; {_VGG}",
-    ),
-    Published(
-        name="vgg19_normalised",
-        summary="the same to relu3_1, from deep-transfer",
-        encoder=Vgg(last="relu3_1", padding="reflect", preprocessing="convolution"),
-        layouts=(layouts.vgg_normalised(),),
-        editions=(
-            (
-                File(
-                    name="vgg_normalised_conv3_1.safetensors",
-                    size=2_222_248,
-                    sha256="07e46952c27c8d9e7e469c4ddc7070a6e8f830e8db4271295335732aa1bc9d0e",
-                    local="vgg19_normalised/vgg_normalised_conv3_1.safetensors",
-                ),
-            ),
-            (
-                File(
-                    name="vgg_normalised_conv3_1.pth",
-                    size=2_223_308,
-                    sha256="ff8506173d3a17e7b0fbfbff242c00b6827cfbcd7c21852b46806ae6a3fd7b09",
-                    urls=(f"{_DEEP_TRANSFER}/vgg19_3/vgg_normalised_conv3_1.pth",),
-                    local="vgg19_normalised/vgg_normalised_conv3_1.pth",
-                ),
-            ),
-        ),
-        preprocessing=_UNIT_CONVOLUTION,
-        licence="CC BY 4.0, Apache-2.0",
-        citation=f"pietrocarbo/deep-transfer, from Oxford VGG. Li et al., Universal style transfer, NeurIPS 2017; {_VGG}",
-    ),
-    Published(
-        name="vgg19_pruned16x",
-        summary="VGG-19 of a quarter of the width to relu5_1, distilled from the full one",
-        encoder=Vgg(widths=(16, 32, 64, 128, 128), last="relu5_1", padding="reflect", preprocessing="convolution"),
-        layouts=(layouts.vgg_pruned(),),
-        editions=(
-            (
-                File(
-                    name="5SE.safetensors",
-                    size=3_859_800,
-                    sha256="7224eb2092ec3e79e0921f0028cd972372c6a0ea6298f2232463d32147865072",
-                    local="vgg19_pruned16x/5SE.safetensors",
-                ),
-            ),
-            (
-                File(
-                    name="5SE.pth",
-                    size=3_862_288,
-                    sha256="9417c34d0d8d621bc6af78be745f1b8d30f5f210efa01e50655c60eb3770816b",
-                    # 5SE.pth is a link to it there.
-                    urls=(f"{_DISTILLATION}/wct_se_16x_new/20191109-211322_E20.pth",),
-                    local="vgg19_pruned16x/5SE.pth",
-                ),
-            ),
-        ),
-        preprocessing=_UNIT_CONVOLUTION,
-        licence="MIT",
-        citation="MingSun-Tse/Collaborative-Distillation. Wang et al., Collaborative distillation for ultra-resolution "
-        "universal style transfer, CVPR 2020",
-    ),
-    Published(
-        name="squeezenet11",
-        summary="SqueezeNet 1.1 of its authors, without the last layer",
-        encoder=SqueezeNet(),
-        layouts=(layouts.squeezenet_keras(),),
-        editions=(
-            (
-                File(
-                    name=_KERAS_FILE,
-                    size=3_002_560,
-                    sha256="17154246284f555591549ac2c83e127abfbf4307dc4b0060fdaa2931d0fa38da",
-                    urls=(f"{_KERAS_SQUEEZENET}/{_KERAS_FILE}",),
-                    local=f"squeezenet11/{_KERAS_FILE}",
-                ),
-            ),
-        ),
-        preprocessing="BGR · 255 minus (104, 117, 123)",
-        licence="BSD-2-Clause, MIT",
-        citation=f"DeepCognition/keras-squeezenet, from forresti/SqueezeNet. {_SQUEEZENET}",
-    ),
-    Published(
-        name="squeezenet11_torchvision",
-        summary="SqueezeNet 1.1 of torchvision",
-        encoder=SqueezeNet(preprocessing="torchvision", classes=1000),
-        layouts=(layouts.squeezenet_torchvision(),),
-        editions=(
-            (
-                File(
-                    name="squeezenet1_1-b8a52dc0.pth",
-                    size=4_958_839,
-                    sha256="b8a52dc049b60e4b6ab68ad0df457362afab8b6304b2febdc1650a5dab4d7e7b",
-                    urls=(f"{_TORCHVISION}/squeezenet1_1-b8a52dc0.pth",),
-                ),
-            ),
-        ),
-        preprocessing="RGB in [0, 1], ImageNet's mean and deviation",
-        licence="BSD-3-Clause",
-        citation=f"torchvision, SqueezeNet1_1_Weights.IMAGENET1K_V1. {_SQUEEZENET}",
-    ),
-    Published(
-        name="mobilefacenet",
-        summary="a face encoder of a million parameters, trained on MS-Celeb-1M",
-        encoder=MobileFaceNet(),
-        layouts=(layouts.mobilefacenet(),),
-        editions=(
-            (
-                File(
-                    name="foamliu_mobilefacenet.safetensors",
-                    size=4_107_448,
-                    sha256="631c2db53a7de2d9f63564488355d47bea991e64d258a161c655f6eeaf503afe",
-                    local="mobilefacenet/foamliu_mobilefacenet.safetensors",
-                ),
-            ),
-            (
-                File(
-                    name="mobilefacenet.pt",
-                    size=4_135_271,
-                    sha256="90a00ba1d8b0b688af3deb731ed53dca582e6106805d1bc3cfdef55f570493f4",
-                    urls=("https://github.com/foamliu/MobileFaceNet/releases/download/v1.0/mobilefacenet.pt",),
-                    local="mobilefacenet/foamliu_mobilefacenet.pt",
-                ),
-            ),
-        ),
-        preprocessing="RGB in [0, 1], ImageNet's mean and deviation; faces aligned to 112×112",
-        licence="Apache-2.0",
-        citation="foamliu/MobileFaceNet. Chen et al., MobileFaceNets, CCBR 2018",
-        picture=(112, 112, 3),
-    ),
-    Published(
-        name="johnson_wave",
-        summary="a network that paints in the style of Hokusai's Great Wave",
-        encoder=Johnson(padding="zeros", upsampling="transposed", output="tanh150", brightness=255.0, epsilon=1e-3),
-        layouts=(layouts.johnson_deeplearnjs(),),
-        editions=(johnson_wave(),),
-        preprocessing="RGB · 255; paints tanh(x) · 150 + 127.5",
-        licence="research use, MIT",
-        citation="reiinakano/fast-style-transfer-deeplearnjs, from lengstrom/fast-style-transfer. Johnson et al., ECCV 2016",
+    _known("squeezenet11", SqueezeNet(), layouts.squeezenet_keras()),
+    _known("squeezenet11_torchvision", SqueezeNet(preprocessing="torchvision", classes=1000), layouts.squeezenet_torchvision()),
+    _known("mobilefacenet", MobileFaceNet(), layouts.mobilefacenet(), picture=(112, 112, 3)),
+    _known(
+        "johnson_wave",
+        Johnson(padding="zeros", upsampling="transposed", output="tanh150", brightness=255.0, epsilon=1e-3),
+        layouts.johnson_deeplearnjs(),
     ),
 )
-"""In the order in which `likeness weights list` shows them."""
+"""Those of :data:`research.weights.releases.RELEASES`, in their order."""
 
 
 def named(name: str) -> Published:
@@ -248,9 +54,9 @@ def named(name: str) -> Published:
     for published in KNOWN:
         if published.name == name:
             return published
-    names = [published.name for published in KNOWN]
-    nearest = difflib.get_close_matches(name, names, n=3, cutoff=0.4) or names
-    raise UserError(f"There are no known weights {printable(name)!r}; nearest: {', '.join(nearest)}.")
+    # Says the nearest names.
+    released(name)
+    raise AssertionError(f"{name} has no encoder in the table of research.weights.known.")
 
 
 def recognize(path: Path) -> Published | None:

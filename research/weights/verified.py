@@ -10,7 +10,7 @@ from research.data.regular import open_regular, read_regular
 from research.errors import UserError
 from research.files import parse_json, write_atomically
 
-from .cache import cache
+from .directories import cache
 
 _MOST = 1000
 

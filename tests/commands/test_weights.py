@@ -1,6 +1,9 @@
 """``likeness weights``: list, fetch, import, export, check."""
 
 import hashlib
+import importlib.machinery
+import sys
+import types
 
 import jax
 import numpy as np
@@ -10,8 +13,7 @@ from small_world import Likeness, World
 from experiments.evaluation import read_run, restore
 from research.encoders import Vgg
 from research.errors import UserError
-from research.weights import Pretrained, known, layouts, named, read, shapes, take, write
-from research.weights.published import File, Published
+from research.weights import File, Pretrained, Published, Release, known, layouts, named, read, releases, shapes, take, write
 
 ENCODER = Vgg(widths=(2, 2, 2, 2, 2), last="relu2_1")
 
@@ -50,7 +52,7 @@ def little(monkeypatch, tmp_path):
     )
     table = (published, *known.KNOWN)
     monkeypatch.setattr(known, "KNOWN", table)
-    monkeypatch.setattr("research.weights.KNOWN", table)
+    monkeypatch.setattr(releases, "RELEASES", table)
     return path
 
 
@@ -207,3 +209,56 @@ def test_each_action_has_help(likeness: Likeness, action):
     said = likeness("weights", action, "--help")
     assert said.code == 0
     assert said.out.startswith(f"usage: likeness weights {action}")
+
+
+def _without(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
+    """As on a machine where a library is not installed."""
+    monkeypatch.setitem(sys.modules, library, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "library", "kind", "extra"),
+    [("net.h5", "h5py", "HDF5", "keras"), ("net.pth", "torch", "a PyTorch state dict", "peers")],
+)
+def test_weights_that_nothing_here_can_read_are_not_called_usable(
+    likeness: Likeness, monkeypatch, tmp_path, name: str, library: str, kind: str, extra: str
+):
+    """``list`` and ``doctor`` say what is missing and the command that installs it; with the library they say nothing."""
+    path = tmp_path / "data" / "weights" / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"0")
+    file = File(name=name, size=1, sha256="0" * 64, local=name)
+    told = {"summary": "a net", "preprocessing": "none", "licence": "CC0", "citation": "nobody"}
+    monkeypatch.setattr(releases, "RELEASES", (Release(name="net", editions=((file,),), **told),))
+    monkeypatch.setitem(sys.modules, library, types.ModuleType(library))
+    sys.modules[library].__spec__ = importlib.machinery.ModuleSpec(library, None)
+    assert likeness("weights", "list").out.splitlines()[1].split(maxsplit=4)[4] == "LIKENESS_DATA  a net"
+    assert "cannot be read" not in likeness("doctor").out
+    _without(monkeypatch, library)
+    reason = f"{name} is {kind}"
+    install = f"{library} is not installed: pip install -e '.[{extra}]' in the folder"
+    listed = likeness("weights", "list").out
+    assert "LIKENESS_DATA, unreadable" in listed
+    assert f"→ net cannot be read: {reason}" in listed
+    assert install in listed
+    advice = [line for line in likeness("doctor").out.splitlines() if line.startswith("→ ")]
+    assert any(f"The weights net are here and cannot be read: {reason}" in line and install in line for line in advice)
+    assert not any("Nothing is missing" in line for line in advice)
+
+
+def test_what_was_fetched_and_cannot_be_read_says_so(likeness: Likeness, monkeypatch, tmp_path, cache):
+    (tmp_path / "data" / "weights").mkdir(parents=True)
+    content = b"\x89HDF\r\n\x1a\n"
+    (tmp_path / "data" / "weights" / "net.h5").write_bytes(content)
+    file = File(name="net.h5", size=len(content), sha256=hashlib.sha256(content).hexdigest(), local="net.h5")
+    told = {"summary": "a net", "preprocessing": "none", "licence": "CC0", "citation": "nobody"}
+    monkeypatch.setattr(releases, "RELEASES", (Release(name="net", editions=((file,),), **told),))
+    _without(monkeypatch, "h5py")
+    said = likeness("weights", "fetch", "net")
+    assert said.code == 0
+    assert (cache / "net" / "net.h5").read_bytes() == content
+    assert "→ it cannot be read yet: net.h5 is HDF5" in said.out
+
+
+def test_every_release_has_its_encoder_and_every_encoder_its_release():
+    assert [one.name for one in known.KNOWN] == [one.name for one in releases.RELEASES]

@@ -18,9 +18,9 @@ from research.data.paths import printable
 from research.errors import UserError
 from research.files import cannot_write
 
-from .cache import data
 from .connection import opened
-from .published import File, Published, megabytes
+from .directories import data
+from .release import File, Release, megabytes
 from .verified import digest
 
 Progress: TypeAlias = Callable[[str, int, int], None]
@@ -61,7 +61,7 @@ def _silent(name: str, done: int, total: int) -> None:
     del name, done, total
 
 
-def fetch(published: Published, *, progress: Progress = _silent, patience: Patience | None = None) -> Path:
+def fetch(published: Release, *, progress: Progress = _silent, patience: Patience | None = None) -> Path:
     """Brings published weights into the cache.
 
     Editions are tried in turn, and for each file first ``$LIKENESS_DATA/weights``, then each address. A download goes on

@@ -1,0 +1,159 @@
+"""What weights somebody published: their files, their licence, and where they lie on this machine. What reads them is not here,
+so that a table of them needs no JAX."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+from research.data.paths import printable
+from research.errors import UserError
+
+from .directories import cache, data
+from .needed import what_is_missing
+from .verified import digest, noted_digest, verified_digest
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class File:
+    """A published file."""
+
+    name: str
+    """What it is called in the cache."""
+    size: int
+    """Bytes."""
+    sha256: str
+    """Its checksum, 64 hexadecimal digits: what does not have it is not kept."""
+    urls: tuple[str, ...] = ()
+    """Where it can be downloaded, the best first."""
+    local: str = ""
+    """Where it may lie below ``$LIKENESS_DATA/weights``."""
+    text: str = ""
+    """Its content, where that is short and generated; it is then written instead of fetched."""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[0-9a-f]{64}", self.sha256):
+            raise ValueError(f"File {self.name!r}: a SHA-256 is 64 digits 0-9 a-f, not {self.sha256!r}.")
+        if self.size < 1 or Path(self.name).name != self.name:
+            raise ValueError(f"File {self.name!r} of {self.size} bytes: give a plain name, and a positive size.")
+        if any(not url.startswith(("https://", "http://")) for url in self.urls):
+            raise ValueError(f"File {self.name!r}: sources are http addresses, not {self.urls}.")
+
+    def intact(self, path: Path) -> bool:
+        """Whether the file at ``path`` has the size and the checksum."""
+        return self.looks_whole(path) and digest(path) == self.sha256
+
+    def looks_whole(self, path: Path) -> bool:
+        """Whether there is a file of the right size at ``path``; cheap."""
+        return path.is_file() and path.stat().st_size == self.size
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Release:
+    """Weights as somebody published them."""
+
+    name: str
+    """What to call them on the command line."""
+    summary: str
+    """What they are, in a few words."""
+    editions: tuple[tuple[File, ...], ...]
+    """The same numbers in several formats, the easiest to read first; an edition of several files is a folder."""
+    preprocessing: str
+    """What the network expects of a picture; the encoder does it."""
+    licence: str
+    """As its source states it."""
+    citation: str
+    """Where it comes from, and the paper."""
+    bring: str = ""
+    """What to do where there are no editions."""
+
+    @property
+    def imported(self) -> Path:
+        """Where ``likeness weights import`` puts them, under the names of this project."""
+        return cache() / f"{self.name}.safetensors"
+
+    @property
+    def folder(self) -> Path:
+        """Where ``likeness weights fetch`` puts the published files."""
+        return cache() / self.name
+
+    @property
+    def size(self) -> int:
+        """Bytes of the first edition that can be fetched, or of the first; 0 where there is none."""
+        fetched = [edition for edition in self.editions if all(file.urls or file.text for file in edition)]
+        return sum(file.size for file in (fetched or [*self.editions, ()])[0])
+
+    def places(self) -> list[tuple[tuple[File, ...], tuple[Path, ...]]]:
+        """Where each edition's files may lie: in the cache, and below ``$LIKENESS_DATA/weights``."""
+        found = [(edition, tuple(self.folder / file.name for file in edition)) for edition in self.editions]
+        root = data()
+        if root is not None:
+            local = [edition for edition in self.editions if all(file.local for file in edition)]
+            found += [(edition, tuple(root / file.local for file in edition)) for edition in local]
+        return found
+
+    def find(self) -> Path | None:
+        """The file or folder to read them from, if all of it is on this machine, by name and size."""
+        if self.imported.is_file():
+            return self.imported
+        for edition, paths in self.places():
+            if all(file.looks_whole(path) for file, path in zip(edition, paths, strict=True)):
+                return paths[0] if len(paths) == 1 else paths[0].parent
+        return None
+
+    def files(self, found: Path) -> list[tuple[File, Path]]:
+        """The published files at what :meth:`find` found; none for imported weights."""
+        for edition, paths in self.places():
+            if found in (*paths, paths[0].parent) and all(path.exists() for path in paths):
+                return list(zip(edition, paths, strict=True))
+        return []
+
+    def missing(self) -> str:
+        """What this machine lacks to read what :meth:`find` found, with the command that installs it; empty for nothing."""
+        found = self.find()
+        return what_is_missing(found) if found is not None else ""
+
+    def verify(self, path: Path) -> None:
+        """Makes sure that what was fetched or imported is still what it was, see :func:`verified_digest`.
+
+        Args:
+            path: a file or a folder; of one that lies in none of the places of these weights nothing is known.
+
+        Raises:
+            UserError: a file has changed since, such as on a bad disk.
+        """
+        for file, place in self.files(path):
+            if not file.looks_whole(place) or verified_digest(place) != file.sha256:
+                raise UserError(
+                    f"The weights {self.name} are damaged: {printable(place)} has not the SHA-256 {file.sha256} that they were "
+                    f"published with. Remove it, and {self.how_to_get()}"
+                )
+        noted = noted_digest(path) if path == self.imported else None
+        if noted is not None and verified_digest(path) != noted:
+            raise UserError(
+                f"The weights {self.name} are damaged: {printable(path)} has changed since `likeness weights import` wrote it. "
+                "Remove it, and import them again."
+            )
+
+    def how_to_get(self) -> str:
+        """What a person can do who does not have them, with or without a network."""
+        if not any(all(file.urls or file.text for file in edition) for edition in self.editions):
+            return self.by_hand()
+        return f"run `likeness weights fetch {self.name}` ({megabytes(self.size)}). Without network: {self.by_hand()}"
+
+    def by_hand(self) -> str:
+        """Which file to bring where there is no network, where to put it, and its checksum."""
+        if not self.editions:
+            return self.bring
+        edition = self.editions[-1]
+        looked = " or ".join(sorted({printable(path.parent) for _, paths in self.places() for path in paths}))
+        file, *more = edition
+        if more:
+            return f"bring the {len(edition)} files of {self.citation.split('.')[0]}, looked for in {looked}."
+        source = f" from {file.urls[0]}" if file.urls else ""
+        into = f"{printable(self.folder)} (SHA-256 {file.sha256}; looked for in {looked})"
+        return f"bring {file.name}{source} and put it into {into}."
+
+
+def megabytes(size: int) -> str:
+    """A size for people: ``4.1 MB``."""
+    return f"{size / 1e6:.1f} MB" if size < 1e8 else f"{size / 1e6:.0f} MB"
