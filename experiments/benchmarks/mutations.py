@@ -45,6 +45,7 @@ ALSO = {
     "research/losses/pairs.py": "tests/losses/test_every_loss.py",
     "research/losses/layers.py": "tests/losses/test_layers.py",
     "research/metrics": "tests/test_checks.py",
+    "experiments/bookkeeping.py": "tests/experiments/test_resuming.py",
     "experiments": "tests/experiments/test_trainer.py",
 }
 """Tests of a whole room, or of all that imports a file."""

@@ -6,19 +6,23 @@ import json
 import types
 
 import jax
+import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from listener import Listener
 from pixels import Pixels
-from toy import Toy, toy_run
+from toy import Counting, Toy, toy_run
 
+from experiments import bookkeeping
 from experiments.bookkeeping import NonFinite, best_value, due
 from experiments.checkpoints import CheckpointStore
 from experiments.evaluation import evaluate, restore
 from experiments.experiment import Evaluation
+from experiments.optimizers import Sgd
 from experiments.program import build
 from experiments.run import Checkpoints
+from experiments.schedules import Constant
 from experiments.trainer import train
 from experiments.writers import read_metrics
 from research.errors import UserError
@@ -220,6 +224,78 @@ def test_nothing_that_is_not_finite_is_judged_or_saved(tmp_path):
         train(run, tmp_path)
     assert lines(tmp_path) == []
     assert kept(tmp_path) == set()
+
+
+class Steep(Toy):
+    """Its cost is infinite at the batch of number 2."""
+
+    def cost(self, params, state, fixed, batch, key):
+        cost = super().cost(params, state, fixed, batch, key)
+        return cost._replace(value=cost.value + jnp.where(batch["number"][0] == 2, jnp.inf, 0.0))
+
+
+@pytest.mark.end_to_end
+def test_a_step_that_was_taken_back_is_said_and_is_in_no_line(tmp_path):
+    listener = Listener()
+    halved = Sgd(schedule=Constant(rate=0.01), momentum=0.0, halvings=1)
+    train(toy_run(experiment=Steep(), optimizer=halved, steps=5, log_every=5), tmp_path, reporter=listener)
+    assert listener.warned == ["step 2 is not finite: the step before it is taken back and tried again at half its length"]
+    (line,) = read_metrics(tmp_path / "metrics.jsonl")
+    assert line["number"] == np.mean([0, 1, 3, 4])
+
+
+class Spoiled(Counting):
+    def __next__(self):
+        batch = super().__next__()
+        return batch | {"number": np.where(batch["number"] == 3, np.nan, batch["number"])}
+
+
+class Unreadable(Toy):
+    """The batch of step 3 is not a number."""
+
+    def stream(self, data, seed):
+        return Spoiled(self.rows, seed)
+
+
+@pytest.mark.end_to_end
+def test_where_a_step_stops_being_finite_its_first_cause_is_named(tmp_path):
+    run = toy_run(experiment=Unreadable(), steps=6, checkpoints=Checkpoints(every=2))
+    with pytest.raises(NonFinite, match=r"Step 3 is not finite, first seen in batch number .*of step 2, is intact"):
+        train(run, tmp_path)
+    assert lines(tmp_path) == [(1, "train"), (2, "train"), (3, "train")]
+
+
+@pytest.mark.end_to_end
+def test_changes_of_every_launch_are_kept_once(tmp_path, monkeypatch):
+    """Also where a launch was killed after it had written what has changed and before it had written the config."""
+    train(toy_run(steps=2), tmp_path, until=1)
+    written = bookkeeping.write_json
+
+    def killed(path, value):
+        if path.name == "config.json":
+            raise KeyboardInterrupt
+        written(path, value)
+
+    monkeypatch.setattr(bookkeeping, "write_json", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(toy_run(steps=3), tmp_path, until=2)
+    monkeypatch.setattr(bookkeeping, "write_json", written)
+    train(toy_run(steps=3), tmp_path, until=2)
+    train(toy_run(steps=3), tmp_path, until=2)
+    train(toy_run(steps=4, log_every=2), tmp_path)
+    kept = [json.loads(line) for line in (tmp_path / "changes.jsonl").read_text().splitlines()]
+    assert [(each["step"], sorted(each["changed"])) for each in kept] == [
+        (1, ["steps: 2 → 3"]),
+        (2, ["log_every: 1 → 2", "steps: 3 → 4"]),
+    ]
+
+
+def test_many_changes_are_shortened():
+    six = [f"field {number}: 1 → 2" for number in range(6)]
+    assert bookkeeping.shortened(six[:1]) == "field 0: 1 → 2"
+    assert bookkeeping.shortened(six[:5]) == "; ".join(six[:5])
+    assert bookkeeping.shortened(six) == "; ".join(six[:5]) + "; and 1 more"
+    assert bookkeeping.shortened(six, most=2) == "field 0: 1 → 2; field 1: 1 → 2; and 4 more"
 
 
 def test_the_deciding_metric_must_be_there_and_be_known():

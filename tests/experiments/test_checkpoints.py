@@ -132,3 +132,61 @@ def test_of_equally_good_ones_the_newest_is_used(opened, best_is, used):
     # Who does not ask for the best gets the newest.
     assert store.best(Checkpoints()) == 8
     assert store.best(Checkpoints(**policy | {"keep_best": 0})) == 8
+
+
+def quoted(text):
+    """As TensorStore reports it: a ValueError that quotes the system."""
+    return ValueError(f"Error writing: INTERNAL: {text} [tensorstore_spec=…]")
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (OSError(28, "No space left on device"), "the disk is full"),
+        (quoted("No space left on device"), "the disk is full"),
+        (quoted("Disk quota exceeded"), "the disk is full"),
+        (quoted("Permission denied"), "permission|may not|not allowed"),
+        (quoted("Read-only file system"), "permission|may not|not allowed|read-only"),
+    ],
+)
+def test_a_step_that_cannot_be_written_is_said_to_be_so_and_leaves_nothing(opened, monkeypatch, raised, said):
+    store = opened()
+    store.save(1, a_state(1), {}, None)
+
+    def partly(step, *rest, **named):
+        for name in (f"{step}", f"{step}.orbax-checkpoint-tmp"):
+            (store.directory / name).mkdir()
+            (store.directory / name / "part").write_text("half of it")
+        try:
+            raise raised
+        except (OSError, ValueError) as error:
+            # The cause may be under another error, as what a thread raised is.
+            raise ValueError("a thread failed") from error
+
+    monkeypatch.setattr(store._checkpointer, "save_checkpointables", partly)
+    with pytest.raises(UserError, match=f"(?i)checkpoints/2.*({said})"):
+        store.save(2, a_state(2), {}, None)
+    assert [path.name for path in store.directory.iterdir() if path.name.startswith("2")] == []
+    assert opened().steps() == [1]
+
+
+def test_an_error_of_another_kind_stays_what_it_is(opened, monkeypatch):
+    store = opened()
+
+    def broken(*_, **__):
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(store._checkpointer, "save_checkpointables", broken)
+    with pytest.raises(ValueError, match="a bug"):
+        store.save(2, a_state(2), {}, None)
+
+
+def test_who_only_reads_leaves_what_was_not_finished(opened, tmp_path):
+    opened().save(1, a_state(1), {}, None)
+    partial = tmp_path / "checkpoints" / "2.orbax-checkpoint-tmp"
+    partial.mkdir()
+    reader = CheckpointStore(tmp_path / "checkpoints", Checkpoints(), reading=True)
+    assert (reader.latest(), partial.exists()) == (1, True)
+    reader.close()
+    assert opened().latest() == 1
+    assert not partial.exists()

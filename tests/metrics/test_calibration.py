@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from research.errors import UserError
+from research.metrics.bootstrap import replicate_weights
 from research.metrics.calibration import stranger_rate, threshold_at_far
 from research.metrics.pairs import all_pairs
 
@@ -46,6 +48,30 @@ def test_leaving_out_by_hand_gives_the_same_rate():
     expected = (rank / n + max(0, shrunk)) * n / (n + 1)
     assert stranger_rate(d, threshold, people).value == pytest.approx(expected, rel=1e-12)
     assert shrunk > 0
+
+
+@pytest.mark.parametrize("rank", [1, 3, 12, 200])
+def test_independent_pairs_have_the_interval_of_their_order_statistic(rank):
+    distances, pairs = np.random.default_rng(0).permutation(200) / 200, np.arange(400).reshape(200, 2)
+    found = stranger_rate(distances, np.sort(distances)[rank - 1], pairs)
+    assert (found.value, found.n) == (rank / 201, 200)
+    np.testing.assert_allclose(found.interval, stats.beta(rank, 201 - rank).ppf([0.025, 0.975]), rtol=1e-9)
+
+
+@pytest.mark.parametrize(("people", "rank"), [(9, 20), (9, 2), (5, 60)])
+def test_pairs_that_share_people_are_worth_what_their_variance_says(people, rank):
+    pairs = crowd(np.random.default_rng(people), people, 3)
+    d, who = pairs.distances[~pairs.same], pairs.people[~pairs.same]
+    n, threshold = len(d), np.sort(d)[rank - 1]
+    weights = np.concatenate(list(replicate_weights(who[np.argsort(d, kind="stable")], seed=4)))
+    with np.errstate(invalid="ignore"):
+        rates = weights[:, :rank].sum(axis=1) / weights.sum(axis=1)
+    variance = np.nanvar(rates) * people / (people - 1)
+    worth = min(people * (people - 1) / 2, rank / n * (1 - rank / n) / variance)
+    found = stranger_rate(d, threshold, who, seed=4)
+    expected = stats.beta(found.value * (worth + 1), (1 - found.value) * (worth + 1)).ppf([0.025, 0.975])
+    np.testing.assert_allclose(found.interval, expected, rtol=1e-9)
+    assert found.value <= worth / (worth + 1)
 
 
 def test_three_people_say_nothing_of_strangers():
