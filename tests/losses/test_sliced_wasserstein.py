@@ -32,9 +32,21 @@ def positive(seed: int, **kwargs):
     return {k: x + generator.uniform(0.01, 0.1, x.shape).astype(np.float32) for k, x in maps(seed, **kwargs).items()}
 
 
-@pytest.mark.parametrize("masked", [False, True], ids=["whole", "region"])
-@pytest.mark.parametrize("sizes", [MAPS, OTHER_SIZE], ids=["equal sizes", "other size"])
-def test_value_and_gradient_equal_the_oracle(masked: bool, sizes: dict):
+MASKS = {"mask": smooth_mask(3), "reference_mask": smooth_mask(4)}
+
+
+@pytest.mark.parametrize(
+    ("masked", "sizes"),
+    [
+        ((), MAPS),
+        ((), OTHER_SIZE),
+        (("mask",), MAPS),
+        (("reference_mask",), OTHER_SIZE),
+        (("mask", "reference_mask"), MAPS),
+        (("mask", "reference_mask"), OTHER_SIZE),
+    ],
+)
+def test_value_and_gradient_equal_the_oracle(masked: tuple[str, ...], sizes: dict):
     losses = {
         each: SlicedWasserstein(layers=tuple(MAPS), projections=5, normalizer=each) for each in ("relative", "mean", "sum")
     }
@@ -51,7 +63,7 @@ def test_value_and_gradient_equal_the_oracle(masked: bool, sizes: dict):
         scale = {"relative": len(directions) * m.sum() * energy, "mean": len(directions) * m.sum(), "sum": 1.0}
         return total / scale[normalizer]
 
-    masks = {"mask": smooth_mask(3), "reference_mask": smooth_mask(4)} if masked else {}
+    masks = {each: MASKS[each] for each in masked}
     oracles = {loss: functools.partial(oracle, each) for each, loss in losses.items()}
     check(oracles, positive(0, pictures=2), positive(1, maps=sizes), **masks)
 

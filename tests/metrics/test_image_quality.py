@@ -136,6 +136,14 @@ def test_colors_do_not_care_where_they_stand_nor_how_often_the_whole_repeats() -
     assert patch_distance(FIRST, pixels, scales=1) > 0.03
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+def test_patches_have_a_height_and_a_width(axis: int) -> None:
+    """Lines that change places along either axis leave every line as it was, and not the patches."""
+    moved = np.random.default_rng(1).permutation(FIRST, axis=axis)
+    assert patch_distance(FIRST, moved, side=2, scales=1) > 0.02
+    assert patch_distance(FIRST, np.flip(FIRST, axis), side=1, scales=1) == pytest.approx(0.0, abs=1e-9)
+
+
 def test_patches_know_a_texture() -> None:
     """Another piece of the same stripes is nearer than stripes that are turned, wider, or of another color."""
     y, x = np.mgrid[:96, :96]

@@ -7,8 +7,11 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from research.errors import UserError
-from research.metrics.intervals import wilson
-from research.metrics.pairs import all_pairs
+from research.metrics.bootstrap import clustered_interval, clustered_rate, replicate_weights
+from research.metrics.folds import kfold_accuracy, stratified_folds
+from research.metrics.intervals import wilson, wilson_interval
+from research.metrics.pairs import Pairs, all_pairs
+from research.metrics.roc import auc, eer, roc, tar_at_far
 from research.metrics.verification import (
     at_threshold,
     delong_interval,
@@ -50,6 +53,96 @@ def test_f1_summary_names_values_and_counts():
         assert 0 <= estimate.low < estimate.value < estimate.high <= 1
     assert metrics["verification/eer"].n == metrics["verification/tar@far=1e-1"].n == pairs.same.sum()
     assert metrics["verification/accuracy"].n == len(pairs)
+
+
+def resampled(pairs, weights, fars):
+    """The rates of each resample, whose pairs are written out as often as they count."""
+    curves = [roc(np.repeat(pairs.distances, w), np.repeat(pairs.same, w)) for w in weights]
+    return np.array([[eer(curve), auc(curve), *tar_at_far(curve, np.array(fars))] for curve in curves], np.float64)
+
+
+def test_every_interval_of_pairs_that_share_people_is_that_of_people_drawn_anew():
+    """Six people with four pictures each are worth 24 same-person and 15 different-person pairs."""
+    pairs, fars = scattered(people=6, pictures=4, noise=0.9), (0.2, 0.05)
+    weights = np.concatenate(list(replicate_weights(pairs.people, 40, 3)))
+    samples = resampled(pairs, weights, fars)
+    correct = kfold_accuracy(pairs.distances, pairs.same, stratified_folds(pairs.same, 5, 3), balanced=True).correct
+    kinds = (pairs.same, ~pairs.same)
+    balanced = np.mean([(weights * kind) @ correct / (weights * kind).sum(axis=1) for kind in kinds], axis=0)
+    found = verification(pairs.distances, pairs.same, pairs.people, fars, 3, folds=5, replicates=40)
+    worth = [24, 24, 24, 24, 4 / (1 / 24 + 1 / 15)]
+    for estimate, sample, trials, repeats in zip(
+        found.values(), [*samples.T, balanced], worth, [4.0, 4.0, 4.0, 4.0, 1.0], strict=True
+    ):
+        low, high = clustered_interval(estimate.value, sample, 6, trials, repeats)
+        np.testing.assert_allclose(estimate.interval, (min(low, estimate.value), max(high, estimate.value)), rtol=1e-9)
+    assert [estimate.n for estimate in found.values()] == [36, 36, 36, 36, 276]
+
+
+def test_no_more_same_person_pairs_count_than_there_are_of_the_other_kind():
+    """Twelve same-person trials and ten pairs of different people: the equal error rate rests on ten."""
+    people = np.array([*[[0, 0], [1, 1], [2, 2], [3, 3]] * 3, *[[0, 1], [0, 2], [0, 3], [1, 2], [1, 3]] * 2])
+    same = people[:, 0] == people[:, 1]
+    pairs = Pairs(np.random.default_rng(1).random(22) + ~same, same, people, np.zeros_like(people))
+    found = verification(pairs.distances, same, people, (0.2,), folds=2, replicates=30)
+    weights = np.concatenate(list(replicate_weights(people, 30, 0)))
+    samples = resampled(pairs, weights, (0.2,))
+    for estimate, sample, trials in zip(list(found.values())[:3], samples.T, (10, 10, 12), strict=True):
+        expected = clustered_interval(estimate.value, sample, 4, trials, 3.0)
+        np.testing.assert_allclose(
+            estimate.interval, (min(expected[0], estimate.value), max(expected[1], estimate.value)), rtol=1e-9
+        )
+    assert [estimate.n for estimate in found.values()] == [10, 10, 12, 22]
+
+
+def test_the_band_is_made_as_the_intervals_are():
+    pairs = scattered(people=6, pictures=4, noise=0.9)
+    fars = np.geomspace(1 / 240, 1, 5)
+    band = roc_band(pairs.distances, pairs.same, pairs.people, points=5, replicates=30, seed=3)
+    weights = np.concatenate(list(replicate_weights(pairs.people, 30, 3)))
+    np.testing.assert_allclose(band.far, fars, rtol=1e-12)
+    for low, high, rate, sample in zip(band.low, band.high, band.tar, resampled(pairs, weights, fars)[:, 2:].T, strict=True):
+        np.testing.assert_allclose((low, high), clustered_interval(float(rate), sample, 6, 24), rtol=1e-9)
+    independent = roc_band(pairs.distances, pairs.same, points=5)
+    for low, high, rate in zip(independent.low, independent.high, independent.tar, strict=True):
+        np.testing.assert_allclose((low, high), wilson_interval(float(rate), 36), rtol=1e-9)
+    assert len(roc_band(pairs.distances, pairs.same).far) == 64
+
+
+def test_independent_pairs_have_the_intervals_of_their_kinds():
+    """Wilson's for the scarcer kind, DeLong's, Wilson's for the same-person pairs, and Student's over folds."""
+    rng = np.random.default_rng(3)
+    same = np.arange(100) < 40
+    distances = rng.normal(size=100) + ~same
+    found = list(verification(distances, same, fars=(0.1,), folds=4, seed=2).values())
+    folds = kfold_accuracy(distances, same, stratified_folds(same, 4, 2), balanced=True)
+    intervals = [wilson_interval(found[0].value, 40), delong_interval(distances, same), wilson_interval(found[2].value, 40)]
+    for estimate, interval in zip(found, [*intervals, folds.estimate.interval], strict=True):
+        np.testing.assert_allclose(estimate.interval, interval, rtol=1e-9)
+    assert [estimate.n for estimate in found] == [40, 40, 40, 100]
+
+
+def test_rates_at_a_threshold_have_the_intervals_of_their_people():
+    pairs = scattered(people=6, pictures=4)
+    accepted = pairs.distances <= 5.0
+    rates = at_threshold(pairs.distances, pairs.same, 5.0, pairs.people, seed=3)
+    assert rates.far == clustered_rate(accepted[~pairs.same], pairs.people[~pairs.same], seed=3)
+    assert rates.tar == clustered_rate(accepted[pairs.same], pairs.people[pairs.same], seed=3)
+    independent = at_threshold(pairs.distances, pairs.same, 5.0)
+    assert independent.tar == wilson(int(accepted[pairs.same].sum()), 36)
+    assert independent.far == wilson(int(accepted[~pairs.same].sum()), 240)
+
+
+@pytest.mark.parametrize(("kinds", "area"), [((3, 5), 1.0), ((5, 3), 0.0), ((1, 4), 0.5), ((4, 1), 0.5)])
+def test_an_area_without_a_variance_has_wilsons_interval_for_the_scarcer_kind(kinds, area):
+    same = np.arange(sum(kinds)) < kinds[0]
+    distances = {1.0: 1.0 * ~same, 0.0: 1.0 * same, 0.5: np.zeros(len(same))}[area]
+    np.testing.assert_allclose(delong_interval(distances, same), wilson_interval(area, min(kinds)), rtol=1e-12)
+
+
+def test_two_pairs_of_a_kind_have_a_variance():
+    distances, same = np.array([0.1, 0.5, 0.3, 0.4, 0.6]), np.array([True, True, False, False, False])
+    assert delong_interval(distances, same) != wilson_interval(2 / 3, 2)
 
 
 def test_shared_people_widen_every_interval():
