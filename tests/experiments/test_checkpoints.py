@@ -1,6 +1,7 @@
 """Checkpoints without a run: what a store of them keeps, gives back and says."""
 
 import dataclasses
+import time
 
 import jax
 import jax.numpy as jnp
@@ -189,4 +190,8 @@ def test_who_only_reads_leaves_what_was_not_finished(opened, tmp_path):
     assert (reader.latest(), partial.exists()) == (1, True)
     reader.close()
     assert opened().latest() == 1
+    # Orbax does not wait until it is gone.
+    ends = time.monotonic() + 30
+    while partial.exists() and time.monotonic() < ends:
+        time.sleep(0.05)
     assert not partial.exists()
