@@ -82,5 +82,12 @@ def test_scale_of_the_features_does_not_change_the_match():
 def test_layers_smaller_than_a_patch_are_refused():
     with pytest.raises(ValueError, match="'relu4_1' is 4×4, smaller than a patch"):
         refuse(MRF(layers=("relu4_1",), patch=5), maps(0, maps=LAYERS), maps(1, maps=LAYERS))
+    loss, large = MRF(layers=("a",), patch=4), {"a": np.ones((1, 6, 6, 2), np.float32)}
+    refuse(loss, {"a": np.ones((1, 4, 4, 2), np.float32)}, large)
+    for small in ((3, 6), (6, 3)):
+        features = {"a": np.ones((1, *small, 2), np.float32)}
+        for own, other in ((features, large), (large, features)):
+            with pytest.raises(ValueError, match=f"'a' is {small[0]}×{small[1]}, smaller than a patch"):
+                refuse(loss, own, other)
     with pytest.raises(ValueError, match="chunk must be at least 1"):
         MRF(layers=("relu4_1",), chunk=0)
