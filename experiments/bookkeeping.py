@@ -15,7 +15,7 @@ from experiments import processes
 from experiments.checkpoints import CheckpointStore
 from experiments.config import describe_changes, to_json
 from experiments.evaluation import evaluate_run
-from experiments.experiment import Batches, Evaluation, Variables, peek
+from experiments.experiment import Batches, Evaluation, Variables, judging, peek
 from experiments.own_code import Code
 from experiments.own_code.keeping import describe, keep, kept_or_none
 from experiments.own_code.trust import remember
@@ -222,14 +222,14 @@ class Books:
             self.store.save(due.step, reached, dataclasses.asdict(record), record.best if improved else None)
 
     def conclude(self, state: TrainState) -> tuple[Variables, Evaluation]:
-        """Judges on the test part, by the best checkpoint where the run keeps one, and says what is used from now on."""
+        """Judges the run, by the best checkpoint where the run keeps one, and says what is used from now on."""
         policy = self.run.checkpoints
         step, variables = self.run.steps, self.program.variables(state)
         best = self.store.best(policy)
         if best is not None and best != step:
             step, variables = best, self.store.load_variables(best)
             self.say.say(f"step {best} was the best by {policy.best_metric}: it is the one that is evaluated and used")
-        self.say.say("judging on the test part")
+        self.say.say(judging(self.run.experiment))
         return variables, evaluate_run(self.run, self.files, self.data, variables, step=step, seconds=self.record.seconds)
 
     def _check_inputs(self, step: int, before: Mapping[str, Mapping[str, str]]) -> None:

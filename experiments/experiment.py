@@ -6,7 +6,7 @@ of a second network. To the trainer they are the same: a pytree of parameters an
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -105,6 +105,19 @@ class MadeOfPictures(Protocol):
             UserError: a picture that cannot be read.
         """
         ...
+
+
+@runtime_checkable
+class WithoutParts(Protocol):
+    """An experiment that parts no data: there is no test part on which it could be judged."""
+
+    judging: ClassVar[str]
+    """What is done instead to judge it: ``judging the painting``."""
+
+
+def judging(experiment: Any) -> str:
+    """What is done to judge a run at its end, for people to read."""
+    return experiment.judging if isinstance(experiment, WithoutParts) else "judging on the test part"
 
 
 @runtime_checkable

@@ -26,6 +26,16 @@ def watched(tell: Tell) -> Iterator[None]:
         _WATCHER.reset(token)
 
 
+def telling(what: str) -> Callable[[int, int], None]:
+    """What tells the watcher how much is done, and of how much, for work that no loop of one's own does.
+
+    Args:
+        what: what is done, for people to read.
+    """
+    tell = _WATCHER.get()
+    return lambda done, of: None if tell is None else tell(what, done, of)
+
+
 def tracked(what: str, items: Sequence[T], size: Callable[[T], int] = lambda item: 1) -> Iterator[T]:
     """The items one by one, telling the watcher how many are done. Of a single item nothing is told before it is done.
 

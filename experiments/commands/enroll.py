@@ -94,19 +94,22 @@ def main(arguments: list[str]) -> int:
 
 def _enroll(action: Add | Folder, workdir: Path, path: Path) -> list[str]:
     """Embeds the pictures, which only the model can; names who was enrolled."""
+    from experiments.phases import watched
+    from experiments.progress import Phases
     from experiments.recognition.recognizer import Recognizer
 
     recognizer = Recognizer.load(workdir)
-    match action:
-        case Add(name, picture, more):
-            done = recognizer.enroll(path, {name: [picture, *more]})
-        case Folder(folder, on_bad):
-            people, skipped, notes = recognizer.find_people(folder, on_bad)
-            for error in skipped:
-                print(f"skipped: {error}")
-            for note in notes:
-                print(note)
-            done = recognizer.enroll(path, people)
+    with Phases() as phases, watched(phases.tell):
+        match action:
+            case Add(name, picture, more):
+                done = recognizer.enroll(path, {name: [picture, *more]})
+            case Folder(folder, on_bad):
+                people, skipped, notes = recognizer.find_people(folder, on_bad)
+                for error in skipped:
+                    print(f"skipped: {error}")
+                for note in notes:
+                    print(note)
+                done = recognizer.enroll(path, people)
     for enrollment in done:
         print(f"enrolled {enrollment.name} with {_count(len(enrollment.added), 'picture')}")
         for duplicate in enrollment.skipped:

@@ -25,6 +25,14 @@ Workdir = Annotated[
     ),
 ]
 """The working directory of a trained recognizer; None for the one that :func:`recognizer_dir` finds."""
+Network = Annotated[
+    tyro.conf.Positional[str | None],
+    tyro.conf.arg(
+        metavar="[WORKDIR|ENCODER]",
+        help_behavior_hint="(default: runs/recognition/quickstart, else the newest recognizer in runs)",
+    ),
+]
+"""A working directory or the name of published weights; None for the directory that :func:`recognizer_dir` finds."""
 GalleryFile = Annotated[str | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: DIR/gallery.sqlite)")]
 """Where a gallery is; None for the working directory's own."""
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from experiments.commands.flags import TrustCode, cli, trust
+from experiments.commands.flags import Network, TrustCode, cli, trust
+from experiments.commands.recognizers import recognizer_dir
 from experiments.microscopy.methods import METHODS, Method
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class Options:
     sanity.json, curves.png and maps.png.
     """
 
-    network: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="WORKDIR|ENCODER")] = "runs/recognition/quickstart"
+    network: Network = None
     """The working directory of a trained recognizer, or published weights by name (`likeness weights list`)."""
     data: Annotated[str | None, tyro.conf.arg(metavar="FOLDER")] = None
     """Pictures to look at, in folders in this folder; those that it was trained on unless given."""
@@ -57,8 +58,9 @@ def main(arguments: list[str]) -> int:
 
     if options.pictures < 2:
         raise UserError(f"--pictures is {options.pictures}: give 2 or more.")
-    trust(options.network, options)
-    scope = Microscope.load(options.network, options.size)
+    network = options.network or str(recognizer_dir(None, "WORKDIR"))
+    trust(network, options)
+    scope = Microscope.load(network, options.size)
     found = scope.own_pictures() if options.data is None else scope.pictures_in(options.data)
     images = thinned(found, options.pictures)
     with Progress(transient=True) as progress:
@@ -70,7 +72,7 @@ def main(arguments: list[str]) -> int:
             seed=options.seed,
             tell=lambda done, of: progress.update(task, completed=done, total=of),
         )
-    root = Path(options.out) if options.out else _default(options.network)
+    root = Path(options.out) if options.out else _default(network)
     write_json(root / "sanity.json", checked.to_json())
     figures.save(curves(checked), root / "curves.png")
     write(maps(checked), root / "maps.png")

@@ -21,7 +21,7 @@ from experiments.run import Run
 from experiments.sweeps import Override, product
 from experiments.sweeps.members import Member, members, outcome, write_results
 from experiments.sweeps.overrides import NoSuchField
-from experiments.sweeps.report import deciding, fitted, parallel_coordinates, ranked, table, write_markdown
+from experiments.sweeps.report import deciding, fitted, parallel_coordinates, ranked, table, without_parts, write_markdown
 from experiments.sweeps.rungs import Halving
 from experiments.sweeps.runner import Mode, sweep
 from experiments.sweeps.slurm import SlurmArray
@@ -242,7 +242,8 @@ def report(made: list[Member], run: Run, root: Path, asked: str | None, best_is:
         shown.add_row(*row)
     console.print(shown)
     if metric is not None:
-        console.print(f"numbers are of the test part; their intervals are in {written[0]}", markup=False, soft_wrap=True)
+        of = "of what each run made" if without_parts(made) else "of the test part"
+        console.print(f"numbers are {of}; their intervals are in {written[0]}", markup=False, soft_wrap=True)
     for member in made:
         if member.status == "failed":
             console.print(f"failed: {member.name}: {member.why}", markup=False, soft_wrap=True)

@@ -50,11 +50,14 @@ def main(arguments: list[str]) -> int:
         return 0
     from experiments import figures
     from experiments.commands.places import check_figure
+    from experiments.phases import watched
+    from experiments.progress import Phases
     from experiments.recognition.why import why
 
     check_figure("--why", Path(options.why))
     recognizer = Recognizer.load(workdir)
-    found = why(recognizer, options.first, options.second, method=options.why_method, layer=options.why_layer)
+    with Phases() as phases, watched(phases.tell):
+        found = why(recognizer, options.first, options.second, method=options.why_method, layer=options.why_layer)
     print(found.answer)
     print(recognizer.calibration)
     if found.remark:

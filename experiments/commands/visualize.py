@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from experiments.commands.flags import TrustCode, cli, trust
+from experiments.commands.flags import Network, TrustCode, cli, trust
+from experiments.commands.recognizers import recognizer_dir
 
 if TYPE_CHECKING:
     from experiments.microscopy.examples import LookedAt
     from experiments.microscopy.microscope import Seen
+
+
+_UNITS = 12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +27,7 @@ class Options:
     2014). The units drawn are evenly spaced among those that any picture excites. All units are in units.json.
     """
 
-    network: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="WORKDIR|ENCODER")] = "runs/recognition/quickstart"
+    network: Network = None
     """The working directory of a recognition, a classification or a stylization (it is its encoder then), or published weights
     by name (`likeness weights list`)."""
     data: Annotated[str | None, tyro.conf.arg(metavar="FOLDER")] = None
@@ -31,7 +35,7 @@ class Options:
     stylization's encoders 1,000 cutouts of the two photographs that come with scikit-learn."""
     layers: Annotated[tuple[str, ...], tyro.conf.arg(metavar="LAYER ...")] = ()
     """Which layers; up to five spread over the depth unless given."""
-    units: int = 12
+    units: Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 12, or all of fewer)")] = None
     """How many units of a layer to draw."""
     k: int = 9
     """How many patches for each unit."""
@@ -79,8 +83,9 @@ def main(arguments: list[str]) -> int:
     ):
         if value is not None and value < 1:
             raise UserError(f"{flag} is {value}: give 1 or more.")
-    trust(options.network, options)
-    scope = Microscope.load(options.network, options.size)
+    network = options.network or str(recognizer_dir(None, "WORKDIR"))
+    trust(network, options)
+    scope = Microscope.load(network, options.size)
     found = scope.own_examples() if options.data is None else scope.pictures_in(options.data)
     images = found if options.pictures is None else thinned(found, options.pictures)
     layers = scope.layers(images.shape, options.layers)
@@ -88,7 +93,7 @@ def main(arguments: list[str]) -> int:
     with Progress(transient=True) as progress:
         task = progress.add_task(f"looking at {len(images):,} examples", total=len(images))
         seen = scope.look(images, layers, top, batch=options.batch, tell=lambda done: progress.update(task, completed=done))
-    root = Path(options.out) if options.out else _default(options.network)
+    root = Path(options.out) if options.out else _default(network)
     sheets = []
     for layer in layers:
         sheets.append(
@@ -97,7 +102,7 @@ def main(arguments: list[str]) -> int:
                 images,
                 layer,
                 seen[layer],
-                spread(seen[layer], options.units),
+                spread(seen[layer], _UNITS if options.units is None else options.units),
                 options.rule,
                 options.columns,
                 options.patch,
@@ -135,7 +140,7 @@ def _cut_short(options: Options, found: "LookedAt", images: "LookedAt", seen: "M
         )
     for layer, what in seen.items():
         units, dead = len(what.statistics.mean), len(what.statistics.dead)
-        if options.units > units - dead:
+        if options.units is not None and options.units > units - dead:
             told.append(f"--units is {options.units} and {layer} has {units}, {dead} of them dead: {units - dead} are drawn")
     return told
 

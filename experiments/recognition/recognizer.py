@@ -12,6 +12,7 @@ import numpy as np
 
 from experiments.evaluation import read_run, restore
 from experiments.experiment import Variables
+from experiments.phases import tracked
 from experiments.preprocessing import ModelInputs
 from experiments.recognition.recognition import Recognition
 from experiments.recognition.subjects import Subject, trained
@@ -151,7 +152,10 @@ class Recognizer:
             UserError: a picture cannot be used, or the gallery cannot be written or belongs to another model.
         """
         # All pictures are embedded before the gallery is made, or locked for others.
-        ready = [(name, self.embed_files(files), [self.note(file) for file in files]) for name, files in people.items()]
+        ready = [
+            (name, self.embed_files(files), [self.note(file) for file in files])
+            for name, files in tracked("embedding pictures", list(people.items()), lambda each: len(each[1]))
+        ]
         with self.gallery(gallery, create=True) as opened, opened.transaction("enroll the pictures"):
             return tuple(opened.add(name, codes, notes) for name, codes, notes in ready)
 
@@ -178,18 +182,18 @@ class Recognizer:
             found = {person.name: sorted(file for file in person.iterdir() if file.name[0] != ".") for person in persons}
         except OSError as error:
             raise UserError(f"The folder {printable(root)} cannot be read: {error.strerror}.") from error
-        for name, files in found.items():
-            if files and not name.strip():
-                raise UserError(f"A folder in {printable(root)} has a blank name, {name!r}, and it is the person's: rename it.")
-            for file in files:
-                try:
-                    self.inputs.read(file)
-                except BadImage as error:
-                    if on_bad == "refuse":
-                        raise
-                    skipped.append(error)
-                else:
-                    people.setdefault(identity_name(name), []).append(file)
+        if blank := [name for name, files in found.items() if files and not name.strip()]:
+            raise UserError(f"A folder in {printable(root)} has a blank name, {blank[0]!r}, and it is the person's: rename it.")
+        every = [(name, file) for name, files in found.items() for file in files]
+        for name, file in tracked("reading pictures", every):
+            try:
+                self.inputs.read(file)
+            except BadImage as error:
+                if on_bad == "refuse":
+                    raise
+                skipped.append(error)
+            else:
+                people.setdefault(identity_name(name), []).append(file)
         if not people:
             first = f", the first bad one being: {skipped[0]}" if skipped else "."
             raise UserError(

@@ -12,6 +12,7 @@ import numpy as np
 from scipy import ndimage
 
 from experiments.figures import INK
+from experiments.phases import telling
 from experiments.recognition.recognizer import Recognizer
 from research.data import to_unit
 from research.errors import UserError
@@ -164,15 +165,18 @@ def _unless_nothing(found: Why, counts: Literal["sum", "largest"], places: int |
 
 
 def _covered(recognizer: Recognizer, pixels: list[np.ndarray], codes: np.ndarray, parts: int) -> Maps:
-    maps = []
+    maps, covering = [], telling("covering parts")
     for number, picture in enumerate(pixels):
         other = codes[1 - number : 2 - number]
 
         def alike(pictures: np.ndarray, other: np.ndarray = other) -> np.ndarray:
             return -recognizer.subject.distance(recognizer.embed(_bytes(pictures)), other)[:, 0]
 
+        def tell(done: int, of: int, number: int = number) -> None:
+            covering(number * of + done, 2 * of)
+
         window = max(2, min(picture.shape[:2]) // parts)
-        maps.append(occlusion(alike, picture, window=window, stride=max(1, window // 3)))
+        maps.append(occlusion(alike, picture, window=window, stride=max(1, window // 3), tell=tell))
     return maps[0], maps[1]
 
 
@@ -192,7 +196,17 @@ class _Network:
         return self.recognizer.distance(first, second)
 
     def explain(self, pair: tuple[np.ndarray, np.ndarray], attribute: Callable[[Score, Array], Array]) -> list[np.ndarray]:
-        found = explain_pairs(self.embed, self.distance, pair[0][None], pair[1][None], attribute)
+        explaining, done = telling("explaining A and B"), 0
+
+        def one(score: Score, x: Array) -> Array:
+            nonlocal done
+            explaining(done, 2)
+            values = jax.block_until_ready(attribute(score, x))
+            done += 1
+            explaining(done, 2)
+            return values
+
+        found = explain_pairs(self.embed, self.distance, pair[0][None], pair[1][None], one)
         return [np.asarray(each)[0] for each in found]
 
 

@@ -3,12 +3,14 @@
 import dataclasses
 import functools
 from collections.abc import Mapping
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from experiments.experiment import Batches, Cost, Evaluation, Part, Variables
+from experiments.phases import tracked
 from experiments.resuming import Fingerprints
 from experiments.stylization.frozen import FrozenEncoder
 from experiments.stylization.held_out import COLUMNS, Critic, HeldOut, sheet
@@ -52,6 +54,8 @@ class ArbitraryStyle:
     The content is compared with t at layer f, as in the paper: at its style already. Every batch pairs contents with styles.
     The decoder mirrors the encoder, which is frozen.
     """
+
+    judging: ClassVar[str] = "painting and judging the held-out pictures"
 
     contents: RandomCrops = RandomCrops()
     """C."""
@@ -206,7 +210,10 @@ class ArbitraryStyle:
         """
         del state
         contents, styles, encoder = data.held_out, data.held_out_styles, data.fixed["encoder"]
-        painted = [np.asarray(_painted(self, params, encoder, contents, style[None])) for style in styles]
+        painted = [
+            np.asarray(_painted(self, params, encoder, contents, style[None]))
+            for style in tracked("painting held-out pictures", list(styles))
+        ]
         critic = Critic(encoder=self.encoder, judge=self.judge, content=self.content_terms, style=self.style_terms)
         works = [
             (painted[column][row], contents[row], style) for column, style in enumerate(styles) for row in range(len(contents))

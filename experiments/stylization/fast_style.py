@@ -3,12 +3,14 @@
 import dataclasses
 import functools
 from collections.abc import Mapping
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from experiments.experiment import Batches, Cost, Evaluation, Part, Variables
+from experiments.phases import tracked
 from experiments.resuming import Fingerprints
 from experiments.stylization.frozen import FrozenEncoder
 from experiments.stylization.held_out import COLUMNS, Critic, HeldOut, sheet
@@ -65,6 +67,8 @@ class FastStyle:
     A painter of several styles gets one of them for each picture of a batch, drawn by the styles' weights (Dumoulin et al.
     2017). The losses are those of :class:`~experiments.stylization.stylization.Stylization`; the encoder is frozen.
     """
+
+    judging: ClassVar[str] = "painting and judging the held-out pictures"
 
     styles: tuple[LearnedStyle, ...]
     """S, what the painter's pictures are to look like: one, or as many as the painter has styles."""
@@ -199,7 +203,10 @@ class FastStyle:
         columns = [np.eye(count, dtype=np.float32)[style] for style in range(count)]
         if count > 1:
             columns.append(np.full(count, 1.0 / count, np.float32))
-        painted = [np.asarray(_painted(self, params, contents, np.tile(weights, (len(contents), 1)))) for weights in columns]
+        painted = [
+            np.asarray(_painted(self, params, contents, np.tile(weights, (len(contents), 1))))
+            for weights in tracked("painting held-out pictures", columns)
+        ]
         critic = Critic(encoder=self.encoder, judge=self.judge, content=self.content_terms, style=self.style_terms)
         own = data.fixed["encoder"]
         works = [

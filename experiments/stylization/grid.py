@@ -4,13 +4,14 @@ import dataclasses
 import itertools
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from experiments.experiment import Cost, Evaluation, Part, Variables
+from experiments.phases import tracked
 from experiments.resuming import Fingerprints
 from experiments.stylization.cropped import Cropped
 from experiments.stylization.frozen import FrozenEncoder
@@ -113,6 +114,8 @@ class StyleGrid:
     The encoder's weights are there once for all pictures that it reads, so its convolutions see one large batch. Memory grows
     with the number of pictures.
     """
+
+    judging: ClassVar[str] = "judging every painting"
 
     contents: tuple[PictureSource, ...]
     """What is to be seen."""
@@ -244,7 +247,7 @@ class StyleGrid:
         pictures side by side; the errors of content and style as a figure; and all metrics of every picture.
         """
         del state
-        works = [work for method in self.methods for work in self._judged(data, method, np.asarray(params[method.name]))]
+        works = self._judged(data, params)
         if part == "validation":
             return Evaluation(metrics=means(works))
         unpainted = self._unpainted(data)
@@ -293,24 +296,29 @@ class StyleGrid:
 
         return jax.vmap(alone)(pixels, fixed["methods"][method.name])
 
-    def _judged(self, data: OpenedGrid, method: Method, pixels: np.ndarray) -> list[Work]:
+    def _judged(self, data: OpenedGrid, params: PyTree) -> list[Work]:
+        painted = [
+            (method.name, cell, alone, pixels)
+            for method in self.methods
+            for cell, alone, pixels in zip(self.cells, data.alone[method.name], np.asarray(params[method.name]), strict=True)
+        ]
         works, (contents, styles) = [], self._titles
-        for cell, alone, painted in zip(self.cells, data.alone[method.name], pixels, strict=True):
-            picture = alone.how.picture({"pixels": painted[None]})
+        for method, cell, alone, pixels in tracked("comparing painted pictures", painted):
+            picture = alone.how.picture({"pixels": pixels[None]})
             metrics = self._metrics(data, alone, picture)
-            works.append(Work(method.name, contents[cell.content], styles[cell.style], self.seeds[cell.seed], picture, metrics))
+            works.append(Work(method, contents[cell.content], styles[cell.style], self.seeds[cell.seed], picture, metrics))
         return works
 
     def _unpainted(self, data: OpenedGrid) -> list[Work]:
         """The contents as they came, each beside each style as the first method sees it."""
         works, (contents, styles) = [], self._titles
-        for cell, alone in zip(self.cells, data.alone[self.methods[0].name], strict=True):
-            if cell.seed == 0:
-                picture = data.contents[cell.content]
-                metrics = self._metrics(data, alone, picture)
-                # What is left out is about the content, or depends on the method.
-                metrics = {name: metrics[name] for name in metrics if "style/" in name and name != "style/relative"}
-                works.append(Work(UNPAINTED, contents[cell.content], styles[cell.style], self.seeds[0], picture, metrics))
+        first = zip(self.cells, data.alone[self.methods[0].name], strict=True)
+        for cell, alone in tracked("comparing unpainted pictures", [each for each in first if each[0].seed == 0]):
+            picture = data.contents[cell.content]
+            metrics = self._metrics(data, alone, picture)
+            # What is left out is about the content, or depends on the method.
+            metrics = {name: metrics[name] for name in metrics if "style/" in name and name != "style/relative"}
+            works.append(Work(UNPAINTED, contents[cell.content], styles[cell.style], self.seeds[0], picture, metrics))
         return works
 
     def _metrics(self, data: OpenedGrid, alone: Alone, picture: np.ndarray) -> dict[str, float]:

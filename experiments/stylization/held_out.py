@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.phases import tracked
 from experiments.stylization.frozen import FrozenEncoder
 from experiments.stylization.judge import Judge
 from experiments.stylization.terms import Term, layers
@@ -73,7 +74,8 @@ class Critic:
         """
         read = (layers(self.content), layers(self.style))
         found = [
-            self.judge.metrics(other, self.encoder, own, read, painted, content, (look,)) for painted, content, look in works
+            self.judge.metrics(other, self.encoder, own, read, painted, content, (look,))
+            for painted, content, look in tracked(f"comparing {'unpainted' if before else 'painted'} pictures", works)
         ]
         return {f"{before}{name}": float(np.mean([each[name] for each in found])) for name in found[0]}
 

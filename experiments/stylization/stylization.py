@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -75,6 +75,8 @@ class Stylization:
     p_s are the styles' shares, so ``beta`` alone is the strength of them all. G is learned: (1, h, w, 3), RGB in [0, 1]. The
     encoder is frozen.
     """
+
+    judging: ClassVar[str] = "judging the painting"
 
     content: PictureSource
     """C, what is to be seen."""

@@ -20,6 +20,7 @@ from experiments.bookkeeping import Books, due
 from experiments.checkpoints import CheckpointStore
 from experiments.compilations import Recompilations
 from experiments.config import to_json
+from experiments.experiment import judging
 from experiments.interruption import Interrupted
 from experiments.own_code import Code
 from experiments.progress import Named, Reporter
@@ -116,7 +117,7 @@ def train_together(
         states = _loop(together, lanes, states, first, until, stop, say)
         steps = together.runs[0].steps
         rung = None if until is None or until >= steps else until
-        say.say(f"judging each on the {'test' if rung is None else 'validation'} part")
+        say.say(f"each run: {judging(together.runs[0].experiment) if rung is None else 'judging on the validation part'}")
         for lane in lanes:
             state = together.row(states, lane.number)
             lane.guarded(functools.partial(lane.finish, state) if rung is None else functools.partial(lane.pause, state, rung))

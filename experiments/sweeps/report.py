@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from experiments.experiment import WithoutParts
 from experiments.run import Run
 from experiments.sweeps.members import Member, Outcome
 from experiments.sweeps.overrides import short_paths, shown
@@ -87,14 +88,19 @@ def fitted(rows: Sequence[Sequence[str]], width: int) -> list[list[str]]:
     return [list(row[:kept]) for row in rows]
 
 
+def without_parts(made: Sequence[Member]) -> bool:
+    """Whether what was judged is what the runs made, such as a painting, and no part of any data."""
+    return any(isinstance(member.run.experiment, WithoutParts) for member in made)
+
+
 def write_markdown(path: Path, rows: Sequence[Sequence[str]], made: Sequence[Member], metric: str | None) -> None:
     """Writes the table, why the failed runs failed, and what was seen of those that were stopped early."""
     header, *body = ([cell.replace("|", "\\|") for cell in row] for row in rows)
     lines = [f"| {' | '.join(header)} |", f"|{'|'.join(['---'] * len(header))}|", *(f"| {' | '.join(row)} |" for row in body)]
     if metric is not None:
-        lines += ["", f"Sorted by {metric} on the test part, the best first."]
+        lines += ["", f"Sorted by {metric}{'' if without_parts(made) else ' on the test part'}, the best first."]
     if any(member.stopped is not None for member in made):
-        lines += ["", "Runs that were stopped early were compared on the validation part; none was judged on the test part."]
+        lines += ["", "Runs that were stopped early were compared on the validation part; none was judged at the end."]
     lines += ["", *(f"- **{member.name}** failed: {member.why}" for member in made if member.status == "failed")]
     write_atomically(path, "\n".join(lines).rstrip() + "\n")
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -41,6 +42,8 @@ class Inversion:
     They begin with noise. What they have in common with the photograph the layer knows; what they have not it has forgotten
     (Mahendran and Vedaldi, "Understanding deep image representations by inverting them", CVPR 2015).
     """
+
+    judging: ClassVar[str] = "comparing the pictures with the photograph"
 
     picture: PictureSource = Photograph(name="china")
     """P, the photograph."""

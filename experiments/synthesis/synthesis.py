@@ -4,7 +4,7 @@ import dataclasses
 import math
 import re
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -42,6 +42,8 @@ class Synthesis:
     picture stays noise: name the layer before the ReLU instead. With a picture to begin with it is DeepDream: what is learned
     is then added to it, from small to large.
     """
+
+    judging: ClassVar[str] = "scoring the pictures"
 
     network: Network = Network()
     """What is looked into."""

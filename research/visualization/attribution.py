@@ -85,6 +85,7 @@ def occlusion(
     stride: int = 1,
     value: float = 0.5,
     batch: int = 64,
+    tell: Callable[[int, int], None] = lambda done, of: None,
 ) -> Float[np.ndarray, "h w"]:
     """How far the score falls when a place is covered: the mean over all windows that cover it (Zeiler and Fergus 2014).
 
@@ -95,6 +96,7 @@ def occlusion(
         stride: step between squares; the last one lies at the edge, so that every pixel is covered.
         value: what the square is painted with.
         batch: pictures at a time.
+        tell: told how many of the squares are done, and of how many, with 0 first.
 
     Raises:
         ValueError: the window is larger than the picture, or an argument is not positive.
@@ -107,6 +109,7 @@ def occlusion(
         )
     rows, columns = (sorted({*range(0, side - window + 1, stride), side - window}) for side in (height, width))
     places = [(row, column) for row in rows for column in columns]
+    tell(0, len(places))
     whole = float(score(picture[None])[0])
     fallen, covered = np.zeros((height, width)), np.zeros((height, width))
     for start in range(0, len(places), batch):
@@ -118,6 +121,7 @@ def occlusion(
         for found, (row, column) in zip(np.asarray(score(pictures)), some, strict=False):
             fallen[row : row + window, column : column + window] += whole - float(found)
             covered[row : row + window, column : column + window] += 1
+        tell(min(start + batch, len(places)), len(places))
     return (fallen / covered).astype(np.float32)
 
 

@@ -66,3 +66,20 @@ def test_the_version_is_said(likeness: Likeness) -> None:
     said = likeness("--version")
     assert said.code == 0
     assert said.out.startswith("likeness ")
+
+
+@pytest.mark.end_to_end
+@pytest.mark.parametrize(
+    "command", [("visualize", "--units", "1", "--layers", "relu1"), ("sanity", "--pictures", "2", "--methods", "gradient")]
+)
+def test_what_looks_into_a_network_finds_the_only_run(
+    here: Path, world: World, likeness: Likeness, command: tuple[str, ...]
+) -> None:
+    assert f"There is no working directory {DEFAULT}" in likeness(*command).err
+    Path("runs").mkdir()
+    Path("runs/mine").symlink_to(world.workdir)
+    said = likeness(*command, "-o", "out")
+    assert said.code == 0, said.err
+    assert "WORKDIR is not given: runs/mine, the only recognizer below runs, is used" in said.err
+    given = likeness(*command, "-o", "given", "--", world.workdir)
+    assert given.out.replace("given/", "out/") == said.out

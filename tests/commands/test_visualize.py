@@ -95,3 +95,7 @@ def test_what_is_left_out_or_cut_is_said(likeness, world, tmp_path):
     assert "--pictures is 100 and there are 8: all were looked at" in said.out
     quiet = likeness("visualize", world.workdir, "--data", world.strangers, "--units", "1", "-o", tmp_path / "units")
     assert "--" not in quiet.out and "skipped" not in quiet.out
+    # Its layers have 8 units, fewer than the 12 that are drawn where nobody says how many.
+    unsaid = likeness("visualize", world.workdir, "--data", world.strangers, "--layers", "relu1", "-o", tmp_path / "units")
+    assert unsaid.code == 0
+    assert "--units" not in unsaid.out

@@ -66,6 +66,7 @@ def test_lambdas():
         ({"layers": ("a", "b"), "weights": (1.0,)}, "1 weights for 2 layers"),
         ({"layers": ("a",), "weights": (-1.0,)}, "finite number, at least 0"),
         ({"layers": ("a",), "weights": (float("nan"),)}, "finite number, at least 0"),
+        ({"layers": ("a", "b"), "weights": (0.0, 0.0)}, "all are 0, and nothing is compared"),
     ],
 )
 def test_impossible_fields_are_refused(fields, message: str):

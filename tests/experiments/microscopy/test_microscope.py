@@ -148,3 +148,20 @@ def test_what_cannot_be_looked_at_is_explained():
     blind = dataclasses.replace(a_scope(), encoder=object())
     with pytest.raises(UserError, match="no `geometry`"):
         blind.fields  # noqa: B018 - computed when asked for
+
+
+@pytest.mark.parametrize("size", [0, -3, 15])
+def test_published_weights_look_at_no_picture_of_no_size(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """0 is no way to say that none was given."""
+
+    class Tiny:
+        encoder = TINY
+
+        def load(self) -> tuple[object, None]:
+            return a_scope().variables, None
+
+    monkeypatch.setattr("experiments.microscopy.microscope.named", lambda name: Tiny())
+    with pytest.raises(UserError, match=f"The size of the pictures is {size}: give --size of 16"):
+        Microscope.load("tiny", size)
+    assert Microscope.load("tiny", 16).inputs.shape == (16, 16, 3)
+    assert Microscope.load("tiny").inputs.shape == (128, 128, 3)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.optimizers import Adam
+from experiments.phases import watched
 from experiments.run import Checkpoints, Run
 from experiments.schedules import Constant
 from experiments.stylization import ArbitraryStyle, FastStyle, LearnedStyle
@@ -173,6 +174,20 @@ def training(kind, folder):
         checkpoints=Checkpoints(every=24),
     )
     return train(run, folder / kind)
+
+
+@pytest.mark.parametrize("kind", ["several", "arbitrary"])
+def test_an_evaluation_says_how_far_it_is(kind):
+    experiment = KINDS[kind]()
+    _, params, _, _, data = cost_of(experiment)
+    told = []
+    with watched(lambda *said: told.append(said)):
+        experiment.evaluate(data, params, {}, "test")
+    phases = ["painting held-out pictures", "comparing painted pictures", "comparing unpainted pictures"]
+    # A single one is done before there is anything to say.
+    assert [what for what, done, _ in told if done == 0] == (phases if kind == "several" else [])
+    assert [what for what, done, of in told if done == of] == phases
+    assert experiment.judging == "painting and judging the held-out pictures"
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from PIL import Image
 from experiments.contact_sheet import Tile, as_figure, sheet
 from experiments.figures import save
 from experiments.optimizers import Adam
+from experiments.phases import watched
 from experiments.run import Run
 from experiments.schedules import Constant
 from experiments.stylization import Method, StyleGrid, StylePicture, Stylization
@@ -200,6 +201,18 @@ REGION = StylePicture(picture=CHINA, region=FLOWER)
 def test_what_cannot_be_in_a_grid_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_an_evaluation_says_how_far_it_is():
+    grid = small()
+    data, _, _, params = prepared(grid)
+    told = []
+    with watched(lambda *said: told.append(said)):
+        grid.evaluate(data, params, {}, "test")
+    assert told == [
+        *(("comparing painted pictures", done, 4) for done in range(5)),
+        *(("comparing unpainted pictures", done, 4) for done in range(5)),
+    ]
 
 
 def test_pictures_of_one_title_are_told_apart(tmp_path):
