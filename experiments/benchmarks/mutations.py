@@ -42,8 +42,8 @@ PLACES = (
     *(f"experiments/{name}.py" for name in TRAINER),
 )
 ALSO = {
-    "research/losses/pairs.py": "tests/losses/test_every_loss.py",
     "research/losses/layers.py": "tests/losses/test_layers.py",
+    "research/losses": "tests/losses/test_every_loss.py",
     "research/metrics": "tests/test_checks.py",
     "experiments/bookkeeping.py": "tests/experiments/test_resuming.py",
     "experiments": "tests/experiments/test_trainer.py",

@@ -1,5 +1,9 @@
 """What every loss owes: a sentence for shapes that it does not define, 0 for an empty batch, and a derivative in both modes."""
 
+import dataclasses
+import math
+import typing
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -283,3 +287,23 @@ def test_numbers_of_things_are_whole(owner, field: str, least: int):
         object.__setattr__(broken, field, wrong)
         with pytest.raises(ValueError, match=rf"{field}={wrong!r}\): {field} must be at least {least}, a whole number"):
             broken.__post_init__()
+
+
+@pytest.mark.parametrize("loss", {type(loss): loss for loss in [*ON_EMBEDDINGS, *ON_ACTIVATIONS]}.values(), ids=name)
+def test_every_choice_and_every_number_of_a_loss_is_checked(loss):
+    """A word that is none of the choices and a number that is none or has the wrong sign are refused by the field's name."""
+    owner, hints = type(loss).__name__, typing.get_type_hints(type(loss))
+
+    def refused(field, wrong, said):
+        broken = dataclasses.replace(loss)
+        object.__setattr__(broken, field, wrong)
+        with pytest.raises(ValueError, match=said):
+            broken.__post_init__()
+
+    for field in (each.name for each in dataclasses.fields(loss)):
+        if typing.get_origin(hints[field]) is typing.Literal:
+            refused(field, "nothing", rf"^{owner}\({field}='nothing'\): {field} must be one of")
+        elif hints[field] is float:
+            # A bias may be negative.
+            for wrong in (math.nan, math.inf, -math.inf, *([] if field == "initial_bias" else [-1.0])):
+                refused(field, wrong, rf"^{owner}\({field}={wrong}\)")
