@@ -247,6 +247,11 @@ def test_the_defaults_are_those_of_the_papers():
     assert FaceNetSemiHard().choice == "random"
     assert (MeanStd(layers=NAMES).eps, Contextual(layers=NAMES).eps, Contextual(layers=NAMES).bandwidth) == (1e-5, 1e-5, 0.5)
     assert (MRF(layers=NAMES).patch, Laplacian().pooling, SlicedWasserstein(layers=NAMES).projections) == (3, 4, 64)
+    assert (SelfSimilarity(layers=NAMES).samples, SlicedWasserstein(layers=NAMES).seed, SelfSimilarity(layers=NAMES).seed) == (
+        1024,
+        0,
+        0,
+    )
 
 
 @pytest.mark.parametrize(("field", "least"), [("margin", True), ("temperature", False)])
