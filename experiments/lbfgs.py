@@ -127,7 +127,7 @@ class Lbfgs:
         enough = point.value <= state.start.value + 1e-4 * point.step * state.start.slope
         flat = jnp.abs(point.slope) <= 0.9 * jnp.abs(state.start.slope)
         # A cost that float32 can no longer tell apart is accepted when the slope says that the point is better.
-        close = point.value <= state.start.value + 1e-6 * jnp.abs(state.start.value)
+        close = jnp.abs(point.value - state.start.value) <= 1e-6 * jnp.abs(state.start.value)
         exhausted = (state.evaluations >= self.evaluations) & (point.value <= state.start.value)
         return ((enough | close) & flat) | exhausted
 

@@ -4,12 +4,14 @@ import dataclasses
 import itertools
 import json
 import types
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import toy
 from listener import Listener
 from pixels import Pixels
 from toy import Counting, Toy, toy_run
@@ -20,6 +22,8 @@ from experiments.checkpoints import CheckpointStore
 from experiments.evaluation import evaluate, restore
 from experiments.experiment import Evaluation
 from experiments.optimizers import Sgd
+from experiments.own_code import own_code
+from experiments.own_code.trust import known_place
 from experiments.program import build
 from experiments.run import Checkpoints
 from experiments.schedules import Constant
@@ -288,6 +292,23 @@ def test_changes_of_every_launch_are_kept_once(tmp_path, monkeypatch):
         (1, ["steps: 2 → 3"]),
         (2, ["log_every: 1 → 2", "steps: 3 → 4"]),
     ]
+
+
+@pytest.mark.end_to_end
+def test_code_of_one_s_own_is_kept_with_the_run_and_trusted_from_then_on(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    listener = Listener()
+    train(toy_run(steps=1), tmp_path / "run", reporter=listener)
+    (kept_toy,) = (tmp_path / "run" / "code").rglob("toy.py")
+    assert kept_toy.read_bytes() == Path(toy.__file__).read_bytes()
+    assert known_place().read_text().split() == [own_code(toy_run()).digest]
+    assert listener.warned == []
+    # Where nothing can be noted the run goes on, and says how it is read.
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    train(toy_run(steps=1), tmp_path / "other", reporter=listener)
+    (warning,) = listener.warned
+    assert warning.endswith("Until then this run is read with --trust-code.")
 
 
 def test_many_changes_are_shortened():

@@ -115,7 +115,14 @@ def test_an_exhausted_search_goes_on_from_its_best_point():
     assert min(values) < 1e-2 * values[0]
 
 
-@pytest.mark.parametrize("fields", [{"memory": 0}, {"evaluations": 0}, {"rate": 0.0}, {"first_change": -1.0}])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"memory": 0},
+        {"evaluations": 0},
+        *({name: wrong} for name in ("rate", "first_change") for wrong in (0.0, -1.0, np.inf, np.nan)),
+    ],
+)
 def test_illegal_fields_are_refused(fields):
     with pytest.raises(ValueError, match="Lbfgs has"):
         Lbfgs(**fields)
@@ -170,7 +177,7 @@ def textbook(cost, gradient, x, memory, evaluations, first_change=0.02, most=100
             there, there_slopes = evaluate(x + step * direction)
             slope = there_slopes @ direction
             enough = there <= value + 1e-4 * step * descent
-            close = there <= value + 1e-6 * abs(value)
+            close = abs(there - value) <= 1e-6 * abs(value)
             if ((enough or close) and abs(slope) <= 0.9 * abs(descent)) or (evaluation >= evaluations and there <= value):
                 break
             if enough and there <= low[1] and slope < 0:
@@ -285,3 +292,92 @@ def test_the_next_stage_knows_nothing_of_the_curvature_of_the_last():
     _, _, state = minimize(rosenbrock, jnp.array([-1.2, 1.0]), rule, 9)
     carried = rule.carry(9, state, jnp.ones(6), lambda leaf: leaf)
     jax.tree.map(np.testing.assert_array_equal, carried, rule.transformation(9).init(jnp.ones(6)))
+
+
+def searching(value=10.0, slope=-2.0, *, evaluations=1, low=None, high=None):
+    """A search from this value along this slope."""
+    start = _Point(*map(jnp.float32, (0.0, value, slope)))
+    bracket = {"low": start if low is None else _Point(*map(jnp.float32, low))}
+    bracket["high"] = _Point(*map(jnp.float32, (np.inf, 0.0, 0.0) if high is None else high))
+    state = Lbfgs().transformation(1).init(jnp.zeros(2))
+    return state._replace(start=start, evaluations=jnp.int32(evaluations), **bracket)
+
+
+@pytest.mark.parametrize(
+    ("step", "value", "slope", "accepted"),
+    [
+        # Low enough and flat enough: f ≤ 1 − 1e-4 · a · 20, |f'| ≤ 0.9 · 20.
+        (1.0, 0.99799, -17.9, True),
+        (1.0, 0.99801, -17.9, False),
+        (3.0, 0.99399, 0.1, True),
+        (3.0, 0.99401, 0.1, False),
+        (1.0, 0.5, -18.1, False),
+        (1.0, 0.5, 17.9, True),
+        (1.0, 0.5, 18.1, False),
+    ],
+)
+def test_a_point_is_accepted_where_it_meets_both_wolfe_conditions(step, value, slope, accepted):
+    point = _Point(*map(jnp.float32, (step, value, slope)))
+    assert bool(Lbfgs()._accepts(searching(1.0, -20.0), point)) == accepted
+
+
+@pytest.mark.parametrize(("change", "slope", "accepted"), [(0.9e-6, 1e-5, True), (1.2e-6, 1e-5, False), (0.9e-6, 2e-5, False)])
+def test_a_cost_that_float32_cannot_tell_apart_is_accepted_by_its_slope(change, slope, accepted):
+    point = _Point(*map(jnp.float32, (1.0, 10.0 * (1 + change), slope)))
+    assert bool(Lbfgs()._accepts(searching(10.0, -2e-5), point)) == accepted
+
+
+@pytest.mark.parametrize(
+    ("evaluations", "value", "accepted"), [(2, 10.0, False), (3, 10.0, True), (4, 9.0, True), (4, 10.1, False)]
+)
+def test_a_search_that_has_had_its_evaluations_takes_what_is_no_worse(evaluations, value, accepted):
+    point = _Point(*map(jnp.float32, (1.0, value, -2.0)))
+    state = searching(evaluations=evaluations)
+    assert bool(Lbfgs(evaluations=3)._accepts(state, point)) == accepted
+
+
+@pytest.mark.parametrize(
+    ("value", "slope", "farther"),
+    [
+        (9.9997, -1.0, True),
+        # Not low enough by 1e-4 of the slope, going up, no lower than the lowest so far.
+        (9.9999, -1.0, False),
+        (9.0, 1.0, False),
+        (9.0, 0.0, False),
+    ],
+)
+def test_the_bracket_moves_on_to_a_point_that_is_low_and_still_goes_down(value, slope, farther):
+    point = _Point(*map(jnp.float32, (1.0, value, slope)))
+    narrowed = Lbfgs()._narrowed(searching(), point)
+    assert (narrowed.low, narrowed.high)[not farther] == point
+    assert int(narrowed.evaluations) == 2
+    if farther:
+        assert (float(narrowed.step), float(narrowed.high.step)) == (4.0, np.inf)
+    else:
+        assert 0.1 - 1e-6 <= float(narrowed.step) <= 0.9
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "step"),
+    [
+        # A parabola with its minimum in the middle, and others whose minima are too near an end or beyond it.
+        ((1.0, 9.0, -2.0), (3.0, 9.0, 2.0), 2.0),
+        ((1.0, 9.0, -0.1), (3.0, 12.9, 4.0), 1.2),
+        ((1.0, 9.0, -4.0), (3.0, 5.1, 0.1), 2.8),
+        # No cubic fits what is not finite.
+        ((1.0, 9.0, -2.0), (3.0, np.inf, np.nan), 2.0),
+    ],
+)
+def test_the_next_point_is_the_minimum_of_the_cubic_a_tenth_inside_the_bracket(low, high, step):
+    state = searching(low=low, high=high)
+    narrowed = Lbfgs()._narrowed(state, _Point(*map(jnp.float32, high)))
+    assert narrowed.low == state.low
+    assert float(narrowed.step) == pytest.approx(step, rel=2e-2)
+
+
+def test_a_search_that_found_nothing_goes_back_to_the_lowest_point():
+    low = (0.5, 9.5, -1.0)
+    for evaluations, back in ((1, False), (2, False), (3, True)):
+        state = searching(low=low, high=(3.0, 12.0, 5.0), evaluations=evaluations)
+        narrowed = Lbfgs(evaluations=3)._narrowed(state, _Point(*map(jnp.float32, (2.0, 11.0, 4.0))))
+        assert (float(narrowed.step) == 0.5) == back

@@ -41,9 +41,21 @@ def test_the_same_throughout():
     assert rates(Constant(rate=0.3), 3) == pytest.approx([0.3] * 4)
 
 
+def test_the_least_and_the_most_that_a_schedule_may_be():
+    assert rates(ExponentialDecay(rate=0.8, factor=1.0, every=1), 3) == pytest.approx([0.8] * 4)
+    assert rates(ExponentialDecay(rate=0.8, factor=0.5, every=1), 3) == pytest.approx([0.8, 0.4, 0.2, 0.1])
+    assert rates(WarmupCosine(rate=0.2, final=1.0), 3) == pytest.approx([0.2] * 4)
+    assert rates(WarmupCosine(rate=0.0), 2) == [0.0] * 3
+    assert rates(Constant(rate=0.0), 1) == [0.0] * 2
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [
+        (lambda: ExponentialDecay(factor=1.01), "factor 1.01"),
+        (lambda: ExponentialDecay(every=0), "every 0"),
+        (lambda: ExponentialDecay(rate=-1e-9), "the learning rate is -1e-09"),
+        (lambda: WarmupCosine(final=-0.01), "WarmupCosine.final is a fraction of the peak and is -0.01"),
         (lambda: WarmupCosine(warmup_share=1.0), "WarmupCosine.warmup_share is a share of the run and is 1.0"),
         (lambda: WarmupCosine(warmup_share=-0.1), "give a number from 0 to below 1"),
         (lambda: WarmupCosine(warmup_share=20), "share of the run and is 20"),

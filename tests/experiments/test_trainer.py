@@ -325,6 +325,7 @@ def test_a_run_in_stages_takes_each_from_where_the_one_before_has_ended(tmp_path
         "stage 3 of 3: its losses do not compare with those before",
         "judging on the test part",
     ]
+    assert json.loads((tmp_path / "whole" / "provenance.json").read_text())["inputs"]["training"] == {"data": "data 4"}
     # Stopped where two stages meet and within one, it is the same to the bit.
     for until in (2, 4):
         paused = train(staged(7), tmp_path / "parts", until=until)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from toy import Toy, toy_run
 
 from experiments.experiment import Variables
+from experiments.resuming import Fingerprints
 from experiments.run import Run
 
 
@@ -20,6 +21,10 @@ class Widened(Toy):
 
     def stages(self) -> tuple[Any, ...]:
         return tuple(dataclasses.replace(self, widths=(), width=width) for width in self.widths or (self.width,))
+
+    def fingerprints(self, data: str) -> Fingerprints:
+        # Each stage reads something else.
+        return Fingerprints(training={"data": f"{data} {self.width}"})
 
     def promote(self, learned: Any, fixed: Any) -> Any:
         # What is fixed is that of the stage that begins.
