@@ -188,7 +188,8 @@ def test_a_rate_of_trials_that_share_people_is_built_of_these_parts(paired):
 
 
 def test_no_trials_are_unresolvable():
-    assert clustered_rate(np.zeros(0, bool), np.zeros(0, np.int64)).value is None
+    nothing = clustered_rate(np.zeros(0, bool), np.zeros(0, np.int64))
+    assert (nothing.value, nothing.n) == (None, 0)
 
 
 def test_coverage_where_people_differ():
