@@ -14,10 +14,12 @@ import odd_runs
 import odd_weights
 import pytest
 from mutations import mutated
-from PIL import Image
+from PIL import Image, features
 from safetensors.numpy import save
 
 from experiments.evaluation import read_run
+from experiments.preprocessing import ModelInputs
+from experiments.report.page import report
 from experiments.report.runs import read_runs
 from experiments.workdir import read_json
 from experiments.writers import read_metrics
@@ -49,7 +51,8 @@ def npz(packed):
 
 def dataset():
     written = io.BytesIO()
-    np.savez(written, images=np.zeros((4, 8, 8), np.uint8), labels=np.arange(4) % 2)
+    images = np.random.default_rng(0).integers(0, 255, (4, 8, 8), np.uint8)
+    np.savez(written, images=images, labels=np.arange(4) % 2)
     return written.getvalue()
 
 
@@ -121,9 +124,11 @@ def read_part(name):
             read_run("run")
         elif name == "threshold.json":
             Threshold.load("run/threshold.json")
+        elif name == "preprocessing.json":
+            ModelInputs.load("run")
         elif name == "metrics.jsonl":
             read_metrics(Path("run/metrics.jsonl"))
-        else:
+        elif name.endswith(".json"):
             read_json(Path("run") / name)
 
     return reading
@@ -138,10 +143,12 @@ def part(name):
     return whole
 
 
+PARTS = (*odd_runs.FILES, "preprocessing.json", "evaluations.jsonl")
+
 FORMATS = {
     **{
         kind.lower(): (lambda kind=kind: picture(kind), read_both)
-        for kind in ("JPEG", "PNG", "PPM", "GIF", "BMP", "WEBP", "TIFF")
+        for kind in ("JPEG", "PNG", "PPM", "GIF", "BMP", "WEBP", "TIFF", *(["AVIF"] if features.check("avif") else []))
     },
     "progressive": (lambda: picture("JPEG", progressive=True, quality=60), read_both),
     "safetensors": (lambda: save(ARRAYS), read),
@@ -153,7 +160,7 @@ FORMATS = {
     "manifest": (lambda: odd_weights.entry().encode(), read_manifest),
     "omniglot": (omniglot, read_omniglot),
     "gallery": (gallery, read_gallery),
-    **{name: (part(name), read_part(name)) for name in ("config.json", "threshold.json", "metrics.jsonl", "summary.json")},
+    **{name: (part(name), read_part(name)) for name in PARTS},
 }
 
 
@@ -161,6 +168,9 @@ def fuzz(name, times):
     """How many of the damaged files were read all the same, and how many were refused."""
     whole, reading = FORMATS[name]
     content, read_, refused, longest = whole(), 0, 0, 0.0
+    # What is refused as it is would be refused before the damage is met.
+    Path("damaged.bin").write_bytes(content)
+    reading(Path("damaged.bin"))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for seed in range(times):
         path = Path("damaged.bin")
@@ -187,7 +197,7 @@ def test_a_few(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     _, refused = fuzz(name, 30)
     # A log is read but for its damaged lines.
-    assert refused or name == "metrics.jsonl"
+    assert refused or name.endswith(".jsonl")
 
 
 def test_a_gallery_whose_texts_are_none(tmp_path):
@@ -201,3 +211,21 @@ def test_a_gallery_whose_texts_are_none(tmp_path):
 def test_a_few_thousand(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     fuzz(name, 2000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PARTS)
+def test_a_page_is_made_of_damaged_files(tmp_path, monkeypatch, name):
+    """Whatever was read of them is shown too."""
+    monkeypatch.chdir(tmp_path)
+    whole, seconds = part(name)(), []
+    for seed in range(200):
+        (Path("run") / name).write_bytes(mutated(whole, seed))
+        begun = time.process_time()
+        try:
+            assert "</html>" in report([Path("run")]).page
+        except Exception as error:
+            raise AssertionError(f"{name}, seed {seed}: {type(error).__name__}: {error}") from error
+        seconds.append(time.process_time() - begun)
+    assert max(seconds) < SECONDS
+    print(f"{name}: 200 damaged files, a page of each, {max(seconds):.2f} s at most")

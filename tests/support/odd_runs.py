@@ -5,7 +5,9 @@ import json
 import numpy as np
 
 from experiments.config import load, to_json
+from experiments.preprocessing import ModelInputs
 from experiments.workdir import Workdir, write_arrays, write_json
+from research.data import Preprocessing
 
 RATE = {"value": 0.1, "low": 0.05, "high": 0.2, "n": 100, "why": None}
 
@@ -46,6 +48,8 @@ def make(root):
     }
     write_json(files.summary, summary)
     threshold().save(files.artifact("threshold"))
+    inputs = ModelInputs(shape=(28, 28, 1), preprocessing=Preprocessing(size=(28, 28), channels=1), source="Omniglot")
+    write_json(files.artifact("preprocessing"), inputs.to_json())
     lines = [{"step": step, "split": "train", "loss": 1 / (1 + step)} for step in range(20, 301, 20)]
     lines.append({"step": 300, "split": "validation", "verification/eer": RATE})
     files.metrics.write_text("".join(json.dumps(line) + "\n" for line in lines))
