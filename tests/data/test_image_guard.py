@@ -1,13 +1,12 @@
 import io
 import os
 import struct
-import subprocess
-import sys
 import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import fresh
 import numpy as np
 import pytest
 from PIL import Image, features
@@ -212,37 +211,23 @@ def test_formats_that_nobody_knows_are_told_from_layouts() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak of memory is asked of Linux")
+@pytest.mark.skipif(not fresh.MEASURABLE, reason="the peak of memory is asked of Linux")
 @pytest.mark.parametrize(
-    ("make", "arguments"), [(pages, (100_000,)), (scans, (2000, 4000)), (segments, (500,)), (text, (200,))]
+    ("make", "arguments", "why"),
+    [
+        (pages, (100_000,), "it is read"),
+        (scans, (2000, 4000), "more than 24 passes"),
+        (segments, (500,), "MB of metadata"),
+        (text, (200,), "MB of metadata"),
+    ],
 )
 def test_bombs_of_full_size_take_less_than_two_seconds_and_300_megabytes(
-    tmp_path: Path, make: Callable[..., bytes], arguments: tuple[int, ...]
+    tmp_path: Path, make: Callable[..., bytes], arguments: tuple[int, ...], why: str
 ) -> None:
-    path = tmp_path / "bomb"
+    """``-s`` prints what they cost."""
+    path = tmp_path / make.__name__
     path.write_bytes(make(*arguments))
-    program = f"""
-import pathlib, re, time
-from research.data import BadImage, Decode
-from research.pictures import read_picture
-
-def kilobytes(what):
-    return int(re.search(what + r":\\s*(\\d+)", pathlib.Path("/proc/self/status").read_text())[1])
-
-for read in (Decode(), Decode().verify, read_picture):
-    pathlib.Path("/proc/self/clear_refs").write_text("5")
-    before, started = kilobytes("VmRSS"), time.perf_counter()
-    try:
-        read({str(path)!r})
-        said = "it is read"
-    except BadImage as error:
-        said = error.why
-    print(f"{{time.perf_counter() - started:.2f}}|{{(kilobytes('VmHWM') - before) / 1024:.0f}}|{{said}}")
-"""
-    root = Path(__file__).parents[2]
-    out = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True, timeout=300)
-    print(f"\n{make.__name__}{arguments}, {path.stat().st_size / 1e6:.1f} MB: seconds, megabytes\n{out.stdout}")
-    for line in out.stdout.splitlines():
-        seconds, megabytes, _ = line.split("|")
-        assert float(seconds) < 2
-        assert float(megabytes) < 300
+    imports = "from research.data import Decode\nfrom research.pictures import read_picture"
+    for cost in fresh.costs(imports, "(Decode(), Decode().verify, read_picture)", path):
+        assert why in cost.said
+        assert cost.seconds < fresh.SECONDS and cost.megabytes < fresh.MEGABYTES
