@@ -40,7 +40,7 @@ from research.metrics import calibration, verification
 from research.metrics import pairs as metric_pairs
 from research.types import Array, Embeddings, PRNGKey, PyTree
 
-_FEW_PEOPLE = 12
+FEW_PEOPLE = 12
 """With fewer, intervals are said to be rough (``experiments.benchmarks.thresholds``)."""
 
 _NEARLY = 1.15
@@ -285,7 +285,7 @@ class Recognition:
             metrics |= {f"{baseline.name}/{name}": value for name, value in _apply(self.test, rival).items()}
             curves[baseline.name.replace("_", " ")] = Verification().pairs(rival)
         tau = None
-        notes = [f"{_size(tested)}, none of them in training", *_few(len(tested.people))]
+        notes = [f"{_size(tested)}, none of them in training", *few(len(tested.people))]
         if not len(data.test):
             notes.append("The split has no test part: these are the validation people, who may have chosen the checkpoint")
         inputs = ModelInputs.of(self, data.train.shape)
@@ -350,12 +350,12 @@ def _calibrate(judged: Judged, far: float) -> calibration.Calibration:
     return calibration.threshold_at_far(pairs.distances, pairs.same, far, pairs.people)
 
 
-def _few(people: int) -> tuple[str, ...]:
-    """Says so where the intervals cannot be what they say."""
-    if people >= _FEW_PEOPLE:
+def few(people: int) -> tuple[str, ...]:
+    """Says so where intervals that rest on so many people cannot hold the truth in just 95 % of cases."""
+    if people >= FEW_PEOPLE:
         return ()
     return (
-        f"The intervals rest on {people} people. Of fewer than {_FEW_PEOPLE} they are rough: wider than need be for most data, "
+        f"The intervals rest on {people} people. Of fewer than {FEW_PEOPLE} they are rough: wider than need be for most data, "
         "too narrow where a few people are much harder to recognize than the others and none of these is among them",
     )
 

@@ -5,6 +5,7 @@ Resampling pairs would hide that; here the people are drawn with replacement and
 the people in it were drawn.
 """
 
+import math
 from collections.abc import Iterator
 from typing import TypeAlias
 
@@ -25,6 +26,9 @@ FEWEST_PEOPLE = 3
 _FURTHER, _EXPECTED = 2, 0.5
 """What is believed of how alike the trials of one person are, before any are seen: as though so many people had shown so high
 a correlation."""
+
+_FEWEST_SAMPLES = 20
+"""Of fewer resamples in which a rate exists nothing is concluded."""
 
 _CELLS = 400_000
 """Weights held at once: batches of replicates are cut to this size to stay within caches."""
@@ -73,8 +77,8 @@ def independent_pairs(people_pairs: PeoplePairs) -> tuple[int, int]:
     """Returns how many independent trials same-person and different-person pairs are taken to be at most.
 
     A picture that goes wrong spoils all of its pairs, so a person whose m pairs need k pictures, k(k-1)/2 ≥ m, counts as
-    k trials, and never as more than the m; pairs of different people count once for each two people, however many
-    pictures there are. Without this bound a verifier that makes no mistake on ten people, each pictured often, would look
+    k trials, and never as more than the m; two people whose m pairs take √m pictures of each count as so many (rounded up).
+    Without this bound a verifier that makes no mistake on a few people, each pictured often, would look
     certain to make none on others, since resampling shows no variance where there is no mistake.
     """
     pairs = np.sort(_checked("independent_pairs", people_pairs), axis=1)
@@ -82,18 +86,19 @@ def independent_pairs(people_pairs: PeoplePairs) -> tuple[int, int]:
     repeats = np.unique(pairs[same, 0], return_counts=True)[1]
     pictures = np.ceil((1 + np.sqrt(1 + 8 * repeats)) / 2)
     trials = np.minimum(pictures, repeats).sum()
-    return int(trials), len(np.unique(pairs[~same], axis=0))
+    of_two = np.unique(pairs[~same], axis=0, return_counts=True)[1]
+    return int(trials), int(np.ceil(np.sqrt(of_two)).sum())
 
 
 def clustered_interval(
-    rate: float, samples: Float[np.ndarray, "r"], people: int, trials: float | int, repeats: float | None = None
+    rate: float, samples: Float[np.ndarray, "r"], people: int, trials: float | int, repeats: float = 1.0
 ) -> tuple[float, float]:
     """Returns Wilson's interval for the number of independent trials that the bootstrap finds the data worth.
 
-    The variance v of the resampled rate gives the effective number n* = p(1-p)/v, never more than ``trials``;
-    quantiles of Student's t with one degree of freedom fewer than people replace the normal ones. Unlike
-    percentiles of the resamples it keeps a width at a rate of 0 or 1, is skewed the right way near them, and
-    does not shrink when few people were seen. The central 95 % of the resamples is always inside.
+    The variance v of the resampled rate gives the effective number n* = p(1-p)/v, never more than ``trials``; quantiles of
+    Student's t with one degree of freedom fewer than people replace the normal ones. Unlike percentiles of the resamples it
+    keeps a width at a rate of 0 or 1, is skewed the right way near them, and does not shrink when few people were seen.
+    The central 95 % of the resamples is always inside.
 
     Few people often hide that people differ: where a tenth of them always fail, half of all samples of six hold none of
     these, and nothing varies. So the correlation ρ of one person's trials, which is what a design effect of
@@ -105,25 +110,37 @@ def clustered_interval(
         samples: The rate in each resample; those in which it does not exist (NaN) are left out.
         people: How many people were resampled. With fewer than three nothing is known: [0, 1].
         trials: The number of independent trials that the data are worth at most.
-        repeats: How many of them a person has; an equal share by default, and 1 where they are pairs of people.
+        repeats: How many of them are one person's, or of the same two people, and may succeed or fail together.
 
     Korn and Graubard, "Confidence intervals for proportions with small expected number of positive counts
-    estimated from survey data", Survey Methodology 1998. How often it holds the truth is measured by
-    ``python -m experiments.benchmarks.thresholds``.
+    estimated from survey data", Survey Methodology 1998; for pairs that share people recommended by Fogliato, Patil and
+    Perona, "Confidence intervals for error rates in 1:1 matching tasks", IJCV 2024. How often it holds the truth is measured
+    by ``python -m experiments.benchmarks.thresholds``.
     """
     samples = samples[~np.isnan(samples)]
-    if people < FEWEST_PEOPLE or len(samples) < 20:
+    if people < FEWEST_PEOPLE or len(samples) < _FEWEST_SAMPLES:
         return 0.0, 1.0
-    variance = float(samples.var()) * people / (people - 1)
-    low, high = varying_interval(rate, variance, people, trials, trials / people if repeats is None else repeats)
+    low, high = varying_interval(rate, between_people(samples, people), people, trials, repeats)
     tail = (1 - CONFIDENCE) / 2
     sample_low, sample_high = np.quantile(samples, [tail, 1 - tail])
     return min(low, float(sample_low)), max(high, float(sample_high))
 
 
-def varying_interval(rate: float, variance: float, people: int, trials: float | int, repeats: float) -> tuple[float, float]:
-    """Returns the interval of :func:`clustered_interval` for a rate whose variance between samples of people is known."""
-    if people < FEWEST_PEOPLE:
+def between_people(samples: Float[np.ndarray, "r"], people: int) -> float:
+    """Returns the variance of what samples of so many people measure; NaN where resampling says too little of it."""
+    samples = samples[~np.isnan(samples)]
+    return math.nan if len(samples) < _FEWEST_SAMPLES else float(samples.var()) * people / (people - 1)
+
+
+def varying_interval(
+    rate: float, variance: float, people: int, trials: float | int, repeats: float = 1.0
+) -> tuple[float, float]:
+    """Returns the interval of :func:`clustered_interval` for a rate whose variance between samples of people is known.
+
+    For areas under a curve and equal error rates ``repeats`` is 1: no person passes or fails them, so that nothing is believed
+    beforehand of how alike one person's trials are.
+    """
+    if people < FEWEST_PEOPLE or math.isnan(variance):
         return 0.0, 1.0
     binomial = rate * (1 - rate) / trials
     design_effect = max(1.0, variance / binomial) if binomial > 0 else 1.0
@@ -163,7 +180,8 @@ def clustered_rate(
         return Estimate.around(rate, wilson_interval(rate, n), n=n)
     trials = n if who.ndim == 1 else sum(independent_pairs(who))
     people_seen = len(np.unique(pairs))
-    repeats = trials / people_seen if (pairs[:, 0] == pairs[:, 1]).all() else 1.0
+    # Of different people it is two people's trials that succeed or fail together.
+    repeats = trials / len(np.unique(np.sort(pairs, axis=1), axis=0))
     with np.errstate(invalid="ignore"):
         batches = [w @ outcomes / w.sum(axis=1) for w in replicate_weights(pairs, replicates, seed)]
     interval = clustered_interval(rate, np.concatenate(batches), people_seen, trials, repeats)

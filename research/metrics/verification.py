@@ -18,11 +18,13 @@ from research.metrics import roc as curves
 from research.metrics.bootstrap import (
     REPLICATES,
     PeoplePairs,
+    between_people,
     clustered_interval,
     clustered_rate,
     independent_pairs,
     replicate_weights,
     share_people,
+    varying_interval,
 )
 from research.metrics.folds import FoldAccuracy, kfold_accuracy, stratified_folds
 from research.metrics.intervals import CONFIDENCE, Estimate, wilson_interval
@@ -114,9 +116,9 @@ def verification(
         trials = [fewest, fewest, *[n_same] * len(fars), 4 / (1 / n_same + 1 / n_different)]
         samples = _resampled(d, s, people_pairs, fars, accuracy, replicates, seed)
         people = len(np.unique(np.asarray(people_pairs)))
-        repeats = [*[n_same / people] * (2 + len(fars)), 1.0]
-        columns = zip(values, samples.T, trials, repeats, strict=True)
-        intervals = [clustered_interval(value, column, people, t, each) for value, column, t, each in columns]
+        columns = list(zip(values, samples.T, trials, strict=True))
+        intervals = [varying_interval(value, between_people(each, people), people, t) for value, each, t in columns[:2]]
+        intervals += [clustered_interval(value, each, people, t, n_same / people) for value, each, t in columns[2:]]
     else:
         intervals = [wilson_interval(values[0], scarce), delong_interval(d, s)]
         intervals += [wilson_interval(value, pairs_same) for value in values[2:-1]]
@@ -192,7 +194,7 @@ def roc_band(
         samples = np.concatenate([curves.tar_at_far(curves.roc(d, s, w), fars) for w in batches])
         trials, _ = independent_pairs(people_pairs)
         columns = zip(tar, samples.T, strict=True)
-        low, high = np.array([clustered_interval(float(r), column, people, trials) for r, column in columns]).T
+        low, high = np.array([clustered_interval(float(r), column, people, trials, trials / people) for r, column in columns]).T
     return RocBand(fars, tar, low, high)
 
 

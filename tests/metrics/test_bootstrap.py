@@ -12,7 +12,7 @@ from research.metrics.bootstrap import (
     share_people,
     varying_interval,
 )
-from research.metrics.intervals import wilson
+from research.metrics.intervals import wilson, wilson_interval
 from research.metrics.roc import eer, roc
 
 
@@ -78,8 +78,9 @@ def test_share_people(pairs, shared):
 
 def test_independent_pairs():
     _, people = people_of_all_pairs(np.repeat(np.arange(3), 10))
-    assert independent_pairs(people) == (30, 3)
-    assert independent_pairs(np.array([[0, 0], [1, 2], [2, 1]])) == (1, 1)
+    assert independent_pairs(people) == (30, 30)
+    # One pair of a kind is one trial; three pairs of two people take two pictures of each.
+    assert independent_pairs(np.array([[0, 0], [1, 2], [2, 1], [1, 2], [2, 3]])) == (1, 3)
 
 
 @pytest.mark.parametrize("pairs", range(1, 30))
@@ -87,7 +88,9 @@ def test_pairs_of_a_person_count_as_the_fewest_pictures_that_make_so_many(pairs)
     pictures = next(k for k in range(2, 100) if k * (k - 1) / 2 >= pairs)
     expected = min(pictures, pairs)
     assert independent_pairs(np.zeros((pairs, 2), int)) == (expected, 0)
-    assert independent_pairs(np.repeat([[0, 0], [3, 3], [0, 3]], pairs, axis=0)) == (2 * expected, 1)
+    # Of two people as many pictures each as make so many pairs.
+    of_two = next(k for k in range(1, 100) if k * k >= pairs)
+    assert independent_pairs(np.repeat([[0, 0], [3, 3], [0, 3]], pairs, axis=0)) == (2 * expected, of_two)
 
 
 def test_who_names_no_seed_gets_that_of_0():
@@ -120,6 +123,18 @@ def test_a_perfect_score_keeps_a_width():
     assert (estimate.value, estimate.high) == (1.0, 1.0)
     # No better than Wilson's for the 100 pictures, though there are 450 pairs.
     assert estimate.low <= wilson(100, 100).low
+
+
+def test_more_pictures_of_two_people_tell_more_of_them_but_not_as_many_times_more():
+    highs = {}
+    for pictures in (1, 10):
+        _, people = people_of_all_pairs(np.repeat(np.arange(6), pictures))
+        of_two = people[people[:, 0] != people[:, 1]]
+        highs[pictures] = clustered_rate(np.zeros(len(of_two), bool), of_two).high
+    # 15 pairs of people, worth ten trials each but for their likeness: (6 · 0 + 2 · 0.5) / (6 + 2) of ten, at first sight.
+    worth = 150 / (1 + 9 / 8) * (stats.norm.ppf(0.975) / stats.t.ppf(0.975, 5)) ** 2
+    assert highs[10] == pytest.approx(wilson_interval(0.0, worth)[1], rel=1e-9)
+    assert 4 * wilson(0, 1500).high < highs[10] < 0.35 * highs[1]
 
 
 def test_two_people_tell_nothing():

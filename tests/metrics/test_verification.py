@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from research.errors import UserError
@@ -152,6 +153,18 @@ def test_shared_people_widen_every_interval():
     for name, estimate in independent.items():
         assert clustered[name].value == estimate.value
         assert clustered[name].high - clustered[name].low > estimate.high - estimate.low
+
+
+def test_the_interval_of_the_area_is_wilsons_for_its_variance_between_people():
+    """Nothing is believed of the area beforehand, and percentiles of the resamples, which are biased, do not stretch it."""
+    pairs = scattered(people=8)
+    found = verification(pairs.distances, pairs.same, pairs.people, seed=4)["verification/auc"]
+    areas = []
+    for weights in replicate_weights(pairs.people, 200, 4):
+        areas += [roc_auc_score(pairs.same, -pairs.distances, sample_weight=each) for each in weights]
+    variance = np.var(areas) * 8 / 7
+    worth = found.value * (1 - found.value) / variance * (stats.norm.ppf(0.975) / stats.t.ppf(0.975, 7)) ** 2
+    np.testing.assert_allclose(found.interval, wilson_interval(found.value, worth), rtol=0, atol=1e-9)
 
 
 def test_only_the_order_of_distances_matters():
