@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from research.metrics.bootstrap import (
+    between_people,
     clustered_interval,
     clustered_rate,
     independent_pairs,
@@ -163,10 +164,10 @@ def test_the_interval_of_a_known_variance_is_that_of_the_formula(people, repeats
 def test_the_interval_of_resamples_takes_their_variance_and_holds_most_of_them():
     samples = np.append(np.random.default_rng(0).normal(0.3, 0.02, 400), np.nan)
     seen = samples[:-1]
-    for people, trials, repeats in ((30, 500, None), (30, 500, 1.0), (4, 500, 1.0)):
+    for people, trials, repeats in ((30, 500, 500 / 30), (30, 500, 1.0), (4, 500, 1.0)):
         variance = seen.var() * people / (people - 1)
-        each = trials / people if repeats is None else repeats
-        low, high = varying_interval(0.3, variance, people, trials, each)
+        assert between_people(samples, people) == variance
+        low, high = varying_interval(0.3, variance, people, trials, repeats)
         assert clustered_interval(0.3, samples, people, trials, repeats) == (
             min(low, np.quantile(seen, 0.025)),
             max(high, np.quantile(seen, 0.975)),
@@ -180,6 +181,8 @@ def test_of_fewer_than_three_people_or_twenty_resamples_nothing_is_known():
     assert varying_interval(0.5, 0.01, 2, 100, 1.0) == (0.0, 1.0)
     assert varying_interval(0.5, 0.01, 3, 100, 1.0) != (0.0, 1.0)
     assert clustered_interval(0.5, np.append(np.linspace(0.4, 0.6, 19), np.nan), 30, 100) == (0.0, 1.0)
+    assert np.isnan(between_people(np.append(np.linspace(0.4, 0.6, 19), np.nan), 30))
+    assert varying_interval(0.5, np.nan, 30, 100) == (0.0, 1.0)
     low, high = clustered_interval(0.5, np.linspace(0.4, 0.6, 20), 30, 100)
     assert 0 < low < high < 1
 
@@ -191,7 +194,7 @@ def test_a_rate_of_trials_that_share_people_is_built_of_these_parts(paired):
     if paired:
         _, people = people_of_all_pairs(np.repeat(np.arange(7), 2))
         people = people[people[:, 0] != people[:, 1]]
-        weights, trials, repeats = all_weights(people, 60, 4), 21, 1.0
+        weights, trials, repeats = all_weights(people, 60, 4), 42, 2.0
     else:
         people = np.repeat(np.arange(7), 5)
         weights, trials, repeats = all_weights(np.stack([people, people], 1), 60, 4), 35, 5.0
