@@ -132,14 +132,8 @@ def between_people(samples: Float[np.ndarray, "r"], people: int) -> float:
     return math.nan if len(samples) < _FEWEST_SAMPLES else float(samples.var()) * people / (people - 1)
 
 
-def varying_interval(
-    rate: float, variance: float, people: int, trials: float | int, repeats: float = 1.0
-) -> tuple[float, float]:
-    """Returns the interval of :func:`clustered_interval` for a rate whose variance between samples of people is known.
-
-    For areas under a curve and equal error rates ``repeats`` is 1: no person passes or fails them, so that nothing is believed
-    beforehand of how alike one person's trials are.
-    """
+def varying_interval(rate: float, variance: float, people: int, trials: float | int, repeats: float) -> tuple[float, float]:
+    """Returns the interval of :func:`clustered_interval` for a rate whose variance between samples of people is known."""
     if people < FEWEST_PEOPLE or math.isnan(variance):
         return 0.0, 1.0
     binomial = rate * (1 - rate) / trials

@@ -116,9 +116,12 @@ def verification(
         trials = [fewest, fewest, *[n_same] * len(fars), 4 / (1 / n_same + 1 / n_different)]
         samples = _resampled(d, s, people_pairs, fars, accuracy, replicates, seed)
         people = len(np.unique(np.asarray(people_pairs)))
-        columns = list(zip(values, samples.T, trials, strict=True))
-        intervals = [varying_interval(value, between_people(each, people), people, t) for value, each, t in columns[:2]]
-        intervals += [clustered_interval(value, each, people, t, n_same / people) for value, each, t in columns[2:]]
+        columns, repeats = list(zip(values, samples.T, trials, strict=True)), n_same / people
+        # Resamples of areas and equal error rates are biased: they tell how much these vary, but not where they lie.
+        intervals = [
+            varying_interval(value, between_people(each, people), people, t, repeats) for value, each, t in columns[:2]
+        ]
+        intervals += [clustered_interval(value, each, people, t, repeats) for value, each, t in columns[2:]]
     else:
         intervals = [wilson_interval(values[0], scarce), delong_interval(d, s)]
         intervals += [wilson_interval(value, pairs_same) for value in values[2:-1]]

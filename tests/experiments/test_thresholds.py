@@ -45,7 +45,8 @@ def test_thousands_of_calibrations_of_independent_pairs_keep_what_they_say(pairs
     assert 0.945 < found.held < 0.955
 
 
-TOLD = ("threshold/", "verification/auc", "verification/tar", "identification/fnir")
+TOLD = ("threshold/", "verification/tar", "identification/fnir")
+"""The area and the equal error rate get wider ones than these people need, as they need them where people differ more."""
 
 
 @pytest.mark.slow

@@ -182,7 +182,7 @@ def test_of_fewer_than_three_people_or_twenty_resamples_nothing_is_known():
     assert varying_interval(0.5, 0.01, 3, 100, 1.0) != (0.0, 1.0)
     assert clustered_interval(0.5, np.append(np.linspace(0.4, 0.6, 19), np.nan), 30, 100) == (0.0, 1.0)
     assert np.isnan(between_people(np.append(np.linspace(0.4, 0.6, 19), np.nan), 30))
-    assert varying_interval(0.5, np.nan, 30, 100) == (0.0, 1.0)
+    assert varying_interval(0.5, np.nan, 30, 100, 1.0) == (0.0, 1.0)
     low, high = clustered_interval(0.5, np.linspace(0.4, 0.6, 20), 30, 100)
     assert 0 < low < high < 1
 
