@@ -19,6 +19,13 @@ def test_draws_are_uniform_over_the_candidates():
     assert (np.abs(counts - expected) <= 5 * np.sqrt(np.maximum(expected, 0))).all()
 
 
+def test_a_draw_that_rounds_up_to_the_count_is_the_last_candidate(monkeypatch):
+    monkeypatch.setattr(jax.random, "uniform", lambda key, shape: jnp.ones(shape))
+    found = np.asarray(uniformly(jnp.asarray(MASK), jax.random.key(0)))
+    for row, drawn in zip(np.asarray(MASK), found, strict=True):
+        assert np.flatnonzero(drawn).tolist() == np.flatnonzero(row)[-1:].tolist()
+
+
 def test_draws_depend_on_the_key_alone():
     draw = jax.jit(uniformly)
     assert (draw(jnp.asarray(MASK), jax.random.key(1)) == draw(jnp.asarray(MASK), jax.random.key(1))).all()
