@@ -132,9 +132,7 @@ class Decode:
                 "Replace or remove the file, or lower `min_side`.",
             )
         if kind := without_range(picture):
-            raise BadImage(
-                name, f"its pixels are {kind}, which have no agreed range", "Save it as RGB or gray of 8 or 16 bits."
-            )
+            raise BadImage(name, f"its pixels are {kind}", "Save it as RGB or gray of 8 or 16 bits.")
 
     def _too_large(self, name: str, megapixels: str) -> BadImage:
         why = f"it has {megapixels} megapixels, and at most {self.max_megapixels:g} are decoded"
@@ -189,7 +187,10 @@ def _to_mode(picture: Image.Image, mode: Literal["L", "RGB"]) -> Image.Image:
     if picture.mode.startswith("I"):
         # Pillow would clip 16 bits at 255 instead of scaling them.
         wide = np.clip(np.asarray(picture).astype(np.int64), 0, 65535)
-        picture = Image.fromarray(((wide + 128) // 257).astype(np.uint8))
+        levels = ((wide + 128) // 257).astype(np.uint8)
+        # A PNG may name one gray that is transparent, which only the 16 bits tell from its neighbors.
+        transparent = picture.info.get("transparency")
+        picture = Image.fromarray(levels if transparent is None else np.where(wide == transparent, np.uint8(255), levels))
     if "A" in picture.mode or "transparency" in picture.info:
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)

@@ -9,7 +9,7 @@ import os
 import re
 import struct
 
-from PIL import Image, features
+from PIL import Image, TiffImagePlugin, features
 
 from .npz import ReadFile
 
@@ -54,6 +54,8 @@ _SOI, _EOI, _SOS, _APP1 = 0xD8, 0xD9, 0xDA, 0xE1
 # Bytes of one number of each type (TIFF 6.0, section 2, and those that came later).
 _TIFF_TYPES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _TIFF_BYTES = (1, 2, 6, 7)
+# Tags of a TIFF: bits of each number, what the smallest stands for, and whether numbers have a sign.
+_TIFF_BITS, _TIFF_WHITE, _TIFF_SAMPLES, _SIGNED = 258, 262, 339, 2
 
 
 class Excessive(ValueError):
@@ -139,11 +141,30 @@ def has_more(picture: Image.Image, file: ReadFile) -> bool:
 
 
 def without_range(picture: Image.Image) -> str:
-    """What a picture's pixels are if they are numbers of which nobody knows what stands for white; else empty."""
+    """What a picture's pixels are if they are numbers whose white nobody knows, or Pillow does not heed; else empty."""
     if picture.mode == "I" and picture.format != "PPM":
         # Pillow brings PGM of more than 8 bits to the range of 16, and has this mode for it.
-        return "signed or 32-bit numbers"
-    return {"F": "floating-point numbers", "LAB": "Lab colors"}.get(picture.mode, "")
+        return "signed or 32-bit numbers, which have no agreed range"
+    if picture.mode in ("F", "LAB"):
+        return f"{'floating-point numbers' if picture.mode == 'F' else 'Lab colors'}, which have no agreed range"
+    return _unheeded(picture) if isinstance(picture, TiffImagePlugin.TiffImageFile) else ""
+
+
+def _unheeded(picture: TiffImagePlugin.TiffImageFile) -> str:
+    """What of a TIFF's numbers Pillow reads as if they were unsigned, of 16 bits and black at 0."""
+    tags = picture.tag_v2
+    bits, signs = (_numbers(tags.get(tag, 1)) for tag in (_TIFF_BITS, _TIFF_SAMPLES))
+    if _SIGNED in signs:
+        return "signed numbers, which have no agreed range"
+    if odd := [size for size in bits if 8 < size and size % 8]:
+        return f"numbers of {odd[0]} bits, which would be read as if they had 16"
+    if picture.mode.startswith("I;16") and tags.get(_TIFF_WHITE, 1) == 0:
+        return "16 bits of gray with 0 for white, which would be read as if 0 were black"
+    return ""
+
+
+def _numbers(value: object) -> tuple[int, ...]:
+    return tuple(value) if isinstance(value, tuple) else (value,) if isinstance(value, int) else ()
 
 
 def _check_length(size: int, most: int) -> None:

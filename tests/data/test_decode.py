@@ -108,6 +108,36 @@ def test_low_maximum_of_pgm_is_scaled():
     assert Preprocessing(size=(8, 8), channels=1).from_bytes(data, "x").max() == 255
 
 
+def tiff(values: bytes, bits: int, smallest: int, kind: int = 1) -> bytes:
+    """A TIFF of 8 x 8 gray numbers in one strip; ``smallest`` is 0 for white and 1 for black, ``kind`` 2 for a sign."""
+    tags = [(256, 8), (257, 8), (258, bits), (259, 1), (262, smallest), (273, 8), (277, 1), (278, 8), (279, len(values))]
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in [*tags, (339, kind)])
+    return b"II*\0" + struct.pack("<I", 8 + len(values)) + values + struct.pack("<H", 10) + entries + bytes(4)
+
+
+@pytest.mark.parametrize(
+    ("bits", "smallest", "kind", "why"),
+    [(16, 0, 1, "0 for white"), (12, 1, 1, "12 bits"), (8, 1, 2, "signed"), (16, 1, 2, "signed")],
+)
+def test_a_tiff_whose_numbers_pillow_would_misread_is_refused(bits, smallest, kind, why):
+    data = tiff(bytes(8 * bits), bits, smallest, kind)
+    with pytest.raises(BadImage, match=why):
+        Decode(channels=1).from_bytes(data, "x")
+
+
+def test_a_tiff_of_eight_bits_counts_from_white_where_it_says_so():
+    values = bytes(range(64))
+    black, white = (Decode(channels=1).from_bytes(tiff(values, 8, smallest), "x").ravel() for smallest in (1, 0))
+    assert black.tolist() == list(values)
+    assert white.tolist() == [255 - value for value in values]
+
+
+def test_a_transparent_gray_of_sixteen_bits_is_laid_on_white():
+    wide = (np.arange(64, dtype=np.uint16) * 1021).reshape(8, 8)
+    out = Decode(channels=1).from_bytes(encoded(Image.fromarray(wide), transparency=1021), "x").ravel()
+    assert out[[0, 1, 2]].tolist() == [0, 255, 8]
+
+
 def test_transparency_is_laid_on_white():
     picture = Image.new("RGBA", (8, 8), (255, 0, 0, 0))
     assert (Preprocessing(size=(8, 8)).from_bytes(encoded(picture), "x") == 255).all()
