@@ -23,6 +23,9 @@ UncheckedLabels: TypeAlias = Shaped[AnyArray, "..."]
 UncheckedFlags: TypeAlias = Shaped[AnyArray, "..."]
 """Booleans ``(n,)``, such as whether each pair shows one person, as a caller hands them over."""
 
+UncheckedNumbers: TypeAlias = Shaped[AnyArray, "..."]
+"""Real numbers, such as distances ``(n,)``, as a caller hands them over."""
+
 Kind: TypeAlias = Literal["integers", "booleans", "numbers", "floats"]
 """What an array may hold. ``numbers`` are integers or floats of any precision."""
 
@@ -50,6 +53,8 @@ def check_array(
         Traceback (most recent call last):
         ValueError: Triplet: labels must be integers of shape (3,), and are int64 of shape (3, 1).
     """
+    if np.ma.is_masked(array):
+        raise ValueError(f"{owner}: {name} are a masked array, whose mask nothing here heeds. Leave out what is masked first.")
     found, dtype = tuple(array.shape), array.dtype
     sizes: dict[Axis, int] = {}
     # setdefault returns what the letter stood for before.
@@ -65,9 +70,10 @@ def check_array(
 
 def as_numpy(owner: str, name: str, array: Any, shape: Collection[Axis], kind: Kind = "numbers", help: str = "") -> np.ndarray:
     """The array on the host, checked as :func:`check_array` does."""
-    given = np.asarray(array)
+    # What is masked must be seen by the check.
+    given = np.asanyarray(array)
     check_array(owner, name, given, shape, kind, help)
-    return given
+    return np.asarray(given)
 
 
 def check_last_axis(owner: str, first: AnyArray, second: AnyArray) -> None:
@@ -88,6 +94,8 @@ def as_embeddings(owner: str, embeddings: UncheckedEmbeddings) -> Float[Array, "
     """
     given = _array(embeddings)
     check_array(owner, "embeddings", given, ("b", "d"), help="Give one row for each image.")
+    if not given.shape[1]:
+        raise ValueError(f"{owner}: embeddings of shape {given.shape} have no numbers, by which nothing can be compared.")
     return jnp.asarray(given, jnp.float32)
 
 
@@ -121,12 +129,15 @@ def as_labels_or_same(owner: str, labels_or_same: Any, count: int | None) -> Int
         count: how many embeddings there are; None for as many as there are labels.
 
     Raises:
-        ValueError: they are neither; a label that is known here does not fit into 32 bits.
+        ValueError: they are neither; a label that is known here does not fit into 32 bits; a mask that is known here is not
+            symmetric.
     """
     given = _array(labels_or_same)
     if count is None:
         count = len(given) if given.ndim else 1
     if given.ndim == 2 and given.shape == (count, count) and given.dtype == bool:
+        if isinstance(given, np.ndarray):
+            _check_symmetric(owner, given)
         return jnp.asarray(given)
     if given.ndim == 1 and given.shape == (count,) and _holds(given.dtype, "integers"):
         return as_labels(owner, given, count)
@@ -158,8 +169,25 @@ def check_members(owner: str, field: str, value: object, protocol: type, say: st
         )
 
 
+def check_numbers(owner: str, name: str, values: Any) -> Float[np.ndarray, "..."]:
+    """The values as float64 on the host, whatever their shape: distances, say.
+
+    Raises:
+        ValueError: they are no real numbers, or some are masked.
+    """
+    given = np.asanyarray(values)
+    check_array(owner, name, given, given.shape)
+    return np.asarray(given, np.float64)
+
+
+def check_threshold(owner: str, threshold: float) -> None:
+    """Raises ValueError for a threshold that is NaN, which says "different" of every pair, and "not missed" as well."""
+    if np.isnan(threshold):
+        raise ValueError(f"{owner}: the threshold is NaN, and nothing lies on either side of it. Give a number.")
+
+
 def _array(given: Any) -> AnyArray:
-    return given if isinstance(given, jax.Array) else np.asarray(given)
+    return given if isinstance(given, jax.Array) else np.asanyarray(given)
 
 
 def members(protocol: type) -> tuple[str, ...]:
@@ -172,7 +200,8 @@ def members(protocol: type) -> tuple[str, ...]:
 
 
 def _holds(dtype: Any, kind: Kind) -> bool:
-    integers = jnp.issubdtype(dtype, jnp.integer)
+    # A span of time is a signed integer to NumPy.
+    integers = jnp.issubdtype(dtype, jnp.integer) and np.dtype(dtype).kind != "m"
     match kind:
         case "integers":
             return integers
@@ -182,6 +211,17 @@ def _holds(dtype: Any, kind: Kind) -> bool:
             return jnp.issubdtype(dtype, jnp.floating)
         case "numbers":
             return integers or jnp.issubdtype(dtype, jnp.floating)
+
+
+def _check_symmetric(owner: str, same: np.ndarray) -> None:
+    """One triangle of a mask would be half of the pairs to one loss and all of them to another."""
+    one_way = np.argwhere(same & ~same.T)
+    if len(one_way):
+        i, j = one_way[0].tolist()
+        raise ValueError(
+            f"{owner}: the same-person mask says that {i} and {j} are one person and that {j} and {i} are not. Make it "
+            "symmetric, `mask | mask.T`."
+        )
 
 
 def _in_32_bits(owner: str, labels: np.ndarray) -> np.ndarray:

@@ -179,3 +179,131 @@ def test_masks_that_would_be_stretched_or_weigh_255_are_refused():
 def test_traced_arrays_are_checked_by_what_is_known():
     with pytest.raises(ValueError, match=r"labels must be integers of shape \(3,\)"):
         jax.eval_shape(lambda labels: as_labels("it", labels, 3), LABELS)
+
+
+def masked(values: np.ndarray) -> np.ndarray:
+    return np.ma.masked_array(values, mask=np.arange(values.size).reshape(values.shape) == 0)
+
+
+NUMBERS = {
+    "roc": lambda x: roc.roc(x, SAME),
+    "verification": lambda x: verification.verification(x, SAME),
+    "threshold_at_far": lambda x: calibration.threshold_at_far(x, SAME, 0.5),
+    "stranger_rate": lambda x: calibration.stranger_rate(x, float(LIST.max()), TWO),
+    "hardest": lambda x: pairs.hardest(x, SAME, 1),
+    "identify": lambda x: identification.identify(x[None], LABELS, 0.5),
+    "one_shot": lambda x: one_shot.one_shot(x[None], LABELS[:1]),
+    "embeddings": lambda x: as_embeddings("it", x[None]),
+}
+
+
+@pytest.mark.parametrize("metric", NUMBERS)
+def test_distances_that_are_no_numbers_or_whose_mask_nobody_heeds_are_refused(metric: str):
+    NUMBERS[metric](LIST)
+    for wrong in (LIST.astype(str), LIST + 1j, (100 * LIST).astype("m8[s]"), LIST > 0.5):
+        with pytest.raises(ValueError, match="must be numbers"):
+            NUMBERS[metric](wrong)
+    with pytest.raises(ValueError, match="a masked array, whose mask nothing here heeds"):
+        NUMBERS[metric](masked(LIST))
+
+
+@pytest.mark.parametrize("metric", ["stranger_rate", "hardest", "roc", "identify", "one_shot"])
+def test_a_distance_that_is_nan_is_refused(metric: str):
+    with pytest.raises(ValueError, match="1 of 8 distances are NaN"):
+        NUMBERS[metric](np.where(np.arange(8) == 2, np.nan, LIST))
+
+
+def test_masked_labels_and_flags_are_refused():
+    for given in (lambda: as_labels("it", masked(LABELS), 8), lambda: roc.roc(LIST, masked(SAME))):
+        with pytest.raises(ValueError, match="a masked array"):
+            given()
+
+
+def test_a_threshold_that_is_nan_misses_nobody_and_is_refused():
+    for metric in (
+        lambda: verification.at_threshold(LIST, SAME, np.nan),
+        lambda: identification.at_threshold(DISTANCES, LABELS, LABELS, np.nan),
+        lambda: identification.identify(DISTANCES, LABELS, np.nan),
+        lambda: calibration.stranger_rate(LIST, np.nan, TWO),
+    ):
+        with pytest.raises(ValueError, match="the threshold is NaN"):
+            metric()
+    with pytest.raises(ValueError, match="none of the distances"):
+        calibration.stranger_rate(LIST, -1.0, TWO)
+
+
+def test_rates_counts_and_names_that_mean_something_else_are_refused():
+    """Each of these gave a number: of the last threshold, of the farthest but one, of an interval that is everything."""
+    curve = roc.roc(LIST, SAME)
+    for rates in ([-1.0], [2.0], [np.nan], np.array(0.5)):
+        with pytest.raises(ValueError, match="False-accept rates"):
+            roc.tar_at_far(curve, rates)
+    assert roc.tar_at_far(curve, [1.0]).tolist() == [1.0]
+    for given in ({"fars": [0.0]}, {"folds": -3}, {"folds": 1}, {"replicates": 0}):
+        with pytest.raises(ValueError, match="measured at rates above 0, on two folds or more"):
+            verification.verification(LIST, SAME, **given)
+    for count in (-1, 0, 1):
+        with pytest.raises(ValueError, match="two folds or more"):
+            folds.stratified_folds(SAME, count)
+        with pytest.raises(ValueError, match="two folds or more"):
+            folds.kfold_accuracy(LIST, SAME, count)
+    assert folds.kfold_accuracy(LIST, SAME, np.int64(2)).mean == folds.kfold_accuracy(LIST, SAME, 2).mean
+    # Types are checked in tests, before the function itself does.
+    with pytest.raises((ValueError, TypeError), match="compat"):
+        folds.kfold_accuracy(LIST, SAME, 2, compat="face-net")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match="a count from 0"):
+        pairs.hardest(LIST, SAME, -1)
+    with pytest.raises(ValueError, match="give 0 or more"):
+        pairs.pair_rows(LABELS, limit=-1)
+    with pytest.raises(ValueError, match="CMC curve of 0 ranks"):
+        identification.cmc(DISTANCES, LABELS, LABELS, ranks=0)
+    with pytest.raises(ValueError, match="makes no sense"):
+        identification.compound_error(0.1, np.nan)
+    for interval in (metrics.wilson, metrics.clopper_pearson):
+        with pytest.raises(ValueError, match="An interval of confidence 95"):
+            interval(2, 3, 95.0)
+
+
+def test_weights_are_how_often_a_pair_counts():
+    once = roc.roc(LIST, SAME, np.ones((2, 8), np.uint8))
+    np.testing.assert_array_equal(roc.auc(once), np.full(2, roc.auc(roc.roc(LIST, SAME))))
+    for wrong in (np.array([2]), np.ones(7, int), np.full(8, 0.5), np.full(8, np.nan)):
+        with pytest.raises(ValueError, match="weights must be integers of shape"):
+            roc.roc(LIST, SAME, wrong)
+    with pytest.raises(ValueError, match="a weight is negative"):
+        roc.roc(LIST, SAME, np.arange(8) - 1)
+    nothing = roc.roc(LIST[:0], SAME[:0])
+    assert np.isnan(roc.eer(nothing))
+    assert np.isnan(roc.auc(nothing))
+
+
+def test_nobody_enrolled_has_the_label_of_nobody():
+    with pytest.raises(ValueError, match="the answer for nobody"):
+        identification.identify(DISTANCES, LABELS - 1, 0.5)
+
+
+def test_a_label_has_a_group_of_its_own():
+    """-1 would be in the group of the last person."""
+    for labels, groups in ((LABELS - 1, np.arange(4)), (LABELS, np.arange(3))):
+        with pytest.raises(ValueError, match="draw_trials: labels run from"):
+            one_shot.draw_trials(labels, ways=2, count=1, groups=groups)
+    with pytest.raises(ValueError, match="groups must be integers of shape"):
+        one_shot.draw_trials(LABELS, ways=2, count=1, groups=np.zeros((4, 1), int))
+
+
+def test_one_triangle_of_a_mask_is_no_mask():
+    same = LABELS[:, None] == LABELS
+    np.testing.assert_array_equal(as_labels_or_same("it", same, 8), same)
+    with pytest.raises(ValueError, match="says that 0 and 1 are one person and that 1 and 0 are not"):
+        as_labels_or_same("it", np.triu(same), 8)
+
+
+def test_embeddings_without_a_number_are_refused():
+    with pytest.raises(ValueError, match=r"embeddings of shape \(8, 0\) have no numbers"):
+        as_embeddings("it", np.zeros((8, 0)))
+
+
+@pytest.mark.parametrize("value", [255.0, -1.0, np.nan])
+def test_a_mask_of_floats_that_are_no_shares_is_refused(value: float):
+    with pytest.raises(ValueError, match="must be shares from 0 to 1"):
+        mask_at(np.full((8, 12), value, np.float32), jnp.ones((1, 4, 6, 3)), {})

@@ -18,9 +18,11 @@ from experiments.recognition.recognition import Recognition
 from experiments.recognition.subjects import Subject, trained
 from experiments.workdir import Workdir
 from research.data import BadImage, Faces, printable
+from research.data.folder import CLUTTER
 from research.data.names import about_one_name, identity_name
 from research.errors import UserError
 from research.gallery import Enrollment, Gallery, Identification, Identifier, Picture, Threshold, Verification
+from research.losses.protocol import orders_as_euclid
 from research.types import AnyArray
 
 
@@ -130,12 +132,11 @@ class Recognizer:
 
     def identify(self, gallery: Gallery, paths: Sequence[str | Path]) -> tuple[Identification, ...]:
         """Who of the gallery is in each picture file, if anyone?"""
-        # A loss with weights of its own orders pairs by them, not by Euclid.
         identifier = Identifier(
             gallery.codes(),
             self.threshold,
             distance=self.distance,
-            euclidean=not jax.tree.leaves(self.variables.params["loss"]),
+            euclidean=orders_as_euclid(self.experiment.loss),
         )
         answers = identifier(self.embed_files(paths))
         known = [gallery.enrolled_as(self.note(path).sha256) for path in paths]
@@ -178,8 +179,8 @@ class Recognizer:
         people: dict[str, list[Path]] = {}
         skipped: list[BadImage] = []
         try:
-            persons = sorted(entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-            found = {person.name: sorted(file for file in person.iterdir() if file.name[0] != ".") for person in persons}
+            persons = [entry for entry in _entries(root) if entry.is_dir()]
+            found = {person.name: _entries(person) for person in persons}
         except OSError as error:
             raise UserError(f"The folder {printable(root)} cannot be read: {error.strerror}.") from error
         if blank := [name for name, files in found.items() if files and not name.strip()]:
@@ -228,3 +229,8 @@ class Recognizer:
     def note(self, path: str | Path) -> Picture:
         """What a gallery keeps of an enrolled picture: its path and a checksum of its bytes."""
         return Picture(source=str(path), sha256=hashlib.sha256(Path(path).read_bytes()).hexdigest())
+
+
+def _entries(folder: Path) -> list[Path]:
+    """As the source of training images sees a folder: without what is hidden and what systems leave behind."""
+    return sorted(entry for entry in folder.iterdir() if entry.name[0] != "." and entry.name not in CLUTTER)

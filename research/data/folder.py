@@ -24,8 +24,8 @@ from .preprocessing import Preprocessing, sides
 from .regular import sampled_digest
 
 _LAYOUT = "one folder a person, such as `{root}/ann/1.jpg`, `{root}/ann/2.jpg`, `{root}/bob/1.jpg`"
-# What systems leave behind in folders is nobody's picture and not worth a line in the report.
-_CLUTTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
+CLUTTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
+"""What systems leave behind in folders is nobody's picture and not worth a line in the report."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -249,7 +249,7 @@ def _find(root: Path) -> tuple[list[str], list[tuple[str, str]]]:
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
     with os.scandir(folder) as entries:
-        seen = [entry for entry in entries if not entry.name.startswith(".") and entry.name not in _CLUTTER]
+        seen = [entry for entry in entries if not entry.name.startswith(".") and entry.name not in CLUTTER]
     return sorted(seen, key=lambda entry: os.fsencode(entry.name))
 
 

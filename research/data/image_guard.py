@@ -156,7 +156,7 @@ def _unheeded(picture: TiffImagePlugin.TiffImageFile) -> str:
     bits, signs = (_numbers(tags.get(tag, 1)) for tag in (_TIFF_BITS, _TIFF_SAMPLES))
     if _SIGNED in signs:
         return "signed numbers, which have no agreed range"
-    if odd := [size for size in bits if 8 < size and size % 8]:
+    if odd := [size for size in bits if size > 8 and size % 8]:
         return f"numbers of {odd[0]} bits, which would be read as if they had 16"
     if picture.mode.startswith("I;16") and tags.get(_TIFF_WHITE, 1) == 0:
         return "16 bits of gray with 0 for white, which would be read as if 0 were black"

@@ -134,7 +134,7 @@ class Identifier:
         threshold: Threshold,
         *,
         distance: Distance = squared_euclidean,
-        euclidean: bool = True,
+        euclidean: bool | None = None,
     ) -> None:
         """Prepares the search.
 
@@ -142,7 +142,8 @@ class Identifier:
             codes: of a gallery.
             threshold: calibrated for the gallery's model and this distance.
             distance: the one that the threshold was calibrated on.
-            euclidean: whether it orders pairs as the Euclidean distance does.
+            euclidean: whether it orders pairs as the Euclidean distance does; ``None`` takes it for granted of
+                ``squared_euclidean`` only.
 
         Raises:
             UserError: nobody is enrolled.

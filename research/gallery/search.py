@@ -53,7 +53,9 @@ class Index:
     the candidates so far, so a queries × gallery matrix never exists. Under the Euclidean order (the default)
     a block costs one matrix product, ``‖x‖² − 2 x·y + ‖y‖²`` about the gallery's mean, and the candidates'
     distances are computed again by ``distance`` itself: what is answered is what comparing both codes
-    directly gives. A learned distance whose order is not the Euclidean one is evaluated on every pair.
+    directly gives. Where the product's rounding could have left somebody nearer out, as in a gallery of two groups that
+    lie 10⁵ times farther apart than their members do, and for a distance whose order is not the Euclidean one, it is
+    evaluated on every pair.
 
     Ties go to the person, then the row, that comes first. Programs are compiled for 1, 8, 64, 256 and
     1024 queries and for block sizes of powers of two up to 8192, whatever the gallery's size.
@@ -71,15 +73,16 @@ class Index:
         owners: Sequence[int] | UncheckedLabels,
         *,
         distance: Distance = squared_euclidean,
-        euclidean: bool = True,
+        euclidean: bool | None = None,
     ) -> None:
         """Puts the embeddings on the device.
 
         Args:
-            vectors: (n, d). owners: (n,), index of the person of each row. distance: (…, d), (…, d) → (…),
-            broadcasting; smaller is more alike. euclidean: whether ``distance`` orders pairs as the Euclidean
-            distance does, so that candidates can be
-                found by a matrix product; ``False`` for a learned distance.
+            vectors: (n, d).
+            owners: (n,), index of the person of each row.
+            distance: (…, d), (…, d) → (…), broadcasting; smaller is more alike.
+            euclidean: whether ``distance`` orders pairs as the Euclidean distance does, so that candidates can be found by a
+                matrix product; ``None`` takes it for granted of ``squared_euclidean`` only.
 
         Raises:
             ValueError: the lengths differ, or an owner is negative.
@@ -96,7 +99,7 @@ class Index:
         if self._owners.size and self._owners.min() < 0:
             raise ValueError("An index takes owners from 0 on; one is negative.")
         self.distance = distance
-        self.euclidean = euclidean
+        self.euclidean = euclidean = distance is squared_euclidean if euclidean is None else euclidean
         count, self.dimension = self._vectors.shape
         self._most = int(np.bincount(self._owners).max()) if count else 0
         # About the mean, norms are no larger than distances, so that their difference cancels few digits.
@@ -104,9 +107,11 @@ class Index:
         self._shift = self._vectors.mean(axis=0, dtype=np.float64).astype(np.float32) if centered else np.float32(0)
         size = min(BLOCK, _power_of_two(max(count, 1)))
         self._blocks = [self._block(start, size) for start in range(0, count, size)]
+        parts = (self._vectors[start : start + size] - self._shift for start in range(0, count, size))
+        self._farthest = max((float(np.linalg.norm(part, axis=1).max()) for part in parts), default=0.0)
 
     @classmethod
-    def of(cls, codes: Codes, *, distance: Distance = squared_euclidean, euclidean: bool = True) -> "Index":
+    def of(cls, codes: Codes, *, distance: Distance = squared_euclidean, euclidean: bool | None = None) -> "Index":
         """The index of a gallery's codes."""
         return cls(codes.vectors, codes.owners, distance=distance, euclidean=euclidean)
 
@@ -152,9 +157,34 @@ class Index:
         shifted = jnp.asarray(queries - self._shift)
         for start, vectors, offsets in self._blocks:
             carry = merge(carry, shifted, vectors, offsets, start)
-        rows = np.asarray(carry[1])
+        rows = np.array(carry[1])
+        if self.euclidean and wanted < len(self):
+            unsure = np.flatnonzero(self._unsure(queries[:count], np.asarray(carry[0])[:count], rows[:count], k))
+            if unsure.size:
+                rows[unsure] = self._everywhere(queries[unsure], wanted)
         exact = np.array(self._exact(queries, rows))
         return self._by_person(exact[:count], rows[:count], k)
+
+    def _unsure(self, queries: np.ndarray, found: np.ndarray, rows: np.ndarray, k: int) -> np.ndarray:
+        """Whose candidates, rising, may lack one of the k nearest people for rounding."""
+        lengths = np.linalg.norm(queries.astype(np.float64) - self._shift, axis=1)
+        # Sums of d products are off by d units in the last place of theirs at most; twice that, for what a device adds up.
+        rounding = (self.dimension + 8) * 2.0**-23 * np.square(lengths + self._farthest)
+        last = np.array([np.sort(np.unique(self._owners[row], return_index=True)[1])[k - 1] for row in rows])
+        clear = found[np.arange(len(rows)), last] + 2 * rounding < found[:, -1]
+        return ~clear & np.isfinite(lengths)
+
+    def _everywhere(self, queries: np.ndarray, wanted: int) -> np.ndarray:
+        """The nearest rows by `distance` itself, (q, wanted)."""
+        padded = next(size for size in _QUERIES if size >= len(queries))
+        asked = jnp.asarray(np.concatenate([queries, np.zeros((padded - len(queries), self.dimension), np.float32)]))
+        carry = (jnp.full((padded, wanted), jnp.inf), jnp.full((padded, wanted), -1, jnp.int32))
+        size = min(BLOCK, _power_of_two(len(self)), _power_of_two(max(1, _ELEMENTS // (padded * self.dimension))))
+        for begin in range(0, len(self), size):
+            vectors = self._vectors[begin : begin + size]
+            start, vectors, offsets = _filled(begin, vectors, np.zeros(len(vectors), np.float32), size)
+            carry = _merge_any(self.distance, carry, asked, vectors, offsets, start)
+        return np.asarray(carry[1])[: len(queries)]
 
     def _exact(self, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Distances of the candidates by `distance` itself, (q, candidates)."""
@@ -193,13 +223,18 @@ class Index:
         """The block's first row, its vectors padded to `size`, and what to add to each row's distance."""
         vectors = self._vectors[start : start + size] - self._shift
         offsets = (vectors * vectors).sum(axis=1) if self.euclidean else np.zeros(len(vectors), np.float32)
-        missing = size - len(vectors)
-        padded = np.concatenate([vectors, np.zeros((missing, self.dimension), np.float32)])
-        return (
-            jnp.asarray(start, jnp.int32),
-            jnp.asarray(padded),
-            jnp.asarray(np.concatenate([offsets, np.full(missing, np.inf, np.float32)])),
-        )
+        return _filled(start, vectors, offsets, size)
+
+
+def _filled(start: int, vectors: np.ndarray, offsets: np.ndarray, size: int) -> tuple[Array, Array, Array]:
+    """A block with rows that are nobody's up to a size."""
+    missing = size - len(vectors)
+    padded = np.concatenate([vectors, np.zeros((missing, vectors.shape[1]), np.float32)])
+    return (
+        jnp.asarray(start, jnp.int32),
+        jnp.asarray(padded),
+        jnp.asarray(np.concatenate([offsets, np.full(missing, np.inf, np.float32)])),
+    )
 
 
 @jax.jit

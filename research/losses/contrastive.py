@@ -1,6 +1,7 @@
 """The contrastive loss: pull pairs of one person together, push others apart up to a margin."""
 
 import dataclasses
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -31,6 +32,9 @@ class Contrastive:
         >>> print(Contrastive(margin=1.0, pairs="all")(embeddings, jnp.array([0, 0, 1])))
         0.28125
     """
+
+    euclidean: ClassVar[bool] = True
+    """Its distance orders pairs as the Euclidean one does."""
 
     margin: float = 1.0
     """m, in units of the unsquared distance: different people farther apart than this cost nothing."""

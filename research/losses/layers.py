@@ -21,6 +21,10 @@ PlaceMask: TypeAlias = Mask | Mapping[str, Shaped[AnyArray, "..."]]
 """The same, or at each layer's own resolution, by name."""
 
 
+_ROUNDING = 1e-5
+"""By so much averages of a mask may leave [0, 1]."""
+
+
 class ActivationLoss(abc.ABC):
     """A loss that compares the activations of pictures with what it kept of a reference picture.
 
@@ -206,6 +210,11 @@ def _check_mask(mask: AnyArray, shape: tuple[int | str, ...], where: str = "") -
     """A mask (h, w, 1) would be stretched over the pictures, and one of 0…255 would weigh by 255."""
     if mask.dtype != bool:
         check_array("A loss under a mask", f"the mask's numbers{where}", mask, shape, "floats", "They are shares, from 0 to 1.")
+        # Under `jit` the numbers are not known.
+        if isinstance(mask, np.ndarray) and not np.all((mask >= -_ROUNDING) & (mask <= 1 + _ROUNDING)):
+            raise ValueError(
+                f"A loss under a mask: the mask's numbers{where} must be shares from 0 to 1. Divide by the largest."
+            )
     else:
         check_array("A loss under a mask", f"the mask's pixels{where}", mask, shape, "booleans")
 

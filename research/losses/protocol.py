@@ -6,6 +6,18 @@ from research.losses.pairs import LabelsOrSame
 from research.types import AnyArray, Array, Embeddings, Float, PRNGKey, PyTree, Scalar
 
 
+def orders_as_euclid(loss: object) -> bool:
+    """Whether a loss's distance orders pairs as the Euclidean distance of their embeddings does, so that the nearest can be
+    found by a matrix product. A class says so by a member ``euclidean``, for its own distance: a class that derives from it
+    and has another distance has said nothing, and then nothing is taken for granted."""
+    for each in type(loss).__mro__:
+        if "euclidean" in vars(each):
+            return bool(vars(each)["euclidean"])
+        if "distance" in vars(each):
+            return False
+    return False
+
+
 @runtime_checkable
 class RecognitionLoss(Protocol):
     """A loss on a batch of embeddings that also says how far apart two embeddings are."""

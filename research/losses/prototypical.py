@@ -1,6 +1,7 @@
 """The prototypical loss: each image is classified by its distance to every person's mean, its own image left out."""
 
 import dataclasses
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -32,6 +33,9 @@ class Prototypical:
         >>> print(f"{Prototypical()(jnp.zeros((4, 2)), jnp.array([0, 0, 1, 1])):.4f}")  # log 2
         0.6931
     """
+
+    euclidean: ClassVar[bool] = True
+    """Its distance orders pairs as the Euclidean one does."""
 
     temperature: float = 1.0
     """T: 1 is the paper's. Unit-length embeddings are never more than 4 apart and want a smaller one, 0.1 say."""

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -43,6 +43,9 @@ class Triplet:
         >>> print(f"{Triplet(margin=0.2)(embeddings, labels):.2f}")
         0.95
     """
+
+    euclidean: ClassVar[bool] = True
+    """Its distance orders pairs as the Euclidean one does."""
 
     margin: float = 0.2
     """α, in units of the distance (squared, unless ``squared`` is False). Hermans' soft margin is soft-plus with 0."""

@@ -25,13 +25,12 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import betaincinv
 
-from research.checks import UncheckedFlags
+from research.checks import UncheckedFlags, UncheckedNumbers, check_numbers, check_threshold
 from research.errors import UserError
 from research.metrics import roc as curves
 from research.metrics.bootstrap import PeoplePairs, clustered_rate, replicate_weights, share_people
 from research.metrics.intervals import CONFIDENCE, Estimate
 from research.metrics.verification import checked_people, needed_pairs, rate_name
-from research.types import AnyArray
 
 FEWEST_STRANGERS = 4
 """With fewer nobody is left to compare once two are left out, so nothing is known of strangers."""
@@ -54,7 +53,7 @@ class Calibration:
 
 
 def threshold_at_far(
-    distances: Float[AnyArray, "n"],
+    distances: UncheckedNumbers,
     same: UncheckedFlags,
     far: float,
     people_pairs: PeoplePairs | None = None,
@@ -108,7 +107,7 @@ def threshold_at_far(
     )
 
 
-def stranger_rate(distances: Float[AnyArray, "n"], threshold: float, people_pairs: PeoplePairs, seed: int = 0) -> Estimate:
+def stranger_rate(distances: UncheckedNumbers, threshold: float, people_pairs: PeoplePairs, seed: int = 0) -> Estimate:
     """Returns how often strangers come within a threshold that is one of the distances and was chosen by them.
 
     The interval is that of Beta(p (m + 1), (1 - p) (m + 1)) for the rate p, exact for m independent pairs; where pairs share
@@ -120,9 +119,18 @@ def stranger_rate(distances: Float[AnyArray, "n"], threshold: float, people_pair
         threshold: The k-th smallest of them, for any k.
         people_pairs: The people of each pair.
         seed: Of the resampling.
+
+    Raises:
+        UserError: If a distance is NaN.
+        ValueError: If the threshold is NaN, or accepts none of the distances.
     """
-    order = np.argsort(np.asarray(distances), kind="stable")
-    d, pairs = np.asarray(distances, np.float64)[order], np.asarray(checked_people(people_pairs, len(order)))[order]
+    check_threshold("stranger_rate", threshold)
+    given = check_numbers("stranger_rate", "distances", distances)
+    curves.refuse_nan(given)
+    if not np.any(given <= threshold):
+        raise ValueError(f"stranger_rate: a threshold of {threshold:g} is none of the distances, all of which are larger.")
+    order = np.argsort(given, kind="stable")
+    d, pairs = given[order], np.asarray(checked_people(people_pairs, len(order)))[order]
     n, rank = len(d), int(np.searchsorted(d, threshold, side="right"))
     worth, rate = float(n), rank / (n + 1)
     if share_people(pairs):

@@ -1,17 +1,18 @@
 """K-fold verification accuracy, as Labeled Faces in the Wild defines it."""
 
 import dataclasses
-from typing import Literal
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import stdtrit
 
-from research.checks import UncheckedFlags, UncheckedLabels, as_numpy
+from research.checks import UncheckedFlags, UncheckedLabels, UncheckedNumbers, as_numpy
 from research.errors import UserError
 from research.metrics.intervals import CONFIDENCE, Estimate, wilson_interval
 from research.metrics.roc import best_threshold, checked
-from research.types import AnyArray
+
+Compat: TypeAlias = Literal["exact", "strictest", "facenet"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +56,8 @@ def contiguous_folds(n: int, k: int) -> Int[np.ndarray, "n"]:
 
 def stratified_folds(same: UncheckedFlags, k: int, seed: int = 0) -> Int[np.ndarray, "n"]:
     """Returns seeded random fold numbers that spread both kinds of pair evenly over ``k`` folds."""
+    if k < 2:
+        raise UserError(f"There must be two folds or more, not {k}.")
     flags, rng = as_numpy("stratified_folds", "same-person flags", same, ("n",), "booleans"), np.random.default_rng(seed)
     folds = np.empty(len(flags), np.int64)
     for kind in (True, False):
@@ -64,12 +67,12 @@ def stratified_folds(same: UncheckedFlags, k: int, seed: int = 0) -> Int[np.ndar
 
 
 def kfold_accuracy(
-    distances: Float[AnyArray, "n"],
+    distances: UncheckedNumbers,
     same: UncheckedFlags,
-    folds: int | UncheckedLabels = 10,
+    folds: int | np.integer | UncheckedLabels = 10,
     *,
     balanced: bool = False,
-    compat: Literal["exact", "strictest", "facenet"] = "exact",
+    compat: Compat = "exact",
 ) -> FoldAccuracy:
     """Returns LFW's accuracy: for each fold, the threshold that is best on the others, applied to it.
 
@@ -94,8 +97,12 @@ def kfold_accuracy(
     Huang et al., "Labeled Faces in the Wild", 2007, view 2.
     """
     d, s = checked(distances, same)
-    if isinstance(folds, int):
-        fold = contiguous_folds(len(d), folds)
+    if compat not in get_args(Compat):
+        raise ValueError(f"kfold_accuracy(compat={compat!r}): compat must be one of {', '.join(map(repr, get_args(Compat)))}.")
+    if isinstance(folds, int | np.integer):
+        if folds < 2:
+            raise UserError(f"K-fold accuracy needs two folds or more, not {folds}.")
+        fold = contiguous_folds(len(d), int(folds))
     else:
         fold = as_numpy("kfold_accuracy", "folds", folds, d.shape, "integers", "Give the fold of each pair, or their number.")
     numbers = np.unique(fold)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from research.checks import UncheckedLabels, as_numpy
+from research.checks import UncheckedLabels, UncheckedNumbers, as_numpy, check_numbers, check_threshold
 from research.errors import UserError
 from research.metrics import roc as curves
 from research.metrics.bootstrap import (
@@ -18,7 +18,6 @@ from research.metrics.bootstrap import (
 )
 from research.metrics.intervals import Estimate, wilson_interval
 from research.metrics.verification import rate_name
-from research.types import AnyArray
 
 FPIRS = (1e-1, 1e-2)
 """False-positive identification rates at which the miss rate is reported."""
@@ -99,14 +98,14 @@ def protocol(labels: UncheckedLabels, shots: int = 1, enrolled: float = 0.5, see
 
 
 def person_distances(
-    distances: Float[AnyArray, "p g"], gallery_labels: UncheckedLabels
+    distances: UncheckedNumbers, gallery_labels: UncheckedLabels
 ) -> tuple[Float[np.ndarray, "p k"], Int[np.ndarray, "k"]]:
     """Returns the distance of each probe to each enrolled person, the nearest of their pictures, and the people.
 
     Raises:
         UserError: If a distance is NaN, the gallery is empty or the shapes disagree.
     """
-    matrix = np.asarray(distances, np.float64)
+    matrix = check_numbers("identification", "distances", distances)
     labels = as_numpy("identification", "gallery_labels", gallery_labels, ("g",), "integers", "Give each column's person.")
     if matrix.ndim != 2 or matrix.shape[1] != len(labels):
         raise UserError(f"Distances {matrix.shape} do not fit {len(labels)} gallery pictures: one column for each.")
@@ -118,19 +117,26 @@ def person_distances(
     return np.minimum.reduceat(matrix[:, order], starts, axis=1), people
 
 
-def identify(distances: Float[AnyArray, "p g"], gallery_labels: UncheckedLabels, threshold: float) -> Int[np.ndarray, "p"]:
+def identify(distances: UncheckedNumbers, gallery_labels: UncheckedLabels, threshold: float) -> Int[np.ndarray, "p"]:
     """Returns the label of the nearest enrolled person where ``d ≤ threshold``, else :data:`UNKNOWN`.
+
+    Raises:
+        UserError: If a distance is NaN, the gallery is empty or the shapes disagree.
+        ValueError: If the threshold is NaN, or somebody enrolled has the label :data:`UNKNOWN`.
 
     Example:
         >>> identify(np.array([[0.2, 0.9], [0.8, 0.7]]), np.array([4, 6]), threshold=0.5).tolist()
         [4, -1]
     """
+    check_threshold("identify", threshold)
     nearest, people = person_distances(distances, gallery_labels)
+    if UNKNOWN in people:
+        raise ValueError(f"identify: somebody enrolled has the label {UNKNOWN}, which is the answer for nobody. Give another.")
     return np.where(nearest.min(axis=1) <= threshold, people[nearest.argmin(axis=1)], UNKNOWN)
 
 
 def mate_ranks(
-    distances: Float[AnyArray, "p g"], probe_labels: UncheckedLabels, gallery_labels: UncheckedLabels
+    distances: UncheckedNumbers, probe_labels: UncheckedLabels, gallery_labels: UncheckedLabels
 ) -> Int[np.ndarray, "p"]:
     """Returns the rank of the right person for each probe, 1 being the nearest.
 
@@ -150,7 +156,7 @@ def mate_ranks(
 
 
 def cmc(
-    distances: Float[AnyArray, "p g"],
+    distances: UncheckedNumbers,
     probe_labels: UncheckedLabels,
     gallery_labels: UncheckedLabels,
     ranks: int = 20,
@@ -168,6 +174,8 @@ def cmc(
     Raises:
         UserError: If there is no probe, a probe's person is not enrolled or a distance is NaN.
     """
+    if ranks < 1:
+        raise UserError(f"A CMC curve of {ranks} ranks has no point: give 1 or more.")
     if np.size(probe_labels) == 0:
         raise UserError("There is no probe of an enrolled person: a CMC curve needs one.")
     found = mate_ranks(distances, probe_labels, gallery_labels)
@@ -179,7 +187,7 @@ def cmc(
 
 
 def identification(
-    distances: Float[AnyArray, "p g"],
+    distances: UncheckedNumbers,
     probe_labels: UncheckedLabels,
     gallery_labels: UncheckedLabels,
     fpirs: Sequence[float] = FPIRS,
@@ -239,7 +247,7 @@ def identification(
 
 
 def at_threshold(
-    distances: Float[AnyArray, "p g"],
+    distances: UncheckedNumbers,
     probe_labels: UncheckedLabels,
     gallery_labels: UncheckedLabels,
     threshold: float,
@@ -251,7 +259,9 @@ def at_threshold(
 
     Raises:
         UserError: If the gallery is empty or a distance is NaN.
+        ValueError: If the threshold is NaN.
     """
+    check_threshold("identification", threshold)
     score, mated, correct = _scores(distances, probe_labels, gallery_labels)
     labels = np.asarray(probe_labels)
     nearest = person_distances(distances, gallery_labels)[0].min(axis=1, initial=np.inf)
@@ -273,7 +283,7 @@ def compound_error(error: float | int, people: float | int) -> float:
         >>> round(compound_error(0.01, 100), 3)
         0.634
     """
-    if not 0 <= error <= 1 or people < 0:
+    if not 0 <= error <= 1 or not people >= 0:
         raise UserError(f"An error of {error} against {people} people makes no sense: give a rate in [0, 1].")
     return 1.0 if error == 1 and people else float(-np.expm1(people * np.log1p(-error))) if people else 0.0
 
@@ -283,7 +293,7 @@ def _probe_labels(labels: UncheckedLabels, count: int) -> Int[np.ndarray, "p"]:
 
 
 def _scores(
-    distances: Float[AnyArray, "p g"], probe_labels: UncheckedLabels, gallery_labels: UncheckedLabels
+    distances: UncheckedNumbers, probe_labels: UncheckedLabels, gallery_labels: UncheckedLabels
 ) -> tuple[Float[np.ndarray, "p"], Bool[np.ndarray, "p"], Bool[np.ndarray, "p"]]:
     nearest, people = person_distances(distances, gallery_labels)
     labels = _probe_labels(probe_labels, len(nearest))

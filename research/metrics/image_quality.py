@@ -9,13 +9,14 @@ import math
 import numpy as np
 from scipy import ndimage
 
+from research.checks import UncheckedNumbers, check_array
 from research.types import AnyArray, Float
 
 _LUMA = np.array([0.299, 0.587, 0.114])
 _WINDOW = 11
 
 
-def psnr(first: Float[AnyArray, "..."], second: Float[AnyArray, "..."]) -> float:
+def psnr(first: UncheckedNumbers, second: UncheckedNumbers) -> float:
     """Peak signal-to-noise ratio ``-10 log₁₀ mean (x - y)²`` in dB, for a peak of 1; infinite for equal pictures.
 
     Raises:
@@ -26,7 +27,7 @@ def psnr(first: Float[AnyArray, "..."], second: Float[AnyArray, "..."]) -> float
     return math.inf if error == 0.0 else -10.0 * math.log10(error)
 
 
-def ssim(first: Float[AnyArray, "..."], second: Float[AnyArray, "..."]) -> float:
+def ssim(first: UncheckedNumbers, second: UncheckedNumbers) -> float:
     """Structural similarity of the luminance, mean over the picture; 1 for equal pictures.
 
     ``(2 μ_x μ_y + C₁)(2 σ_xy + C₂) / ((μ_x² + μ_y² + C₁)(σ_x² + σ_y² + C₂))`` in windows of 11 x 11 pixels weighted by a
@@ -56,7 +57,7 @@ def ssim(first: Float[AnyArray, "..."], second: Float[AnyArray, "..."]) -> float
     return float(np.mean(numerator / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))))
 
 
-def edge_correlation(first: Float[AnyArray, "..."], second: Float[AnyArray, "..."]) -> float:
+def edge_correlation(first: UncheckedNumbers, second: UncheckedNumbers) -> float:
     """Pearson's correlation of the two pictures' edges, the magnitudes of Sobel's gradient of the luminance.
 
     From -1 to 1; 1 for edges at the same places and in the same proportions, whatever the contrast and its sign. A picture
@@ -103,19 +104,20 @@ def sliced_wasserstein(
     return math.sqrt(float(np.mean([(line_x[at_x] - line_y[at_y]) ** 2 @ share for line_x, line_y in zip(x, y, strict=True)])))
 
 
-def color_distance(first: Float[AnyArray, "h w 3"], second: Float[AnyArray, "H W 3"]) -> float:
+def color_distance(first: UncheckedNumbers, second: UncheckedNumbers) -> float:
     """Sliced Wasserstein-2 distance of the two pictures' colors, wherever they stand; sizes may differ.
 
     In units of the values: a shift of red, green and blue by 0.1 costs 0.1. The directions are the axes of 16 fixed rotations.
     """
     # Three axes at right angles see a shift in full, whichever way it goes.
+    first, second = (_checked("color_distance", picture, colors=True) for picture in (first, second))
     directions = np.linalg.qr(np.random.default_rng(0).standard_normal((16, 3, 3)))[0].reshape(-1, 3)
     return sliced_wasserstein(np.reshape(first, (-1, 3)), np.reshape(second, (-1, 3)), directions)
 
 
 def patch_distance(
-    first: Float[AnyArray, "h w 3"],
-    second: Float[AnyArray, "H W 3"],
+    first: UncheckedNumbers,
+    second: UncheckedNumbers,
     *,
     side: int = 7,
     scales: int = 3,
@@ -145,7 +147,7 @@ def patch_distance(
         ValueError: a picture is smaller than a patch at the coarsest scale.
     """
     needed = side * 2 ** (scales - 1)
-    pictures = [np.asarray(picture, np.float64) for picture in (first, second)]
+    pictures = [_checked("patch_distance", picture, colors=True) for picture in (first, second)]
     if min(min(picture.shape[:2]) for picture in pictures) < needed:
         sizes = " and ".join(f"{picture.shape[1]} x {picture.shape[0]}" for picture in pictures)
         raise ValueError(
@@ -180,12 +182,16 @@ def _halved(picture: np.ndarray) -> np.ndarray:
 def _pair(first: AnyArray, second: AnyArray) -> tuple[np.ndarray, np.ndarray]:
     if first.shape != second.shape:
         raise ValueError(f"The pictures are {first.shape} and {second.shape}: bring them to one size to compare them.")
-    return np.asarray(first, np.float64), np.asarray(second, np.float64)
+    return _checked("Pictures that are compared", first), _checked("Pictures that are compared", second)
+
+
+def _checked(owner: str, picture: AnyArray, *, colors: bool = False) -> np.ndarray:
+    """The picture in float64. Values of 0 to 255 would give a number of another scale, and a fourth channel another color."""
+    given = np.asanyarray(picture)
+    shape = ("h", "w", 3) if colors or given.ndim == 3 else ("h", "w")
+    check_array(owner, "the pictures' values", given, shape, "floats", "Divide whole numbers of 8 bits by 255.")
+    return np.asarray(given, np.float64)
 
 
 def _luminance(picture: np.ndarray) -> np.ndarray:
-    if picture.ndim == 3 and picture.shape[2] == 3:
-        return picture @ _LUMA
-    if picture.ndim == 2:
-        return picture
-    raise ValueError(f"A picture is (h, w, 3) or (h, w), not {picture.shape}.")
+    return picture @ _LUMA if picture.ndim == 3 else picture

@@ -89,6 +89,7 @@ def wilson_interval(rate: float, n: float | int, confidence: float = CONFIDENCE)
 
     Wilson, "Probable inference, the law of succession, and statistical inference", JASA 1927.
     """
+    _check_confidence(confidence)
     z = float(ndtri(0.5 + confidence / 2))
     center = rate + z * z / (2 * n)
     spread = z * math.sqrt(max(rate * (1 - rate), 0.0) / n + z * z / (4 * n * n))
@@ -131,10 +132,16 @@ def clopper_pearson(k: int, n: int, confidence: float = CONFIDENCE) -> Estimate:
     _check_counts(k, n)
     if n == 0:
         return Estimate.unresolvable(0, "there are no trials")
+    _check_confidence(confidence)
     tail = (1 - confidence) / 2
     low = 0.0 if k == 0 else float(betaincinv(k, n - k + 1, tail))
     high = 1.0 if k == n else float(betaincinv(k + 1, n - k, 1 - tail))
     return Estimate(k / n, low, high, int(n))
+
+
+def _check_confidence(confidence: float) -> None:
+    if not 0 < confidence < 1:
+        raise UserError(f"An interval of confidence {confidence} does not exist: give a share between 0 and 1, such as 0.95.")
 
 
 def _check_counts(k: int, n: int) -> None:

@@ -3,15 +3,14 @@
 import dataclasses
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int
 from scipy.special import bdtr
 
-from research.checks import UncheckedFlags, UncheckedLabels, as_numpy
+from research.checks import UncheckedFlags, UncheckedLabels, UncheckedNumbers, as_numpy, check_numbers
 from research.errors import UserError
 from research.metrics.bootstrap import clustered_rate
 from research.metrics.intervals import Estimate, wilson
 from research.metrics.roc import refuse_nan
-from research.types import AnyArray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +66,7 @@ def draw_trials(
     people, counts = np.unique(table, return_counts=True)
     rows = dict(zip(people.tolist(), np.split(np.argsort(table, kind="stable"), np.cumsum(counts)[:-1]), strict=True))
     able = people[counts > shots]
-    membership = np.zeros(len(able), np.int64) if groups is None else np.asarray(groups)[able]
+    membership = np.zeros(len(able), np.int64) if groups is None else _group_of_each(groups, people)[able]
     pools = [able[membership == group] for group in np.unique(membership)]
     pools = [pool for pool in pools if len(pool) >= ways]
     if not pools:
@@ -91,7 +90,18 @@ def draw_trials(
     return Trials(support, query, answers, shown)
 
 
-def wrong(distances: Float[AnyArray, "*t ways"], answers: UncheckedLabels) -> Bool[np.ndarray, "*t"]:
+def _group_of_each(groups: UncheckedLabels, people: Int[np.ndarray, "p"]) -> Int[np.ndarray, "g"]:
+    """A label below 0 would look its group up from the end of the list."""
+    given = as_numpy("draw_trials", "groups", groups, ("g",), "integers", "Give the group of each person, by label.")
+    if people.size and not 0 <= people[0] <= people[-1] < len(given):
+        raise ValueError(
+            f"draw_trials: labels run from {people[0]} to {people[-1]} and there are {len(given)} groups: the i-th is that of "
+            "the person with the label i."
+        )
+    return given
+
+
+def wrong(distances: UncheckedNumbers, answers: UncheckedLabels) -> Bool[np.ndarray, "*t"]:
     """Returns which trials fail: the right way is not strictly nearer than every other.
 
     A tie fails, so an embedding that sends everything to one point is always wrong rather than right by luck.
@@ -104,7 +114,7 @@ def wrong(distances: Float[AnyArray, "*t ways"], answers: UncheckedLabels) -> Bo
         UserError: If a distance is NaN.
         ValueError: If there is not one answer a trial, or an answer is none of the ways.
     """
-    d = np.asarray(distances, np.float64)
+    d = check_numbers("one_shot", "distances", distances)
     right = as_numpy("one_shot", "answers", answers, d.shape[:-1], "integers", "Give the index of the right way of each trial.")
     if right.size and not 0 <= right.min() <= right.max() < d.shape[-1]:
         raise ValueError(
@@ -116,7 +126,7 @@ def wrong(distances: Float[AnyArray, "*t ways"], answers: UncheckedLabels) -> Bo
 
 
 def one_shot(
-    distances: Float[AnyArray, "t ways"],
+    distances: UncheckedNumbers,
     answers: UncheckedLabels,
     people: UncheckedLabels | None = None,
     seed: int = 0,
@@ -140,7 +150,7 @@ def one_shot(
     return {"one_shot/error": clustered_rate(failed, people, seed=seed)}
 
 
-def omniglot_runs(distances: Float[AnyArray, "runs tests ways"], answers: UncheckedLabels) -> dict[str, Estimate]:
+def omniglot_runs(distances: UncheckedNumbers, answers: UncheckedLabels) -> dict[str, Estimate]:
     """Returns ``one_shot/error`` of Omniglot's official runs, with Wilson's interval over all their trials.
 
     The official set has 20 runs of 20 test pictures, each to be matched with one of 20 training pictures

@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from research.checks import UncheckedFlags, UncheckedLabels, as_numpy
+from research.checks import UncheckedFlags, UncheckedLabels, UncheckedNumbers, as_numpy, check_numbers
 from research.errors import UserError
+from research.metrics.roc import refuse_nan
 from research.types import AnyArray
 
 PAIR_LIMIT = 100_000
@@ -39,6 +40,8 @@ def pair_rows(labels: UncheckedLabels, limit: int | None = PAIR_LIMIT, seed: int
         limit: At most this many different-person pairs; None for all.
         seed: Of the sample; the same seed gives the same pairs.
     """
+    if limit is not None and limit < 0:
+        raise UserError(f"At most {limit} different-person pairs make no sense: give 0 or more, or None for all.")
     people = as_numpy("pair_rows", "labels", labels, ("n",), "integers", "Give the person in each picture.")
     n = len(people)
     by_person = np.split(np.argsort(people, kind="stable"), np.cumsum(np.unique(people, return_counts=True)[1])[:-1])
@@ -96,7 +99,7 @@ def all_pairs(
 
 
 def hardest(
-    distances: Float[AnyArray, "n"], same: UncheckedFlags, count: int, rows: UncheckedLabels | None = None
+    distances: UncheckedNumbers, same: UncheckedFlags, count: int, rows: UncheckedLabels | None = None
 ) -> tuple[Int[np.ndarray, "p"], Int[np.ndarray, "q"]]:
     """Returns the indices of the most distant same-person and the closest different-person pairs.
 
@@ -106,8 +109,14 @@ def hardest(
         count: At most this many of each kind, hardest first.
         rows: Which pictures the pairs are of; given, a picture is in one pair of each kind at most, since the
             hardest pairs are often one odd picture with each of its person's others.
+
+    Raises:
+        UserError: If a distance is NaN, or the count is negative.
     """
-    d = np.asarray(distances, np.float64)
+    d = check_numbers("hardest", "distances", distances)
+    refuse_nan(d)
+    if d.ndim != 1 or count < 0:
+        raise UserError(f"The {count} hardest of distances {d.shape} cannot be told: give a list of them, and a count from 0.")
     s = as_numpy("hardest", "same-person flags", same, d.shape, "booleans", "Give one for each distance.")
     positives, negatives = np.flatnonzero(s), np.flatnonzero(~s)
     farthest = positives[np.argsort(-d[positives], kind="stable")]

@@ -1,14 +1,14 @@
 """Receiver operating characteristic of distances, exact: every distinct distance is a threshold, no grid."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from research.checks import UncheckedFlags, check_array
+from research.checks import UncheckedFlags, UncheckedNumbers, check_array, check_numbers
 from research.errors import UserError
-from research.types import AnyArray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,20 +44,38 @@ class Roc:
         return int(self.accepted_different[..., -1].max())
 
 
-def checked(distances: Float[AnyArray, "n"], same: UncheckedFlags) -> tuple[Float[np.ndarray, "n"], Bool[np.ndarray, "n"]]:
+def checked(distances: UncheckedNumbers, same: UncheckedFlags) -> tuple[Float[np.ndarray, "n"], Bool[np.ndarray, "n"]]:
     """Returns distances as float64 and flags as bool, on the host.
 
     Raises:
         UserError: If the lengths differ or a distance is NaN.
-        ValueError: If the flags are no booleans: integers are labels, and would all be "same" but for 0.
+        ValueError: If the flags are no booleans: integers are labels, and would all be "same" but for 0; if the distances are
+            no numbers, or masked.
     """
-    d, s = np.asarray(distances, dtype=np.float64), np.asarray(same)
+    d, s = check_numbers("verification", "distances", distances), np.asanyarray(same)
     if d.shape != s.shape or d.ndim != 1:
         raise UserError(f"Distances {d.shape} and same-person flags {s.shape} must be two lists of one length.")
     if len(s):
         check_array("verification", "same-person flags", s, d.shape, "booleans", "Compare the labels of both sides first.")
     refuse_nan(d)
     return d, s.astype(bool)
+
+
+def check_rates(fars: UncheckedNumbers | Sequence[float]) -> None:
+    """Raises a UserError unless all are rates: below 0 the last threshold would stand for all, above 1 nothing is asked."""
+    wanted = np.asarray(fars, np.float64)
+    if wanted.ndim != 1 or not np.all((wanted >= 0) & (wanted <= 1)):
+        raise UserError(f"False-accept rates {fars} cannot be looked up: give a list of rates from 0 to 1, such as (0.01,).")
+
+
+def _checked_weights(weights: UncheckedNumbers, count: int) -> np.ndarray:
+    """Half a pair would be rounded away where counts are added up, and one number stretched over all pairs."""
+    given = np.asanyarray(weights)
+    leading = tuple(given.shape[:-1])
+    check_array("roc", "weights", given, (*leading, count), "integers", "Say how often each pair counts.")
+    if given.size and given.min() < 0:
+        raise ValueError("roc: a weight is negative, and no pair counts less than never.")
+    return given
 
 
 def refuse_nan(distances: np.ndarray) -> None:
@@ -70,7 +88,7 @@ def refuse_nan(distances: np.ndarray) -> None:
         )
 
 
-def roc(distances: Float[AnyArray, "n"], same: UncheckedFlags, weights: Int[AnyArray, "*r n"] | None = None) -> Roc:
+def roc(distances: UncheckedNumbers, same: UncheckedFlags, weights: UncheckedNumbers | None = None) -> Roc:
     """Returns the exact ROC; tied distances are accepted together.
 
     Args:
@@ -80,6 +98,7 @@ def roc(distances: Float[AnyArray, "n"], same: UncheckedFlags, weights: Int[AnyA
 
     Raises:
         UserError: If a distance is NaN or the lengths differ.
+        ValueError: If the weights are not whole numbers from 0 on, one for each pair.
 
     Example:
         >>> curve = roc(np.array([0.1, 0.4, 0.4]), np.array([True, True, False]))
@@ -87,7 +106,7 @@ def roc(distances: Float[AnyArray, "n"], same: UncheckedFlags, weights: Int[AnyA
         ([0.0, 0.0, 1.0], [0.0, 0.5, 1.0])
     """
     d, s = checked(distances, same)
-    w = np.ones(len(d), np.int64) if weights is None else np.asarray(weights)
+    w = np.ones(len(d), np.int64) if weights is None else _checked_weights(weights, len(d))
     # Resampling asks again and again with the same distances, already in order.
     if np.any(d[1:] < d[:-1]):
         order = np.argsort(d, kind="stable")
@@ -114,11 +133,15 @@ def auc(curve: Roc) -> Float[np.ndarray, "*r"]:
 def eer(curve: Roc) -> Float[np.ndarray, "*r"]:
     """Returns the equal error rate, where false accepts and false rejects are equally frequent.
 
+    NaN where a replicate lacks one kind of pair.
+
     The rule: neighbouring thresholds' points (FAR, FRR) are joined by straight lines (the rates of a system
     that tosses a coin between the two thresholds). FAR - FRR rises strictly from -1 to 1 along that line, so
     the crossing exists and is unique, and it depends on the order of the distances only.
     """
     same, different = curve.accepted_same, curve.accepted_different
+    if same.shape[-1] < 2:
+        return np.full(same.shape[:-1], np.nan)
     total_same, total_different = same[..., -1:], different[..., -1:]
     # FAR - FRR times both totals, in whole numbers.
     gap = different * total_same + same * total_different - total_same * total_different
@@ -131,8 +154,13 @@ def eer(curve: Roc) -> Float[np.ndarray, "*r"]:
         return np.asarray((before + share * (beyond - before)) / total_different[..., 0])
 
 
-def indices_at_far(curve: Roc, fars: Float[AnyArray, "f"]) -> Int[np.ndarray, "*r f"]:
-    """Returns, for each wanted FAR, the index of the largest threshold whose measured FAR does not exceed it."""
+def indices_at_far(curve: Roc, fars: UncheckedNumbers | Sequence[float]) -> Int[np.ndarray, "*r f"]:
+    """Returns, for each wanted FAR, the index of the largest threshold whose measured FAR does not exceed it.
+
+    Raises:
+        UserError: If a wanted FAR does not lie in [0, 1].
+    """
+    check_rates(fars)
     counts = curve.accepted_different
     rows = counts.reshape(-1, counts.shape[-1])
     # A count is allowed when count / total <= far; the slack forgives the rounding of 0.01 * 300 and the like.
@@ -141,7 +169,7 @@ def indices_at_far(curve: Roc, fars: Float[AnyArray, "f"]) -> Int[np.ndarray, "*
     return np.asarray(found, np.int64).reshape(*counts.shape[:-1], len(np.asarray(fars)))
 
 
-def tar_at_far(curve: Roc, fars: Float[AnyArray, "f"]) -> Float[np.ndarray, "*r f"]:
+def tar_at_far(curve: Roc, fars: UncheckedNumbers | Sequence[float]) -> Float[np.ndarray, "*r f"]:
     """Returns the true-accept rate at the largest threshold whose measured FAR is at most each of ``fars``.
 
     No interpolation: the rate is that of a threshold one can set. NaN where a replicate lacks one kind of
@@ -154,7 +182,7 @@ def tar_at_far(curve: Roc, fars: Float[AnyArray, "f"]) -> Float[np.ndarray, "*r 
 
 
 def best_threshold(
-    distances: Float[AnyArray, "n"],
+    distances: UncheckedNumbers,
     same: UncheckedFlags,
     balanced: bool = False,
     tie: Literal["middle", "strictest"] = "middle",

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import expit, logit, ndtri
 
-from research.checks import UncheckedFlags, as_numpy
+from research.checks import UncheckedFlags, UncheckedNumbers, as_numpy, check_threshold
 from research.errors import UserError
 from research.metrics import roc as curves
 from research.metrics.bootstrap import (
@@ -28,7 +28,6 @@ from research.metrics.bootstrap import (
 )
 from research.metrics.folds import FoldAccuracy, kfold_accuracy, stratified_folds
 from research.metrics.intervals import CONFIDENCE, Estimate, wilson_interval
-from research.types import AnyArray
 
 FARS = (1e-1, 1e-2, 1e-3)
 """False-accept rates at which the true-accept rate is reported."""
@@ -68,7 +67,7 @@ def needed_pairs(far: float) -> int:
 
 
 def verification(
-    distances: Float[AnyArray, "n"],
+    distances: UncheckedNumbers,
     same: UncheckedFlags,
     people_pairs: PeoplePairs | None = None,
     fars: Sequence[float] = FARS,
@@ -95,9 +94,15 @@ def verification(
         replicates: How many times people are resampled.
 
     Raises:
-        UserError: If a distance is NaN.
+        UserError: If a distance is NaN, a rate of ``fars`` is not within (0, 1], or there are fewer than two folds.
     """
     d, s = curves.checked(distances, same)
+    curves.check_rates(fars)
+    if folds < 2 or replicates < 1 or not all(fars):
+        raise UserError(
+            "Verification is measured at rates above 0, on two folds or more, by one replicate or more, and not at "
+            f"{tuple(fars)}, on {folds}, by {replicates}."
+        )
     people_pairs = checked_people(people_pairs, len(d))
     pairs_same, pairs_different = int(s.sum()), int((~s).sum())
     scarce = min(pairs_same, pairs_different)
@@ -139,7 +144,7 @@ def verification(
 
 
 def at_threshold(
-    distances: Float[AnyArray, "n"],
+    distances: UncheckedNumbers,
     same: UncheckedFlags,
     threshold: float,
     people_pairs: PeoplePairs | None = None,
@@ -153,8 +158,13 @@ def at_threshold(
         threshold: The largest distance still called the same person.
         people_pairs: The people of each pair; None declares the pairs independent.
         seed: Of the resampling.
+
+    Raises:
+        UserError: If a distance is NaN.
+        ValueError: If the threshold is NaN.
     """
     d, s = curves.checked(distances, same)
+    check_threshold("verification", threshold)
     accepted, people = d <= threshold, checked_people(people_pairs, len(d))
     people = np.arange(2 * len(d)).reshape(-1, 2) if people is None else people
     return Rates(
@@ -164,7 +174,7 @@ def at_threshold(
 
 
 def roc_band(
-    distances: Float[AnyArray, "n"],
+    distances: UncheckedNumbers,
     same: UncheckedFlags,
     people_pairs: PeoplePairs | None = None,
     *,
@@ -201,7 +211,7 @@ def roc_band(
     return RocBand(fars, tar, low, high)
 
 
-def delong_interval(distances: Float[AnyArray, "n"], same: UncheckedFlags) -> tuple[float, float]:
+def delong_interval(distances: UncheckedNumbers, same: UncheckedFlags) -> tuple[float, float]:
     """Returns the interval of AUC for independent pairs, symmetric on the logit scale.
 
     DeLong et al., "Comparing the areas under two or more correlated ROC curves", Biometrics 1988. An area of

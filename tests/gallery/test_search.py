@@ -122,3 +122,23 @@ def test_illegal_arguments_are_refused():
         index.nearest(np.zeros((1, 3), np.float32))
     with pytest.raises(ValueError, match="negative"):
         Index(np.eye(2, dtype=np.float32), [0, -1])
+
+
+@pytest.mark.parametrize("apart", [1e2, 1e5])
+@pytest.mark.parametrize("k", [1, 3])
+def test_groups_far_apart_hide_nobody(apart, k):
+    """Two groups, and one stray code: either puts the gallery's mean so far off that products keep no digit of who is near."""
+    rng = np.random.default_rng(4)
+    vectors = (1e-3 * rng.normal(size=(120, 16))).astype(np.float32)
+    vectors[60:] += np.float32(apart)
+    vectors[0] = 1e4 * apart
+    queries = vectors[[1, 30, 61, 119]]
+    owners = np.arange(120) // 2
+    check(Index(vectors, owners), queries, vectors, owners, k, squared)
+
+
+def test_a_distance_of_ones_own_is_not_taken_for_euclids():
+    rng = np.random.default_rng(5)
+    vectors = rng.normal(size=(100, 4)).astype(np.float32)
+    queries = rng.normal(size=(6, 4)).astype(np.float32)
+    check(Index(vectors, np.arange(100), distance=weighted_jax), queries, vectors, np.arange(100), 1, weighted)

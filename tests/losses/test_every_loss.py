@@ -35,6 +35,7 @@ from research.losses import (
     Wasserstein,
 )
 from research.losses.pairs import positives_and_negatives, same_person, weighted_pairs
+from research.losses.protocol import orders_as_euclid
 
 NAMES = ("relu3_1",)
 TRIPLETS = [Triplet(margin=0.5, rule=rule) for rule in (BatchAll(), BatchHard(), FaceNetSemiHard(), AddonsSemiHard())]
@@ -312,3 +313,13 @@ def test_every_choice_and_every_number_of_a_loss_is_checked(loss):
             # A bias may be negative.
             for wrong in (math.nan, math.inf, -math.inf, *([] if field == "initial_bias" else [-1.0])):
                 refused(field, wrong, rf"^{owner}\({field}={wrong}\)")
+
+
+@pytest.mark.parametrize("loss", ON_EMBEDDINGS, ids=repr)
+def test_a_loss_that_says_so_orders_pairs_as_euclid_does(loss):
+    rng = np.random.default_rng(6)
+    first, second = rng.normal(size=(2, 200, 4)) * rng.uniform(0.1, 10, (2, 200, 1))
+    distances = loss.distance(loss.init(jax.random.key(0), 4), first, second)
+    equal = np.array_equal(np.argsort(distances), np.argsort(np.linalg.norm(first - second, axis=1)))
+    assert orders_as_euclid(loss) == equal
+    assert not orders_as_euclid(object())

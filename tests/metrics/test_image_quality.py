@@ -187,3 +187,14 @@ def test_a_picture_holds_a_patch_at_the_coarsest_scale(scales: int, needed: int)
     for size in ((needed - 1, needed), (needed, needed - 1)):
         with pytest.raises(ValueError, match=f"needs {needed} pixels on a side; the pictures are .* {size[1]} x {size[0]}\\."):
             patch_distance(FIRST[:needed, :needed], SECOND[: size[0], : size[1]], **settings)
+
+
+@pytest.mark.parametrize("measure", [psnr, ssim, edge_correlation, color_distance, patch_distance])
+def test_values_of_another_scale_and_a_fourth_channel_are_refused(measure):
+    """Of 0 to 255 each gives a number 255 times, or 48 dB, off; four channels read as three are other colors."""
+    wide = np.tile(FIRST, (2, 2, 1))
+    levels = (255 * wide).astype(np.uint8)
+    opaque = np.concatenate([wide, np.ones_like(wide[..., :1])], axis=-1)
+    for wrong in (levels, opaque, wide[None]):
+        with pytest.raises(ValueError, match="the pictures' values must be floats of shape"):
+            measure(wrong, wrong)

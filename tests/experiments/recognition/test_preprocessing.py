@@ -9,6 +9,7 @@ from pathlib import Path
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
@@ -379,3 +380,46 @@ def test_a_classifier_of_images_reads_files_as_was_stated_or_not_at_all(tmp_path
     np.testing.assert_array_equal(scope.pictures_in(str(tmp_path / "folder")).read(np.array([0])), values[:1])
     with pytest.raises(UserError, match="Classification.preprocessing makes images of 20 × 20 × 1"):
         dataclasses.replace(experiment, preprocessing=Preprocessing(size=(20, 20), channels=1)).open()
+
+
+def a_folder(root: Path) -> tuple[Recognition, Recognizer]:
+    photographs(root / "people")
+    experiment = experiment_of(Case(Folder(str(root / "people"), size=16, channels=1), in_folders(root / "people")))
+    return experiment, recognizer_of(experiment, root / "run", (16, 16, 1))
+
+
+def test_enrolling_a_folder_passes_over_what_training_passes_over(tmp_path):
+    """What systems leave behind is no damaged image of the person in whose folder it lies."""
+    experiment, recognizer = a_folder(tmp_path)
+    (tmp_path / "people" / "person0" / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0")
+    (tmp_path / "people" / "__MACOSX").mkdir()
+    (tmp_path / "people" / "__MACOSX" / "1.png").write_bytes(b"\0\5\x16\7")
+    found, skipped, _ = recognizer.find_people(tmp_path / "people")
+    assert {name: len(files) for name, files in found.items()} == {f"person{i}": 3 for i in range(4)}
+    assert skipped == ()
+    assert experiment.data.open().people == tuple(found)
+
+
+@dataclasses.dataclass(frozen=True)
+class ByAngle(Triplet):
+    """A loss of a user's own, without weights, whose distance is not Euclid's and which says nothing of that."""
+
+    def distance(self, params, first, second):
+        lengths = jnp.linalg.norm(first, axis=-1) * jnp.linalg.norm(second, axis=-1)
+        return 1.0 - jnp.sum(first * second, axis=-1) / lengths
+
+
+def test_identify_finds_the_nearest_by_a_distance_of_ones_own(tmp_path):
+    """The one code of the right direction lies farther away than all others by Euclid's measure."""
+    experiment, recognizer = a_folder(tmp_path)
+    recognizer = recognizer_of(dataclasses.replace(experiment, loss=ByAngle()), tmp_path / "own", (16, 16, 1))
+    file = tmp_path / "people" / "person0" / "0.png"
+    code = recognizer.embed_files([file])
+    aside = code[0, ::-1] * np.array([1, -1, 1, -1], np.float32)
+    with recognizer.gallery(tmp_path / "gallery.sqlite", create=True) as gallery:
+        for number in range(60):
+            gallery.add(f"decoy {number:02d}", code + (0.1 + 0.001 * number) * aside)
+        gallery.add("mate", 100 * code)
+        (answer,) = recognizer.identify(gallery, [file])
+    assert answer.nearest.name == "mate"
+    assert answer.distance < 1e-6
