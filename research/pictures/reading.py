@@ -67,10 +67,12 @@ def read_picture(path: str | os.PathLike, *, max_side: int = 16384, max_megapixe
             check_file(file)
             with Image.open(file, formats=FORMATS) as picture:
                 _check_size(picture, name, max_side, max_megapixels)
+                if kind := without_range(picture):
+                    raise BadImage(name, f"its pixels are {kind}", "Save it as RGB with 8 or 16 bits.")
                 notes = ["It has more than one page or frame; only the first is read."] if has_more(picture, file) else []
                 if claims_sixteen_bits(picture) and (read := _read_wide(picture, file, notes)) is not None:
                     return read
-                return _read_narrow(picture, name, notes)
+                return _read_narrow(picture, notes)
         except BadImage:
             raise
         except Excessive as error:
@@ -123,11 +125,9 @@ def _read_wide(picture: ImageFile, file: Any, notes: list[str]) -> Picture | Non
     return Picture(_rgb(pixels), opacity, bits, gray, icc, tuple(notes))
 
 
-def _read_narrow(picture: Image.Image, name: str, notes: list[str]) -> Picture:
+def _read_narrow(picture: Image.Image, notes: list[str]) -> Picture:
     icc = picture.info.get("icc_profile") or None
     picture.load()
-    if kind := without_range(picture):
-        raise BadImage(name, f"its pixels are {kind}", "Save it as RGB with 8 or 16 bits.")
     gray, bits, orientation, opacity = picture.mode in _GRAY, 8, _orientation(picture), None
     if picture.mode in _TRANSPARENT or "transparency" in picture.info:
         picture = picture.convert("RGBA")

@@ -15,6 +15,7 @@ from research.data.decode import BadImage, Decode, to_uint8
 from research.data.image_guard import FORMATS
 from research.data.preprocessing import Preprocessing
 from research.errors import UserError
+from research.pictures import read_picture
 
 
 def encoded(picture: Image.Image, kind: str = "PNG", **options) -> bytes:
@@ -119,10 +120,13 @@ def tiff(values: bytes, bits: int, smallest: int, kind: int = 1) -> bytes:
     ("bits", "smallest", "kind", "why"),
     [(16, 0, 1, "0 for white"), (12, 1, 1, "12 bits"), (8, 1, 2, "signed"), (16, 1, 2, "signed")],
 )
-def test_a_tiff_whose_numbers_pillow_would_misread_is_refused(bits, smallest, kind, why):
+def test_a_tiff_whose_numbers_pillow_would_misread_is_refused(tmp_path, bits, smallest, kind, why):
     data = tiff(bytes(8 * bits), bits, smallest, kind)
     with pytest.raises(BadImage, match=why):
         Decode(channels=1).from_bytes(data, "x")
+    (tmp_path / "x.tif").write_bytes(data)
+    with pytest.raises(BadImage, match=why):
+        read_picture(tmp_path / "x.tif")
 
 
 def test_a_tiff_of_eight_bits_counts_from_white_where_it_says_so():
