@@ -26,7 +26,7 @@ from research.losses import (
     TotalVariation,
     Wasserstein,
 )
-from research.losses.layers import mask_at
+from research.losses.layers import mask_at, mask_of
 
 NAMES = ("relu3_1",)
 SHAPES = {"input": (16, 16, 3), "relu3_1": (8, 8, 3)}
@@ -136,6 +136,24 @@ def test_half_a_mask_is_half_the_picture(loss):
     else:
         reference = {layer: a[:, : a.shape[1] // 2] for layer, a in y.items()}
     assert cost(loss, x, y, left, upper) == pytest.approx(cost(loss, half, reference), rel=1e-5)
+
+
+def test_a_mask_of_each_layer_is_taken_as_it_is_and_must_be_of_its_size():
+    features = {"relu3_1": jnp.ones((2, 8, 6, 3)), "relu4_1": jnp.ones((2, 4, 3, 5))}
+    masks = {"relu3_1": np.random.default_rng(0).random((8, 6)).astype(np.float32), "relu4_1": np.eye(4, 3) > 0}
+    for layer, mask in masks.items():
+        np.testing.assert_array_equal(mask_of(masks, layer, features), mask.astype(np.float32))
+    # One mask for all of them is averaged down.
+    np.testing.assert_array_equal(
+        mask_of(masks["relu3_1"], "relu4_1", features), averaged(masks["relu3_1"], (4, 3)).astype("f")
+    )
+    with pytest.raises(ValueError, match="There is no mask for the layer 'relu4_1', only for relu3_1"):
+        mask_of({"relu3_1": masks["relu3_1"]}, "relu4_1", features)
+    with pytest.raises(ValueError, match="only for none"):
+        mask_of({}, "relu4_1", features)
+    for wrong in (np.ones((8, 6)), np.ones((3, 4)), np.ones((4, 3, 1)), np.ones((4, 3), int), np.ones((8, 6)) > 0):
+        with pytest.raises(ValueError, match="the mask's (numbers|pixels) at 'relu4_1'"):
+            mask_of({"relu4_1": wrong}, "relu4_1", features)
 
 
 def finite(found: tuple[jax.Array, dict[str, jax.Array]]) -> None:
