@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from experiments.workdir import Workdir, plain_metrics, read_json, write_json
-from research.errors import UserError, how_to_install
+from likeness.experiments.workdir import Workdir, plain_metrics, read_json, write_json
+from likeness.research.errors import UserError, how_to_install
 
 BoardName = Literal["tensorboard", "wandb"]
 _NEEDS: dict[BoardName, tuple[str, str]] = {"tensorboard": ("tensorboardX", "tensorboard"), "wandb": ("wandb", "wandb")}

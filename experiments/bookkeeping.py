@@ -11,25 +11,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments import processes
-from experiments.checkpoints import CheckpointStore
-from experiments.config import describe_changes, to_json
-from experiments.evaluation import evaluate_run
-from experiments.experiment import Batches, Evaluation, Variables, judging, peek
-from experiments.own_code import Code
-from experiments.own_code.keeping import describe, keep, kept_or_none
-from experiments.own_code.trust import remember
-from experiments.program import Program
-from experiments.progress import Reporter
-from experiments.provenance import provenance
-from experiments.resuming import ChangedInputs, Fingerprints, listed
-from experiments.run import Run
-from experiments.step import StepReport, TrainState
-from experiments.workdir import Workdir, metric_json, read_json, write_json
-from experiments.writers import Metrics
-from research.errors import UserError
-from research.files import write_atomically
-from research.pictures import write_picture
+from likeness.experiments import processes
+from likeness.experiments.checkpoints import CheckpointStore
+from likeness.experiments.config import describe_changes, to_json
+from likeness.experiments.evaluation import evaluate_run
+from likeness.experiments.experiment import Batches, Evaluation, Variables, judging, peek
+from likeness.experiments.own_code import Code
+from likeness.experiments.own_code.keeping import describe, keep, kept_or_none
+from likeness.experiments.own_code.trust import remember
+from likeness.experiments.program import Program
+from likeness.experiments.progress import Reporter
+from likeness.experiments.provenance import provenance
+from likeness.experiments.resuming import ChangedInputs, Fingerprints, listed
+from likeness.experiments.run import Run
+from likeness.experiments.step import StepReport, TrainState
+from likeness.experiments.workdir import Workdir, metric_json, read_json, write_json
+from likeness.experiments.writers import Metrics
+from likeness.research.errors import UserError
+from likeness.research.files import write_atomically
+from likeness.research.pictures import write_picture
 
 
 class NonFinite(UserError):
@@ -53,7 +53,7 @@ class Record:
     pending: list[dict[str, float]] = dataclasses.field(default_factory=list)
     """Metrics of the steps since the last line of the log."""
     inputs: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
-    """Fingerprints of what the steps before were taken with, see :class:`~experiments.resuming.Fingerprints`."""
+    """Fingerprints of what the steps before were taken with, see :class:`~likeness.experiments.resuming.Fingerprints`."""
 
 
 class Due(NamedTuple):

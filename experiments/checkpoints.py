@@ -21,13 +21,13 @@ import numpy as np
 from jax.sharding import SingleDeviceSharding
 from orbax.checkpoint import v1 as ocp
 
-from experiments.experiment import Variables
-from experiments.resuming import CannotResume
-from experiments.run import Checkpoints
-from experiments.step import TrainState
-from research.errors import UserError
-from research.files import cannot_write
-from research.types import PyTree
+from likeness.experiments.experiment import Variables
+from likeness.experiments.resuming import CannotResume
+from likeness.experiments.run import Checkpoints
+from likeness.experiments.step import TrainState
+from likeness.research.errors import UserError
+from likeness.research.files import cannot_write
+from likeness.research.types import PyTree
 
 
 class Misfit(CannotResume):

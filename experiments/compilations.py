@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import jax
 
-from research.types import PyTree
+from likeness.research.types import PyTree
 
 _EVENT = "/jax/core/compile/backend_compile_duration"
 _MOST = 3

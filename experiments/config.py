@@ -16,21 +16,21 @@ from typing import Any, cast
 
 from flax import linen as nn
 
-from experiments.field_types import misfit
-from experiments.own_code.classes import RunCode, class_of
-from experiments.own_code.loading import load_file
-from experiments.run import Run
-from experiments.shipped import shipped
-from research.data.paths import printable
-from research.errors import UserError
+from likeness.experiments.field_types import misfit
+from likeness.experiments.own_code.classes import RunCode, class_of
+from likeness.experiments.own_code.loading import load_file
+from likeness.experiments.run import Run
+from likeness.experiments.shipped import shipped
+from likeness.research.data.paths import printable
+from likeness.research.errors import UserError
 
 
 def load(name: str) -> Run:
     """Loads a config by its shipped name or by the path of a Python file.
 
     Raises:
-        UserError: when there is none of that name, or the file does not yield a :class:`~experiments.run.Run`; a misspelt
-            field or class gets a suggestion.
+        UserError: when there is none of that name, or the file does not yield a :class:`~likeness.experiments.run.Run`; a
+            misspelt field or class gets a suggestion.
     """
     module = module_of(name)
     get_config = getattr(module, "get_config", None)
@@ -41,7 +41,9 @@ def load(name: str) -> Run:
     except (TypeError, AttributeError, NameError, ValueError) as error:
         raise _explained(module.__file__, error) from error
     if not isinstance(run, Run):
-        raise UserError(f"get_config() in {module.__file__} returned {type(run).__name__}: it must return an experiments.Run.")
+        raise UserError(
+            f"get_config() in {module.__file__} returned {type(run).__name__}: it must return an likeness.experiments.Run."
+        )
     return run
 
 
@@ -66,7 +68,7 @@ def module_of(name: str) -> ModuleType:
         close = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
         hint = f"did you mean {close[0]}?" if close else "see `likeness configs`"
         raise UserError(f"There is no config {name!r}: {hint} A file of your own is given by its path, ending in .py.")
-    return importlib.import_module(f"configs.{name.replace('/', '.')}")
+    return importlib.import_module(f"likeness.configs.{name.replace('/', '.')}")
 
 
 def _explained(file: str | None, error: Exception) -> UserError:

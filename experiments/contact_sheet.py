@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw
 
-from experiments.figures import INK, PIXELS_PER_INCH
-from experiments.lettering import pillow_text
-from research.files import write_atomically
+from likeness.experiments.figures import INK, PIXELS_PER_INCH
+from likeness.experiments.lettering import pillow_text
+from likeness.research.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -83,7 +83,7 @@ def write(drawn: Image.Image, path: Path) -> None:
 
 
 def as_figure(drawn: Image.Image) -> "Figure":
-    """A figure that :func:`experiments.figures.save` writes as these very pixels."""
+    """A figure that :func:`likeness.experiments.figures.save` writes as these very pixels."""
     from matplotlib.figure import Figure
 
     # Matplotlib cuts the product of inches and pixels per inch down to whole pixels.

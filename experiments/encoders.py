@@ -6,7 +6,7 @@ from typing import Any
 
 import flax.linen as nn
 
-from research.errors import UserError
+from likeness.research.errors import UserError
 
 
 def check_encoder(owner: str, encoder: object) -> None:

@@ -7,17 +7,17 @@ from typing import Any
 
 import jax
 
-from experiments import figures, processes
-from experiments.checkpoints import CheckpointStore
-from experiments.config import from_json
-from experiments.experiment import Evaluation, Variables
-from experiments.own_code.classes import RunCode
-from experiments.resuming import ChangedInputs, Changes, Fingerprints, listed
-from experiments.run import Run
-from experiments.workdir import Workdir, metric_json, read_json, write_arrays, write_json
-from experiments.writers import read_metrics
-from research.errors import UserError
-from research.pictures import write_picture
+from likeness.experiments import figures, processes
+from likeness.experiments.checkpoints import CheckpointStore
+from likeness.experiments.config import from_json
+from likeness.experiments.experiment import Evaluation, Variables
+from likeness.experiments.own_code.classes import RunCode
+from likeness.experiments.resuming import ChangedInputs, Changes, Fingerprints, listed
+from likeness.experiments.run import Run
+from likeness.experiments.workdir import Workdir, metric_json, read_json, write_arrays, write_json
+from likeness.experiments.writers import read_metrics
+from likeness.research.errors import UserError
+from likeness.research.pictures import write_picture
 
 
 def evaluate_run(

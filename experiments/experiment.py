@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, 
 
 import numpy as np
 
-from experiments.resuming import Fingerprints
-from research.metrics.intervals import Estimate
-from research.types import Array, Float, PRNGKey, PyTree
+from likeness.experiments.resuming import Fingerprints
+from likeness.research.metrics.intervals import Estimate
+from likeness.research.types import Array, Float, PRNGKey, PyTree
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

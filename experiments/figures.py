@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
-from experiments.lettering import write_readably
-from research.files import write_atomically
-from research.metrics.identification import Cmc
-from research.metrics.verification import RocBand
+from likeness.experiments.lettering import write_readably
+from likeness.research.files import write_atomically
+from likeness.research.metrics.identification import Cmc
+from likeness.research.metrics.verification import RocBand
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +31,7 @@ def roc(bands: RocBand | Mapping[str, RocBand]) -> "Figure":
     """Draws true-accept rate over false-accept rate, on a log axis, with the 95 % band.
 
     Args:
-        bands: From :func:`research.metrics.verification.roc_band`; several by name share the axes.
+        bands: From :func:`likeness.research.metrics.verification.roc_band`; several by name share the axes.
     """
     from matplotlib.ticker import FixedLocator, NullLocator
 
@@ -234,7 +234,7 @@ def cmc(curve: Cmc) -> "Figure":
     """Draws how often the right person is among the nearest, rank by rank, with the 95 % band.
 
     Args:
-        curve: From :func:`research.metrics.identification.cmc`.
+        curve: From :func:`likeness.research.metrics.identification.cmc`.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -271,8 +271,8 @@ def side_by_side(pictures: Mapping[str, Float[np.ndarray, "h w 3"]]) -> "Figure"
 def save(figure: "Figure", path: str | os.PathLike[str]) -> Path:
     """Writes a figure, whole or not at all, and returns where it is.
 
-    Names in it may be of any script, see :mod:`experiments.lettering`. It is written beside its place and then moved there, so
-    a reader never sees half a picture. Missing folders are made.
+    Names in it may be of any script, see :mod:`likeness.experiments.lettering`. It is written beside its place and then moved
+    there, so a reader never sees half a picture. Missing folders are made.
     """
     target, drawn = Path(path), io.BytesIO()
     write_readably(figure)

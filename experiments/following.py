@@ -7,16 +7,16 @@ from typing import Any
 
 import jax
 
-from experiments.checkpoints import CheckpointStore
-from experiments.evaluation import check_inputs, read_run
-from experiments.experiment import Evaluation, Variables
-from experiments.resuming import ChangedInputs, Fingerprints
-from experiments.run import Run
-from experiments.stages import Stage, stage_of, stages
-from experiments.workdir import Workdir, metric_json
-from experiments.writers import MetricsFile, read_metrics
-from research.errors import UserError
-from research.types import PyTree
+from likeness.experiments.checkpoints import CheckpointStore
+from likeness.experiments.evaluation import check_inputs, read_run
+from likeness.experiments.experiment import Evaluation, Variables
+from likeness.experiments.resuming import ChangedInputs, Fingerprints
+from likeness.experiments.run import Run
+from likeness.experiments.stages import Stage, stage_of, stages
+from likeness.experiments.workdir import Workdir, metric_json
+from likeness.experiments.writers import MetricsFile, read_metrics
+from likeness.research.errors import UserError
+from likeness.research.types import PyTree
 
 
 def follow(

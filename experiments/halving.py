@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from research.types import Array, Int, PyTree, Scalar
+from likeness.research.types import Array, Int, PyTree, Scalar
 
 
 class HalvingState(NamedTuple):

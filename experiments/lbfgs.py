@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
 
-from research.types import Array, Bool, Float, Int, PyTree, Scalar
+from likeness.research.types import Array, Bool, Float, Int, PyTree, Scalar
 
 Vector = Float[Array, "n"]
 

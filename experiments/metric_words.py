@@ -60,7 +60,7 @@ def placed(metric: str, columns: Mapping[str, str]) -> tuple[str, str]:
 
     Args:
         metric: its path.
-        columns: see :attr:`experiments.experiment.Evaluation.columns`.
+        columns: see :attr:`likeness.experiments.experiment.Evaluation.columns`.
     """
     if columns:
         front = next((each for each in columns if each and metric.startswith(f"{each}/")), "")

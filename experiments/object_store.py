@@ -18,10 +18,10 @@ from typing import Any
 
 import fsspec
 
-from experiments import processes
-from experiments.progress import Reporter
-from experiments.workdir import Workdir
-from research.errors import UserError
+from likeness.experiments import processes
+from likeness.experiments.progress import Reporter
+from likeness.experiments.workdir import Workdir
+from likeness.research.errors import UserError
 
 _CHECKPOINTS, _CODE, _WHOLE = "checkpoints", "code", ".whole"
 _ARRIVING = ".arriving"

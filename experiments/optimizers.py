@@ -12,9 +12,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from experiments.halving import halving
-from experiments.schedules import Constant, Schedule
-from research.types import Array, Bool, PyTree
+from likeness.experiments.halving import halving
+from likeness.experiments.schedules import Constant, Schedule
+from likeness.research.types import Array, Bool, PyTree
 
 
 @runtime_checkable

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from experiments.config import from_json, to_json
-from experiments.workdir import Workdir, read_json
-from research.data import Folder, Images, Preprocessing
-from research.errors import UserError
-from research.types import AnyArray, UInt8
+from likeness.experiments.config import from_json, to_json
+from likeness.experiments.workdir import Workdir, read_json
+from likeness.research.data import Folder, Images, Preprocessing
+from likeness.research.errors import UserError
+from likeness.research.types import AnyArray, UInt8
 
 __all__ = ["ModelInputs", "preprocessing_of"]
 
@@ -28,7 +28,7 @@ def preprocessing_of(source: object) -> Preprocessing | None:
     found = getattr(source, "preprocessing", None)
     if found is not None and not isinstance(found, Preprocessing):
         raise UserError(
-            f"{type(source).__name__}.preprocessing is a {type(found).__name__}: let it be a Preprocessing of research.data, "
+            f"{type(source).__name__}.preprocessing is a {type(found).__name__}: let it be a Preprocessing of likeness.research.data, "
             "or None where no file can become one of its images."
         )
     return found
@@ -119,7 +119,7 @@ class ModelInputs:
             f"This model has learned from images of {_sides(self.shape)} of {self.source}, and nothing says how an image file "
             "becomes one of them, which is not guessed. State it in the config, by the experiment's field `preprocessing`, "
             f'such as `preprocessing=Preprocessing(size=({height}, {width}), channels={channels}, fit="exact")` of '
-            "research.data, and train again; a finished run may be given one step more (--steps)."
+            "likeness.research.data, and train again; a finished run may be given one step more (--steps)."
         )
 
     def read(self, path: str | Path) -> UInt8[np.ndarray, "h w c"]:

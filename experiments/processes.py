@@ -22,8 +22,8 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from research.errors import UserError
-from research.types import Array, PyTree
+from likeness.research.errors import UserError
+from likeness.research.types import Array, PyTree
 
 _GREETING = b"likeness"
 _LONGEST = 4096

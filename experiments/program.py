@@ -7,15 +7,15 @@ from typing import Any
 
 import jax
 
-from experiments import processes
-from experiments.experiment import Variables
-from experiments.run import Run
-from experiments.sharding import check_batch, check_centers, over_batch, replicated
-from experiments.stages import promoted
-from experiments.step import StepReport, TrainState, initial_state, train_step, watched
-from research.errors import UserError
-from research.losses import MarginSoftmax
-from research.types import PRNGKey, PyTree
+from likeness.experiments import processes
+from likeness.experiments.experiment import Variables
+from likeness.experiments.run import Run
+from likeness.experiments.sharding import check_batch, check_centers, over_batch, replicated
+from likeness.experiments.stages import promoted
+from likeness.experiments.step import StepReport, TrainState, initial_state, train_step, watched
+from likeness.research.errors import UserError
+from likeness.research.losses import MarginSoftmax
+from likeness.research.types import PRNGKey, PyTree
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +69,7 @@ def build(run: Run, fixed: PyTree, batch: PyTree, rewrite: Callable[[Any], Any] 
         fixed: as the experiment gives it.
         batch: arrays, or their shapes.
         rewrite: what becomes of the step before it is compiled, such as
-            :func:`~experiments.scaling.accelerators.as_on_accelerators`.
+            :func:`~likeness.experiments.scaling.accelerators.as_on_accelerators`.
 
     Raises:
         UserError: when the mesh does not fit the devices, the batch or class centers do not divide over them, or the encoder

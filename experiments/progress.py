@@ -13,8 +13,8 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from experiments.half_blocks import half_blocks
-from experiments.phases import watched
+from likeness.experiments.half_blocks import half_blocks
+from likeness.experiments.phases import watched
 
 _QUIET = 5.0
 """Seconds between two lines in a log file."""
@@ -138,7 +138,7 @@ class Phases:
             self.bar.stop()
 
     def tell(self, what: str, done: int, total: int) -> None:
-        """Takes in how much of something is done; see :func:`experiments.phases.watched`."""
+        """Takes in how much of something is done; see :func:`likeness.experiments.phases.watched`."""
         now = time.monotonic()
         if done == 0 or what not in self._tasks:
             self._begun[what] = now

@@ -10,8 +10,8 @@ from typing import Any
 
 import jax
 
-from experiments.own_code import Code
-from experiments.resuming import Fingerprints
+from likeness.experiments.own_code import Code
+from likeness.experiments.resuming import Fingerprints
 
 _PACKAGES = (
     "likeness",

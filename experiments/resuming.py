@@ -8,8 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from research.errors import UserError
-from research.types import PyTree
+from likeness.research.errors import UserError
+from likeness.research.types import PyTree
 
 
 class CannotResume(UserError):

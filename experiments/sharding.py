@@ -6,9 +6,9 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from research.errors import UserError
-from research.losses import MarginSoftmax
-from research.types import PyTree
+from likeness.research.errors import UserError
+from likeness.research.losses import MarginSoftmax
+from likeness.research.types import PyTree
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

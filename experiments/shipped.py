@@ -5,7 +5,7 @@ import pkgutil
 import tokenize
 from pathlib import Path
 
-import configs
+from likeness import configs
 
 
 def shipped() -> list[str]:

@@ -10,11 +10,11 @@ from typing import Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 
-from experiments.experiment import Experiment
-from experiments.run import Run
-from experiments.step import TrainState, strongly_typed
-from research.errors import UserError
-from research.types import Array, PyTree
+from likeness.experiments.experiment import Experiment
+from likeness.experiments.run import Run
+from likeness.experiments.step import TrainState, strongly_typed
+from likeness.research.errors import UserError
+from likeness.research.types import Array, PyTree
 
 
 @runtime_checkable

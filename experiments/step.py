@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from experiments.experiment import Experiment
-from research.types import Array, PRNGKey, PyTree, Scalar
+from likeness.experiments.experiment import Experiment
+from likeness.research.types import Array, PRNGKey, PyTree, Scalar
 
 
 @jax.tree_util.register_dataclass

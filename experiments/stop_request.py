@@ -8,7 +8,7 @@ from typing import Any
 
 from jax.experimental import multihost_utils
 
-from experiments import processes
+from likeness.experiments import processes
 
 
 class StopRequest:

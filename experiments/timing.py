@@ -13,9 +13,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments import processes
-from research.files import cannot_write
-from research.types import PyTree
+from likeness.experiments import processes
+from likeness.research.files import cannot_write
+from likeness.research.types import PyTree
 
 
 class Timing:

@@ -11,27 +11,27 @@ from typing import Any, NamedTuple
 
 import jax
 
-from experiments import processes
-from experiments.boards import BoardName
-from experiments.bookkeeping import Books, changed, due, shortened
-from experiments.checkpoints import CheckpointStore
-from experiments.compilations import Recompilations
-from experiments.config import to_json
-from experiments.experiment import Batches, Evaluation, Variables, peek
-from experiments.interruption import Interrupted
-from experiments.own_code import Code, own_code
-from experiments.profiling import Profile
-from experiments.program import Program, build
-from experiments.progress import Quiet, Reporter
-from experiments.resuming import CannotResume, Fingerprints
-from experiments.run import Run
-from experiments.stages import Stage, stage_of, stages
-from experiments.step import StepReport, TrainState
-from experiments.stop_request import StopRequest
-from experiments.timing import Timing
-from experiments.watchdog import Watchdog
-from experiments.workdir import Workdir, fresh_directory, metric_json, read_json
-from experiments.writers import Metrics
+from likeness.experiments import processes
+from likeness.experiments.boards import BoardName
+from likeness.experiments.bookkeeping import Books, changed, due, shortened
+from likeness.experiments.checkpoints import CheckpointStore
+from likeness.experiments.compilations import Recompilations
+from likeness.experiments.config import to_json
+from likeness.experiments.experiment import Batches, Evaluation, Variables, peek
+from likeness.experiments.interruption import Interrupted
+from likeness.experiments.own_code import Code, own_code
+from likeness.experiments.profiling import Profile
+from likeness.experiments.program import Program, build
+from likeness.experiments.progress import Quiet, Reporter
+from likeness.experiments.resuming import CannotResume, Fingerprints
+from likeness.experiments.run import Run
+from likeness.experiments.stages import Stage, stage_of, stages
+from likeness.experiments.step import StepReport, TrainState
+from likeness.experiments.stop_request import StopRequest
+from likeness.experiments.timing import Timing
+from likeness.experiments.watchdog import Watchdog
+from likeness.experiments.workdir import Workdir, fresh_directory, metric_json, read_json
+from likeness.experiments.writers import Metrics
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from research.data.regular import NotAFile, read_regular
-from research.errors import UserError
-from research.files import cannot_write, parse_json, write_atomically
+from likeness.research.data.regular import NotAFile, read_regular
+from likeness.research.errors import UserError
+from likeness.research.files import cannot_write, parse_json, write_atomically
 
 
 def read_json(path: Path) -> Any:

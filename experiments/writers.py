@@ -6,12 +6,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from experiments import processes
-from experiments.boards import Board, BoardName, open_board
-from experiments.workdir import Workdir
-from research.data.regular import NotAFile, read_regular
-from research.errors import UserError
-from research.files import cannot_write, parse_json, write_atomically
+from likeness.experiments import processes
+from likeness.experiments.boards import Board, BoardName, open_board
+from likeness.experiments.workdir import Workdir
+from likeness.research.data.regular import NotAFile, read_regular
+from likeness.research.errors import UserError
+from likeness.research.files import cannot_write, parse_json, write_atomically
 
 # More than any run takes, and few enough for whatever counts or draws them.
 _MOST_STEPS = 2**53

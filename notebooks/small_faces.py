@@ -5,13 +5,13 @@ Each of them trains it where it is not trained yet, and finds it where it is.
     likeness train notebooks/small_faces.py
 """
 
-from experiments.optimizers import Adam
-from experiments.recognition import Recognition
-from experiments.run import Checkpoints, Run
-from experiments.schedules import WarmupCosine
-from research.data import Faces, HashSplit, IdentityBatches
-from research.encoders import Conv4
-from research.losses import BatchAll, Triplet
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.recognition import Recognition
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import WarmupCosine
+from likeness.research.data import Faces, HashSplit, IdentityBatches
+from likeness.research.encoders import Conv4
+from likeness.research.losses import BatchAll, Triplet
 
 
 def get_config() -> Run:

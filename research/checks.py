@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.types import AnyArray, Array, Bool, Float, Int, Shaped
+from likeness.research.types import AnyArray, Array, Bool, Float, Int, Shaped
 
 UncheckedEmbeddings: TypeAlias = Shaped[AnyArray, "..."]
 """Embeddings ``(b, d)`` of any float dtype, as a caller hands them over."""

@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(skip)
     for item in items:
         if marker := item.get_closest_marker("weights"):
-            from research.weights import named
+            from likeness.research.weights import named
 
             for published in map(named, marker.args):
                 if published.find() is None:

@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research import metrics
-from research.checks import as_embeddings, as_labels, as_labels_or_same, check_array, check_members
-from research.gallery.search import Index, squared_euclidean
-from research.losses.layers import mask_at, mask_of
-from research.metrics import bootstrap, calibration, folds, identification, one_shot, pairs, roc, verification
+from likeness.research import metrics
+from likeness.research.checks import as_embeddings, as_labels, as_labels_or_same, check_array, check_members
+from likeness.research.gallery.search import Index, squared_euclidean
+from likeness.research.losses.layers import mask_at, mask_of
+from likeness.research.metrics import bootstrap, calibration, folds, identification, one_shot, pairs, roc, verification
 
 LABELS = np.array([0, 0, 1, 1, 2, 2, 3, 3])
 DISTANCES = np.random.default_rng(0).random((8, 8))

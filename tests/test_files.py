@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from research.errors import UserError
-from research.files import parse_json, write_atomically
+from likeness.research.errors import UserError
+from likeness.research.files import parse_json, write_atomically
 
 
 @pytest.fixture

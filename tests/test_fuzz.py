@@ -17,19 +17,19 @@ from mutations import mutated
 from PIL import Image, features
 from safetensors.numpy import save
 
-from experiments.evaluation import read_run
-from experiments.preprocessing import ModelInputs
-from experiments.report.page import report
-from experiments.report.runs import read_runs
-from experiments.workdir import read_json
-from experiments.writers import read_metrics
-from research.data import Arrays, Omniglot
-from research.data.decode import Decode
-from research.errors import UserError
-from research.gallery import Gallery, Threshold
-from research.gallery.errors import explained
-from research.pictures import read_picture
-from research.weights import read
+from likeness.experiments.evaluation import read_run
+from likeness.experiments.preprocessing import ModelInputs
+from likeness.experiments.report.page import report
+from likeness.experiments.report.runs import read_runs
+from likeness.experiments.workdir import read_json
+from likeness.experiments.writers import read_metrics
+from likeness.research.data import Arrays, Omniglot
+from likeness.research.data.decode import Decode
+from likeness.research.errors import UserError
+from likeness.research.gallery import Gallery, Threshold
+from likeness.research.gallery.errors import explained
+from likeness.research.pictures import read_picture
+from likeness.research.weights import read
 
 SECONDS, MEGABYTES = 5.0, 300
 ARRAYS = {"a": np.arange(60, dtype=np.float32).reshape(3, 4, 5), "b": np.ones(7, np.float16), "steps": np.array(3)}

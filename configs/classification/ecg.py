@@ -7,19 +7,19 @@ tachycardia. On 1,000 others, with 95 % intervals (seed 0):
 
 The other two see the samples as they are: what matters lies nowhere in particular. 31 seconds of processor time from launch to
 the last figure. The records are synthetic: the numbers say nothing of real patients. For records of one's own:
-``research.data.ExampleArrays``.
+``likeness.research.data.ExampleArrays``.
 
     likeness train classification/ecg
 """
 
-from experiments.classification import Classification
-from experiments.classification.classifiers import LinearClassifier, NearestMean
-from experiments.optimizers import Adam
-from experiments.run import Checkpoints, Run
-from experiments.schedules import WarmupCosine
-from research.data import Ecg
-from research.encoders import Conv4
-from research.losses import CrossEntropy
+from likeness.experiments.classification import Classification
+from likeness.experiments.classification.classifiers import LinearClassifier, NearestMean
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import WarmupCosine
+from likeness.research.data import Ecg
+from likeness.research.encoders import Conv4
+from likeness.research.losses import CrossEntropy
 
 
 def get_config() -> Run:

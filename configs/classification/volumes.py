@@ -8,20 +8,20 @@
 It is the network of ``classification/ecg`` with ``spatial_dims=3``. The third dimension is needed: the same network of two
 dimensions gets 53.8 % [50.7, 56.9] of the central slices (the second command). 63 seconds of processor time from launch to the
 last figure, for two cores to share. The volumes are synthetic: the numbers say nothing of real patients. For volumes and films
-of one's own: ``research.data.ExampleArrays``.
+of one's own: ``likeness.research.data.ExampleArrays``.
 
     likeness train classification/volumes
     likeness train classification/volumes --experiment.data.view "central slice" --experiment.encoder.spatial-dims 2
 """
 
-from experiments.classification import Classification
-from experiments.classification.classifiers import LinearClassifier, NearestMean
-from experiments.optimizers import Adam
-from experiments.run import Checkpoints, Run
-from experiments.schedules import WarmupCosine
-from research.data import Volumes
-from research.encoders import Conv4
-from research.losses import CrossEntropy
+from likeness.experiments.classification import Classification
+from likeness.experiments.classification.classifiers import LinearClassifier, NearestMean
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import WarmupCosine
+from likeness.research.data import Volumes
+from likeness.research.encoders import Conv4
+from likeness.research.losses import CrossEntropy
 
 
 def get_config() -> Run:

@@ -6,15 +6,15 @@ in seconds. With ten classes the numbers say that the machinery works, not how g
     likeness train recognition/digits
 """
 
-from experiments.optimizers import Adam
-from experiments.recognition import Recognition
-from experiments.recognition.protocols import Verification
-from experiments.recognition.subjects import RawPixels
-from experiments.run import Checkpoints, Run
-from experiments.schedules import WarmupCosine
-from research.data import CountSplit, Digits, IdentityBatches
-from research.encoders import Conv4
-from research.losses import BatchAll, Triplet
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.recognition import Recognition
+from likeness.experiments.recognition.protocols import Verification
+from likeness.experiments.recognition.subjects import RawPixels
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import WarmupCosine
+from likeness.research.data import CountSplit, Digits, IdentityBatches
+from likeness.research.encoders import Conv4
+from likeness.research.losses import BatchAll, Triplet
 
 
 def get_config() -> Run:

@@ -9,9 +9,9 @@ program. Two seeds say how much of a difference is luck: look at the figure befo
     likeness train recognition/digits_sweep
 """
 
-from configs.recognition import digits
-from experiments.run import Run
-from experiments.sweeps import Overrides, product
+from likeness.configs.recognition import digits
+from likeness.experiments.run import Run
+from likeness.experiments.sweeps import Overrides, product
 
 
 def get_config() -> Run:

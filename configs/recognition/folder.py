@@ -13,14 +13,14 @@ a small one on oriented gradients, which learns from few people; with thousands,
     likeness identify somebody.jpg --workdir runs/recognition/folder
 """
 
-from experiments.optimizers import Adam
-from experiments.recognition import Recognition
-from experiments.recognition.subjects import Eigenfaces, RawPixels
-from experiments.run import Checkpoints, Run
-from experiments.schedules import WarmupCosine
-from research.data import Augmentation, CountSplit, Folder, IdentityBatches
-from research.encoders import Mirrored, OrientedGradients
-from research.losses import BatchAll, Triplet
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.recognition import Recognition
+from likeness.experiments.recognition.subjects import Eigenfaces, RawPixels
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import WarmupCosine
+from likeness.research.data import Augmentation, CountSplit, Folder, IdentityBatches
+from likeness.research.encoders import Mirrored, OrientedGradients
+from likeness.research.losses import BatchAll, Triplet
 
 
 def get_config() -> Run:

@@ -19,15 +19,15 @@ The Siamese network of Koch et al. 2015 errs in 8.0 %, people in 4.5 %.
 The official zips are read from ``$LIKENESS_DATA/omniglot``.
 """
 
-from experiments.optimizers import Adam
-from experiments.recognition import Recognition
-from experiments.recognition.protocols import OfficialOmniglot, OneShot
-from experiments.recognition.subjects import RawPixels
-from experiments.run import Checkpoints, Run
-from experiments.schedules import WarmupCosine
-from research.data import Augmentation, CountSplit, IdentityBatches, Omniglot, OmniglotRuns
-from research.encoders import Averaged, Conv4
-from research.losses import Prototypical
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.recognition import Recognition
+from likeness.experiments.recognition.protocols import OfficialOmniglot, OneShot
+from likeness.experiments.recognition.subjects import RawPixels
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import WarmupCosine
+from likeness.research.data import Augmentation, CountSplit, IdentityBatches, Omniglot, OmniglotRuns
+from likeness.research.encoders import Averaged, Conv4
+from likeness.research.losses import Prototypical
 
 
 def get_config() -> Run:

@@ -21,16 +21,16 @@ On one core, part of the time shared with other programs, a split took 21 to 24 
 The pictures (AT&T Laboratories Cambridge) are read from ``$LIKENESS_DATA/orl_faces``.
 """
 
-from experiments.optimizers import Adam
-from experiments.recognition import Recognition
-from experiments.recognition.protocols import Identification, Verification
-from experiments.recognition.subjects import Eigenfaces, RawPixels
-from experiments.run import Checkpoints, Run
-from experiments.schedules import WarmupCosine
-from research.data import CountSplit, Folder, IdentityBatches
-from research.data.augmentation import Augmentation
-from research.encoders import Mirrored, OrientedGradients
-from research.losses import MarginSoftmax
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.recognition import Recognition
+from likeness.experiments.recognition.protocols import Identification, Verification
+from likeness.experiments.recognition.subjects import Eigenfaces, RawPixels
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import WarmupCosine
+from likeness.research.data import CountSplit, Folder, IdentityBatches
+from likeness.research.data.augmentation import Augmentation
+from likeness.research.encoders import Mirrored, OrientedGradients
+from likeness.research.losses import MarginSoftmax
 
 
 def get_config() -> Run:

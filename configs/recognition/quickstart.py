@@ -13,14 +13,14 @@ the last figure on two cores, of which 75 in the training loop. Synthetic faces:
     likeness train recognition/quickstart
 """
 
-from experiments.optimizers import Adam
-from experiments.recognition import Recognition
-from experiments.recognition.subjects import RawPixels
-from experiments.run import Checkpoints, Run
-from experiments.schedules import WarmupCosine
-from research.data import Faces, HashSplit, IdentityBatches
-from research.encoders import Conv4
-from research.losses import BatchAll, Triplet
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.recognition import Recognition
+from likeness.experiments.recognition.subjects import RawPixels
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import WarmupCosine
+from likeness.research.data import Faces, HashSplit, IdentityBatches
+from likeness.research.encoders import Conv4
+from likeness.research.losses import BatchAll, Triplet
 
 
 def get_config() -> Run:

@@ -10,14 +10,14 @@ training. No result was measured: this config shows that a TFDS builder takes th
 tested on an ArrayRecord data set that the tests write.
 """
 
-from experiments.optimizers import Adam
-from experiments.recognition import Recognition
-from experiments.recognition.subjects import Eigenfaces, RawPixels
-from experiments.run import Checkpoints, Run
-from experiments.schedules import WarmupCosine
-from research.data import Augmentation, HashSplit, IdentityBatches, Tfds
-from research.encoders import iresnet18
-from research.losses import BatchAll, Triplet
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.recognition import Recognition
+from likeness.experiments.recognition.subjects import Eigenfaces, RawPixels
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import WarmupCosine
+from likeness.research.data import Augmentation, HashSplit, IdentityBatches, Tfds
+from likeness.research.encoders import iresnet18
+from likeness.research.losses import BatchAll, Triplet
 
 
 def get_config() -> Run:

@@ -25,18 +25,18 @@ figures/contact_sheet.png and figures/errors.png; every number of every picture:
 Eleven minutes of painting on one core shared with other work.
 """
 
-from experiments.optimizers import Adam
-from experiments.run import Checkpoints, Run
-from experiments.schedules import WarmupCosine
-from experiments.stylization import Method, StyleGrid, StylePicture, Stylization
-from experiments.stylization.colors import Matched
-from experiments.stylization.frozen import FrozenEncoder
-from experiments.stylization.terms import Term
-from research.data.styles import CurlStrokes, VoronoiMosaic, Woodcut
-from research.losses import MRF, Content, Gram, MeanStd, SlicedWasserstein, TotalVariation, Wasserstein
-from research.losses.layers import ActivationLoss
-from research.pictures.portraits import ProceduralFace
-from research.pictures.sources import Painting, Photograph
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import WarmupCosine
+from likeness.experiments.stylization import Method, StyleGrid, StylePicture, Stylization
+from likeness.experiments.stylization.colors import Matched
+from likeness.experiments.stylization.frozen import FrozenEncoder
+from likeness.experiments.stylization.terms import Term
+from likeness.research.data.styles import CurlStrokes, VoronoiMosaic, Woodcut
+from likeness.research.losses import MRF, Content, Gram, MeanStd, SlicedWasserstein, TotalVariation, Wasserstein
+from likeness.research.losses.layers import ActivationLoss
+from likeness.research.pictures.portraits import ProceduralFace
+from likeness.research.pictures.sources import Painting, Photograph
 
 SHALLOW = ("relu1_2", "relu2_2", "relu3_2")
 

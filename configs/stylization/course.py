@@ -16,16 +16,16 @@ grainy: nothing in the formula asks neighbors to agree, and noise from pixel to 
 an average. 98 s of training, on one core shared with other programs.
 """
 
-from experiments.optimizers import Sgd
-from experiments.run import Checkpoints, Run
-from experiments.schedules import Constant
-from experiments.stylization import StylePicture, Stylization
-from experiments.stylization.frozen import FrozenEncoder
-from experiments.stylization.starts import FromNoise
-from experiments.stylization.terms import Term
-from research.data.styles import CurlStrokes
-from research.losses import Content, Gram
-from research.pictures.sources import Painting, Photograph
+from likeness.experiments.optimizers import Sgd
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import Constant
+from likeness.experiments.stylization import StylePicture, Stylization
+from likeness.experiments.stylization.frozen import FrozenEncoder
+from likeness.experiments.stylization.starts import FromNoise
+from likeness.experiments.stylization.terms import Term
+from likeness.research.data.styles import CurlStrokes
+from likeness.research.losses import Content, Gram
+from likeness.research.pictures.sources import Painting, Photograph
 
 
 def get_config() -> Run:

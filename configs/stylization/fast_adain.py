@@ -8,16 +8,16 @@ on one of a kind that it has.
     likeness stylize photo.jpg painting.jpg --model runs/stylization/fast_adain -o painted.png
 """
 
-from experiments.optimizers import Adam
-from experiments.run import Checkpoints, Run
-from experiments.schedules import WarmupCosine
-from experiments.stylization import ArbitraryStyle
-from experiments.stylization.held_out import HeldOut
-from experiments.stylization.terms import Term
-from research.data.albums import DeadLeaves, Paintings, Photographs, Portraits, RandomCrops
-from research.data.styles import CurlStrokes, InkWash, Pointillism, VoronoiMosaic, Woodcut
-from research.losses import Content, MeanStd, TotalVariation
-from research.pictures.sources import Painting, Photograph
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import WarmupCosine
+from likeness.experiments.stylization import ArbitraryStyle
+from likeness.experiments.stylization.held_out import HeldOut
+from likeness.experiments.stylization.terms import Term
+from likeness.research.data.albums import DeadLeaves, Paintings, Photographs, Portraits, RandomCrops
+from likeness.research.data.styles import CurlStrokes, InkWash, Pointillism, VoronoiMosaic, Woodcut
+from likeness.research.losses import Content, MeanStd, TotalVariation
+from likeness.research.pictures.sources import Painting, Photograph
 
 
 def get_config() -> Run:

@@ -11,18 +11,18 @@ style's blues and yellows, plain to see, with little of its strokes.
     likeness stylize photo.jpg --model runs/stylization/fast_johnson -o painted.png
 """
 
-from experiments.optimizers import Adam
-from experiments.run import Checkpoints, Run
-from experiments.schedules import WarmupCosine
-from experiments.stylization import FastStyle, LearnedStyle
-from experiments.stylization.frozen import FrozenEncoder
-from experiments.stylization.held_out import HeldOut
-from experiments.stylization.terms import Term
-from research.data.albums import DeadLeaves, Photographs, Portraits, RandomCrops
-from research.data.styles import CurlStrokes
-from research.losses import Content, TotalVariation, Wasserstein
-from research.painters import Johnson
-from research.pictures.sources import Painting, Photograph
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import WarmupCosine
+from likeness.experiments.stylization import FastStyle, LearnedStyle
+from likeness.experiments.stylization.frozen import FrozenEncoder
+from likeness.experiments.stylization.held_out import HeldOut
+from likeness.experiments.stylization.terms import Term
+from likeness.research.data.albums import DeadLeaves, Photographs, Portraits, RandomCrops
+from likeness.research.data.styles import CurlStrokes
+from likeness.research.losses import Content, TotalVariation, Wasserstein
+from likeness.research.painters import Johnson
+from likeness.research.pictures.sources import Painting, Photograph
 
 
 def get_config() -> Run:

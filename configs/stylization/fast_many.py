@@ -7,17 +7,17 @@ The styles are procedural and share all convolutions; each has its own scale and
     likeness stylize photo.jpg --model runs/stylization/fast_many --weights 0.5 0.5 0 0 -o painted.png
 """
 
-from experiments.optimizers import Adam
-from experiments.run import Checkpoints, Run
-from experiments.schedules import WarmupCosine
-from experiments.stylization import FastStyle, LearnedStyle
-from experiments.stylization.held_out import HeldOut
-from experiments.stylization.terms import Term
-from research.data.albums import DeadLeaves, Photographs, Portraits, RandomCrops
-from research.data.styles import CurlStrokes, InkWash, Pointillism, VoronoiMosaic
-from research.losses import Content, TotalVariation, Wasserstein
-from research.painters import Conditional
-from research.pictures.sources import Painting, Photograph
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import WarmupCosine
+from likeness.experiments.stylization import FastStyle, LearnedStyle
+from likeness.experiments.stylization.held_out import HeldOut
+from likeness.experiments.stylization.terms import Term
+from likeness.research.data.albums import DeadLeaves, Photographs, Portraits, RandomCrops
+from likeness.research.data.styles import CurlStrokes, InkWash, Pointillism, VoronoiMosaic
+from likeness.research.losses import Content, TotalVariation, Wasserstein
+from likeness.research.painters import Conditional
+from likeness.research.pictures.sources import Painting, Photograph
 
 
 def get_config() -> Run:

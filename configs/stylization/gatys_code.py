@@ -23,17 +23,17 @@ three to two, 683 in those of four to three.
 Your own pictures: ``likeness stylize CONTENT STYLE --preset stylization/gatys_code``.
 """
 
-from experiments.lbfgs import Lbfgs
-from experiments.run import Checkpoints, Run
-from experiments.stylization import StylePicture, Stylization
-from experiments.stylization.frozen import FrozenEncoder
-from experiments.stylization.starts import FromContent
-from experiments.stylization.terms import Term
-from research.data.styles import CurlStrokes
-from research.encoders import Vgg
-from research.losses import Content, Gram
-from research.pictures.sources import Painting, Photograph
-from research.weights import Pretrained
+from likeness.experiments.lbfgs import Lbfgs
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.stylization import StylePicture, Stylization
+from likeness.experiments.stylization.frozen import FrozenEncoder
+from likeness.experiments.stylization.starts import FromContent
+from likeness.experiments.stylization.terms import Term
+from likeness.research.data.styles import CurlStrokes
+from likeness.research.encoders import Vgg
+from likeness.research.losses import Content, Gram
+from likeness.research.pictures.sources import Painting, Photograph
+from likeness.research.weights import Pretrained
 
 STYLE = {
     "relu1_1": 1e3 / 64**2,

@@ -18,17 +18,17 @@ its result nor its time is measured:
 Your own pictures: ``likeness stylize CONTENT STYLE --preset stylization/johnson_neural_style``.
 """
 
-from experiments.lbfgs import Lbfgs
-from experiments.run import Checkpoints, Run
-from experiments.stylization import StylePicture, Stylization
-from experiments.stylization.frozen import FrozenEncoder
-from experiments.stylization.starts import FromNoise
-from experiments.stylization.terms import Term
-from research.data.styles import CurlStrokes
-from research.encoders import Vgg
-from research.losses import Content, Gram, TotalVariation
-from research.pictures.sources import Painting, Photograph
-from research.weights import Pretrained
+from likeness.experiments.lbfgs import Lbfgs
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.stylization import StylePicture, Stylization
+from likeness.experiments.stylization.frozen import FrozenEncoder
+from likeness.experiments.stylization.starts import FromNoise
+from likeness.experiments.stylization.terms import Term
+from likeness.research.data.styles import CurlStrokes
+from likeness.research.encoders import Vgg
+from likeness.research.losses import Content, Gram, TotalVariation
+from likeness.research.pictures.sources import Painting, Photograph
+from likeness.research.weights import Pretrained
 
 STYLE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 

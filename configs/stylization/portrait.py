@@ -13,18 +13,18 @@ A face of your own is a config file of your own, which says where its landmarks 
     face = Landmarks(points=((x, y), …), size=(width, height))
 """
 
-from experiments.optimizers import Adam
-from experiments.run import Checkpoints, Run
-from experiments.schedules import WarmupCosine
-from experiments.stylization import StylePicture, Stylization
-from experiments.stylization.colors import Matched
-from experiments.stylization.frozen import FrozenEncoder
-from experiments.stylization.portrait import Portrait
-from experiments.stylization.terms import Term
-from research.data.styles import InkWash
-from research.losses import Content, TotalVariation, Wasserstein
-from research.pictures.portraits import GraceHopper
-from research.pictures.sources import Painting
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import WarmupCosine
+from likeness.experiments.stylization import StylePicture, Stylization
+from likeness.experiments.stylization.colors import Matched
+from likeness.experiments.stylization.frozen import FrozenEncoder
+from likeness.experiments.stylization.portrait import Portrait
+from likeness.experiments.stylization.terms import Term
+from likeness.research.data.styles import InkWash
+from likeness.research.losses import Content, TotalVariation, Wasserstein
+from likeness.research.pictures.portraits import GraceHopper
+from likeness.research.pictures.sources import Painting
 
 
 def get_config() -> Run:

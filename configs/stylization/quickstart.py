@@ -6,17 +6,17 @@ filters (He, Wang and Hopcroft 2016), which knows nothing of any picture.
     likeness train stylization/quickstart
 """
 
-from experiments.optimizers import Adam
-from experiments.run import Checkpoints, Run
-from experiments.schedules import WarmupCosine
-from experiments.stylization import StylePicture, Stylization
-from experiments.stylization.colors import Matched
-from experiments.stylization.frozen import FrozenEncoder
-from experiments.stylization.starts import FromContent
-from experiments.stylization.terms import Term
-from research.data.styles import CurlStrokes
-from research.losses import Content, TotalVariation, Wasserstein
-from research.pictures.sources import Painting, Photograph
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import WarmupCosine
+from likeness.experiments.stylization import StylePicture, Stylization
+from likeness.experiments.stylization.colors import Matched
+from likeness.experiments.stylization.frozen import FrozenEncoder
+from likeness.experiments.stylization.starts import FromContent
+from likeness.experiments.stylization.terms import Term
+from likeness.research.data.styles import CurlStrokes
+from likeness.research.losses import Content, TotalVariation, Wasserstein
+from likeness.research.pictures.sources import Painting, Photograph
 
 
 def get_config() -> Run:

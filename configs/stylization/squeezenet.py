@@ -7,17 +7,17 @@ It wants the weights of SqueezeNet's authors (``likeness weights fetch squeezene
 Your own pictures: ``likeness stylize CONTENT STYLE --preset stylization/squeezenet``.
 """
 
-from experiments.optimizers import Adam
-from experiments.run import Checkpoints, Run
-from experiments.schedules import WarmupCosine
-from experiments.stylization import StylePicture, Stylization
-from experiments.stylization.frozen import FrozenEncoder
-from experiments.stylization.terms import Term
-from research.data.styles import CurlStrokes
-from research.encoders import SqueezeNet
-from research.losses import Content, TotalVariation, Wasserstein
-from research.pictures.sources import Painting, Photograph
-from research.weights import Pretrained
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import WarmupCosine
+from likeness.experiments.stylization import StylePicture, Stylization
+from likeness.experiments.stylization.frozen import FrozenEncoder
+from likeness.experiments.stylization.terms import Term
+from likeness.research.data.styles import CurlStrokes
+from likeness.research.encoders import SqueezeNet
+from likeness.research.losses import Content, TotalVariation, Wasserstein
+from likeness.research.pictures.sources import Painting, Photograph
+from likeness.research.weights import Pretrained
 
 STYLE = ("relu_conv1", "fire2/concat", "fire3/concat", "fire4/concat", "fire5/concat", "fire6/concat")
 

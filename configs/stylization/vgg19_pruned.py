@@ -7,17 +7,17 @@ It wants its weights (``likeness weights fetch vgg19_pruned16x``, or ``likeness 
 Your own pictures: ``likeness stylize CONTENT STYLE --preset stylization/vgg19_pruned``.
 """
 
-from experiments.optimizers import Adam
-from experiments.run import Checkpoints, Run
-from experiments.schedules import WarmupCosine
-from experiments.stylization import StylePicture, Stylization
-from experiments.stylization.frozen import FrozenEncoder
-from experiments.stylization.terms import Term
-from research.data.styles import CurlStrokes
-from research.encoders import Vgg
-from research.losses import Content, TotalVariation, Wasserstein
-from research.pictures.sources import Painting, Photograph
-from research.weights import Pretrained
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import WarmupCosine
+from likeness.experiments.stylization import StylePicture, Stylization
+from likeness.experiments.stylization.frozen import FrozenEncoder
+from likeness.experiments.stylization.terms import Term
+from likeness.research.data.styles import CurlStrokes
+from likeness.research.encoders import Vgg
+from likeness.research.losses import Content, TotalVariation, Wasserstein
+from likeness.research.pictures.sources import Painting, Photograph
+from likeness.research.weights import Pretrained
 
 STYLE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 

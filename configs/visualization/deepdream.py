@@ -6,13 +6,13 @@ It wants the weights of SqueezeNet's authors (``likeness weights fetch squeezene
 likeness train visualization/deepdream
 """
 
-from experiments.run import Checkpoints, Run
-from experiments.schedules import Constant
-from experiments.synthesis import Network, NormalizedGradient, Synthesis
-from research.encoders import SqueezeNet
-from research.pictures.sources import Photograph
-from research.visualization import Jitter, Layer, Pixels
-from research.weights import Pretrained
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import Constant
+from likeness.experiments.synthesis import Network, NormalizedGradient, Synthesis
+from likeness.research.encoders import SqueezeNet
+from likeness.research.pictures.sources import Photograph
+from likeness.research.visualization import Jitter, Layer, Pixels
+from likeness.research.weights import Pretrained
 
 
 def get_config() -> Run:

@@ -6,12 +6,12 @@ that this was trained on.
     likeness train visualization/faces
 """
 
-from experiments.optimizers import Adam
-from experiments.run import Checkpoints, Run
-from experiments.schedules import WarmupCosine
-from experiments.synthesis import Learned, Network, Synthesis
-from research.encoders import Conv4
-from research.visualization import Chain, Channel, Fourier, Jitter, Rotate, Zoom
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import WarmupCosine
+from likeness.experiments.synthesis import Learned, Network, Synthesis
+from likeness.research.encoders import Conv4
+from likeness.research.visualization import Chain, Channel, Fourier, Jitter, Rotate, Zoom
 
 
 def get_config() -> Run:

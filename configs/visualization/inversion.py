@@ -6,14 +6,14 @@ before the layer.
 likeness train visualization/inversion
 """
 
-from experiments.optimizers import Adam
-from experiments.run import Checkpoints, Run
-from experiments.schedules import WarmupCosine
-from experiments.stylization.frozen import RandomWeights
-from experiments.synthesis import Inversion, Network
-from research.encoders import Vgg
-from research.pictures.sources import Photograph
-from research.visualization import Pixels
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import WarmupCosine
+from likeness.experiments.stylization.frozen import RandomWeights
+from likeness.experiments.synthesis import Inversion, Network
+from likeness.research.encoders import Vgg
+from likeness.research.pictures.sources import Photograph
+from likeness.research.visualization import Pixels
 
 
 def get_config() -> Run:

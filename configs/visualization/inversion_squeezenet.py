@@ -5,14 +5,14 @@ It wants the weights of SqueezeNet's authors (``likeness weights fetch squeezene
     likeness train visualization/inversion_squeezenet
 """
 
-from experiments.optimizers import Adam
-from experiments.run import Checkpoints, Run
-from experiments.schedules import WarmupCosine
-from experiments.synthesis import Inversion, Network
-from research.encoders import SqueezeNet
-from research.pictures.sources import Photograph
-from research.visualization import Fourier
-from research.weights import Pretrained
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import WarmupCosine
+from likeness.experiments.synthesis import Inversion, Network
+from likeness.research.encoders import SqueezeNet
+from likeness.research.pictures.sources import Photograph
+from likeness.research.visualization import Fourier
+from likeness.research.weights import Pretrained
 
 
 def get_config() -> Run:

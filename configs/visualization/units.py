@@ -7,13 +7,13 @@ scores.json what each excites beside the better of scikit-learn's two photograph
 likeness train visualization/units
 """
 
-from experiments.optimizers import Adam
-from experiments.run import Checkpoints, Run
-from experiments.schedules import WarmupCosine
-from experiments.synthesis import Network, Synthesis
-from research.encoders import SqueezeNet
-from research.visualization import Chain, Channel, Fourier, Jitter, Rotate, Zoom
-from research.weights import Pretrained
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import WarmupCosine
+from likeness.experiments.synthesis import Network, Synthesis
+from likeness.research.encoders import SqueezeNet
+from likeness.research.visualization import Chain, Channel, Fourier, Jitter, Rotate, Zoom
+from likeness.research.weights import Pretrained
 
 UNITS = (
     ("fire2/expand3x3", (5, 20, 35, 50)),

@@ -1,6 +1,6 @@
 """Is anything lost, whatever happens to a run? Runs that are stopped, killed, starved of disk and damaged, again and again.
 
-    python -m experiments.benchmarks.chaos --runs 30
+    python -m likeness.experiments.benchmarks.chaos --runs 30
 
 Each run is hurt at a random moment by a random one of: SIGTERM; SIGKILL; SIGKILL of one process of two; a full disk (a tmpfs of
 its own, where ``unshare`` may make one); SIGKILL and then a file of a checkpoint cut short. Then the same command is launched
@@ -24,20 +24,20 @@ import jax
 import numpy as np
 import tyro
 
-from experiments.checkpoints import CheckpointStore
-from experiments.run import Checkpoints
-from experiments.writers import read_metrics
-from research.files import write_atomically
+from likeness.experiments.checkpoints import CheckpointStore
+from likeness.experiments.run import Checkpoints
+from likeness.experiments.writers import read_metrics
+from likeness.research.files import write_atomically
 
 STEPS, TRIES = 60, 6
 KINDS = ("SIGTERM", "SIGKILL", "SIGKILL of one of two", "full disk", "checkpoint cut short")
 CONFIG = f'''"""Digits, in a few steps."""
 
-from experiments.recognition import Recognition
-from experiments.run import Checkpoints, Run
-from research.data import Augmentation, CountSplit, Digits, IdentityBatches
-from research.encoders import Conv4
-from research.losses import BatchHard, Triplet
+from likeness.experiments.recognition import Recognition
+from likeness.experiments.run import Checkpoints, Run
+from likeness.research.data import Augmentation, CountSplit, Digits, IdentityBatches
+from likeness.research.encoders import Conv4
+from likeness.research.losses import BatchHard, Triplet
 
 
 def get_config():
@@ -113,7 +113,7 @@ class Field:
         return started
 
     def command(self, run: Path) -> list[str]:
-        return [sys.executable, "-m", "experiments.commands.main", "train", "digits.py", "--workdir", str(run)]
+        return [sys.executable, "-m", "likeness.experiments.commands.main", "train", "digits.py", "--workdir", str(run)]
 
     @property
     def environment(self) -> dict[str, str]:

@@ -1,9 +1,10 @@
 """3×3 convolutions as they are defined beside those by tiles: value and both gradients, alternating in one process.
 
-    python -m experiments.benchmarks.convolutions
+    python -m likeness.experiments.benchmarks.convolutions
 
 The layers of VGG-19 at 256² and those of IResNet-50 and Conv-4 at batch sizes that people train with. Each line says what
-:func:`research.encoders.winograd.tiles_pay` and ``tiles_pay_for_kernel`` choose (``*``), which should be the smaller time.
+:func:`likeness.research.encoders.winograd.tiles_pay` and ``tiles_pay_for_kernel`` choose (``*``), which should be the smaller
+time.
 """
 
 import dataclasses
@@ -17,14 +18,14 @@ import jax.numpy as jnp
 import tyro
 from jax import lax
 
-from research.encoders.winograd import (
+from likeness.research.encoders.winograd import (
     convolve_by_tiles,
     convolve_turned_by_tiles,
     kernel_gradient_by_tiles,
     tiles_pay,
     tiles_pay_for_kernel,
 )
-from research.types import Array
+from likeness.research.types import Array
 
 LAYERS = {
     "VGG-19": [(1, 256, 64, 64), (1, 128, 64, 128), (1, 128, 128, 128), (1, 64, 128, 256), (1, 64, 256, 256)],

@@ -1,6 +1,6 @@
 """What the trainer adds to a step: its loop beside a bare ``jax.jit`` step of the same network, alternating in one process.
 
-    python -m experiments.benchmarks.dispatch
+    python -m likeness.experiments.benchmarks.dispatch
 
 The network is so small that the time of a step is mostly the cost of starting it. The bare step is what a researcher would
 write by hand: the same encoder, loss and optimizer under one ``jax.jit`` with donated state, fed from the same stream, its
@@ -20,14 +20,14 @@ import jax
 import numpy as np
 import optax
 
-from experiments.experiment import Experiment
-from experiments.optimizers import Adam
-from experiments.recognition import Recognition
-from experiments.run import Checkpoints, Run
-from experiments.trainer import train
-from research.data import CountSplit, Digits, IdentityBatches, to_unit
-from research.encoders import Conv4
-from research.losses import Triplet
+from likeness.experiments.experiment import Experiment
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.recognition import Recognition
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.trainer import train
+from likeness.research.data import CountSplit, Digits, IdentityBatches, to_unit
+from likeness.research.encoders import Conv4
+from likeness.research.losses import Triplet
 
 STEPS, EVERY, ROUNDS = 500, 50, 3
 

@@ -1,6 +1,6 @@
-"""How many procedural faces a second one thread draws: ``python -m experiments.benchmarks.faces``.
+"""How many procedural faces a second one thread draws: ``python -m likeness.experiments.benchmarks.faces``.
 
-To keep to one core, ``taskset -c 0 python -m experiments.benchmarks.faces``. The time is the thread's own, so that
+To keep to one core, ``taskset -c 0 python -m likeness.experiments.benchmarks.faces``. The time is the thread's own, so that
 other programs on the machine count little; the best of five passes over 256 pictures, the cache left out.
 """
 
@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 
-from research.data.faces import Faces, render
+from likeness.research.data.faces import Faces, render
 
 COUNT = 256
 

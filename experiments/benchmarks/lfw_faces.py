@@ -11,15 +11,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.recognition.face_crops import Landmarks
-from experiments.recognition.face_encoders import FaceEncoder
-from experiments.stylization.portrait import Portrait
-from research.errors import UserError
-from research.files import write_atomically
-from research.geometry import Similarity, crop
-from research.metrics.calibration import Calibration, threshold_at_far
-from research.pictures import read_picture
-from research.types import Array, PyTree
+from likeness.experiments.recognition.face_crops import Landmarks
+from likeness.experiments.recognition.face_encoders import FaceEncoder
+from likeness.experiments.stylization.portrait import Portrait
+from likeness.research.errors import UserError
+from likeness.research.files import write_atomically
+from likeness.research.geometry import Similarity, crop
+from likeness.research.metrics.calibration import Calibration, threshold_at_far
+from likeness.research.pictures import read_picture
+from likeness.research.types import Array, PyTree
 
 _BATCH = 32
 _SAVE_EVERY = 16

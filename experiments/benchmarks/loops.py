@@ -1,6 +1,6 @@
 """The gradient of a convolution by its input, in steps and in one loop: JAX's own form beside ours, alternating in one process.
 
-    python -m experiments.benchmarks.loops
+    python -m likeness.experiments.benchmarks.loops
 
 Three 3×3 convolutions of 32, 32 and 64 channels on one picture of 128 pixels; ten steps of gradient descent by its pixels,
 as ten calls of a jitted step and as one jitted ``fori_loop``.
@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from research.encoders.convolution import convolve_same
-from research.types import Array
+from likeness.research.encoders.convolution import convolve_same
+from likeness.research.types import Array
 
 STEPS, ROUNDS = 10, 3
 WIDTHS = (3, 32, 32, 64)

@@ -1,7 +1,7 @@
 """Do several processes train what one does? Every loss, in 1, 2 and 4 processes that talk to each other.
 
-    python -m experiments.benchmarks.many_processes
-    python -m experiments.benchmarks.many_processes --counts 1 2 --only margin style --steps 10
+    python -m likeness.experiments.benchmarks.many_processes
+    python -m likeness.experiments.benchmarks.many_processes --counts 1 2 --only margin style --steps 10
 
 Conv-4 on the bundled digits with each loss and each rule of mining, and a picture painted in tiles. Prints for each how far the
 losses of all steps, and the parameters after the last, are from those of one process: the largest difference as a share of the
@@ -23,24 +23,24 @@ import jax
 import numpy as np
 import tyro
 
-from experiments.checkpoints import CheckpointStore
-from experiments.experiment import Experiment
-from experiments.processes import Processes
-from experiments.recognition import Recognition
-from experiments.run import Checkpoints, Run
-from experiments.stylization import Stylization
-from experiments.stylization.frozen import FrozenEncoder
-from experiments.stylization.picture import StylePicture
-from experiments.stylization.terms import Term
-from experiments.trainer import train
-from experiments.workdir import Workdir
-from experiments.writers import read_metrics
-from research.data import Augmentation, CountSplit, Digits, IdentityBatches
-from research.data.styles import VoronoiMosaic
-from research.encoders import Conv4, Vgg
-from research.errors import UserError
-from research.files import write_atomically
-from research.losses import (
+from likeness.experiments.checkpoints import CheckpointStore
+from likeness.experiments.experiment import Experiment
+from likeness.experiments.processes import Processes
+from likeness.experiments.recognition import Recognition
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.stylization import Stylization
+from likeness.experiments.stylization.frozen import FrozenEncoder
+from likeness.experiments.stylization.picture import StylePicture
+from likeness.experiments.stylization.terms import Term
+from likeness.experiments.trainer import train
+from likeness.experiments.workdir import Workdir
+from likeness.experiments.writers import read_metrics
+from likeness.research.data import Augmentation, CountSplit, Digits, IdentityBatches
+from likeness.research.data.styles import VoronoiMosaic
+from likeness.research.encoders import Conv4, Vgg
+from likeness.research.errors import UserError
+from likeness.research.files import write_atomically
+from likeness.research.losses import (
     AddonsSemiHard,
     AnchorSemiHard,
     BandSemiHard,
@@ -58,7 +58,7 @@ from research.losses import (
     Siamese,
     Triplet,
 )
-from research.pictures.sources import Painting, Photograph
+from likeness.research.pictures.sources import Painting, Photograph
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -159,7 +159,7 @@ def launch(asked: Benchmark, processes: int) -> None:
     with socket.create_server(("", 0)) as server:
         port = server.getsockname()[1]
     arguments = ["--steps", str(asked.steps), "--out", asked.out, *(["--only", *asked.only] if asked.only else [])]
-    command = [sys.executable, "-m", "experiments.benchmarks.many_processes", *arguments]
+    command = [sys.executable, "-m", "likeness.experiments.benchmarks.many_processes", *arguments]
     environment = os.environ | {"JAX_PLATFORMS": "cpu"}
     members = [
         subprocess.Popen([*command, "--worker", str(port), str(process), str(processes)], env=environment)

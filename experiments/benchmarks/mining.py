@@ -1,6 +1,6 @@
 """Which triplets to learn from: one encoder and one budget of steps, trained with each selection rule.
 
-    python -m experiments.benchmarks.mining
+    python -m likeness.experiments.benchmarks.mining
 
 Every rule starts from the same weights and sees the same batches of procedural faces; the loss is the mean over active
 triplets. Printed are the equal error rate of verification of people who are not trained on, at each quarter of the budget, the
@@ -19,17 +19,17 @@ from pathlib import Path
 
 import tyro
 
-from experiments.optimizers import Adam
-from experiments.recognition import Recognition
-from experiments.recognition.protocols import Verification
-from experiments.run import Checkpoints, Run
-from experiments.schedules import WarmupCosine
-from experiments.trainer import train
-from experiments.workdir import Workdir
-from experiments.writers import read_metrics
-from research.data import CountSplit, Faces, IdentityBatches
-from research.encoders import Conv4
-from research.losses import (
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.recognition import Recognition
+from likeness.experiments.recognition.protocols import Verification
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import WarmupCosine
+from likeness.experiments.trainer import train
+from likeness.experiments.workdir import Workdir
+from likeness.experiments.writers import read_metrics
+from likeness.research.data import CountSplit, Faces, IdentityBatches
+from likeness.research.encoders import Conv4
+from likeness.research.losses import (
     AddonsSemiHard,
     AnchorSemiHard,
     BandSemiHard,

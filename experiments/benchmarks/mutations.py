@@ -1,9 +1,9 @@
 """Would the tests notice? One small change at a time is made to a copy of the project, and the tests of its file are run.
 
-``python -m experiments.benchmarks.mutations`` draws a hundred changes over the losses, metrics, gallery, samplers, splits and
-the trainer, seeded: a comparison, an operator or a constant that is another, a condition that is negated, a statement that is
-left out, arguments that are swapped, a minimum that is a maximum. Only what may change behavior is changed: docstrings, the
-words of messages and type annotations are left alone.
+``python -m likeness.experiments.benchmarks.mutations`` draws a hundred changes over the losses, metrics, gallery, samplers,
+splits and the trainer, seeded: a comparison, an operator or a constant that is another, a condition that is negated, a
+statement that is left out, arguments that are swapped, a minimum that is a maximum. Only what may change behavior is changed:
+docstrings, the words of messages and type annotations are left alone.
 The tests are those that mirror the file, and those of the files beside it that import it. What they do not notice is printed
 with its place, as it was and as it became, and is either a test that is missing or a change that changes nothing.
 

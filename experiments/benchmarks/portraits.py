@@ -1,7 +1,7 @@
 """Does a painted face stay the same person? The shipped portrait, with and without its identity loss, on other faces.
 
     likeness weights fetch mobilefacenet
-    python -m experiments.benchmarks.portraits --lfw $LIKENESS_DATA/lfw
+    python -m likeness.experiments.benchmarks.portraits --lfw $LIKENESS_DATA/lfw
 
 Twenty people of Labeled Faces in the Wild are painted twice by stylization/portrait, once without ``portrait``; nothing else
 differs. Every painting is read back from its 8-bit file and judged by cosine distances of MobileFaceNet's embeddings, as
@@ -24,21 +24,21 @@ import jax
 import numpy as np
 import tyro
 
-from experiments.benchmarks.lfw_faces import Embedder, Faces, Sitter, calibrate
-from experiments.config import load, to_json
-from experiments.contact_sheet import Tile, draw
-from experiments.figures import BLUE, ORANGE
-from experiments.run import Run
-from experiments.stylization import Stylization
-from experiments.stylization.portrait import Portrait
-from experiments.trainer import train
-from experiments.workdir import Workdir, read_json
-from research.data.paths import expand_path
-from research.files import write_atomically
-from research.geometry import Similarity
-from research.metrics.calibration import Calibration
-from research.pictures import read_picture
-from research.pictures.sources import PictureFile
+from likeness.experiments.benchmarks.lfw_faces import Embedder, Faces, Sitter, calibrate
+from likeness.experiments.config import load, to_json
+from likeness.experiments.contact_sheet import Tile, draw
+from likeness.experiments.figures import BLUE, ORANGE
+from likeness.experiments.run import Run
+from likeness.experiments.stylization import Stylization
+from likeness.experiments.stylization.portrait import Portrait
+from likeness.experiments.trainer import train
+from likeness.experiments.workdir import Workdir, read_json
+from likeness.research.data.paths import expand_path
+from likeness.research.files import write_atomically
+from likeness.research.geometry import Similarity
+from likeness.research.metrics.calibration import Calibration
+from likeness.research.pictures import read_picture
+from likeness.research.pictures.sources import PictureFile
 
 CONFIG = "stylization/portrait"
 KINDS = ("plain", "identity")

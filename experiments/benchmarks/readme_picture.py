@@ -1,6 +1,6 @@
 """Draws the README's picture from a trained quickstart: unseen people, the ROC and the distances.
 
-python -m experiments.benchmarks.readme_picture
+python -m likeness.experiments.benchmarks.readme_picture
 """
 
 from pathlib import Path
@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from experiments.recognition.recognizer import Recognizer
-from experiments.workdir import Workdir
-from research.data import Faces
-from research.files import write_atomically
+from likeness.experiments.recognition.recognizer import Recognizer
+from likeness.experiments.workdir import Workdir
+from likeness.research.data import Faces
+from likeness.research.files import write_atomically
 
 WORKDIR, PICTURE = Path("runs/recognition/quickstart"), Path("docs/quickstart.png")
 PEOPLE, COLUMNS, SIDE = 5, 14, 96

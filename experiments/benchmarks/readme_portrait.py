@@ -1,7 +1,7 @@
 """Draws the README's portraits: one photograph in several styles, without and with the identity loss.
 
     likeness weights fetch mobilefacenet
-    python -m experiments.benchmarks.readme_portrait
+    python -m likeness.experiments.benchmarks.readme_portrait
 
 The shipped stylization/portrait with other paintings; below each picture is the distance by which it is verified. Goes on
 where it was stopped.
@@ -13,11 +13,11 @@ import jax
 import numpy as np
 from PIL import Image
 
-from experiments.benchmarks.portraits import KINDS, paint, shipped, without_and_with
-from experiments.contact_sheet import Tile, draw
-from experiments.stylization import StylePicture
-from research.data.styles import InkWash, Pointillism, VoronoiMosaic
-from research.pictures.sources import Painting
+from likeness.experiments.benchmarks.portraits import KINDS, paint, shipped, without_and_with
+from likeness.experiments.contact_sheet import Tile, draw
+from likeness.experiments.stylization import StylePicture
+from likeness.research.data.styles import InkWash, Pointillism, VoronoiMosaic
+from likeness.research.pictures.sources import Painting
 
 OUT, PICTURE = Path("runs/readme_portrait"), Path("docs/portrait.png")
 STYLES = (InkWash(), Pointillism(), VoronoiMosaic())

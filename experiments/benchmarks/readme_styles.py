@@ -3,7 +3,7 @@
 likeness stylize TUBINGEN STARRY_NIGHT --preset stylization/vgg19_pruned -o runs/readme/1.png
 likeness stylize TUBINGEN GREAT_WAVE --preset stylization/vgg19_pruned -o runs/readme/2.png
 likeness stylize -o runs/readme/3.png
-python -m experiments.benchmarks.readme_styles runs/readme/1.png runs/readme/2.png runs/readme/3.png
+python -m likeness.experiments.benchmarks.readme_styles runs/readme/1.png runs/readme/2.png runs/readme/3.png
 """
 
 import io
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from research.files import write_atomically
+from likeness.research.files import write_atomically
 
 PICTURE, HEIGHT, GAP = Path("docs/styles.jpg"), 288, 8
 

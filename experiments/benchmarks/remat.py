@@ -1,6 +1,6 @@
 """What a gradient needs of memory and work when activations are computed again: compiled for shapes, nothing is run.
 
-    python -m experiments.benchmarks.remat
+    python -m likeness.experiments.benchmarks.remat
 
 FLOPs and bytes are the compiler's own counts, for the backend of this machine. The row ``jax.checkpoint`` is the encoder as a
 whole under it, with the outputs of convolutions kept: what one would write first.
@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import tyro
 from flax import linen as nn
 
-from research.encoders import Conv4, MobileFaceNet, iresnet18, iresnet50
-from research.encoders.recompute import Keep, count_parts, recomputing
+from likeness.research.encoders import Conv4, MobileFaceNet, iresnet18, iresnet50
+from likeness.research.encoders.recompute import Keep, count_parts, recomputing
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Style transfer beside PyTorch: time of a step, time to a loss, and peak memory, alternating in one run.
 
-    python -m experiments.benchmarks.stylization
+    python -m likeness.experiments.benchmarks.stylization
 
 Both paint by the same VGG-19 (the same random filters, to relu5_1, average pooling), the same pictures, the same cost (content
 at relu4_2, Gram matrices of relu1_1 … relu5_1, both relative) and the same rule (Adam, 0.02). They are first checked to give
@@ -28,14 +28,14 @@ import numpy as np
 import optax
 import tyro
 
-from experiments.lbfgs import Lbfgs
-from experiments.stylization.frozen import FrozenEncoder, RandomWeights
-from experiments.stylization.terms import Term, targets, total
-from research.encoders import Vgg
-from research.errors import UserError, how_to_install
-from research.losses import Content, Gram
-from research.pictures.sources import Painting, Photograph
-from research.types import Array, PyTree
+from likeness.experiments.lbfgs import Lbfgs
+from likeness.experiments.stylization.frozen import FrozenEncoder, RandomWeights
+from likeness.experiments.stylization.terms import Term, targets, total
+from likeness.research.encoders import Vgg
+from likeness.research.errors import UserError, how_to_install
+from likeness.research.losses import Content, Gram
+from likeness.research.pictures.sources import Painting, Photograph
+from likeness.research.types import Array, PyTree
 
 if TYPE_CHECKING:
     import torch  # pyright: ignore[reportMissingImports]
@@ -68,7 +68,7 @@ class Benchmark:
 
 def pictures(side: int) -> tuple[np.ndarray, np.ndarray]:
     """The content and the style, (1, side, side, 3)."""
-    from research.data.styles import CurlStrokes
+    from likeness.research.data.styles import CurlStrokes
 
     found = []
     for source in (Photograph(name="china"), Painting(style=CurlStrokes())):
@@ -300,7 +300,7 @@ def main() -> None:
             print(f"  {name:<20} {seconds:8.3f} s a step   {found['likeness'] / seconds:5.2f} (ours / theirs)")
     print(f"\npeak memory at {asked.sides[-1]}²")
     for name in names:
-        command = [sys.executable, "-m", __spec__.name if __spec__ else "experiments.benchmarks.stylization"]
+        command = [sys.executable, "-m", __spec__.name if __spec__ else "likeness.experiments.benchmarks.stylization"]
         command += ["--memory-of", name, "--threads", str(asked.threads), "--sides", str(asked.sides[-1])]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         print(f"  {name:<20} {float(done.stdout.split()[-1]) / 1e9:6.2f} GB")

@@ -1,9 +1,9 @@
 """Sixteen runs as one program beside one after the other: seconds of a step of all of them, and the ratio.
 
-    python -m experiments.benchmarks.sweeps
-    python -m experiments.benchmarks.sweeps --quick
-    python -m experiments.benchmarks.sweeps conv-4
-    python -m experiments.benchmarks.sweeps --whole
+    python -m likeness.experiments.benchmarks.sweeps
+    python -m likeness.experiments.benchmarks.sweeps --quick
+    python -m likeness.experiments.benchmarks.sweeps conv-4
+    python -m likeness.experiments.benchmarks.sweeps --whole
 
 The runs differ in their learning rate, margin and seed. A head is one small network on 128 numbers a picture, as it is trained
 on a frozen encoder's embeddings; Conv-4 is trained from pixels. Style is one picture painted at sixteen strengths. Steps are
@@ -24,25 +24,25 @@ from pathlib import Path
 import flax.linen as nn
 import jax
 
-from experiments.optimizers import Adam
-from experiments.own_code import Code
-from experiments.progress import Quiet
-from experiments.recognition import Recognition
-from experiments.run import Run
-from experiments.schedules import WarmupCosine
-from experiments.stylization import Stylization
-from experiments.stylization.picture import StylePicture
-from experiments.sweeps.members import Member
-from experiments.sweeps.overrides import LogUniform, Uniform, apply, sample, zip_
-from experiments.sweeps.runner import Mode, sweep
-from experiments.sweeps.timing import Timed, steps_alone, steps_together, timed_steps
-from experiments.sweeps.together import put_together
-from research.data import CountSplit, Faces, IdentityBatches
-from research.data.styles import CurlStrokes
-from research.encoders import Conv4
-from research.losses import BatchAll, Triplet
-from research.pictures.sources import Painting, Photograph
-from research.types import Activations, ImagesFloat
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.own_code import Code
+from likeness.experiments.progress import Quiet
+from likeness.experiments.recognition import Recognition
+from likeness.experiments.run import Run
+from likeness.experiments.schedules import WarmupCosine
+from likeness.experiments.stylization import Stylization
+from likeness.experiments.stylization.picture import StylePicture
+from likeness.experiments.sweeps.members import Member
+from likeness.experiments.sweeps.overrides import LogUniform, Uniform, apply, sample, zip_
+from likeness.experiments.sweeps.runner import Mode, sweep
+from likeness.experiments.sweeps.timing import Timed, steps_alone, steps_together, timed_steps
+from likeness.experiments.sweeps.together import put_together
+from likeness.research.data import CountSplit, Faces, IdentityBatches
+from likeness.research.data.styles import CurlStrokes
+from likeness.research.encoders import Conv4
+from likeness.research.losses import BatchAll, Triplet
+from likeness.research.pictures.sources import Painting, Photograph
+from likeness.research.types import Activations, ImagesFloat
 
 RUNS, STEPS, ROUNDS = 16, 500, 3
 WHOLE = {"head": 500, "conv-4": 60, "style": 20}

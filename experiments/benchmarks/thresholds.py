@@ -1,7 +1,7 @@
 """Does what is stated hold? Thresholds are calibrated, and rates measured, again and again where the truth is known.
 
-    python -m experiments.benchmarks.thresholds
-    python -m experiments.benchmarks.thresholds --studies 200 --population.variety 0.5
+    python -m likeness.experiments.benchmarks.thresholds
+    python -m likeness.experiments.benchmarks.thresholds --studies 200 --population.variety 0.5
 
 The truth is known of distances that are uniform, where a threshold is its own false-accept rate, and of simulated people:
 points that scatter around a center of their own, some people's more than others'. A study draws a few of them, chooses τ for
@@ -19,15 +19,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tyro
 
-from experiments.recognition.recognition import few
-from research.metrics import identification as open_set
-from research.metrics import roc as curves
-from research.metrics.calibration import threshold_at_far
-from research.metrics.identification import identification
-from research.metrics.intervals import Estimate
-from research.metrics.one_shot import draw_trials, one_shot
-from research.metrics.pairs import all_pairs
-from research.metrics.verification import at_threshold, rate_name, verification
+from likeness.experiments.recognition.recognition import few
+from likeness.research.metrics import identification as open_set
+from likeness.research.metrics import roc as curves
+from likeness.research.metrics.calibration import threshold_at_far
+from likeness.research.metrics.identification import identification
+from likeness.research.metrics.intervals import Estimate
+from likeness.research.metrics.one_shot import draw_trials, one_shot
+from likeness.research.metrics.pairs import all_pairs
+from likeness.research.metrics.verification import at_threshold, rate_name, verification
 
 FARS = (1e-1, 1e-2)
 FPIR = 1e-1

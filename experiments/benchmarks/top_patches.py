@@ -1,6 +1,6 @@
 """What finding the top patches costs beside the bare forward pass: 10,000 pictures through Conv-4.
 
-    python -m experiments.benchmarks.top_patches [--pictures N] [--batch B] [--rounds R]
+    python -m likeness.experiments.benchmarks.top_patches [--pictures N] [--batch B] [--rounds R]
 
 All read the same pictures in the same batches. The bare forward pass computes the embedding alone, and XLA then never writes
 the maps of ReLUs; ``the maps too`` hands them out and does nothing with them. The others keep the nine best patches and the
@@ -16,12 +16,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.microscopy.microscope import Microscope
-from experiments.preprocessing import ModelInputs
-from research.data import Images, to_unit
-from research.data.images import ArrayReader
-from research.encoders import Conv4
-from research.visualization import TopPatches
+from likeness.experiments.microscopy.microscope import Microscope
+from likeness.experiments.preprocessing import ModelInputs
+from likeness.research.data import Images, to_unit
+from likeness.research.data.images import ArrayReader
+from likeness.research.encoders import Conv4
+from likeness.research.visualization import TopPatches
 
 SIDE = 28
 LAYERS = ("relu1", "relu2", "relu3", "relu4")

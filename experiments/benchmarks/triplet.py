@@ -1,10 +1,10 @@
 """The triplet loss beside pytorch-metric-learning: time of value and gradient, and peak memory.
 
-``python -m experiments.benchmarks.triplet`` times, alternating in one process and on pinned threads, batch-all triplets with
-the hinge, squared distances and the mean over active terms: this project's jitted loss, and pytorch-metric-learning (``peers``
-extra) in both of its ways to list the triplets: the vectorized one, which it takes by itself while b³ < 2³¹, and the loop over
-anchors, which it takes beyond. All three are first checked to give the same value and gradient. Memory is measured in a fresh
-process each, as the peak of the resident set.
+``python -m likeness.experiments.benchmarks.triplet`` times, alternating in one process and on pinned threads, batch-all
+triplets with the hinge, squared distances and the mean over active terms: this project's jitted loss, and
+pytorch-metric-learning (``peers`` extra) in both of its ways to list the triplets: the vectorized one, which it takes by itself
+while b³ < 2³¹, and the loop over anchors, which it takes beyond. All three are first checked to give the same value and
+gradient. Memory is measured in a fresh process each, as the peak of the resident set.
 """
 
 import dataclasses
@@ -24,8 +24,8 @@ import jax.numpy as jnp
 import numpy as np
 import tyro
 
-from research.errors import UserError, how_to_install
-from research.losses import Triplet
+from likeness.research.errors import UserError, how_to_install
+from likeness.research.losses import Triplet
 
 Contender: TypeAlias = Literal["likeness", "pml default", "pml loop"]
 CONTENDERS: tuple[Contender, ...] = ("likeness", "pml default", "pml loop")
@@ -180,7 +180,7 @@ def measure_memory(name: Contender, options: Benchmark) -> dict[str, int]:
 
 def memory_in_fresh_process(name: Contender, options: Benchmark) -> dict[str, int]:
     """The same, in a process that has done nothing else."""
-    arguments = [sys.executable, "-m", "experiments.benchmarks.triplet", "--memory-of", name]
+    arguments = [sys.executable, "-m", "likeness.experiments.benchmarks.triplet", "--memory-of", name]
     arguments += ["--threads", str(options.threads), "--dimension", str(options.dimension)]
     arguments += ["--batches", str(max(options.batches)), "--images", str(min(options.images))]
     done = subprocess.run(arguments, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])

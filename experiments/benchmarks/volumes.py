@@ -1,6 +1,6 @@
 """What a convolution of volumes costs, as XLA has it and as convolutions of slices; and its gradients.
 
-taskset -c 0 python -m experiments.benchmarks.volumes
+taskset -c 0 python -m likeness.experiments.benchmarks.volumes
 """
 
 import time
@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from research.encoders.spatial import convolve_volumes
-from research.types import Array
+from likeness.research.encoders.spatial import convolve_volumes
+from likeness.research.types import Array
 
 REPEATS = 5
 

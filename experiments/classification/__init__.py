@@ -1,6 +1,6 @@
 """Classification of signals, pictures and volumes."""
 
-from experiments.classification.classification import Classification
+from likeness.experiments.classification.classification import Classification
 
 __all__ = [
     "Classification",

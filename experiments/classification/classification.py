@@ -11,29 +11,29 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int
 
-from experiments.classification.classifiers import ClassifierBaseline
-from experiments.classification.figures import confusion
-from experiments.encoders import check_encoder, embedding_of
-from experiments.experiment import Batches, Cost, Evaluation, Part, Variables
-from experiments.phases import tracked
-from experiments.preprocessing import ModelInputs
-from experiments.resuming import Fingerprints
-from research.checks import check_members
-from research.data.examples import Examples, Parts, stream_examples
-from research.data.preprocessing import Preprocessing, to_unit
-from research.data.signals import Ecg
-from research.data.volumes import Volumes
-from research.errors import UserError
-from research.losses import CrossEntropy
-from research.metrics.intervals import Estimate, wilson
-from research.types import AnyArray, Array, Float, PRNGKey, PyTree
+from likeness.experiments.classification.classifiers import ClassifierBaseline
+from likeness.experiments.classification.figures import confusion
+from likeness.experiments.encoders import check_encoder, embedding_of
+from likeness.experiments.experiment import Batches, Cost, Evaluation, Part, Variables
+from likeness.experiments.phases import tracked
+from likeness.experiments.preprocessing import ModelInputs
+from likeness.experiments.resuming import Fingerprints
+from likeness.research.checks import check_members
+from likeness.research.data.examples import Examples, Parts, stream_examples
+from likeness.research.data.preprocessing import Preprocessing, to_unit
+from likeness.research.data.signals import Ecg
+from likeness.research.data.volumes import Volumes
+from likeness.research.errors import UserError
+from likeness.research.losses import CrossEntropy
+from likeness.research.metrics.intervals import Estimate, wilson
+from likeness.research.types import AnyArray, Array, Float, PRNGKey, PyTree
 
 _BATCH = 64
 
 
 @runtime_checkable
 class ExampleSource(Protocol):
-    """Where labelled examples come from: ``Ecg``, ``Volumes``, ``ExampleArrays`` of :mod:`research.data`."""
+    """Where labelled examples come from: ``Ecg``, ``Volumes``, ``ExampleArrays`` of :mod:`likeness.research.data`."""
 
     def open(self) -> Parts:
         """The examples to learn from, to decide by, and to be judged by."""

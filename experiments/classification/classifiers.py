@@ -7,8 +7,8 @@ from typing import Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from research.data.examples import Examples
-from research.data.preprocessing import to_unit
+from likeness.research.data.examples import Examples
+from likeness.research.data.preprocessing import to_unit
 
 __all__ = ["ClassifierBaseline", "LinearClassifier", "NearestMean", "Predict"]
 

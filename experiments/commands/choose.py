@@ -5,11 +5,11 @@ from typing import Annotated, Any, TypeVar
 
 import tyro
 
-from experiments.commands.flags import cli, parser_of
-from experiments.config import load
-from experiments.run import Run
-from experiments.shipped import shipped
-from research.errors import UserError
+from likeness.experiments.commands.flags import cli, parser_of
+from likeness.experiments.config import load
+from likeness.experiments.run import Run
+from likeness.experiments.shipped import shipped
+from likeness.research.errors import UserError
 
 Options = TypeVar("Options")
 
@@ -65,7 +65,7 @@ def parse(command: str, options: type[Options], arguments: list[str]) -> tuple[s
 
 def meant(run: Run, path: str) -> str:
     """A sentence about the fields of a run that somebody may have meant by a path that is none; empty if there are none."""
-    from experiments.commands.suggestions import flags_of, nearest
+    from likeness.experiments.commands.suggestions import flags_of, nearest
 
     parser = parser_of(Annotated[tyro.conf.FlagConversionOff[Run], tyro.conf.arg(name="")], "likeness", default=run)
     fields = [

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from experiments.commands.flags import cli
+from likeness.experiments.commands.flags import cli
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,12 +25,12 @@ class Options:
 
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness configs", arguments=arguments)
-    from experiments.shipped import docstring, shipped
-    from research.errors import UserError
+    from likeness.experiments.shipped import docstring, shipped
+    from likeness.research.errors import UserError
 
     names = shipped()
     if options.keep is not None:
-        from experiments.report.gallery import KEPT, keep
+        from likeness.experiments.report.gallery import KEPT, keep
 
         if options.keep not in names:
             nearest = ", ".join(difflib.get_close_matches(options.keep, names, n=3, cutoff=0.0))
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
         keep(Path(options.runs) / options.keep, options.keep)
         print(f"kept     {KEPT / options.keep}")
     if options.html is not None:
-        from experiments.report.gallery import write_gallery
+        from likeness.experiments.report.gallery import write_gallery
 
         path = Path(options.html)
         if path.suffix.lower() not in (".html", ".htm"):

@@ -8,8 +8,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from experiments.commands.flags import cli
-from research.errors import how_to_install
+from likeness.experiments.commands.flags import cli
+from likeness.research.errors import how_to_install
 
 _CORE = (
     "jax",
@@ -94,7 +94,7 @@ def _data(advice: list[str]) -> str:
 
 
 def _weights(advice: list[str]) -> str:
-    from research.weights import RELEASES
+    from likeness.research.weights import RELEASES
 
     here = [release for release in RELEASES if release.find() is not None]
     missing = {release.name: release.missing() for release in here}
@@ -105,7 +105,7 @@ def _weights(advice: list[str]) -> str:
 def _tfds() -> str:
     path = Path(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
     if not path.is_dir():
-        from research.data.tfds import how_to_prepare
+        from likeness.research.data.tfds import how_to_prepare
 
         return f"{path} (none yet; LFW by {how_to_prepare('lfw')})"
     return f"{path}: {', '.join(sorted(entry.name for entry in path.iterdir() if entry.is_dir())) or 'empty'}"

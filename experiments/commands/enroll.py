@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-from experiments.commands.flags import GalleryFile, Pictures, TrustCode, Workdir, cli, trust
-from experiments.commands.recognizers import recognizer_dir
+from likeness.experiments.commands.flags import GalleryFile, Pictures, TrustCode, Workdir, cli, trust
+from likeness.experiments.commands.recognizers import recognizer_dir
 
 Name = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME")]
 
@@ -79,7 +79,7 @@ def main(arguments: list[str]) -> int:
     options: Options = cli(
         tyro.conf.CascadeSubcommandArgs[tyro.conf.OmitArgPrefixes[Options]], prog="likeness enroll", arguments=arguments
     )
-    from experiments.workdir import Workdir as RunFiles
+    from likeness.experiments.workdir import Workdir as RunFiles
 
     workdir = recognizer_dir(options.workdir)
     if options.gallery is None:
@@ -94,9 +94,9 @@ def main(arguments: list[str]) -> int:
 
 def _enroll(action: Add | Folder, workdir: Path, path: Path) -> list[str]:
     """Embeds the pictures, which only the model can; names who was enrolled."""
-    from experiments.phases import watched
-    from experiments.progress import Phases
-    from experiments.recognition.recognizer import Recognizer
+    from likeness.experiments.phases import watched
+    from likeness.experiments.progress import Phases
+    from likeness.experiments.recognition.recognizer import Recognizer
 
     recognizer = Recognizer.load(workdir)
     with Phases() as phases, watched(phases.tell):
@@ -121,9 +121,9 @@ def _enroll(action: Add | Folder, workdir: Path, path: Path) -> list[str]:
 
 def _keep(action: Add | Folder | List | Rename | Remove, path: Path, named: list[str]) -> None:
     """Lists and changes names, which needs no model and does not wait for one; warns of those that are easily confused."""
-    from research.data.names import identity_name
-    from research.data.paths import printable
-    from research.gallery.store import Gallery
+    from likeness.research.data.names import identity_name
+    from likeness.research.data.paths import printable
+    from likeness.research.gallery.store import Gallery
 
     with Gallery.open(path) as gallery:
         match action:

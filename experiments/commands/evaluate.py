@@ -10,7 +10,7 @@ from typing import Annotated
 
 import tyro
 
-from experiments.commands.flags import TrustCode, cli, trust
+from likeness.experiments.commands.flags import TrustCode, cli, trust
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,13 +35,13 @@ def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness evaluate", arguments=arguments)
     if options.follow:
         return _follow(options)
-    from experiments.commands.summary import print_evaluation
-    from experiments.evaluation import evaluate
-    from experiments.object_store import is_remote, kept_in_store
-    from experiments.phases import watched
-    from experiments.progress import Phases, Quiet
-    from experiments.resuming import ChangedInputs
-    from research.errors import UserError
+    from likeness.experiments.commands.summary import print_evaluation
+    from likeness.experiments.evaluation import evaluate
+    from likeness.experiments.object_store import is_remote, kept_in_store
+    from likeness.experiments.phases import watched
+    from likeness.experiments.progress import Phases, Quiet
+    from likeness.experiments.resuming import ChangedInputs
+    from likeness.research.errors import UserError
 
     with kept_in_store(options.workdir, Quiet()) if is_remote(options.workdir) else nullcontext(options.workdir) as workdir:
         trust(workdir, options)
@@ -55,11 +55,11 @@ def main(arguments: list[str]) -> int:
 
 
 def _follow(options: Options) -> int:
-    from experiments.following import follow
-    from experiments.object_store import followed_in_store, is_remote
-    from experiments.progress import Quiet
-    from experiments.workdir import Workdir, metric_json, plain_metrics
-    from research.errors import UserError
+    from likeness.experiments.following import follow
+    from likeness.experiments.object_store import followed_in_store, is_remote
+    from likeness.experiments.progress import Quiet
+    from likeness.experiments.workdir import Workdir, metric_json, plain_metrics
+    from likeness.research.errors import UserError
 
     if not 0 < options.poll < float("inf"):
         raise UserError(f"--poll is {options.poll:g}: give seconds, above 0.")
@@ -78,8 +78,8 @@ def _follow(options: Options) -> int:
 
 def _await(local: Path, named: str, wait: Callable[[], None]) -> None:
     """Waits until a run has begun there: it may be launched at the same time."""
-    from experiments.evaluation import read_run
-    from experiments.workdir import Workdir
+    from likeness.experiments.evaluation import read_run
+    from likeness.experiments.workdir import Workdir
 
     files = Workdir(local)
     if (local.exists() and not local.is_dir()) or (local / "sweep.json").exists():

@@ -9,7 +9,7 @@ from typing import Annotated, Any, cast
 
 import tyro
 
-from research.errors import UserError
+from likeness.research.errors import UserError
 
 MISTAKE = 2
 """The exit code of a command line that cannot be read."""
@@ -46,7 +46,7 @@ TrustCode = Annotated[
 def trust(workdir: str | Path, options: Any) -> None:
     """Says yes to the code of a working directory, where ``--trust-code`` was given."""
     if options.trust_code:
-        from experiments.own_code import trust_code
+        from likeness.experiments.own_code import trust_code
 
         trust_code(workdir)
 
@@ -92,7 +92,7 @@ def parser_of(kind: Any, prog: str, **options: Any) -> argparse.ArgumentParser:
 
 def _refuse_strangers(kind: Any, prog: str, arguments: list[str], parsed: Any) -> None:
     """Raises UserError if arguments are no flags of a command."""
-    from experiments.commands.suggestions import explain, flags_of, strangers
+    from likeness.experiments.commands.suggestions import explain, flags_of, strangers
 
     parser = parser_of(kind, prog)
     flags = flags_of(parser, arguments)

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import tyro
 
-from experiments.commands.flags import GalleryFile, Pictures, TrustCode, Workdir, cli, trust
-from experiments.commands.recognizers import recognizer_dir
+from likeness.experiments.commands.flags import GalleryFile, Pictures, TrustCode, Workdir, cli, trust
+from likeness.experiments.commands.recognizers import recognizer_dir
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Options:
 
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness identify", arguments=arguments)
-    from experiments.recognition.recognizer import Recognizer
-    from research.data import printable
+    from likeness.experiments.recognition.recognizer import Recognizer
+    from likeness.research.data import printable
 
     pictures = (options.picture, *options.more)
     workdir = recognizer_dir(options.workdir)

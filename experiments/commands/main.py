@@ -9,8 +9,8 @@ import sys
 import traceback
 import warnings
 
-from experiments.commands.streams import settle_streams
-from experiments.compile_cache import keep_programs
+from likeness.experiments.commands.streams import settle_streams
+from likeness.experiments.compile_cache import keep_programs
 
 COMMANDS = {
     "train": "train a config, or go on where it stopped",
@@ -64,11 +64,11 @@ def run(arguments: list[str]) -> int:
         return MISTAKE
     # Decided before JAX is imported: Orbax and XLA otherwise greet the user with their own log lines.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from experiments.interruption import Interrupted
-    from research.errors import UserError
+    from likeness.experiments.interruption import Interrupted
+    from likeness.research.errors import UserError
 
     try:
-        module = importlib.import_module(f"experiments.commands.{name}")
+        module = importlib.import_module(f"likeness.experiments.commands.{name}")
         code = int(module.main(arguments[1:]) or DONE)
         # What a full disk refuses of the output is refused here and not after the last word.
         sys.stdout.flush()

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from research.errors import UserError
+from likeness.research.errors import UserError
 
 _FIGURES = (".png", ".pdf", ".svg", ".jpg")
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from experiments.commands.flags import cli
+from likeness.experiments.commands.flags import cli
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,17 +37,17 @@ class Options:
 
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness reconstruct", arguments=arguments)
-    from experiments import figures
-    from experiments.commands.painted import check_question, default_workdir, load_preset
-    from experiments.commands.places import check_figure
-    from experiments.progress import Terminal
-    from experiments.stylization.colors import AsTheyAre
-    from experiments.stylization.starts import FromNoise
-    from experiments.stylization.terms import Term, check_layers, layers
-    from experiments.trainer import train
-    from research.errors import UserError
-    from research.losses import Content, TotalVariation
-    from research.pictures.sources import PictureFile
+    from likeness.experiments import figures
+    from likeness.experiments.commands.painted import check_question, default_workdir, load_preset
+    from likeness.experiments.commands.places import check_figure
+    from likeness.experiments.progress import Terminal
+    from likeness.experiments.stylization.colors import AsTheyAre
+    from likeness.experiments.stylization.starts import FromNoise
+    from likeness.experiments.stylization.terms import Term, check_layers, layers
+    from likeness.experiments.trainer import train
+    from likeness.research.errors import UserError
+    from likeness.research.losses import Content, TotalVariation
+    from likeness.research.pictures.sources import PictureFile
 
     out = Path(options.out)
     check_figure("--out", out)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from experiments.commands.flags import TrustCode, cli, trust
+from likeness.experiments.commands.flags import TrustCode, cli, trust
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Options:
 
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness report", arguments=arguments)
-    from experiments.report.page import write_report
-    from research.errors import UserError
+    from likeness.experiments.report.page import write_report
+    from likeness.research.errors import UserError
 
     workdirs = list(options.workdirs)
     if not workdirs:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from experiments.commands.flags import Network, TrustCode, cli, trust
-from experiments.commands.recognizers import recognizer_dir
-from experiments.microscopy.methods import METHODS, Method
+from likeness.experiments.commands.flags import Network, TrustCode, cli, trust
+from likeness.experiments.commands.recognizers import recognizer_dir
+from likeness.experiments.microscopy.methods import METHODS, Method
 
 if TYPE_CHECKING:
-    from experiments.microscopy.sanity import Checked
+    from likeness.experiments.microscopy.sanity import Checked
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,14 +47,14 @@ def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness sanity", arguments=arguments)
     from rich.progress import Progress
 
-    from experiments import figures
-    from experiments.contact_sheet import write
-    from experiments.microscopy.examples import thinned
-    from experiments.microscopy.microscope import Microscope
-    from experiments.microscopy.sanity import check
-    from experiments.microscopy.sanity_sheet import curves, maps
-    from experiments.workdir import write_json
-    from research.errors import UserError
+    from likeness.experiments import figures
+    from likeness.experiments.contact_sheet import write
+    from likeness.experiments.microscopy.examples import thinned
+    from likeness.experiments.microscopy.microscope import Microscope
+    from likeness.experiments.microscopy.sanity import check
+    from likeness.experiments.microscopy.sanity_sheet import curves, maps
+    from likeness.experiments.workdir import write_json
+    from likeness.research.errors import UserError
 
     if options.pictures < 2:
         raise UserError(f"--pictures is {options.pictures}: give 2 or more.")
@@ -93,7 +93,7 @@ def _print(checked: "Checked") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from experiments.microscopy.sanity import LITTLE, MUCH
+    from likeness.experiments.microscopy.sanity import LITTLE, MUCH
 
     table = Table(
         box=box.SIMPLE_HEAD,

@@ -12,15 +12,25 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from experiments import figures
-from experiments.commands.choose import parse
-from experiments.commands.train import default_workdir
-from experiments.experiment import peek
-from experiments.run import Run
-from experiments.scaling.counting import Batch, Counts, count, numbers_of_devices
-from experiments.scaling.report import MACHINES, assumptions, counted, figure, markdown, predicted, remarks, scaled, to_json
-from research.errors import UserError
-from research.files import write_atomically
+from likeness.experiments import figures
+from likeness.experiments.commands.choose import parse
+from likeness.experiments.commands.train import default_workdir
+from likeness.experiments.experiment import peek
+from likeness.experiments.run import Run
+from likeness.experiments.scaling.counting import Batch, Counts, count, numbers_of_devices
+from likeness.experiments.scaling.report import (
+    MACHINES,
+    assumptions,
+    counted,
+    figure,
+    markdown,
+    predicted,
+    remarks,
+    scaled,
+    to_json,
+)
+from likeness.research.errors import UserError
+from likeness.research.files import write_atomically
 
 MOST = 1024
 

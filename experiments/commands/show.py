@@ -14,18 +14,18 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from experiments.commands.choose import parse
-from experiments.config import to_json
-from experiments.program import Program, build
-from experiments.run import Run
-from experiments.scaling.accelerators import as_on_accelerators
-from experiments.scaling.collectives import collectives
-from experiments.sharding import Mesh
-from experiments.shipped import docstring
-from experiments.stylization.frozen import FrozenEncoder
-from research.errors import UserError
-from research.geometry import Network, receptive_fields
-from research.types import PyTree
+from likeness.experiments.commands.choose import parse
+from likeness.experiments.config import to_json
+from likeness.experiments.program import Program, build
+from likeness.experiments.run import Run
+from likeness.experiments.scaling.accelerators import as_on_accelerators
+from likeness.experiments.scaling.collectives import collectives
+from likeness.experiments.sharding import Mesh
+from likeness.experiments.shipped import docstring
+from likeness.experiments.stylization.frozen import FrozenEncoder
+from likeness.research.errors import UserError
+from likeness.research.geometry import Network, receptive_fields
+from likeness.research.types import PyTree
 
 
 @dataclasses.dataclass(frozen=True)

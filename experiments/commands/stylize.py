@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from experiments.commands.flags import TrustCode, cli, trust
+from likeness.experiments.commands.flags import TrustCode, cli, trust
 
 if TYPE_CHECKING:
-    from experiments.run import Run
-    from experiments.stylization import Stylization
-    from experiments.stylization.portrait import Portrait
+    from likeness.experiments.run import Run
+    from likeness.experiments.stylization import Stylization
+    from likeness.experiments.stylization.portrait import Portrait
 
 FRAMES = 30
 
@@ -66,8 +66,8 @@ class Options:
 
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness stylize", arguments=arguments)
-    from experiments.commands.painted import check_film, check_writable, default_workdir, load_preset, paint
-    from research.errors import UserError
+    from likeness.experiments.commands.painted import check_film, check_writable, default_workdir, load_preset, paint
+    from likeness.research.errors import UserError
 
     out, film = Path(options.out), None if options.film is None else Path(options.film)
     check_writable("--out", out)
@@ -89,7 +89,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _check(options: Options) -> None:
-    from research.errors import UserError
+    from likeness.research.errors import UserError
 
     if not 0 <= options.strength < float("inf"):
         raise UserError(f"--strength is {options.strength}: give a finite number, 0 or more; 1 is the preset's.")
@@ -100,8 +100,8 @@ def _check(options: Options) -> None:
 
 def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Run, Stylization]":
     """The preset as the flags change it."""
-    from experiments.stylization.colors import AsTheyAre, ByLuminance, Matched
-    from research.pictures.sources import PictureFile
+    from likeness.experiments.stylization.colors import AsTheyAre, ByLuminance, Matched
+    from likeness.research.pictures.sources import PictureFile
 
     styles = experiment.styles
     if options.styles:
@@ -145,9 +145,9 @@ def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Ru
 
 def _faced(options: Options, portrait: "Portrait | None") -> "Portrait":
     """The portrait with its face where the person says it is."""
-    from experiments.recognition.face_crops import Landmarks
-    from research.errors import UserError
-    from research.pictures import read_picture
+    from likeness.experiments.recognition.face_crops import Landmarks
+    from likeness.research.errors import UserError
+    from likeness.research.pictures import read_picture
 
     if portrait is None:
         raise UserError(
@@ -175,8 +175,8 @@ def _scales(experiment: "Stylization", size: int) -> tuple[float, ...]:
 
 
 def _in_one_pass(options: Options, out: Path) -> int:
-    from experiments.stylization.painting import paint as paint_at_once
-    from research.errors import UserError
+    from likeness.experiments.stylization.painting import paint as paint_at_once
+    from likeness.research.errors import UserError
 
     if options.content is None:
         raise UserError("--model paints a picture of your own: name it, as in `likeness stylize photo.jpg --model DIR`.")

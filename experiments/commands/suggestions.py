@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from experiments.commands.synonyms import CHOSEN, SYNONYMS, Synonym
+from likeness.experiments.commands.synonyms import CHOSEN, SYNONYMS, Synonym
 
 MOST = 3
 """Flags to suggest at most."""

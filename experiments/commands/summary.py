@@ -9,11 +9,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from experiments.experiment import Evaluation
-from experiments.metric_words import head, meanings, placed
-from experiments.workdir import Workdir, read_json
-from research.gallery import Threshold
-from research.metrics.intervals import Estimate
+from likeness.experiments.experiment import Evaluation
+from likeness.experiments.metric_words import head, meanings, placed
+from likeness.experiments.workdir import Workdir, read_json
+from likeness.research.gallery import Threshold
+from likeness.research.metrics.intervals import Estimate
 
 
 def print_evaluation(workdir: Path, evaluation: Evaluation, seconds: float, address: str | None = None) -> None:

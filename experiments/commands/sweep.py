@@ -12,20 +12,28 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from experiments.boards import BoardName, check_boards
-from experiments.commands.choose import meant, parse
-from experiments.commands.train import default_workdir
-from experiments.config import module_of
-from experiments.progress import Terminal
-from experiments.run import Run
-from experiments.sweeps import Override, product
-from experiments.sweeps.members import Member, members, outcome, write_results
-from experiments.sweeps.overrides import NoSuchField
-from experiments.sweeps.report import deciding, fitted, parallel_coordinates, ranked, table, without_parts, write_markdown
-from experiments.sweeps.rungs import Halving
-from experiments.sweeps.runner import Mode, sweep
-from experiments.sweeps.slurm import SlurmArray
-from research.errors import UserError
+from likeness.experiments.boards import BoardName, check_boards
+from likeness.experiments.commands.choose import meant, parse
+from likeness.experiments.commands.train import default_workdir
+from likeness.experiments.config import module_of
+from likeness.experiments.progress import Terminal
+from likeness.experiments.run import Run
+from likeness.experiments.sweeps import Override, product
+from likeness.experiments.sweeps.members import Member, members, outcome, write_results
+from likeness.experiments.sweeps.overrides import NoSuchField
+from likeness.experiments.sweeps.report import (
+    deciding,
+    fitted,
+    parallel_coordinates,
+    ranked,
+    table,
+    without_parts,
+    write_markdown,
+)
+from likeness.experiments.sweeps.rungs import Halving
+from likeness.experiments.sweeps.runner import Mode, sweep
+from likeness.experiments.sweeps.slurm import SlurmArray
+from likeness.research.errors import UserError
 
 DONE, FAILED, AGAIN = 0, 1, 75
 
@@ -205,7 +213,7 @@ def from_config(name: str) -> tuple[Override, ...]:
     if function is None:
         raise UserError(
             f"The config {name} has no sweep(): define one that returns overrides, such as product({{'seed': (0, 1)}}) of "
-            f"experiments.sweeps.overrides, or give them here: likeness sweep {name} --over seed=0,1."
+            f"likeness.experiments.sweeps.overrides, or give them here: likeness sweep {name} --over seed=0,1."
         )
     try:
         found = tuple(function())
@@ -221,7 +229,7 @@ def from_config(name: str) -> tuple[Override, ...]:
 
 def report(made: list[Member], run: Run, root: Path, asked: str | None, best_is: Literal["lowest", "highest"]) -> None:
     """Prints the table, and writes it with ``sweep.json`` and the figure."""
-    from experiments import figures
+    from likeness.experiments import figures
 
     written = [write_results(made, root)]
     found = [outcome(member) for member in made]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from experiments.commands.flags import cli
+from likeness.experiments.commands.flags import cli
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,10 +35,10 @@ class Options:
 
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness textures", arguments=arguments)
-    from experiments.commands.painted import check_film, check_writable, default_workdir, load_preset, paint
-    from experiments.stylization.starts import FromStyleColors
-    from research.errors import UserError
-    from research.pictures.sources import PictureFile
+    from likeness.experiments.commands.painted import check_film, check_writable, default_workdir, load_preset, paint
+    from likeness.experiments.stylization.starts import FromStyleColors
+    from likeness.research.errors import UserError
+    from likeness.research.pictures.sources import PictureFile
 
     out, film = Path(options.out), None if options.film is None else Path(options.film)
     check_writable("--out", out)

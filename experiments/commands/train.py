@@ -11,19 +11,19 @@ from typing import Annotated, NoReturn
 import jax
 import tyro
 
-from experiments import processes
-from experiments.boards import BoardName, check_boards
-from experiments.commands.choose import parse
-from experiments.commands.summary import print_evaluation
-from experiments.object_store import is_remote, kept_in_store
-from experiments.own_code import own_code
-from experiments.preprocessing import ModelInputs
-from experiments.processes import Processes
-from experiments.progress import Quiet, Terminal
-from experiments.resuming import CannotResume, ChangedInputs
-from experiments.trainer import Trained, train
-from experiments.watchdog import HUNG
-from research.errors import UserError
+from likeness.experiments import processes
+from likeness.experiments.boards import BoardName, check_boards
+from likeness.experiments.commands.choose import parse
+from likeness.experiments.commands.summary import print_evaluation
+from likeness.experiments.object_store import is_remote, kept_in_store
+from likeness.experiments.own_code import own_code
+from likeness.experiments.preprocessing import ModelInputs
+from likeness.experiments.processes import Processes
+from likeness.experiments.progress import Quiet, Terminal
+from likeness.experiments.resuming import CannotResume, ChangedInputs
+from likeness.experiments.trainer import Trained, train
+from likeness.experiments.watchdog import HUNG
+from likeness.research.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)

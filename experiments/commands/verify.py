@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-from experiments.commands.flags import TrustCode, Workdir, cli, trust
-from experiments.commands.recognizers import recognizer_dir
+from likeness.experiments.commands.flags import TrustCode, Workdir, cli, trust
+from likeness.experiments.commands.recognizers import recognizer_dir
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Options:
 
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness verify", arguments=arguments)
-    from experiments.recognition.recognizer import Recognizer
-    from research.errors import UserError
+    from likeness.experiments.recognition.recognizer import Recognizer
+    from likeness.research.errors import UserError
 
     if options.why_layer is not None and options.why_method != "grad_cam":
         raise UserError(f"--why-layer {options.why_layer} is for --why-method grad_cam, and it is {options.why_method}.")
@@ -48,11 +48,11 @@ def main(arguments: list[str]) -> int:
         print(recognizer.verify(options.first, options.second))
         print(recognizer.calibration)
         return 0
-    from experiments import figures
-    from experiments.commands.places import check_figure
-    from experiments.phases import watched
-    from experiments.progress import Phases
-    from experiments.recognition.why import why
+    from likeness.experiments import figures
+    from likeness.experiments.commands.places import check_figure
+    from likeness.experiments.phases import watched
+    from likeness.experiments.progress import Phases
+    from likeness.experiments.recognition.why import why
 
     check_figure("--why", Path(options.why))
     recognizer = Recognizer.load(workdir)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from experiments.commands.flags import Network, TrustCode, cli, trust
-from experiments.commands.recognizers import recognizer_dir
+from likeness.experiments.commands.flags import Network, TrustCode, cli, trust
+from likeness.experiments.commands.recognizers import recognizer_dir
 
 if TYPE_CHECKING:
-    from experiments.microscopy.examples import LookedAt
-    from experiments.microscopy.microscope import Seen
+    from likeness.experiments.microscopy.examples import LookedAt
+    from likeness.experiments.microscopy.microscope import Seen
 
 
 _UNITS = 12
@@ -65,13 +65,13 @@ def main(arguments: list[str]) -> int:
     import numpy as np
     from rich.progress import Progress
 
-    from experiments.contact_sheet import write
-    from experiments.microscopy.examples import thinned
-    from experiments.microscopy.microscope import Microscope
-    from experiments.microscopy.patch_sheet import draw_layer, share, spread, stacked
-    from experiments.workdir import write_json
-    from research.errors import UserError
-    from research.visualization import TopPatches
+    from likeness.experiments.contact_sheet import write
+    from likeness.experiments.microscopy.examples import thinned
+    from likeness.experiments.microscopy.microscope import Microscope
+    from likeness.experiments.microscopy.patch_sheet import draw_layer, share, spread, stacked
+    from likeness.experiments.workdir import write_json
+    from likeness.research.errors import UserError
+    from likeness.research.visualization import TopPatches
 
     for flag, value in (
         ("--units", options.units),
@@ -126,7 +126,7 @@ def main(arguments: list[str]) -> int:
 
 def _cut_short(options: Options, found: "LookedAt", images: "LookedAt", seen: "Mapping[str, Seen]") -> list[str]:
     """What was asked for and is not drawn, in sentences."""
-    from research.data import Images
+    from likeness.research.data import Images
 
     told = []
     if isinstance(found, Images) and (left_out := found.left_out()):

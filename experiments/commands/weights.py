@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from experiments.commands.flags import TrustCode, cli, trust
+from likeness.experiments.commands.flags import TrustCode, cli, trust
 
 if TYPE_CHECKING:
-    from research.weights import Release
+    from likeness.research.weights import Release
 
 Names = Annotated[
     tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[NAME …]", help_behavior_hint="(default: all that are here)")
@@ -93,8 +93,8 @@ def main(arguments: list[str]) -> int:
 
 def _list() -> None:
     # Not the table with the encoders, which takes JAX.
-    from research.weights import releases
-    from research.weights.release import megabytes
+    from likeness.research.weights import releases
+    from likeness.research.weights.release import megabytes
 
     known = [
         (one.name, megabytes(one.size) if one.size else "", one.licence, _where(one), one.summary) for one in releases.RELEASES
@@ -109,7 +109,7 @@ def _list() -> None:
 
 
 def _where(release: "Release") -> str:
-    from research.weights import cache
+    from likeness.research.weights import cache
 
     path = release.find()
     if path is None:
@@ -119,9 +119,9 @@ def _where(release: "Release") -> str:
 
 
 def _fetch(name: str) -> None:
-    from research.data import printable
-    from research.weights import fetch
-    from research.weights.releases import released
+    from likeness.research.data import printable
+    from likeness.research.weights import fetch
+    from likeness.research.weights.releases import released
 
     release = released(name)
     with _Download() as download:
@@ -163,11 +163,11 @@ class _Download:
 
 
 def _import(file: str, name: str | None) -> None:
-    from research.data import expand_path, printable
-    from research.errors import UserError
-    from research.weights import KNOWN, cache, named, own, read, recognize, take, write
-    from research.weights.report import shape
-    from research.weights.verified import note_digest
+    from likeness.research.data import expand_path, printable
+    from likeness.research.errors import UserError
+    from likeness.research.weights import KNOWN, cache, named, own, read, recognize, take, write
+    from likeness.research.weights.report import shape
+    from likeness.research.weights.verified import note_digest
 
     path = expand_path(file, "FILE")
     published = named(name) if name else recognize(path)
@@ -192,10 +192,10 @@ def _import(file: str, name: str | None) -> None:
 
 
 def _export(source: str, file: Path, keys: Literal["own", "published"]) -> None:
-    from experiments.evaluation import read_run, restore
-    from research.data import printable
-    from research.errors import UserError
-    from research.weights import KNOWN, named, own, read, take, write
+    from likeness.experiments.evaluation import read_run, restore
+    from likeness.research.data import printable
+    from likeness.research.errors import UserError
+    from likeness.research.weights import KNOWN, named, own, read, take, write
 
     if source in {one.name for one in KNOWN} or not Path(source).is_dir():
         published = named(source)
@@ -219,9 +219,9 @@ def _export(source: str, file: Path, keys: Literal["own", "published"]) -> None:
 
 
 def _check(names: tuple[str, ...]) -> None:
-    from research.data import printable
-    from research.errors import UserError
-    from research.weights import KNOWN, named
+    from likeness.research.data import printable
+    from likeness.research.errors import UserError
+    from likeness.research.weights import KNOWN, named
 
     unusable = []
     for published in [named(name) for name in names] or KNOWN:

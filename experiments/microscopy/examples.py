@@ -6,15 +6,15 @@ from typing import Protocol, Self, TypeVar
 
 import numpy as np
 
-from research.data import Examples, Images
-from research.data.images import ArrayReader
-from research.types import AnyArray, Int, Shaped, UInt8
+from likeness.research.data import Examples, Images
+from likeness.research.data.images import ArrayReader
+from likeness.research.types import AnyArray, Int, Shaped, UInt8
 
 __all__ = ["ExampleRows", "LookedAt", "photographs", "thinned"]
 
 
 class LookedAt(Protocol):
-    """A table of examples with a class each. :class:`~research.data.Images` is one."""
+    """A table of examples with a class each. :class:`~likeness.research.data.Images` is one."""
 
     @property
     def labels(self) -> AnyArray:

@@ -12,19 +12,19 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from experiments.classification import Classification
-from experiments.evaluation import read_run, restore
-from experiments.microscopy.examples import ExampleRows, LookedAt, photographs
-from experiments.preprocessing import ModelInputs
-from experiments.recognition.recognition import Recognition
-from experiments.recognition.recognizer import Recognizer
-from experiments.stylization.frozen import FrozenEncoder, RandomWeights
-from research.data import Images, Preprocessing, to_unit
-from research.errors import UserError
-from research.geometry import ReceptiveField, receptive_fields
-from research.geometry.receptive_field import Network
-from research.types import Activations, AnyArray, Array, Float, PRNGKey, PyTree
-from research.visualization import (
+from likeness.experiments.classification import Classification
+from likeness.experiments.evaluation import read_run, restore
+from likeness.experiments.microscopy.examples import ExampleRows, LookedAt, photographs
+from likeness.experiments.preprocessing import ModelInputs
+from likeness.experiments.recognition.recognition import Recognition
+from likeness.experiments.recognition.recognizer import Recognizer
+from likeness.experiments.stylization.frozen import FrozenEncoder, RandomWeights
+from likeness.research.data import Images, Preprocessing, to_unit
+from likeness.research.errors import UserError
+from likeness.research.geometry import ReceptiveField, receptive_fields
+from likeness.research.geometry.receptive_field import Network
+from likeness.research.types import Activations, AnyArray, Array, Float, PRNGKey, PyTree
+from likeness.research.visualization import (
     Patches,
     Rule,
     TopPatches,
@@ -33,7 +33,7 @@ from research.visualization import (
     count_units,
     reconstruct,
 )
-from research.weights import named
+from likeness.research.weights import named
 
 
 @dataclasses.dataclass(frozen=True)
@@ -278,7 +278,7 @@ class Microscope:
     def back(
         self, layer: str, pictures: AnyArray, units: AnyArray, places: AnyArray, rule: Rule, batch: int = 16
     ) -> Float[np.ndarray, "n *space c"]:
-        """What of each example excites a unit at a place: :func:`~research.visualization.reconstruct`.
+        """What of each example excites a unit at a place: :func:`~likeness.research.visualization.reconstruct`.
 
         Raises:
             UserError: the rule is for ReLUs, and the encoder has none.

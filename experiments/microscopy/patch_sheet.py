@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageFont
 
-from experiments.contact_sheet import Tile, sheet
-from experiments.microscopy import plotted
-from experiments.microscopy.examples import LookedAt
-from experiments.microscopy.microscope import Microscope, Seen
-from research.data import to_unit
-from research.geometry import ReceptiveField
-from research.types import Float, Int
-from research.visualization import Rule, without_rounding
+from likeness.experiments.contact_sheet import Tile, sheet
+from likeness.experiments.microscopy import plotted
+from likeness.experiments.microscopy.examples import LookedAt
+from likeness.experiments.microscopy.microscope import Microscope, Seen
+from likeness.research.data import to_unit
+from likeness.research.geometry import ReceptiveField
+from likeness.research.types import Float, Int
+from likeness.research.visualization import Rule, without_rounding
 
 Pixels = Float[np.ndarray, "h w 3"]
 _SMALLEST, _LARGEST, _HATCH = 40, 96, 6

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from experiments.figures import BLUE, INK, ORANGE, PALE
-from research.data import to_unit
-from research.geometry import ReceptiveField
-from research.types import Float, Int
+from likeness.experiments.figures import BLUE, INK, ORANGE, PALE
+from likeness.research.data import to_unit
+from likeness.research.geometry import ReceptiveField
+from likeness.research.types import Float, Int
 
 __all__ = ["around", "signals", "volumes"]
 

@@ -10,12 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.microscopy.methods import METHODS, Method
-from experiments.microscopy.microscope import Microscope
-from research.data import Images, to_unit
-from research.errors import UserError
-from research.types import Activations, Array, Float, PyTree
-from research.visualization import (
+from likeness.experiments.microscopy.methods import METHODS, Method
+from likeness.experiments.microscopy.microscope import Microscope
+from likeness.research.data import Images, to_unit
+from likeness.research.errors import UserError
+from likeness.research.types import Activations, Array, Float, PyTree
+from likeness.research.visualization import (
     Score,
     grad_cam,
     gradient_times_input,
@@ -25,7 +25,7 @@ from research.visualization import (
     smooth_gradient,
     with_rule,
 )
-from research.visualization.sanity import layers_with_weights, map_similarity, rank_correlation, with_other_weights
+from likeness.research.visualization.sanity import layers_with_weights, map_similarity, rank_correlation, with_other_weights
 
 _OF_RELUS = ("guided_grad_cam", "guided", "deconvnet")
 Order: TypeAlias = Literal["cascading", "independent"]

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from experiments.contact_sheet import Tile, sheet
-from experiments.figures import BLUE, GREEN, INK, ORANGE, PALE, PURPLE
-from experiments.microscopy.sanity import MEASURES, Checked
-from research.visualization import without_rounding
+from likeness.experiments.contact_sheet import Tile, sheet
+from likeness.experiments.figures import BLUE, GREEN, INK, ORANGE, PALE, PURPLE
+from likeness.experiments.microscopy.sanity import MEASURES, Checked
+from likeness.research.visualization import without_rounding
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

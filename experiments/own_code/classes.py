@@ -10,11 +10,11 @@ from typing import Any
 
 from flax import linen as nn
 
-from experiments.own_code.code import Code, closure_of
-from experiments.own_code.keeping import folder_of, kept
-from experiments.own_code.modules import OURS, check_same, is_foreign, is_ours, offer
-from experiments.own_code.trust import is_trusted
-from research.errors import UserError
+from likeness.experiments.own_code.code import Code, closure_of
+from likeness.experiments.own_code.keeping import folder_of, kept
+from likeness.experiments.own_code.modules import OURS, check_same, is_foreign, is_ours, offer
+from likeness.experiments.own_code.trust import is_trusted
+from likeness.research.errors import UserError
 
 
 class RunCode:
@@ -31,7 +31,7 @@ class RunCode:
 
     @functools.cached_property
     def code(self) -> Code:
-        """See :func:`~experiments.own_code.keeping.kept`."""
+        """See :func:`~likeness.experiments.own_code.keeping.kept`."""
         return kept(self.root, self._digest)
 
     @property
@@ -41,7 +41,7 @@ class RunCode:
 
 
 def class_of(written: str, run: RunCode | None = None) -> type:
-    """The class of a name such as ``research.losses.triplet.Triplet``.
+    """The class of a name such as ``likeness.research.losses.triplet.Triplet``.
 
     It is one of Likeness's own; or of a module that is loaded, since the user has imported it or named the config that does; or
     of the code that the run keeps, where that is trusted. No other module is imported.
@@ -144,5 +144,5 @@ def _untrusted(run: RunCode) -> UserError:
         f"{root} was made with code that does not come with Likeness and that you have not trained with on this machine: "
         "reading the run would execute it, and it could do whatever you can. It is in "
         f"{folder_of(root, code)} ({files}){installed}. Read it, and if you trust it say so with --trust-code (in Python: "
-        "experiments.own_code.trust_code, given the working directory), or import its modules yourself before you read the run."
+        "likeness.experiments.own_code.trust_code, given the working directory), or import its modules yourself before you read the run."
     )

@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from experiments.own_code.modules import OURS, Source, name_of, source_of, taken
-from research.errors import UserError
+from likeness.experiments.own_code.modules import OURS, Source, name_of, source_of, taken
+from likeness.research.errors import UserError
 
 LIMIT = 16 << 20
 """Bytes of source that a run keeps."""

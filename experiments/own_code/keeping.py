@@ -9,12 +9,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from experiments.own_code.code import LIMIT, Code
-from experiments.own_code.modules import Source
-from experiments.workdir import read_json, write_json
-from research.data.regular import open_regular
-from research.errors import UserError
-from research.files import cannot_write
+from likeness.experiments.own_code.code import LIMIT, Code
+from likeness.experiments.own_code.modules import Source
+from likeness.experiments.workdir import read_json, write_json
+from likeness.research.data.regular import open_regular
+from likeness.research.errors import UserError
+from likeness.research.files import cannot_write
 
 _NAME = re.compile(r"[^\W.][^./\\\0]*(\.[^\W.][^./\\\0]*)*|__\w+")
 _MOST = 10_000

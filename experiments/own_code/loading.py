@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from experiments.own_code.code import closure
-from experiments.own_code.modules import KnownSource, Source, check_same, is_ours, known_source, name_of, search, taken
-from research.errors import UserError
+from likeness.experiments.own_code.code import closure
+from likeness.experiments.own_code.modules import KnownSource, Source, check_same, is_ours, known_source, name_of, search, taken
+from likeness.research.errors import UserError
 
 
 def load_file(path: Path, data: bytes) -> ModuleType:

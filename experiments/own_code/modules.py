@@ -15,8 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-import experiments
-from research.errors import UserError
+from likeness import experiments
+from likeness.research.errors import UserError
 
 OURS = ("research", "experiments", "configs")
 """Likeness's packages."""

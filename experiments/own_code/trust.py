@@ -8,8 +8,8 @@ import os
 import stat
 from pathlib import Path
 
-from research.errors import UserError
-from research.files import cannot_write
+from likeness.research.errors import UserError
+from likeness.research.files import cannot_write
 
 _ALLOWED: set[Path] = set()
 

@@ -1,6 +1,6 @@
 """Recognition: encoders of faces trained, judged, and used to tell who is who."""
 
-from experiments.recognition.recognition import Recognition
+from likeness.experiments.recognition.recognition import Recognition
 
 __all__ = [
     "Recognition",

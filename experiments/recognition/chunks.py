@@ -7,8 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from research.errors import UserError
-from research.types import Array, Embeddings, PyTree
+from likeness.research.errors import UserError
+from likeness.research.types import Array, Embeddings, PyTree
 
 
 def embed_in_chunks(

@@ -7,10 +7,10 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from PIL import Image
 
-from experiments.recognition.protocols import Judged
-from research.data import to_unit
-from research.metrics.pairs import Pairs, hardest
-from research.metrics.verification import RocBand
+from likeness.experiments.recognition.protocols import Judged
+from likeness.research.data import to_unit
+from likeness.research.metrics.pairs import Pairs, hardest
+from likeness.research.metrics.verification import RocBand
 
 _PEOPLE_PICTURES, _SIDE, _POINTS = 20, 64, 300
 

@@ -5,14 +5,14 @@ from typing import Protocol, runtime_checkable
 
 import jax.numpy as jnp
 
-from experiments.evaluation import read_run
-from experiments.preprocessing import ModelInputs
-from experiments.recognition.recognition import Recognition
-from experiments.recognition.recognizer import Recognizer
-from research.encoders import Encoder, MobileFaceNet
-from research.errors import UserError
-from research.types import Activations, Array, Float, PyTree
-from research.weights import Pretrained
+from likeness.experiments.evaluation import read_run
+from likeness.experiments.preprocessing import ModelInputs
+from likeness.experiments.recognition.recognition import Recognition
+from likeness.experiments.recognition.recognizer import Recognizer
+from likeness.research.encoders import Encoder, MobileFaceNet
+from likeness.research.errors import UserError
+from likeness.research.types import Activations, Array, Float, PyTree
+from likeness.research.weights import Pretrained
 
 _LUMA = (0.299, 0.587, 0.114)
 """Of red, green and blue in gray (ITU-R 601), as pictures are decoded."""

@@ -6,16 +6,16 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from experiments.preprocessing import ModelInputs, preprocessing_of
-from experiments.recognition.subjects import Subject
-from research.data.images import Images
-from research.data.omniglot import OmniglotRuns
-from research.data.preprocessing import Preprocessing
-from research.errors import UserError
-from research.metrics import identification as open_set
-from research.metrics import one_shot, verification
-from research.metrics.intervals import Estimate
-from research.metrics.pairs import Pairs, pair_rows
+from likeness.experiments.preprocessing import ModelInputs, preprocessing_of
+from likeness.experiments.recognition.subjects import Subject
+from likeness.research.data.images import Images
+from likeness.research.data.omniglot import OmniglotRuns
+from likeness.research.data.preprocessing import Preprocessing
+from likeness.research.errors import UserError
+from likeness.research.metrics import identification as open_set
+from likeness.research.metrics import one_shot, verification
+from likeness.research.metrics.intervals import Estimate
+from likeness.research.metrics.pairs import Pairs, pair_rows
 
 Metrics = Mapping[str, float | Estimate]
 

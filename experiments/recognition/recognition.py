@@ -12,36 +12,43 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import figures
-from experiments.config import to_json
-from experiments.encoders import check_encoder, embedding_of
-from experiments.experiment import Batches, Cost, Evaluation, Part, Variables
-from experiments.phases import tracked
-from experiments.preprocessing import ModelInputs
-from experiments.recognition.chunks import check_chunks, check_stateless, embed_in_chunks
-from experiments.recognition.evidence import HardPairs, embedding_sample, hardest_pairs, pair_pictures, roc_points
-from experiments.recognition.protocols import Identification, Judged, JudgingProtocol, Verification, check_protocol, judge
-from experiments.recognition.subjects import Baseline, trained
-from experiments.resuming import Fingerprints
-from research.checks import check_members
-from research.data import Faces
-from research.data.augmentation import Augmentation
-from research.data.duplicates import shared_rows
-from research.data.images import Images
-from research.data.pipeline import stream
-from research.data.preprocessing import Preprocessing
-from research.data.sampling import IndexBatches
-from research.data.split import CountSplit, HashSplit, Splits
-from research.encoders.recompute import Keep, count_parts, recomputing
-from research.errors import UserError
-from research.gallery import Threshold
-from research.losses import CollapseMonitor, MarginSoftmax, RecognitionLoss, Triplet
-from research.metrics import calibration, verification
-from research.metrics import pairs as metric_pairs
-from research.types import Array, Embeddings, PRNGKey, PyTree
+from likeness.experiments import figures
+from likeness.experiments.config import to_json
+from likeness.experiments.encoders import check_encoder, embedding_of
+from likeness.experiments.experiment import Batches, Cost, Evaluation, Part, Variables
+from likeness.experiments.phases import tracked
+from likeness.experiments.preprocessing import ModelInputs
+from likeness.experiments.recognition.chunks import check_chunks, check_stateless, embed_in_chunks
+from likeness.experiments.recognition.evidence import HardPairs, embedding_sample, hardest_pairs, pair_pictures, roc_points
+from likeness.experiments.recognition.protocols import (
+    Identification,
+    Judged,
+    JudgingProtocol,
+    Verification,
+    check_protocol,
+    judge,
+)
+from likeness.experiments.recognition.subjects import Baseline, trained
+from likeness.experiments.resuming import Fingerprints
+from likeness.research.checks import check_members
+from likeness.research.data import Faces
+from likeness.research.data.augmentation import Augmentation
+from likeness.research.data.duplicates import shared_rows
+from likeness.research.data.images import Images
+from likeness.research.data.pipeline import stream
+from likeness.research.data.preprocessing import Preprocessing
+from likeness.research.data.sampling import IndexBatches
+from likeness.research.data.split import CountSplit, HashSplit, Splits
+from likeness.research.encoders.recompute import Keep, count_parts, recomputing
+from likeness.research.errors import UserError
+from likeness.research.gallery import Threshold
+from likeness.research.losses import CollapseMonitor, MarginSoftmax, RecognitionLoss, Triplet
+from likeness.research.metrics import calibration, verification
+from likeness.research.metrics import pairs as metric_pairs
+from likeness.research.types import Array, Embeddings, PRNGKey, PyTree
 
 FEW_PEOPLE = 12
-"""With fewer, intervals are said to be rough (``experiments.benchmarks.thresholds``)."""
+"""With fewer, intervals are said to be rough (``likeness.experiments.benchmarks.thresholds``)."""
 
 _NEARLY = 1.15
 """A rate that is so many times the one asked for is still called that."""
@@ -49,10 +56,10 @@ _NEARLY = 1.15
 
 @runtime_checkable
 class Source(Protocol):
-    """Where pictures come from. Any source of :mod:`research.data`.
+    """Where pictures come from. Any source of :mod:`likeness.research.data`.
 
     A field or property ``preprocessing`` says how an image file becomes one of its pictures, a
-    :class:`~research.data.Preprocessing`; where there is none, the trained model refuses files.
+    :class:`~likeness.research.data.Preprocessing`; where there is none, the trained model refuses files.
     """
 
     def open(self) -> Images:
@@ -62,7 +69,7 @@ class Source(Protocol):
 
 @runtime_checkable
 class Sampler(Protocol):
-    """Chooses the rows of each batch. Any of :mod:`research.data.sampling`."""
+    """Chooses the rows of each batch. Any of :mod:`likeness.research.data.sampling`."""
 
     def batches(self, images: Images, seed: int) -> IndexBatches: ...
 
@@ -82,8 +89,9 @@ class Recognition:
     loss: RecognitionLoss
     """Compares embeddings."""
     preprocessing: Preprocessing | None = None
-    """How an image file becomes an image of the data, where their source does not say it, as :class:`~research.data.Arrays`
-    does not. Without either, files are refused by verify, identify and all others that ask a trained model about them."""
+    """How an image file becomes an image of the data, where their source does not say it, as
+    :class:`~likeness.research.data.Arrays` does not. Without either, files are refused by verify, identify and all others that
+    ask a trained model about them."""
     augmentation: Augmentation = Augmentation()
     """Random changes of the training pictures."""
     validation: tuple[JudgingProtocol, ...] = (Verification(),)
@@ -105,12 +113,16 @@ class Recognition:
     keep: Keep = "activations"
     """What the encoder keeps for its gradient: all activations; of each block its input and what its convolutions and matrix
     products gave (the rest costs little to compute again); or the inputs of blocks alone, for one more forward pass. The
-    gradient is the same. For encoders of blocks: IResNet and MobileFaceNet (``experiments.benchmarks.remat``)."""
+    gradient is the same. For encoders of blocks: IResNet and MobileFaceNet (``likeness.experiments.benchmarks.remat``)."""
 
     def __post_init__(self) -> None:
-        check_members("Recognition", "data", self.data, Source, "a source of research.data, such as Faces()")
-        check_members("Recognition", "batches", self.batches, Sampler, "a sampler of research.data, such as IdentityBatches()")
-        check_members("Recognition", "loss", self.loss, RecognitionLoss, "a loss of research.losses, such as Triplet()")
+        check_members("Recognition", "data", self.data, Source, "a source of likeness.research.data, such as Faces()")
+        check_members(
+            "Recognition", "batches", self.batches, Sampler, "a sampler of likeness.research.data, such as IdentityBatches()"
+        )
+        check_members(
+            "Recognition", "loss", self.loss, RecognitionLoss, "a loss of likeness.research.losses, such as Triplet()"
+        )
         check_encoder("Recognition", self.encoder)
         for part in ("validation", "test"):
             for protocol in getattr(self, part):

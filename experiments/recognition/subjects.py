@@ -10,11 +10,11 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from experiments import processes
-from experiments.phases import tracked
-from research.data.images import Images
-from research.data.preprocessing import to_unit
-from research.types import AnyArray, Array, PyTree
+from likeness.experiments import processes
+from likeness.experiments.phases import tracked
+from likeness.research.data.images import Images
+from likeness.research.data.preprocessing import to_unit
+from likeness.research.types import AnyArray, Array, PyTree
 
 _BATCH = 256
 _FEW = 8

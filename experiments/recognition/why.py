@@ -11,14 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import ndimage
 
-from experiments.figures import INK
-from experiments.phases import telling
-from experiments.recognition.recognizer import Recognizer
-from research.data import to_unit
-from research.errors import UserError
-from research.gallery import Verification
-from research.types import Activations, Array, Embeddings, Float
-from research.visualization import (
+from likeness.experiments.figures import INK
+from likeness.experiments.phases import telling
+from likeness.experiments.recognition.recognizer import Recognizer
+from likeness.research.data import to_unit
+from likeness.research.errors import UserError
+from likeness.research.gallery import Verification
+from likeness.research.types import Activations, Array, Embeddings, Float
+from likeness.research.visualization import (
     Score,
     explain_pairs,
     grad_cam_of_pairs,
@@ -113,10 +113,11 @@ def why(
         second: another.
         parts: of ``occlusion``: the covered square's side is the picture's shorter one divided by this.
         method: how it is found out.
-        layer: of ``grad_cam``; unless given, the last before a pooling (:func:`~research.visualization.last_features`).
+        layer: of ``grad_cam``; unless given, the last before a pooling
+            (:func:`~likeness.research.visualization.last_features`).
 
     Raises:
-        UserError: as :meth:`~experiments.recognition.recognizer.Recognizer.verify` does, or there is no such layer.
+        UserError: as :meth:`~likeness.experiments.recognition.recognizer.Recognizer.verify` does, or there is no such layer.
     """
     levels = [recognizer.inputs.read(path) for path in (first, second)]
     pixels = [to_unit(each) for each in levels]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from experiments.report.html import Html, element
+from likeness.experiments.report.html import Html, element
 
 BUDGET = 3_400_000
 """Bytes of all pictures of a page. As text they take a third more, and the page stays under 5 MB."""

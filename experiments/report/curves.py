@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from experiments.figures import stage_ends
-from experiments.report.html import Html, element, joined
-from experiments.report.runs import ReportedRun, is_metric
+from likeness.experiments.figures import stage_ends
+from likeness.experiments.report.html import Html, element, joined
+from likeness.experiments.report.runs import ReportedRun, is_metric
 
 COLORS = 7
 """Runs drawn in different colors; after that they are told apart by dashes."""

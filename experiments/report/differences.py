@@ -4,10 +4,10 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from experiments.config import describe_changes
-from experiments.report.html import Html, breakable, element
-from experiments.report.numbers import MISSING, brief, origin, table
-from experiments.report.runs import ReportedRun
+from likeness.experiments.config import describe_changes
+from likeness.experiments.report.html import Html, breakable, element
+from likeness.experiments.report.numbers import MISSING, brief, origin, table
+from likeness.experiments.report.runs import ReportedRun
 
 _MOST = 2000
 """Characters of a value: it is read to the end, for it may differ at its end."""

@@ -6,18 +6,18 @@ from pathlib import Path
 
 from PIL import Image
 
-from experiments.config import describe_changes, load, to_json
-from experiments.report.album import Album, Source, album
-from experiments.report.html import Html, element, joined
-from experiments.report.numbers import cards
-from experiments.report.pictures import figure, progress
-from experiments.report.runs import ReportedRun, finite, read_runs
-from experiments.report.shell import page
-from experiments.report.words import caption, rank
-from experiments.shipped import docstring, shipped
-from experiments.workdir import Workdir, read_json, write_json
-from research.errors import UserError
-from research.files import write_atomically
+from likeness.experiments.config import describe_changes, load, to_json
+from likeness.experiments.report.album import Album, Source, album
+from likeness.experiments.report.html import Html, element, joined
+from likeness.experiments.report.numbers import cards
+from likeness.experiments.report.pictures import figure, progress
+from likeness.experiments.report.runs import ReportedRun, finite, read_runs
+from likeness.experiments.report.shell import page
+from likeness.experiments.report.words import caption, rank
+from likeness.experiments.shipped import docstring, shipped
+from likeness.experiments.workdir import Workdir, read_json, write_json
+from likeness.research.errors import UserError
+from likeness.research.files import write_atomically
 
 KEPT = Path(__file__).parents[2] / "docs" / "gallery"
 """What the repository keeps of a run of each config: enough of its working directory for the page."""

@@ -5,11 +5,11 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from experiments.metric_words import head, meaning, placed
-from experiments.report.curves import show
-from experiments.report.html import Html, breakable, element, joined, rows
-from experiments.report.runs import ReportedRun, finite, is_metric, kind
-from experiments.report.words import headlines
+from likeness.experiments.metric_words import head, meaning, placed
+from likeness.experiments.report.curves import show
+from likeness.experiments.report.html import Html, breakable, element, joined, rows
+from likeness.experiments.report.runs import ReportedRun, finite, is_metric, kind
+from likeness.experiments.report.words import headlines
 
 MISSING = "not recorded"
 """What stands where a run has not written down what it was."""

@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiments.report.album import BUDGET, Album, Source, album
-from experiments.report.curves import chart, curve, legend, metric_names
-from experiments.report.differences import differences
-from experiments.report.html import Html, element, joined, tabs
-from experiments.report.numbers import cards, compared_table, notes, origin_list, single_table, threshold
-from experiments.report.pictures import figures, originals, painted, sources, units
-from experiments.report.plots import embedding_map, library, rates
-from experiments.report.runs import ReportedRun, read_runs
-from experiments.report.shell import page
-from research.files import write_atomically
+from likeness.experiments.report.album import BUDGET, Album, Source, album
+from likeness.experiments.report.curves import chart, curve, legend, metric_names
+from likeness.experiments.report.differences import differences
+from likeness.experiments.report.html import Html, element, joined, tabs
+from likeness.experiments.report.numbers import cards, compared_table, notes, origin_list, single_table, threshold
+from likeness.experiments.report.pictures import figures, originals, painted, sources, units
+from likeness.experiments.report.plots import embedding_map, library, rates
+from likeness.experiments.report.runs import ReportedRun, read_runs
+from likeness.experiments.report.shell import page
+from likeness.research.files import write_atomically
 
 
 class Report(NamedTuple):

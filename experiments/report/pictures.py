@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.config import from_json
-from experiments.experiment import MadeOfPictures, Originals
-from experiments.own_code.classes import RunCode
-from experiments.report.album import Album, Embedded, Source
-from experiments.report.html import Html, element, tabs
-from experiments.report.runs import ReportedRun
-from experiments.report.words import caption, rank
-from research.errors import UserError
+from likeness.experiments.config import from_json
+from likeness.experiments.experiment import MadeOfPictures, Originals
+from likeness.experiments.own_code.classes import RunCode
+from likeness.experiments.report.album import Album, Embedded, Source
+from likeness.experiments.report.html import Html, element, tabs
+from likeness.experiments.report.runs import ReportedRun
+from likeness.experiments.report.words import caption, rank
+from likeness.research.errors import UserError
 
 _FRAMES = 24
 """Pictures of a progress slider; of more, evenly spaced ones are shown."""

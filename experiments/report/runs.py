@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from experiments.workdir import Workdir, read_json
-from experiments.writers import read_lines
-from research.data.npz import read_npz
-from research.data.regular import open_regular
-from research.errors import UserError
+from likeness.experiments.workdir import Workdir, read_json
+from likeness.experiments.writers import read_lines
+from likeness.research.data.npz import read_npz
+from likeness.research.data.regular import open_regular
+from likeness.research.errors import UserError
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
@@ -62,7 +62,7 @@ class ReportedRun:
 
     @property
     def columns(self) -> Mapping[str, str]:
-        """The titles of tables' columns, see :attr:`experiments.experiment.Evaluation.columns`."""
+        """The titles of tables' columns, see :attr:`likeness.experiments.experiment.Evaluation.columns`."""
         found = self.summary.get("columns")
         return {str(front): str(title) for front, title in found.items()} if isinstance(found, Mapping) else {}
 

@@ -4,9 +4,9 @@ import base64
 import hashlib
 from collections.abc import Sequence
 
-from experiments.report.behavior import SCRIPT
-from experiments.report.html import Html, element
-from experiments.report.look import STYLE
+from likeness.experiments.report.behavior import SCRIPT
+from likeness.experiments.report.html import Html, element
+from likeness.experiments.report.look import STYLE
 
 
 def page(title: str, body: Html, scripts: Sequence[str] = ()) -> str:

@@ -9,16 +9,16 @@ import jax
 import numpy as np
 from jax.sharding import AxisType
 
-from experiments.program import build
-from experiments.run import Run
-from experiments.scaling.accelerators import as_on_accelerators
-from experiments.scaling.collectives import Collective, Traffic
-from experiments.scaling.law import Law, fit
-from experiments.scaling.machines import Sent
-from experiments.scaling.program import counted
-from experiments.sharding import Mesh
-from research.errors import UserError
-from research.types import PyTree
+from likeness.experiments.program import build
+from likeness.experiments.run import Run
+from likeness.experiments.scaling.accelerators import as_on_accelerators
+from likeness.experiments.scaling.collectives import Collective, Traffic
+from likeness.experiments.scaling.law import Law, fit
+from likeness.experiments.scaling.machines import Sent
+from likeness.experiments.scaling.program import counted
+from likeness.experiments.sharding import Mesh
+from likeness.research.errors import UserError
+from likeness.research.types import PyTree
 
 Batch: TypeAlias = Literal["grows", "stays"]
 """``grows``: the config's batch is that of each device (weak scaling). ``stays``: it is that of all together (strong)."""

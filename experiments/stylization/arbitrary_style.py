@@ -9,23 +9,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.experiment import Batches, Cost, Evaluation, Part, Variables
-from experiments.phases import tracked
-from experiments.resuming import Fingerprints
-from experiments.stylization.frozen import FrozenEncoder
-from experiments.stylization.held_out import COLUMNS, Critic, HeldOut, sheet
-from experiments.stylization.judge import Judge
-from experiments.stylization.terms import Term, layers, total
-from research.data.albums import Crops, Paintings, RandomCrops, crop_stream
-from research.data.preprocessing import to_unit
-from research.data.styles import CurlStrokes, VoronoiMosaic
-from research.encoders import Vgg
-from research.losses import Content, MeanStd, TotalVariation
-from research.painters import Decoder, adain, mirror, style_statistics
-from research.painters.adain import StyleStatistics
-from research.painters.borders import reflect_to_multiple
-from research.pictures.sources import Painting
-from research.types import Array, PRNGKey, PyTree
+from likeness.experiments.experiment import Batches, Cost, Evaluation, Part, Variables
+from likeness.experiments.phases import tracked
+from likeness.experiments.resuming import Fingerprints
+from likeness.experiments.stylization.frozen import FrozenEncoder
+from likeness.experiments.stylization.held_out import COLUMNS, Critic, HeldOut, sheet
+from likeness.experiments.stylization.judge import Judge
+from likeness.experiments.stylization.terms import Term, layers, total
+from likeness.research.data.albums import Crops, Paintings, RandomCrops, crop_stream
+from likeness.research.data.preprocessing import to_unit
+from likeness.research.data.styles import CurlStrokes, VoronoiMosaic
+from likeness.research.encoders import Vgg
+from likeness.research.losses import Content, MeanStd, TotalVariation
+from likeness.research.painters import Decoder, adain, mirror, style_statistics
+from likeness.research.painters.adain import StyleStatistics
+from likeness.research.painters.borders import reflect_to_multiple
+from likeness.research.pictures.sources import Painting
+from likeness.research.types import Array, PRNGKey, PyTree
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,8 +6,8 @@ from typing import Literal, Protocol, TypeAlias, runtime_checkable
 import jax.numpy as jnp
 import numpy as np
 
-from research.pictures import luminance, match_colors, match_histogram, match_luminance, with_colors_of
-from research.types import Array, Float
+from likeness.research.pictures import luminance, match_colors, match_histogram, match_luminance, with_colors_of
+from likeness.research.types import Array, Float
 
 Pixels: TypeAlias = Float[np.ndarray, "h w 3"]
 

@@ -3,8 +3,8 @@
 import dataclasses
 import math
 
-from research.pictures import fit
-from research.pictures.sources import PictureSource, Pixels
+from likeness.research.pictures import fit
+from likeness.research.pictures.sources import PictureSource, Pixels
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -9,20 +9,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.experiment import Batches, Cost, Evaluation, Part, Variables
-from experiments.phases import tracked
-from experiments.resuming import Fingerprints
-from experiments.stylization.frozen import FrozenEncoder
-from experiments.stylization.held_out import COLUMNS, Critic, HeldOut, sheet
-from experiments.stylization.judge import Judge
-from experiments.stylization.terms import Term, targets, total
-from research.data.albums import Crops, RandomCrops, crop_stream
-from research.data.preprocessing import to_unit
-from research.errors import UserError
-from research.losses import Content, Gram, TotalVariation
-from research.painters import Conditional, Johnson
-from research.pictures.sources import PictureSource
-from research.types import Array, PRNGKey, PyTree
+from likeness.experiments.experiment import Batches, Cost, Evaluation, Part, Variables
+from likeness.experiments.phases import tracked
+from likeness.experiments.resuming import Fingerprints
+from likeness.experiments.stylization.frozen import FrozenEncoder
+from likeness.experiments.stylization.held_out import COLUMNS, Critic, HeldOut, sheet
+from likeness.experiments.stylization.judge import Judge
+from likeness.experiments.stylization.terms import Term, targets, total
+from likeness.research.data.albums import Crops, RandomCrops, crop_stream
+from likeness.research.data.preprocessing import to_unit
+from likeness.research.errors import UserError
+from likeness.research.losses import Content, Gram, TotalVariation
+from likeness.research.painters import Conditional, Johnson
+from likeness.research.pictures.sources import PictureSource
+from likeness.research.types import Array, PRNGKey, PyTree
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ class FastStyle:
         J(θ) = E_C [alpha Σ w J_content(C, P(C)) + beta Σ w J_style(S, P(C)) + Σ w J_picture(P(C))]
 
     A painter of several styles gets one of them for each picture of a batch, drawn by the styles' weights (Dumoulin et al.
-    2017). The losses are those of :class:`~experiments.stylization.stylization.Stylization`; the encoder is frozen.
+    2017). The losses are those of :class:`~likeness.experiments.stylization.stylization.Stylization`; the encoder is frozen.
     """
 
     judging: ClassVar[str] = "painting and judging the held-out pictures"

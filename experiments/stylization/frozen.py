@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
 
-from experiments.resuming import of_arrays
-from research.checks import check_members
-from research.encoders import PictureEncoder, Vgg, normalize_energy
-from research.types import Activations, Array, Float, PRNGKey, PyTree
+from likeness.experiments.resuming import of_arrays
+from likeness.research.checks import check_members
+from likeness.research.encoders import PictureEncoder, Vgg, normalize_energy
+from likeness.research.types import Activations, Array, Float, PRNGKey, PyTree
 
 
 @runtime_checkable

@@ -10,19 +10,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.experiment import Cost, Evaluation, Part, Variables
-from experiments.phases import tracked
-from experiments.resuming import Fingerprints
-from experiments.stylization.cropped import Cropped
-from experiments.stylization.frozen import FrozenEncoder
-from experiments.stylization.grid_report import UNPAINTED, Shown, Work, contact_sheet, entry, means, scatter, table
-from experiments.stylization.judge import Judge
-from experiments.stylization.starts import FromContent, FromPicture
-from experiments.stylization.stylization import Rounds, Stylization
-from experiments.stylization.terms import layers
-from research.errors import UserError
-from research.pictures.sources import PictureSource
-from research.types import Array, PRNGKey, PyTree
+from likeness.experiments.experiment import Cost, Evaluation, Part, Variables
+from likeness.experiments.phases import tracked
+from likeness.experiments.resuming import Fingerprints
+from likeness.experiments.stylization.cropped import Cropped
+from likeness.experiments.stylization.frozen import FrozenEncoder
+from likeness.experiments.stylization.grid_report import UNPAINTED, Shown, Work, contact_sheet, entry, means, scatter, table
+from likeness.experiments.stylization.judge import Judge
+from likeness.experiments.stylization.starts import FromContent, FromPicture
+from likeness.experiments.stylization.stylization import Rounds, Stylization
+from likeness.experiments.stylization.terms import layers
+from likeness.research.errors import UserError
+from likeness.research.pictures.sources import PictureSource
+from likeness.research.types import Array, PRNGKey, PyTree
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -92,7 +92,7 @@ class OpenedGrid:
     fixed: PyTree
     """The encoders' weights and the targets, on the device."""
     places: np.ndarray
-    """See :class:`experiments.stylization.stylization.Opened`."""
+    """See :class:`likeness.experiments.stylization.stylization.Opened`."""
     judge: PyTree
     """The weights of the encoder that judges."""
 
@@ -105,8 +105,8 @@ class StyleGrid:
 
     What is learned are the pictures by method, ``{name: (n, h, w, 3)}``, RGB in [0, 1], contents slowest and seeds fastest. No
     picture's cost depends on another, so with an update rule that goes entry by entry (Adam, Sgd, AdaGrad) each is painted as
-    its :class:`~experiments.stylization.Stylization` alone would. Rules that look at all of the gradient couple them: L-BFGS,
-    a gradient clipped by its norm, steps that are taken back when one picture is not finite.
+    its :class:`~likeness.experiments.stylization.Stylization` alone would. Rules that look at all of the gradient couple them:
+    L-BFGS, a gradient clipped by its norm, steps that are taken back when one picture is not finite.
 
     All pictures have one shape: that of the first content at ``size``. The others, styles too, are cut around their centers to
     its proportions.
@@ -240,11 +240,11 @@ class StyleGrid:
     def evaluate(self, data: OpenedGrid, params: PyTree, state: PyTree, part: Part) -> Evaluation:
         """Judges every picture as its stylization alone would be.
 
-        Metrics are those of :meth:`experiments.stylization.judge.Judge.metrics`, ``METHOD/held_out/style/relative`` and so on,
-        means over the method's pictures. ``METHOD/style/relative`` and ``METHOD/content/relative`` are under the encoder and at
-        the layers that the method painted by. All others compare between methods, as far as these match colors and show styles
-        alike. On the test part also how near the contents as they came are to the styles, ``unpainted/…``; every picture; the
-        pictures side by side; the errors of content and style as a figure; and all metrics of every picture.
+        Metrics are those of :meth:`likeness.experiments.stylization.judge.Judge.metrics`, ``METHOD/held_out/style/relative``
+        and so on, means over the method's pictures. ``METHOD/style/relative`` and ``METHOD/content/relative`` are under the
+        encoder and at the layers that the method painted by. All others compare between methods, as far as these match colors
+        and show styles alike. On the test part also how near the contents as they came are to the styles, ``unpainted/…``;
+        every picture; the pictures side by side; the errors of content and style as a figure; and all metrics of every picture.
         """
         del state
         works = self._judged(data, params)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.contact_sheet import Tile, as_figure, sheet
-from experiments.figures import BLUE, GREEN, INK, ORANGE, PALE, PIXELS_PER_INCH, PURPLE
+from likeness.experiments.contact_sheet import Tile, as_figure, sheet
+from likeness.experiments.figures import BLUE, GREEN, INK, ORANGE, PALE, PIXELS_PER_INCH, PURPLE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.phases import tracked
-from experiments.stylization.frozen import FrozenEncoder
-from experiments.stylization.judge import Judge
-from experiments.stylization.terms import Term, layers
-from research.pictures import resize
-from research.pictures.sources import Photograph, PictureSource
-from research.types import Float, PyTree
+from likeness.experiments.phases import tracked
+from likeness.experiments.stylization.frozen import FrozenEncoder
+from likeness.experiments.stylization.judge import Judge
+from likeness.experiments.stylization.terms import Term, layers
+from likeness.research.pictures import resize
+from likeness.research.pictures.sources import Photograph, PictureSource
+from likeness.research.types import Float, PyTree
 
 Pixels = Float[np.ndarray, "h w 3"]
 COLUMNS = {"": "painted", "unpainted": "unpainted"}
@@ -64,7 +64,7 @@ class Critic:
     def metrics(
         self, own: PyTree, other: PyTree, works: Sequence[tuple[Pixels, Pixels, Pixels]], before: str = ""
     ) -> dict[str, float]:
-        """What :meth:`~experiments.stylization.judge.Judge.metrics` says, means over the works.
+        """What :meth:`~likeness.experiments.stylization.judge.Judge.metrics` says, means over the works.
 
         Args:
             own: the encoder's weights.

@@ -7,15 +7,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.resuming import of_arrays
-from experiments.stylization.frozen import FrozenEncoder, RandomWeights
-from experiments.stylization.perceptual import Perceptual
-from research.encoders import Vgg
-from research.errors import UserError
-from research.losses import Content, Gram
-from research.metrics.image_quality import color_distance, edge_correlation, patch_distance, ssim
-from research.pictures.resize import resize
-from research.types import Array, PyTree, Scalar
+from likeness.experiments.resuming import of_arrays
+from likeness.experiments.stylization.frozen import FrozenEncoder, RandomWeights
+from likeness.experiments.stylization.perceptual import Perceptual
+from likeness.research.encoders import Vgg
+from likeness.research.errors import UserError
+from likeness.research.losses import Content, Gram
+from likeness.research.metrics.image_quality import color_distance, edge_correlation, patch_distance, ssim
+from likeness.research.pictures.resize import resize
+from likeness.research.types import Array, PyTree, Scalar
 
 SMALLEST = 28
 """Least side of a picture that has 7 x 7 patches at three scales."""

@@ -10,17 +10,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.evaluation import read_run, restore
-from experiments.stylization.arbitrary_style import ArbitraryStyle
-from experiments.stylization.fast_style import FastStyle
-from research.data.paths import printable
-from research.errors import UserError
-from research.painters import Conditional, Johnson, Transformer
-from research.painters.adain import StyleStatistics
-from research.pictures import fit, read_picture, resize, write_picture
-from research.pictures.reading import Picture
-from research.types import Array, Float, PyTree
-from research.weights import KNOWN
+from likeness.experiments.evaluation import read_run, restore
+from likeness.experiments.stylization.arbitrary_style import ArbitraryStyle
+from likeness.experiments.stylization.fast_style import FastStyle
+from likeness.research.data.paths import printable
+from likeness.research.errors import UserError
+from likeness.research.painters import Conditional, Johnson, Transformer
+from likeness.research.painters.adain import StyleStatistics
+from likeness.research.pictures import fit, read_picture, resize, write_picture
+from likeness.research.pictures.reading import Picture
+from likeness.research.types import Array, Float, PyTree
+from likeness.research.weights import KNOWN
 
 Pixels: TypeAlias = Float[np.ndarray, "h w 3"]
 

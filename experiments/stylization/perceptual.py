@@ -5,14 +5,14 @@ import dataclasses
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.stylization.frozen import FrozenEncoder
-from research.data.paths import expand_path, printable
-from research.encoders import Vgg
-from research.errors import UserError
-from research.metrics.perceptual import perceptual_distance
-from research.types import Array, PyTree, Scalar
-from research.weights import Pretrained
-from research.weights.readers import read
+from likeness.experiments.stylization.frozen import FrozenEncoder
+from likeness.research.data.paths import expand_path, printable
+from likeness.research.encoders import Vgg
+from likeness.research.errors import UserError
+from likeness.research.metrics.perceptual import perceptual_distance
+from likeness.research.types import Array, PyTree, Scalar
+from likeness.research.weights import Pretrained
+from likeness.research.weights.readers import read
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -7,10 +7,10 @@ from typing import Literal
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.stylization.terms import Term
-from research.errors import UserError
-from research.pictures.resize import resize
-from research.pictures.sources import PictureSource
+from likeness.experiments.stylization.terms import Term
+from likeness.research.errors import UserError
+from likeness.research.pictures.resize import resize
+from likeness.research.pictures.sources import PictureSource
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -7,13 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.recognition.face_crops import Face, Known, Template
-from experiments.recognition.face_encoders import FaceEncoder, Published
-from research.errors import UserError
-from research.geometry import Crop, Similarity, crop
-from research.losses import Identity
-from research.pictures.sources import PictureSource
-from research.types import Activations, AnyArray, Array, Float, PyTree, Scalar
+from likeness.experiments.recognition.face_crops import Face, Known, Template
+from likeness.experiments.recognition.face_encoders import FaceEncoder, Published
+from likeness.research.errors import UserError
+from likeness.research.geometry import Crop, Similarity, crop
+from likeness.research.losses import Identity
+from likeness.research.pictures.sources import PictureSource
+from likeness.research.types import Activations, AnyArray, Array, Float, PyTree, Scalar
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.stylization.frozen import FrozenEncoder
-from experiments.stylization.terms import Term, targets, total
-from research.types import AnyArray, Array, Float, PyTree, Scalar
+from likeness.experiments.stylization.frozen import FrozenEncoder
+from likeness.experiments.stylization.terms import Term, targets, total
+from likeness.research.types import AnyArray, Array, Float, PyTree, Scalar
 
 
 class Asked(NamedTuple):

@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.pictures.resize import resize
-from research.pictures.sources import PictureSource
-from research.types import Array, Float, PRNGKey, PyTree
+from likeness.research.pictures.resize import resize
+from likeness.research.pictures.sources import PictureSource
+from likeness.research.types import Array, Float, PRNGKey, PyTree
 
 Pixels = Float[np.ndarray, "h w 3"]
 First = Float[Array, "1 h w 3"]

@@ -8,22 +8,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import figures
-from experiments.experiment import Cost, Evaluation, Originals, Part, Variables
-from experiments.resuming import Fingerprints, of_arrays
-from experiments.stylization.colors import AsTheyAre, Colors
-from experiments.stylization.frozen import FrozenEncoder
-from experiments.stylization.judge import Judge
-from experiments.stylization.picture import StylePicture
-from experiments.stylization.portrait import Portrait
-from experiments.stylization.readers import Asked, Reader, WholeReader
-from experiments.stylization.starts import FromContent, FromPicture, Start
-from experiments.stylization.terms import Term, layers
-from experiments.stylization.tiled import check_tiled, tiled_reader
-from research.errors import UserError
-from research.losses import Content, Gram, TotalVariation
-from research.pictures.sources import PictureSource
-from research.types import Array, PRNGKey, PyTree
+from likeness.experiments import figures
+from likeness.experiments.experiment import Cost, Evaluation, Originals, Part, Variables
+from likeness.experiments.resuming import Fingerprints, of_arrays
+from likeness.experiments.stylization.colors import AsTheyAre, Colors
+from likeness.experiments.stylization.frozen import FrozenEncoder
+from likeness.experiments.stylization.judge import Judge
+from likeness.experiments.stylization.picture import StylePicture
+from likeness.experiments.stylization.portrait import Portrait
+from likeness.experiments.stylization.readers import Asked, Reader, WholeReader
+from likeness.experiments.stylization.starts import FromContent, FromPicture, Start
+from likeness.experiments.stylization.terms import Term, layers
+from likeness.experiments.stylization.tiled import check_tiled, tiled_reader
+from likeness.research.errors import UserError
+from likeness.research.losses import Content, Gram, TotalVariation
+from likeness.research.pictures.sources import PictureSource
+from likeness.research.types import Array, PRNGKey, PyTree
 
 _COLUMNS = {"": "painted"}
 

@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.stylization.frozen import FrozenEncoder
-from research.checks import check_members
-from research.losses.layers import ActivationLoss, Mask
-from research.types import Activations, Array, Float, PRNGKey, PyTree, Scalar
+from likeness.experiments.stylization.frozen import FrozenEncoder
+from likeness.research.checks import check_members
+from likeness.research.losses.layers import ActivationLoss, Mask
+from likeness.research.types import Activations, Array, Float, PRNGKey, PyTree, Scalar
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,9 @@ class Term:
     """Its factor."""
 
     def __post_init__(self) -> None:
-        check_members("Term", "loss", self.loss, ActivationLoss, "a loss of research.losses, such as Content(layers=(…,))")
+        check_members(
+            "Term", "loss", self.loss, ActivationLoss, "a loss of likeness.research.losses, such as Content(layers=(…,))"
+        )
         if not 0 <= self.weight < float("inf"):
             raise ValueError(f"Term.weight is {self.weight}: give a finite number, 0 or more")
 

@@ -13,16 +13,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.stylization.frozen import FrozenEncoder
-from experiments.stylization.readers import Asked
-from experiments.stylization.terms import Term, layers
-from research.geometry.receptive_field import Network
-from research.geometry.tiles import Tiles, cut
-from research.losses import AdditiveLayers, Content, Gram
-from research.losses.gram import EQUAL_SIZES
-from research.losses.layers import ActivationLoss, averaged_mask
-from research.losses.statistics import Sums
-from research.types import Activations, AnyArray, Array, Float, Int, PyTree, Scalar
+from likeness.experiments.stylization.frozen import FrozenEncoder
+from likeness.experiments.stylization.readers import Asked
+from likeness.experiments.stylization.terms import Term, layers
+from likeness.research.geometry.receptive_field import Network
+from likeness.research.geometry.tiles import Tiles, cut
+from likeness.research.losses import AdditiveLayers, Content, Gram
+from likeness.research.losses.gram import EQUAL_SIZES
+from likeness.research.losses.layers import ActivationLoss, averaged_mask
+from likeness.research.losses.statistics import Sums
+from likeness.research.types import Activations, AnyArray, Array, Float, Int, PyTree, Scalar
 
 Places = Int[AnyArray, "n 6"]
 """Of each window: its upper and its left pixel; its tile's first row, the row after its last, and the same of the columns."""

@@ -1,6 +1,6 @@
 """Sweeps: many runs of one config, by whatever way is fastest."""
 
-from experiments.sweeps.overrides import Choice, LogUniform, Override, Overrides, Uniform, product, sample, zip_
+from likeness.experiments.sweeps.overrides import Choice, LogUniform, Override, Overrides, Uniform, product, sample, zip_
 
 __all__ = [
     "Choice",

@@ -15,22 +15,22 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments.boards import BoardName
-from experiments.bookkeeping import Books, due
-from experiments.checkpoints import CheckpointStore
-from experiments.compilations import Recompilations
-from experiments.config import to_json
-from experiments.experiment import judging
-from experiments.interruption import Interrupted
-from experiments.own_code import Code
-from experiments.progress import Named, Reporter
-from experiments.resuming import Fingerprints
-from experiments.step import StepReport, TrainState
-from experiments.stop_request import StopRequest
-from experiments.sweeps.members import note_rung
-from experiments.sweeps.together import Together
-from experiments.workdir import Workdir, metric_json
-from experiments.writers import Metrics
+from likeness.experiments.boards import BoardName
+from likeness.experiments.bookkeeping import Books, due
+from likeness.experiments.checkpoints import CheckpointStore
+from likeness.experiments.compilations import Recompilations
+from likeness.experiments.config import to_json
+from likeness.experiments.experiment import judging
+from likeness.experiments.interruption import Interrupted
+from likeness.experiments.own_code import Code
+from likeness.experiments.progress import Named, Reporter
+from likeness.experiments.resuming import Fingerprints
+from likeness.experiments.step import StepReport, TrainState
+from likeness.experiments.stop_request import StopRequest
+from likeness.experiments.sweeps.members import note_rung
+from likeness.experiments.sweeps.together import Together
+from likeness.experiments.workdir import Workdir, metric_json
+from likeness.experiments.writers import Metrics
 
 
 @dataclasses.dataclass

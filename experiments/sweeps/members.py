@@ -8,15 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from experiments.bookkeeping import changed, shortened
-from experiments.config import to_json
-from experiments.interruption import Interrupted
-from experiments.own_code import Code, own_code
-from experiments.run import Run
-from experiments.sweeps.overrides import Override, apply, names
-from experiments.workdir import Workdir, plain_metrics, read_json, write_json
-from research.errors import UserError
-from research.files import write_atomically
+from likeness.experiments.bookkeeping import changed, shortened
+from likeness.experiments.config import to_json
+from likeness.experiments.interruption import Interrupted
+from likeness.experiments.own_code import Code, own_code
+from likeness.experiments.run import Run
+from likeness.experiments.sweeps.overrides import Override, apply, names
+from likeness.experiments.workdir import Workdir, plain_metrics, read_json, write_json
+from likeness.research.errors import UserError
+from likeness.research.files import write_atomically
 
 Status = Literal["finished", "stopped", "failed", "under way", "not started"]
 """Stopped is who lost a rung of successive halving; under way is who has a job in a queue."""

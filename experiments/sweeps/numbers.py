@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from experiments.config import to_json
-from experiments.run import Run
-from research.types import Array
+from likeness.experiments.config import to_json
+from likeness.experiments.run import Run
+from likeness.research.types import Array
 
 Path: TypeAlias = tuple[str | int, ...]
 """Where a field is: names of fields, and places in tuples."""

@@ -16,8 +16,8 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from flax import linen as nn
 
-from experiments.run import Run
-from research.errors import UserError
+from likeness.experiments.run import Run
+from likeness.research.errors import UserError
 
 Override: TypeAlias = Mapping[str, Any]
 """What one run of a sweep has otherwise: values by the dotted paths of fields; a number stands for a place in a tuple."""

@@ -12,12 +12,12 @@ from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
 
-from experiments.boards import BoardName
-from experiments.interruption import Interrupted
-from experiments.progress import Reporter
-from experiments.sweeps.members import Member, isolated
-from experiments.sweeps.worker import AGAIN, write_task
-from research.errors import UserError
+from likeness.experiments.boards import BoardName
+from likeness.experiments.interruption import Interrupted
+from likeness.experiments.progress import Reporter
+from likeness.experiments.sweeps.members import Member, isolated
+from likeness.experiments.sweeps.worker import AGAIN, write_task
+from likeness.research.errors import UserError
 
 
 def make_in_processes(
@@ -86,7 +86,7 @@ def _in_process(
     member.how = "in a process"
     with log.open("w") as output:
         child = subprocess.Popen(
-            [sys.executable, "-m", "experiments.sweeps.worker", str(task)],
+            [sys.executable, "-m", "likeness.experiments.sweeps.worker", str(task)],
             stdout=output,
             stderr=subprocess.STDOUT,
             env=environment,

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from experiments.experiment import WithoutParts
-from experiments.run import Run
-from experiments.sweeps.members import Member, Outcome
-from experiments.sweeps.overrides import short_paths, shown
-from research.errors import UserError
-from research.files import write_atomically
+from likeness.experiments.experiment import WithoutParts
+from likeness.experiments.run import Run
+from likeness.experiments.sweeps.members import Member, Outcome
+from likeness.experiments.sweeps.overrides import short_paths, shown
+from likeness.research.errors import UserError
+from likeness.research.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

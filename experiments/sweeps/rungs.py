@@ -15,10 +15,10 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from experiments.progress import Reporter
-from experiments.sweeps.members import Member, Stopped
-from experiments.workdir import plain_metrics
-from research.errors import UserError
+from likeness.experiments.progress import Reporter
+from likeness.experiments.sweeps.members import Member, Stopped
+from likeness.experiments.workdir import plain_metrics
+from likeness.research.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from experiments.boards import BoardName
-from experiments.bookkeeping import shortened
-from experiments.interruption import Interrupted
-from experiments.own_code.keeping import describe, keep, kept_or_none
-from experiments.progress import Named, Reporter
-from experiments.sweeps.members import Member, isolated, sentence
-from experiments.sweeps.numbers import Path as FieldPath
-from experiments.sweeps.numbers import structure
-from experiments.sweeps.processes import make_in_processes
-from experiments.sweeps.rungs import Halving
-from experiments.sweeps.slurm import SlurmArray
-from experiments.workdir import Workdir
+from likeness.experiments.boards import BoardName
+from likeness.experiments.bookkeeping import shortened
+from likeness.experiments.interruption import Interrupted
+from likeness.experiments.own_code.keeping import describe, keep, kept_or_none
+from likeness.experiments.progress import Named, Reporter
+from likeness.experiments.sweeps.members import Member, isolated, sentence
+from likeness.experiments.sweeps.numbers import Path as FieldPath
+from likeness.experiments.sweeps.numbers import structure
+from likeness.experiments.sweeps.processes import make_in_processes
+from likeness.experiments.sweeps.rungs import Halving
+from likeness.experiments.sweeps.slurm import SlurmArray
+from likeness.experiments.workdir import Workdir
 
 Mode = Literal["yes", "no", "auto"]
 
@@ -117,9 +117,9 @@ class _Ways:
             self._alone(group[0], until)
             return
         # They need JAX, and a sweep in other processes must leave the devices to those.
-        from experiments.sweeps.lockstep import train_together
-        from experiments.sweeps.timing import time_both
-        from experiments.sweeps.together import Apart, put_together
+        from likeness.experiments.sweeps.lockstep import train_together
+        from likeness.experiments.sweeps.timing import time_both
+        from likeness.experiments.sweeps.together import Apart, put_together
 
         say = self.say
         try:
@@ -157,7 +157,7 @@ class _Ways:
                     raise failure
 
     def _alone(self, member: Member, until: int | None) -> None:
-        from experiments.sweeps.alone import train_member
+        from likeness.experiments.sweeps.alone import train_member
 
         self.say.say(f"training {member.name}" if until is None else f"training {member.name} up to step {until}")
         member.how = "alone"

@@ -17,13 +17,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.boards import BoardName
-from experiments.interruption import Interrupted
-from experiments.progress import Reporter
-from experiments.sweeps.members import Member, isolated
-from experiments.sweeps.worker import QueuedTask, write_task
-from experiments.workdir import read_json, write_json
-from research.errors import UserError, how_to_install
+from likeness.experiments.boards import BoardName
+from likeness.experiments.interruption import Interrupted
+from likeness.experiments.progress import Reporter
+from likeness.experiments.sweeps.members import Member, isolated
+from likeness.experiments.sweeps.worker import QueuedTask, write_task
+from likeness.experiments.workdir import read_json, write_json
+from likeness.research.errors import UserError, how_to_install
 
 _SHARED = ("name", "timeout_min", "mem_gb", "cpus_per_task", "gpus_per_node", "stderr_to_stdout")
 _MOST_RESTARTS = 3

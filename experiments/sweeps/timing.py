@@ -12,7 +12,7 @@ from typing import Any
 
 import jax
 
-from experiments.sweeps.together import Apart, Together
+from likeness.experiments.sweeps.together import Apart, Together
 
 STEPS, SECONDS = 6, 5.0
 """How many steps are tried after the first, and for how long at most, at least two."""

@@ -12,16 +12,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import processes
-from experiments.experiment import Batches, peek
-from experiments.program import Program, build
-from experiments.run import Run
-from experiments.sharding import over_batch, replicated
-from experiments.stages import stages
-from experiments.step import StepReport, TrainState, initial_state, train_step
-from experiments.sweeps.convolutions import one_by_one
-from experiments.sweeps.numbers import Differ, Path, differing, dotted, joined
-from research.types import Array, PRNGKey, PyTree
+from likeness.experiments import processes
+from likeness.experiments.experiment import Batches, peek
+from likeness.experiments.program import Program, build
+from likeness.experiments.run import Run
+from likeness.experiments.sharding import over_batch, replicated
+from likeness.experiments.stages import stages
+from likeness.experiments.step import StepReport, TrainState, initial_state, train_step
+from likeness.experiments.sweeps.convolutions import one_by_one
+from likeness.experiments.sweeps.numbers import Differ, Path, differing, dotted, joined
+from likeness.research.types import Array, PRNGKey, PyTree
 
 
 class Apart(Exception):
@@ -92,7 +92,7 @@ class Together:
 
 
 def put_together(runs: Sequence[Run]) -> Together:
-    """Makes one program of runs that have one :func:`~experiments.sweeps.numbers.structure`.
+    """Makes one program of runs that have one :func:`~likeness.experiments.sweeps.numbers.structure`.
 
     Raises:
         Apart: they cannot be trained together.

@@ -1,4 +1,4 @@
-"""One run of a sweep in a process of its own: ``python -m experiments.sweeps.worker TASK.json``."""
+"""One run of a sweep in a process of its own: ``python -m likeness.experiments.sweeps.worker TASK.json``."""
 
 import dataclasses
 import os
@@ -9,15 +9,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from experiments.boards import BoardName
-from experiments.config import from_json, to_json
-from experiments.interruption import Interrupted
-from experiments.own_code import trust_code
-from experiments.own_code.classes import RunCode
-from experiments.progress import Quiet
-from experiments.sweeps.members import Member, sentence
-from experiments.workdir import read_json, write_json
-from research.errors import UserError
+from likeness.experiments.boards import BoardName
+from likeness.experiments.config import from_json, to_json
+from likeness.experiments.interruption import Interrupted
+from likeness.experiments.own_code import trust_code
+from likeness.experiments.own_code.classes import RunCode
+from likeness.experiments.progress import Quiet
+from likeness.experiments.sweeps.members import Member, sentence
+from likeness.experiments.workdir import read_json, write_json
+from likeness.research.errors import UserError
 
 DONE, FAILED, MISTAKE, AGAIN = 0, 1, 2, 75
 
@@ -50,7 +50,7 @@ def work(path: Path) -> tuple[int, str]:
         The exit code that ``likeness train`` would have had, and the last words: empty where all went well.
     """
     # It needs JAX, which the sweep that only writes tasks must not start.
-    from experiments.sweeps.alone import train_member
+    from likeness.experiments.sweeps.alone import train_member
 
     try:
         task = read_json(path)

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from experiments.schedules import Constant, Schedule
-from research.types import Array, Bool, PyTree
+from likeness.experiments.schedules import Constant, Schedule
+from likeness.research.types import Array, Bool, PyTree
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,10 +1,10 @@
-"""Prints the axes of color of photographs: ``python -m experiments.synthesis.colors``."""
+"""Prints the axes of color of photographs: ``python -m likeness.experiments.synthesis.colors``."""
 
 import numpy as np
 
-from research.pictures.sources import Photograph
-from research.types import Float
-from research.visualization.parametrization import color_axes
+from likeness.research.pictures.sources import Photograph
+from likeness.research.types import Float
+from likeness.research.visualization.parametrization import color_axes
 
 
 def axes_of_photographs() -> Float[np.ndarray, "3 3"]:

@@ -8,17 +8,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.experiment import Cost, Evaluation, Originals, Part, Variables
-from experiments.resuming import Fingerprints
-from experiments.stylization.stylization import Rounds
-from experiments.synthesis.network import Network
-from experiments.synthesis.sheet import Shown, mosaic, sheet_of
-from research.errors import UserError
-from research.losses import Content, TotalVariation
-from research.metrics.image_quality import psnr, ssim
-from research.pictures.sources import Photograph, PictureSource
-from research.types import Array, Float, PRNGKey, PyTree
-from research.visualization import Parametrization, Pixels
+from likeness.experiments.experiment import Cost, Evaluation, Originals, Part, Variables
+from likeness.experiments.resuming import Fingerprints
+from likeness.experiments.stylization.stylization import Rounds
+from likeness.experiments.synthesis.network import Network
+from likeness.experiments.synthesis.sheet import Shown, mosaic, sheet_of
+from likeness.research.errors import UserError
+from likeness.research.losses import Content, TotalVariation
+from likeness.research.metrics.image_quality import psnr, ssim
+from likeness.research.pictures.sources import Photograph, PictureSource
+from likeness.research.types import Array, Float, PRNGKey, PyTree
+from likeness.research.visualization import Parametrization, Pixels
 
 _COLUMNS = {"": "inverted"}
 
@@ -54,8 +54,8 @@ class Inversion:
     size: int = 128
     """Longer side, in pixels."""
     variation: float | tuple[float, ...] = 0.1
-    """v: how much a picture's roughness counts (:class:`research.losses.TotalVariation`), one number or one a layer. The deeper
-    a layer, the more it leaves open and the more this decides."""
+    """v: how much a picture's roughness counts (:class:`likeness.research.losses.TotalVariation`), one number or one a layer.
+    The deeper a layer, the more it leaves open and the more this decides."""
     parametrization: Parametrization = Pixels()
     """What is learned of the pictures."""
 

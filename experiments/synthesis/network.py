@@ -7,15 +7,15 @@ from typing import cast
 import flax.linen as nn
 from flax.errors import ScopeParamShapeError
 
-from experiments.config import to_json
-from experiments.microscopy.microscope import Microscope
-from experiments.resuming import of_arrays
-from experiments.stylization.frozen import RandomWeights
-from research.encoders import PictureEncoder, SqueezeNet, Vgg
-from research.errors import UserError
-from research.pictures.color import luminance
-from research.types import Activations, Array, Float, PyTree
-from research.weights import Pretrained
+from likeness.experiments.config import to_json
+from likeness.experiments.microscopy.microscope import Microscope
+from likeness.experiments.resuming import of_arrays
+from likeness.experiments.stylization.frozen import RandomWeights
+from likeness.research.encoders import PictureEncoder, SqueezeNet, Vgg
+from likeness.research.errors import UserError
+from likeness.research.pictures.color import luminance
+from likeness.research.types import Activations, Array, Float, PyTree
+from likeness.research.weights import Pretrained
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from experiments.contact_sheet import Tile, as_figure, sheet
-from research.types import Float
+from likeness.experiments.contact_sheet import Tile, as_figure, sheet
+from likeness.research.types import Float
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

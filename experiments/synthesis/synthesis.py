@@ -10,16 +10,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.experiment import Cost, Evaluation, Originals, Part, Variables
-from experiments.resuming import Fingerprints
-from experiments.stylization.stylization import Rounds
-from experiments.stylization.terms import Term
-from experiments.synthesis.network import Network
-from experiments.synthesis.sheet import Shown, mosaic, sheet_of
-from research.errors import UserError
-from research.pictures.sources import Photograph, PictureSource
-from research.types import Array, Float, PRNGKey, PyTree
-from research.visualization import Chain, Fourier, Jitter, Objective, Parametrization, Pixels, Rotate, Transform, Zoom
+from likeness.experiments.experiment import Cost, Evaluation, Originals, Part, Variables
+from likeness.experiments.resuming import Fingerprints
+from likeness.experiments.stylization.stylization import Rounds
+from likeness.experiments.stylization.terms import Term
+from likeness.experiments.synthesis.network import Network
+from likeness.experiments.synthesis.sheet import Shown, mosaic, sheet_of
+from likeness.research.errors import UserError
+from likeness.research.pictures.sources import Photograph, PictureSource
+from likeness.research.types import Array, Float, PRNGKey, PyTree
+from likeness.research.visualization import Chain, Fourier, Jitter, Objective, Parametrization, Pixels, Rotate, Transform, Zoom
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +50,8 @@ class Synthesis:
     objectives: tuple[Objective, ...]
     """What the pictures are to excite, one each."""
     copies: int = 1
-    """Pictures of each objective, from different noise, scored together (:class:`research.visualization.Diversity`)."""
+    """Pictures of each objective, from different noise, scored together
+    (:class:`likeness.research.visualization.Diversity`)."""
     picture: PictureSource | None = None
     """What it begins with and adds to; None for noise."""
     size: int = 128

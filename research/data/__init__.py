@@ -6,7 +6,7 @@ batch, and :func:`stream` reads them.
 
 from typing import TYPE_CHECKING
 
-from research.lazy import lazily
+from likeness.research.lazy import lazily
 
 if TYPE_CHECKING:
     from .arrays import Arrays, from_arrays

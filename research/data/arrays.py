@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Shaped
 
-from research.errors import UserError
+from likeness.research.errors import UserError
 
 from .decode import to_uint8
 from .duplicates import KEEP_ALL, Duplicates

@@ -5,9 +5,9 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from research.data.preprocessing import from_levels
-from research.geometry.affine import Border, affine_matrices, look_up, places
-from research.types import Array, Float, ImagesFloat, ImagesUint8, PRNGKey
+from likeness.research.data.preprocessing import from_levels
+from likeness.research.geometry.affine import Border, affine_matrices, look_up, places
+from likeness.research.types import Array, Float, ImagesFloat, ImagesUint8, PRNGKey
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Shaped, UInt8
 from PIL import Image, ImageOps
 
-from research.errors import UserError
+from likeness.research.errors import UserError
 
 from .image_guard import FORMATS, Excessive, check_file, unread, without_range
 from .paths import printable
@@ -46,7 +46,7 @@ class Decode:
     Raises:
         BadImage: the file is missing, unreadable, not a regular file, not a picture, cut short, larger than
             ``max_megapixels``, has a side below ``min_side``, holds numbers without an agreed range, or would take long to
-            read (:mod:`research.data.image_guard`).
+            read (:mod:`likeness.research.data.image_guard`).
     """
 
     channels: Literal[1, 3] = 3

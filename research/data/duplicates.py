@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Int64, Shaped
 
-from research.errors import UserError
+from likeness.research.errors import UserError
 
 _SHOWN = 5
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from research.errors import UserError
+from likeness.research.errors import UserError
 
 from .examples import Examples, Parts
 from .npz import BadArchive, read_npz

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Int, Int32, Int64, Shaped
 
-from research.errors import UserError
+from likeness.research.errors import UserError
 
 from .sampling import IndexBatches
 

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from research.errors import UserError
+from likeness.research.errors import UserError
 
 from .decode import BadImage, open_image
 from .duplicates import Duplicates
@@ -36,8 +36,8 @@ class Folder:
     ``Images.notes`` says so. Every file in a person's folder is tried, whatever it is called, and every bad one is found when
     the folder is opened. Links are followed; hidden files are passed over; folders inside a person's folder are listed as
     left out. The fingerprint is SHA-256 over each picture's path below ``path``, its content by
-    :func:`research.data.regular.sampled_digest`, and the fields that shape the pixels; it ignores time stamps and where
-    ``path`` lies.
+    :func:`likeness.research.data.regular.sampled_digest`, and the fields that shape the pixels; it ignores time stamps and
+    where ``path`` lies.
 
     Example::
 

@@ -4,7 +4,7 @@ import os
 import unicodedata
 from collections.abc import Iterable
 
-from research.errors import UserError
+from likeness.research.errors import UserError
 
 _MARK = "\N{REPLACEMENT CHARACTER}"
 

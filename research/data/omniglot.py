@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Int32, UInt8
 
-from research.errors import UserError
+from likeness.research.errors import UserError
 
 from .decode import BadImage
 from .duplicates import Duplicates

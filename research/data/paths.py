@@ -4,7 +4,7 @@ import os
 import re
 from pathlib import Path
 
-from research.errors import UserError
+from likeness.research.errors import UserError
 
 
 def printable(name: str | bytes | os.PathLike) -> str:

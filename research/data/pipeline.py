@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from research.errors import UserError
+from likeness.research.errors import UserError
 
 from .images import Images
 
@@ -60,7 +60,7 @@ def stream(
         UserError: the batch does not divide by the processes.
 
     Example:
-        >>> from research.data import Digits, Shuffled
+        >>> from likeness.research.data import Digits, Shuffled
         >>> images = Digits().open()
         >>> iterator = stream(images, Shuffled(8).batches(images, seed=0))
         >>> batch = next(iterator)

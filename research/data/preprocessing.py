@@ -31,9 +31,9 @@ _RESAMPLING = {
 class Preprocessing:
     """Makes of an image file the uint8 array (height, width, channels) that a network learns from and is asked about.
 
-    The file is decoded as :class:`~research.data.Decode` says; then its tones are cut, its polarity is changed, and it is
-    brought to ``size``. From there to the network's float32 in [0, 1] is :func:`to_unit`. A mirror image that is looked at too
-    when a model is used is the encoder's affair (:class:`~research.encoders.Mirrored`).
+    The file is decoded as :class:`~likeness.research.data.Decode` says; then its tones are cut, its polarity is changed, and it
+    is brought to ``size``. From there to the network's float32 in [0, 1] is :func:`to_unit`. A mirror image that is looked at
+    too when a model is used is the encoder's affair (:class:`~likeness.research.encoders.Mirrored`).
 
     Raises:
         ValueError: a field is illegal.

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from research.errors import UserError
+from likeness.research.errors import UserError
 
 from .paths import printable
 

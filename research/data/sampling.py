@@ -10,7 +10,7 @@ from typing import Literal, SupportsIndex, overload
 import numpy as np
 from jaxtyping import Int, Int64
 
-from research.errors import UserError
+from likeness.research.errors import UserError
 
 from .images import Images
 
@@ -63,7 +63,7 @@ class IdentityBatches:
     Defense of the Triplet Loss for Person Re-Identification", 2017.
 
     Example:
-        >>> from research.data import Digits
+        >>> from likeness.research.data import Digits
         >>> images = Digits().open()
         >>> rows = IdentityBatches(people=3, images=2).batches(images, seed=0)[0]
         >>> labels = images.labels[rows].reshape(3, 2)
@@ -117,7 +117,7 @@ class BalancedPairs:
     with itself. People with one picture come in pairs of two people only.
 
     Example:
-        >>> from research.data import Digits
+        >>> from likeness.research.data import Digits
         >>> images = Digits().open()
         >>> labels = images.labels[BalancedPairs(pairs=4).batches(images, seed=0)[7]]
         >>> (labels[0::2] == labels[1::2]).tolist()

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import UInt64
 
-from research.errors import UserError
+from likeness.research.errors import UserError
 
 from .images import Images
 
@@ -43,7 +43,7 @@ class HashSplit:
     validation if u < ``test + validation``, else train. The shares are met on average only.
 
     Example:
-        >>> from research.data import Digits
+        >>> from likeness.research.data import Digits
         >>> parts = HashSplit(validation=0.2, test=0.3)(Digits().open())
         >>> sorted(parts.train.people + parts.validation.people + parts.test.people) == list("0123456789")
         True
@@ -83,7 +83,7 @@ class CountSplit:
     A person who is added moves at most one other across each border.
 
     Example:
-        >>> from research.data import Digits
+        >>> from likeness.research.data import Digits
         >>> parts = CountSplit(validation=2, test=2)(Digits().open())
         >>> {name: len(part.people) for name, part in parts.items()}
         {'train': 6, 'validation': 2, 'test': 2}

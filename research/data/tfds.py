@@ -8,7 +8,7 @@ from typing import Any, Literal, SupportsIndex
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from research.errors import UserError
+from likeness.research.errors import UserError
 
 from .decode import BadImage
 from .duplicates import Duplicates

@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from research.encoders.layers import Images, check_fields, l2_normalize
-from research.geometry.affine import Border, affine_matrices, look_up, places
-from research.geometry.receptive_field import Layer, Network
-from research.types import Activations, Array
+from likeness.research.encoders.layers import Images, check_fields, l2_normalize
+from likeness.research.geometry.affine import Border, affine_matrices, look_up, places
+from likeness.research.geometry.receptive_field import Layer, Network
+from likeness.research.types import Activations, Array
 
 
 class Averaged(nn.Module, kw_only=True):
@@ -20,7 +20,7 @@ class Averaged(nn.Module, kw_only=True):
     Activations: those of the picture itself, and the mean as ``embedding``. No parameters of its own.
 
     Example:
-        >>> from research.encoders import Conv4
+        >>> from likeness.research.encoders import Conv4
         >>> encoder = Averaged(encoder=Conv4(width=8), views=2)
         >>> variables = jax.jit(encoder.init)(jax.random.key(0), jnp.zeros((1, 16, 16, 1)))
         >>> jax.jit(encoder.apply)(variables, jnp.zeros((3, 16, 16, 1)))["embedding"].shape

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from research.encoders.layer_geometry import LayerGeometry
+from likeness.research.encoders.layer_geometry import LayerGeometry
 
 __all__ = ["composite"]
 

@@ -5,8 +5,8 @@ from typing import Literal
 import jax.numpy as jnp
 from flax import linen as nn
 
-from research.encoders.layer_geometry import LayerGeometry
-from research.encoders.layers import (
+from likeness.research.encoders.layer_geometry import LayerGeometry
+from likeness.research.encoders.layers import (
     Examples,
     Precision,
     SpatialDims,
@@ -16,9 +16,9 @@ from research.encoders.layers import (
     check_size,
     standardize,
 )
-from research.encoders.pooling import max_pool
-from research.encoders.spatial import convolution
-from research.types import Activations
+from likeness.research.encoders.pooling import max_pool
+from likeness.research.encoders.spatial import convolution
+from likeness.research.types import Activations
 
 BLOCKS = 4
 

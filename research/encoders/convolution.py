@@ -8,15 +8,15 @@ from flax import linen as nn
 from jax import lax
 from jax.nn.initializers import Initializer
 
-from research.encoders.layers import Precision
-from research.encoders.winograd import (
+from likeness.research.encoders.layers import Precision
+from likeness.research.encoders.winograd import (
     convolve_by_tiles,
     convolve_turned_by_tiles,
     kernel_gradient_by_tiles,
     tiles_pay,
     tiles_pay_for_kernel,
 )
-from research.types import AnyArray, Array, Float
+from likeness.research.types import AnyArray, Array, Float
 
 __all__ = ["SameConvolution", "convolve_same"]
 
@@ -26,14 +26,14 @@ def convolve_same(x: Float[AnyArray, "b h w c"], kernel: Float[AnyArray, "kh kw 
     """Cross-correlation of stride 1 with an odd window, between zeros, that keeps the size.
 
     Values and gradients are those of ``lax.conv_general_dilated``, which is what runs on accelerators. On a CPU, in float32,
-    windows of 3×3 between many channels are computed by tiles (:mod:`research.encoders.winograd`): XLA:CPU takes up to
+    windows of 3×3 between many channels are computed by tiles (:mod:`likeness.research.encoders.winograd`): XLA:CPU takes up to
     twice as long over such a convolution, and up to six times as long over its gradient by the kernel
-    (``python -m experiments.benchmarks.convolutions``).
+    (``python -m likeness.experiments.benchmarks.convolutions``).
 
     Where they are not, the gradient by x is written as what it is: the incoming gradient convolved with the kernel, turned by
     half a turn and its channels exchanged. JAX's own form of it is as fast on a CPU, but not inside ``lax.scan``,
     ``while_loop`` or ``fori_loop``, where XLA:CPU has no fast kernel for it (jaxlib 0.10.2;
-    ``python -m experiments.benchmarks.loops``). Reverse mode only.
+    ``python -m likeness.experiments.benchmarks.loops``). Reverse mode only.
 
     Example:
         >>> convolve_same(jnp.ones((1, 3, 3, 1)), jnp.ones((3, 3, 1, 1)))[0, :, :, 0].tolist()

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax import traverse_util
 
-from research.encoders.layers import Images
-from research.encoders.squeezenet import SqueezeNet
-from research.encoders.vgg import Vgg
-from research.types import PyTree
+from likeness.research.encoders.layers import Images
+from likeness.research.encoders.squeezenet import SqueezeNet
+from likeness.research.encoders.vgg import Vgg
+from likeness.research.types import PyTree
 
 __all__ = ["normalize_energy"]
 

@@ -5,9 +5,9 @@ import numpy as np
 from flax import linen as nn
 from jaxtyping import Float
 
-from research.encoders.layer_geometry import LayerGeometry
-from research.encoders.layers import Images, Precision, as_embedding, batch_norm, check_fields, check_size, standardize
-from research.types import Activations, Array
+from likeness.research.encoders.layer_geometry import LayerGeometry
+from likeness.research.encoders.layers import Images, Precision, as_embedding, batch_norm, check_fields, check_size, standardize
+from likeness.research.types import Activations, Array
 
 # The direction's response falls off as cos⁴: two neighbors of eight then share an edge that lies between them.
 _SHARPNESS = 4

@@ -6,10 +6,10 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
 
-from research.encoders.layer_geometry import LayerGeometry
-from research.encoders.layers import Images, Precision, as_embedding, batch_norm, check_fields, check_size, standardize
-from research.encoders.pooling import l2_pool, max_pool
-from research.types import Activations, AnyArray, Array, Float
+from likeness.research.encoders.layer_geometry import LayerGeometry
+from likeness.research.encoders.layers import Images, Precision, as_embedding, batch_norm, check_fields, check_size, standardize
+from likeness.research.encoders.pooling import l2_pool, max_pool
+from likeness.research.types import Activations, AnyArray, Array, Float
 
 MINIMUM = 65
 

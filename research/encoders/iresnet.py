@@ -3,11 +3,11 @@
 import jax.numpy as jnp
 from flax import linen as nn
 
-from research.encoders.composite import composite
-from research.encoders.layer_geometry import LayerGeometry
-from research.encoders.layers import Images, Precision, as_embedding, batch_norm, check_fields, check_size, standardize
-from research.encoders.recompute import Part
-from research.types import Activations, AnyArray, Array, Float
+from likeness.research.encoders.composite import composite
+from likeness.research.encoders.layer_geometry import LayerGeometry
+from likeness.research.encoders.layers import Images, Precision, as_embedding, batch_norm, check_fields, check_size, standardize
+from likeness.research.encoders.recompute import Part
+from likeness.research.types import Activations, AnyArray, Array, Float
 
 MINIMUM = 9
 

@@ -5,10 +5,10 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax.typing import DTypeLike
 
-from research.encoders.layer_geometry import LayerGeometry
-from research.encoders.layers import Images, Precision, as_embedding, check_fields, check_size, standardize
-from research.encoders.pooling import max_pool_2x2
-from research.types import Activations, Array, PRNGKey
+from likeness.research.encoders.layer_geometry import LayerGeometry
+from likeness.research.encoders.layers import Images, Precision, as_embedding, check_fields, check_size, standardize
+from likeness.research.encoders.pooling import max_pool_2x2
+from likeness.research.types import Activations, Array, PRNGKey
 
 # (channels, kernel side, pooled) of conv1 … conv4.
 CONVOLUTIONS = ((64, 10, True), (128, 7, True), (128, 4, True), (256, 4, False))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from research.types import AnyArray
+from likeness.research.types import AnyArray
 
 __all__ = ["LayerGeometry", "check_picture", "map_sides", "smallest_side"]
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from research.types import AnyArray, Array, Float, PyTree
+from likeness.research.types import AnyArray, Array, Float, PyTree
 
 Precision: TypeAlias = Literal["float32", "bfloat16"]
 SpatialDims: TypeAlias = Literal[1, 2, 3]
@@ -132,7 +132,7 @@ def dimension_of(encoder: nn.Module, image_shape: tuple[int, ...]) -> int:
     """The dimension of an encoder's embedding for images of ``image_shape`` (h, w, c), without computing it.
 
     Example:
-        >>> from research.encoders import Conv4
+        >>> from likeness.research.encoders import Conv4
         >>> dimension_of(Conv4(head="flatten"), (28, 28, 1))
         64
     """

@@ -2,9 +2,9 @@
 
 from flax import linen as nn
 
-from research.encoders.layers import Images, l2_normalize
-from research.geometry.receptive_field import Layer, Network
-from research.types import Activations
+from likeness.research.encoders.layers import Images, l2_normalize
+from likeness.research.geometry.receptive_field import Layer, Network
+from likeness.research.types import Activations
 
 
 class Mirrored(nn.Module, kw_only=True):

@@ -5,11 +5,19 @@ import math
 import jax.numpy as jnp
 from flax import linen as nn
 
-from research.encoders.layer_geometry import LayerGeometry, smallest_side
-from research.encoders.layers import Examples, Precision, SpatialDims, as_embedding, check_fields, check_size, standardize
-from research.encoders.pooling import max_pool
-from research.encoders.spatial import convolution
-from research.types import Activations
+from likeness.research.encoders.layer_geometry import LayerGeometry, smallest_side
+from likeness.research.encoders.layers import (
+    Examples,
+    Precision,
+    SpatialDims,
+    as_embedding,
+    check_fields,
+    check_size,
+    standardize,
+)
+from likeness.research.encoders.pooling import max_pool
+from likeness.research.encoders.spatial import convolution
+from likeness.research.types import Activations
 
 
 class Plain(nn.Module, kw_only=True):

@@ -13,7 +13,7 @@ import math
 import jax.numpy as jnp
 from jax import lax
 
-from research.types import AnyArray, Array, Float
+from likeness.research.types import AnyArray, Array, Float
 
 __all__ = ["avg_pool", "l2_pool", "max_pool", "max_pool_2x2"]
 

@@ -4,8 +4,8 @@ from typing import Literal, TypeAlias
 
 import jax.numpy as jnp
 
-from research.encoders.layers import standardize
-from research.types import AnyArray, Array
+from likeness.research.encoders.layers import standardize
+from likeness.research.types import AnyArray, Array
 
 InputNormalization: TypeAlias = Literal["unit", "caffe", "torchvision"]
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from research.types import AnyArray, PyTree
+from likeness.research.types import AnyArray, PyTree
 
 __all__ = ["Keep", "Part", "count_parts", "recomputing"]
 

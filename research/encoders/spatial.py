@@ -4,8 +4,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
 
-from research.encoders.layers import Precision, SpatialDims
-from research.types import AnyArray, Array, Float
+from likeness.research.encoders.layers import Precision, SpatialDims
+from likeness.research.types import AnyArray, Array, Float
 
 __all__ = ["VolumeConvolution", "convolution", "convolve_volumes"]
 
@@ -70,7 +70,7 @@ def convolve_volumes(
     d + kd − 1 lie one behind another in the channels of slice d. So the slices are pictures, for which XLA:CPU has fast
     kernels; for volumes it has none. 32 volumes of 24×24×24 from 1 to 16 channels take 50 ms of one core this way and 558 ms
     by ``lax.conv_general_dilated``, the gradient by the kernel 68 ms and 115 ms, by the volumes 57 ms and 1133 ms (jaxlib
-    0.10.2; ``python -m experiments.benchmarks.volumes``). It costs the memory of kd copies of x.
+    0.10.2; ``python -m likeness.experiments.benchmarks.volumes``). It costs the memory of kd copies of x.
 
     Args:
         x: volumes.

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import jax.numpy as jnp
 from flax import linen as nn
 
-from research.encoders.layer_geometry import LayerGeometry, check_picture
-from research.encoders.layers import Images, Precision
-from research.encoders.pooling import max_pool
-from research.encoders.preprocessing import SQUEEZENET_MEANS, InputNormalization, preprocess, rgb
-from research.types import Activations, AnyArray, Float
+from likeness.research.encoders.layer_geometry import LayerGeometry, check_picture
+from likeness.research.encoders.layers import Images, Precision
+from likeness.research.encoders.pooling import max_pool
+from likeness.research.encoders.preprocessing import SQUEEZENET_MEANS, InputNormalization, preprocess, rgb
+from likeness.research.types import Activations, AnyArray, Float
 
 # The modules before which the map is pooled once more.
 POOLED_AFTER = (3, 5)

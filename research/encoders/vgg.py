@@ -7,12 +7,12 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax.typing import DTypeLike
 
-from research.encoders.convolution import SameConvolution
-from research.encoders.layer_geometry import LayerGeometry, check_picture
-from research.encoders.layers import Images, Precision
-from research.encoders.pooling import avg_pool, l2_pool, max_pool
-from research.encoders.preprocessing import VGG_MEANS, InputNormalization, preprocess, rgb
-from research.types import Activations, AnyArray, Array, Float, PRNGKey
+from likeness.research.encoders.convolution import SameConvolution
+from likeness.research.encoders.layer_geometry import LayerGeometry, check_picture
+from likeness.research.encoders.layers import Images, Precision
+from likeness.research.encoders.pooling import avg_pool, l2_pool, max_pool
+from likeness.research.encoders.preprocessing import VGG_MEANS, InputNormalization, preprocess, rgb
+from likeness.research.types import Activations, AnyArray, Array, Float, PRNGKey
 
 Padding: TypeAlias = Literal["zeros", "replicate", "reflect"]
 Pooling: TypeAlias = Literal["max", "average", "l2"]
@@ -25,7 +25,7 @@ class Vgg(nn.Module, kw_only=True):
     """Blocks of 3×3 convolutions and ReLU, between 2×2 poolings (Simonyan and Zisserman 2015). The default is VGG-19.
 
     VGG-16 is ``Vgg(convolutions=(2, 2, 3, 3, 3))``. The network of this project that needs no download is one of half
-    the width with random filters, four blocks deep, followed by :func:`research.encoders.normalize_energy`::
+    the width with random filters, four blocks deep, followed by :func:`likeness.research.encoders.normalize_energy`::
 
         Vgg(convolutions=(2, 2, 4, 2), widths=(32, 64, 128, 256), pooling="average")
 

@@ -6,7 +6,7 @@ from typing import TypeAlias
 import jax.numpy as jnp
 from jax import lax
 
-from research.types import AnyArray, Array, Float
+from likeness.research.types import AnyArray, Array, Float
 
 __all__ = ["convolve_by_tiles", "convolve_turned_by_tiles", "kernel_gradient_by_tiles", "tiles_pay", "tiles_pay_for_kernel"]
 
@@ -19,7 +19,7 @@ def tiles_pay(pictures: Sequence[int], kernel: Sequence[int]) -> bool:
 
     Of 9·c·d multiplications a pixel 5·c·d are saved, while numbers in proportion to c + d more go through memory: it pays
     where c·d/(c + d) is large. The kernel's own transform is paid once for all pixels, of which there must be some
-    (``python -m experiments.benchmarks.convolutions`` prints the times of both for the layers of VGG-19).
+    (``python -m likeness.experiments.benchmarks.convolutions`` prints the times of both for the layers of VGG-19).
 
     Args:
         pictures: shape (b, h, w, c).

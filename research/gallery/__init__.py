@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from research.lazy import lazily
+from likeness.research.lazy import lazily
 
 if TYPE_CHECKING:
-    from research.gallery.identification import Candidate, Identification, Identifier
-    from research.gallery.records import Codes, Duplicate, Enrolled, Enrollment, Picture
-    from research.gallery.search import Index, Neighbors, squared_euclidean
-    from research.gallery.store import Gallery
-    from research.gallery.threshold import Threshold, Verification
+    from likeness.research.gallery.identification import Candidate, Identification, Identifier
+    from likeness.research.gallery.records import Codes, Duplicate, Enrolled, Enrollment, Picture
+    from likeness.research.gallery.search import Index, Neighbors, squared_euclidean
+    from likeness.research.gallery.store import Gallery
+    from likeness.research.gallery.threshold import Threshold, Verification
 else:
     __getattr__ = lazily(
         __name__,

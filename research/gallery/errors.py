@@ -5,8 +5,8 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from research.errors import UserError
-from research.files import is_full
+from likeness.research.errors import UserError
+from likeness.research.files import is_full
 
 _ADVICE = {
     "SQLITE_FULL": "the disk is full; free some space and run the same command again",

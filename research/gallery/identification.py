@@ -5,14 +5,14 @@ import functools
 
 import numpy as np
 
-from research.errors import UserError
-from research.gallery.records import LARGEST, Codes, comparable
-from research.gallery.search import Distance, Index, squared_euclidean
-from research.gallery.threshold import Threshold
-from research.metrics.bootstrap import FEWEST_PEOPLE, varying_interval
-from research.metrics.identification import compound_error
-from research.metrics.intervals import Estimate
-from research.types import AnyArray, Float
+from likeness.research.errors import UserError
+from likeness.research.gallery.records import LARGEST, Codes, comparable
+from likeness.research.gallery.search import Distance, Index, squared_euclidean
+from likeness.research.gallery.threshold import Threshold
+from likeness.research.metrics.bootstrap import FEWEST_PEOPLE, varying_interval
+from likeness.research.metrics.identification import compound_error
+from likeness.research.metrics.intervals import Estimate
+from likeness.research.types import AnyArray, Float
 
 _MOST_TRIALS = 1000
 _MOST_TIED = 16
@@ -82,8 +82,9 @@ def named_strangers(index: Index, codes: Codes, threshold: Threshold, seed: int 
     other, is as likely as that none of K - 1 is, to the power K / (K - 1). The interval is that of samples of people: their
     variance counts twice, since everybody is a stranger once and among those whom strangers meet otherwise.
 
-    Comparisons are not taken to be independent of each other, as :func:`~research.metrics.identification.compound_error`
-    takes them: images of one person are alike, and some strangers resemble everybody.
+    Comparisons are not taken to be independent of each other, as
+    :func:`~likeness.research.metrics.identification.compound_error` takes them: images of one person are alike, and some
+    strangers resemble everybody.
 
     Args:
         index: Of the codes.
@@ -120,7 +121,7 @@ class Identifier:
     The answer is the one that encoding both pictures and comparing them would give.
 
     Example:
-        >>> from research.metrics.intervals import Estimate
+        >>> from likeness.research.metrics.intervals import Estimate
         >>> rate = Estimate(0.01, 0.008, 0.012, 9900)
         >>> threshold = Threshold(tau=0.5, target_far=0.01, far=rate, tar=rate, people=10, fingerprint="abc")
         >>> codes = Codes(("Ada", "Bob"), np.eye(2, dtype=np.float32), np.arange(2), np.arange(2))

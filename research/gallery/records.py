@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from research.types import AnyArray, Bool, Float, Int
+from likeness.research.types import AnyArray, Bool, Float, Int
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from research.checks import UncheckedLabels, check_array, check_last_axis
-from research.gallery.records import Codes
-from research.types import AnyArray, Array, Float, Int
+from likeness.research.checks import UncheckedLabels, check_array, check_last_axis
+from likeness.research.gallery.records import Codes
+from likeness.research.types import AnyArray, Array, Float, Int
 
 Distance: TypeAlias = Callable[[Array, Array], Array]
 

@@ -10,12 +10,12 @@ from types import TracebackType
 
 import numpy as np
 
-from research.data.names import easily_confused, folded, identity_name
-from research.data.paths import printable
-from research.errors import UserError
-from research.gallery.errors import explained
-from research.gallery.records import LARGEST, Codes, Duplicate, Enrolled, Enrollment, Picture, comparable
-from research.types import AnyArray
+from likeness.research.data.names import easily_confused, folded, identity_name
+from likeness.research.data.paths import printable
+from likeness.research.errors import UserError
+from likeness.research.gallery.errors import explained
+from likeness.research.gallery.records import LARGEST, Codes, Duplicate, Enrolled, Enrollment, Picture, comparable
+from likeness.research.types import AnyArray
 
 SCHEMA = 1
 _LITTLE_ENDIAN = np.dtype("<f4")
@@ -180,7 +180,7 @@ class Gallery:
         """Adds embeddings of one person, who is enrolled if new.
 
         Args:
-            name: the person; stored composed, stripped and printable (:func:`~research.data.names.identity_name`).
+            name: the person; stored composed, stripped and printable (:func:`~likeness.research.data.names.identity_name`).
             vectors: (n, dimension), finite.
             pictures: where each row comes from, if known.
 

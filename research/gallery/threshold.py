@@ -6,11 +6,11 @@ import math
 from pathlib import Path
 from typing import Any
 
-from research.data.regular import NotAFile, read_regular
-from research.errors import UserError
-from research.files import parse_json, write_atomically
-from research.metrics.identification import compound_error
-from research.metrics.intervals import Estimate
+from likeness.research.data.regular import NotAFile, read_regular
+from likeness.research.errors import UserError
+from likeness.research.files import parse_json, write_atomically
+from likeness.research.metrics.identification import compound_error
+from likeness.research.metrics.intervals import Estimate
 
 FILE = "threshold.json"
 
@@ -70,7 +70,8 @@ class Threshold:
 
         The upper end of the FAR's interval is taken, and the N comparisons are taken to be independent, which those with
         several images of one person are not: a gallery of three people or more measures it
-        (:func:`~research.gallery.identification.named_strangers`). Where the FAR is not resolved, everything is possible.
+        (:func:`~likeness.research.gallery.identification.named_strangers`). Where the FAR is not resolved, everything is
+        possible.
 
         Args:
             comparisons: N, how many embeddings the stranger is compared with.

@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 import jax
 import jax.numpy as jnp
 
-from research.types import AnyArray, Array, Float, Shaped
+from likeness.research.types import AnyArray, Array, Float, Shaped
 
 Border: TypeAlias = Literal["edge", "constant"]
 """What lies outside a picture: its edge continued, or one value."""

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.types import AnyArray, Array, Float, PyTree
+from likeness.research.types import AnyArray, Array, Float, PyTree
 
 Points: TypeAlias = Float[np.ndarray, "n 2"]
 

@@ -89,7 +89,7 @@ def receptive_fields(encoder: Network) -> dict[str, ReceptiveField]:
         ValueError: a layer reads branches of different strides.
 
     Example:
-        >>> from research.encoders import Vgg
+        >>> from likeness.research.encoders import Vgg
         >>> fields = receptive_fields(Vgg())
         >>> fields["relu4_1"]
         ReceptiveField(size=68, stride=8, offset=-30)

@@ -8,7 +8,7 @@ windows have one size, so one program serves them all, and begin where the netwo
 import dataclasses
 from collections.abc import Iterable
 
-from research.geometry.receptive_field import Network, receptive_fields
+from likeness.research.geometry.receptive_field import Network, receptive_fields
 
 __all__ = ["Span", "Tiles", "cut"]
 
@@ -58,7 +58,7 @@ def cut(network: Network, layers: Iterable[str], height: int, width: int, tile: 
         ValueError: a tile smaller than the coarsest stride, or a layer that does not exist.
 
     Example:
-        >>> from research.encoders import Vgg
+        >>> from likeness.research.encoders import Vgg
         >>> tiles = cut(Vgg(), ["relu2_1"], height=100, width=64, tile=48)
         >>> tiles.height, tiles.width, [(span.start, span.begin, span.end) for span in tiles.rows]
         (56, 56, [(0, 0, 48), (44, 48, 96), (44, 96, 100)])

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import jax.numpy as jnp
 
-from research.types import Embeddings, Scalar
+from likeness.research.types import Embeddings, Scalar
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class CollapseMonitor:
         Args:
             embeddings: one row an image, of several people.
             value: the loss per triplet, if there is one (``loss_per_triplet`` of
-                :class:`~research.losses.triplet.Triplet`).
+                :class:`~likeness.research.losses.triplet.Triplet`).
             collapsed_value: what ``value`` is for a constant encoder (``Triplet.collapsed_value``).
 
         Returns:

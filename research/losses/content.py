@@ -5,9 +5,9 @@ from typing import Literal, TypeAlias
 
 import jax.numpy as jnp
 
-from research.losses.checks import check_choice
-from research.losses.layers import Layers, PlaceMask, mask_of, safe_divide
-from research.types import Activations, Array, Float, PyTree, Scalar
+from likeness.research.losses.checks import check_choice
+from likeness.research.losses.layers import Layers, PlaceMask, mask_of, safe_divide
+from likeness.research.types import Activations, Array, Float, PyTree, Scalar
 
 ContentNormalizer: TypeAlias = Literal["relative", "course", "assignment", "mean"]
 

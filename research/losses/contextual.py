@@ -5,10 +5,10 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from research.losses.checks import check_count, check_finite_positive
-from research.losses.distances import safe_sqrt
-from research.losses.layers import Layers, Mask, each_picture, flatten_places, mask_at, safe_divide
-from research.types import Activations, Array, Float, PyTree, Scalar
+from likeness.research.losses.checks import check_count, check_finite_positive
+from likeness.research.losses.distances import safe_sqrt
+from likeness.research.losses.layers import Layers, Mask, each_picture, flatten_places, mask_at, safe_divide
+from likeness.research.types import Activations, Array, Float, PyTree, Scalar
 
 # Below every exponent that can occur, and still a number: a region of no place must not become NaN.
 NOWHERE = -1e30

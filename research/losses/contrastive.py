@@ -6,11 +6,11 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
-from research.checks import UncheckedEmbeddings, as_embeddings
-from research.losses.checks import check_choice, check_finite_positive
-from research.losses.distances import pairwise_squared_distances, safe_sqrt, squared_distance
-from research.losses.pairs import LabelsOrSame, Pairs, consecutive_rows, pair_diagnostics, weighted_pairs
-from research.types import AnyArray, Array, Float, PRNGKey, PyTree, Scalar
+from likeness.research.checks import UncheckedEmbeddings, as_embeddings
+from likeness.research.losses.checks import check_choice, check_finite_positive
+from likeness.research.losses.distances import pairwise_squared_distances, safe_sqrt, squared_distance
+from likeness.research.losses.pairs import LabelsOrSame, Pairs, consecutive_rows, pair_diagnostics, weighted_pairs
+from likeness.research.types import AnyArray, Array, Float, PRNGKey, PyTree, Scalar
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -5,10 +5,10 @@ from typing import Literal, TypeAlias
 
 import jax.numpy as jnp
 
-from research.losses.checks import check_choice
-from research.losses.layers import safe_divide
-from research.losses.statistics import AdditiveLayers, Sums, covariance
-from research.types import PyTree, Scalar
+from likeness.research.losses.checks import check_choice
+from likeness.research.losses.layers import safe_divide
+from likeness.research.losses.statistics import AdditiveLayers, Sums, covariance
+from likeness.research.types import PyTree, Scalar
 
 CovarianceNormalizer: TypeAlias = Literal["relative", "mean"]
 
@@ -17,7 +17,7 @@ CovarianceNormalizer: TypeAlias = Literal["relative", "mean"]
 class Covariance(AdditiveLayers):
     """``J_l = s_l ‖Σ - Σ'‖²`` with ``Σ = (1/n) Σ_p (x_p - μ)(x_p - μ)ᵀ``: the Gram matrix of centered features.
 
-    It does not see the mean; add :class:`~research.losses.MeanStd` for that. A pixel of mask m weighs m².
+    It does not see the mean; add :class:`~likeness.research.losses.MeanStd` for that. A pixel of mask m weighs m².
     Reverse mode only: ``jax.jvp`` raises.
 
     Li et al., "Universal style transfer via feature transforms", 2017, match the same statistic in closed form.

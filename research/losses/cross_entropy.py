@@ -5,8 +5,8 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from research.checks import UncheckedEmbeddings, UncheckedLabels, as_labels, check_array
-from research.types import Array, Float
+from likeness.research.checks import UncheckedEmbeddings, UncheckedLabels, as_labels, check_array
+from likeness.research.types import Array, Float
 
 __all__ = ["CrossEntropy"]
 

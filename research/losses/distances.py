@@ -10,8 +10,8 @@ product is float32 at the highest precision. The derivative is written down inst
 import jax
 import jax.numpy as jnp
 
-from research.checks import check_last_axis
-from research.types import AnyArray, Array, Float
+from likeness.research.checks import check_last_axis
+from likeness.research.types import AnyArray, Array, Float
 
 _FEW = 1 << 20
 """Differences that are formed one by one: a millisecond on one core of a CPU."""

@@ -5,10 +5,10 @@ from typing import Literal, TypeAlias
 
 import jax.numpy as jnp
 
-from research.losses.checks import check_choice
-from research.losses.layers import PlaceMask, extent, safe_divide
-from research.losses.statistics import AdditiveLayers, Sums, second_moment
-from research.types import Activations, Array, Float, PyTree, Scalar
+from likeness.research.losses.checks import check_choice
+from likeness.research.losses.layers import PlaceMask, extent, safe_divide
+from likeness.research.losses.statistics import AdditiveLayers, Sums, second_moment
+from likeness.research.types import Activations, Array, Float, PyTree, Scalar
 
 GramNormalizer: TypeAlias = Literal["relative", "course", "course_unsquared", "none", "gatys_code", "johnson"]
 

@@ -4,8 +4,8 @@ import dataclasses
 
 import jax.numpy as jnp
 
-from research.losses.quantiles import QuantileLayers
-from research.types import Array, Float
+from likeness.research.losses.quantiles import QuantileLayers
+from likeness.research.types import Array, Float
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -5,10 +5,10 @@ from typing import Literal, TypeAlias
 
 import jax.numpy as jnp
 
-from research.losses.checks import check_choice
-from research.losses.distances import safe_sqrt, squared_distance
-from research.losses.layers import Layers, Mask
-from research.types import Activations, Array, Float, PyTree, Scalar
+from likeness.research.losses.checks import check_choice
+from likeness.research.losses.distances import safe_sqrt, squared_distance
+from likeness.research.losses.layers import Layers, Mask
+from likeness.research.types import Activations, Array, Float, PyTree, Scalar
 
 Distance: TypeAlias = Literal["cosine", "euclidean", "squared_euclidean"]
 

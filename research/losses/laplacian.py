@@ -5,9 +5,9 @@ from typing import Literal, TypeAlias
 
 import jax.numpy as jnp
 
-from research.losses.checks import check_choice, check_count
-from research.losses.layers import Layers, Mask, mask_at, safe_divide
-from research.types import Activations, Array, Float, PyTree, Scalar
+from likeness.research.losses.checks import check_choice, check_count
+from likeness.research.losses.layers import Layers, Mask, mask_at, safe_divide
+from likeness.research.types import Activations, Array, Float, PyTree, Scalar
 
 LaplacianNormalizer: TypeAlias = Literal["relative", "sum", "mean"]
 

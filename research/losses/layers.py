@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.checks import check_array
-from research.types import Activations, AnyArray, Array, Float, PyTree, Scalar, Shaped
+from likeness.research.checks import check_array
+from likeness.research.types import Activations, AnyArray, Array, Float, PyTree, Scalar, Shaped
 
 Mask: TypeAlias = Shaped[AnyArray, "..."]
 """Where in a picture a loss looks: 0 nowhere, 1 fully, at the picture's own resolution (h, w). What is no such mask is refused

@@ -8,11 +8,11 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
-from research.checks import UncheckedEmbeddings, UncheckedLabels, as_embeddings, as_labels, check_array
-from research.losses.checks import check_choice, check_finite_nonnegative, check_finite_positive
-from research.losses.distances import squared_distance
-from research.losses.pairs import LabelsOrSame
-from research.types import AnyArray, Array, Float, Int, PRNGKey, PyTree, Scalar
+from likeness.research.checks import UncheckedEmbeddings, UncheckedLabels, as_embeddings, as_labels, check_array
+from likeness.research.losses.checks import check_choice, check_finite_nonnegative, check_finite_positive
+from likeness.research.losses.distances import squared_distance
+from likeness.research.losses.pairs import LabelsOrSame
+from likeness.research.types import AnyArray, Array, Float, Int, PRNGKey, PyTree, Scalar
 
 _SHORT = 1e-12
 _SMALLEST_SINE = 1e-3

@@ -26,8 +26,8 @@ from typing import ClassVar, Literal, Protocol, TypeAlias
 import jax
 import jax.numpy as jnp
 
-from research.losses.checks import check_choice
-from research.types import Array, Bool, Float, PRNGKey, Scalar
+from likeness.research.losses.checks import check_choice
+from likeness.research.types import Array, Bool, Float, PRNGKey, Scalar
 
 Mask: TypeAlias = Bool[Array, "b b"]
 Distances: TypeAlias = Float[Array, "b b"]

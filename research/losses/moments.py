@@ -5,10 +5,10 @@ from typing import ClassVar, Literal, TypeAlias
 
 import jax.numpy as jnp
 
-from research.losses.checks import check_choice, check_finite_positive
-from research.losses.layers import safe_divide
-from research.losses.statistics import AdditiveLayers, Moments, Sums, mean, variance
-from research.types import Array, Float, PyTree, Scalar
+from likeness.research.losses.checks import check_choice, check_finite_positive
+from likeness.research.losses.layers import safe_divide
+from likeness.research.losses.statistics import AdditiveLayers, Moments, Sums, mean, variance
+from likeness.research.types import Array, Float, PyTree, Scalar
 
 MeanStdNormalizer: TypeAlias = Literal["relative", "mean"]
 

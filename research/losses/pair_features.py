@@ -6,8 +6,8 @@ from typing import Literal, TypeAlias
 import jax
 import jax.numpy as jnp
 
-from research.losses.layers import absolute
-from research.types import AnyArray, Array, Float
+from likeness.research.losses.layers import absolute
+from likeness.research.types import AnyArray, Array, Float
 
 Feature: TypeAlias = Literal["absolute", "chi_square"]
 """``absolute``: |x - y|. ``chi_square``: (x - y)² / (|x| + |y|), 0 where both are 0; the χ² feature (x - y)²

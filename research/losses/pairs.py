@@ -5,8 +5,8 @@ from typing import Literal, TypeAlias
 import jax
 import jax.numpy as jnp
 
-from research.checks import as_labels_or_same
-from research.types import AnyArray, Array, Bool, Float, Shaped
+from likeness.research.checks import as_labels_or_same
+from likeness.research.types import AnyArray, Array, Bool, Float, Shaped
 
 LabelsOrSame: TypeAlias = Shaped[AnyArray, "..."]
 """Integer labels ``(b,)``, equal for the same person, or a boolean same-person mask ``(b, b)``. What is neither is refused in a

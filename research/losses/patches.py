@@ -6,10 +6,10 @@ from typing import Literal, TypeAlias
 import jax
 import jax.numpy as jnp
 
-from research.losses.checks import check_choice, check_count
-from research.losses.distances import safe_sqrt
-from research.losses.layers import Layers, Mask, each_picture, mask_at, safe_divide
-from research.types import Activations, Array, Float, PyTree, Scalar
+from likeness.research.losses.checks import check_choice, check_count
+from likeness.research.losses.distances import safe_sqrt
+from likeness.research.losses.layers import Layers, Mask, each_picture, mask_at, safe_divide
+from likeness.research.types import Activations, Array, Float, PyTree, Scalar
 
 MRFNormalizer: TypeAlias = Literal["relative", "sum", "mean"]
 

@@ -2,8 +2,8 @@
 
 from typing import Protocol, runtime_checkable
 
-from research.losses.pairs import LabelsOrSame
-from research.types import AnyArray, Array, Embeddings, Float, PRNGKey, PyTree, Scalar
+from likeness.research.losses.pairs import LabelsOrSame
+from likeness.research.types import AnyArray, Array, Embeddings, Float, PRNGKey, PyTree, Scalar
 
 
 def orders_as_euclid(loss: object) -> bool:

@@ -6,11 +6,11 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
-from research.checks import UncheckedEmbeddings, as_embeddings
-from research.losses.checks import check_finite_positive
-from research.losses.distances import cross_squared_distances, pairwise_squared_distances, squared_distance
-from research.losses.pairs import LabelsOrSame, masked_mean, positives_and_negatives, same_person
-from research.types import AnyArray, Array, Float, PRNGKey, PyTree, Scalar
+from likeness.research.checks import UncheckedEmbeddings, as_embeddings
+from likeness.research.losses.checks import check_finite_positive
+from likeness.research.losses.distances import cross_squared_distances, pairwise_squared_distances, squared_distance
+from likeness.research.losses.pairs import LabelsOrSame, masked_mean, positives_and_negatives, same_person
+from likeness.research.types import AnyArray, Array, Float, PRNGKey, PyTree, Scalar
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.losses.checks import check_choice
-from research.losses.layers import Layers, Mask, flatten_places, mask_at, safe_divide
-from research.types import Activations, Array, Float, PyTree, Scalar
+from likeness.research.losses.checks import check_choice
+from likeness.research.losses.layers import Layers, Mask, flatten_places, mask_at, safe_divide
+from likeness.research.types import Activations, Array, Float, PyTree, Scalar
 
 QuantileNormalizer: TypeAlias = Literal["relative", "mean", "sum"]
 

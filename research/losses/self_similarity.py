@@ -5,10 +5,10 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from research.losses.checks import check_count
-from research.losses.distances import safe_sqrt
-from research.losses.layers import Layers, Mask, absolute, extent, flatten_places, mask_at, safe_divide
-from research.types import Activations, Array, Float, Int, PyTree, Scalar
+from likeness.research.losses.checks import check_count
+from likeness.research.losses.distances import safe_sqrt
+from likeness.research.losses.layers import Layers, Mask, absolute, extent, flatten_places, mask_at, safe_divide
+from likeness.research.types import Activations, Array, Float, Int, PyTree, Scalar
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -6,11 +6,11 @@ import math
 import jax
 import jax.numpy as jnp
 
-from research.checks import UncheckedEmbeddings, as_embeddings, check_array, check_last_axis
-from research.losses.checks import check_choice, check_finite_positive
-from research.losses.pair_features import Feature, pair_feature, pairwise_feature_sum
-from research.losses.pairs import LabelsOrSame, Pairs, consecutive_rows, pair_diagnostics, weighted_pairs
-from research.types import AnyArray, Array, Float, PRNGKey, PyTree, Scalar
+from likeness.research.checks import UncheckedEmbeddings, as_embeddings, check_array, check_last_axis
+from likeness.research.losses.checks import check_choice, check_finite_positive
+from likeness.research.losses.pair_features import Feature, pair_feature, pairwise_feature_sum
+from likeness.research.losses.pairs import LabelsOrSame, Pairs, consecutive_rows, pair_diagnostics, weighted_pairs
+from likeness.research.types import AnyArray, Array, Float, PRNGKey, PyTree, Scalar
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -5,9 +5,9 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from research.losses.checks import check_count
-from research.losses.quantiles import QuantileLayers
-from research.types import Array, Float
+from likeness.research.losses.checks import check_count
+from likeness.research.losses.quantiles import QuantileLayers
+from likeness.research.types import Array, Float
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

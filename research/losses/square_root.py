@@ -6,8 +6,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from research.losses.layers import safe_divide
-from research.types import Array, Float
+from likeness.research.losses.layers import safe_divide
+from likeness.research.types import Array, Float
 
 
 def matrix_square_root(matrices: Float[Array, "*b n n"], iterations: int = 12) -> Float[Array, "*b n n"]:

@@ -13,8 +13,8 @@ from typing import ClassVar, Literal, TypeAlias
 import jax
 import jax.numpy as jnp
 
-from research.losses.layers import Layers, PlaceMask, flatten_places, mask_of, safe_divide
-from research.types import Activations, Array, Float, PyTree, Scalar
+from likeness.research.losses.layers import Layers, PlaceMask, flatten_places, mask_of, safe_divide
+from likeness.research.types import Activations, Array, Float, PyTree, Scalar
 
 Sums: TypeAlias = dict[str, Array]
 """Of one layer: ``count`` (b,) Σ m², ``first`` (b, c) Σ m² x, ``second`` Σ m² x xᵀ (b, c, c), or its diagonal (b, c)."""

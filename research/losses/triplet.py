@@ -7,13 +7,13 @@ from typing import ClassVar, Literal
 import jax
 import jax.numpy as jnp
 
-from research.checks import UncheckedEmbeddings, as_embeddings, check_members
-from research.losses.checks import check_choice, check_finite_nonnegative
-from research.losses.distances import pairwise_squared_distances, safe_sqrt, squared_distance
-from research.losses.mining import BatchAll, Rule, SelectionRule
-from research.losses.pairs import LabelsOrSame, mark_nan, masked_mean, positives_and_negatives
-from research.losses.triplet_terms import Penalty, triplet_terms
-from research.types import AnyArray, Array, Float, PRNGKey, PyTree, Scalar
+from likeness.research.checks import UncheckedEmbeddings, as_embeddings, check_members
+from likeness.research.losses.checks import check_choice, check_finite_nonnegative
+from likeness.research.losses.distances import pairwise_squared_distances, safe_sqrt, squared_distance
+from likeness.research.losses.mining import BatchAll, Rule, SelectionRule
+from likeness.research.losses.pairs import LabelsOrSame, mark_nan, masked_mean, positives_and_negatives
+from likeness.research.losses.triplet_terms import Penalty, triplet_terms
+from likeness.research.types import AnyArray, Array, Float, PRNGKey, PyTree, Scalar
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -23,14 +23,15 @@ class Triplet:
     ``J = Σ [d(a, p) - d(a, n) + α]₊`` over the triplets that ``rule`` selects, ``d(x, y) = |x - y|²``.
 
     - All embeddings equal, at 0 or elsewhere: every selected term is α (``log(1 + exp α)`` with soft-plus), never 0, though the
-      gradient vanishes; see :class:`~research.losses.collapse.CollapseMonitor`. Only the rules that look for negatives strictly
-      beyond the positive (``FaceNetSemiHard``, ``BandSemiHard``) find none there, select nothing and cost 0.
+      gradient vanishes; see :class:`~likeness.research.losses.collapse.CollapseMonitor`. Only the rules that look for negatives
+      strictly beyond the positive (``FaceNetSemiHard``, ``BandSemiHard``) find none there, select nothing and cost 0.
     - No triplet (one person, nobody twice, one image, an empty batch): 0.
     - An embedding that is not finite: NaN, even if no selected triplet has it.
 
     The value and the gradient need O(b²) memory. Everything is float32 whatever the embeddings' dtype. It can be differentiated
     in reverse and in forward mode. Equal embeddings are exactly 0 apart and ties of whole numbers are ties in batches up to
-    b · b · d = 2²⁰; in larger ones rounding decides, see :func:`~research.losses.distances.pairwise_squared_distances`.
+    b · b · d = 2²⁰; in larger ones rounding decides, see
+    :func:`~likeness.research.losses.distances.pairwise_squared_distances`.
 
     Schroff, Kalenichenko and Philbin, "FaceNet: a unified embedding for face recognition and clustering",
     2015; Hermans, Beyer and Leibe, "In defense of the triplet loss for person re-identification", 2017.
@@ -67,7 +68,7 @@ class Triplet:
         check_finite_nonnegative("Triplet", "margin", self.margin)
         check_choice("Triplet", "penalty", self.penalty, Penalty)
         check_choice("Triplet", "reduction", self.reduction, Literal["sum", "mean", "mean_active"])
-        check_members("Triplet", "rule", self.rule, Rule, "a rule of research.losses, such as BatchHard()")
+        check_members("Triplet", "rule", self.rule, Rule, "a rule of likeness.research.losses, such as BatchHard()")
 
     def __call__(self, embeddings: UncheckedEmbeddings, labels_or_same: LabelsOrSame, key: PRNGKey | None = None) -> Scalar:
         """The loss of a batch.

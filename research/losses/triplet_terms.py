@@ -15,8 +15,8 @@ from typing import Literal, NamedTuple, TypeAlias
 import jax
 import jax.numpy as jnp
 
-from research.losses.mining import SelectionRule
-from research.types import Array, Bool, Float, PRNGKey, Scalar
+from likeness.research.losses.mining import SelectionRule
+from likeness.research.types import Array, Bool, Float, PRNGKey, Scalar
 
 Penalty: TypeAlias = Literal["hinge", "softplus"]
 

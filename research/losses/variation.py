@@ -6,9 +6,9 @@ from typing import Literal, TypeAlias
 
 import jax.numpy as jnp
 
-from research.losses.checks import check_choice
-from research.losses.layers import Layers, Mask, absolute
-from research.types import Activations, Array, Float, PyTree, Scalar
+from likeness.research.losses.checks import check_choice
+from likeness.research.losses.layers import Layers, Mask, absolute
+from likeness.research.types import Activations, Array, Float, PyTree, Scalar
 
 Convention: TypeAlias = Literal["anisotropic", "johnson", "crowson"]
 

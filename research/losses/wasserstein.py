@@ -6,11 +6,11 @@ from typing import Literal, TypeAlias
 import jax
 import jax.numpy as jnp
 
-from research.losses.checks import check_choice, check_count, check_finite_positive
-from research.losses.layers import safe_divide
-from research.losses.square_root import matrix_square_root
-from research.losses.statistics import AdditiveLayers, Sums, covariance, mean
-from research.types import Array, Float, PyTree, Scalar
+from likeness.research.losses.checks import check_choice, check_count, check_finite_positive
+from likeness.research.losses.layers import safe_divide
+from likeness.research.losses.square_root import matrix_square_root
+from likeness.research.losses.statistics import AdditiveLayers, Sums, covariance, mean
+from likeness.research.types import Array, Float, PyTree, Scalar
 
 WassersteinNormalizer: TypeAlias = Literal["relative", "crowson", "none"]
 
@@ -20,7 +20,7 @@ class Wasserstein(AdditiveLayers):
     """``J_l = s_l W₂²``, ``W₂² = |μ - μ'|² + tr(Σ + Σ' - 2 (Σ'^½ Σ Σ'^½)^½)``, with ε added to the diagonals of Σ and Σ'.
 
     The second term is the Bures distance of the covariances. Both roots are Newton–Schulz iterations
-    (:func:`~research.losses.square_root.matrix_square_root`): directions whose variance product is below a thousandth
+    (:func:`~likeness.research.losses.square_root.matrix_square_root`): directions whose variance product is below a thousandth
     of the largest are not converged in 12 of them, so the distance of a picture to itself is a little above 0. In
     float32 it can be below 0 by rounding, some 1e-6 of tr Σ. A pixel of mask m weighs m². Reverse mode only: ``jax.jvp``
     raises.

@@ -1,14 +1,14 @@
 """Metrics that say how far they can be trusted, from exact sorted scores.
 
 ``verification``, ``identification``, ``one_shot`` and ``roc`` name modules here; the functions of the same
-names are inside them (``from research.metrics.verification import verification``).
+names are inside them (``from likeness.research.metrics.verification import verification``).
 """
 
-from research.metrics import identification, one_shot, roc, verification
-from research.metrics.bootstrap import clustered_rate
-from research.metrics.calibration import Calibration, stranger_rate, threshold_at_far
-from research.metrics.folds import FoldAccuracy, contiguous_folds, kfold_accuracy, stratified_folds
-from research.metrics.identification import (
+from likeness.research.metrics import identification, one_shot, roc, verification
+from likeness.research.metrics.bootstrap import clustered_rate
+from likeness.research.metrics.calibration import Calibration, stranger_rate, threshold_at_far
+from likeness.research.metrics.folds import FoldAccuracy, contiguous_folds, kfold_accuracy, stratified_folds
+from likeness.research.metrics.identification import (
     Cmc,
     OpenSetRates,
     Protocol,
@@ -17,11 +17,11 @@ from research.metrics.identification import (
     identify,
     protocol,
 )
-from research.metrics.intervals import Estimate, clopper_pearson, wilson
-from research.metrics.one_shot import McNemar, Trials, draw_trials, mcnemar, omniglot_runs
-from research.metrics.pairs import Pairs, all_pairs, hardest, pair_rows
-from research.metrics.roc import Roc, auc, best_threshold, eer, tar_at_far
-from research.metrics.verification import Rates, RocBand, roc_band
+from likeness.research.metrics.intervals import Estimate, clopper_pearson, wilson
+from likeness.research.metrics.one_shot import McNemar, Trials, draw_trials, mcnemar, omniglot_runs
+from likeness.research.metrics.pairs import Pairs, all_pairs, hardest, pair_rows
+from likeness.research.metrics.roc import Roc, auc, best_threshold, eer, tar_at_far
+from likeness.research.metrics.verification import Rates, RocBand, roc_band
 
 __all__ = [
     "Calibration",

@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 from scipy.special import ndtri, stdtrit
 
-from research.checks import UncheckedFlags, UncheckedLabels, as_numpy
-from research.metrics.intervals import CONFIDENCE, Estimate, wilson_interval
-from research.types import AnyArray
+from likeness.research.checks import UncheckedFlags, UncheckedLabels, as_numpy
+from likeness.research.metrics.intervals import CONFIDENCE, Estimate, wilson_interval
+from likeness.research.types import AnyArray
 
 REPLICATES = 200
 """Resampled sets of people behind every interval; enough for a variance to within a tenth or so."""
@@ -115,7 +115,7 @@ def clustered_interval(
     Korn and Graubard, "Confidence intervals for proportions with small expected number of positive counts
     estimated from survey data", Survey Methodology 1998; for pairs that share people recommended by Fogliato, Patil and
     Perona, "Confidence intervals for error rates in 1:1 matching tasks", IJCV 2024. How often it holds the truth is measured
-    by ``python -m experiments.benchmarks.thresholds``.
+    by ``python -m likeness.experiments.benchmarks.thresholds``.
     """
     samples = samples[~np.isnan(samples)]
     if people < FEWEST_PEOPLE or len(samples) < _FEWEST_SAMPLES:

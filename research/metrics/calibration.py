@@ -25,12 +25,12 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import betaincinv
 
-from research.checks import UncheckedFlags, UncheckedNumbers, check_numbers, check_threshold
-from research.errors import UserError
-from research.metrics import roc as curves
-from research.metrics.bootstrap import PeoplePairs, clustered_rate, replicate_weights, share_people
-from research.metrics.intervals import CONFIDENCE, Estimate
-from research.metrics.verification import checked_people, needed_pairs, rate_name
+from likeness.research.checks import UncheckedFlags, UncheckedNumbers, check_numbers, check_threshold
+from likeness.research.errors import UserError
+from likeness.research.metrics import roc as curves
+from likeness.research.metrics.bootstrap import PeoplePairs, clustered_rate, replicate_weights, share_people
+from likeness.research.metrics.intervals import CONFIDENCE, Estimate
+from likeness.research.metrics.verification import checked_people, needed_pairs, rate_name
 
 FEWEST_STRANGERS = 4
 """With fewer nobody is left to compare once two are left out, so nothing is known of strangers."""

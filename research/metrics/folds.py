@@ -7,10 +7,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import stdtrit
 
-from research.checks import UncheckedFlags, UncheckedLabels, UncheckedNumbers, as_numpy
-from research.errors import UserError
-from research.metrics.intervals import CONFIDENCE, Estimate, wilson_interval
-from research.metrics.roc import best_threshold, checked
+from likeness.research.checks import UncheckedFlags, UncheckedLabels, UncheckedNumbers, as_numpy
+from likeness.research.errors import UserError
+from likeness.research.metrics.intervals import CONFIDENCE, Estimate, wilson_interval
+from likeness.research.metrics.roc import best_threshold, checked
 
 Compat: TypeAlias = Literal["exact", "strictest", "facenet"]
 

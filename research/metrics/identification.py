@@ -6,18 +6,18 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from research.checks import UncheckedLabels, UncheckedNumbers, as_numpy, check_numbers, check_threshold
-from research.errors import UserError
-from research.metrics import roc as curves
-from research.metrics.bootstrap import (
+from likeness.research.checks import UncheckedLabels, UncheckedNumbers, as_numpy, check_numbers, check_threshold
+from likeness.research.errors import UserError
+from likeness.research.metrics import roc as curves
+from likeness.research.metrics.bootstrap import (
     REPLICATES,
     clustered_interval,
     clustered_rate,
     replicate_weights,
     share_people,
 )
-from research.metrics.intervals import Estimate, wilson_interval
-from research.metrics.verification import rate_name
+from likeness.research.metrics.intervals import Estimate, wilson_interval
+from likeness.research.metrics.verification import rate_name
 
 FPIRS = (1e-1, 1e-2)
 """False-positive identification rates at which the miss rate is reported."""

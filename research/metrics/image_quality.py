@@ -9,8 +9,8 @@ import math
 import numpy as np
 from scipy import ndimage
 
-from research.checks import UncheckedNumbers, check_array
-from research.types import AnyArray, Float
+from likeness.research.checks import UncheckedNumbers, check_array
+from likeness.research.types import AnyArray, Float
 
 _LUMA = np.array([0.299, 0.587, 0.114])
 _WINDOW = 11

@@ -6,7 +6,7 @@ from typing import Any
 
 from scipy.special import betaincinv, ndtri
 
-from research.errors import UserError
+from likeness.research.errors import UserError
 
 CONFIDENCE = 0.95
 """Coverage aimed at by every interval of this package."""

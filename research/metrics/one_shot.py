@@ -6,11 +6,11 @@ import numpy as np
 from jaxtyping import Bool, Int
 from scipy.special import bdtr
 
-from research.checks import UncheckedFlags, UncheckedLabels, UncheckedNumbers, as_numpy, check_numbers
-from research.errors import UserError
-from research.metrics.bootstrap import clustered_rate
-from research.metrics.intervals import Estimate, wilson
-from research.metrics.roc import refuse_nan
+from likeness.research.checks import UncheckedFlags, UncheckedLabels, UncheckedNumbers, as_numpy, check_numbers
+from likeness.research.errors import UserError
+from likeness.research.metrics.bootstrap import clustered_rate
+from likeness.research.metrics.intervals import Estimate, wilson
+from likeness.research.metrics.roc import refuse_nan
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from research.checks import UncheckedFlags, UncheckedLabels, UncheckedNumbers, as_numpy, check_numbers
-from research.errors import UserError
-from research.metrics.roc import refuse_nan
-from research.types import AnyArray
+from likeness.research.checks import UncheckedFlags, UncheckedLabels, UncheckedNumbers, as_numpy, check_numbers
+from likeness.research.errors import UserError
+from likeness.research.metrics.roc import refuse_nan
+from likeness.research.types import AnyArray
 
 PAIR_LIMIT = 100_000
 """Different-person pairs kept by default; enough to resolve a FAR of 1e-4."""

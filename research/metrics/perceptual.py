@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import jax.numpy as jnp
 
-from research.types import Activations, Array, Float
+from likeness.research.types import Activations, Array, Float
 
 __all__ = ["perceptual_distance"]
 

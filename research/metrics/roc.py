@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from research.checks import UncheckedFlags, UncheckedNumbers, check_array, check_numbers
-from research.errors import UserError
+from likeness.research.checks import UncheckedFlags, UncheckedNumbers, check_array, check_numbers
+from likeness.research.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)

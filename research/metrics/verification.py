@@ -12,10 +12,10 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import expit, logit, ndtri
 
-from research.checks import UncheckedFlags, UncheckedNumbers, as_numpy, check_threshold
-from research.errors import UserError
-from research.metrics import roc as curves
-from research.metrics.bootstrap import (
+from likeness.research.checks import UncheckedFlags, UncheckedNumbers, as_numpy, check_threshold
+from likeness.research.errors import UserError
+from likeness.research.metrics import roc as curves
+from likeness.research.metrics.bootstrap import (
     REPLICATES,
     PeoplePairs,
     between_people,
@@ -26,8 +26,8 @@ from research.metrics.bootstrap import (
     share_people,
     varying_interval,
 )
-from research.metrics.folds import FoldAccuracy, kfold_accuracy, stratified_folds
-from research.metrics.intervals import CONFIDENCE, Estimate, wilson_interval
+from likeness.research.metrics.folds import FoldAccuracy, kfold_accuracy, stratified_folds
+from likeness.research.metrics.intervals import CONFIDENCE, Estimate, wilson_interval
 
 FARS = (1e-1, 1e-2, 1e-3)
 """False-accept rates at which the true-accept rate is reported."""
@@ -80,7 +80,7 @@ def verification(
 
     ``verification/eer``, ``verification/auc``, ``verification/accuracy`` (k folds, both kinds of pair
     counting one half) and ``verification/tar@far=…``. Where pairs share people the intervals come from
-    resampling people (:mod:`research.metrics.bootstrap`); otherwise they are Wilson's, DeLong's for AUC and
+    resampling people (:mod:`likeness.research.metrics.bootstrap`); otherwise they are Wilson's, DeLong's for AUC and
     Student's over folds. A rate the pairs cannot resolve is an unresolvable estimate. The ``n`` of EER and
     AUC counts the scarcer kind of pair, that of TAR the same-person pairs, that of accuracy all pairs.
 

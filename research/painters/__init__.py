@@ -4,11 +4,11 @@
 :class:`Conditional` several and their mixtures; :func:`adain` with a :class:`Decoder` takes any style from a picture of it.
 """
 
-from research.painters.adain import Decoder, adain, mirror, style_statistics
-from research.painters.conditional import Conditional, ConditionalInstanceNorm
-from research.painters.johnson import Johnson
-from research.painters.normalization import InstanceNorm
-from research.painters.transformer import Transformer
+from likeness.research.painters.adain import Decoder, adain, mirror, style_statistics
+from likeness.research.painters.conditional import Conditional, ConditionalInstanceNorm
+from likeness.research.painters.johnson import Johnson
+from likeness.research.painters.normalization import InstanceNorm
+from likeness.research.painters.transformer import Transformer
 
 __all__ = [
     "Conditional",

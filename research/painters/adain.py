@@ -5,11 +5,11 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from flax import linen as nn
 
-from research.encoders import Vgg
-from research.encoders.layers import Precision
-from research.painters.borders import enlarge, reflect
-from research.painters.normalization import mean_and_variance
-from research.types import AnyArray, Array, Float
+from likeness.research.encoders import Vgg
+from likeness.research.encoders.layers import Precision
+from likeness.research.painters.borders import enlarge, reflect
+from likeness.research.painters.normalization import mean_and_variance
+from likeness.research.types import AnyArray, Array, Float
 
 __all__ = ["Decoder", "StyleStatistics", "adain", "mirror", "style_statistics"]
 

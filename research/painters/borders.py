@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 
-from research.types import AnyArray, Array, Float
+from likeness.research.types import AnyArray, Array, Float
 
 __all__ = ["enlarge", "reflect", "reflect_to_multiple"]
 

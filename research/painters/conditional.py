@@ -3,10 +3,10 @@
 import jax.numpy as jnp
 from flax import linen as nn
 
-from research.encoders.layers import Images
-from research.painters.normalization import normalize
-from research.painters.transformer import Transformer
-from research.types import AnyArray, Array, Float, ImagesFloat
+from likeness.research.encoders.layers import Images
+from likeness.research.painters.normalization import normalize
+from likeness.research.painters.transformer import Transformer
+from likeness.research.types import AnyArray, Array, Float, ImagesFloat
 
 __all__ = ["Conditional", "ConditionalInstanceNorm"]
 

@@ -2,10 +2,10 @@
 
 from flax import linen as nn
 
-from research.encoders.layers import Images
-from research.painters.normalization import InstanceNorm
-from research.painters.transformer import Transformer
-from research.types import ImagesFloat
+from likeness.research.encoders.layers import Images
+from likeness.research.painters.normalization import InstanceNorm
+from likeness.research.painters.transformer import Transformer
+from likeness.research.types import ImagesFloat
 
 __all__ = ["Johnson"]
 

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from flax import linen as nn
 
-from research.types import AnyArray, Array, Float
+from likeness.research.types import AnyArray, Array, Float
 
 __all__ = ["InstanceNorm", "mean_and_variance", "normalize"]
 

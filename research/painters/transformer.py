@@ -6,11 +6,11 @@ from typing import Literal, TypeAlias
 import jax.numpy as jnp
 from flax import linen as nn
 
-from research.encoders.layers import Images, Precision
-from research.encoders.preprocessing import rgb
-from research.painters.borders import enlarge, reflect, reflect_to_multiple
-from research.painters.normalization import normalize
-from research.types import Array, Float, ImagesFloat
+from likeness.research.encoders.layers import Images, Precision
+from likeness.research.encoders.preprocessing import rgb
+from likeness.research.painters.borders import enlarge, reflect, reflect_to_multiple
+from likeness.research.painters.normalization import normalize
+from likeness.research.types import Array, Float, ImagesFloat
 
 __all__ = ["Transformer"]
 

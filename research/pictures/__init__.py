@@ -1,6 +1,6 @@
 """Pictures for people: read from files and written to them, resized, and their colors matched."""
 
-from research.pictures.color import (
+from likeness.research.pictures.color import (
     luminance,
     match_colors,
     match_histogram,
@@ -9,9 +9,9 @@ from research.pictures.color import (
     with_colors_of,
     yiq_to_rgb,
 )
-from research.pictures.reading import Picture, read_picture
-from research.pictures.resize import fit, resize
-from research.pictures.writing import write_picture
+from likeness.research.pictures.reading import Picture, read_picture
+from likeness.research.pictures.resize import fit, resize
+from likeness.research.pictures.writing import write_picture
 
 __all__ = [
     "Picture",

@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.losses.checks import check_choice, check_finite_positive
-from research.types import Array, Float
+from likeness.research.losses.checks import check_choice, check_finite_positive
+from likeness.research.types import Array, Float
 
 Match = Literal["symmetric", "cholesky", "pca"]
 

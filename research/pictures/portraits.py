@@ -6,12 +6,12 @@ from typing import Protocol, runtime_checkable
 import jax.numpy as jnp
 import numpy as np
 
-from research.data.faces import Faces, Nuisance, landmarks, render
-from research.errors import UserError
-from research.pictures.reading import read_picture
-from research.pictures.resize import fit, resize
-from research.pictures.sources import PictureSource, Pixels, by_config
-from research.types import Float
+from likeness.research.data.faces import Faces, Nuisance, landmarks, render
+from likeness.research.errors import UserError
+from likeness.research.pictures.reading import read_picture
+from likeness.research.pictures.resize import fit, resize
+from likeness.research.pictures.sources import PictureSource, Pixels, by_config
+from likeness.research.types import Float
 
 Landmarks = Float[np.ndarray, "5 2"]
 
@@ -72,7 +72,7 @@ class GraceHopper(PictureSource):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ProceduralFace(PictureSource):
-    """A synthetic face, seen from the front in even light: a person of :class:`research.data.faces.Faces`."""
+    """A synthetic face, seen from the front in even light: a person of :class:`likeness.research.data.faces.Faces`."""
 
     person: int = 0
     """Which person."""

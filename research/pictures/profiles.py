@@ -11,7 +11,7 @@ import struct
 import numpy as np
 from PIL import Image, ImageCms
 
-from research.types import Float
+from likeness.research.types import Float
 
 # Of sRGB, adapted to D50 by Bradford's method.
 _SRGB_TO_XYZ = np.array(

@@ -9,12 +9,12 @@ import numpy as np
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
-from research.data.decode import BadImage, open_image
-from research.data.image_guard import FORMATS, Excessive, check_file, has_more, unread, without_range
-from research.data.paths import printable
-from research.pictures.profiles import UnusableProfile, convert, convert_table
-from research.pictures.sixteen_bits import claims_sixteen_bits, read_sixteen_bits
-from research.types import Float
+from likeness.research.data.decode import BadImage, open_image
+from likeness.research.data.image_guard import FORMATS, Excessive, check_file, has_more, unread, without_range
+from likeness.research.data.paths import printable
+from likeness.research.pictures.profiles import UnusableProfile, convert, convert_table
+from likeness.research.pictures.sixteen_bits import claims_sixteen_bits, read_sixteen_bits
+from likeness.research.types import Float
 
 _ORIENTATION = 0x0112
 _GRAY = ("1", "L", "LA", "I")
@@ -55,7 +55,7 @@ def read_picture(path: str | os.PathLike, *, max_side: int = 16384, max_megapixe
 
     Raises:
         BadImage: the file is missing, unreadable, not a picture, cut short or otherwise damaged, too large, or would take
-            long to read (:mod:`research.data.image_guard`).
+            long to read (:mod:`likeness.research.data.image_guard`).
     """
     name = printable(path)
     with open_image(path) as file, warnings.catch_warnings():

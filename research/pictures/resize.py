@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.types import Array, Float
+from likeness.research.types import Array, Float
 
 
 def resize(pixels: Float[Array, "*b h w c"], size: tuple[int, int]) -> Float[Array, "*b H W c"]:

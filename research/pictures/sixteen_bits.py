@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL.ImageFile import ImageFile
 
-from research.types import Shaped
+from likeness.research.types import Shaped
 
 # Pillow's decoders know each order of two bytes but keep only the one they take for the higher. Read with the orders
 # exchanged, the same file gives the lower.

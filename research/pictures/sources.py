@@ -10,11 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.data.decode import open_image
-from research.data.styles import Style
-from research.pictures.reading import read_picture
-from research.pictures.resize import fit, resize
-from research.types import Float
+from likeness.research.data.decode import open_image
+from likeness.research.data.styles import Style
+from likeness.research.pictures.reading import read_picture
+from likeness.research.pictures.resize import fit, resize
+from likeness.research.types import Float
 
 Pixels = Float[np.ndarray, "h w 3"]
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from research.data.paths import printable
-from research.errors import UserError
-from research.files import write_atomically
-from research.pictures.sixteen_bits import encode_png
-from research.types import AnyArray, Float, Shaped
+from likeness.research.data.paths import printable
+from likeness.research.errors import UserError
+from likeness.research.files import write_atomically
+from likeness.research.pictures.sixteen_bits import encode_png
+from likeness.research.types import AnyArray, Float, Shaped
 
 _FORMATS = {
     ".png": "PNG",

@@ -1,6 +1,6 @@
 """What the units of a network see, and what its answers depend on."""
 
-from research.visualization.attribution import (
+from likeness.research.visualization.attribution import (
     Score,
     gradient_times_input,
     integrated_gradients,
@@ -9,14 +9,14 @@ from research.visualization.attribution import (
     smooth_gradient,
     without_rounding,
 )
-from research.visualization.grad_cam import grad_cam, last_features, layers_below
-from research.visualization.objectives import Channel, Direction, Diversity, Layer, Neuron, Objective, Sum, Weighted
-from research.visualization.pairs import explain_pairs, grad_cam_of_pairs
-from research.visualization.parametrization import Fourier, Parametrization, Pixels
-from research.visualization.rules import Rule, reconstruct, with_rule
-from research.visualization.statistics import UnitCounts, UnitStatistics, count_units
-from research.visualization.top_patches import Patches, TopPatches
-from research.visualization.transforms import Chain, Jitter, Rotate, Transform, Zoom
+from likeness.research.visualization.grad_cam import grad_cam, last_features, layers_below
+from likeness.research.visualization.objectives import Channel, Direction, Diversity, Layer, Neuron, Objective, Sum, Weighted
+from likeness.research.visualization.pairs import explain_pairs, grad_cam_of_pairs
+from likeness.research.visualization.parametrization import Fourier, Parametrization, Pixels
+from likeness.research.visualization.rules import Rule, reconstruct, with_rule
+from likeness.research.visualization.statistics import UnitCounts, UnitStatistics, count_units
+from likeness.research.visualization.top_patches import Patches, TopPatches
+from likeness.research.visualization.transforms import Chain, Jitter, Rotate, Transform, Zoom
 
 __all__ = [
     "Chain",

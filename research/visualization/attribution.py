@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.types import AnyArray, Array, Float, PRNGKey
+from likeness.research.types import AnyArray, Array, Float, PRNGKey
 
 __all__ = [
     "Score",

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.extend import core
 
-from research.types import Activations, AnyArray, Array, Float, PyTree
+from likeness.research.types import Activations, AnyArray, Array, Float, PyTree
 
 __all__ = ["Resize", "grad_cam", "last_features", "layers_below"]
 

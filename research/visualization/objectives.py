@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from research.types import Activations, Array, Float
+from likeness.research.types import Activations, Array, Float
 
 __all__ = ["Channel", "Direction", "Diversity", "Layer", "Neuron", "Objective", "Sum", "Weighted"]
 

@@ -5,14 +5,14 @@ from typing import TypeAlias
 
 import jax.numpy as jnp
 
-from research.types import Activations, AnyArray, Array, Embeddings, Float
-from research.visualization.attribution import Score, saliency
-from research.visualization.grad_cam import Resize, grad_cam
+from likeness.research.types import Activations, AnyArray, Array, Embeddings, Float
+from likeness.research.visualization.attribution import Score, saliency
+from likeness.research.visualization.grad_cam import Resize, grad_cam
 
 __all__ = ["Attribute", "Distance", "explain_pairs", "grad_cam_of_pairs"]
 
 Attribute: TypeAlias = Callable[[Score, Float[Array, "n *space c"]], Float[Array, "n *space c"]]
-"""How a score is laid to pixels, such as :func:`~research.visualization.saliency`."""
+"""How a score is laid to pixels, such as :func:`~likeness.research.visualization.saliency`."""
 Distance: TypeAlias = Callable[[Embeddings, Embeddings], Float[Array, "b"]]
 """Of each embedding to the one in the same row."""
 
@@ -67,7 +67,7 @@ def grad_cam_of_pairs(
 
     Args:
         activations: of pictures; f is their ``embedding``.
-        layer: see :func:`~research.visualization.grad_cam`, as for the others.
+        layer: see :func:`~likeness.research.visualization.grad_cam`, as for the others.
         distance: d, differentiable.
         first: a of each pair.
         second: b of each pair.
@@ -75,7 +75,7 @@ def grad_cam_of_pairs(
         resize: to the pictures' size.
 
     Raises:
-        ValueError: as :func:`~research.visualization.grad_cam` does.
+        ValueError: as :func:`~likeness.research.visualization.grad_cam` does.
     """
     pictures = jnp.asarray(first), jnp.asarray(second)
     codes = tuple(activations(each)["embedding"] for each in pictures)

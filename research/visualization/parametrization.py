@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.types import AnyArray, Array, Float, PRNGKey, PyTree
+from likeness.research.types import AnyArray, Array, Float, PRNGKey, PyTree
 
 __all__ = ["PHOTOGRAPHIC", "Fourier", "Parametrization", "Pixels", "color_axes", "wave_scale"]
 
@@ -28,7 +28,7 @@ PHOTOGRAPHIC = (
     (0.9103, -0.3422, -0.0703),
 )
 """Red, green and blue (rows) of the three axes of color of scikit-learn's two photographs, see :func:`color_axes`. They are
-light to dark, then orange to blue, then green to magenta. ``python -m experiments.synthesis.colors`` prints them."""
+light to dark, then orange to blue, then green to magenta. ``python -m likeness.experiments.synthesis.colors`` prints them."""
 
 _CLIP = 1e-2
 _EXACT = jax.lax.Precision.HIGHEST

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax.extend import core
 
-from research.types import AnyArray, Array, Float, Int
+from likeness.research.types import AnyArray, Array, Float, Int
 
 __all__ = ["Rule", "reconstruct", "with_rule"]
 

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
-from research.metrics.image_quality import ssim
-from research.types import Float, PyTree
+from likeness.research.metrics.image_quality import ssim
+from likeness.research.types import Float, PyTree
 
 __all__ = ["layers_with_weights", "map_similarity", "rank_correlation", "with_other_weights"]
 

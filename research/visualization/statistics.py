@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.types import AnyArray, Array, Float, Int
-from research.visualization.top_patches import spatial_maximum
+from likeness.research.types import AnyArray, Array, Float, Int
+from likeness.research.visualization.top_patches import spatial_maximum
 
 __all__ = ["UnitCounts", "UnitStatistics", "count_units"]
 
@@ -61,8 +61,8 @@ class UnitStatistics:
     """The share of all pictures' places at which the unit is above 0; one that never is, is dead. Of pictures it would say
     little: nearly every unit is above 0 somewhere in each."""
     selectivity: Float[np.ndarray, "units"]
-    """(μ − μ̄) / (μ + μ̄), with μ the mean of the class that excites the unit most and μ̄ that of the other classes' means: 0 for
-    a unit that tells no class from another, 1 for one that only one class excites (Morcos et al. 2018). NaN where means are
+    """(μ − μ̄) / (μ + μ̄), with μ the mean of the class that excites the unit most and μ̄ that of the other classes' means: 0
+    for a unit that tells no class from another, 1 for one that only one class excites (Morcos et al. 2018). NaN where means are
     negative or there is one class."""
     favorite: Int[np.ndarray, "units"]
     """That class."""

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from research.types import AnyArray, Array, Bool, Float, Int, PRNGKey
+from likeness.research.types import AnyArray, Array, Bool, Float, Int, PRNGKey
 
 __all__ = ["Patches", "TopPatches", "spatial_maximum"]
 
@@ -144,7 +144,7 @@ def spatial_maximum(activations: Float[Array, "b *space units"]) -> Float[Array,
     """Each unit's maximum over the picture, in float32; NaN where there is one.
 
     XLA:CPU does not fuse ``jnp.max`` with the ReLU before it, and writes the map for it. Four quarters of the map are compared
-    first, which it does fuse, many units at once (``python -m experiments.benchmarks.top_patches``).
+    first, which it does fuse, many units at once (``python -m likeness.experiments.benchmarks.top_patches``).
     """
     flat = activations.reshape(len(activations), -1, activations.shape[-1])
     places = flat.shape[1]

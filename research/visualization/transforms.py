@@ -11,8 +11,8 @@ from typing import Literal, TypeAlias
 import jax
 import jax.numpy as jnp
 
-from research.geometry.affine import affine_matrices, look_up, places
-from research.types import Array, Float, PRNGKey
+from likeness.research.geometry.affine import affine_matrices, look_up, places
+from likeness.research.types import Array, Float, PRNGKey
 
 __all__ = ["Chain", "Jitter", "Margin", "Pictures", "Rotate", "Transform", "Zoom"]
 

@@ -1,7 +1,7 @@
 """Published weights: reading them safely, putting them into an encoder with a report of what matched, writing them, and
 fetching them with their checksums.
 
-    >>> from research.weights import KNOWN
+    >>> from likeness.research.weights import KNOWN
     >>> [published.name for published in KNOWN][:2]
     ['vgg19', 'vgg16']
 
@@ -11,21 +11,21 @@ and in a config ``Pretrained(name="vgg19_pruned16x")``.
 
 from typing import TYPE_CHECKING
 
-from research.lazy import lazily
+from likeness.research.lazy import lazily
 
 if TYPE_CHECKING:
-    from research.weights.directories import cache
-    from research.weights.download import NotObtained, Patience, fetch, obtain
-    from research.weights.known import KNOWN, named, recognize
-    from research.weights.layout import Entry, Layout, own
-    from research.weights.matching import best, compare, fill, shapes, take
-    from research.weights.pretrained import Pretrained
-    from research.weights.published import Published
-    from research.weights.readers import read
-    from research.weights.release import File, Release
-    from research.weights.releases import RELEASES
-    from research.weights.report import Match, Report
-    from research.weights.writers import write
+    from likeness.research.weights.directories import cache
+    from likeness.research.weights.download import NotObtained, Patience, fetch, obtain
+    from likeness.research.weights.known import KNOWN, named, recognize
+    from likeness.research.weights.layout import Entry, Layout, own
+    from likeness.research.weights.matching import best, compare, fill, shapes, take
+    from likeness.research.weights.pretrained import Pretrained
+    from likeness.research.weights.published import Published
+    from likeness.research.weights.readers import read
+    from likeness.research.weights.release import File, Release
+    from likeness.research.weights.releases import RELEASES
+    from likeness.research.weights.report import Match, Report
+    from likeness.research.weights.writers import write
 else:
     __getattr__ = lazily(
         __name__,

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from research.data.paths import expand_path
+from likeness.research.data.paths import expand_path
 
 
 def cache() -> Path:

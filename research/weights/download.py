@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias
 from urllib.parse import urlsplit
 
-from research.data.paths import printable
-from research.errors import UserError
-from research.files import cannot_write
+from likeness.research.data.paths import printable
+from likeness.research.errors import UserError
+from likeness.research.files import cannot_write
 
 from .connection import opened
 from .directories import data

@@ -8,9 +8,9 @@ from typing import NamedTuple, TypeAlias
 import jax.numpy as jnp
 import numpy as np
 
-from research.data.npz import BadArchive, check_unpacked
-from research.data.paths import printable
-from research.errors import UserError
+from likeness.research.data.npz import BadArchive, check_unpacked
+from likeness.research.data.paths import printable
+from likeness.research.errors import UserError
 
 
 class Header(NamedTuple):

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from research.data.paths import printable
-from research.data.regular import open_regular
-from research.errors import UserError, how_to_install
+from likeness.research.data.paths import printable
+from likeness.research.data.regular import open_regular
+from likeness.research.errors import UserError, how_to_install
 
 from .headers import Check, Header, check_headers, damaged, unreadable
 

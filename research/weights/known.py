@@ -5,10 +5,10 @@ from pathlib import Path
 
 from flax import linen as nn
 
-from research.encoders.mobilefacenet import MobileFaceNet
-from research.encoders.squeezenet import SqueezeNet
-from research.encoders.vgg import Vgg
-from research.painters import Johnson
+from likeness.research.encoders.mobilefacenet import MobileFaceNet
+from likeness.research.encoders.squeezenet import SqueezeNet
+from likeness.research.encoders.vgg import Vgg
+from likeness.research.painters import Johnson
 
 from . import layouts
 from .layout import Layout
@@ -42,7 +42,7 @@ KNOWN = (
         layouts.johnson_deeplearnjs(),
     ),
 )
-"""Those of :data:`research.weights.releases.RELEASES`, in their order."""
+"""Those of :data:`likeness.research.weights.releases.RELEASES`, in their order."""
 
 
 def named(name: str) -> Published:
@@ -56,7 +56,7 @@ def named(name: str) -> Published:
             return published
     # Says the nearest names.
     released(name)
-    raise AssertionError(f"{name} has no encoder in the table of research.weights.known.")
+    raise AssertionError(f"{name} has no encoder in the table of likeness.research.weights.known.")
 
 
 def recognize(path: Path) -> Published | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from flax import traverse_util
 
-from research.types import PyTree
+from likeness.research.types import PyTree
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

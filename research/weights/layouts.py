@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from research.encoders.mobilefacenet import STAGES
+from likeness.research.encoders.mobilefacenet import STAGES
 
 from .layout import Entry, Layout, keras_convolution, together, torch_batch_norm, torch_convolution
 

@@ -8,9 +8,9 @@ import numpy as np
 from flax import linen as nn
 from flax import traverse_util
 
-from research.data.paths import printable
-from research.errors import UserError
-from research.types import PyTree
+from likeness.research.data.paths import printable
+from likeness.research.errors import UserError
+from likeness.research.types import PyTree
 
 from .headers import Header
 from .layout import Entry, Layout, flat

@@ -3,8 +3,8 @@
 import importlib.util
 from pathlib import Path
 
-from research.data.paths import printable
-from research.errors import how_to_install
+from likeness.research.data.paths import printable
+from likeness.research.errors import how_to_install
 
 _HDF5 = ("HDF5, as Keras writes it", "h5py", "keras")
 _PICKLE = ("a PyTorch state dict", "torch", "peers")

@@ -4,8 +4,8 @@ import dataclasses
 
 from flax import linen as nn
 
-from research.data.paths import expand_path, printable
-from research.types import PyTree
+from likeness.research.data.paths import expand_path, printable
+from likeness.research.types import PyTree
 
 from .known import named
 from .layout import own

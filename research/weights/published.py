@@ -6,9 +6,9 @@ from pathlib import Path
 
 from flax import linen as nn
 
-from research.data.paths import printable
-from research.errors import UserError
-from research.types import PyTree
+from likeness.research.data.paths import printable
+from likeness.research.errors import UserError
+from likeness.research.types import PyTree
 
 from .headers import Header
 from .layout import Layout, own

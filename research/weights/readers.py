@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from research.data.npz import BadArchive, open_npz, open_zip
-from research.data.paths import printable
-from research.data.regular import NotAFile, open_regular, read_regular
-from research.errors import UserError
-from research.files import parse_json
+from likeness.research.data.npz import BadArchive, open_npz, open_zip
+from likeness.research.data.paths import printable
+from likeness.research.data.regular import NotAFile, open_regular, read_regular
+from likeness.research.errors import UserError
+from likeness.research.files import parse_json
 
 from .headers import Check, Header, check_headers, damaged, line, unreadable
 from .keras import read_keras

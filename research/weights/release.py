@@ -5,8 +5,8 @@ import dataclasses
 import re
 from pathlib import Path
 
-from research.data.paths import printable
-from research.errors import UserError
+from likeness.research.data.paths import printable
+from likeness.research.errors import UserError
 
 from .directories import cache, data
 from .needed import what_is_missing

@@ -7,8 +7,8 @@ for each, and torchvision's begin with the digits in the file's own name.
 
 import difflib
 
-from research.data.paths import printable
-from research.errors import UserError
+from likeness.research.data.paths import printable
+from likeness.research.errors import UserError
 
 from .johnson import johnson_wave
 from .release import File, Release

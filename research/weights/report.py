@@ -4,8 +4,8 @@ import dataclasses
 import difflib
 from collections.abc import Iterable, Sequence
 
-from research.data.paths import printable
-from research.errors import UserError
+from likeness.research.data.paths import printable
+from likeness.research.errors import UserError
 
 _SHOWN = 3
 

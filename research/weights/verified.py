@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from research.data.regular import open_regular, read_regular
-from research.errors import UserError
-from research.files import parse_json, write_atomically
+from likeness.research.data.regular import open_regular, read_regular
+from likeness.research.errors import UserError
+from likeness.research.files import parse_json, write_atomically
 
 from .directories import cache
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save
 
-from research.data.paths import printable
-from research.errors import UserError
-from research.files import write_atomically
+from likeness.research.data.paths import printable
+from likeness.research.errors import UserError
+from likeness.research.files import write_atomically
 
 
 def write(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> None:

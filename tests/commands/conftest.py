@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from small_world import CONFIG, Likeness, Said, World, draw
 
-from experiments.commands.main import run
+from likeness.experiments.commands.main import run
 
 
 @pytest.fixture(scope="session")

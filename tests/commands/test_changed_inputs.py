@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.commands.main import run
+from likeness.experiments.commands.main import run
 
 pytestmark = pytest.mark.end_to_end
 
 CONFIG = """
-from experiments.recognition import Recognition
-from experiments.recognition.protocols import Verification
-from experiments.run import Checkpoints, Run
-from research.data import Arrays, HashSplit, Shuffled
-from research.encoders import Conv4
-from research.losses import Triplet
+from likeness.experiments.recognition import Recognition
+from likeness.experiments.recognition.protocols import Verification
+from likeness.experiments.run import Checkpoints, Run
+from likeness.research.data import Arrays, HashSplit, Shuffled
+from likeness.research.encoders import Conv4
+from likeness.research.losses import Triplet
 
 def get_config():
     experiment = Recognition(
@@ -46,7 +46,7 @@ def write(*, brighter: str = ""):
 
 
 def test_training_data_that_change_are_refused_and_test_data_are_noted(capsys):
-    from experiments.config import load
+    from likeness.experiments.config import load
 
     write()
     data = load("mine.py").experiment.open()

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from small_world import Likeness, World, contents
 
-from experiments.commands.main import COMMANDS
-from experiments.evaluation import read_run, restore
-from experiments.recognition.recognizer import Recognizer
+from likeness.experiments.commands.main import COMMANDS
+from likeness.experiments.evaluation import read_run, restore
+from likeness.experiments.recognition.recognizer import Recognizer
 
 pytestmark = pytest.mark.end_to_end
 
@@ -230,9 +230,7 @@ def test_a_trace_is_shown_when_asked_for(world: World, likeness: Likeness, tmp_p
 
 
 def test_help_does_not_wait_for_jax() -> None:
-    code = (
-        "import sys; from experiments.commands.main import run; run(['enroll', 'add', '--help']); print('jax' in sys.modules)"
-    )
+    code = "import sys; from likeness.experiments.commands.main import run; run(['enroll', 'add', '--help']); print('jax' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.splitlines()[-1] == "False"
 
@@ -268,7 +266,7 @@ def test_an_interrupted_command_is_no_trace(world: World, likeness: Likeness, mo
 
 
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:
-    command = [sys.executable, "-m", "experiments.commands.main", "configs"]
+    command = [sys.executable, "-m", "likeness.experiments.commands.main", "configs"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         process.stdout.close()
@@ -279,7 +277,7 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
 
 def test_output_that_does_not_fit_is_an_error() -> None:
     with Path("/dev/full").open("w") as full:
-        command = [sys.executable, "-m", "experiments.commands.main", "configs"]
+        command = [sys.executable, "-m", "likeness.experiments.commands.main", "configs"]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("likeness: Cannot use the standard output: No space left on device.")

@@ -13,13 +13,13 @@ pytestmark = pytest.mark.end_to_end
 CONFIG = """
 import dataclasses
 from my_parts import Small, Wide
-from experiments.optimizers import Adam
-from experiments.recognition import Recognition
-from experiments.recognition.protocols import Verification
-from experiments.run import Run
-from experiments.schedules import Constant
-from experiments.sweeps import product
-from research.data import CountSplit, Folder, IdentityBatches
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.recognition import Recognition
+from likeness.experiments.recognition.protocols import Verification
+from likeness.experiments.run import Run
+from likeness.experiments.schedules import Constant
+from likeness.experiments.sweeps import product
+from likeness.research.data import CountSplit, Folder, IdentityBatches
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +51,7 @@ def sweep():
 PARTS = """
 import dataclasses
 import flax.linen as nn
-from research.losses import Triplet
+from likeness.research.losses import Triplet
 
 
 class Small(nn.Module):

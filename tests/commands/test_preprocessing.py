@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.preprocessing import ModelInputs
-from experiments.recognition.recognizer import Recognizer
+from likeness.experiments.preprocessing import ModelInputs
+from likeness.experiments.recognition.recognizer import Recognizer
 
 pytestmark = pytest.mark.end_to_end
 
@@ -16,14 +16,14 @@ CONFIG = '''"""Tells tall patterns apart.
 likeness train tall.py
 """
 
-from experiments.optimizers import Adam
-from experiments.recognition import Recognition
-from experiments.recognition.protocols import Verification
-from experiments.run import Checkpoints, Run
-from experiments.schedules import Constant
-from research.data import Arrays, CountSplit, IdentityBatches, Preprocessing
-from research.encoders import Conv4
-from research.losses import BatchAll, Triplet
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.recognition import Recognition
+from likeness.experiments.recognition.protocols import Verification
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import Constant
+from likeness.research.data import Arrays, CountSplit, IdentityBatches, Preprocessing
+from likeness.research.encoders import Conv4
+from likeness.research.losses import BatchAll, Triplet
 
 
 def get_config() -> Run:

@@ -6,8 +6,8 @@ import pytest
 from small_style import PRESET
 from small_world import Likeness, World
 
-from experiments.phases import watched
-from experiments.recognition.recognizer import Recognizer
+from likeness.experiments.phases import watched
+from likeness.experiments.recognition.recognizer import Recognizer
 
 pytestmark = pytest.mark.end_to_end
 

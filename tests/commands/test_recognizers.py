@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from small_world import Likeness, World
 
-from experiments.commands.recognizers import DEFAULT, recognizer_dir
+from likeness.experiments.commands.recognizers import DEFAULT, recognizer_dir
 
 
 def finished(workdir: Path, at: int) -> Path:

@@ -8,7 +8,7 @@ import pytest
 
 CODE = """
 import os, sys
-from experiments.commands.streams import settle_streams
+from likeness.experiments.commands.streams import settle_streams
 settle_streams()
 for _ in range(20_000):
     print("a line that nobody may read")
@@ -41,10 +41,10 @@ def test_the_work_is_done_all_the_same(tmp_path, monkeypatch, shell):
 
 @pytest.mark.parametrize("shell", ["| head -1", ">&-"])
 def test_a_command_whose_output_is_not_read(shell):
-    done = run("-m", "experiments.commands.main", "configs", shell=shell)
+    done = run("-m", "likeness.experiments.commands.main", "configs", shell=shell)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_mistake_is_still_one():
-    done = run("-m", "experiments.commands.main", "nonsense", shell=">&- 2>&-")
+    done = run("-m", "likeness.experiments.commands.main", "nonsense", shell=">&- 2>&-")
     assert done.returncode == 2

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from small_style import PRESET
 
-from experiments.commands.main import run
+from likeness.experiments.commands.main import run
 
 pytestmark = pytest.mark.end_to_end
 
@@ -144,7 +144,7 @@ def test_a_much_larger_picture_is_painted_in_scales(capsys):
 
 
 def test_a_film_shows_how_it_came_about_and_live_keeps_the_picture_up_to_date(monkeypatch):
-    from experiments.commands import painted
+    from likeness.experiments.commands import painted
 
     written = []
     whole = painted.write_picture

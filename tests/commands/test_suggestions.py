@@ -8,15 +8,15 @@ from typing import Annotated
 import pytest
 import tyro
 
-from experiments.commands.choose import parse
-from experiments.commands.flags import parser_of
-from experiments.commands.main import COMMANDS, run
-from experiments.commands.suggestions import MOST, Flag, flags_of, nearest
-from experiments.commands.synonyms import CHOSEN, SYNONYMS
-from experiments.commands.train import Options
-from experiments.config import load
-from experiments.run import Run
-from experiments.shipped import shipped
+from likeness.experiments.commands.choose import parse
+from likeness.experiments.commands.flags import parser_of
+from likeness.experiments.commands.main import COMMANDS, run
+from likeness.experiments.commands.suggestions import MOST, Flag, flags_of, nearest
+from likeness.experiments.commands.synonyms import CHOSEN, SYNONYMS
+from likeness.experiments.commands.train import Options
+from likeness.experiments.config import load
+from likeness.experiments.run import Run
+from likeness.experiments.shipped import shipped
 
 FACES, ANGLES, SIGNALS = "recognition/quickstart", "recognition/orl_arcface", "classification/ecg"
 PAINTING, QUASI_NEWTON, PAINTER = "stylization/quickstart", "stylization/gatys_paper", "stylization/fast_johnson"
@@ -139,7 +139,7 @@ def test_every_field_of_the_table_is_one() -> None:
     """Of some config that comes along, or of some command."""
     there = {flag for config in shipped() for flag in flags(config)}
     for command in COMMANDS:
-        options = importlib.import_module(f"experiments.commands.{command}").Options
+        options = importlib.import_module(f"likeness.experiments.commands.{command}").Options
         actions = ("", "add", "folder", "list", "rename", "remove", "fetch", "import", "export", "check")
         there |= {flag for action in actions for flag in flags_of(parser_of(options, command), [action])}
     paths = {flag.path for flag in there}

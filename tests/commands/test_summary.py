@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from experiments.commands.summary import print_evaluation
-from experiments.experiment import Evaluation
-from research.gallery import Threshold
-from research.metrics.intervals import Estimate
+from likeness.experiments.commands.summary import print_evaluation
+from likeness.experiments.experiment import Evaluation
+from likeness.research.gallery import Threshold
+from likeness.research.metrics.intervals import Estimate
 
 RATE = Estimate(0.1234, 0.1, 0.15, 113_440)
 WHY = "FAR 1e-3 needs 1000 different-person pairs, there are 540"

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.end_to_end
 
 CONFIG = """
 from small_world_config import get_config as once
-from experiments.sweeps import product
+from likeness.experiments.sweeps import product
 
 def get_config():
     return once()

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from small_style import PRESET
 
-from experiments.commands.main import run
+from likeness.experiments.commands.main import run
 
 pytestmark = pytest.mark.end_to_end
 

@@ -46,12 +46,12 @@ def test_what_cannot_be_looked_at_is_explained(likeness, world, flags, message):
 
 CLASSIFIER = '''"""Tells signals apart."""
 
-from experiments.classification import Classification
-from experiments.optimizers import Adam
-from experiments.run import Checkpoints, Run
-from experiments.schedules import Constant
-from research.data import Ecg
-from research.encoders import Conv4
+from likeness.experiments.classification import Classification
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import Constant
+from likeness.research.data import Ecg
+from likeness.research.encoders import Conv4
 
 
 def get_config() -> Run:

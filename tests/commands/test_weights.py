@@ -10,10 +10,23 @@ import numpy as np
 import pytest
 from small_world import Likeness, World
 
-from experiments.evaluation import read_run, restore
-from research.encoders import Vgg
-from research.errors import UserError
-from research.weights import File, Pretrained, Published, Release, known, layouts, named, read, releases, shapes, take, write
+from likeness.experiments.evaluation import read_run, restore
+from likeness.research.encoders import Vgg
+from likeness.research.errors import UserError
+from likeness.research.weights import (
+    File,
+    Pretrained,
+    Published,
+    Release,
+    known,
+    layouts,
+    named,
+    read,
+    releases,
+    shapes,
+    take,
+    write,
+)
 
 ENCODER = Vgg(widths=(2, 2, 2, 2, 2), last="relu2_1")
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.recognition.recognizer import Recognizer
-from experiments.recognition.why import why
+from likeness.experiments.recognition.recognizer import Recognizer
+from likeness.experiments.recognition.why import why
 
 pytestmark = pytest.mark.end_to_end
 

@@ -16,9 +16,9 @@ import pytest
 from PIL import Image
 from small_world import CONFIG, Likeness, Said, World, contents
 
-from experiments.recognition.recognizer import Recognizer
-from research.data.image_guard import READABLE
-from research.gallery import Gallery, store
+from likeness.experiments.recognition.recognizer import Recognizer
+from likeness.research.data.image_guard import READABLE
+from likeness.research.gallery import Gallery, store
 
 pytestmark = pytest.mark.end_to_end
 
@@ -234,7 +234,7 @@ def test_a_truly_full_disk_in_a_checkpoint(world: World, tmp_path: Path) -> None
     mount = f"mount -t tmpfs -o size=40k tmpfs {disk}"
     if not shutil.which("unshare") or subprocess.run([*own, mount], capture_output=True, check=False).returncode:
         pytest.skip("this machine lets nobody mount a file system of their own (unshare -rm)")
-    train = f"{sys.executable} -m experiments.commands.main train {world.config} --workdir {disk}/run"
+    train = f"{sys.executable} -m likeness.experiments.commands.main train {world.config} --workdir {disk}/run"
     script = f"{mount} && {train}; code=$?; ls {disk}/run/checkpoints {disk}/run; exit $code"
     cache = {
         "JAX_COMPILATION_CACHE_DIR": str(jax.config.jax_compilation_cache_dir),

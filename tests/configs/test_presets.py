@@ -15,14 +15,14 @@ from float64 import assert_close
 from PIL import Image
 from style_oracle import Network
 
-from experiments.config import load
-from experiments.stylization import StylePicture, Stylization
-from experiments.stylization.frozen import FrozenEncoder
-from experiments.stylization.judge import Judge
-from experiments.trainer import train
-from experiments.writers import read_metrics
-from research.pictures.sources import PictureFile, PictureSource
-from research.types import PyTree
+from likeness.experiments.config import load
+from likeness.experiments.stylization import StylePicture, Stylization
+from likeness.experiments.stylization.frozen import FrozenEncoder
+from likeness.experiments.stylization.judge import Judge
+from likeness.experiments.trainer import train
+from likeness.experiments.writers import read_metrics
+from likeness.research.pictures.sources import PictureFile, PictureSource
+from likeness.research.types import PyTree
 
 PRESETS = ("course", "crowson", "gatys_code", "gatys_paper", "johnson_neural_style")
 WIDTHS = (4, 6, 8, 8, 8)

@@ -12,21 +12,21 @@ import numpy as np
 import pytest
 from random_faces import RandomFaces
 
-from experiments.classification import Classification
-from experiments.config import load, to_json
-from experiments.program import build
-from experiments.recognition import Recognition
-from experiments.run import Checkpoints, Run
-from experiments.shipped import docstring, shipped
-from experiments.stages import stages
-from experiments.stylization import ArbitraryStyle, FastStyle, StyleGrid, Stylization
-from experiments.stylization.frozen import RandomWeights
-from experiments.synthesis import Inversion, Network, Synthesis
-from experiments.trainer import train
-from research.data import Arrays, CountSplit, Faces
-from research.data.albums import Photographs, RandomCrops
-from research.encoders import Averaged, SqueezeNet, Vgg
-from research.visualization import Channel
+from likeness.experiments.classification import Classification
+from likeness.experiments.config import load, to_json
+from likeness.experiments.program import build
+from likeness.experiments.recognition import Recognition
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.shipped import docstring, shipped
+from likeness.experiments.stages import stages
+from likeness.experiments.stylization import ArbitraryStyle, FastStyle, StyleGrid, Stylization
+from likeness.experiments.stylization.frozen import RandomWeights
+from likeness.experiments.synthesis import Inversion, Network, Synthesis
+from likeness.experiments.trainer import train
+from likeness.research.data import Arrays, CountSplit, Faces
+from likeness.research.data.albums import Photographs, RandomCrops
+from likeness.research.encoders import Averaged, SqueezeNet, Vgg
+from likeness.research.visualization import Channel
 
 pytestmark = pytest.mark.end_to_end
 

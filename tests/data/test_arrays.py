@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from research.data import Arrays, Digits, from_arrays
-from research.errors import UserError
+from likeness.research.data import Arrays, Digits, from_arrays
+from likeness.research.errors import UserError
 
 PIXELS = np.arange(3 * 8 * 8, dtype=np.uint8).reshape(3, 8, 8)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from jax import jit
 
-from research.data.augmentation import Augmentation
+from likeness.research.data.augmentation import Augmentation
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (6, 10, 12, 3), dtype=np.uint8)

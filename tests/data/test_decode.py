@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from research.data.decode import BadImage, Decode, to_uint8
-from research.data.image_guard import FORMATS
-from research.data.preprocessing import Preprocessing
-from research.errors import UserError
-from research.pictures import read_picture
+from likeness.research.data.decode import BadImage, Decode, to_uint8
+from likeness.research.data.image_guard import FORMATS
+from likeness.research.data.preprocessing import Preprocessing
+from likeness.research.errors import UserError
+from likeness.research.pictures import read_picture
 
 
 def encoded(picture: Image.Image, kind: str = "PNG", **options) -> bytes:

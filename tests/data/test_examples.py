@@ -3,8 +3,8 @@ import itertools
 import numpy as np
 import pytest
 
-from research.data import ExampleArrays, Examples, stream_examples, to_unit
-from research.errors import UserError
+from likeness.research.data import ExampleArrays, Examples, stream_examples, to_unit
+from likeness.research.errors import UserError
 
 
 def table(n=7, values=None):

@@ -10,7 +10,7 @@ from crossing import crossed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.data.faces import Faces, Identity, Nuisance, landmarks, render
+from likeness.research.data.faces import Faces, Identity, Nuisance, landmarks, render
 
 FACES = Faces(people=40, images=5, size=48, seed=3)
 LEFT_EYE, RIGHT_EYE, NOSE, LEFT_MOUTH, RIGHT_MOUTH = range(5)
@@ -46,7 +46,7 @@ def test_a_row_is_the_same_picture_in_any_batch(channels: int) -> None:
 
 def test_every_process_draws_the_same() -> None:
     program = (
-        "import hashlib, numpy as np; from research.data.faces import Faces\n"
+        "import hashlib, numpy as np; from likeness.research.data.faces import Faces\n"
         "images = Faces(people=4, images=3, size=32, seed=9).open()\n"
         "print(hashlib.sha256(images.read(np.arange(12)).tobytes()).hexdigest(), images.fingerprint)"
     )
@@ -58,7 +58,7 @@ def test_every_process_draws_the_same() -> None:
 
 def test_importing_and_drawing_touch_no_device() -> None:
     program = (
-        "import numpy as np, jax; from research.data.faces import Faces\n"
+        "import numpy as np, jax; from likeness.research.data.faces import Faces\n"
         "Faces(people=2, images=1, size=16).open().read(np.arange(2))\n"
         "from jax._src import xla_bridge; assert not xla_bridge.backends_are_initialized()"
     )

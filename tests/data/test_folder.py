@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from research.data import BadImage, Folder
-from research.data.duplicates import KEEP_ALL, Duplicates
-from research.errors import UserError
+from likeness.research.data import BadImage, Folder
+from likeness.research.data.duplicates import KEEP_ALL, Duplicates
+from likeness.research.errors import UserError
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from research.data import ArrayReader, Images, from_arrays, index_people
+from likeness.research.data import ArrayReader, Images, from_arrays, index_people
 
 
 def table(labels=(0, 1, 1, 2), **changes) -> Images:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from research.data.names import about_names, easily_confused, identity_name
-from research.errors import UserError
+from likeness.research.data.names import about_names, easily_confused, identity_name
+from likeness.research.errors import UserError
 
 
 @given(st.binary(min_size=1, max_size=12) | st.text(min_size=1, max_size=8))

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from research.data import Arrays, ExampleArrays
-from research.data.npz import BadArchive, open_npz, read_npz
-from research.errors import UserError
+from likeness.research.data import Arrays, ExampleArrays
+from likeness.research.data.npz import BadArchive, open_npz, read_npz
+from likeness.research.errors import UserError
 
 
 def header(descr: str, shape: str, version: int = 1) -> bytes:

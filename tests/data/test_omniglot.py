@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from research.data import Omniglot, OmniglotRuns
-from research.data.duplicates import Duplicates
-from research.errors import UserError
+from likeness.research.data import Omniglot, OmniglotRuns
+from likeness.research.data.duplicates import Duplicates
+from likeness.research.errors import UserError
 
 
 def drawing(seed: int, side: int = 105) -> tuple[np.ndarray, bytes]:

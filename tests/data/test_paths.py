@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from research.data import expand_path, printable
-from research.errors import UserError
+from likeness.research.data import expand_path, printable
+from likeness.research.errors import UserError
 
 
 @given(st.binary())

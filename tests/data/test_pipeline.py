@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from research.data import BadImage, BalancedPairs, IdentityBatches, Shuffled, from_arrays, stream
-from research.errors import UserError
+from likeness.research.data import BadImage, BalancedPairs, IdentityBatches, Shuffled, from_arrays, stream
+from likeness.research.errors import UserError
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from research.data import BadImage, Preprocessing, to_unit
+from likeness.research.data import BadImage, Preprocessing, to_unit
 
 SEEDED = np.random.default_rng(0)
 

@@ -6,8 +6,8 @@ from crossing import crossed
 from hypothesis import given
 from hypothesis import strategies as st
 
-from research.data import BalancedPairs, IdentityBatches, Images, Shuffled, from_arrays
-from research.errors import UserError
+from likeness.research.data import BalancedPairs, IdentityBatches, Images, Shuffled, from_arrays
+from likeness.research.errors import UserError
 
 
 def table(counts, groups=None) -> Images:

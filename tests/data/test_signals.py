@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from research.data import Ecg
-from research.data.signals import RHYTHMS, draw_ecg
+from likeness.research.data import Ecg
+from likeness.research.data.signals import RHYTHMS, draw_ecg
 
 SMALL = Ecg(train=12, validation=8, test=8)
 

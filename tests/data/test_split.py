@@ -3,8 +3,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from research.data import CountSplit, Digits, HashSplit, Images, from_arrays
-from research.errors import UserError
+from likeness.research.data import CountSplit, Digits, HashSplit, Images, from_arrays
+from likeness.research.errors import UserError
 
 
 def table(people) -> Images:

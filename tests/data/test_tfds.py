@@ -7,8 +7,8 @@ import pytest
 from crossing import crossed
 from PIL import Image
 
-from research.data import BadImage, Tfds
-from research.errors import UserError
+from likeness.research.data import BadImage, Tfds
+from likeness.research.errors import UserError
 
 tfds = pytest.importorskip("tensorflow_datasets")
 

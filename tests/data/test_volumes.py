@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from research.data import Volumes
-from research.data.volumes import FINDINGS, draw_volumes
+from likeness.research.data import Volumes
+from likeness.research.data.volumes import FINDINGS, draw_volumes
 
 SMALL = Volumes(train=12, validation=8, test=8)
 

@@ -3,8 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.encoders import Averaged, Conv4
-from research.geometry.affine import look_up, places
+from likeness.research.encoders import Averaged, Conv4
+from likeness.research.geometry.affine import look_up, places
 
 IMAGES = np.random.default_rng(0).random((3, 16, 16, 1), np.float32)
 ENCODER = Conv4(width=4, dimension=6, normalize=False)

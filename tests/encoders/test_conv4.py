@@ -5,7 +5,7 @@ import pytest
 import tyro
 from flax import linen as nn
 
-from research.encoders import Conv4
+from likeness.research.encoders import Conv4
 
 
 def shapes(encoder, side, channels=1):

@@ -5,7 +5,7 @@ import pytest
 from flax import linen as nn
 from jax import lax
 
-from research.encoders.convolution import SameConvolution, convolve_same
+from likeness.research.encoders.convolution import SameConvolution, convolve_same
 
 
 def own(x, kernel):

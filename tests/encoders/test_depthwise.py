@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from research.encoders.depthwise import Depthwise
+from likeness.research.encoders.depthwise import Depthwise
 
 
 def oracle(x, kernel, stride, padding):

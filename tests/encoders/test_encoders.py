@@ -10,8 +10,8 @@ import pytest
 import tyro
 from flax import linen as nn
 
-from research.encoders import Conv4, IResNet, Koch, NN4Small2, OrientedGradients, dimension_of, l2_normalize
-from research.encoders.layers import standardize
+from likeness.research.encoders import Conv4, IResNet, Koch, NN4Small2, OrientedGradients, dimension_of, l2_normalize
+from likeness.research.encoders.layers import standardize
 
 TINY = {
     "conv4": (Conv4(width=4), (16, 16, 1)),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from flax import traverse_util
 
-from research.encoders import SqueezeNet, Vgg, normalize_energy
+from likeness.research.encoders import SqueezeNet, Vgg, normalize_energy
 
 PICTURES = np.random.default_rng(0).uniform(size=(2, 20, 24, 3)).astype(np.float32)
 TINY = Vgg(convolutions=(2, 1), widths=(4, 6))

@@ -2,8 +2,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.encoders import OrientedGradients
-from research.encoders.gradients import oriented_edges
+from likeness.research.encoders import OrientedGradients
+from likeness.research.encoders.gradients import oriented_edges
 
 IMAGES = np.random.default_rng(0).random((2, 19, 16, 1), np.float32)
 

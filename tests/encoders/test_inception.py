@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.encoders import NN4Small2
-from research.encoders.inception import Inception, local_response_norm
+from likeness.research.encoders import NN4Small2
+from likeness.research.encoders.inception import Inception, local_response_norm
 
 
 @functools.cache

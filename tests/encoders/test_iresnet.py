@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.encoders import IResNet, iresnet18, iresnet34, iresnet50, iresnet100
+from likeness.research.encoders import IResNet, iresnet18, iresnet34, iresnet50, iresnet100
 
 
 def count(encoder):

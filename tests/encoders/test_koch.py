@@ -2,7 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.encoders import Koch
+from likeness.research.encoders import Koch
 
 
 def test_shapes_and_parameter_count_are_the_papers():

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.encoders.layer_geometry import LayerGeometry, check_picture, map_sides, smallest_side
-from research.encoders.pooling import max_pool
+from likeness.research.encoders.layer_geometry import LayerGeometry, check_picture, map_sides, smallest_side
+from likeness.research.encoders.pooling import max_pool
 
 LAYERS = [
     LayerGeometry("conv", ("input",), 3, padding=1),

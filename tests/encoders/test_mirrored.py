@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.encoders import Conv4, Mirrored
+from likeness.research.encoders import Conv4, Mirrored
 
 IMAGES = np.random.default_rng(0).random((3, 16, 16, 1), np.float32)
 

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.encoders.mobilefacenet import STAGES, InvertedResidual, MobileFaceNet
-from research.weights import named, read
+from likeness.research.encoders.mobilefacenet import STAGES, InvertedResidual, MobileFaceNet
+from likeness.research.weights import named, read
 
 
 @functools.cache

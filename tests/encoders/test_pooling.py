@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from research.encoders.pooling import avg_pool, l2_pool, max_pool, max_pool_2x2
+from likeness.research.encoders.pooling import avg_pool, l2_pool, max_pool, max_pool_2x2
 
 
 def compiled(pool, *geometry, **fields):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from research.encoders.preprocessing import SQUEEZENET_MEANS, preprocess, rgb
+from likeness.research.encoders.preprocessing import SQUEEZENET_MEANS, preprocess, rgb
 
 PICTURE = np.random.default_rng(0).uniform(size=(2, 3, 4, 3)).astype(np.float32)
 

@@ -10,10 +10,10 @@ import pytest
 from flax import linen as nn
 from jax import lax
 
-from research.encoders import Conv4, Plain, avg_pool, l2_pool, max_pool
-from research.encoders.spatial import convolution, convolve_volumes
-from research.geometry import receptive_fields
-from research.visualization import TopPatches
+from likeness.research.encoders import Conv4, Plain, avg_pool, l2_pool, max_pool
+from likeness.research.encoders.spatial import convolution, convolve_volumes
+from likeness.research.geometry import receptive_fields
+from likeness.research.visualization import TopPatches
 
 DIMS = pytest.mark.parametrize("dims", [1, 2, 3])
 KEY = jax.random.key(0)

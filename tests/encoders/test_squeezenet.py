@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.encoders import SqueezeNet
-from research.encoders.layer_geometry import map_sides, smallest_side
+from likeness.research.encoders import SqueezeNet
+from likeness.research.encoders.layer_geometry import map_sides, smallest_side
 
 TINY = SqueezeNet(first=4, squeeze=(1, 2, 1, 1, 2), classes=3)
 PICTURES = np.random.default_rng(0).uniform(size=(2, 30, 33, 3)).astype(np.float32)
@@ -116,7 +116,7 @@ def test_an_illegal_field_is_named(fields):
 
 @pytest.mark.data
 def test_the_published_file_names_our_layers():
-    """Its bytes hold the names of all layers; reading the tensors is for research.weights."""
+    """Its bytes hold the names of all layers; reading the tensors is for likeness.research.weights."""
     folder = Path(os.environ["LIKENESS_DATA"]) / "weights" / "squeezenet11"
     content = (folder / "squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5").read_bytes()
     missing = [layer.name for layer in SqueezeNet().geometry if layer.name.encode() not in content]

@@ -11,8 +11,8 @@ import tyro
 from PIL import Image
 from safetensors.numpy import load_file
 
-from research.encoders import Vgg, l2_pool
-from research.encoders.layer_geometry import map_sides, smallest_side
+from likeness.research.encoders import Vgg, l2_pool
+from likeness.research.encoders.layer_geometry import map_sides, smallest_side
 
 TINY = Vgg(convolutions=(2, 1, 2), widths=(3, 4, 5), preprocessing="torchvision")
 NORMALISED = Vgg(last="relu3_1", padding="reflect")

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.encoders.convolution import convolve_same
-from research.encoders.winograd import (
+from likeness.research.encoders.convolution import convolve_same
+from likeness.research.encoders.winograd import (
     convolve_by_tiles,
     convolve_turned_by_tiles,
     kernel_gradient_by_tiles,

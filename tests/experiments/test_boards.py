@@ -5,11 +5,11 @@ import types
 import pytest
 from pixels import Pixels
 
-from experiments import boards
-from experiments.run import Checkpoints, Run
-from experiments.trainer import train
-from experiments.workdir import plain_metrics, read_json
-from research.errors import UserError
+from likeness.experiments import boards
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.trainer import train
+from likeness.experiments.workdir import plain_metrics, read_json
+from likeness.research.errors import UserError
 
 RUN = Run(experiment=Pixels(), steps=6, log_every=2, evaluate_every=3, checkpoints=Checkpoints(every=2))
 

@@ -16,21 +16,21 @@ from listener import Listener
 from pixels import Pixels
 from toy import Counting, Toy, toy_run
 
-from experiments import bookkeeping
-from experiments.bookkeeping import NonFinite, best_value, due
-from experiments.checkpoints import CheckpointStore
-from experiments.evaluation import evaluate, restore
-from experiments.experiment import Evaluation
-from experiments.optimizers import Sgd
-from experiments.own_code import own_code
-from experiments.own_code.trust import known_place
-from experiments.program import build
-from experiments.run import Checkpoints
-from experiments.schedules import Constant
-from experiments.trainer import train
-from experiments.writers import read_metrics
-from research.errors import UserError
-from research.metrics.intervals import Estimate
+from likeness.experiments import bookkeeping
+from likeness.experiments.bookkeeping import NonFinite, best_value, due
+from likeness.experiments.checkpoints import CheckpointStore
+from likeness.experiments.evaluation import evaluate, restore
+from likeness.experiments.experiment import Evaluation
+from likeness.experiments.optimizers import Sgd
+from likeness.experiments.own_code import own_code
+from likeness.experiments.own_code.trust import known_place
+from likeness.experiments.program import build
+from likeness.experiments.run import Checkpoints
+from likeness.experiments.schedules import Constant
+from likeness.experiments.trainer import train
+from likeness.experiments.writers import read_metrics
+from likeness.research.errors import UserError
+from likeness.research.metrics.intervals import Estimate
 
 WEIGHTS = (2, 3)
 
@@ -208,7 +208,7 @@ def test_pictures_on_the_way_are_written_with_their_step_and_shown(tmp_path):
 @pytest.mark.end_to_end
 def test_seconds_are_those_of_all_launches(tmp_path, monkeypatch):
     ticks = itertools.count(0, 10)
-    monkeypatch.setattr("experiments.trainer.time", types.SimpleNamespace(monotonic=lambda: float(next(ticks))))
+    monkeypatch.setattr("likeness.experiments.trainer.time", types.SimpleNamespace(monotonic=lambda: float(next(ticks))))
     first = train(toy_run(), tmp_path, until=3)
     assert first.seconds > 0
     for _ in range(100):

@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.checkpoints import CheckpointStore, Misfit
-from experiments.experiment import Variables
-from experiments.run import Checkpoints
-from experiments.step import TrainState
-from research.errors import UserError
+from likeness.experiments.checkpoints import CheckpointStore, Misfit
+from likeness.experiments.experiment import Variables
+from likeness.experiments.run import Checkpoints
+from likeness.experiments.step import TrainState
+from likeness.research.errors import UserError
 
 pytestmark = pytest.mark.end_to_end
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from pixels import Pixels
 
-from experiments.run import Checkpoints, Run
-from experiments.trainer import train
-from research.errors import UserError
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.trainer import train
+from likeness.research.errors import UserError
 
 pytestmark = [
     pytest.mark.end_to_end,

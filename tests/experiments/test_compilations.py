@@ -2,7 +2,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from experiments.compilations import Recompilations
+from likeness.experiments.compilations import Recompilations
 
 
 class Watched:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.compile_cache import keep_programs, mend, processor
+from likeness.experiments.compile_cache import keep_programs, mend, processor
 
 NAMES = ("JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_COMPILATION_CACHE", "JAX_COMPILATION_CACHE_MAX_SIZE")
 OTHERS = ("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS",)
@@ -89,7 +89,7 @@ def test_what_jax_says_of_the_cache_is_said_once(place: Path) -> None:
 @pytest.mark.end_to_end
 def test_a_second_launch_compiles_nothing_and_says_the_same(place: Path, tmp_path: Path) -> None:
     """Also that XLA has nothing to say of programs that it reads back."""
-    command = [sys.executable, "-m", "experiments.commands.main", "show", "recognition/digits"]
+    command = [sys.executable, "-m", "likeness.experiments.commands.main", "show", "recognition/digits"]
     kept = {**os.environ, "LIKENESS_CACHE": str(tmp_path / "cache")}
     plain = {**kept, "JAX_ENABLE_COMPILATION_CACHE": "false"}
     runs = [subprocess.run(command, capture_output=True, text=True, check=True, env=env) for env in (plain, kept, kept)]

@@ -10,17 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.classification import Classification
-from experiments.recognition import Recognition
-from experiments.stylization.frozen import FrozenEncoder
-from experiments.stylization.terms import Term
-from research.data import Faces
-from research.data.sampling import IdentityBatches
-from research.data.signals import Ecg
-from research.data.split import CountSplit
-from research.encoders import Conv4
-from research.errors import UserError
-from research.losses import Triplet
+from likeness.experiments.classification import Classification
+from likeness.experiments.recognition import Recognition
+from likeness.experiments.stylization.frozen import FrozenEncoder
+from likeness.experiments.stylization.terms import Term
+from likeness.research.data import Faces
+from likeness.research.data.sampling import IdentityBatches
+from likeness.research.data.signals import Ecg
+from likeness.research.data.split import CountSplit
+from likeness.research.encoders import Conv4
+from likeness.research.errors import UserError
+from likeness.research.losses import Triplet
 
 
 class Half:

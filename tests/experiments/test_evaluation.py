@@ -9,15 +9,15 @@ import pytest
 from PIL import Image
 from toy import Toy, toy_run
 
-from experiments import figures
-from experiments.evaluation import check_inputs, evaluate, evaluate_run, read_run, restore
-from experiments.experiment import Evaluation, Variables
-from experiments.resuming import ChangedInputs, Fingerprints
-from experiments.run import Checkpoints
-from experiments.trainer import train
-from experiments.workdir import Workdir
-from research.errors import UserError
-from research.metrics.intervals import Estimate
+from likeness.experiments import figures
+from likeness.experiments.evaluation import check_inputs, evaluate, evaluate_run, read_run, restore
+from likeness.experiments.experiment import Evaluation, Variables
+from likeness.experiments.resuming import ChangedInputs, Fingerprints
+from likeness.experiments.run import Checkpoints
+from likeness.experiments.trainer import train
+from likeness.experiments.workdir import Workdir
+from likeness.research.errors import UserError
+from likeness.research.metrics.intervals import Estimate
 
 RED, BLUE = (np.tile(np.float32(color), (4, 6, 1)) for color in ((1, 0, 0), (0, 0, 1)))
 

@@ -8,9 +8,9 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from experiments import figures
-from research.metrics.identification import Cmc
-from research.metrics.verification import RocBand
+from likeness.experiments import figures
+from likeness.research.metrics.identification import Cmc
+from likeness.research.metrics.verification import RocBand
 
 
 def drawn(figure):

@@ -4,16 +4,16 @@ import shutil
 import pytest
 from pixels import Pixels
 
-from experiments.checkpoints import CheckpointStore
-from experiments.evaluation import read_run
-from experiments.following import follow
-from experiments.optimizers import Adam
-from experiments.run import Checkpoints, Run
-from experiments.schedules import Constant
-from experiments.trainer import train
-from experiments.workdir import Workdir
-from experiments.writers import read_metrics
-from research.errors import UserError
+from likeness.experiments.checkpoints import CheckpointStore
+from likeness.experiments.evaluation import read_run
+from likeness.experiments.following import follow
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import Constant
+from likeness.experiments.trainer import train
+from likeness.experiments.workdir import Workdir
+from likeness.experiments.writers import read_metrics
+from likeness.research.errors import UserError
 
 RUN = Run(
     experiment=Pixels(),

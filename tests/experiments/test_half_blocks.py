@@ -1,6 +1,6 @@
 import numpy as np
 
-from experiments.half_blocks import half_blocks
+from likeness.experiments.half_blocks import half_blocks
 
 
 def test_every_pixel_is_half_a_character():

@@ -6,13 +6,13 @@ import pytest
 from listener import Listener
 from pixels import Pixels
 
-from experiments.bookkeeping import NonFinite
-from experiments.lbfgs import Lbfgs
-from experiments.optimizers import Adam, Sgd
-from experiments.run import Checkpoints, Run
-from experiments.schedules import Constant
-from experiments.step import initial_state, train_step
-from experiments.trainer import train
+from likeness.experiments.bookkeeping import NonFinite
+from likeness.experiments.lbfgs import Lbfgs
+from likeness.experiments.optimizers import Adam, Sgd
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import Constant
+from likeness.experiments.step import initial_state, train_step
+from likeness.experiments.trainer import train
 
 START = jnp.array([1.0, -2.0])
 

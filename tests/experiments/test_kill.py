@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.checkpoints import CheckpointStore
-from experiments.commands.main import run
-from experiments.run import Checkpoints
-from experiments.writers import read_metrics
+from likeness.experiments.checkpoints import CheckpointStore
+from likeness.experiments.commands.main import run
+from likeness.experiments.run import Checkpoints
+from likeness.experiments.writers import read_metrics
 
 pytestmark = pytest.mark.end_to_end
 
@@ -28,7 +28,7 @@ def launch(arguments: list[str]) -> subprocess.Popen[bytes]:
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     }
     return subprocess.Popen(
-        [sys.executable, "-m", "experiments.commands.main", *arguments],
+        [sys.executable, "-m", "likeness.experiments.commands.main", *arguments],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -5,7 +5,7 @@ import optax
 import pytest
 import scipy.optimize
 
-from experiments.lbfgs import Lbfgs, _cubic_minimum, _Point
+from likeness.experiments.lbfgs import Lbfgs, _cubic_minimum, _Point
 
 
 def minimize(cost, start, optimizer, steps):

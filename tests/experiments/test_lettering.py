@@ -7,9 +7,9 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import ImageFont
 
-from experiments import figures, lettering
-from experiments.classification.figures import confusion
-from experiments.contact_sheet import Tile, sheet
+from likeness.experiments import figures, lettering
+from likeness.experiments.classification.figures import confusion
+from likeness.experiments.contact_sheet import Tile, sheet
 
 IMAGE = np.full((20, 60, 3), 0.5, np.float32)
 NAMES = (

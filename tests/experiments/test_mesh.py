@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from jax.sharding import AbstractMesh
 
-from experiments.sharding import Mesh, check_centers
-from research.errors import UserError
-from research.losses import MarginSoftmax
+from likeness.experiments.sharding import Mesh, check_centers
+from likeness.research.errors import UserError
+from likeness.research.losses import MarginSoftmax
 
 _SCRIPT = Path(__file__).parents[1] / "support" / "on_a_mesh.py"
 

@@ -12,17 +12,17 @@ import pytest
 from listener import Listener
 from pixels import Pixels
 
-from experiments import object_store
-from experiments.commands import evaluate, train
-from experiments.evaluation import restore
-from experiments.following import follow
-from experiments.object_store import ObjectStore, followed_in_store, kept_in_store
-from experiments.progress import Quiet
-from experiments.run import Checkpoints, Run
-from experiments.trainer import train as train_run
-from experiments.workdir import Workdir
-from experiments.writers import read_metrics
-from research.errors import UserError
+from likeness.experiments import object_store
+from likeness.experiments.commands import evaluate, train
+from likeness.experiments.evaluation import restore
+from likeness.experiments.following import follow
+from likeness.experiments.object_store import ObjectStore, followed_in_store, kept_in_store
+from likeness.experiments.progress import Quiet
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.trainer import train as train_run
+from likeness.experiments.workdir import Workdir
+from likeness.experiments.writers import read_metrics
+from likeness.research.errors import UserError
 
 URL = "memory://bucket/run"
 

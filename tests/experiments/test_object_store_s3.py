@@ -10,13 +10,13 @@ import pytest
 from listener import Listener
 from pixels import Pixels
 
-from experiments.evaluation import restore
-from experiments.following import follow
-from experiments.object_store import ObjectStore, followed_in_store, kept_in_store
-from experiments.progress import Quiet
-from experiments.run import Checkpoints, Run
-from experiments.trainer import train
-from research.errors import UserError
+from likeness.experiments.evaluation import restore
+from likeness.experiments.following import follow
+from likeness.experiments.object_store import ObjectStore, followed_in_store, kept_in_store
+from likeness.experiments.progress import Quiet
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.trainer import train
+from likeness.research.errors import UserError
 
 pytest.importorskip("s3fs", exc_type=ImportError)
 moto = pytest.importorskip("moto.server", exc_type=ImportError)

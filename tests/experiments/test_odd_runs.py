@@ -6,12 +6,12 @@ import os
 import odd_runs
 import pytest
 
-from experiments.config import load
-from experiments.evaluation import read_run
-from experiments.report.page import report
-from experiments.workdir import read_json
-from experiments.writers import read_metrics
-from research.errors import UserError
+from likeness.experiments.config import load
+from likeness.experiments.evaluation import read_run
+from likeness.experiments.report.page import report
+from likeness.experiments.workdir import read_json
+from likeness.experiments.writers import read_metrics
+from likeness.research.errors import UserError
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def replaced(root, name, value):
         ("steps", None, "steps is nothing, and int is expected"),
         ("experiment", None, "experiment is nothing, and Experiment is expected"),
         ("experiment", 7, "experiment is 7, and Experiment is expected"),
-        ("experiment", {"type": "experiments.run.Checkpoints"}, "experiment is a Checkpoints"),
+        ("experiment", {"type": "likeness.experiments.run.Checkpoints"}, "experiment is a Checkpoints"),
         ("experiment", {"type": "..os.path"}, r"'\.\.os\.path'"),
         ("experiment", {"type": "os.path.join"}, "os.path.join"),
         ("experiment", {"type": ""}, "''"),
@@ -55,7 +55,7 @@ def replaced(root, name, value):
         ("experiment", [1, 2], r"experiment is \(1, 2\)"),
         ("experiment.loss.margin", "wide", "margin is 'wide'"),
         ("experiment.encoder.width", [], r"width is \(\)"),
-        ("optimizer", {"type": "experiments.optimizers.Adam", "moments": 1}, "Adam"),
+        ("optimizer", {"type": "likeness.experiments.optimizers.Adam", "moments": 1}, "Adam"),
         ("ema_decay", 2, "Run.ema_decay is 2"),
         ("matmul_precision", "lower", "matmul_precision is 'lower'"),
         ("checkpoints.every", -1, "Checkpoints.every is -1"),
@@ -78,7 +78,7 @@ def test_a_config_that_fits_no_run(root, name, value, why):
         (b"9" * 5000, "not readable as JSON"),
         (b"null", "does not describe a run"),
         (b"[]", "does not describe a run"),
-        (b'{"type": "experiments.run.Mesh"}', "run.Mesh|does not describe a run"),
+        (b'{"type": "likeness.experiments.run.Mesh"}', "run.Mesh|does not describe a run"),
     ],
 )
 def test_a_config_that_is_none(root, content, why):

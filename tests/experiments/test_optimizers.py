@@ -6,8 +6,8 @@ import numpy as np
 import optax
 import pytest
 
-from experiments.optimizers import AdaGrad, Adam, Sgd
-from experiments.schedules import Constant, WarmupCosine
+from likeness.experiments.optimizers import AdaGrad, Adam, Sgd
+from likeness.experiments.schedules import Constant, WarmupCosine
 
 START = {
     "dense": {"kernel": jnp.array([[1.0, -2.0], [0.5, 4.0]]), "bias": jnp.array([3.0, -1.0])},

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from experiments.optimizers import Adam
-from experiments.step import initial_state, train_step
-from experiments.stylization.terms import Term, layers, total
-from research.encoders import (
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.step import initial_state, train_step
+from likeness.experiments.stylization.terms import Term, layers, total
+from likeness.research.encoders import (
     Averaged,
     Conv4,
     IResNet,
@@ -25,8 +25,8 @@ from research.encoders import (
     SqueezeNet,
     Vgg,
 )
-from research.losses import BatchHard, Content, Gram, TotalVariation, Triplet
-from research.painters import Conditional, Johnson
+from likeness.research.losses import BatchHard, Content, Gram, TotalVariation, Triplet
+from likeness.research.painters import Conditional, Johnson
 
 pytestmark = pytest.mark.end_to_end
 
@@ -53,13 +53,13 @@ class Cost:
     value: Any
 
     def init(self, key: Any, fixed: Any, batch: Any) -> Any:
-        from experiments.experiment import Variables
+        from likeness.experiments.experiment import Variables
 
         variables = dict(self.network.init(key, batch["images"], *fixed))
         return Variables(variables.pop("params"), variables)
 
     def cost(self, params: Any, state: Any, fixed: Any, batch: Any, key: Any) -> Any:
-        from experiments.experiment import Cost as Result
+        from likeness.experiments.experiment import Cost as Result
 
         del key
         train = {"train": True} if self.state else {}

@@ -15,14 +15,14 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.benchmarks.many_processes import Benchmark, differences
-from experiments.benchmarks.many_processes import launch as launch_all
-from experiments.checkpoints import CheckpointStore
-from experiments.processes import Processes, by_first, failed_together, gathered_rows, heartbeat, roll_call, told
-from experiments.run import Checkpoints
-from experiments.watchdog import HUNG
-from experiments.writers import read_metrics
-from research.errors import UserError
+from likeness.experiments.benchmarks.many_processes import Benchmark, differences
+from likeness.experiments.benchmarks.many_processes import launch as launch_all
+from likeness.experiments.checkpoints import CheckpointStore
+from likeness.experiments.processes import Processes, by_first, failed_together, gathered_rows, heartbeat, roll_call, told
+from likeness.experiments.run import Checkpoints
+from likeness.experiments.watchdog import HUNG
+from likeness.experiments.writers import read_metrics
+from likeness.research.errors import UserError
 
 SUPPORT = Path(__file__).parents[1] / "support"
 CONFIG = str(SUPPORT / "small_digits.py")
@@ -129,7 +129,7 @@ def test_jax_aborts_later_than_the_watchdog(hang_after, seconds):
 def test_jax_is_told_how_long_to_wait(coordinator, monkeypatch):
     asked = {}
     monkeypatch.setattr("jax.distributed.initialize", lambda *given, **named: asked.update(named))
-    monkeypatch.setattr("experiments.processes.roll_call", lambda *given: None)
+    monkeypatch.setattr("likeness.experiments.processes.roll_call", lambda *given: None)
     monkeypatch.setattr("jax.config.update", lambda *given: None)
     Processes(coordinator=coordinator, process=0, processes=2, timeout=7, heartbeat=1860).join()
     assert asked == {"initialization_timeout": 7, "heartbeat_timeout_seconds": 1860}
@@ -176,7 +176,7 @@ def test_one_process_alone_is_the_first():
 
 def launch(folder, workdir, processes, *flags, config=CONFIG):
     environment = os.environ | {"JAX_PLATFORMS": "cpu", "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-m", "experiments.commands.main", "train", config, "--evaluate-every", "5"]
+    command = [sys.executable, "-m", "likeness.experiments.commands.main", "train", config, "--evaluate-every", "5"]
     command += ["--workdir", workdir, *flags]
     port = free_port()
     for process in range(processes):

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from experiments.phases import watched
-from experiments.progress import Pace, Phases, Terminal
-from experiments.recognition.protocols import judge
-from experiments.recognition.subjects import RawPixels
-from research.data import from_arrays
+from likeness.experiments.phases import watched
+from likeness.experiments.progress import Pace, Phases, Terminal
+from likeness.experiments.recognition.protocols import judge
+from likeness.experiments.recognition.subjects import RawPixels
+from likeness.research.data import from_arrays
 
 
 def pace(total: int, evaluate_every: int | None, *noted: tuple[int, float]) -> str:

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.evaluation import evaluate
-from experiments.following import follow
-from experiments.optimizers import Adam
-from experiments.resuming import ChangedInputs, Changes, Fingerprints, listed, of_arrays
-from experiments.run import Run
-from experiments.schedules import Constant
-from experiments.trainer import train
+from likeness.experiments.evaluation import evaluate
+from likeness.experiments.following import follow
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.resuming import ChangedInputs, Changes, Fingerprints, listed, of_arrays
+from likeness.experiments.run import Run
+from likeness.experiments.schedules import Constant
+from likeness.experiments.trainer import train
 from tests.support import pixels
 
 

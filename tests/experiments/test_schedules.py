@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from experiments.schedules import Constant, ExponentialDecay, WarmupCosine
+from likeness.experiments.schedules import Constant, ExponentialDecay, WarmupCosine
 
 
 def rates(schedule, updates):

@@ -1,8 +1,8 @@
 import pytest
 from rich.console import Console
 
-from experiments.commands import show
-from research.encoders import Koch, NN4Small2, Vgg
+from likeness.experiments.commands import show
+from likeness.research.encoders import Koch, NN4Small2, Vgg
 
 
 def cells(table, width=100):

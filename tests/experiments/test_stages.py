@@ -7,12 +7,12 @@ import pytest
 from toy import toy_run
 from widened import Widened, staged
 
-from experiments.optimizers import Adam
-from experiments.run import Checkpoints
-from experiments.schedules import Constant
-from experiments.stages import Staged, promoted, stage_of, stages
-from experiments.step import initial_state, train_step
-from research.errors import UserError
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.run import Checkpoints
+from likeness.experiments.schedules import Constant
+from likeness.experiments.stages import Staged, promoted, stage_of, stages
+from likeness.experiments.step import initial_state, train_step
+from likeness.research.errors import UserError
 
 
 def test_steps_are_shared_evenly_and_each_stage_knows_all_of_them():

@@ -10,12 +10,12 @@ import optax
 import pytest
 from toy import Toy, toy_run
 
-from experiments.experiment import Cost, Variables
-from experiments.lbfgs import Lbfgs
-from experiments.optimizers import AdaGrad, Adam, Sgd
-from experiments.program import build
-from experiments.schedules import Constant, ExponentialDecay, WarmupCosine
-from experiments.step import strongly_typed, watched
+from likeness.experiments.experiment import Cost, Variables
+from likeness.experiments.lbfgs import Lbfgs
+from likeness.experiments.optimizers import AdaGrad, Adam, Sgd
+from likeness.experiments.program import build
+from likeness.experiments.schedules import Constant, ExponentialDecay, WarmupCosine
+from likeness.experiments.step import strongly_typed, watched
 
 
 @functools.cache

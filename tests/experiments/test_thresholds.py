@@ -3,8 +3,8 @@
 import pytest
 from scipy import stats
 
-from experiments.benchmarks.thresholds import Population, coverage, crowded, independent
-from experiments.recognition.recognition import few
+from likeness.experiments.benchmarks.thresholds import Population, coverage, crowded, independent
+from likeness.experiments.recognition.recognition import few
 
 FEW = [(6, 10), (12, 10), (40, 4)]
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from pixels import Pixels
 
-from experiments.profiling import Profile
-from experiments.run import Checkpoints, Run
-from experiments.timing import Timing
-from experiments.trainer import train
+from likeness.experiments.profiling import Profile
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.timing import Timing
+from likeness.experiments.trainer import train
 
 
 def records(path):

@@ -14,19 +14,19 @@ from listener import Listener, terminate
 from toy import Toy, toy_run
 from widened import staged
 
-from experiments.bookkeeping import NonFinite
-from experiments.checkpoints import CheckpointStore
-from experiments.evaluation import evaluate, restore
-from experiments.interruption import Interrupted
-from experiments.lbfgs import Lbfgs
-from experiments.optimizers import Adam, Sgd
-from experiments.resuming import CannotResume
-from experiments.run import Checkpoints, Run
-from experiments.schedules import Constant, WarmupCosine
-from experiments.trainer import train
-from experiments.workdir import Workdir
-from experiments.writers import read_metrics
-from research.errors import UserError
+from likeness.experiments.bookkeeping import NonFinite
+from likeness.experiments.checkpoints import CheckpointStore
+from likeness.experiments.evaluation import evaluate, restore
+from likeness.experiments.interruption import Interrupted
+from likeness.experiments.lbfgs import Lbfgs
+from likeness.experiments.optimizers import Adam, Sgd
+from likeness.experiments.resuming import CannotResume
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import Constant, WarmupCosine
+from likeness.experiments.trainer import train
+from likeness.experiments.workdir import Workdir
+from likeness.experiments.writers import read_metrics
+from likeness.research.errors import UserError
 
 pytestmark = pytest.mark.end_to_end
 
@@ -380,9 +380,9 @@ def test_who_looks_on_hears_of_every_step_and_the_watchdog_of_the_last_checkpoin
             super().close()
 
     train(toy_run(steps=3), tmp_path, until=1)
-    monkeypatch.setattr("experiments.trainer.Watchdog", Onlooker)
-    monkeypatch.setattr("experiments.trainer.Profile", Onlooker)
-    monkeypatch.setattr("experiments.trainer.CheckpointStore", Store)
+    monkeypatch.setattr("likeness.experiments.trainer.Watchdog", Onlooker)
+    monkeypatch.setattr("likeness.experiments.trainer.Profile", Onlooker)
+    monkeypatch.setattr("likeness.experiments.trainer.CheckpointStore", Store)
     train(toy_run(steps=3), tmp_path, hang_after=60.0, profile=2)
     steps = [("60.0", 1), ("2",), ("60.0", 2), ("2",)]
     # The first that is closed was only asked for its newest step.

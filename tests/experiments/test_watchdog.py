@@ -4,11 +4,11 @@ import time
 
 import pytest
 
-from experiments.watchdog import HUNG, Watchdog
+from likeness.experiments.watchdog import HUNG, Watchdog
 
 _HANGS = """
 import time
-from experiments.watchdog import Watchdog
+from likeness.experiments.watchdog import Watchdog
 
 def waits_for_ever():
     time.sleep(60)

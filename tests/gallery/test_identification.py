@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from research.errors import UserError
-from research.gallery import Codes, Gallery, Identifier, Threshold, squared_euclidean
-from research.metrics.bootstrap import varying_interval
-from research.metrics.intervals import Estimate
+from likeness.research.errors import UserError
+from likeness.research.gallery import Codes, Gallery, Identifier, Threshold, squared_euclidean
+from likeness.research.metrics.bootstrap import varying_interval
+from likeness.research.metrics.intervals import Estimate
 
 RATE = Estimate(value=0.01, low=0.008, high=0.0125, n=9900)
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.gallery import search
-from research.gallery.search import Index, squared_euclidean
+from likeness.research.gallery import search
+from likeness.research.gallery.search import Index, squared_euclidean
 
 
 def brute_force(queries, vectors, owners, k, distance):

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from research.errors import UserError
-from research.gallery import Gallery, Picture
-from research.gallery.store import SCHEMA
+from likeness.research.errors import UserError
+from likeness.research.gallery import Gallery, Picture
+from likeness.research.gallery.store import SCHEMA
 
 PRINT = "model-a"
 
@@ -225,8 +225,8 @@ def test_a_directory_that_cannot_be_written_leaves_nothing(tmp_path):
 READ_ONLY = """
 import os, sys
 import numpy as np
-from research.errors import UserError
-from research.gallery import Gallery
+from likeness.research.errors import UserError
+from likeness.research.gallery import Gallery
 if os.geteuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
@@ -270,7 +270,7 @@ def test_a_missing_file_and_a_second_gallery_are_refused(path):
 TOGETHER = """
 import os, sys
 import numpy as np
-from research.gallery import Gallery
+from likeness.research.gallery import Gallery
 folder, rounds = sys.argv[1], int(sys.argv[2])
 for number in range(rounds):
     ready, go = os.pipe()
@@ -305,7 +305,7 @@ def test_processes_that_enroll_into_a_new_gallery_at_once_all_succeed(tmp_path):
 KILLED = """
 import os, signal, sys, time
 import numpy as np
-from research.gallery import Gallery
+from likeness.research.gallery import Gallery
 empty = 0
 for number in range(12):
     path = f"{sys.argv[1]}/{number}.sqlite"
@@ -351,8 +351,8 @@ FULL_DISK = """
 import sys
 from pathlib import Path
 import numpy as np
-from research.errors import UserError
-from research.gallery import Gallery
+from likeness.research.errors import UserError
+from likeness.research.gallery import Gallery
 folder = Path(sys.argv[1])
 with Gallery.open_or_create(folder / "people.sqlite", "m", 4) as gallery:
     gallery.add("Ada", np.ones((1, 4), np.float32))

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from research.errors import UserError
-from research.gallery import Threshold
-from research.metrics.intervals import Estimate
+from likeness.research.errors import UserError
+from likeness.research.gallery import Threshold
+from likeness.research.metrics.intervals import Estimate
 
 FAR = Estimate(value=0.01, low=0.008, high=0.0125, n=9900)
 TAR = Estimate(value=0.9, low=0.85, high=0.94, n=200)

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.geometry import Crop, Similarity, crop, fit_similarity
+from likeness.research.geometry import Crop, Similarity, crop, fit_similarity
 
 FACE = np.array([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]])
 

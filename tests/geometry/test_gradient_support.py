@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.encoders import (
+from likeness.research.encoders import (
     Conv4,
     IResNet,
     Koch,
@@ -26,10 +26,10 @@ from research.encoders import (
     SqueezeNet,
     Vgg,
 )
-from research.encoders import koch as koch_module
-from research.encoders import mobilefacenet as mobilefacenet_module
-from research.encoders.layer_geometry import map_sides
-from research.geometry import receptive_fields
+from likeness.research.encoders import koch as koch_module
+from likeness.research.encoders import mobilefacenet as mobilefacenet_module
+from likeness.research.encoders.layer_geometry import map_sides
+from likeness.research.geometry import receptive_fields
 
 pytestmark = pytest.mark.end_to_end
 

@@ -2,7 +2,7 @@ import flax.linen as nn
 import jax
 import pytest
 
-from research.encoders import (
+from likeness.research.encoders import (
     Averaged,
     Conv4,
     IResNet,
@@ -14,8 +14,8 @@ from research.encoders import (
     SqueezeNet,
     Vgg,
 )
-from research.encoders.layer_geometry import LayerGeometry, map_sides, smallest_side
-from research.geometry import Network, ReceptiveField, receptive_fields
+from likeness.research.encoders.layer_geometry import LayerGeometry, map_sides, smallest_side
+from likeness.research.geometry import Network, ReceptiveField, receptive_fields
 
 
 def test_vgg19_has_the_published_fields():

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.losses import CollapseMonitor, Triplet, pairwise_squared_distances
+from likeness.research.losses import CollapseMonitor, Triplet, pairwise_squared_distances
 
 
 def embeddings(rows: int, dimension: int) -> np.ndarray:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from float64 import MAPS, as_arrays, check, cost, maps, refuse, smooth_mask
 
-from research.losses import Content
+from likeness.research.losses import Content
 
 NORMALIZERS = ("relative", "course", "assignment", "mean")
 LAYERS = tuple(MAPS)

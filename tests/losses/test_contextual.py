@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from float64 import MAPS, check, cost, maps
 
-from research.losses import Contextual
+from likeness.research.losses import Contextual
 
 OTHER_SIZE = {"relu1_1": (5, 7, 3), "relu2_1": (2, 3, 2)}
 

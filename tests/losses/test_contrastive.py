@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.losses import Contrastive
+from likeness.research.losses import Contrastive
 
 LABELS = np.array([0, 0, 1, 2, 2, 2, 0, 1])
 

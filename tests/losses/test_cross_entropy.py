@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.losses import CrossEntropy
+from likeness.research.losses import CrossEntropy
 
 
 def oracle(z, labels, smoothing):

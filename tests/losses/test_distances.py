@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.losses import cross_squared_distances, pairwise_squared_distances, safe_sqrt, squared_distance
+from likeness.research.losses import cross_squared_distances, pairwise_squared_distances, safe_sqrt, squared_distance
 
 matrix_of = jax.jit(pairwise_squared_distances)
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.losses import (
+from likeness.research.losses import (
     MRF,
     AddonsSemiHard,
     BatchAll,
@@ -34,8 +34,8 @@ from research.losses import (
     Triplet,
     Wasserstein,
 )
-from research.losses.pairs import positives_and_negatives, same_person, weighted_pairs
-from research.losses.protocol import orders_as_euclid
+from likeness.research.losses.pairs import positives_and_negatives, same_person, weighted_pairs
+from likeness.research.losses.protocol import orders_as_euclid
 
 NAMES = ("relu3_1",)
 TRIPLETS = [Triplet(margin=0.5, rule=rule) for rule in (BatchAll(), BatchHard(), FaceNetSemiHard(), AddonsSemiHard())]

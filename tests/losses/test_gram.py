@@ -8,7 +8,7 @@ from float64 import MAPS, as_arrays, check, cost, maps, smooth_mask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.losses import Gram, gram_matrix
+from likeness.research.losses import Gram, gram_matrix
 
 EQUAL_SIZES = ("course", "course_unsquared", "none")
 ANY_SIZES = ("relative", "gatys_code", "johnson")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from float64 import check, cost, maps, smooth_mask, value_and_gradient
 
-from research.losses import Histogram
+from likeness.research.losses import Histogram
 
 LAYER = {"relu1_1": (4, 4, 2)}
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from float64 import assert_close, differences, refuse, value_and_gradient
 
-from research.losses import Identity
+from likeness.research.losses import Identity
 
 
 def embeddings(seed: int, rows: int = 1) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 import scipy.ndimage
 from float64 import check, cost, refuse
 
-from research.losses import Laplacian
+from likeness.research.losses import Laplacian
 
 FILTER = np.array([[0, -1, 0], [-1, 4, -1], [0, -1, 0]])
 

@@ -10,7 +10,7 @@ from float64 import as_arrays, averaged, cost, maps, refuse, value_and_gradient
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from research.losses import (
+from likeness.research.losses import (
     MRF,
     ActivationLoss,
     Content,
@@ -26,7 +26,7 @@ from research.losses import (
     TotalVariation,
     Wasserstein,
 )
-from research.losses.layers import mask_at, mask_of
+from likeness.research.losses.layers import mask_at, mask_of
 
 NAMES = ("relu3_1",)
 SHAPES = {"input": (16, 16, 3), "relu3_1": (8, 8, 3)}

@@ -11,7 +11,7 @@ import optax
 import pytest
 from float64 import assert_close, differences
 
-from research.losses import MarginSoftmax
+from likeness.research.losses import MarginSoftmax
 
 CLASSES, DIMENSION = 7, 5
 LABELS = np.array([0, 1, 1, 2, 6, 4, 3, 5])

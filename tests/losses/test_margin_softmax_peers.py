@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.losses import MarginSoftmax
+from likeness.research.losses import MarginSoftmax
 
 pytestmark = pytest.mark.peers
 

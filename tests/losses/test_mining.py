@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.losses.mining import BatchHard, MarginViolating, farthest, first, nearest, uniformly
+from likeness.research.losses.mining import BatchHard, MarginViolating, farthest, first, nearest, uniformly
 
 NONE = [False] * 5
 MASK = np.array([[False, True, True, False, True], NONE, [True] * 5, NONE, NONE])

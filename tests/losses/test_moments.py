@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from float64 import MAPS, check, maps, smooth_mask
 
-from research.losses import MeanStd
+from likeness.research.losses import MeanStd
 
 OTHER_SIZE = {"relu1_1": (5, 7, 3), "relu2_1": (2, 3, 2)}
 

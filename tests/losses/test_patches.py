@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from float64 import check, cost, maps, refuse, smooth_mask
 
-from research.losses import MRF
+from likeness.research.losses import MRF
 
 LAYERS = {"relu3_1": (6, 4, 3), "relu4_1": (4, 4, 2)}
 OTHER_SIZE = {"relu3_1": (5, 7, 3), "relu4_1": (3, 5, 2)}

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.losses import Prototypical
+from likeness.research.losses import Prototypical
 
 LABELS = np.array([5, 5, 1, 2, 2, 2, 5, 1, 9])
 

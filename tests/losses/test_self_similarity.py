@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from float64 import MAPS, check, cost, maps, refuse, smooth_mask
 
-from research.losses import SelfSimilarity
+from likeness.research.losses import SelfSimilarity
 
 
 def shares(x: np.ndarray, weights: np.ndarray) -> np.ndarray:

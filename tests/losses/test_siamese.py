@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.losses import Siamese
-from research.losses.pair_features import pair_feature
+from likeness.research.losses import Siamese
+from likeness.research.losses.pair_features import pair_feature
 
 FEATURES = ["absolute", "chi_square"]
 

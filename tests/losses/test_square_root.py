@@ -7,7 +7,7 @@ import pytest
 import scipy.linalg
 from float64 import assert_close, differences
 
-from research.losses.square_root import matrix_square_root
+from likeness.research.losses.square_root import matrix_square_root
 
 
 def spread(seed: int, size: int = 4, least: float = 0.05) -> np.ndarray:

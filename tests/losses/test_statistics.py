@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from float64 import MAPS, as_arrays, assert_close, averaged, maps, smooth_mask
 
-from research.losses import AdditiveLayers, Covariance, Gram, MeanStd, Wasserstein
-from research.losses.statistics import pixel_sums
+from likeness.research.losses import AdditiveLayers, Covariance, Gram, MeanStd, Wasserstein
+from likeness.research.losses.statistics import pixel_sums
 
 LAYERS = tuple(MAPS)
 LOSSES = [

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.losses import (
+from likeness.research.losses import (
     AddonsSemiHard,
     AnchorSemiHard,
     BandSemiHard,
@@ -22,7 +22,7 @@ from research.losses import (
     RandomTriplets,
     Triplet,
 )
-from research.losses.pairs import positives_and_negatives
+from likeness.research.losses.pairs import positives_and_negatives
 
 KEY_SEED = 3
 RULES = [

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.losses import BandSemiHard, BatchAll, BatchHard, Triplet
+from likeness.research.losses import BandSemiHard, BatchAll, BatchHard, Triplet
 
 pytestmark = pytest.mark.peers
 

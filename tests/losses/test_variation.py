@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from float64 import assert_close, check, refuse, value_and_gradient
 
-from research.losses import TotalVariation
+from likeness.research.losses import TotalVariation
 
 CONVENTIONS = ("anisotropic", "johnson", "crowson")
 

@@ -7,7 +7,7 @@ import pytest
 import scipy.linalg
 from float64 import MAPS, check, cost, maps, smooth_mask, value_and_gradient
 
-from research.losses import Wasserstein
+from likeness.research.losses import Wasserstein
 
 OTHER_SIZE = {"relu1_1": (5, 7, 3), "relu2_1": (4, 3, 2)}
 EPS = 0.01

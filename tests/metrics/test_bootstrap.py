@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from research.metrics.bootstrap import (
+from likeness.research.metrics.bootstrap import (
     between_people,
     clustered_interval,
     clustered_rate,
@@ -13,8 +13,8 @@ from research.metrics.bootstrap import (
     share_people,
     varying_interval,
 )
-from research.metrics.intervals import wilson, wilson_interval
-from research.metrics.roc import eer, roc
+from likeness.research.metrics.intervals import wilson, wilson_interval
+from likeness.research.metrics.roc import eer, roc
 
 
 def all_weights(people_pairs, replicates, seed=0):
@@ -56,7 +56,7 @@ def test_weights_equal_resampling_by_hand():
 def test_the_same_seed_draws_the_same_people_in_any_batch_size(monkeypatch):
     _, people = people_of_all_pairs(np.repeat(np.arange(5), 2))
     at_once = all_weights(people, 30, seed=3)
-    monkeypatch.setattr("research.metrics.bootstrap._CELLS", 1)
+    monkeypatch.setattr("likeness.research.metrics.bootstrap._CELLS", 1)
     batches = list(replicate_weights(people, 30, seed=3))
     assert len(batches) == 30
     np.testing.assert_array_equal(np.concatenate(batches), at_once)
@@ -65,7 +65,7 @@ def test_the_same_seed_draws_the_same_people_in_any_batch_size(monkeypatch):
 
 def test_no_more_weights_are_held_at_once_than_fit_into_a_cache(monkeypatch):
     _, people = people_of_all_pairs(np.repeat(np.arange(5), 2))
-    monkeypatch.setattr("research.metrics.bootstrap._CELLS", 4 * len(people) + 3)
+    monkeypatch.setattr("likeness.research.metrics.bootstrap._CELLS", 4 * len(people) + 3)
     assert [len(batch) for batch in replicate_weights(people, 10)] == [4, 4, 2]
 
 

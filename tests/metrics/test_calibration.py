@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from research.errors import UserError
-from research.metrics.bootstrap import replicate_weights
-from research.metrics.calibration import stranger_rate, threshold_at_far
-from research.metrics.pairs import all_pairs
+from likeness.research.errors import UserError
+from likeness.research.metrics.bootstrap import replicate_weights
+from likeness.research.metrics.calibration import stranger_rate, threshold_at_far
+from likeness.research.metrics.pairs import all_pairs
 
 
 def crowd(rng, people, images):

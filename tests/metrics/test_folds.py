@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.model_selection import KFold
 
-from research.errors import UserError
-from research.metrics.folds import contiguous_folds, kfold_accuracy, stratified_folds
+from likeness.research.errors import UserError
+from likeness.research.metrics.folds import contiguous_folds, kfold_accuracy, stratified_folds
 
 
 def lfw_like(n=600, seed=0):

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.errors import UserError
-from research.metrics.bootstrap import REPLICATES, clustered_interval, clustered_rate, replicate_weights
-from research.metrics.identification import (
+from likeness.research.errors import UserError
+from likeness.research.metrics.bootstrap import REPLICATES, clustered_interval, clustered_rate, replicate_weights
+from likeness.research.metrics.identification import (
     UNKNOWN,
     at_threshold,
     cmc,
@@ -18,8 +18,8 @@ from research.metrics.identification import (
     person_distances,
     protocol,
 )
-from research.metrics.intervals import clopper_pearson, wilson
-from research.metrics.verification import rate_name
+from likeness.research.metrics.intervals import clopper_pearson, wilson
+from likeness.research.metrics.verification import rate_name
 
 
 @st.composite

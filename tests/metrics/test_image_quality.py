@@ -8,7 +8,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.metrics.image_quality import (
+from likeness.research.metrics.image_quality import (
     color_distance,
     edge_correlation,
     patch_distance,

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from research.errors import UserError
-from research.metrics.intervals import Estimate, clopper_pearson, wilson, wilson_interval
+from likeness.research.errors import UserError
+from likeness.research.metrics.intervals import Estimate, clopper_pearson, wilson, wilson_interval
 
 quick = settings(deadline=None, max_examples=40)
 counts = st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))

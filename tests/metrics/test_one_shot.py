@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from research.errors import UserError
-from research.metrics.intervals import wilson
-from research.metrics.one_shot import draw_trials, mcnemar, omniglot_runs, one_shot, wrong
+from likeness.research.errors import UserError
+from likeness.research.metrics.intervals import wilson
+from likeness.research.metrics.one_shot import draw_trials, mcnemar, omniglot_runs, one_shot, wrong
 
 LABELS = np.repeat(np.arange(12), 4)
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.errors import UserError
-from research.metrics.pairs import all_pairs, hardest, pair_rows
+from likeness.research.errors import UserError
+from likeness.research.metrics.pairs import all_pairs, hardest, pair_rows
 
 labels_lists = st.lists(st.integers(0, 4), max_size=14).map(lambda labels: np.array(labels, np.int64))
 

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.metrics.perceptual import perceptual_distance
+from likeness.research.metrics.perceptual import perceptual_distance
 
 RNG = np.random.default_rng(0)
 SHAPES = {"relu1_2": (2, 6, 5, 4), "relu2_2": (2, 3, 2, 7)}

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from research.errors import UserError
-from research.metrics.roc import auc, best_threshold, eer, roc, tar_at_far
+from likeness.research.errors import UserError
+from likeness.research.metrics.roc import auc, best_threshold, eer, roc, tar_at_far
 
 quick = settings(deadline=None, max_examples=40)
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from research.errors import UserError
-from research.metrics.bootstrap import clustered_interval, clustered_rate, replicate_weights, varying_interval
-from research.metrics.folds import kfold_accuracy, stratified_folds
-from research.metrics.intervals import wilson, wilson_interval
-from research.metrics.pairs import Pairs, all_pairs
-from research.metrics.roc import auc, eer, roc, tar_at_far
-from research.metrics.verification import (
+from likeness.research.errors import UserError
+from likeness.research.metrics.bootstrap import clustered_interval, clustered_rate, replicate_weights, varying_interval
+from likeness.research.metrics.folds import kfold_accuracy, stratified_folds
+from likeness.research.metrics.intervals import wilson, wilson_interval
+from likeness.research.metrics.pairs import Pairs, all_pairs
+from likeness.research.metrics.roc import auc, eer, roc, tar_at_far
+from likeness.research.metrics.verification import (
     at_threshold,
     delong_interval,
     rate_name,

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.encoders import Vgg
-from research.painters import Decoder, InstanceNorm, adain, mirror, style_statistics
+from likeness.research.encoders import Vgg
+from likeness.research.painters import Decoder, InstanceNorm, adain, mirror, style_statistics
 
 RNG = np.random.default_rng(0)
 CONTENT = (3.0 + 2.0 * RNG.normal(size=(2, 5, 4, 3))).astype(np.float32)

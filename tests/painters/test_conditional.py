@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from painted import PICTURES, TINY, abstract, oracle, random_variables
 
-from research.painters import Conditional, ConditionalInstanceNorm
+from likeness.research.painters import Conditional, ConditionalInstanceNorm
 
 THREE = Conditional(widths=TINY.widths, blocks=1, outer=5, styles=3)
 WEIGHTS = np.array([[0.0, 1.0, 0.0], [0.2, 0.3, 0.5]], np.float32)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from painted import PICTURES, TINY, abstract, oracle, random_variables
 
-from research.painters import Conditional, Johnson
-from research.painters.borders import enlarge, reflect, reflect_to_multiple
+from likeness.research.painters import Conditional, Johnson
+from likeness.research.painters.borders import enlarge, reflect, reflect_to_multiple
 
 PUBLISHED = Johnson(
     widths=(2, 3, 4),

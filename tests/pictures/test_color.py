@@ -8,7 +8,7 @@ import pytest
 import scipy.linalg
 import scipy.stats
 
-from research.pictures import (
+from likeness.research.pictures import (
     luminance,
     match_colors,
     match_histogram,
@@ -17,7 +17,7 @@ from research.pictures import (
     with_colors_of,
     yiq_to_rgb,
 )
-from research.types import Array
+from likeness.research.types import Array
 
 METHODS = ("symmetric", "cholesky", "pca")
 EPSILON = 1e-5

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from research.data.decode import BadImage
-from research.pictures import Picture, read_picture, write_picture
-from research.pictures.profiles import convert
+from likeness.research.data.decode import BadImage
+from likeness.research.pictures import Picture, read_picture, write_picture
+from likeness.research.pictures.profiles import convert
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 

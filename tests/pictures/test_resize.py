@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from research.pictures import fit, resize
+from likeness.research.pictures import fit, resize
 
 
 def picture(*shape: int) -> np.ndarray:

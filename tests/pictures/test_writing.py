@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from research.errors import UserError
-from research.pictures import read_picture, write_picture
-from research.pictures.sixteen_bits import encode_png
+from likeness.research.errors import UserError
+from likeness.research.pictures import read_picture, write_picture
+from likeness.research.pictures.sixteen_bits import encode_png
 
 
 def picture(height: int = 12, width: int = 17, channels: int = 3) -> np.ndarray:

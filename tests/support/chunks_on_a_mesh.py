@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from experiments.recognition.chunks import embed_in_chunks
-from research.losses import BatchHard, Triplet
+from likeness.experiments.recognition.chunks import embed_in_chunks
+from likeness.research.losses import BatchHard, Triplet
 
 ROWS, SIDE, CHUNKS = 64, 12, 4
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research import losses
+from likeness.research import losses
 
 
 def cases() -> dict[str, object]:

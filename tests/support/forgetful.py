@@ -4,7 +4,7 @@ import contextlib
 import sys
 from collections.abc import Iterator
 
-from experiments.own_code import modules, trust
+from likeness.experiments.own_code import modules, trust
 
 
 @contextlib.contextmanager

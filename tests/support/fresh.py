@@ -11,7 +11,7 @@ MEASURABLE = Path("/proc/self/clear_refs").exists()
 
 _PROGRAM = """
 import pathlib, re, sys, time
-from research.errors import UserError
+from likeness.research.errors import UserError
 {imports}
 
 def kilobytes(what):

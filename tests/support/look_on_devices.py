@@ -9,13 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.microscopy.microscope import Microscope
-from experiments.preprocessing import ModelInputs
-from research.data import Images
-from research.data.images import ArrayReader
-from research.encoders import Vgg
-from research.visualization import TopPatches
-from research.visualization.top_patches import spatial_maximum
+from likeness.experiments.microscopy.microscope import Microscope
+from likeness.experiments.preprocessing import ModelInputs
+from likeness.research.data import Images
+from likeness.research.data.images import ArrayReader
+from likeness.research.encoders import Vgg
+from likeness.research.visualization import TopPatches
+from likeness.research.visualization.top_patches import spatial_maximum
 
 COUNT, K = 45, 4
 

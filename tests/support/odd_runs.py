@@ -4,17 +4,17 @@ import json
 
 import numpy as np
 
-from experiments.config import load, to_json
-from experiments.preprocessing import ModelInputs
-from experiments.workdir import Workdir, write_arrays, write_json
-from research.data import Preprocessing
+from likeness.experiments.config import load, to_json
+from likeness.experiments.preprocessing import ModelInputs
+from likeness.experiments.workdir import Workdir, write_arrays, write_json
+from likeness.research.data import Preprocessing
 
 RATE = {"value": 0.1, "low": 0.05, "high": 0.2, "n": 100, "why": None}
 
 
 def threshold():
-    from research.gallery import Threshold
-    from research.metrics.intervals import Estimate
+    from likeness.research.gallery import Threshold
+    from likeness.research.metrics.intervals import Estimate
 
     rate = Estimate(value=0.001, low=0.0005, high=0.002, n=1000)
     return Threshold(tau=0.7, target_far=0.001, far=rate, tar=rate, people=12, fingerprint="abc")

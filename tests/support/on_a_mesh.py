@@ -6,11 +6,11 @@ import sys
 
 from small_digits import get_config
 
-from experiments.run import Checkpoints
-from experiments.sharding import Mesh
-from experiments.trainer import train
-from experiments.writers import read_metrics
-from research.encoders import Conv4
+from likeness.experiments.run import Checkpoints
+from likeness.experiments.sharding import Mesh
+from likeness.experiments.trainer import train
+from likeness.experiments.writers import read_metrics
+from likeness.research.encoders import Conv4
 
 
 def main() -> None:

@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.experiment import Cost, Evaluation, Variables
-from experiments.optimizers import Adam
-from experiments.resuming import Fingerprints, of_arrays
-from experiments.run import Checkpoints, Run
-from experiments.schedules import WarmupCosine
+from likeness.experiments.experiment import Cost, Evaluation, Variables
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.resuming import Fingerprints, of_arrays
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import WarmupCosine
 
 
 class Features(nn.Module):

@@ -6,7 +6,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from research.encoders import Conv4
+from likeness.research.encoders import Conv4
 
 ENCODER = Conv4(width=6, head="flatten", normalize=False)
 

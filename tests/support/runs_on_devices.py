@@ -10,9 +10,9 @@ import jax
 import numpy as np
 from small_digits import get_config
 
-from experiments.sweeps.overrides import apply
-from experiments.sweeps.timing import steps_alone
-from experiments.sweeps.together import put_together
+from likeness.experiments.sweeps.overrides import apply
+from likeness.experiments.sweeps.timing import steps_alone
+from likeness.experiments.sweeps.together import put_together
 
 
 def main() -> None:

@@ -1,10 +1,10 @@
 """Digits, in a few steps: a config that processes of their own are launched with, and told by flags what else they need."""
 
-from experiments.recognition import Recognition
-from experiments.run import Checkpoints, Run
-from research.data import Augmentation, CountSplit, Digits, IdentityBatches
-from research.encoders import Conv4
-from research.losses import BatchHard, Triplet
+from likeness.experiments.recognition import Recognition
+from likeness.experiments.run import Checkpoints, Run
+from likeness.research.data import Augmentation, CountSplit, Digits, IdentityBatches
+from likeness.research.encoders import Conv4
+from likeness.research.losses import BatchHard, Triplet
 
 
 def get_config() -> Run:

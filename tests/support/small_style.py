@@ -1,16 +1,16 @@
 """A stylization preset so small that a test can paint by it."""
 
 PRESET = """
-from experiments.stylization.frozen import FrozenEncoder
-from experiments.optimizers import Adam
-from experiments.run import Run
-from experiments.schedules import Constant
-from experiments.stylization.judge import Judge
-from experiments.stylization import StylePicture, Stylization
-from experiments.stylization.terms import Term
-from research.pictures.sources import Photograph
-from research.encoders import Vgg
-from research.losses import Content, Gram
+from likeness.experiments.stylization.frozen import FrozenEncoder
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.run import Run
+from likeness.experiments.schedules import Constant
+from likeness.experiments.stylization.judge import Judge
+from likeness.experiments.stylization import StylePicture, Stylization
+from likeness.experiments.stylization.terms import Term
+from likeness.research.pictures.sources import Photograph
+from likeness.research.encoders import Vgg
+from likeness.research.losses import Content, Gram
 
 TINY = FrozenEncoder(encoder=Vgg(convolutions=(1, 1), widths=(4, 6), pooling="average"))
 

@@ -14,14 +14,14 @@ CONFIG = '''"""Tells patterns apart.
 likeness train tiny_patterns.py
 """
 
-from experiments.optimizers import Adam
-from experiments.recognition.protocols import Identification, Verification
-from experiments.recognition import Recognition
-from experiments.run import Checkpoints, Run
-from experiments.schedules import Constant
-from research.data import CountSplit, Folder, IdentityBatches
-from research.encoders import Conv4
-from research.losses import BatchAll, Triplet
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.recognition.protocols import Identification, Verification
+from likeness.experiments.recognition import Recognition
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import Constant
+from likeness.research.data import CountSplit, Folder, IdentityBatches
+from likeness.research.encoders import Conv4
+from likeness.research.losses import BatchAll, Triplet
 
 
 def get_config() -> Run:

@@ -14,13 +14,13 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from experiments.program import build
-from experiments.recognition import Recognition
-from experiments.run import Run
-from experiments.sharding import Mesh
-from research.data import Arrays, CountSplit, Shuffled
-from research.encoders import Conv4
-from research.losses import MarginSoftmax
+from likeness.experiments.program import build
+from likeness.experiments.recognition import Recognition
+from likeness.experiments.run import Run
+from likeness.experiments.sharding import Mesh
+from likeness.research.data import Arrays, CountSplit, Shuffled
+from likeness.research.encoders import Conv4
+from likeness.research.losses import MarginSoftmax
 
 BATCH, DIMENSION, CLASSES = 64, 24, 4090
 LOSS = MarginSoftmax(classes=CLASSES, shards=8)

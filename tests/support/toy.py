@@ -8,11 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.experiment import Cost, Evaluation, Variables
-from experiments.optimizers import Sgd
-from experiments.resuming import Fingerprints
-from experiments.run import Checkpoints, Run
-from experiments.schedules import Constant
+from likeness.experiments.experiment import Cost, Evaluation, Variables
+from likeness.experiments.optimizers import Sgd
+from likeness.experiments.resuming import Fingerprints
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import Constant
 
 
 class Counting:

@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 from toy import Toy, toy_run
 
-from experiments.experiment import Variables
-from experiments.resuming import Fingerprints
-from experiments.run import Run
+from likeness.experiments.experiment import Variables
+from likeness.experiments.resuming import Fingerprints
+from likeness.experiments.run import Run
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

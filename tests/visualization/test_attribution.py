@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.encoders import Conv4
-from research.visualization import integrated_gradients, occlusion, saliency, smooth_gradient
+from likeness.research.encoders import Conv4
+from likeness.research.visualization import integrated_gradients, occlusion, saliency, smooth_gradient
 
 KEY = jax.random.key(0)
 

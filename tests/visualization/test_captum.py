@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.encoders import Vgg
-from research.visualization import grad_cam, integrated_gradients, occlusion, saliency, with_rule
+from likeness.research.encoders import Vgg
+from likeness.research.visualization import grad_cam, integrated_gradients, occlusion, saliency, with_rule
 
 pytestmark = pytest.mark.peers
 

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.encoders import Conv4, Koch, Mirrored, Plain, Vgg
-from research.visualization import grad_cam, last_features, layers_below
+from likeness.research.encoders import Conv4, Koch, Mirrored, Plain, Vgg
+from likeness.research.visualization import grad_cam, last_features, layers_below
 
 KEY = jax.random.key(0)
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.visualization import Channel, Direction, Diversity, Layer, Neuron, Sum, Weighted
+from likeness.research.visualization import Channel, Direction, Diversity, Layer, Neuron, Sum, Weighted
 
 FEATURES = np.random.default_rng(0).normal(size=(3, 4, 5, 6))
 ACTIVATIONS = {"conv": jnp.asarray(FEATURES, jnp.float32), "embedding": jnp.asarray(FEATURES[:, 0, 0], jnp.float32)}

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.encoders import Conv4
-from research.visualization import explain_pairs, grad_cam_of_pairs, gradient_times_input, integrated_gradients
+from likeness.research.encoders import Conv4
+from likeness.research.visualization import explain_pairs, grad_cam_of_pairs, gradient_times_input, integrated_gradients
 
 KEY = jax.random.key(0)
 

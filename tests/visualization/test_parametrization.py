@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.synthesis.colors import axes_of_photographs
-from research.visualization import Fourier, Pixels
-from research.visualization.parametrization import PHOTOGRAPHIC, color_axes, wave_scale
+from likeness.experiments.synthesis.colors import axes_of_photographs
+from likeness.research.visualization import Fourier, Pixels
+from likeness.research.visualization.parametrization import PHOTOGRAPHIC, color_axes, wave_scale
 
 KEY = jax.random.key(0)
 

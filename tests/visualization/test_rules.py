@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from research.encoders import Conv4, IResNet, Koch, MobileFaceNet, SqueezeNet, Vgg
-from research.visualization import reconstruct, with_rule
+from likeness.research.encoders import Conv4, IResNet, Koch, MobileFaceNet, SqueezeNet, Vgg
+from likeness.research.visualization import reconstruct, with_rule
 
 X = np.array([-2.0, -1.0, 1.0, 2.0], np.float32)
 ABOVE = np.array([3.0, -4.0, 5.0, -6.0], np.float32)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from research.encoders import Conv4, Mirrored, SqueezeNet
-from research.visualization.sanity import layers_with_weights, map_similarity, rank_correlation, with_other_weights
+from likeness.research.encoders import Conv4, Mirrored, SqueezeNet
+from likeness.research.visualization.sanity import layers_with_weights, map_similarity, rank_correlation, with_other_weights
 
 
 @pytest.mark.parametrize("encoder", [Conv4(width=2, dimension=2), Mirrored(encoder=Conv4(width=2, dimension=2))])

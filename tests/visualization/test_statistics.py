@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.visualization.statistics import EDGES, UnitCounts, UnitStatistics, count_units
+from likeness.research.visualization.statistics import EDGES, UnitCounts, UnitStatistics, count_units
 
 
 def counted(activations, labels, classes, batch):

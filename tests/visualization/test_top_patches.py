@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.visualization import TopPatches
+from likeness.research.visualization import TopPatches
 
 KEY = jax.random.key(0)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from research.visualization import Chain, Jitter, Rotate, Zoom
+from likeness.research.visualization import Chain, Jitter, Rotate, Zoom
 
 KEY = jax.random.key(0)
 PICTURES = jax.random.uniform(jax.random.key(1), (2, 9, 12, 3))

@@ -11,8 +11,8 @@ import time
 
 import pytest
 
-from research.errors import UserError
-from research.weights import File, NotObtained, Patience, Published, fetch, obtain
+from likeness.research.errors import UserError
+from likeness.research.weights import File, NotObtained, Patience, Published, fetch, obtain
 
 CONTENT = bytes(range(256)) * 4096
 HASTY = Patience(timeout=5.0, tries=2, wait=0.01)

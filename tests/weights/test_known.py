@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from flax import traverse_util
 
-from research.encoders import Vgg
-from research.errors import UserError
-from research.metrics.image_quality import edge_correlation
-from research.pictures import read_picture, resize
-from research.weights import KNOWN, Pretrained, fetch, named, own, read, recognize, shapes, take, write
-from research.weights.johnson import johnson_wave
+from likeness.research.encoders import Vgg
+from likeness.research.errors import UserError
+from likeness.research.metrics.image_quality import edge_correlation
+from likeness.research.pictures import read_picture, resize
+from likeness.research.weights import KNOWN, Pretrained, fetch, named, own, read, recognize, shapes, take, write
+from likeness.research.weights.johnson import johnson_wave
 
 WITH_ENCODER = [published for published in KNOWN if published.encoder is not None]
 

@@ -1,7 +1,7 @@
 import pytest
 
-from research.weights import Entry, Layout, layouts
-from research.weights.layout import own, torch_batch_norm, torch_convolution, torch_dense
+from likeness.research.weights import Entry, Layout, layouts
+from likeness.research.weights.layout import own, torch_batch_norm, torch_convolution, torch_dense
 
 
 def keys(layout):

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from research.encoders import Conv4, IResNet, SqueezeNet, Vgg
-from research.encoders.mobilefacenet import MobileFaceNet
-from research.errors import UserError
-from research.weights import best, compare, fill, layouts, own, read, shapes, take, write
-from research.weights.layout import Layout, flat, together, torch_batch_norm, torch_convolution, torch_dense
+from likeness.research.encoders import Conv4, IResNet, SqueezeNet, Vgg
+from likeness.research.encoders.mobilefacenet import MobileFaceNet
+from likeness.research.errors import UserError
+from likeness.research.weights import best, compare, fill, layouts, own, read, shapes, take, write
+from likeness.research.weights.layout import Layout, flat, together, torch_batch_norm, torch_convolution, torch_dense
 
 
 class Small(nn.Module):

@@ -10,9 +10,9 @@ import numpy as np
 import odd_weights
 import pytest
 
-from research.encoders import Vgg
-from research.errors import UserError
-from research.weights import Pretrained, read, write
+from likeness.research.encoders import Vgg
+from likeness.research.errors import UserError
+from likeness.research.weights import Pretrained, read, write
 
 
 def refused(path, match="cannot be read"):
@@ -67,7 +67,7 @@ def test_an_npz_bomb(tmp_path):
 
 def test_another_shape_is_refused_before_it_is_read(tmp_path, monkeypatch):
     """What the network needs is compared with the headers: no array is read of a file that does not fit."""
-    from research.data import npz
+    from likeness.research.data import npz
 
     encoder = Vgg(widths=(2, 2, 2, 2, 2), last="relu1_1", preprocessing="unit")
     write(tmp_path / "w.npz", {"params/conv1_1/kernel": np.zeros((300, 3, 3, 2)), "params/conv1_1/bias": np.zeros(2)})
@@ -219,6 +219,6 @@ def test_what_bombs_cost(tmp_path, name):
             made = file.create_dataset("a", (2**30,), "f4", chunks=(2**20,), compression="gzip")
             if name == "h5 of 4 GB":
                 made.id.write_direct_chunk((0,), zlib.compress(bytes(2**22), 9))
-    (cost,) = fresh.costs("from research.weights import read", "(read,)", path)
+    (cost,) = fresh.costs("from likeness.research.weights import read", "(read,)", path)
     assert "cannot be read" in cost.said
     assert cost.seconds < fresh.SECONDS and cost.megabytes < fresh.MEGABYTES

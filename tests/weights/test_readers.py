@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from research.errors import UserError
-from research.weights import read, write
+from likeness.research.errors import UserError
+from likeness.research.weights import read, write
 
 ARRAYS = {
     "conv.weight": np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2) / 7,

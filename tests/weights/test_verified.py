@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from research.encoders import Vgg
-from research.errors import UserError
-from research.weights import File, Pretrained, Published, known, own, shapes, verified, write
-from research.weights.layout import flat
-from research.weights.verified import digest, note_digest, noted_digest, verified_digest
+from likeness.research.encoders import Vgg
+from likeness.research.errors import UserError
+from likeness.research.weights import File, Pretrained, Published, known, own, shapes, verified, write
+from likeness.research.weights.layout import flat
+from likeness.research.weights.verified import digest, note_digest, noted_digest, verified_digest
 
 ENCODER = Vgg(widths=(16, 16, 16, 16, 16), last="relu2_1")
 

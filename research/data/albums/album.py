@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from research.types import UInt8
+from likeness.research.types import UInt8
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

@@ -9,11 +9,11 @@ from typing import SupportsIndex
 import numpy as np
 from PIL import Image
 
-from research.data.albums.album import Album, AlbumSource
-from research.data.albums.dead_leaves import DeadLeaves
-from research.data.albums.photographs import Photographs
-from research.data.albums.portraits import Portraits
-from research.types import UInt8
+from likeness.research.data.albums.album import Album, AlbumSource
+from likeness.research.data.albums.dead_leaves import DeadLeaves
+from likeness.research.data.albums.photographs import Photographs
+from likeness.research.data.albums.portraits import Portraits
+from likeness.research.types import UInt8
 
 # Grain wants a length; this many batches are never reached, and fit an index into every integer type there is.
 _ENDLESS = 1 << 40

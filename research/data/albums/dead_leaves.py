@@ -6,8 +6,8 @@ import hashlib
 import numpy as np
 from PIL import Image, ImageDraw
 
-from research.data.albums.album import Album, Remembered
-from research.types import Float, UInt8
+from likeness.research.data.albums.album import Album, Remembered
+from likeness.research.types import Float, UInt8
 
 _VERSION = 1
 

@@ -6,9 +6,9 @@ import hashlib
 import jax
 import numpy as np
 
-from research.data.albums.album import Album, Remembered
-from research.data.styles import CurlStrokes, InkWash, Pointillism, Style, VoronoiMosaic, Woodcut
-from research.types import UInt8
+from likeness.research.data.albums.album import Album, Remembered
+from likeness.research.data.styles import CurlStrokes, InkWash, Pointillism, Style, VoronoiMosaic, Woodcut
+from likeness.research.types import UInt8
 
 _VERSION = 1
 

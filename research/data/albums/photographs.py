@@ -6,8 +6,8 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from research.data.albums.album import Album, Remembered
-from research.types import UInt8
+from likeness.research.data.albums.album import Album, Remembered
+from likeness.research.types import UInt8
 
 _Name: TypeAlias = Literal["china", "flower"]
 

@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from research.data.albums.album import Album
-from research.data.decode import BadImage, Decode, open_image
-from research.data.image_guard import SUFFIXES
-from research.data.paths import expand_path, printable
-from research.data.regular import sampled_digest
-from research.errors import UserError
+from likeness.research.data.albums.album import Album
+from likeness.research.data.decode import BadImage, Decode, open_image
+from likeness.research.data.image_guard import SUFFIXES
+from likeness.research.data.paths import expand_path, printable
+from likeness.research.data.regular import sampled_digest
+from likeness.research.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from research.data.albums.album import Album, Remembered
-from research.data.faces import Faces
+from likeness.research.data.albums.album import Album, Remembered
+from likeness.research.data.faces import Faces
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from research.data.faces.geometry import Ellipsoid, Number, narrowing
-from research.data.faces.scene import Scene, Vector
+from likeness.research.data.faces.geometry import Ellipsoid, Number, narrowing
+from likeness.research.data.faces.scene import Scene, Vector
 
 Plane = np.ndarray
 """(b, h, w) float32."""

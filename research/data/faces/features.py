@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from research.data.faces.canvas import Canvas, Plane, Planes, bump, extent, hit, normalize, over
-from research.data.faces.scene import CHEEK, MIDDLE, SOCKET, Hills
+from likeness.research.data.faces.canvas import Canvas, Plane, Planes, bump, extent, hit, normalize, over
+from likeness.research.data.faces.scene import CHEEK, MIDDLE, SOCKET, Hills
 
 
 class Skin(NamedTuple):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from research.types import Float
+from likeness.research.types import Float
 
 Column: TypeAlias = Any
 """One number per picture, float32 (b, 1), so that it broadcasts over pixels (b, n). NumPy types its sums as array or float."""
@@ -77,7 +77,7 @@ class Identity(NamedTuple):
 class Nuisance(NamedTuple):
     """What varies between pictures of one person; the defaults are a frontal, evenly lit, neutral portrait.
 
-    ``Nuisance(yaw=30.0).vector(4)`` is the (4, N) array that :func:`research.data.faces.render` takes.
+    ``Nuisance(yaw=30.0).vector(4)`` is the (4, N) array that :func:`likeness.research.data.faces.render` takes.
     """
 
     yaw: Column | float = 0.0  # degrees; > 0 turns the face to the picture's right

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from research.data.faces.canvas import Canvas, Plane, hit, normalize
-from research.data.faces.geometry import Identity
-from research.data.faces.scene import HAIR_BACK
+from likeness.research.data.faces.canvas import Canvas, Plane, hit, normalize
+from likeness.research.data.faces.geometry import Identity
+from likeness.research.data.faces.scene import HAIR_BACK
 
 
 def strands(person: Identity, x: Plane, y: Plane) -> Plane:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from research.data.faces.geometry import Column
+from likeness.research.data.faces.geometry import Column
 
 Color = list[Column]
 """Red, green and blue, a column each."""

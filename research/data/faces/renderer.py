@@ -7,10 +7,10 @@ Pictures are drawn a few at a time, enough to hide what a call of NumPy costs, f
 
 import numpy as np
 
-from research.data.faces import features, hair, scenery
-from research.data.faces.canvas import Canvas, subset, take, window
-from research.data.faces.scene import Scene, scene
-from research.types import Float, UInt8
+from likeness.research.data.faces import features, hair, scenery
+from likeness.research.data.faces.canvas import Canvas, subset, take, window
+from likeness.research.data.faces.scene import Scene, scene
+from likeness.research.types import Float, UInt8
 
 VERSION = 1
 """Raised whenever the same vectors give different pixels; part of the data's fingerprint."""
@@ -28,8 +28,8 @@ def render(
     """Draw faces; a pure function of each row alone: the same row gives the same bytes in whatever batch it stands.
 
     Args:
-        identity: (b, I) in [0, 1], see :class:`~research.data.faces.Identity`.
-        nuisance: (b, N), see :class:`~research.data.faces.Nuisance`.
+        identity: (b, I) in [0, 1], see :class:`~likeness.research.data.faces.Identity`.
+        nuisance: (b, N), see :class:`~likeness.research.data.faces.Nuisance`.
         size: pixels on a side.
         channels: 3 for RGB, 1 for gray.
 
@@ -37,7 +37,7 @@ def render(
         uint8 pictures (b, size, size, channels).
 
     Example:
-        >>> from research.data.faces import Identity, Nuisance
+        >>> from likeness.research.data.faces import Identity, Nuisance
         >>> average = np.full((1, len(Identity._fields)), 0.5, np.float32)
         >>> render(average, Nuisance(yaw=20.0, smile=1.0).vector(), 32).shape
         (1, 32, 32, 3)

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from research.data.faces import palette
-from research.data.faces.geometry import (
+from likeness.research.data.faces import palette
+from likeness.research.data.faces.geometry import (
     NOSE_BRIDGE,
     NOSE_BRIDGE_RADIUS,
     NOSE_TIP,

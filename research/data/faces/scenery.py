@@ -5,8 +5,8 @@ import math
 
 import numpy as np
 
-from research.data.faces.canvas import Canvas, Plane, Planes, bump
-from research.data.faces.scene import Scene
+from likeness.research.data.faces.canvas import Canvas, Plane, Planes, bump
+from likeness.research.data.faces.scene import Scene
 
 
 def backdrop(scene: Scene, planes: Planes) -> None:

@@ -9,10 +9,10 @@ from typing import Any, Literal, overload
 import numpy as np
 from jaxtyping import Float32, Int
 
-from research.data.faces.geometry import Identity, Nuisance, landmarks
-from research.data.faces.renderer import VERSION, render
-from research.data.images import Images
-from research.data.preprocessing import Preprocessing
+from likeness.research.data.faces.geometry import Identity, Nuisance, landmarks
+from likeness.research.data.faces.renderer import VERSION, render
+from likeness.research.data.images import Images
+from likeness.research.data.preprocessing import Preprocessing
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _IDENTITY, _NUISANCE = 1, 2
@@ -109,7 +109,7 @@ class Faces:
         )
 
     def vectors(self, rows: Int[np.ndarray, "b"]) -> tuple[Float32[np.ndarray, "b i"], Float32[np.ndarray, "b k"]]:
-        """The identity and nuisance vectors of some rows, as :func:`research.data.faces.render` takes them."""
+        """The identity and nuisance vectors of some rows, as :func:`likeness.research.data.faces.render` takes them."""
         person, draw = np.asarray(rows, np.int64) // self.images, np.asarray(rows, np.int64) % self.images
         base = np.full(len(person), self.seed, np.uint64)
         who = _mix(_mix(base) ^ person.astype(np.uint64))

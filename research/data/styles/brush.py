@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
-from research.types import Float, Int
+from likeness.research.types import Float, Int
 
 _PIXELS = 1 << 14
 """Pixels computed together: enough to hide what a call of NumPy costs, few enough for the cache."""

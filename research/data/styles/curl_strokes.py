@@ -4,13 +4,13 @@ import dataclasses
 
 import numpy as np
 
-from research.data.styles.brush import Canvas
-from research.data.styles.noise import Noise, smoothstep
-from research.data.styles.palettes import palette, ramp
-from research.data.styles.protocol import begin, proportions
-from research.data.styles.scene import Layer, Look, back_to_front, underpainting
-from research.losses.checks import check_finite_positive
-from research.types import Float, PRNGKey
+from likeness.research.data.styles.brush import Canvas
+from likeness.research.data.styles.noise import Noise, smoothstep
+from likeness.research.data.styles.palettes import palette, ramp
+from likeness.research.data.styles.protocol import begin, proportions
+from likeness.research.data.styles.scene import Layer, Look, back_to_front, underpainting
+from likeness.research.losses.checks import check_finite_positive
+from likeness.research.types import Float, PRNGKey
 
 _SKY = palette("0d1740", "14296b", "1c4592", "2a66b0", "4f90c4", "8fbfd0", "d3e0c6", "f3efc9")
 _STAR = palette("fffbe6", "ffef9f", "fbcf4a", "f0b23a", "d9d59a", "8fbcb0", "4f8fb5", "2a66b0")
@@ -43,7 +43,7 @@ class CurlStrokes:
             raise ValueError(f"CurlStrokes(stars={self.stars}): the moon is the first star, so give 1 or more.")
 
     def __call__(self, size: tuple[int, int], key: PRNGKey) -> Float[np.ndarray, "h w 3"]:
-        """Paints a picture of ``size`` (height, width); see :class:`~research.data.styles.Style`."""
+        """Paints a picture of ``size`` (height, width); see :class:`~likeness.research.data.styles.Style`."""
         layout, texture = begin(size, key)
         night = _Night.draw(layout, *proportions(size), self.stars)
         canvas = Canvas.prime(underpainting(night, size), texture)

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from research.data.styles.brush import Strokes, join
-from research.data.styles.palettes import palette
-from research.types import Float
+from likeness.research.data.styles.brush import Strokes, join
+from likeness.research.data.styles.palettes import palette
+from likeness.research.types import Float
 
 _INK = palette("13151a")
 _DILUTE = palette("f4eddf")

@@ -5,12 +5,12 @@ import dataclasses
 import numpy as np
 from scipy import ndimage
 
-from research.data.styles.brush import Canvas
-from research.data.styles.ink_brush import birds, pine
-from research.data.styles.noise import Noise, axes, enlarge, smoothstep
-from research.data.styles.palettes import palette
-from research.data.styles.protocol import begin, proportions
-from research.types import Float, PRNGKey
+from likeness.research.data.styles.brush import Canvas
+from likeness.research.data.styles.ink_brush import birds, pine
+from likeness.research.data.styles.noise import Noise, axes, enlarge, smoothstep
+from likeness.research.data.styles.palettes import palette
+from likeness.research.data.styles.protocol import begin, proportions
+from likeness.research.types import Float, PRNGKey
 
 _PAPER = palette("f4eddf")
 _BLACK_INK = palette("1b1d25")
@@ -35,7 +35,7 @@ class InkWash:
             raise ValueError(f"InkWash(ranges={self.ranges}): give 2 to 20 ranges of mountains.")
 
     def __call__(self, size: tuple[int, int], key: PRNGKey) -> Float[np.ndarray, "h w 3"]:
-        """Paints a picture of ``size`` (height, width); see :class:`~research.data.styles.Style`."""
+        """Paints a picture of ``size`` (height, width); see :class:`~likeness.research.data.styles.Style`."""
         layout, texture = begin(size, key)
         width, height = proportions(size)
         x, y = axes(size)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 from scipy import ndimage
 
-from research.types import Float
+from likeness.research.types import Float
 
 _SIDE = 64
 """Lattice points on a side before the field repeats."""

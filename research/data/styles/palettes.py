@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from research.types import Float
+from likeness.research.types import Float
 
 
 def palette(*codes: str) -> Float[np.ndarray, "n 3"]:

@@ -4,13 +4,13 @@ import dataclasses
 
 import numpy as np
 
-from research.data.styles.brush import Canvas
-from research.data.styles.noise import Noise, smoothstep
-from research.data.styles.palettes import palette, ramp, varied
-from research.data.styles.protocol import begin, proportions
-from research.data.styles.scene import Layer, Look, back_to_front
-from research.losses.checks import check_finite_positive
-from research.types import Float, PRNGKey
+from likeness.research.data.styles.brush import Canvas
+from likeness.research.data.styles.noise import Noise, smoothstep
+from likeness.research.data.styles.palettes import palette, ramp, varied
+from likeness.research.data.styles.protocol import begin, proportions
+from likeness.research.data.styles.scene import Layer, Look, back_to_front
+from likeness.research.losses.checks import check_finite_positive
+from likeness.research.types import Float, PRNGKey
 
 _PIGMENTS = palette(
     *("fff7dc", "fff09a", "ffd84a", "ffb52e", "ff8a2a", "f2602e", "e0405a", "f08aa0", "f9c6c0"),
@@ -61,7 +61,7 @@ class Pointillism:
         check_finite_positive("Pointillism", "purity", self.purity)
 
     def __call__(self, size: tuple[int, int], key: PRNGKey) -> Float[np.ndarray, "h w 3"]:
-        """Paints a picture of ``size`` (height, width); see :class:`~research.data.styles.Style`."""
+        """Paints a picture of ``size`` (height, width); see :class:`~likeness.research.data.styles.Style`."""
         layout, texture = begin(size, key)
         harbor = _Harbor.draw(layout, *proportions(size))
         canvas = Canvas.prime(np.broadcast_to(_CANVAS, (*size, 3)), texture)

@@ -5,7 +5,7 @@ from typing import Protocol, runtime_checkable
 import jax
 import numpy as np
 
-from research.types import Float, PRNGKey
+from likeness.research.types import Float, PRNGKey
 
 _SMALLEST = 8
 

@@ -6,10 +6,10 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from research.data.styles.brush import Strokes, join
-from research.data.styles.noise import enlarge
-from research.data.styles.palettes import varied
-from research.types import Float, Int
+from likeness.research.data.styles.brush import Strokes, join
+from likeness.research.data.styles.noise import enlarge
+from likeness.research.data.styles.palettes import varied
+from likeness.research.types import Float, Int
 
 
 class Look(NamedTuple):

@@ -7,8 +7,8 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 from scipy.interpolate import CubicSpline
 
-from research.data.styles.noise import Noise, axes
-from research.types import Float
+from likeness.research.data.styles.noise import Noise, axes
+from likeness.research.types import Float
 
 _FINEST = 1024
 """Pillow draws to whole pixels, so the shorter side is drawn with at least this many, and three times those it gets."""

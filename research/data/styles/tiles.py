@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from scipy.spatial import KDTree
 
-from research.types import Float, Int
+from likeness.research.types import Float, Int
 
 Directions: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Points to the angle of the design's lines there, in radians."""

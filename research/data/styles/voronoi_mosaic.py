@@ -5,12 +5,12 @@ import dataclasses
 import numpy as np
 from scipy import ndimage
 
-from research.data.styles.noise import Noise, axes, smoothstep
-from research.data.styles.palettes import palette, varied
-from research.data.styles.protocol import begin, proportions
-from research.data.styles.tiles import Cells, lay
-from research.losses.checks import check_finite_positive
-from research.types import Float, PRNGKey
+from likeness.research.data.styles.noise import Noise, axes, smoothstep
+from likeness.research.data.styles.palettes import palette, varied
+from likeness.research.data.styles.protocol import begin, proportions
+from likeness.research.data.styles.tiles import Cells, lay
+from likeness.research.losses.checks import check_finite_positive
+from likeness.research.types import Float, PRNGKey
 
 _MORTAR = palette("5c544d")
 _BANDS = palette(
@@ -32,7 +32,7 @@ class VoronoiMosaic:
     """Three suns in a stream, in tiles of glass on mortar.
 
     Tiles are the cells of a centroidal Voronoi tessellation, each measured along the design's lines
-    (:mod:`~research.data.styles.tiles`). The stream's bands are the levels of the stream function of an ideal flow
+    (:mod:`~likeness.research.data.styles.tiles`). The stream's bands are the levels of the stream function of an ideal flow
     around cylinders. Every tile has a color, a tilt and a cloud of its own, and a beveled edge.
     """
 
@@ -52,7 +52,7 @@ class VoronoiMosaic:
             raise ValueError(f"VoronoiMosaic(norm={self.norm}) is the p of a p-norm: give 1.0 to 32.0.")
 
     def __call__(self, size: tuple[int, int], key: PRNGKey) -> Float[np.ndarray, "h w 3"]:
-        """Paints a picture of ``size`` (height, width); see :class:`~research.data.styles.Style`."""
+        """Paints a picture of ``size`` (height, width); see :class:`~likeness.research.data.styles.Style`."""
         layout, texture = begin(size, key)
         unit = min(size)
         design = _Design.draw(layout, *proportions(size))

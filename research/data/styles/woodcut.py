@@ -4,11 +4,11 @@ import dataclasses
 
 import numpy as np
 
-from research.data.styles.palettes import palette, ramp
-from research.data.styles.protocol import begin, proportions
-from research.data.styles.sheet import Sheet, curve
-from research.losses.checks import check_finite_positive
-from research.types import Float, PRNGKey
+from likeness.research.data.styles.palettes import palette, ramp
+from likeness.research.data.styles.protocol import begin, proportions
+from likeness.research.data.styles.sheet import Sheet, curve
+from likeness.research.losses.checks import check_finite_positive
+from likeness.research.types import Float, PRNGKey
 
 _INDIGO, _BLUE, _LIGHT, _PALE, _FOAM = palette("1b2a55", "2b5590", "7fabc4", "c3d9d6", "f8f2e0")
 _SKY = palette("8e9a9c", "c4bda0", "e6d5a8", "f3e6c4", "f6ecd2")
@@ -47,7 +47,7 @@ class Woodcut:
         check_finite_positive("Woodcut", "line", self.line)
 
     def __call__(self, size: tuple[int, int], key: PRNGKey) -> Float[np.ndarray, "h w 3"]:
-        """Paints a picture of ``size`` (height, width); see :class:`~research.data.styles.Style`."""
+        """Paints a picture of ``size`` (height, width); see :class:`~likeness.research.data.styles.Style`."""
         layout, texture = begin(size, key)
         sheet = Sheet.blank(size)
         _Print(sheet, layout, 0.0032 * self.line, *proportions(size)).draw()

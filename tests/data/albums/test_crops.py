@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from research.data.albums import Crops, PictureFolder, RandomCrops, crop_stream
-from research.data.albums.album import Album
+from likeness.research.data.albums import Crops, PictureFolder, RandomCrops, crop_stream
+from likeness.research.data.albums.album import Album
 
 # A picture in which every pixel says where it is: red along x, green along y.
 PLACES = np.full((40, 60, 3), 7, np.uint8)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from research.data import BadImage, Faces
-from research.data.albums import AlbumSource, DeadLeaves, Paintings, Photographs, PictureFolder, Portraits
-from research.data.styles import InkWash
-from research.errors import UserError
+from likeness.research.data import BadImage, Faces
+from likeness.research.data.albums import AlbumSource, DeadLeaves, Paintings, Photographs, PictureFolder, Portraits
+from likeness.research.data.styles import InkWash
+from likeness.research.errors import UserError
 
 DRAWN = (
     DeadLeaves(count=3, size=48, leaves=40),

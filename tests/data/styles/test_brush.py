@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from research.data.styles.brush import Canvas, Strokes, join
-from research.data.styles.scene import Layer, Look, back_to_front, underpainting
+from likeness.research.data.styles.brush import Canvas, Strokes, join
+from likeness.research.data.styles.scene import Layer, Look, back_to_front, underpainting
 
 
 def strokes(**columns: float) -> Strokes:

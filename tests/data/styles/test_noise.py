@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from research.data.styles.noise import Noise, axes, enlarge, smoothstep
-from research.data.styles.palettes import palette, ramp, varied
-from research.data.styles.sheet import Sheet, curve
+from likeness.research.data.styles.noise import Noise, axes, enlarge, smoothstep
+from likeness.research.data.styles.palettes import palette, ramp, varied
+from likeness.research.data.styles.sheet import Sheet, curve
 
 
 @pytest.mark.parametrize("octaves", [1, 3])

@@ -6,8 +6,8 @@ import jax
 import numpy as np
 import pytest
 
-from research.data.styles import CurlStrokes, InkWash, Pointillism, Style, VoronoiMosaic, Woodcut
-from research.data.styles.pointillism import _PIGMENTS
+from likeness.research.data.styles import CurlStrokes, InkWash, Pointillism, Style, VoronoiMosaic, Woodcut
+from likeness.research.data.styles.pointillism import _PIGMENTS
 
 # Large strokes and tiles paint fast.
 STYLES: list[Style] = [

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from research.data.styles.tiles import Tiling, lay
+from likeness.research.data.styles.tiles import Tiling, lay
 
 
 def swirl(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -6,18 +6,18 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.classification import Classification
-from experiments.classification.classifiers import LinearClassifier, NearestMean
-from experiments.classification.figures import confusion
-from experiments.config import from_json, load, to_json
-from experiments.optimizers import Adam
-from experiments.run import Checkpoints, Run
-from experiments.schedules import Constant
-from experiments.trainer import train
-from research.data import Ecg, ExampleArrays, Examples, Volumes
-from research.encoders import Conv4, Plain
-from research.errors import UserError
-from research.losses import CrossEntropy
+from likeness.experiments.classification import Classification
+from likeness.experiments.classification.classifiers import LinearClassifier, NearestMean
+from likeness.experiments.classification.figures import confusion
+from likeness.experiments.config import from_json, load, to_json
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import Constant
+from likeness.experiments.trainer import train
+from likeness.research.data import Ecg, ExampleArrays, Examples, Volumes
+from likeness.research.encoders import Conv4, Plain
+from likeness.research.errors import UserError
+from likeness.research.losses import CrossEntropy
 
 SIGNALS = Classification(
     data=Ecg(train=16, validation=8, test=8, length=256),

@@ -109,7 +109,7 @@ def test_the_launchers_use_flags_that_there_are(name):
     text = (LAUNCH / name).read_text()
     started = text[text.rindex("likeness train") :]
     help_text = subprocess.run(
-        [sys.executable, "-m", "experiments.commands.main", "train", "recognition/digits", "--help"],
+        [sys.executable, "-m", "likeness.experiments.commands.main", "train", "recognition/digits", "--help"],
         capture_output=True,
         text=True,
         check=True,

@@ -7,15 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.microscopy.microscope import Microscope
-from experiments.microscopy.patch_sheet import cut, draw_layer, grid, share, shown, spread, stacked
-from experiments.preprocessing import ModelInputs
-from research.data import Images
-from research.data.images import ArrayReader
-from research.encoders import Vgg
-from research.errors import UserError
-from research.geometry import ReceptiveField
-from research.visualization import TopPatches
+from likeness.experiments.microscopy.microscope import Microscope
+from likeness.experiments.microscopy.patch_sheet import cut, draw_layer, grid, share, shown, spread, stacked
+from likeness.experiments.preprocessing import ModelInputs
+from likeness.research.data import Images
+from likeness.research.data.images import ArrayReader
+from likeness.research.encoders import Vgg
+from likeness.research.errors import UserError
+from likeness.research.geometry import ReceptiveField
+from likeness.research.visualization import TopPatches
 
 TINY = Vgg(convolutions=(1, 1), widths=(4, 6))
 
@@ -160,7 +160,7 @@ def test_published_weights_look_at_no_picture_of_no_size(monkeypatch: pytest.Mon
         def load(self) -> tuple[object, None]:
             return a_scope().variables, None
 
-    monkeypatch.setattr("experiments.microscopy.microscope.named", lambda name: Tiny())
+    monkeypatch.setattr("likeness.experiments.microscopy.microscope.named", lambda name: Tiny())
     with pytest.raises(UserError, match=f"The size of the pictures is {size}: give --size of 16"):
         Microscope.load("tiny", size)
     assert Microscope.load("tiny", 16).inputs.shape == (16, 16, 3)

@@ -5,15 +5,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.microscopy.examples import ExampleRows, photographs, thinned
-from experiments.microscopy.microscope import Microscope
-from experiments.microscopy.patch_sheet import draw_layer, spread
-from experiments.microscopy.plotted import around, signals, volumes
-from experiments.preprocessing import ModelInputs
-from research.data import Examples
-from research.encoders import Plain
-from research.geometry import ReceptiveField
-from research.visualization import TopPatches
+from likeness.experiments.microscopy.examples import ExampleRows, photographs, thinned
+from likeness.experiments.microscopy.microscope import Microscope
+from likeness.experiments.microscopy.patch_sheet import draw_layer, spread
+from likeness.experiments.microscopy.plotted import around, signals, volumes
+from likeness.experiments.preprocessing import ModelInputs
+from likeness.research.data import Examples
+from likeness.research.encoders import Plain
+from likeness.research.geometry import ReceptiveField
+from likeness.research.visualization import TopPatches
 
 FIELD = ReceptiveField(size=4, stride=2, offset=-1)
 

@@ -4,13 +4,13 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.microscopy.microscope import Microscope
-from experiments.microscopy.sanity import Kept, _partners, check
-from experiments.preprocessing import ModelInputs
-from research.data.images import ArrayReader, Images
-from research.encoders import Conv4
-from research.errors import UserError
-from research.visualization import occlusion
+from likeness.experiments.microscopy.microscope import Microscope
+from likeness.experiments.microscopy.sanity import Kept, _partners, check
+from likeness.experiments.preprocessing import ModelInputs
+from likeness.research.data.images import ArrayReader, Images
+from likeness.research.encoders import Conv4
+from likeness.research.errors import UserError
+from likeness.research.visualization import occlusion
 
 
 @pytest.mark.parametrize(

@@ -11,24 +11,24 @@ import pytest
 from forgetful import new_process
 from listener import Listener
 
-from experiments.config import from_json, load, to_json
-from experiments.evaluation import read_run
-from experiments.optimizers import Adam
-from experiments.own_code import own_code, trust_code
-from experiments.own_code.classes import RunCode
-from experiments.own_code.keeping import keep, kept, manifest
-from experiments.own_code.trust import known_place, remember
-from experiments.provenance import own_revision, provenance
-from experiments.resuming import Fingerprints
-from experiments.trainer import train
-from experiments.workdir import write_json
-from research.errors import UserError
+from likeness.experiments.config import from_json, load, to_json
+from likeness.experiments.evaluation import read_run
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.own_code import own_code, trust_code
+from likeness.experiments.own_code.classes import RunCode
+from likeness.experiments.own_code.keeping import keep, kept, manifest
+from likeness.experiments.own_code.trust import known_place, remember
+from likeness.experiments.provenance import own_revision, provenance
+from likeness.experiments.resuming import Fingerprints
+from likeness.experiments.trainer import train
+from likeness.experiments.workdir import write_json
+from likeness.research.errors import UserError
 
 CONFIG = """
 import dataclasses
-from experiments.run import Run
-from experiments.optimizers import Adam, Sgd
-from experiments.schedules import Constant
+from likeness.experiments.run import Run
+from likeness.experiments.optimizers import Adam, Sgd
+from likeness.experiments.schedules import Constant
 import pixels
 import my_parts
 from my_pkg.sub import Deep
@@ -181,8 +181,8 @@ def test_changed_code_is_told_and_kept_beside_the_old(mine: Path, trained: Path)
         "this.Run",
         "os.system",
         "subprocess.Popen",
-        "experiments.config.Path",
-        "experiments.run._positive",
+        "likeness.experiments.config.Path",
+        "likeness.experiments.run._positive",
     ],
 )
 def test_a_written_config_imports_and_calls_nothing(written: str) -> None:

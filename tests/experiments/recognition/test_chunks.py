@@ -12,13 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.recognition import Recognition
-from experiments.recognition.chunks import embed_in_chunks
-from research.data import CountSplit, Faces, IdentityBatches
-from research.data.augmentation import Augmentation
-from research.encoders import Conv4
-from research.errors import UserError
-from research.losses import BatchHard, MarginSoftmax, Siamese, Triplet
+from likeness.experiments.recognition import Recognition
+from likeness.experiments.recognition.chunks import embed_in_chunks
+from likeness.research.data import CountSplit, Faces, IdentityBatches
+from likeness.research.data.augmentation import Augmentation
+from likeness.research.encoders import Conv4
+from likeness.research.errors import UserError
+from likeness.research.losses import BatchHard, MarginSoftmax, Siamese, Triplet
 
 ROWS = 64
 

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from experiments.recognition.evidence import embedding_sample, hardest_pairs, pair_pictures, roc_points
-from experiments.recognition.protocols import Verification, judge
-from experiments.recognition.subjects import RawPixels
-from research.data.images import ArrayReader, Images
-from research.metrics.verification import RocBand
+from likeness.experiments.recognition.evidence import embedding_sample, hardest_pairs, pair_pictures, roc_points
+from likeness.experiments.recognition.protocols import Verification, judge
+from likeness.experiments.recognition.subjects import RawPixels
+from likeness.research.data.images import ArrayReader, Images
+from likeness.research.metrics.verification import RocBand
 
 
 def faces(counts, shape=(8, 8, 3)):

@@ -14,16 +14,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.classification import Classification
-from experiments.microscopy.microscope import Microscope
-from experiments.preprocessing import ModelInputs
-from experiments.recognition import Recognition
-from experiments.recognition.protocols import OfficialOmniglot, Verification
-from experiments.recognition.recognizer import Recognizer
-from experiments.recognition.subjects import trained
-from experiments.recognition.why import why
-from experiments.workdir import Workdir, write_json
-from research.data import (
+from likeness.experiments.classification import Classification
+from likeness.experiments.microscopy.microscope import Microscope
+from likeness.experiments.preprocessing import ModelInputs
+from likeness.experiments.recognition import Recognition
+from likeness.experiments.recognition.protocols import OfficialOmniglot, Verification
+from likeness.experiments.recognition.recognizer import Recognizer
+from likeness.experiments.recognition.subjects import trained
+from likeness.experiments.recognition.why import why
+from likeness.experiments.workdir import Workdir, write_json
+from likeness.research.data import (
     Arrays,
     CountSplit,
     Digits,
@@ -37,10 +37,10 @@ from research.data import (
     Tfds,
     to_unit,
 )
-from research.errors import UserError
-from research.gallery import Threshold
-from research.losses import BatchHard, Triplet
-from research.metrics.intervals import Estimate
+from likeness.research.errors import UserError
+from likeness.research.gallery import Threshold
+from likeness.research.losses import BatchHard, Triplet
+from likeness.research.metrics.intervals import Estimate
 
 TALL = (32, 24, 1)
 STATED = Preprocessing(size=TALL[:2], channels=1, fit="exact")

@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.config import load
-from experiments.recognition import Recognition
-from experiments.recognition.protocols import Identification, OneShot, Verification, judge
-from experiments.recognition.recognizer import Recognizer
-from experiments.recognition.subjects import Eigenfaces, RawPixels, trained
-from experiments.run import Checkpoints, Run
-from experiments.trainer import Trained, train
-from research.data import Arrays, CountSplit, Digits, Duplicates, Faces, IdentityBatches
-from research.encoders import Conv4
-from research.errors import UserError
-from research.gallery import Threshold
-from research.losses import BatchHard, MarginSoftmax, Siamese, Triplet
-from research.metrics.calibration import stranger_rate
+from likeness.experiments.config import load
+from likeness.experiments.recognition import Recognition
+from likeness.experiments.recognition.protocols import Identification, OneShot, Verification, judge
+from likeness.experiments.recognition.recognizer import Recognizer
+from likeness.experiments.recognition.subjects import Eigenfaces, RawPixels, trained
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.trainer import Trained, train
+from likeness.research.data import Arrays, CountSplit, Digits, Duplicates, Faces, IdentityBatches
+from likeness.research.encoders import Conv4
+from likeness.research.errors import UserError
+from likeness.research.gallery import Threshold
+from likeness.research.losses import BatchHard, MarginSoftmax, Siamese, Triplet
+from likeness.research.metrics.calibration import stranger_rate
 
 pytestmark = pytest.mark.end_to_end
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.recognition import subjects
-from research.encoders import Conv4
+from likeness.experiments.recognition import subjects
+from likeness.research.encoders import Conv4
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_a_few_pictures_do_not_cost_a_full_batch(monkeypatch: pytest.MonkeyPatch
 
 def test_answering_waits_for_nothing_that_only_training_needs() -> None:
     code = (
-        "import sys, experiments.recognition.recognizer; "
+        "import sys, likeness.experiments.recognition.recognizer; "
         "print([name for name in ('sklearn', 'matplotlib', 'grain', 'tensorflow_datasets') if name in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

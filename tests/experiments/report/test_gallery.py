@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.commands.main import run as likeness
-from experiments.config import load, to_json
-from experiments.report import gallery as module
-from experiments.report.gallery import gallery, keep
-from experiments.shipped import shipped
-from experiments.workdir import write_json
-from research.errors import UserError
+from likeness.experiments.commands.main import run as likeness
+from likeness.experiments.config import load, to_json
+from likeness.experiments.report import gallery as module
+from likeness.experiments.report.gallery import gallery, keep
+from likeness.experiments.shipped import shipped
+from likeness.experiments.workdir import write_json
+from likeness.research.errors import UserError
 
 NAME = "recognition/quickstart"
 

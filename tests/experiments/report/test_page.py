@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 from small_style import PRESET
 
-from experiments.commands.main import run as likeness
-from experiments.config import load, to_json
-from experiments.report.album import album
-from experiments.report.html import element, escaped
-from experiments.report.page import report, write_report
-from research.errors import UserError
+from likeness.experiments.commands.main import run as likeness
+from likeness.experiments.config import load, to_json
+from likeness.experiments.report.album import album
+from likeness.experiments.report.html import element, escaped
+from likeness.experiments.report.page import report, write_report
+from likeness.research.errors import UserError
 
 HOSTILE = '<script>alert("x")</script>'
 

@@ -8,10 +8,10 @@ import chromium
 import numpy as np
 import pytest
 
-from experiments.config import load, to_json
-from experiments.report.maps import projections
-from experiments.report.page import report, write_report
-from experiments.workdir import write_arrays, write_json
+from likeness.experiments.config import load, to_json
+from likeness.experiments.report.maps import projections
+from likeness.experiments.report.page import report, write_report
+from likeness.experiments.workdir import write_arrays, write_json
 
 HOSTILE = "</script><script>alert(1)</script>"
 

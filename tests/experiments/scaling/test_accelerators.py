@@ -3,8 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from experiments.scaling.accelerators import as_on_accelerators
-from research.encoders.convolution import convolve_same
+from likeness.experiments.scaling.accelerators import as_on_accelerators
+from likeness.research.encoders.convolution import convolve_same
 
 
 def both(x, kernel):

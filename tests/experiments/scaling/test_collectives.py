@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from experiments.scaling.collectives import Traffic, collective, collectives
+from likeness.experiments.scaling.collectives import Traffic, collective, collectives
 
 PROGRAM = """
   %all-reduce.1 = f32[128,64]{1,0} all-reduce(f32[128,64]{1,0} %dot), channel_id=1, replica_groups={{0,1}}
@@ -53,7 +53,7 @@ def test_a_way_that_is_not_known_is_no_guess():
 
 @pytest.mark.end_to_end
 def test_show_tells_what_devices_send_that_need_not_be_there():
-    command = [sys.executable, "-m", "experiments.commands.main", "show", "recognition/digits"]
+    command = [sys.executable, "-m", "likeness.experiments.commands.main", "show", "recognition/digits"]
 
     def said(mesh):
         done = subprocess.run([*command, "--mesh", mesh], env=os.environ, capture_output=True, text=True, check=True)

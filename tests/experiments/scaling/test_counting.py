@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from small_digits import get_config
 
-from experiments.scaling.collectives import Traffic
-from experiments.scaling.counting import Batch, Count, Counts, Way, checked, laws, numbers_of_devices, positives
-from experiments.scaling.machines import H100, TPU_V5E
-from experiments.scaling.report import counted, figure, markdown, predicted, remarks, scaled, to_json
-from experiments.sharding import Mesh
-from research.errors import UserError
+from likeness.experiments.scaling.collectives import Traffic
+from likeness.experiments.scaling.counting import Batch, Count, Counts, Way, checked, laws, numbers_of_devices, positives
+from likeness.experiments.scaling.machines import H100, TPU_V5E
+from likeness.experiments.scaling.report import counted, figure, markdown, predicted, remarks, scaled, to_json
+from likeness.experiments.sharding import Mesh
+from likeness.research.errors import UserError
 
 GRADIENTS, EMBEDDINGS, LARGE = Way("all-reduce", "all"), Way("all-gather", "all"), Way("all-gather", "fsdp")
 
@@ -141,7 +141,17 @@ def test_positives_are_counted_in_the_batch() -> None:
 @pytest.mark.end_to_end
 def test_scale_compiles_for_devices_that_are_not_there(tmp_path: Path) -> None:
     config = Path(__file__).parents[2] / "support" / "small_digits.py"
-    command = [sys.executable, "-m", "experiments.commands.main", "scale", str(config), "--compiled", "4", "--devices", "8"]
+    command = [
+        sys.executable,
+        "-m",
+        "likeness.experiments.commands.main",
+        "scale",
+        str(config),
+        "--compiled",
+        "4",
+        "--devices",
+        "8",
+    ]
     done = subprocess.run([*command, "--output", str(tmp_path)], env=os.environ, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "predicted on H100" in done.stdout

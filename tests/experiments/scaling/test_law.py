@@ -1,6 +1,6 @@
 import pytest
 
-from experiments.scaling.law import fit
+from likeness.experiments.scaling.law import fit
 
 GROWS = ((0,), (0, 1), (0, 1, 2))
 STAYS = ((0,), (0, -1), (-1, 0, 1))

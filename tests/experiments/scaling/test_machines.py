@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from experiments.scaling.machines import H100, TPU_V5E, Link, Machine, Sent, seconds, step
+from likeness.experiments.scaling.machines import H100, TPU_V5E, Link, Machine, Sent, seconds, step
 
 # Numbers that are easy to reckon with.
 SMALL = Machine(

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.scaling.program import counted
+from likeness.experiments.scaling.program import counted
 
 PROGRAM = """HloModule jit_step, is_scheduled=true
 

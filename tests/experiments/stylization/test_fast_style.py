@@ -5,26 +5,26 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.optimizers import Adam
-from experiments.phases import watched
-from experiments.run import Checkpoints, Run
-from experiments.schedules import Constant
-from experiments.stylization import ArbitraryStyle, FastStyle, LearnedStyle
-from experiments.stylization.frozen import FrozenEncoder
-from experiments.stylization.held_out import HeldOut, sheet, square
-from experiments.stylization.judge import Judge
-from experiments.stylization.painting import Painter, paint
-from experiments.stylization.terms import Term
-from experiments.trainer import train
-from experiments.writers import read_metrics
-from research.data.albums import Photographs, RandomCrops
-from research.encoders import SqueezeNet, Vgg
-from research.errors import UserError
-from research.losses import Content, Gram, MeanStd, TotalVariation
-from research.painters import Conditional, Johnson, adain, style_statistics
-from research.pictures import read_picture, write_picture
-from research.pictures.sources import Photograph
-from research.weights import shapes
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.phases import watched
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import Constant
+from likeness.experiments.stylization import ArbitraryStyle, FastStyle, LearnedStyle
+from likeness.experiments.stylization.frozen import FrozenEncoder
+from likeness.experiments.stylization.held_out import HeldOut, sheet, square
+from likeness.experiments.stylization.judge import Judge
+from likeness.experiments.stylization.painting import Painter, paint
+from likeness.experiments.stylization.terms import Term
+from likeness.experiments.trainer import train
+from likeness.experiments.writers import read_metrics
+from likeness.research.data.albums import Photographs, RandomCrops
+from likeness.research.encoders import SqueezeNet, Vgg
+from likeness.research.errors import UserError
+from likeness.research.losses import Content, Gram, MeanStd, TotalVariation
+from likeness.research.painters import Conditional, Johnson, adain, style_statistics
+from likeness.research.pictures import read_picture, write_picture
+from likeness.research.pictures.sources import Photograph
+from likeness.research.weights import shapes
 
 
 def filled(tree):

@@ -11,26 +11,26 @@ import optax
 import pytest
 from PIL import Image
 
-from experiments.contact_sheet import Tile, as_figure, sheet
-from experiments.figures import save
-from experiments.optimizers import Adam
-from experiments.phases import watched
-from experiments.run import Run
-from experiments.schedules import Constant
-from experiments.stylization import Method, StyleGrid, StylePicture, Stylization
-from experiments.stylization.colors import Matched
-from experiments.stylization.cropped import Cropped
-from experiments.stylization.frozen import FrozenEncoder, RandomWeights
-from experiments.stylization.judge import Judge
-from experiments.stylization.portrait import Portrait
-from experiments.stylization.starts import FromContent, FromNoise, FromStyleColors
-from experiments.stylization.terms import Term
-from experiments.trainer import train
-from research.encoders import Vgg
-from research.losses import MRF, Content, Gram, MeanStd, SlicedWasserstein, TotalVariation, Wasserstein
-from research.pictures import write_picture
-from research.pictures.portraits import ProceduralFace
-from research.pictures.sources import Photograph, PictureFile
+from likeness.experiments.contact_sheet import Tile, as_figure, sheet
+from likeness.experiments.figures import save
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.phases import watched
+from likeness.experiments.run import Run
+from likeness.experiments.schedules import Constant
+from likeness.experiments.stylization import Method, StyleGrid, StylePicture, Stylization
+from likeness.experiments.stylization.colors import Matched
+from likeness.experiments.stylization.cropped import Cropped
+from likeness.experiments.stylization.frozen import FrozenEncoder, RandomWeights
+from likeness.experiments.stylization.judge import Judge
+from likeness.experiments.stylization.portrait import Portrait
+from likeness.experiments.stylization.starts import FromContent, FromNoise, FromStyleColors
+from likeness.experiments.stylization.terms import Term
+from likeness.experiments.trainer import train
+from likeness.research.encoders import Vgg
+from likeness.research.losses import MRF, Content, Gram, MeanStd, SlicedWasserstein, TotalVariation, Wasserstein
+from likeness.research.pictures import write_picture
+from likeness.research.pictures.portraits import ProceduralFace
+from likeness.research.pictures.sources import Photograph, PictureFile
 
 TINY = FrozenEncoder(
     encoder=Vgg(convolutions=(1, 1), widths=(4, 6), pooling="average", padding="reflect", preprocessing="torchvision")

@@ -2,11 +2,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.stylization.frozen import FrozenEncoder
-from experiments.stylization.judge import Judge
-from experiments.stylization.perceptual import Perceptual
-from research.encoders import Vgg
-from research.errors import UserError
+from likeness.experiments.stylization.frozen import FrozenEncoder
+from likeness.experiments.stylization.judge import Judge
+from likeness.experiments.stylization.perceptual import Perceptual
+from likeness.research.encoders import Vgg
+from likeness.research.errors import UserError
 
 TINY = FrozenEncoder(encoder=Vgg(convolutions=(1, 1), widths=(4, 6), preprocessing="torchvision"))
 RNG = np.random.default_rng(0)

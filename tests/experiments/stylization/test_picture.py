@@ -3,8 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from experiments.stylization.picture import StylePicture
-from research.pictures.sources import Photograph
+from likeness.experiments.stylization.picture import StylePicture
+from likeness.research.pictures.sources import Photograph
 
 CONTENT = np.zeros((48, 40, 3), np.float32)
 STYLE = StylePicture(picture=Photograph(name="flower"))

@@ -7,19 +7,19 @@ import numpy as np
 import pytest
 from random_faces import RandomFaces
 
-from experiments.recognition import Recognition
-from experiments.recognition.face_crops import CenterCrop, Known, Landmarks, Template
-from experiments.recognition.face_encoders import FromRun
-from experiments.recognition.recognizer import Recognizer
-from experiments.run import Checkpoints, Run
-from experiments.stylization.portrait import Portrait
-from experiments.trainer import train
-from research.data import CountSplit, Faces, IdentityBatches
-from research.encoders import Conv4
-from research.errors import UserError
-from research.losses import BatchAll, Identity, Triplet
-from research.pictures.portraits import GraceHopper, ProceduralFace
-from research.pictures.sources import Photograph, PictureFile
+from likeness.experiments.recognition import Recognition
+from likeness.experiments.recognition.face_crops import CenterCrop, Known, Landmarks, Template
+from likeness.experiments.recognition.face_encoders import FromRun
+from likeness.experiments.recognition.recognizer import Recognizer
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.stylization.portrait import Portrait
+from likeness.experiments.trainer import train
+from likeness.research.data import CountSplit, Faces, IdentityBatches
+from likeness.research.encoders import Conv4
+from likeness.research.errors import UserError
+from likeness.research.losses import BatchAll, Identity, Triplet
+from likeness.research.pictures.portraits import GraceHopper, ProceduralFace
+from likeness.research.pictures.sources import Photograph, PictureFile
 
 FACE = ProceduralFace(person=3)
 SMALL = Template(height=20, width=16, points=((5.0, 7.0), (10.0, 7.0), (7.5, 10.0), (5.5, 13.0), (9.5, 13.0)))

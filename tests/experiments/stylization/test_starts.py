@@ -3,9 +3,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.stylization.starts import FromContent, FromNoise, FromPicture, FromStyleColors, Start
-from research.errors import UserError
-from research.pictures.sources import Photograph, PictureFile
+from likeness.experiments.stylization.starts import FromContent, FromNoise, FromPicture, FromStyleColors, Start
+from likeness.research.errors import UserError
+from likeness.research.pictures.sources import Photograph, PictureFile
 
 RNG = np.random.default_rng(0)
 CONTENT = RNG.uniform(size=(48, 40, 3)).astype(np.float32)

@@ -8,23 +8,23 @@ import pytest
 from listener import Listener, terminate
 from PIL import Image
 
-from experiments.interruption import Interrupted
-from experiments.optimizers import Adam
-from experiments.run import Checkpoints, Run
-from experiments.schedules import Constant
-from experiments.stylization import StylePicture, Stylization
-from experiments.stylization.colors import ByLuminance, Matched
-from experiments.stylization.frozen import FrozenEncoder, RandomWeights
-from experiments.stylization.judge import Judge
-from experiments.stylization.starts import FromContent, FromNoise, FromPicture
-from experiments.stylization.terms import Term
-from experiments.trainer import train
-from research.encoders import Vgg
-from research.errors import UserError
-from research.losses import MRF, Content, Gram, TotalVariation
-from research.pictures import write_picture
-from research.pictures.sources import Photograph, PictureFile
-from research.weights import Pretrained, own, take, write
+from likeness.experiments.interruption import Interrupted
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import Constant
+from likeness.experiments.stylization import StylePicture, Stylization
+from likeness.experiments.stylization.colors import ByLuminance, Matched
+from likeness.experiments.stylization.frozen import FrozenEncoder, RandomWeights
+from likeness.experiments.stylization.judge import Judge
+from likeness.experiments.stylization.starts import FromContent, FromNoise, FromPicture
+from likeness.experiments.stylization.terms import Term
+from likeness.experiments.trainer import train
+from likeness.research.encoders import Vgg
+from likeness.research.errors import UserError
+from likeness.research.losses import MRF, Content, Gram, TotalVariation
+from likeness.research.pictures import write_picture
+from likeness.research.pictures.sources import Photograph, PictureFile
+from likeness.research.weights import Pretrained, own, take, write
 
 pytestmark = pytest.mark.end_to_end
 

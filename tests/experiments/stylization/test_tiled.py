@@ -3,11 +3,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.stylization.frozen import FrozenEncoder
-from experiments.stylization.tiled import TiledReader
-from research.encoders import SqueezeNet, Vgg
-from research.geometry.tiles import cut
-from research.losses import Content, Gram, MeanStd, Wasserstein
+from likeness.experiments.stylization.frozen import FrozenEncoder
+from likeness.experiments.stylization.tiled import TiledReader
+from likeness.research.encoders import SqueezeNet, Vgg
+from likeness.research.geometry.tiles import cut
+from likeness.research.losses import Content, Gram, MeanStd, Wasserstein
 
 DEEP = ("relu1_1", "relu2_1", "relu3_1")
 
@@ -50,7 +50,7 @@ def both(module, size, tile, together, masked=False):
 
 
 def _at_layers(loss, mask, activations):
-    from research.losses.layers import mask_at
+    from likeness.research.losses.layers import mask_at
 
     return {layer: mask_at(mask, activations[layer], activations) for layer in loss.layers}
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from experiments.sweeps.convolutions import one_by_one
+from likeness.experiments.sweeps.convolutions import one_by_one
 
 
 def draw(seed: int, *shape: int) -> Any:

@@ -14,19 +14,19 @@ import pytest
 from listener import Listener, terminate
 from pixels import eight_steps
 
-from experiments.checkpoints import CheckpointStore
-from experiments.evaluation import restore
-from experiments.interruption import Interrupted
-from experiments.progress import Quiet
-from experiments.run import Checkpoints
-from experiments.sweeps import product
-from experiments.sweeps.members import Member, Stopped, members, note_rung, outcome, write_results
-from experiments.sweeps.report import deciding, fitted, ranked, table, write_markdown
-from experiments.sweeps.rungs import Halving
-from experiments.sweeps.runner import sweep
-from experiments.trainer import train
-from experiments.writers import read_metrics
-from research.errors import UserError
+from likeness.experiments.checkpoints import CheckpointStore
+from likeness.experiments.evaluation import restore
+from likeness.experiments.interruption import Interrupted
+from likeness.experiments.progress import Quiet
+from likeness.experiments.run import Checkpoints
+from likeness.experiments.sweeps import product
+from likeness.experiments.sweeps.members import Member, Stopped, members, note_rung, outcome, write_results
+from likeness.experiments.sweeps.report import deciding, fitted, ranked, table, write_markdown
+from likeness.experiments.sweeps.rungs import Halving
+from likeness.experiments.sweeps.runner import sweep
+from likeness.experiments.trainer import train
+from likeness.experiments.writers import read_metrics
+from likeness.research.errors import UserError
 
 RATES = product({"optimizer.schedule.rate": (0.001, 0.1, 0.01, 0.03)})
 HALVE = Halving(eta=2, first=3)

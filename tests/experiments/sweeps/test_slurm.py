@@ -18,18 +18,18 @@ import pytest
 from listener import Listener
 from pixels import eight_steps
 
-from experiments.evaluation import restore
-from experiments.run import Checkpoints
-from experiments.sweeps import product
-from experiments.sweeps import worker as sweep_worker
-from experiments.sweeps.members import Member, members
-from experiments.sweeps.rungs import Halving
-from experiments.sweeps.runner import sweep
-from experiments.sweeps.slurm import SlurmArray
-from experiments.sweeps.worker import QueuedTask, write_task
-from experiments.trainer import train
-from experiments.writers import read_metrics
-from research.errors import UserError
+from likeness.experiments.evaluation import restore
+from likeness.experiments.run import Checkpoints
+from likeness.experiments.sweeps import product
+from likeness.experiments.sweeps import worker as sweep_worker
+from likeness.experiments.sweeps.members import Member, members
+from likeness.experiments.sweeps.rungs import Halving
+from likeness.experiments.sweeps.runner import sweep
+from likeness.experiments.sweeps.slurm import SlurmArray
+from likeness.experiments.sweeps.worker import QueuedTask, write_task
+from likeness.experiments.trainer import train
+from likeness.experiments.writers import read_metrics
+from likeness.research.errors import UserError
 
 needs_submitit = pytest.mark.skipif(importlib.util.find_spec("submitit") is None, reason="needs the `slurm` extra")
 PARAMETERS: dict[str, Any] = {"timeout_min": 30, "partition": "short,long"}

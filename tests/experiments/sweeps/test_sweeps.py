@@ -16,29 +16,29 @@ import pixels
 import pytest
 from listener import Listener, terminate
 
-from experiments.config import to_json
-from experiments.evaluation import restore
-from experiments.interruption import Interrupted
-from experiments.optimizers import Adam, Sgd
-from experiments.program import build
-from experiments.progress import Quiet
-from experiments.recognition import Recognition
-from experiments.run import Checkpoints, Run
-from experiments.schedules import Constant, WarmupCosine
-from experiments.sharding import Mesh
-from experiments.sweeps.members import Member, members, outcome, write_results
-from experiments.sweeps.numbers import Differ, Number, differing, joined, structure
-from experiments.sweeps.overrides import Choice, LogUniform, Override, Uniform, apply, names, product, sample, zip_
-from experiments.sweeps.report import deciding, parallel_coordinates, ranked, table, write_markdown
-from experiments.sweeps.runner import sweep
-from experiments.sweeps.timing import Timed
-from experiments.sweeps.together import Apart, put_together
-from experiments.trainer import train
-from experiments.writers import read_metrics
-from research.data import CountSplit, Faces, IdentityBatches
-from research.encoders import Conv4
-from research.errors import UserError
-from research.losses import MarginSoftmax, RecognitionLoss, Triplet
+from likeness.experiments.config import to_json
+from likeness.experiments.evaluation import restore
+from likeness.experiments.interruption import Interrupted
+from likeness.experiments.optimizers import Adam, Sgd
+from likeness.experiments.program import build
+from likeness.experiments.progress import Quiet
+from likeness.experiments.recognition import Recognition
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import Constant, WarmupCosine
+from likeness.experiments.sharding import Mesh
+from likeness.experiments.sweeps.members import Member, members, outcome, write_results
+from likeness.experiments.sweeps.numbers import Differ, Number, differing, joined, structure
+from likeness.experiments.sweeps.overrides import Choice, LogUniform, Override, Uniform, apply, names, product, sample, zip_
+from likeness.experiments.sweeps.report import deciding, parallel_coordinates, ranked, table, write_markdown
+from likeness.experiments.sweeps.runner import sweep
+from likeness.experiments.sweeps.timing import Timed
+from likeness.experiments.sweeps.together import Apart, put_together
+from likeness.experiments.trainer import train
+from likeness.experiments.writers import read_metrics
+from likeness.research.data import CountSplit, Faces, IdentityBatches
+from likeness.research.encoders import Conv4
+from likeness.research.errors import UserError
+from likeness.research.losses import MarginSoftmax, RecognitionLoss, Triplet
 
 ROOT = Path(__file__).parents[3]
 

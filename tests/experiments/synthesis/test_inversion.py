@@ -5,17 +5,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.optimizers import Adam
-from experiments.report.page import report
-from experiments.run import Checkpoints, Run
-from experiments.schedules import WarmupCosine
-from experiments.stylization.frozen import RandomWeights
-from experiments.synthesis import Inversion, Network
-from experiments.trainer import train
-from research.encoders import Vgg
-from research.errors import UserError
-from research.losses import TotalVariation
-from research.visualization import Fourier
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.report.page import report
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import WarmupCosine
+from likeness.experiments.stylization.frozen import RandomWeights
+from likeness.experiments.synthesis import Inversion, Network
+from likeness.experiments.trainer import train
+from likeness.research.encoders import Vgg
+from likeness.research.errors import UserError
+from likeness.research.losses import TotalVariation
+from likeness.research.visualization import Fourier
 
 pytestmark = pytest.mark.end_to_end
 

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 import small_digits
 
-from experiments.optimizers import Adam
-from experiments.run import Checkpoints, Run
-from experiments.schedules import Constant
-from experiments.stylization.frozen import RandomWeights
-from experiments.stylization.terms import Term
-from experiments.synthesis import Learned, Network, NormalizedGradient, Synthesis
-from experiments.trainer import train
-from research.encoders import Conv4, Vgg
-from research.errors import UserError
-from research.losses import TotalVariation
-from research.pictures.sources import Photograph
-from research.visualization import Chain, Channel, Diversity, Fourier, Jitter, Layer, Neuron, Pixels
+from likeness.experiments.optimizers import Adam
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.schedules import Constant
+from likeness.experiments.stylization.frozen import RandomWeights
+from likeness.experiments.stylization.terms import Term
+from likeness.experiments.synthesis import Learned, Network, NormalizedGradient, Synthesis
+from likeness.experiments.trainer import train
+from likeness.research.encoders import Conv4, Vgg
+from likeness.research.errors import UserError
+from likeness.research.losses import TotalVariation
+from likeness.research.pictures.sources import Photograph
+from likeness.research.visualization import Chain, Channel, Diversity, Fourier, Jitter, Layer, Neuron, Pixels
 
 pytestmark = pytest.mark.end_to_end
 
