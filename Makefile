@@ -8,12 +8,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.venv/.ready: pyproject.toml constraints.txt
+.venv/.ready: pyproject.toml setup.py constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Likeness needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Set PYTHON=python3.11, say."; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade --constraint constraints.txt pip setuptools
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,lint]'
+	@mkdir -p .venv/links/likeness && ln -sfn ../../../likeness/__init__.py .venv/links/likeness/__init__.py && \
+		for room in research experiments configs; do ln -sfn ../../../$$room .venv/links/likeness/$$room; done
 	@touch $@
 
 demo: .venv/.ready

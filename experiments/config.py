@@ -41,9 +41,7 @@ def load(name: str) -> Run:
     except (TypeError, AttributeError, NameError, ValueError) as error:
         raise _explained(module.__file__, error) from error
     if not isinstance(run, Run):
-        raise UserError(
-            f"get_config() in {module.__file__} returned {type(run).__name__}: it must return an likeness.experiments.Run."
-        )
+        raise UserError(f"get_config() in {module.__file__} returned {type(run).__name__}: it must return a likeness.Run.")
     return run
 
 

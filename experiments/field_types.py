@@ -55,7 +55,7 @@ def fits(value: Any, hint: Any) -> bool:
 
 
 def _ours(kind: type) -> bool:
-    return kind.__module__.split(".")[0] in ("research", "experiments")
+    return kind.__module__.split(".")[0] == "likeness"
 
 
 def _plain(value: Any) -> bool:

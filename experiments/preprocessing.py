@@ -28,8 +28,8 @@ def preprocessing_of(source: object) -> Preprocessing | None:
     found = getattr(source, "preprocessing", None)
     if found is not None and not isinstance(found, Preprocessing):
         raise UserError(
-            f"{type(source).__name__}.preprocessing is a {type(found).__name__}: let it be a Preprocessing of likeness.research.data, "
-            "or None where no file can become one of its images."
+            f"{type(source).__name__}.preprocessing is a {type(found).__name__}: let it be a Preprocessing of "
+            "likeness.research.data, or None where no file can become one of its images."
         )
     return found
 

@@ -14,7 +14,7 @@ from likeness.experiments.own_code import Code
 from likeness.experiments.resuming import Fingerprints
 
 _PACKAGES = (
-    "likeness",
+    "likeness-jax",
     "jax",
     "jaxlib",
     "flax",

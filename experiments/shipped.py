@@ -7,11 +7,14 @@ from pathlib import Path
 
 from likeness import configs
 
+ROOT = Path(configs.__path__[0])
+"""The folder of the configs that come with Likeness."""
+
 
 def shipped() -> list[str]:
     """Names of the configs that come with Likeness, such as ``recognition/quickstart``."""
-    found = pkgutil.walk_packages(configs.__path__, prefix="configs.")
-    return sorted(module.name.removeprefix("configs.").replace(".", "/") for module in found if not module.ispkg)
+    found = pkgutil.walk_packages(configs.__path__, prefix="likeness.configs.")
+    return sorted(module.name.removeprefix("likeness.configs.").replace(".", "/") for module in found if not module.ispkg)
 
 
 def docstring(name: str) -> str:
@@ -22,6 +25,6 @@ def docstring(name: str) -> str:
     Args:
         name: a shipped name, or the path of a Python file.
     """
-    path = Path(name) if name.endswith(".py") else Path(configs.__path__[0], f"{name}.py")
+    path = Path(name) if name.endswith(".py") else ROOT / f"{name}.py"
     with tokenize.open(path) as file:
         return ast.get_docstring(ast.parse(file.read())) or ""

@@ -12,9 +12,7 @@ class UserError(ValueError):
 def how_to_install(extra: str) -> str:
     """The command that installs one of Likeness's extras.
 
-    The package index has somebody else's package of Likeness's name, so an extra is installed from the clone.
-
     >>> how_to_install("keras")
-    "pip install -e '.[keras]' in the folder that Likeness was cloned into"
+    "pip install 'likeness-jax[keras]'"
     """
-    return f"pip install -e '.[{extra}]' in the folder that Likeness was cloned into"
+    return f"pip install 'likeness-jax[{extra}]'"

@@ -17,11 +17,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("research", "experiments", "configs")
-FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+FILES = sorted(path for package in ("likeness", *PACKAGES) for path in (ROOT / package).rglob("*.py"))
 
 
 def imports(path: Path) -> set[str]:
-    """Modules of the project that a file imports, by full name."""
+    """Modules of the project that a file imports, by their names below ``likeness``."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -30,9 +30,9 @@ def imports(path: Path) -> set[str]:
             base = node.module or ""
             if node.level:
                 parents = path.relative_to(ROOT).parent.parts[: len(path.relative_to(ROOT).parent.parts) - node.level + 1]
-                base = ".".join([*parents, *([base] if base else [])])
+                base = ".".join(["likeness", *parents, *([base] if base else [])])
             found |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
-    return {name for name in found if name.split(".")[0] in PACKAGES}
+    return {name.removeprefix("likeness.") for name in found if name.startswith("likeness.")}
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,21 @@ def test_only_the_finder_of_configs_knows_the_configs() -> None:
     assert users == {"shipped.py"}
 
 
-@pytest.mark.parametrize("package", ["research.data", "research.gallery", "research.weights"])
+def test_nothing_goes_round_the_door() -> None:
+    """Imported by the name of its folder, as the checkout's root allows, a module would be there twice."""
+    everything = [
+        *FILES,
+        *(ROOT / "tests").rglob("*.py"),
+        *(ROOT / "notebooks").glob("*.py"),
+        *(ROOT / "notebooks").glob("*.ipynb"),
+    ]
+    names = "|".join(PACKAGES)
+    around = re.compile(rf"^\W*(from ({names})(\.\w+)* import|import ({names})\b)", re.MULTILINE)
+    told = {str(path): around.search(path.read_text()) for path in everything if path != Path(__file__)}
+    assert not {path: found[0] for path, found in told.items() if found}
+
+
+@pytest.mark.parametrize("package", ["likeness.research.data", "likeness.research.gallery", "likeness.research.weights"])
 def test_what_is_imported_late_is_what_readers_see(package: str) -> None:
     """Each name under ``TYPE_CHECKING`` is there at run time, from the same module, and no module hides it."""
     module = importlib.import_module(package)
@@ -105,7 +119,7 @@ def test_what_is_imported_late_is_what_readers_see(package: str) -> None:
     "arguments", [["--help"], ["configs"], ["enroll", "list", "--gallery", "no.sqlite"], ["weights", "list"]]
 )
 def test_what_prints_a_table_waits_for_no_jax(arguments: list[str]) -> None:
-    code = f"import sys; from experiments.commands.main import run; run({arguments}); sys.exit('jax' in sys.modules)"
+    code = f"import sys; from likeness.experiments.commands.main import run; run({arguments}); sys.exit('jax' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=ROOT)
     assert done.returncode == 0, done.stderr
 
@@ -121,7 +135,7 @@ def test_importing_touches_no_device() -> None:
     modules = [
         module.name
         for package in PACKAGES
-        for module in pkgutil.walk_packages([str(ROOT / package)], prefix=f"{package}.")
+        for module in pkgutil.walk_packages([str(ROOT / package)], prefix=f"likeness.{package}.")
         if "benchmarks" not in module.name
     ]
     code = "\n".join(f"import {name}" for name in modules)
@@ -143,7 +157,8 @@ def test_what_the_house_does_without(words: str) -> None:
 
 def test_no_hint_names_another_package_of_the_index() -> None:
     """``likeness`` there is somebody else's."""
-    told = [path for path in (*FILES, ROOT / "README.md") if re.search(r"pip install [^\n]*['\"` ]likeness", path.read_text())]
+    wrong = re.compile(r"pip install [^\n]*['\"` ]likeness(?!-jax)")
+    told = [path for path in (*FILES, ROOT / "README.md") if wrong.search(path.read_text())]
     assert not told
 
 
@@ -157,7 +172,7 @@ def test_the_constraints_cover_every_extra() -> None:
 @pytest.mark.parametrize("kind", [DeprecationWarning, PendingDeprecationWarning])
 @pytest.mark.parametrize(
     ("module", "ours"),
-    [("research.x", True), ("experiments", True), ("tests.x", True), ("optax", True), ("tensorflow.x", False)],
+    [("likeness.research.x", True), ("likeness", True), ("tests.x", True), ("optax", True), ("tensorflow.x", False)],
 )
 def test_only_deprecated_calls_of_others_are_let_pass(module: str, ours: bool, kind: type[Warning]) -> None:
     """A warning belongs to the module that it points to."""

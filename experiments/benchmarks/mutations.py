@@ -196,7 +196,7 @@ def imported(path: Path) -> set[str]:
     """Files of the project that a file imports by full name."""
     read = [node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, ast.ImportFrom)]
     names = [name for node in read for name in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names)) if name]
-    files = {name.replace(".", "/") + ".py" for name in names}
+    files = {name.removeprefix("likeness.").replace(".", "/") + ".py" for name in names}
     return {name for name in files if (ROOT / name).is_file()}
 
 
@@ -209,7 +209,9 @@ def tests_of(path: str) -> list[str]:
     reads = {path, *imported(ROOT / path), *(name for name in imported(ROOT / path) for name in imported(ROOT / name))}
     rooms = [test for room, test in ALSO.items() if room in reads or Path(path).is_relative_to(room)]
     kept = dict.fromkeys([*(str(test.relative_to(ROOT)) for test in found), *rooms])
-    return [path, *(test for test in kept if "devices" not in test and "peers" not in test)]
+    own = f"tests/test_doctests.py::test_examples[likeness.{path.removesuffix('.py').replace('/', '.')}]"
+    examples = [own] if ">>> " in (ROOT / path).read_text() else []
+    return [*examples, *(test for test in kept if "devices" not in test and "peers" not in test)]
 
 
 def run_tests(folder: Path, tests: list[str], seconds: float, log: Path) -> tuple[bool, float]:
@@ -243,7 +245,7 @@ def _child(folder: Path, tests: list[str], log: Path) -> None:
     sys.path[:] = [str(folder), *(entry for entry in sys.path if entry not in ("", str(ROOT)))]
     import pytest
 
-    for name in [name for name in sys.modules if name.split(".")[0] in ("experiments", "research", "configs")]:
+    for name in [name for name in sys.modules if name.split(".")[0] == "likeness"]:
         del sys.modules[name]
     marks = "not slow and not gpu and not data and not weights"
     # Plugins that are imported before are no reason to stop.
@@ -304,6 +306,8 @@ def _copy(folder: Path) -> None:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
+    for room in ("research", "experiments", "configs"):
+        (folder / "likeness" / room).symlink_to(folder / room)
     (ROOT / ".cache").mkdir(exist_ok=True)
     (folder / ".cache").symlink_to(ROOT / ".cache")
 

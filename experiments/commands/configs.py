@@ -20,7 +20,7 @@ class Options:
     """Where working directories lie by the name of their config. What was run there is shown instead of what the repository
     keeps."""
     keep: Annotated[str | None, tyro.conf.arg(metavar="CONFIG", help_behavior_hint="")] = None
-    """Keep what the page needs of this config's run in the repository, in docs/gallery."""
+    """Keep what the page needs of this config's run in the repository, in configs/gallery."""
 
 
 def main(arguments: list[str]) -> int:

@@ -55,7 +55,7 @@ def run(arguments: list[str]) -> int:
         return DONE if arguments else MISTAKE
     name = arguments[0]
     if name in ("-V", "--version"):
-        print(f"likeness {importlib.metadata.version('likeness')}")
+        print(f"likeness {importlib.metadata.version('likeness-jax')}")
         return DONE
     if name not in COMMANDS:
         close = difflib.get_close_matches(name, COMMANDS, n=1)

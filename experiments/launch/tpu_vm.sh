@@ -3,7 +3,7 @@
 #
 #     experiments/launch/tpu_vm.sh TPU_NAME ZONE recognition/quickstart --workdir /shared/runs/quickstart
 #
-# likeness[tpu] must be installed on every host, and the working directory be one that all of them share. JAX knows the other
+# likeness-jax[tpu] must be installed on every host, and the working directory be one that all of them share. JAX knows the other
 # hosts from the TPU's own metadata, so --coordinator is auto. Where a process is lost, crashes or hangs, all are started again,
 # $MOST_RESTARTS times at most (20 unless it is set). A preempted slice comes back as a new one: start this again, and the run goes
 # on from its newest checkpoint.

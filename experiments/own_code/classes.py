@@ -65,7 +65,7 @@ def class_of(written: str, run: RunCode | None = None) -> type:
 
 
 def _module(name: str, run: RunCode | None) -> ModuleType | None:
-    if name.partition(".")[0] in OURS:
+    if name.partition(".")[0] == OURS:
         module = _imported(name)
         return module if module is not None and is_ours(Path(module.__file__ or "")) else None
     if run is not None and name in run.code.modules:
@@ -144,5 +144,6 @@ def _untrusted(run: RunCode) -> UserError:
         f"{root} was made with code that does not come with Likeness and that you have not trained with on this machine: "
         "reading the run would execute it, and it could do whatever you can. It is in "
         f"{folder_of(root, code)} ({files}){installed}. Read it, and if you trust it say so with --trust-code (in Python: "
-        "likeness.experiments.own_code.trust_code, given the working directory), or import its modules yourself before you read the run."
+        "likeness.experiments.own_code.trust_code, given the working directory), or import its modules yourself before you "
+        "read the run."
     )

@@ -67,7 +67,7 @@ def own_code(run: Any, config: str | Path | None = None) -> Code:
     for kind in dict.fromkeys(_classes(run)):
         module = kind.__module__
         top = module.partition(".")[0]
-        if top in OURS or top in _BROUGHT:
+        if top == OURS or top in _BROUGHT:
             continue
         if top == "__main__" or "<locals>" in kind.__qualname__:
             remarks.append(
@@ -139,7 +139,7 @@ def closure_of(name: str, code: Code) -> set[str]:
 def _check_clear(name: str, near: Path, asked: Source) -> None:
     top = name.partition(".")[0]
     beside = next((path for path in (near / f"{top}.py", near / top / "__init__.py") if path.is_file()), None)
-    if beside is not None and top not in OURS and (place := taken(top)) and Path(place) != beside:
+    if beside is not None and top != OURS and (place := taken(top)) and Path(place) != beside:
         raise UserError(
             f"{asked.path} imports {top}, which is the name of {beside} and of another module ({place}); the latter is what "
             "Python takes. Give the file beside it another name."

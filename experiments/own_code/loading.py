@@ -12,7 +12,7 @@ from likeness.research.errors import UserError
 
 
 def load_file(path: Path, data: bytes) -> ModuleType:
-    """Executes a config file. Its neighbours can be imported, as from a script.
+    """Executes a config file. Its neighbours can be imported, and what lies in the current directory, as from a script.
 
     Raises:
         UserError: its name, or that of a neighbour that is imported, is another module's.
@@ -27,7 +27,7 @@ def load_file(path: Path, data: bytes) -> ModuleType:
             "name."
         )
     source = Source(data, path.absolute())
-    search(path.parent.absolute(), folder)
+    search(Path.cwd(), path.parent.absolute(), folder)
     for other, one in closure({name: source}, near=path.parent.absolute()).items():
         if other != name:
             check_same(other, one)

@@ -15,11 +15,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-from likeness import experiments
 from likeness.research.errors import UserError
 
-OURS = ("research", "experiments", "configs")
-"""Likeness's packages."""
+OURS = "likeness"
+"""The package that is Likeness."""
 
 
 class Source(NamedTuple):
@@ -54,11 +53,14 @@ def name_of(path: Path) -> tuple[str, Path]:
     A file in a package is one of its modules, so that its relative imports work.
     """
     path = path.absolute()
+    for package, home in _homes().items():
+        if path.resolve().is_relative_to(home):
+            return ".".join((package, *path.resolve().relative_to(home).with_suffix("").parts)), home
     parts, folder = [path.stem.replace(".", "_")], path.parent
     while (folder / "__init__.py").is_file() and folder.name.isidentifier():
         parts.insert(0, folder.name)
         folder = folder.parent
-    if len(parts) > 1 and (is_ours(path) or not taken(parts[0])):
+    if len(parts) > 1 and not taken(parts[0]):
         return ".".join(parts), folder
     return parts[-1], path.parent
 
@@ -137,8 +139,14 @@ def is_foreign(path: Path) -> bool:
 
 def is_ours(path: Path) -> bool:
     """Whether a file is one of Likeness."""
-    home = Path(experiments.__file__).resolve().parents[1]
-    return any(path.resolve().is_relative_to(home / package) for package in OURS)
+    return any(path.resolve().is_relative_to(home) for home in _homes().values())
+
+
+@cache
+def _homes() -> dict[str, Path]:
+    """Where Likeness's packages lie: side by side in a checkout, one in another where it is installed."""
+    packages = (OURS, *(f"{OURS}.{room}" for room in ("research", "experiments", "configs")))
+    return {name: Path(importlib.import_module(name).__file__ or "").resolve().parent for name in packages}
 
 
 @cache

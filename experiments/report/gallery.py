@@ -14,13 +14,13 @@ from likeness.experiments.report.pictures import figure, progress
 from likeness.experiments.report.runs import ReportedRun, finite, read_runs
 from likeness.experiments.report.shell import page
 from likeness.experiments.report.words import caption, rank
-from likeness.experiments.shipped import docstring, shipped
+from likeness.experiments.shipped import ROOT, docstring, shipped
 from likeness.experiments.workdir import Workdir, read_json, write_json
 from likeness.research.errors import UserError
 from likeness.research.files import write_atomically
 
-KEPT = Path(__file__).parents[2] / "docs" / "gallery"
-"""What the repository keeps of a run of each config: enough of its working directory for the page."""
+KEPT = ROOT / "gallery"
+"""What comes with Likeness of a run of each config: enough of its working directory for the page."""
 _SIDE, _QUALITY = 800, 82
 _SHEETS = ("side_by_side", "synthesis", "inversion")
 

@@ -230,7 +230,10 @@ def test_a_trace_is_shown_when_asked_for(world: World, likeness: Likeness, tmp_p
 
 
 def test_help_does_not_wait_for_jax() -> None:
-    code = "import sys; from likeness.experiments.commands.main import run; run(['enroll', 'add', '--help']); print('jax' in sys.modules)"
+    code = (
+        "import sys; from likeness.experiments.commands.main import run; run(['enroll', 'add', '--help']); "
+        "print('jax' in sys.modules)"
+    )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.splitlines()[-1] == "False"
 

@@ -94,7 +94,9 @@ def test_a_run_of_weights_and_biases_stays_one_run(tmp_path, monkeypatch):
 
 def test_a_board_that_is_not_installed_is_told_before_training(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"--log-to wandb needs wandb, which is not installed: pip install -e '.\[wandb\]'"):
+    with pytest.raises(
+        UserError, match=r"--log-to wandb needs wandb, which is not installed: pip install 'likeness-jax\[wandb\]'"
+    ):
         boards.check_boards(("wandb",))
 
 

@@ -92,7 +92,7 @@ def test_the_command_writes_the_page(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "nearest: recognition/quickstart" in capsys.readouterr().err
 
 
-KEPT = Path(module.__file__).parents[2] / "docs" / "gallery"
+KEPT = module.KEPT
 
 
 @pytest.mark.parametrize("place", sorted(path.parent for path in KEPT.rglob("config.json")))

@@ -123,7 +123,7 @@ def test_where_there_is_no_slurm_it_says_so(tmp_path: Path, monkeypatch: pytest.
 def test_without_submitit_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "submitit", None)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"pip install -e '.\[slurm\]'"):
+    with pytest.raises(UserError, match=r"pip install 'likeness-jax\[slurm\]'"):
         SlurmArray(parameters=PARAMETERS).check()
 
 

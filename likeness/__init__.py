@@ -1,0 +1,71 @@
+"""Likeness: a JAX research framework for face recognition, style transfer, classification and seeing what networks learn.
+
+What most people need is offered here. The rest is in ``likeness.research`` (what is computed), ``likeness.experiments`` (what
+is run) and ``likeness.configs`` (what is chosen)::
+
+    import likeness
+
+    run = likeness.load("recognition/quickstart")
+    likeness.train(run, "runs/mine")
+    print(likeness.Recognizer.load("runs/mine").verify("a.png", "b.png"))
+
+A name is imported when it is first asked for: ``import likeness`` imports neither JAX nor anything else that takes long.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from likeness.experiments.config import load as load
+    from likeness.experiments.evaluation import evaluate as evaluate
+    from likeness.experiments.recognition.recognizer import Recognizer as Recognizer
+    from likeness.experiments.run import Run as Run
+    from likeness.experiments.trainer import train as train
+    from likeness.research import data as data
+    from likeness.research import encoders as encoders
+    from likeness.research import geometry as geometry
+    from likeness.research import losses as losses
+    from likeness.research import metrics as metrics
+    from likeness.research import visualization as visualization
+
+    __version__: str
+
+__all__ = [
+    "Recognizer",
+    "Run",
+    "__version__",
+    "data",
+    "encoders",
+    "evaluate",
+    "geometry",
+    "load",
+    "losses",
+    "metrics",
+    "train",
+    "visualization",
+]
+
+_FUNCTIONS = {
+    "Recognizer": "experiments.recognition.recognizer",
+    "Run": "experiments.run",
+    "evaluate": "experiments.evaluation",
+    "load": "experiments.config",
+    "train": "experiments.trainer",
+}
+_ROOMS = ("data", "encoders", "geometry", "losses", "metrics", "visualization")
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("likeness-jax")
+    if name in _ROOMS:
+        return importlib.import_module(f"likeness.research.{name}")
+    if name in _FUNCTIONS:
+        return getattr(importlib.import_module(f"likeness.{_FUNCTIONS[name]}"), name)
+    raise AttributeError(f"module 'likeness' has no attribute {name!r}", name=name, obj=importlib.import_module("likeness"))
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
