@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from likeness.experiments.config import from_json, to_json
-from likeness.experiments.workdir import Workdir, read_json
+from likeness.experiments.storage.workdir import Workdir, read_json
 from likeness.research.data import Folder, Images, Preprocessing
 from likeness.research.errors import UserError
 from likeness.research.types import AnyArray, UInt8

@@ -3,9 +3,9 @@
 import dataclasses
 from typing import Literal
 
+from likeness.experiments.distributed.sharding import Mesh
 from likeness.experiments.experiment import Experiment
-from likeness.experiments.optimizers import Adam, Optimizer
-from likeness.experiments.sharding import Mesh
+from likeness.experiments.optim.optimizers import Adam, Optimizer
 
 
 def _positive(owner: object, *names: str) -> None:

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from likeness.experiments.config import load as load
-    from likeness.experiments.evaluation import evaluate as evaluate
     from likeness.experiments.recognition.recognizer import Recognizer as Recognizer
     from likeness.experiments.run import Run as Run
-    from likeness.experiments.trainer import train as train
+    from likeness.experiments.training.evaluation import evaluate as evaluate
+    from likeness.experiments.training.trainer import train as train
     from likeness.research import data as data
     from likeness.research import encoders as encoders
     from likeness.research import geometry as geometry

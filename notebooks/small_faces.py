@@ -5,10 +5,10 @@ Each of them trains it where it is not trained yet, and finds it where it is.
     likeness train notebooks/small_faces.py
 """
 
-from likeness.experiments.optimizers import Adam
+from likeness.experiments.optim.optimizers import Adam
+from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.schedules import WarmupCosine
 from likeness.research.data import Faces, HashSplit, IdentityBatches
 from likeness.research.encoders import Conv4
 from likeness.research.losses import BatchAll, Triplet

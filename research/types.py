@@ -5,7 +5,7 @@ dimension. The tests check every annotated signature in :mod:`research` at run t
 """
 
 import sys
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Key, Shaped, UInt8
@@ -27,6 +27,8 @@ SamePerson: TypeAlias = Bool[Array, "b b"]
 ImagesUint8: TypeAlias = UInt8[AnyArray, "b h w c"]
 ImagesFloat: TypeAlias = Float[Array, "b h w c"]
 Activations: TypeAlias = dict[str, Array]
+Precision: TypeAlias = Literal["float32", "bfloat16"]
+SpatialDims: TypeAlias = Literal[1, 2, 3]
 
 __all__ = [
     "Activations",
@@ -41,9 +43,11 @@ __all__ = [
     "Key",
     "Labels",
     "PRNGKey",
+    "Precision",
     "PyTree",
     "SamePerson",
     "Scalar",
     "Shaped",
+    "SpatialDims",
     "UInt8",
 ]

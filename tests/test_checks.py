@@ -11,7 +11,7 @@ import pytest
 from likeness.research import metrics
 from likeness.research.checks import as_embeddings, as_labels, as_labels_or_same, check_array, check_members
 from likeness.research.gallery.search import Index, squared_euclidean
-from likeness.research.losses.layers import mask_at, mask_of
+from likeness.research.losses.style.layers import mask_at, mask_of
 from likeness.research.metrics import bootstrap, calibration, folds, identification, one_shot, pairs, roc, verification
 
 LABELS = np.array([0, 0, 1, 1, 2, 2, 3, 3])

@@ -17,18 +17,18 @@ from mutations import mutated
 from PIL import Image, features
 from safetensors.numpy import save
 
-from likeness.experiments.evaluation import read_run
 from likeness.experiments.preprocessing import ModelInputs
 from likeness.experiments.report.page import report
 from likeness.experiments.report.runs import read_runs
-from likeness.experiments.workdir import read_json
-from likeness.experiments.writers import read_metrics
+from likeness.experiments.storage.metrics_log import read_metrics
+from likeness.experiments.storage.workdir import read_json
+from likeness.experiments.training.evaluation import read_run
 from likeness.research.data import Arrays, Omniglot
 from likeness.research.data.decode import Decode
 from likeness.research.errors import UserError
 from likeness.research.gallery import Gallery, Threshold
 from likeness.research.gallery.errors import explained
-from likeness.research.pictures import read_picture
+from likeness.research.images import read_picture
 from likeness.research.weights import read
 
 SECONDS, MEGABYTES = 5.0, 300

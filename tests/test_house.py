@@ -17,6 +17,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("research", "experiments", "configs")
+GROUND = ("research.types", "research.errors", "research.checks")
+"""What every room of research stands on."""
 FILES = sorted(path for package in ("likeness", *PACKAGES) for path in (ROOT / package).rglob("*.py"))
 
 
@@ -38,32 +40,23 @@ def imports(path: Path) -> set[str]:
 @pytest.mark.parametrize(
     "room, may_import",
     [
-        ("research/losses", {"research.losses", "research.types", "research.errors", "research.checks"}),
-        ("research/geometry", {"research.geometry", "research.types", "research.errors"}),
-        ("research/encoders", {"research.encoders", "research.geometry", "research.types", "research.errors"}),
-        ("research/painters", {"research.painters", "research.encoders", "research.types", "research.errors"}),
-        (
-            "research/metrics",
-            {
-                "research.metrics",
-                "research.losses",
-                "research.encoders",
-                "research.types",
-                "research.errors",
-                "research.checks",
-            },
-        ),
+        ("research/losses", {"research.losses", *GROUND}),
+        ("research/geometry", {"research.geometry", *GROUND}),
+        ("research/ops", {"research.ops", *GROUND}),
+        ("research/synthetic", {"research.synthetic", *GROUND}),
+        ("research/encoders", {"research.encoders", "research.ops", "research.geometry", *GROUND}),
+        ("research/style_networks", {"research.style_networks", "research.encoders", "research.ops", *GROUND}),
+        ("research/metrics", {"research.metrics", "research.losses", "research.encoders", *GROUND}),
         (
             "research/data",
             {
                 "research.data",
                 "research.lazy",
+                "research.synthetic",
                 "research.losses",
                 "research.encoders",
                 "research.geometry",
-                "research.types",
-                "research.errors",
-                "research.checks",
+                *GROUND,
             },
         ),
         ("research", {"research"}),

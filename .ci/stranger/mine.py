@@ -2,14 +2,14 @@
 
 import os
 
+from research.parts import Small, Wide
+
 from likeness import data
-from likeness.experiments.optimizers import Adam
+from likeness.experiments.optim.optimizers import Adam
+from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.recognition.protocols import Verification
 from likeness.experiments.run import Run
-from likeness.experiments.schedules import Constant
-
-from research.parts import Small, Wide
 
 
 def get_config() -> Run:

@@ -16,9 +16,9 @@ of one's own: ``likeness.research.data.ExampleArrays``.
 
 from likeness.experiments.classification import Classification
 from likeness.experiments.classification.classifiers import LinearClassifier, NearestMean
-from likeness.experiments.optimizers import Adam
+from likeness.experiments.optim.optimizers import Adam
+from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.schedules import WarmupCosine
 from likeness.research.data import Volumes
 from likeness.research.encoders import Conv4
 from likeness.research.losses import CrossEntropy

@@ -6,12 +6,12 @@ in seconds. With ten classes the numbers say that the machinery works, not how g
     likeness train recognition/digits
 """
 
-from likeness.experiments.optimizers import Adam
+from likeness.experiments.optim.optimizers import Adam
+from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.recognition.protocols import Verification
 from likeness.experiments.recognition.subjects import RawPixels
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.schedules import WarmupCosine
 from likeness.research.data import CountSplit, Digits, IdentityBatches
 from likeness.research.encoders import Conv4
 from likeness.research.losses import BatchAll, Triplet

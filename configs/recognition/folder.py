@@ -13,11 +13,11 @@ a small one on oriented gradients, which learns from few people; with thousands,
     likeness identify somebody.jpg --workdir runs/recognition/folder
 """
 
-from likeness.experiments.optimizers import Adam
+from likeness.experiments.optim.optimizers import Adam
+from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.recognition.subjects import Eigenfaces, RawPixels
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.schedules import WarmupCosine
 from likeness.research.data import Augmentation, CountSplit, Folder, IdentityBatches
 from likeness.research.encoders import Mirrored, OrientedGradients
 from likeness.research.losses import BatchAll, Triplet

@@ -19,12 +19,12 @@ The Siamese network of Koch et al. 2015 errs in 8.0 %, people in 4.5 %.
 The official zips are read from ``$LIKENESS_DATA/omniglot``.
 """
 
-from likeness.experiments.optimizers import Adam
+from likeness.experiments.optim.optimizers import Adam
+from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.recognition.protocols import OfficialOmniglot, OneShot
 from likeness.experiments.recognition.subjects import RawPixels
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.schedules import WarmupCosine
 from likeness.research.data import Augmentation, CountSplit, IdentityBatches, Omniglot, OmniglotRuns
 from likeness.research.encoders import Averaged, Conv4
 from likeness.research.losses import Prototypical

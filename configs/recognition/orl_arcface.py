@@ -21,12 +21,12 @@ On one core, part of the time shared with other programs, a split took 21 to 24 
 The pictures (AT&T Laboratories Cambridge) are read from ``$LIKENESS_DATA/orl_faces``.
 """
 
-from likeness.experiments.optimizers import Adam
+from likeness.experiments.optim.optimizers import Adam
+from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.recognition.protocols import Identification, Verification
 from likeness.experiments.recognition.subjects import Eigenfaces, RawPixels
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.schedules import WarmupCosine
 from likeness.research.data import CountSplit, Folder, IdentityBatches
 from likeness.research.data.augmentation import Augmentation
 from likeness.research.encoders import Mirrored, OrientedGradients

@@ -13,11 +13,11 @@ the last figure on two cores, of which 75 in the training loop. Synthetic faces:
     likeness train recognition/quickstart
 """
 
-from likeness.experiments.optimizers import Adam
+from likeness.experiments.optim.optimizers import Adam
+from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.recognition.subjects import RawPixels
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.schedules import WarmupCosine
 from likeness.research.data import Faces, HashSplit, IdentityBatches
 from likeness.research.encoders import Conv4
 from likeness.research.losses import BatchAll, Triplet

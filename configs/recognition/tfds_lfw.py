@@ -10,11 +10,11 @@ training. No result was measured: this config shows that a TFDS builder takes th
 tested on an ArrayRecord data set that the tests write.
 """
 
-from likeness.experiments.optimizers import Adam
+from likeness.experiments.optim.optimizers import Adam
+from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.recognition.subjects import Eigenfaces, RawPixels
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.schedules import WarmupCosine
 from likeness.research.data import Augmentation, HashSplit, IdentityBatches, Tfds
 from likeness.research.encoders import iresnet18
 from likeness.research.losses import BatchAll, Triplet

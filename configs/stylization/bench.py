@@ -25,18 +25,18 @@ figures/contact_sheet.png and figures/errors.png; every number of every picture:
 Eleven minutes of painting on one core shared with other work.
 """
 
-from likeness.experiments.optimizers import Adam
+from likeness.experiments.optim.optimizers import Adam
+from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.schedules import WarmupCosine
-from likeness.experiments.stylization import Method, StyleGrid, StylePicture, Stylization
-from likeness.experiments.stylization.colors import Matched
-from likeness.experiments.stylization.frozen import FrozenEncoder
-from likeness.experiments.stylization.terms import Term
-from likeness.research.data.styles import CurlStrokes, VoronoiMosaic, Woodcut
+from likeness.experiments.style import Method, StyleGrid, StylePicture, Stylization
+from likeness.experiments.style.colors import Matched
+from likeness.experiments.style.frozen import FrozenEncoder
+from likeness.experiments.style.terms import Term
+from likeness.research.images.portraits import ProceduralFace
+from likeness.research.images.sources import Painting, Photograph
 from likeness.research.losses import MRF, Content, Gram, MeanStd, SlicedWasserstein, TotalVariation, Wasserstein
-from likeness.research.losses.layers import ActivationLoss
-from likeness.research.pictures.portraits import ProceduralFace
-from likeness.research.pictures.sources import Painting, Photograph
+from likeness.research.losses.style.layers import ActivationLoss
+from likeness.research.synthetic.styles import CurlStrokes, VoronoiMosaic, Woodcut
 
 SHALLOW = ("relu1_2", "relu2_2", "relu3_2")
 

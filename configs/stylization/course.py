@@ -16,16 +16,16 @@ grainy: nothing in the formula asks neighbors to agree, and noise from pixel to 
 an average. 98 s of training, on one core shared with other programs.
 """
 
-from likeness.experiments.optimizers import Sgd
+from likeness.experiments.optim.optimizers import Sgd
+from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.schedules import Constant
-from likeness.experiments.stylization import StylePicture, Stylization
-from likeness.experiments.stylization.frozen import FrozenEncoder
-from likeness.experiments.stylization.starts import FromNoise
-from likeness.experiments.stylization.terms import Term
-from likeness.research.data.styles import CurlStrokes
+from likeness.experiments.style import StylePicture, Stylization
+from likeness.experiments.style.frozen import FrozenEncoder
+from likeness.experiments.style.starts import FromNoise
+from likeness.experiments.style.terms import Term
+from likeness.research.images.sources import Painting, Photograph
 from likeness.research.losses import Content, Gram
-from likeness.research.pictures.sources import Painting, Photograph
+from likeness.research.synthetic.styles import CurlStrokes
 
 
 def get_config() -> Run:

@@ -16,17 +16,17 @@ with them, so neither its result nor its time is measured:
 Your own pictures: ``likeness stylize CONTENT STYLE --preset stylization/crowson``.
 """
 
-from likeness.experiments.optimizers import Adam
+from likeness.experiments.optim.optimizers import Adam
+from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.schedules import Constant
-from likeness.experiments.stylization import StylePicture, Stylization
-from likeness.experiments.stylization.frozen import FrozenEncoder
-from likeness.experiments.stylization.starts import FromContent
-from likeness.experiments.stylization.terms import Term
-from likeness.research.data.styles import CurlStrokes
+from likeness.experiments.style import StylePicture, Stylization
+from likeness.experiments.style.frozen import FrozenEncoder
+from likeness.experiments.style.starts import FromContent
+from likeness.experiments.style.terms import Term
 from likeness.research.encoders import Vgg
+from likeness.research.images.sources import Painting, Photograph
 from likeness.research.losses import Content, TotalVariation, Wasserstein
-from likeness.research.pictures.sources import Painting, Photograph
+from likeness.research.synthetic.styles import CurlStrokes
 from likeness.research.weights import Pretrained
 
 STYLE = {"relu1_1": 256 / 341, "relu2_1": 64 / 341, "relu3_1": 16 / 341, "relu4_1": 4 / 341, "relu5_1": 1 / 341}

@@ -8,16 +8,16 @@ on one of a kind that it has.
     likeness stylize photo.jpg painting.jpg --model runs/stylization/fast_adain -o painted.png
 """
 
-from likeness.experiments.optimizers import Adam
+from likeness.experiments.optim.optimizers import Adam
+from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.schedules import WarmupCosine
-from likeness.experiments.stylization import ArbitraryStyle
-from likeness.experiments.stylization.held_out import HeldOut
-from likeness.experiments.stylization.terms import Term
-from likeness.research.data.albums import DeadLeaves, Paintings, Photographs, Portraits, RandomCrops
-from likeness.research.data.styles import CurlStrokes, InkWash, Pointillism, VoronoiMosaic, Woodcut
+from likeness.experiments.style import ArbitraryStyle
+from likeness.experiments.style.held_out import HeldOut
+from likeness.experiments.style.terms import Term
+from likeness.research.data.image_sets import DeadLeaves, Paintings, Photographs, Portraits, RandomCrops
+from likeness.research.images.sources import Painting, Photograph
 from likeness.research.losses import Content, MeanStd, TotalVariation
-from likeness.research.pictures.sources import Painting, Photograph
+from likeness.research.synthetic.styles import CurlStrokes, InkWash, Pointillism, VoronoiMosaic, Woodcut
 
 
 def get_config() -> Run:

@@ -11,18 +11,18 @@ style's blues and yellows, plain to see, with little of its strokes.
     likeness stylize photo.jpg --model runs/stylization/fast_johnson -o painted.png
 """
 
-from likeness.experiments.optimizers import Adam
+from likeness.experiments.optim.optimizers import Adam
+from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.schedules import WarmupCosine
-from likeness.experiments.stylization import FastStyle, LearnedStyle
-from likeness.experiments.stylization.frozen import FrozenEncoder
-from likeness.experiments.stylization.held_out import HeldOut
-from likeness.experiments.stylization.terms import Term
-from likeness.research.data.albums import DeadLeaves, Photographs, Portraits, RandomCrops
-from likeness.research.data.styles import CurlStrokes
+from likeness.experiments.style import FastStyle, LearnedStyle
+from likeness.experiments.style.frozen import FrozenEncoder
+from likeness.experiments.style.held_out import HeldOut
+from likeness.experiments.style.terms import Term
+from likeness.research.data.image_sets import DeadLeaves, Photographs, Portraits, RandomCrops
+from likeness.research.images.sources import Painting, Photograph
 from likeness.research.losses import Content, TotalVariation, Wasserstein
-from likeness.research.painters import Johnson
-from likeness.research.pictures.sources import Painting, Photograph
+from likeness.research.style_networks import Johnson
+from likeness.research.synthetic.styles import CurlStrokes
 
 
 def get_config() -> Run:

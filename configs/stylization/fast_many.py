@@ -7,17 +7,17 @@ The styles are procedural and share all convolutions; each has its own scale and
     likeness stylize photo.jpg --model runs/stylization/fast_many --weights 0.5 0.5 0 0 -o painted.png
 """
 
-from likeness.experiments.optimizers import Adam
+from likeness.experiments.optim.optimizers import Adam
+from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.schedules import WarmupCosine
-from likeness.experiments.stylization import FastStyle, LearnedStyle
-from likeness.experiments.stylization.held_out import HeldOut
-from likeness.experiments.stylization.terms import Term
-from likeness.research.data.albums import DeadLeaves, Photographs, Portraits, RandomCrops
-from likeness.research.data.styles import CurlStrokes, InkWash, Pointillism, VoronoiMosaic
+from likeness.experiments.style import FastStyle, LearnedStyle
+from likeness.experiments.style.held_out import HeldOut
+from likeness.experiments.style.terms import Term
+from likeness.research.data.image_sets import DeadLeaves, Photographs, Portraits, RandomCrops
+from likeness.research.images.sources import Painting, Photograph
 from likeness.research.losses import Content, TotalVariation, Wasserstein
-from likeness.research.painters import Conditional
-from likeness.research.pictures.sources import Painting, Photograph
+from likeness.research.style_networks import Conditional
+from likeness.research.synthetic.styles import CurlStrokes, InkWash, Pointillism, VoronoiMosaic
 
 
 def get_config() -> Run:

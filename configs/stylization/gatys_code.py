@@ -23,16 +23,16 @@ three to two, 683 in those of four to three.
 Your own pictures: ``likeness stylize CONTENT STYLE --preset stylization/gatys_code``.
 """
 
-from likeness.experiments.lbfgs import Lbfgs
+from likeness.experiments.optim.lbfgs import Lbfgs
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.stylization import StylePicture, Stylization
-from likeness.experiments.stylization.frozen import FrozenEncoder
-from likeness.experiments.stylization.starts import FromContent
-from likeness.experiments.stylization.terms import Term
-from likeness.research.data.styles import CurlStrokes
+from likeness.experiments.style import StylePicture, Stylization
+from likeness.experiments.style.frozen import FrozenEncoder
+from likeness.experiments.style.starts import FromContent
+from likeness.experiments.style.terms import Term
 from likeness.research.encoders import Vgg
+from likeness.research.images.sources import Painting, Photograph
 from likeness.research.losses import Content, Gram
-from likeness.research.pictures.sources import Painting, Photograph
+from likeness.research.synthetic.styles import CurlStrokes
 from likeness.research.weights import Pretrained
 
 STYLE = {

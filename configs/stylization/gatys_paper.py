@@ -21,16 +21,16 @@ The same losses on a smaller network, if its weights are below $LIKENESS_DATA/we
 Your own pictures: ``likeness stylize CONTENT STYLE --preset stylization/gatys_paper``.
 """
 
-from likeness.experiments.lbfgs import Lbfgs
+from likeness.experiments.optim.lbfgs import Lbfgs
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.stylization import StylePicture, Stylization
-from likeness.experiments.stylization.frozen import FrozenEncoder
-from likeness.experiments.stylization.starts import FromNoise
-from likeness.experiments.stylization.terms import Term
-from likeness.research.data.styles import CurlStrokes
+from likeness.experiments.style import StylePicture, Stylization
+from likeness.experiments.style.frozen import FrozenEncoder
+from likeness.experiments.style.starts import FromNoise
+from likeness.experiments.style.terms import Term
 from likeness.research.encoders import Vgg
+from likeness.research.images.sources import Painting, Photograph
 from likeness.research.losses import Content, Gram
-from likeness.research.pictures.sources import Painting, Photograph
+from likeness.research.synthetic.styles import CurlStrokes
 from likeness.research.weights import Pretrained
 
 STYLE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")

@@ -13,18 +13,18 @@ A face of your own is a config file of your own, which says where its landmarks 
     face = Landmarks(points=((x, y), …), size=(width, height))
 """
 
-from likeness.experiments.optimizers import Adam
+from likeness.experiments.optim.optimizers import Adam
+from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.schedules import WarmupCosine
-from likeness.experiments.stylization import StylePicture, Stylization
-from likeness.experiments.stylization.colors import Matched
-from likeness.experiments.stylization.frozen import FrozenEncoder
-from likeness.experiments.stylization.portrait import Portrait
-from likeness.experiments.stylization.terms import Term
-from likeness.research.data.styles import InkWash
+from likeness.experiments.style import StylePicture, Stylization
+from likeness.experiments.style.colors import Matched
+from likeness.experiments.style.frozen import FrozenEncoder
+from likeness.experiments.style.portrait import Portrait
+from likeness.experiments.style.terms import Term
+from likeness.research.images.portraits import GraceHopper
+from likeness.research.images.sources import Painting
 from likeness.research.losses import Content, TotalVariation, Wasserstein
-from likeness.research.pictures.portraits import GraceHopper
-from likeness.research.pictures.sources import Painting
+from likeness.research.synthetic.styles import InkWash
 
 
 def get_config() -> Run:

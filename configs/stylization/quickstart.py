@@ -6,17 +6,17 @@ filters (He, Wang and Hopcroft 2016), which knows nothing of any picture.
     likeness train stylization/quickstart
 """
 
-from likeness.experiments.optimizers import Adam
+from likeness.experiments.optim.optimizers import Adam
+from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.schedules import WarmupCosine
-from likeness.experiments.stylization import StylePicture, Stylization
-from likeness.experiments.stylization.colors import Matched
-from likeness.experiments.stylization.frozen import FrozenEncoder
-from likeness.experiments.stylization.starts import FromContent
-from likeness.experiments.stylization.terms import Term
-from likeness.research.data.styles import CurlStrokes
+from likeness.experiments.style import StylePicture, Stylization
+from likeness.experiments.style.colors import Matched
+from likeness.experiments.style.frozen import FrozenEncoder
+from likeness.experiments.style.starts import FromContent
+from likeness.experiments.style.terms import Term
+from likeness.research.images.sources import Painting, Photograph
 from likeness.research.losses import Content, TotalVariation, Wasserstein
-from likeness.research.pictures.sources import Painting, Photograph
+from likeness.research.synthetic.styles import CurlStrokes
 
 
 def get_config() -> Run:

@@ -7,16 +7,16 @@ It wants the weights of SqueezeNet's authors (``likeness weights fetch squeezene
 Your own pictures: ``likeness stylize CONTENT STYLE --preset stylization/squeezenet``.
 """
 
-from likeness.experiments.optimizers import Adam
+from likeness.experiments.optim.optimizers import Adam
+from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.schedules import WarmupCosine
-from likeness.experiments.stylization import StylePicture, Stylization
-from likeness.experiments.stylization.frozen import FrozenEncoder
-from likeness.experiments.stylization.terms import Term
-from likeness.research.data.styles import CurlStrokes
+from likeness.experiments.style import StylePicture, Stylization
+from likeness.experiments.style.frozen import FrozenEncoder
+from likeness.experiments.style.terms import Term
 from likeness.research.encoders import SqueezeNet
+from likeness.research.images.sources import Painting, Photograph
 from likeness.research.losses import Content, TotalVariation, Wasserstein
-from likeness.research.pictures.sources import Painting, Photograph
+from likeness.research.synthetic.styles import CurlStrokes
 from likeness.research.weights import Pretrained
 
 STYLE = ("relu_conv1", "fire2/concat", "fire3/concat", "fire4/concat", "fire5/concat", "fire6/concat")

@@ -6,11 +6,11 @@ It wants the weights of SqueezeNet's authors (``likeness weights fetch squeezene
 likeness train visualization/deepdream
 """
 
+from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.schedules import Constant
-from likeness.experiments.synthesis import Network, NormalizedGradient, Synthesis
+from likeness.experiments.visualization import Network, NormalizedGradient, Synthesis
 from likeness.research.encoders import SqueezeNet
-from likeness.research.pictures.sources import Photograph
+from likeness.research.images.sources import Photograph
 from likeness.research.visualization import Jitter, Layer, Pixels
 from likeness.research.weights import Pretrained
 

@@ -6,10 +6,10 @@ that this was trained on.
     likeness train visualization/faces
 """
 
-from likeness.experiments.optimizers import Adam
+from likeness.experiments.optim.optimizers import Adam
+from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.schedules import WarmupCosine
-from likeness.experiments.synthesis import Learned, Network, Synthesis
+from likeness.experiments.visualization import Learned, Network, Synthesis
 from likeness.research.encoders import Conv4
 from likeness.research.visualization import Chain, Channel, Fourier, Jitter, Rotate, Zoom
 

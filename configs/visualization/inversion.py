@@ -6,13 +6,13 @@ before the layer.
 likeness train visualization/inversion
 """
 
-from likeness.experiments.optimizers import Adam
+from likeness.experiments.optim.optimizers import Adam
+from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.schedules import WarmupCosine
-from likeness.experiments.stylization.frozen import RandomWeights
-from likeness.experiments.synthesis import Inversion, Network
+from likeness.experiments.style.frozen import RandomWeights
+from likeness.experiments.visualization import Inversion, Network
 from likeness.research.encoders import Vgg
-from likeness.research.pictures.sources import Photograph
+from likeness.research.images.sources import Photograph
 from likeness.research.visualization import Pixels
 
 

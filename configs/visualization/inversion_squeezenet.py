@@ -5,12 +5,12 @@ It wants the weights of SqueezeNet's authors (``likeness weights fetch squeezene
     likeness train visualization/inversion_squeezenet
 """
 
-from likeness.experiments.optimizers import Adam
+from likeness.experiments.optim.optimizers import Adam
+from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.schedules import WarmupCosine
-from likeness.experiments.synthesis import Inversion, Network
+from likeness.experiments.visualization import Inversion, Network
 from likeness.research.encoders import SqueezeNet
-from likeness.research.pictures.sources import Photograph
+from likeness.research.images.sources import Photograph
 from likeness.research.visualization import Fourier
 from likeness.research.weights import Pretrained
 

@@ -7,10 +7,10 @@ scores.json what each excites beside the better of scikit-learn's two photograph
 likeness train visualization/units
 """
 
-from likeness.experiments.optimizers import Adam
+from likeness.experiments.optim.optimizers import Adam
+from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.schedules import WarmupCosine
-from likeness.experiments.synthesis import Network, Synthesis
+from likeness.experiments.visualization import Network, Synthesis
 from likeness.research.encoders import SqueezeNet
 from likeness.research.visualization import Chain, Channel, Fourier, Jitter, Rotate, Zoom
 from likeness.research.weights import Pretrained

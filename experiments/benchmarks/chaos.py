@@ -24,9 +24,9 @@ import jax
 import numpy as np
 import tyro
 
-from likeness.experiments.checkpoints import CheckpointStore
 from likeness.experiments.run import Checkpoints
-from likeness.experiments.writers import read_metrics
+from likeness.experiments.storage.checkpoints import CheckpointStore
+from likeness.experiments.storage.metrics_log import read_metrics
 from likeness.research.files import write_atomically
 
 STEPS, TRIES = 60, 6

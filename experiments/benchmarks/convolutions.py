@@ -3,7 +3,7 @@
     python -m likeness.experiments.benchmarks.convolutions
 
 The layers of VGG-19 at 256² and those of IResNet-50 and Conv-4 at batch sizes that people train with. Each line says what
-:func:`likeness.research.encoders.winograd.tiles_pay` and ``tiles_pay_for_kernel`` choose (``*``), which should be the smaller
+:func:`likeness.research.ops.winograd.tiles_pay` and ``tiles_pay_for_kernel`` choose (``*``), which should be the smaller
 time.
 """
 
@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import tyro
 from jax import lax
 
-from likeness.research.encoders.winograd import (
+from likeness.research.ops.winograd import (
     convolve_by_tiles,
     convolve_turned_by_tiles,
     kernel_gradient_by_tiles,

@@ -21,10 +21,10 @@ import numpy as np
 import optax
 
 from likeness.experiments.experiment import Experiment
-from likeness.experiments.optimizers import Adam
+from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.trainer import train
+from likeness.experiments.training.trainer import train
 from likeness.research.data import CountSplit, Digits, IdentityBatches, to_unit
 from likeness.research.encoders import Conv4
 from likeness.research.losses import Triplet

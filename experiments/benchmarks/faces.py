@@ -8,7 +8,8 @@ import time
 
 import numpy as np
 
-from likeness.research.data.faces import Faces, render
+from likeness.research.data.synthetic_faces import Faces
+from likeness.research.synthetic.faces import render
 
 COUNT = 256
 

@@ -13,12 +13,12 @@ import numpy as np
 
 from likeness.experiments.recognition.face_crops import Landmarks
 from likeness.experiments.recognition.face_encoders import FaceEncoder
-from likeness.experiments.stylization.portrait import Portrait
+from likeness.experiments.style.portrait import Portrait
 from likeness.research.errors import UserError
 from likeness.research.files import write_atomically
 from likeness.research.geometry import Similarity, crop
+from likeness.research.images import read_picture
 from likeness.research.metrics.calibration import Calibration, threshold_at_far
-from likeness.research.pictures import read_picture
 from likeness.research.types import Array, PyTree
 
 _BATCH = 32

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from likeness.research.encoders.convolution import convolve_same
+from likeness.research.ops.convolution import convolve_same
 from likeness.research.types import Array
 
 STEPS, ROUNDS = 10, 3

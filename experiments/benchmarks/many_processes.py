@@ -23,23 +23,23 @@ import jax
 import numpy as np
 import tyro
 
-from likeness.experiments.checkpoints import CheckpointStore
+from likeness.experiments.distributed.processes import Processes
 from likeness.experiments.experiment import Experiment
-from likeness.experiments.processes import Processes
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.stylization import Stylization
-from likeness.experiments.stylization.frozen import FrozenEncoder
-from likeness.experiments.stylization.picture import StylePicture
-from likeness.experiments.stylization.terms import Term
-from likeness.experiments.trainer import train
-from likeness.experiments.workdir import Workdir
-from likeness.experiments.writers import read_metrics
+from likeness.experiments.storage.checkpoints import CheckpointStore
+from likeness.experiments.storage.metrics_log import read_metrics
+from likeness.experiments.storage.workdir import Workdir
+from likeness.experiments.style import Stylization
+from likeness.experiments.style.frozen import FrozenEncoder
+from likeness.experiments.style.picture import StylePicture
+from likeness.experiments.style.terms import Term
+from likeness.experiments.training.trainer import train
 from likeness.research.data import Augmentation, CountSplit, Digits, IdentityBatches
-from likeness.research.data.styles import VoronoiMosaic
 from likeness.research.encoders import Conv4, Vgg
 from likeness.research.errors import UserError
 from likeness.research.files import write_atomically
+from likeness.research.images.sources import Painting, Photograph
 from likeness.research.losses import (
     AddonsSemiHard,
     AnchorSemiHard,
@@ -58,7 +58,7 @@ from likeness.research.losses import (
     Siamese,
     Triplet,
 )
-from likeness.research.pictures.sources import Painting, Photograph
+from likeness.research.synthetic.styles import VoronoiMosaic
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -19,14 +19,14 @@ from pathlib import Path
 
 import tyro
 
-from likeness.experiments.optimizers import Adam
+from likeness.experiments.optim.optimizers import Adam
+from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.recognition.protocols import Verification
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.schedules import WarmupCosine
-from likeness.experiments.trainer import train
-from likeness.experiments.workdir import Workdir
-from likeness.experiments.writers import read_metrics
+from likeness.experiments.storage.metrics_log import read_metrics
+from likeness.experiments.storage.workdir import Workdir
+from likeness.experiments.training.trainer import train
 from likeness.research.data import CountSplit, Faces, IdentityBatches
 from likeness.research.encoders import Conv4
 from likeness.research.losses import (

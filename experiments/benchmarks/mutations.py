@@ -42,11 +42,11 @@ PLACES = (
     *(f"experiments/{name}.py" for name in TRAINER),
 )
 ALSO = {
-    "research/losses/layers.py": "tests/losses/test_layers.py",
+    "research/losses/style/layers.py": "tests/losses/style/test_layers.py",
     "research/losses": "tests/losses/test_every_loss.py",
     "research/metrics": "tests/test_checks.py",
-    "experiments/bookkeeping.py": "tests/experiments/test_resuming.py",
-    "experiments": "tests/experiments/test_trainer.py",
+    "experiments/training/recorder.py": "tests/experiments/training/test_resuming.py",
+    "experiments": "tests/experiments/training/test_trainer.py",
 }
 """Tests of a whole room, or of all that imports a file."""
 

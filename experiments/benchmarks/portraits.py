@@ -26,19 +26,19 @@ import tyro
 
 from likeness.experiments.benchmarks.lfw_faces import Embedder, Faces, Sitter, calibrate
 from likeness.experiments.config import load, to_json
-from likeness.experiments.contact_sheet import Tile, draw
-from likeness.experiments.figures import BLUE, ORANGE
+from likeness.experiments.display.contact_sheet import Tile, draw
+from likeness.experiments.display.figures import BLUE, ORANGE
 from likeness.experiments.run import Run
-from likeness.experiments.stylization import Stylization
-from likeness.experiments.stylization.portrait import Portrait
-from likeness.experiments.trainer import train
-from likeness.experiments.workdir import Workdir, read_json
+from likeness.experiments.storage.workdir import Workdir, read_json
+from likeness.experiments.style import Stylization
+from likeness.experiments.style.portrait import Portrait
+from likeness.experiments.training.trainer import train
 from likeness.research.data.paths import expand_path
 from likeness.research.files import write_atomically
 from likeness.research.geometry import Similarity
+from likeness.research.images import read_picture
+from likeness.research.images.sources import PictureFile
 from likeness.research.metrics.calibration import Calibration
-from likeness.research.pictures import read_picture
-from likeness.research.pictures.sources import PictureFile
 
 CONFIG = "stylization/portrait"
 KINDS = ("plain", "identity")

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from likeness.experiments.recognition.recognizer import Recognizer
-from likeness.experiments.workdir import Workdir
+from likeness.experiments.storage.workdir import Workdir
 from likeness.research.data import Faces
 from likeness.research.files import write_atomically
 

@@ -14,10 +14,10 @@ import numpy as np
 from PIL import Image
 
 from likeness.experiments.benchmarks.portraits import KINDS, paint, shipped, without_and_with
-from likeness.experiments.contact_sheet import Tile, draw
-from likeness.experiments.stylization import StylePicture
-from likeness.research.data.styles import InkWash, Pointillism, VoronoiMosaic
-from likeness.research.pictures.sources import Painting
+from likeness.experiments.display.contact_sheet import Tile, draw
+from likeness.experiments.style import StylePicture
+from likeness.research.images.sources import Painting
+from likeness.research.synthetic.styles import InkWash, Pointillism, VoronoiMosaic
 
 OUT, PICTURE = Path("runs/readme_portrait"), Path("docs/portrait.png")
 STYLES = (InkWash(), Pointillism(), VoronoiMosaic())

@@ -16,7 +16,7 @@ import tyro
 from flax import linen as nn
 
 from likeness.research.encoders import Conv4, MobileFaceNet, iresnet18, iresnet50
-from likeness.research.encoders.recompute import Keep, count_parts, recomputing
+from likeness.research.ops.remat import Keep, count_parts, recomputing
 
 
 @dataclasses.dataclass(frozen=True)

@@ -28,13 +28,13 @@ import numpy as np
 import optax
 import tyro
 
-from likeness.experiments.lbfgs import Lbfgs
-from likeness.experiments.stylization.frozen import FrozenEncoder, RandomWeights
-from likeness.experiments.stylization.terms import Term, targets, total
+from likeness.experiments.optim.lbfgs import Lbfgs
+from likeness.experiments.style.frozen import FrozenEncoder, RandomWeights
+from likeness.experiments.style.terms import Term, targets, total
 from likeness.research.encoders import Vgg
 from likeness.research.errors import UserError, how_to_install
+from likeness.research.images.sources import Painting, Photograph
 from likeness.research.losses import Content, Gram
-from likeness.research.pictures.sources import Painting, Photograph
 from likeness.research.types import Array, PyTree
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Benchmark:
 
 def pictures(side: int) -> tuple[np.ndarray, np.ndarray]:
     """The content and the style, (1, side, side, 3)."""
-    from likeness.research.data.styles import CurlStrokes
+    from likeness.research.synthetic.styles import CurlStrokes
 
     found = []
     for source in (Photograph(name="china"), Painting(style=CurlStrokes())):

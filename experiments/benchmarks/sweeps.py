@@ -24,24 +24,24 @@ from pathlib import Path
 import flax.linen as nn
 import jax
 
-from likeness.experiments.optimizers import Adam
+from likeness.experiments.display.progress import Quiet
+from likeness.experiments.optim.optimizers import Adam
+from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.own_code import Code
-from likeness.experiments.progress import Quiet
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.run import Run
-from likeness.experiments.schedules import WarmupCosine
-from likeness.experiments.stylization import Stylization
-from likeness.experiments.stylization.picture import StylePicture
+from likeness.experiments.style import Stylization
+from likeness.experiments.style.picture import StylePicture
 from likeness.experiments.sweeps.members import Member
 from likeness.experiments.sweeps.overrides import LogUniform, Uniform, apply, sample, zip_
 from likeness.experiments.sweeps.runner import Mode, sweep
 from likeness.experiments.sweeps.timing import Timed, steps_alone, steps_together, timed_steps
 from likeness.experiments.sweeps.together import put_together
 from likeness.research.data import CountSplit, Faces, IdentityBatches
-from likeness.research.data.styles import CurlStrokes
 from likeness.research.encoders import Conv4
+from likeness.research.images.sources import Painting, Photograph
 from likeness.research.losses import BatchAll, Triplet
-from likeness.research.pictures.sources import Painting, Photograph
+from likeness.research.synthetic.styles import CurlStrokes
 from likeness.research.types import Activations, ImagesFloat
 
 RUNS, STEPS, ROUNDS = 16, 500, 3

@@ -16,8 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from likeness.experiments.microscopy.microscope import Microscope
 from likeness.experiments.preprocessing import ModelInputs
+from likeness.experiments.visualization.microscope import Microscope
 from likeness.research.data import Images, to_unit
 from likeness.research.data.images import ArrayReader
 from likeness.research.encoders import Conv4

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from likeness.research.encoders.spatial import convolve_volumes
+from likeness.research.ops.spatial import convolve_volumes
 from likeness.research.types import Array
 
 REPEATS = 5

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Int
 
-from likeness.experiments.figures import INK, PALE, PIXELS_PER_INCH
+from likeness.experiments.display.figures import INK, PALE, PIXELS_PER_INCH
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -79,7 +79,7 @@ def main(arguments: list[str]) -> int:
     options: Options = cli(
         tyro.conf.CascadeSubcommandArgs[tyro.conf.OmitArgPrefixes[Options]], prog="likeness enroll", arguments=arguments
     )
-    from likeness.experiments.workdir import Workdir as RunFiles
+    from likeness.experiments.storage.workdir import Workdir as RunFiles
 
     workdir = recognizer_dir(options.workdir)
     if options.gallery is None:
@@ -94,8 +94,8 @@ def main(arguments: list[str]) -> int:
 
 def _enroll(action: Add | Folder, workdir: Path, path: Path) -> list[str]:
     """Embeds the pictures, which only the model can; names who was enrolled."""
-    from likeness.experiments.phases import watched
-    from likeness.experiments.progress import Phases
+    from likeness.experiments.display.phases import watched
+    from likeness.experiments.display.progress import Phases
     from likeness.experiments.recognition.recognizer import Recognizer
 
     recognizer = Recognizer.load(workdir)

@@ -36,11 +36,11 @@ def main(arguments: list[str]) -> int:
     if options.follow:
         return _follow(options)
     from likeness.experiments.commands.summary import print_evaluation
-    from likeness.experiments.evaluation import evaluate
-    from likeness.experiments.object_store import is_remote, kept_in_store
-    from likeness.experiments.phases import watched
-    from likeness.experiments.progress import Phases, Quiet
-    from likeness.experiments.resuming import ChangedInputs
+    from likeness.experiments.display.phases import watched
+    from likeness.experiments.display.progress import Phases, Quiet
+    from likeness.experiments.storage.object_store import is_remote, kept_in_store
+    from likeness.experiments.training.evaluation import evaluate
+    from likeness.experiments.training.resuming import ChangedInputs
     from likeness.research.errors import UserError
 
     with kept_in_store(options.workdir, Quiet()) if is_remote(options.workdir) else nullcontext(options.workdir) as workdir:
@@ -55,10 +55,10 @@ def main(arguments: list[str]) -> int:
 
 
 def _follow(options: Options) -> int:
-    from likeness.experiments.following import follow
-    from likeness.experiments.object_store import followed_in_store, is_remote
-    from likeness.experiments.progress import Quiet
-    from likeness.experiments.workdir import Workdir, metric_json, plain_metrics
+    from likeness.experiments.display.progress import Quiet
+    from likeness.experiments.storage.object_store import followed_in_store, is_remote
+    from likeness.experiments.storage.workdir import Workdir, metric_json, plain_metrics
+    from likeness.experiments.training.following import follow
     from likeness.research.errors import UserError
 
     if not 0 < options.poll < float("inf"):
@@ -78,8 +78,8 @@ def _follow(options: Options) -> int:
 
 def _await(local: Path, named: str, wait: Callable[[], None]) -> None:
     """Waits until a run has begun there: it may be launched at the same time."""
-    from likeness.experiments.evaluation import read_run
-    from likeness.experiments.workdir import Workdir
+    from likeness.experiments.storage.workdir import Workdir
+    from likeness.experiments.training.evaluation import read_run
 
     files = Workdir(local)
     if (local.exists() and not local.is_dir()) or (local / "sweep.json").exists():

@@ -10,7 +10,7 @@ import traceback
 import warnings
 
 from likeness.experiments.commands.streams import settle_streams
-from likeness.experiments.compile_cache import keep_programs
+from likeness.experiments.training.compile_cache import keep_programs
 
 COMMANDS = {
     "train": "train a config, or go on where it stopped",
@@ -64,7 +64,7 @@ def run(arguments: list[str]) -> int:
         return MISTAKE
     # Decided before JAX is imported: Orbax and XLA otherwise greet the user with their own log lines.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from likeness.experiments.interruption import Interrupted
+    from likeness.experiments.training.interruption import Interrupted
     from likeness.research.errors import UserError
 
     try:

@@ -10,22 +10,22 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from likeness.experiments.bookkeeping import changed, shortened
 from likeness.experiments.commands.places import check_place
 from likeness.experiments.commands.summary import print_evaluation
 from likeness.experiments.config import load, to_json
-from likeness.experiments.evaluation import restore
-from likeness.experiments.interruption import Interrupted
-from likeness.experiments.progress import Terminal
-from likeness.experiments.resuming import CannotResume
+from likeness.experiments.display.progress import Terminal
 from likeness.experiments.run import Run
-from likeness.experiments.stylization import Stylization
-from likeness.experiments.trainer import train
-from likeness.experiments.workdir import Workdir
+from likeness.experiments.storage.workdir import Workdir
+from likeness.experiments.style import Stylization
+from likeness.experiments.training.evaluation import restore
+from likeness.experiments.training.interruption import Interrupted
+from likeness.experiments.training.recorder import changed, shortened
+from likeness.experiments.training.resuming import CannotResume
+from likeness.experiments.training.trainer import train
 from likeness.research.errors import UserError
 from likeness.research.files import write_atomically
-from likeness.research.pictures import read_picture, resize, write_picture
-from likeness.research.pictures.sources import PictureFile, PictureSource
+from likeness.research.images import read_picture, resize, write_picture
+from likeness.research.images.sources import PictureFile, PictureSource
 
 TRANSPARENT = (".png", ".tif", ".tiff", ".webp")
 FILMS = {".gif": "GIF", ".webp": "WEBP"}

@@ -37,17 +37,17 @@ class Options:
 
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness reconstruct", arguments=arguments)
-    from likeness.experiments import figures
     from likeness.experiments.commands.painted import check_question, default_workdir, load_preset
     from likeness.experiments.commands.places import check_figure
-    from likeness.experiments.progress import Terminal
-    from likeness.experiments.stylization.colors import AsTheyAre
-    from likeness.experiments.stylization.starts import FromNoise
-    from likeness.experiments.stylization.terms import Term, check_layers, layers
-    from likeness.experiments.trainer import train
+    from likeness.experiments.display import figures
+    from likeness.experiments.display.progress import Terminal
+    from likeness.experiments.style.colors import AsTheyAre
+    from likeness.experiments.style.starts import FromNoise
+    from likeness.experiments.style.terms import Term, check_layers, layers
+    from likeness.experiments.training.trainer import train
     from likeness.research.errors import UserError
+    from likeness.research.images.sources import PictureFile
     from likeness.research.losses import Content, TotalVariation
-    from likeness.research.pictures.sources import PictureFile
 
     out = Path(options.out)
     check_figure("--out", out)

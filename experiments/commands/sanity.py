@@ -8,10 +8,10 @@ import tyro
 
 from likeness.experiments.commands.flags import Network, TrustCode, cli, trust
 from likeness.experiments.commands.recognizers import recognizer_dir
-from likeness.experiments.microscopy.methods import METHODS, Method
+from likeness.experiments.visualization.methods import METHODS, Method
 
 if TYPE_CHECKING:
-    from likeness.experiments.microscopy.sanity import Checked
+    from likeness.experiments.visualization.sanity import Checked
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,13 +47,13 @@ def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness sanity", arguments=arguments)
     from rich.progress import Progress
 
-    from likeness.experiments import figures
-    from likeness.experiments.contact_sheet import write
-    from likeness.experiments.microscopy.examples import thinned
-    from likeness.experiments.microscopy.microscope import Microscope
-    from likeness.experiments.microscopy.sanity import check
-    from likeness.experiments.microscopy.sanity_sheet import curves, maps
-    from likeness.experiments.workdir import write_json
+    from likeness.experiments.display import figures
+    from likeness.experiments.display.contact_sheet import write
+    from likeness.experiments.storage.workdir import write_json
+    from likeness.experiments.visualization.examples import thinned
+    from likeness.experiments.visualization.microscope import Microscope
+    from likeness.experiments.visualization.sanity import check
+    from likeness.experiments.visualization.sanity_sheet import curves, maps
     from likeness.research.errors import UserError
 
     if options.pictures < 2:
@@ -93,7 +93,7 @@ def _print(checked: "Checked") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from likeness.experiments.microscopy.sanity import LITTLE, MUCH
+    from likeness.experiments.visualization.sanity import LITTLE, MUCH
 
     table = Table(
         box=box.SIMPLE_HEAD,

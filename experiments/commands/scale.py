@@ -12,9 +12,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from likeness.experiments import figures
 from likeness.experiments.commands.choose import parse
 from likeness.experiments.commands.train import default_workdir
+from likeness.experiments.display import figures
 from likeness.experiments.experiment import peek
 from likeness.experiments.run import Run
 from likeness.experiments.scaling.counting import Batch, Counts, count, numbers_of_devices

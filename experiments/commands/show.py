@@ -16,13 +16,13 @@ from rich.table import Table
 
 from likeness.experiments.commands.choose import parse
 from likeness.experiments.config import to_json
-from likeness.experiments.program import Program, build
+from likeness.experiments.distributed.sharding import Mesh
 from likeness.experiments.run import Run
 from likeness.experiments.scaling.accelerators import as_on_accelerators
 from likeness.experiments.scaling.collectives import collectives
-from likeness.experiments.sharding import Mesh
 from likeness.experiments.shipped import docstring
-from likeness.experiments.stylization.frozen import FrozenEncoder
+from likeness.experiments.style.frozen import FrozenEncoder
+from likeness.experiments.training.program import Program, build
 from likeness.research.errors import UserError
 from likeness.research.geometry import Network, receptive_fields
 from likeness.research.types import PyTree

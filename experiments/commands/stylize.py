@@ -10,8 +10,8 @@ from likeness.experiments.commands.flags import TrustCode, cli, trust
 
 if TYPE_CHECKING:
     from likeness.experiments.run import Run
-    from likeness.experiments.stylization import Stylization
-    from likeness.experiments.stylization.portrait import Portrait
+    from likeness.experiments.style import Stylization
+    from likeness.experiments.style.portrait import Portrait
 
 FRAMES = 30
 
@@ -100,8 +100,8 @@ def _check(options: Options) -> None:
 
 def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Run, Stylization]":
     """The preset as the flags change it."""
-    from likeness.experiments.stylization.colors import AsTheyAre, ByLuminance, Matched
-    from likeness.research.pictures.sources import PictureFile
+    from likeness.experiments.style.colors import AsTheyAre, ByLuminance, Matched
+    from likeness.research.images.sources import PictureFile
 
     styles = experiment.styles
     if options.styles:
@@ -147,7 +147,7 @@ def _faced(options: Options, portrait: "Portrait | None") -> "Portrait":
     """The portrait with its face where the person says it is."""
     from likeness.experiments.recognition.face_crops import Landmarks
     from likeness.research.errors import UserError
-    from likeness.research.pictures import read_picture
+    from likeness.research.images import read_picture
 
     if portrait is None:
         raise UserError(
@@ -175,7 +175,7 @@ def _scales(experiment: "Stylization", size: int) -> tuple[float, ...]:
 
 
 def _in_one_pass(options: Options, out: Path) -> int:
-    from likeness.experiments.stylization.painting import paint as paint_at_once
+    from likeness.experiments.style.painting import paint as paint_at_once
     from likeness.research.errors import UserError
 
     if options.content is None:

@@ -9,9 +9,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from likeness.experiments.display.glossary import head, meanings, placed
 from likeness.experiments.experiment import Evaluation
-from likeness.experiments.metric_words import head, meanings, placed
-from likeness.experiments.workdir import Workdir, read_json
+from likeness.experiments.storage.workdir import Workdir, read_json
 from likeness.research.gallery import Threshold
 from likeness.research.metrics.intervals import Estimate
 

@@ -12,12 +12,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from likeness.experiments.boards import BoardName, check_boards
 from likeness.experiments.commands.choose import meant, parse
 from likeness.experiments.commands.train import default_workdir
 from likeness.experiments.config import module_of
-from likeness.experiments.progress import Terminal
+from likeness.experiments.display.progress import Terminal
 from likeness.experiments.run import Run
+from likeness.experiments.storage.trackers import BoardName, check_boards
 from likeness.experiments.sweeps import Override, product
 from likeness.experiments.sweeps.members import Member, members, outcome, write_results
 from likeness.experiments.sweeps.overrides import NoSuchField
@@ -229,7 +229,7 @@ def from_config(name: str) -> tuple[Override, ...]:
 
 def report(made: list[Member], run: Run, root: Path, asked: str | None, best_is: Literal["lowest", "highest"]) -> None:
     """Prints the table, and writes it with ``sweep.json`` and the figure."""
-    from likeness.experiments import figures
+    from likeness.experiments.display import figures
 
     written = [write_results(made, root)]
     found = [outcome(member) for member in made]

@@ -36,9 +36,9 @@ class Options:
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness textures", arguments=arguments)
     from likeness.experiments.commands.painted import check_film, check_writable, default_workdir, load_preset, paint
-    from likeness.experiments.stylization.starts import FromStyleColors
+    from likeness.experiments.style.starts import FromStyleColors
     from likeness.research.errors import UserError
-    from likeness.research.pictures.sources import PictureFile
+    from likeness.research.images.sources import PictureFile
 
     out, film = Path(options.out), None if options.film is None else Path(options.film)
     check_writable("--out", out)

@@ -11,18 +11,18 @@ from typing import Annotated, NoReturn
 import jax
 import tyro
 
-from likeness.experiments import processes
-from likeness.experiments.boards import BoardName, check_boards
 from likeness.experiments.commands.choose import parse
 from likeness.experiments.commands.summary import print_evaluation
-from likeness.experiments.object_store import is_remote, kept_in_store
+from likeness.experiments.display.progress import Quiet, Terminal
+from likeness.experiments.distributed import processes
+from likeness.experiments.distributed.processes import Processes
+from likeness.experiments.distributed.watchdog import HUNG
 from likeness.experiments.own_code import own_code
 from likeness.experiments.preprocessing import ModelInputs
-from likeness.experiments.processes import Processes
-from likeness.experiments.progress import Quiet, Terminal
-from likeness.experiments.resuming import CannotResume, ChangedInputs
-from likeness.experiments.trainer import Trained, train
-from likeness.experiments.watchdog import HUNG
+from likeness.experiments.storage.object_store import is_remote, kept_in_store
+from likeness.experiments.storage.trackers import BoardName, check_boards
+from likeness.experiments.training.resuming import CannotResume, ChangedInputs
+from likeness.experiments.training.trainer import Trained, train
 from likeness.research.errors import UserError
 
 

@@ -48,10 +48,10 @@ def main(arguments: list[str]) -> int:
         print(recognizer.verify(options.first, options.second))
         print(recognizer.calibration)
         return 0
-    from likeness.experiments import figures
     from likeness.experiments.commands.places import check_figure
-    from likeness.experiments.phases import watched
-    from likeness.experiments.progress import Phases
+    from likeness.experiments.display import figures
+    from likeness.experiments.display.phases import watched
+    from likeness.experiments.display.progress import Phases
     from likeness.experiments.recognition.why import why
 
     check_figure("--why", Path(options.why))

@@ -11,8 +11,8 @@ from likeness.experiments.commands.flags import Network, TrustCode, cli, trust
 from likeness.experiments.commands.recognizers import recognizer_dir
 
 if TYPE_CHECKING:
-    from likeness.experiments.microscopy.examples import LookedAt
-    from likeness.experiments.microscopy.microscope import Seen
+    from likeness.experiments.visualization.examples import LookedAt
+    from likeness.experiments.visualization.microscope import Seen
 
 
 _UNITS = 12
@@ -65,11 +65,11 @@ def main(arguments: list[str]) -> int:
     import numpy as np
     from rich.progress import Progress
 
-    from likeness.experiments.contact_sheet import write
-    from likeness.experiments.microscopy.examples import thinned
-    from likeness.experiments.microscopy.microscope import Microscope
-    from likeness.experiments.microscopy.patch_sheet import draw_layer, share, spread, stacked
-    from likeness.experiments.workdir import write_json
+    from likeness.experiments.display.contact_sheet import write
+    from likeness.experiments.storage.workdir import write_json
+    from likeness.experiments.visualization.examples import thinned
+    from likeness.experiments.visualization.microscope import Microscope
+    from likeness.experiments.visualization.patch_sheet import draw_layer, share, spread, stacked
     from likeness.research.errors import UserError
     from likeness.research.visualization import TopPatches
 

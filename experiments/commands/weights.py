@@ -192,7 +192,7 @@ def _import(file: str, name: str | None) -> None:
 
 
 def _export(source: str, file: Path, keys: Literal["own", "published"]) -> None:
-    from likeness.experiments.evaluation import read_run, restore
+    from likeness.experiments.training.evaluation import read_run, restore
     from likeness.research.data import printable
     from likeness.research.errors import UserError
     from likeness.research.weights import KNOWN, named, own, read, take, write

@@ -41,7 +41,7 @@ class RunCode:
 
 
 def class_of(written: str, run: RunCode | None = None) -> type:
-    """The class of a name such as ``likeness.research.losses.triplet.Triplet``.
+    """The class of a name such as ``likeness.research.losses.metric.triplet.Triplet``.
 
     It is one of Likeness's own; or of a module that is loaded, since the user has imported it or named the config that does; or
     of the code that the run keeps, where that is trusted. No other module is imported.

@@ -11,7 +11,7 @@ from typing import Any
 
 from likeness.experiments.own_code.code import LIMIT, Code
 from likeness.experiments.own_code.modules import Source
-from likeness.experiments.workdir import read_json, write_json
+from likeness.experiments.storage.workdir import read_json, write_json
 from likeness.research.data.regular import open_regular
 from likeness.research.errors import UserError
 from likeness.research.files import cannot_write

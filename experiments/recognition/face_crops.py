@@ -7,8 +7,8 @@ import numpy as np
 
 from likeness.research.errors import UserError
 from likeness.research.geometry import Similarity, fit_similarity
-from likeness.research.pictures.portraits import Portrayal
-from likeness.research.pictures.sources import PictureSource
+from likeness.research.images.portraits import Portrayal
+from likeness.research.images.sources import PictureSource
 
 _LARGEST_MISFIT = 0.6
 """Root mean square distance of fitted landmarks from the template, over the template's own spread. Of the 13,233 pictures
@@ -94,7 +94,7 @@ class Landmarks:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Known:
-    """Where the picture's source says: a portrait of :mod:`likeness.research.pictures.portraits` knows."""
+    """Where the picture's source says: a portrait of :mod:`likeness.research.images.portraits` knows."""
 
     def to_template(self, template: Template, picture: tuple[int, int], source: PictureSource | None) -> Similarity:
         """See :class:`Face`."""

@@ -5,10 +5,10 @@ from typing import Protocol, runtime_checkable
 
 import jax.numpy as jnp
 
-from likeness.experiments.evaluation import read_run
 from likeness.experiments.preprocessing import ModelInputs
 from likeness.experiments.recognition.recognition import Recognition
 from likeness.experiments.recognition.recognizer import Recognizer
+from likeness.experiments.training.evaluation import read_run
 from likeness.research.encoders import Encoder, MobileFaceNet
 from likeness.research.errors import UserError
 from likeness.research.types import Activations, Array, Float, PyTree

@@ -12,11 +12,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from likeness.experiments import figures
 from likeness.experiments.config import to_json
+from likeness.experiments.display import figures
+from likeness.experiments.display.phases import tracked
 from likeness.experiments.encoders import check_encoder, embedding_of
 from likeness.experiments.experiment import Batches, Cost, Evaluation, Part, Variables
-from likeness.experiments.phases import tracked
 from likeness.experiments.preprocessing import ModelInputs
 from likeness.experiments.recognition.chunks import check_chunks, check_stateless, embed_in_chunks
 from likeness.experiments.recognition.evidence import HardPairs, embedding_sample, hardest_pairs, pair_pictures, roc_points
@@ -29,7 +29,7 @@ from likeness.experiments.recognition.protocols import (
     judge,
 )
 from likeness.experiments.recognition.subjects import Baseline, trained
-from likeness.experiments.resuming import Fingerprints
+from likeness.experiments.training.resuming import Fingerprints
 from likeness.research.checks import check_members
 from likeness.research.data import Faces
 from likeness.research.data.augmentation import Augmentation
@@ -39,12 +39,12 @@ from likeness.research.data.pipeline import stream
 from likeness.research.data.preprocessing import Preprocessing
 from likeness.research.data.sampling import IndexBatches
 from likeness.research.data.split import CountSplit, HashSplit, Splits
-from likeness.research.encoders.recompute import Keep, count_parts, recomputing
 from likeness.research.errors import UserError
 from likeness.research.gallery import Threshold
 from likeness.research.losses import CollapseMonitor, MarginSoftmax, RecognitionLoss, Triplet
 from likeness.research.metrics import calibration, verification
 from likeness.research.metrics import pairs as metric_pairs
+from likeness.research.ops.remat import Keep, count_parts, recomputing
 from likeness.research.types import Array, Embeddings, PRNGKey, PyTree
 
 FEW_PEOPLE = 12

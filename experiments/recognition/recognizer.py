@@ -10,19 +10,19 @@ from typing import Any, Literal
 import jax
 import numpy as np
 
-from likeness.experiments.evaluation import read_run, restore
+from likeness.experiments.display.phases import tracked
 from likeness.experiments.experiment import Variables
-from likeness.experiments.phases import tracked
 from likeness.experiments.preprocessing import ModelInputs
 from likeness.experiments.recognition.recognition import Recognition
 from likeness.experiments.recognition.subjects import Subject, trained
-from likeness.experiments.workdir import Workdir
+from likeness.experiments.storage.workdir import Workdir
+from likeness.experiments.training.evaluation import read_run, restore
 from likeness.research.data import BadImage, Faces, printable
 from likeness.research.data.folder import CLUTTER
 from likeness.research.data.names import about_one_name, identity_name
 from likeness.research.errors import UserError
 from likeness.research.gallery import Enrollment, Gallery, Identification, Identifier, Picture, Threshold, Verification
-from likeness.research.losses.protocol import orders_as_euclid
+from likeness.research.losses.metric.protocol import orders_as_euclid
 from likeness.research.types import AnyArray
 
 

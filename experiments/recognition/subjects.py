@@ -10,8 +10,8 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from likeness.experiments import processes
-from likeness.experiments.phases import tracked
+from likeness.experiments.display.phases import tracked
+from likeness.experiments.distributed import processes
 from likeness.research.data.images import Images
 from likeness.research.data.preprocessing import to_unit
 from likeness.research.types import AnyArray, Array, PyTree

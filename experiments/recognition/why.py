@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import ndimage
 
-from likeness.experiments.figures import INK
-from likeness.experiments.phases import telling
+from likeness.experiments.display.figures import INK
+from likeness.experiments.display.phases import telling
 from likeness.experiments.recognition.recognizer import Recognizer
 from likeness.research.data import to_unit
 from likeness.research.errors import UserError

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from likeness.experiments.figures import stage_ends
+from likeness.experiments.display.figures import stage_ends
 from likeness.experiments.report.html import Html, element, joined
 from likeness.experiments.report.runs import ReportedRun, is_metric
 

@@ -15,7 +15,7 @@ from likeness.experiments.report.runs import ReportedRun, finite, read_runs
 from likeness.experiments.report.shell import page
 from likeness.experiments.report.words import caption, rank
 from likeness.experiments.shipped import ROOT, docstring, shipped
-from likeness.experiments.workdir import Workdir, read_json, write_json
+from likeness.experiments.storage.workdir import Workdir, read_json, write_json
 from likeness.research.errors import UserError
 from likeness.research.files import write_atomically
 

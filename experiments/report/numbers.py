@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from likeness.experiments.metric_words import head, meaning, placed
+from likeness.experiments.display.glossary import head, meaning, placed
 from likeness.experiments.report.curves import show
 from likeness.experiments.report.html import Html, breakable, element, joined, rows
 from likeness.experiments.report.runs import ReportedRun, finite, is_metric, kind

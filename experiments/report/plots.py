@@ -13,7 +13,7 @@ from scipy import stats
 from likeness.experiments.report.html import Html, element, joined, tabs
 from likeness.experiments.report.maps import projections
 from likeness.experiments.report.runs import ReportedRun, read_arrays
-from likeness.experiments.workdir import Workdir
+from likeness.experiments.storage.workdir import Workdir
 
 _COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b58900", "#56b4e9", "#8a8f98")
 _MARKERS = ("circle", "square", "triangle", "diamond", "inverted_triangle", "hex", "star")

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from likeness.experiments.workdir import Workdir, read_json
-from likeness.experiments.writers import read_lines
+from likeness.experiments.storage.metrics_log import read_lines
+from likeness.experiments.storage.workdir import Workdir, read_json
 from likeness.research.data.npz import read_npz
 from likeness.research.data.regular import open_regular
 from likeness.research.errors import UserError

@@ -9,14 +9,14 @@ import jax
 import numpy as np
 from jax.sharding import AxisType
 
-from likeness.experiments.program import build
+from likeness.experiments.distributed.sharding import Mesh
 from likeness.experiments.run import Run
 from likeness.experiments.scaling.accelerators import as_on_accelerators
 from likeness.experiments.scaling.collectives import Collective, Traffic
 from likeness.experiments.scaling.law import Law, fit
 from likeness.experiments.scaling.machines import Sent
 from likeness.experiments.scaling.program import counted
-from likeness.experiments.sharding import Mesh
+from likeness.experiments.training.program import build
 from likeness.research.errors import UserError
 from likeness.research.types import PyTree
 

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from likeness.experiments.figures import BLUE, GREEN, INK, ORANGE, PALE, PIXELS_PER_INCH, PURPLE
+from likeness.experiments.display.figures import BLUE, GREEN, INK, ORANGE, PALE, PIXELS_PER_INCH, PURPLE
 from likeness.experiments.scaling.counting import Count, Counts, Laws, checked, laws
 from likeness.experiments.scaling.machines import H100, TPU_V5E, Machine, Step, step
 

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from likeness.experiments.boards import BoardName
+from likeness.experiments.display.progress import Reporter
 from likeness.experiments.own_code import Code
-from likeness.experiments.progress import Reporter
 from likeness.experiments.run import Run
+from likeness.experiments.storage.trackers import BoardName
+from likeness.experiments.storage.workdir import metric_json
 from likeness.experiments.sweeps.members import note_rung
-from likeness.experiments.trainer import train
-from likeness.experiments.workdir import metric_json
+from likeness.experiments.training.trainer import train
 
 
 def train_member(run: Run, workdir: Path, code: Code, until: int | None, boards: tuple[BoardName, ...], say: Reporter) -> None:

@@ -15,22 +15,22 @@ from typing import Any
 import jax
 import numpy as np
 
-from likeness.experiments.boards import BoardName
-from likeness.experiments.bookkeeping import Books, due
-from likeness.experiments.checkpoints import CheckpointStore
-from likeness.experiments.compilations import Recompilations
 from likeness.experiments.config import to_json
+from likeness.experiments.display.progress import Named, Reporter
 from likeness.experiments.experiment import judging
-from likeness.experiments.interruption import Interrupted
 from likeness.experiments.own_code import Code
-from likeness.experiments.progress import Named, Reporter
-from likeness.experiments.resuming import Fingerprints
-from likeness.experiments.step import StepReport, TrainState
-from likeness.experiments.stop_request import StopRequest
+from likeness.experiments.storage.checkpoints import CheckpointStore
+from likeness.experiments.storage.metrics_log import Metrics
+from likeness.experiments.storage.trackers import BoardName
+from likeness.experiments.storage.workdir import Workdir, metric_json
 from likeness.experiments.sweeps.members import note_rung
 from likeness.experiments.sweeps.together import Together
-from likeness.experiments.workdir import Workdir, metric_json
-from likeness.experiments.writers import Metrics
+from likeness.experiments.training.compilations import Recompilations
+from likeness.experiments.training.interruption import Interrupted
+from likeness.experiments.training.recorder import Books, due
+from likeness.experiments.training.resuming import Fingerprints
+from likeness.experiments.training.step import StepReport, TrainState
+from likeness.experiments.training.stop_request import StopRequest
 
 
 @dataclasses.dataclass

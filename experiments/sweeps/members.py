@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from likeness.experiments.bookkeeping import changed, shortened
 from likeness.experiments.config import to_json
-from likeness.experiments.interruption import Interrupted
 from likeness.experiments.own_code import Code, own_code
 from likeness.experiments.run import Run
+from likeness.experiments.storage.workdir import Workdir, plain_metrics, read_json, write_json
 from likeness.experiments.sweeps.overrides import Override, apply, names
-from likeness.experiments.workdir import Workdir, plain_metrics, read_json, write_json
+from likeness.experiments.training.interruption import Interrupted
+from likeness.experiments.training.recorder import changed, shortened
 from likeness.research.errors import UserError
 from likeness.research.files import write_atomically
 

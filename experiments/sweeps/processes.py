@@ -12,11 +12,11 @@ from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
 
-from likeness.experiments.boards import BoardName
-from likeness.experiments.interruption import Interrupted
-from likeness.experiments.progress import Reporter
+from likeness.experiments.display.progress import Reporter
+from likeness.experiments.storage.trackers import BoardName
 from likeness.experiments.sweeps.members import Member, isolated
 from likeness.experiments.sweeps.worker import AGAIN, write_task
+from likeness.experiments.training.interruption import Interrupted
 from likeness.research.errors import UserError
 
 

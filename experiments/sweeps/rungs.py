@@ -15,9 +15,9 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from likeness.experiments.progress import Reporter
+from likeness.experiments.display.progress import Reporter
+from likeness.experiments.storage.workdir import plain_metrics
 from likeness.experiments.sweeps.members import Member, Stopped
-from likeness.experiments.workdir import plain_metrics
 from likeness.research.errors import UserError
 
 

@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from likeness.experiments.boards import BoardName
-from likeness.experiments.bookkeeping import shortened
-from likeness.experiments.interruption import Interrupted
+from likeness.experiments.display.progress import Named, Reporter
 from likeness.experiments.own_code.keeping import describe, keep, kept_or_none
-from likeness.experiments.progress import Named, Reporter
+from likeness.experiments.storage.trackers import BoardName
+from likeness.experiments.storage.workdir import Workdir
 from likeness.experiments.sweeps.members import Member, isolated, sentence
 from likeness.experiments.sweeps.numbers import Path as FieldPath
 from likeness.experiments.sweeps.numbers import structure
 from likeness.experiments.sweeps.processes import make_in_processes
 from likeness.experiments.sweeps.rungs import Halving
 from likeness.experiments.sweeps.slurm import SlurmArray
-from likeness.experiments.workdir import Workdir
+from likeness.experiments.training.interruption import Interrupted
+from likeness.experiments.training.recorder import shortened
 
 Mode = Literal["yes", "no", "auto"]
 

@@ -17,12 +17,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from likeness.experiments.boards import BoardName
-from likeness.experiments.interruption import Interrupted
-from likeness.experiments.progress import Reporter
+from likeness.experiments.display.progress import Reporter
+from likeness.experiments.storage.trackers import BoardName
+from likeness.experiments.storage.workdir import read_json, write_json
 from likeness.experiments.sweeps.members import Member, isolated
 from likeness.experiments.sweeps.worker import QueuedTask, write_task
-from likeness.experiments.workdir import read_json, write_json
+from likeness.experiments.training.interruption import Interrupted
 from likeness.research.errors import UserError, how_to_install
 
 _SHARED = ("name", "timeout_min", "mem_gb", "cpus_per_task", "gpus_per_node", "stderr_to_stdout")

@@ -12,15 +12,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from likeness.experiments import processes
+from likeness.experiments.distributed import processes
+from likeness.experiments.distributed.sharding import over_batch, replicated
 from likeness.experiments.experiment import Batches, peek
-from likeness.experiments.program import Program, build
 from likeness.experiments.run import Run
-from likeness.experiments.sharding import over_batch, replicated
-from likeness.experiments.stages import stages
-from likeness.experiments.step import StepReport, TrainState, initial_state, train_step
 from likeness.experiments.sweeps.convolutions import one_by_one
 from likeness.experiments.sweeps.numbers import Differ, Path, differing, dotted, joined
+from likeness.experiments.training.program import Program, build
+from likeness.experiments.training.stages import stages
+from likeness.experiments.training.step import StepReport, TrainState, initial_state, train_step
 from likeness.research.types import Array, PRNGKey, PyTree
 
 

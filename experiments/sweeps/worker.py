@@ -9,14 +9,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from likeness.experiments.boards import BoardName
 from likeness.experiments.config import from_json, to_json
-from likeness.experiments.interruption import Interrupted
+from likeness.experiments.display.progress import Quiet
 from likeness.experiments.own_code import trust_code
 from likeness.experiments.own_code.classes import RunCode
-from likeness.experiments.progress import Quiet
+from likeness.experiments.storage.trackers import BoardName
+from likeness.experiments.storage.workdir import read_json, write_json
 from likeness.experiments.sweeps.members import Member, sentence
-from likeness.experiments.workdir import read_json, write_json
+from likeness.experiments.training.interruption import Interrupted
 from likeness.research.errors import UserError
 
 DONE, FAILED, MISTAKE, AGAIN = 0, 1, 2, 75

@@ -9,26 +9,26 @@ from typing import TYPE_CHECKING
 from likeness.research.lazy import lazily
 
 if TYPE_CHECKING:
-    from .arrays import Arrays, from_arrays
-    from .augmentation import Augmentation
-    from .decode import BadImage, Decode
-    from .digits import Digits
-    from .duplicates import Duplicates
-    from .example_files import ExampleArrays
-    from .examples import Examples, Parts, stream_examples
-    from .faces import Faces
-    from .folder import Folder
-    from .images import ArrayReader, Images, index_people
-    from .names import identity_name
-    from .omniglot import Omniglot, OmniglotRuns, OneShotRun
-    from .paths import expand_path, printable
-    from .pipeline import stream
-    from .preprocessing import Preprocessing, to_unit
-    from .sampling import BalancedPairs, IdentityBatches, IndexBatches, Shuffled
-    from .signals import Ecg
-    from .split import CountSplit, HashSplit, Splits
-    from .tfds import Tfds
-    from .volumes import Volumes
+    from likeness.research.data.arrays import Arrays, from_arrays
+    from likeness.research.data.augmentation import Augmentation
+    from likeness.research.data.decode import BadImage, Decode
+    from likeness.research.data.digits import Digits
+    from likeness.research.data.duplicates import Duplicates
+    from likeness.research.data.example_files import ExampleArrays
+    from likeness.research.data.examples import Examples, Parts, stream_examples
+    from likeness.research.data.folder import Folder
+    from likeness.research.data.images import ArrayReader, Images, index_people
+    from likeness.research.data.names import identity_name
+    from likeness.research.data.omniglot import Omniglot, OmniglotRuns, OneShotRun
+    from likeness.research.data.paths import expand_path, printable
+    from likeness.research.data.pipeline import stream
+    from likeness.research.data.preprocessing import Preprocessing, to_unit
+    from likeness.research.data.sampling import BalancedPairs, IdentityBatches, IndexBatches, Shuffled
+    from likeness.research.data.signals import Ecg
+    from likeness.research.data.split import CountSplit, HashSplit, Splits
+    from likeness.research.data.synthetic_faces import Faces
+    from likeness.research.data.tfds import Tfds
+    from likeness.research.data.volumes import Volumes
 else:
     __getattr__ = lazily(
         __name__,
@@ -40,7 +40,6 @@ else:
             "duplicates": ("Duplicates",),
             "example_files": ("ExampleArrays",),
             "examples": ("Examples", "Parts", "stream_examples"),
-            "faces": ("Faces",),
             "folder": ("Folder",),
             "images": ("ArrayReader", "Images", "index_people"),
             "names": ("identity_name",),
@@ -50,6 +49,7 @@ else:
             "preprocessing": ("Preprocessing", "to_unit"),
             "sampling": ("BalancedPairs", "IdentityBatches", "IndexBatches", "Shuffled"),
             "signals": ("Ecg",),
+            "synthetic_faces": ("Faces",),
             "split": ("CountSplit", "HashSplit", "Splits"),
             "tfds": ("Tfds",),
             "volumes": ("Volumes",),

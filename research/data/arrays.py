@@ -8,15 +8,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Shaped
 
+from likeness.research.data.decode import to_uint8
+from likeness.research.data.duplicates import KEEP_ALL, Duplicates
+from likeness.research.data.images import ArrayReader, Images, content_numbers, index_people
+from likeness.research.data.names import about_names, identity_name
+from likeness.research.data.npz import BadArchive, open_npz
+from likeness.research.data.paths import expand_path, printable
+from likeness.research.data.regular import open_regular
 from likeness.research.errors import UserError
-
-from .decode import to_uint8
-from .duplicates import KEEP_ALL, Duplicates
-from .images import ArrayReader, Images, content_numbers, index_people
-from .names import about_names, identity_name
-from .npz import BadArchive, open_npz
-from .paths import expand_path, printable
-from .regular import open_regular
 
 
 def from_arrays(

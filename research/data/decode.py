@@ -12,11 +12,10 @@ import numpy as np
 from jaxtyping import Shaped, UInt8
 from PIL import Image, ImageOps
 
+from likeness.research.data.image_guard import FORMATS, Excessive, check_file, unread, without_range
+from likeness.research.data.paths import printable
+from likeness.research.data.regular import NotAFile, open_regular
 from likeness.research.errors import UserError
-
-from .image_guard import FORMATS, Excessive, check_file, unread, without_range
-from .paths import printable
-from .regular import NotAFile, open_regular
 
 # What beartype can tell at run time, which `IO[bytes]` is not.
 File = io.BytesIO | io.BufferedReader

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import from_arrays
-from .images import Images
-from .preprocessing import Preprocessing
+from likeness.research.data.arrays import from_arrays
+from likeness.research.data.images import Images
+from likeness.research.data.preprocessing import Preprocessing
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -4,12 +4,11 @@ import dataclasses
 
 import numpy as np
 
+from likeness.research.data.examples import Examples, Parts
+from likeness.research.data.npz import BadArchive, read_npz
+from likeness.research.data.paths import expand_path, printable
+from likeness.research.data.regular import open_regular
 from likeness.research.errors import UserError
-
-from .examples import Examples, Parts
-from .npz import BadArchive, read_npz
-from .paths import expand_path, printable
-from .regular import open_regular
 
 __all__ = ["ExampleArrays"]
 

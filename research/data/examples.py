@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Int, Int32, Int64, Shaped
 
+from likeness.research.data.sampling import IndexBatches
 from likeness.research.errors import UserError
-
-from .sampling import IndexBatches
 
 __all__ = ["Examples", "Parts", "stream_examples"]
 

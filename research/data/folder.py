@@ -12,16 +12,15 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Int, UInt8
 
+from likeness.research.data.decode import BadImage, open_image
+from likeness.research.data.duplicates import Duplicates
+from likeness.research.data.image_guard import SUFFIXES
+from likeness.research.data.images import ArrayReader, Images, content_numbers, index_people
+from likeness.research.data.names import about_names, identity_name
+from likeness.research.data.paths import expand_path, printable
+from likeness.research.data.preprocessing import Preprocessing, sides
+from likeness.research.data.regular import sampled_digest
 from likeness.research.errors import UserError
-
-from .decode import BadImage, open_image
-from .duplicates import Duplicates
-from .image_guard import SUFFIXES
-from .images import ArrayReader, Images, content_numbers, index_people
-from .names import about_names, identity_name
-from .paths import expand_path, printable
-from .preprocessing import Preprocessing, sides
-from .regular import sampled_digest
 
 _LAYOUT = "one folder a person, such as `{root}/ann/1.jpg`, `{root}/ann/2.jpg`, `{root}/bob/1.jpg`"
 CLUTTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})

@@ -11,7 +11,7 @@ import struct
 
 from PIL import Image, TiffImagePlugin, features
 
-from .npz import ReadFile
+from likeness.research.data.npz import ReadFile
 
 # Pillow knows dozens of formats, some of which run other programs; these are the ones that people's pictures come in.
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM", *(("AVIF",) if features.check("avif") else ()))

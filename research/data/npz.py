@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped
 
-from .paths import printable
+from likeness.research.data.paths import printable
 
 ReadFile = io.BytesIO | io.BufferedReader
 """What beartype can tell at run time, which `IO[bytes]` is not."""

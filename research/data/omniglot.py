@@ -12,16 +12,15 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Int32, UInt8
 
+from likeness.research.data.decode import BadImage
+from likeness.research.data.duplicates import Duplicates
+from likeness.research.data.images import ArrayReader, Images, content_numbers, index_people
+from likeness.research.data.names import identity_name
+from likeness.research.data.npz import BadArchive, check_entry, explained, open_zip
+from likeness.research.data.paths import expand_path, printable
+from likeness.research.data.preprocessing import Preprocessing
+from likeness.research.data.regular import open_regular
 from likeness.research.errors import UserError
-
-from .decode import BadImage
-from .duplicates import Duplicates
-from .images import ArrayReader, Images, content_numbers, index_people
-from .names import identity_name
-from .npz import BadArchive, check_entry, explained, open_zip
-from .paths import expand_path, printable
-from .preprocessing import Preprocessing
-from .regular import open_regular
 
 _SIDE = 105
 _HOME = "https://github.com/brendenlake/omniglot/tree/master/python"

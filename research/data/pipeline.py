@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from likeness.research.data.images import Images
 from likeness.research.errors import UserError
-
-from .images import Images
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float, Float32, Shaped, UInt8
 from PIL import Image
 
-from .decode import BadImage, Decode, File, open_image
-from .paths import printable
+from likeness.research.data.decode import BadImage, Decode, File, open_image
+from likeness.research.data.paths import printable
 
 __all__ = ["Preprocessing", "from_levels", "sides", "to_unit"]
 

@@ -7,9 +7,8 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from likeness.research.data.paths import printable
 from likeness.research.errors import UserError
-
-from .paths import printable
 
 _WHOLE, _BLOCK = 1 << 16, 1 << 14
 

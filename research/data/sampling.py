@@ -10,9 +10,8 @@ from typing import Literal, SupportsIndex, overload
 import numpy as np
 from jaxtyping import Int, Int64
 
+from likeness.research.data.images import Images
 from likeness.research.errors import UserError
-
-from .images import Images
 
 # Each use of randomness draws from a stream of its own.
 _ROWS, _ORDER, _SECOND_ORDER = 0, 1, 2

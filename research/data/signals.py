@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int, Int32
 
-from .examples import Examples, Parts
+from likeness.research.data.examples import Examples, Parts
 
 __all__ = ["RHYTHMS", "Ecg", "draw_ecg"]
 

@@ -8,9 +8,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import UInt64
 
+from likeness.research.data.images import Images
 from likeness.research.errors import UserError
-
-from .images import Images
 
 Part = Literal["train", "validation", "test"]
 

@@ -8,14 +8,13 @@ from typing import Any, Literal, SupportsIndex
 import numpy as np
 from jaxtyping import Int, UInt8
 
+from likeness.research.data.decode import BadImage
+from likeness.research.data.duplicates import Duplicates
+from likeness.research.data.images import ArrayReader, Images, content_numbers, index_people
+from likeness.research.data.names import about_names, identity_name
+from likeness.research.data.paths import expand_path, printable
+from likeness.research.data.preprocessing import Preprocessing, sides
 from likeness.research.errors import UserError
-
-from .decode import BadImage
-from .duplicates import Duplicates
-from .images import ArrayReader, Images, content_numbers, index_people
-from .names import about_names, identity_name
-from .paths import expand_path, printable
-from .preprocessing import Preprocessing, sides
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float32, Int, UInt8
 
-from .examples import Examples, Parts
+from likeness.research.data.examples import Examples, Parts
 
 __all__ = ["FINDINGS", "Volumes", "draw_volumes"]
 

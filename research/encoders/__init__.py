@@ -8,20 +8,20 @@ What nobody reads is never computed under ``jax.jit``.
 
 from typing import TypeAlias
 
-from likeness.research.encoders.averaged import Averaged
 from likeness.research.encoders.conv4 import Conv4
 from likeness.research.encoders.energy import normalize_energy
-from likeness.research.encoders.gradients import OrientedGradients
+from likeness.research.encoders.flip import Mirrored
+from likeness.research.encoders.hog import OrientedGradients
 from likeness.research.encoders.inception import NN4Small2
 from likeness.research.encoders.iresnet import IResNet, iresnet18, iresnet34, iresnet50, iresnet100
 from likeness.research.encoders.koch import Koch
 from likeness.research.encoders.layers import dimension_of, l2_normalize
-from likeness.research.encoders.mirrored import Mirrored
 from likeness.research.encoders.mobilefacenet import MobileFaceNet
 from likeness.research.encoders.plain import Plain
-from likeness.research.encoders.pooling import avg_pool, l2_pool, max_pool, max_pool_2x2
 from likeness.research.encoders.squeezenet import SqueezeNet
+from likeness.research.encoders.test_time import Averaged
 from likeness.research.encoders.vgg import Vgg
+from likeness.research.ops.pooling import avg_pool, l2_pool, max_pool, max_pool_2x2
 
 Encoder: TypeAlias = Conv4 | Plain | Koch | NN4Small2 | IResNet | MobileFaceNet | OrientedGradients | Mirrored | Averaged
 PictureEncoder: TypeAlias = Vgg | SqueezeNet

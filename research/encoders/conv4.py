@@ -6,19 +6,10 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from likeness.research.encoders.layer_geometry import LayerGeometry
-from likeness.research.encoders.layers import (
-    Examples,
-    Precision,
-    SpatialDims,
-    as_embedding,
-    batch_norm,
-    check_fields,
-    check_size,
-    standardize,
-)
-from likeness.research.encoders.pooling import max_pool
-from likeness.research.encoders.spatial import convolution
-from likeness.research.types import Activations
+from likeness.research.encoders.layers import Examples, as_embedding, batch_norm, check_fields, check_size, standardize
+from likeness.research.ops.pooling import max_pool
+from likeness.research.ops.spatial import convolution
+from likeness.research.types import Activations, Precision, SpatialDims
 
 BLOCKS = 4
 

@@ -7,9 +7,9 @@ from flax import linen as nn
 from jax import lax
 
 from likeness.research.encoders.layer_geometry import LayerGeometry
-from likeness.research.encoders.layers import Images, Precision, as_embedding, batch_norm, check_fields, check_size, standardize
-from likeness.research.encoders.pooling import l2_pool, max_pool
-from likeness.research.types import Activations, AnyArray, Array, Float
+from likeness.research.encoders.layers import Images, as_embedding, batch_norm, check_fields, check_size, standardize
+from likeness.research.ops.pooling import l2_pool, max_pool
+from likeness.research.types import Activations, AnyArray, Array, Float, Precision
 
 MINIMUM = 65
 

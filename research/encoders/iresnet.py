@@ -5,9 +5,9 @@ from flax import linen as nn
 
 from likeness.research.encoders.composite import composite
 from likeness.research.encoders.layer_geometry import LayerGeometry
-from likeness.research.encoders.layers import Images, Precision, as_embedding, batch_norm, check_fields, check_size, standardize
-from likeness.research.encoders.recompute import Part
-from likeness.research.types import Activations, AnyArray, Array, Float
+from likeness.research.encoders.layers import Images, as_embedding, batch_norm, check_fields, check_size, standardize
+from likeness.research.ops.remat import Part
+from likeness.research.types import Activations, AnyArray, Array, Float, Precision
 
 MINIMUM = 9
 

@@ -6,9 +6,9 @@ from flax import linen as nn
 from jax.typing import DTypeLike
 
 from likeness.research.encoders.layer_geometry import LayerGeometry
-from likeness.research.encoders.layers import Images, Precision, as_embedding, check_fields, check_size, standardize
-from likeness.research.encoders.pooling import max_pool_2x2
-from likeness.research.types import Activations, Array, PRNGKey
+from likeness.research.encoders.layers import Images, as_embedding, check_fields, check_size, standardize
+from likeness.research.ops.pooling import max_pool_2x2
+from likeness.research.types import Activations, Array, Precision, PRNGKey
 
 # (channels, kernel side, pooled) of conv1 … conv4.
 CONVOLUTIONS = ((64, 10, True), (128, 7, True), (128, 4, True), (256, 4, False))

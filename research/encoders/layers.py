@@ -1,16 +1,14 @@
 """What every encoder does to its input and to its embedding."""
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from likeness.research.types import AnyArray, Array, Float, PyTree
+from likeness.research.types import AnyArray, Array, Float, Precision, PyTree, SpatialDims
 
-Precision: TypeAlias = Literal["float32", "bfloat16"]
-SpatialDims: TypeAlias = Literal[1, 2, 3]
 Images: TypeAlias = Float[AnyArray, "b h w c"]
 Examples: TypeAlias = Float[AnyArray, "b *space c"]
 """Signals (b, t, c), images (b, h, w, c), or volumes and films (b, d, h, w, c)."""

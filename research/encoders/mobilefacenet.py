@@ -4,12 +4,12 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from likeness.research.encoders.composite import composite
-from likeness.research.encoders.depthwise import Depthwise
 from likeness.research.encoders.layer_geometry import LayerGeometry
-from likeness.research.encoders.layers import Images, Precision, as_embedding, batch_norm, check_fields, check_size
+from likeness.research.encoders.layers import Images, as_embedding, batch_norm, check_fields, check_size
 from likeness.research.encoders.preprocessing import preprocess, rgb
-from likeness.research.encoders.recompute import Part
-from likeness.research.types import Activations, AnyArray, Array, Float
+from likeness.research.ops.depthwise import Depthwise
+from likeness.research.ops.remat import Part
+from likeness.research.types import Activations, AnyArray, Array, Float, Precision
 
 MINIMUM = 97
 STAGES = ((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1))

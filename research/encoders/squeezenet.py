@@ -6,10 +6,10 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from likeness.research.encoders.layer_geometry import LayerGeometry, check_picture
-from likeness.research.encoders.layers import Images, Precision
-from likeness.research.encoders.pooling import max_pool
+from likeness.research.encoders.layers import Images
 from likeness.research.encoders.preprocessing import SQUEEZENET_MEANS, InputNormalization, preprocess, rgb
-from likeness.research.types import Activations, AnyArray, Float
+from likeness.research.ops.pooling import max_pool
+from likeness.research.types import Activations, AnyArray, Float, Precision
 
 # The modules before which the map is pooled once more.
 POOLED_AFTER = (3, 5)

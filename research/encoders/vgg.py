@@ -7,12 +7,12 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax.typing import DTypeLike
 
-from likeness.research.encoders.convolution import SameConvolution
 from likeness.research.encoders.layer_geometry import LayerGeometry, check_picture
-from likeness.research.encoders.layers import Images, Precision
-from likeness.research.encoders.pooling import avg_pool, l2_pool, max_pool
+from likeness.research.encoders.layers import Images
 from likeness.research.encoders.preprocessing import VGG_MEANS, InputNormalization, preprocess, rgb
-from likeness.research.types import Activations, AnyArray, Array, Float, PRNGKey
+from likeness.research.ops.convolution import SameConvolution
+from likeness.research.ops.pooling import avg_pool, l2_pool, max_pool
+from likeness.research.types import Activations, AnyArray, Array, Float, Precision, PRNGKey
 
 Padding: TypeAlias = Literal["zeros", "replicate", "reflect"]
 Pooling: TypeAlias = Literal["max", "average", "l2"]

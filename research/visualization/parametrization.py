@@ -28,7 +28,8 @@ PHOTOGRAPHIC = (
     (0.9103, -0.3422, -0.0703),
 )
 """Red, green and blue (rows) of the three axes of color of scikit-learn's two photographs, see :func:`color_axes`. They are
-light to dark, then orange to blue, then green to magenta. ``python -m likeness.experiments.synthesis.colors`` prints them."""
+light to dark, then orange to blue, then green to magenta. ``python -m likeness.experiments.visualization.color_axes`` prints
+them."""
 
 _CLIP = 1e-2
 _EXACT = jax.lax.Precision.HIGHEST

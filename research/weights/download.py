@@ -17,11 +17,10 @@ from urllib.parse import urlsplit
 from likeness.research.data.paths import printable
 from likeness.research.errors import UserError
 from likeness.research.files import cannot_write
-
-from .connection import opened
-from .directories import data
-from .release import File, Release, megabytes
-from .verified import digest
+from likeness.research.weights.connection import opened
+from likeness.research.weights.directories import data
+from likeness.research.weights.release import File, Release, megabytes
+from likeness.research.weights.verified import digest
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Told the file's name, the bytes that are here, and the bytes that there are."""

@@ -3,7 +3,7 @@
 import json
 import math
 
-from .release import File
+from likeness.research.weights.release import File
 
 _COMMIT = "9eac573e6ca39e05c860fb8ef2453eda9d8c2acd"
 # The repository keeps them by Git LFS, whose pointers state the same checksums.

@@ -8,8 +8,7 @@ import numpy as np
 from likeness.research.data.paths import printable
 from likeness.research.data.regular import open_regular
 from likeness.research.errors import UserError, how_to_install
-
-from .headers import Check, Header, check_headers, damaged, unreadable
+from likeness.research.weights.headers import Check, Header, check_headers, damaged, unreadable
 
 # Deflate, shuffle, a checksum, and HDF5's own three; others are libraries that HDF5 looks for on this machine and loads.
 _FILTERS = (1, 2, 3, 4, 5, 6)

@@ -8,12 +8,11 @@ from flax import linen as nn
 from likeness.research.encoders.mobilefacenet import MobileFaceNet
 from likeness.research.encoders.squeezenet import SqueezeNet
 from likeness.research.encoders.vgg import Vgg
-from likeness.research.painters import Johnson
-
-from . import layouts
-from .layout import Layout
-from .published import Published
-from .releases import released
+from likeness.research.style_networks import Johnson
+from likeness.research.weights import layouts
+from likeness.research.weights.layout import Layout
+from likeness.research.weights.published import Published
+from likeness.research.weights.releases import released
 
 
 def _known(name: str, encoder: nn.Module | None, *known: Layout, picture: tuple[int, int, int] = (64, 64, 3)) -> Published:

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 from likeness.research.encoders.mobilefacenet import STAGES
-
-from .layout import Entry, Layout, keras_convolution, together, torch_batch_norm, torch_convolution
+from likeness.research.weights.layout import Entry, Layout, keras_convolution, together, torch_batch_norm, torch_convolution
 
 VGG16 = (2, 2, 3, 3, 3)
 VGG19 = (2, 2, 4, 4, 4)

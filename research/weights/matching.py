@@ -11,10 +11,9 @@ from flax import traverse_util
 from likeness.research.data.paths import printable
 from likeness.research.errors import UserError
 from likeness.research.types import PyTree
-
-from .headers import Header
-from .layout import Entry, Layout, flat
-from .report import Match, Report
+from likeness.research.weights.headers import Header
+from likeness.research.weights.layout import Entry, Layout, flat
+from likeness.research.weights.report import Match, Report
 
 
 def shapes(encoder: nn.Module, picture: tuple[int, int, int] = (112, 112, 3)) -> PyTree:

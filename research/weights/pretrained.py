@@ -6,11 +6,10 @@ from flax import linen as nn
 
 from likeness.research.data.paths import expand_path, printable
 from likeness.research.types import PyTree
-
-from .known import named
-from .layout import own
-from .matching import compare, fill, shapes
-from .readers import read
+from likeness.research.weights.known import named
+from likeness.research.weights.layout import own
+from likeness.research.weights.matching import compare, fill, shapes
+from likeness.research.weights.readers import read
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -9,13 +9,12 @@ from flax import linen as nn
 from likeness.research.data.paths import printable
 from likeness.research.errors import UserError
 from likeness.research.types import PyTree
-
-from .headers import Header
-from .layout import Layout, own
-from .matching import best, compare, fill, shapes
-from .readers import read
-from .release import Release
-from .report import Report
+from likeness.research.weights.headers import Header
+from likeness.research.weights.layout import Layout, own
+from likeness.research.weights.matching import best, compare, fill, shapes
+from likeness.research.weights.readers import read
+from likeness.research.weights.release import Release
+from likeness.research.weights.report import Report
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -16,8 +16,7 @@ from likeness.research.data.npz import open_zip
 from likeness.research.data.paths import printable
 from likeness.research.data.regular import open_regular
 from likeness.research.errors import UserError, how_to_install
-
-from .headers import Check, Header, check_headers, damaged, unreadable
+from likeness.research.weights.headers import Check, Header, check_headers, damaged, unreadable
 
 # What torch says of a file that holds more than tensors; its errors have one type.
 _OBJECTS = ("Unsupported global", "Unsupported class", "unrecognized function", "TorchScript")

@@ -14,10 +14,9 @@ from likeness.research.data.paths import printable
 from likeness.research.data.regular import NotAFile, open_regular, read_regular
 from likeness.research.errors import UserError
 from likeness.research.files import parse_json
-
-from .headers import Check, Header, check_headers, damaged, line, unreadable
-from .keras import read_keras
-from .pytorch import read_torch
+from likeness.research.weights.headers import Check, Header, check_headers, damaged, line, unreadable
+from likeness.research.weights.keras import read_keras
+from likeness.research.weights.pytorch import read_torch
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _FORMATS = "safetensors, .npz, Keras .h5, a PyTorch state dict, or a folder of raw float32 with manifest.json"

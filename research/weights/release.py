@@ -7,10 +7,9 @@ from pathlib import Path
 
 from likeness.research.data.paths import printable
 from likeness.research.errors import UserError
-
-from .directories import cache, data
-from .needed import what_is_missing
-from .verified import digest, noted_digest, verified_digest
+from likeness.research.weights.directories import cache, data
+from likeness.research.weights.needed import what_is_missing
+from likeness.research.weights.verified import digest, noted_digest, verified_digest
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,8 @@ import difflib
 
 from likeness.research.data.paths import printable
 from likeness.research.errors import UserError
-
-from .johnson import johnson_wave
-from .release import File, Release
+from likeness.research.weights.johnson import johnson_wave
+from likeness.research.weights.release import File, Release
 
 _TORCHVISION = "https://download.pytorch.org/models"
 _GITHUB = "https://raw.githubusercontent.com"

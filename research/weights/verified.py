@@ -9,8 +9,7 @@ from typing import Any
 from likeness.research.data.regular import open_regular, read_regular
 from likeness.research.errors import UserError
 from likeness.research.files import parse_json, write_atomically
-
-from .directories import cache
+from likeness.research.weights.directories import cache
 
 _MOST = 1000
 

@@ -16,8 +16,8 @@ import pytest
 from small_world import Likeness, World, contents
 
 from likeness.experiments.commands.main import COMMANDS
-from likeness.experiments.evaluation import read_run, restore
 from likeness.experiments.recognition.recognizer import Recognizer
+from likeness.experiments.training.evaluation import read_run, restore
 
 pytestmark = pytest.mark.end_to_end
 

@@ -13,11 +13,11 @@ pytestmark = pytest.mark.end_to_end
 CONFIG = """
 import dataclasses
 from my_parts import Small, Wide
-from likeness.experiments.optimizers import Adam
+from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.recognition.protocols import Verification
 from likeness.experiments.run import Run
-from likeness.experiments.schedules import Constant
+from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.sweeps import product
 from likeness.research.data import CountSplit, Folder, IdentityBatches
 

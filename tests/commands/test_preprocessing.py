@@ -16,11 +16,11 @@ CONFIG = '''"""Tells tall patterns apart.
 likeness train tall.py
 """
 
-from likeness.experiments.optimizers import Adam
+from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.recognition.protocols import Verification
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.schedules import Constant
+from likeness.experiments.optim.schedules import Constant
 from likeness.research.data import Arrays, CountSplit, IdentityBatches, Preprocessing
 from likeness.research.encoders import Conv4
 from likeness.research.losses import BatchAll, Triplet

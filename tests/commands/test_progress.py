@@ -6,7 +6,7 @@ import pytest
 from small_style import PRESET
 from small_world import Likeness, World
 
-from likeness.experiments.phases import watched
+from likeness.experiments.display.phases import watched
 from likeness.experiments.recognition.recognizer import Recognizer
 
 pytestmark = pytest.mark.end_to_end

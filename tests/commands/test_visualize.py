@@ -47,9 +47,9 @@ def test_what_cannot_be_looked_at_is_explained(likeness, world, flags, message):
 CLASSIFIER = '''"""Tells signals apart."""
 
 from likeness.experiments.classification import Classification
-from likeness.experiments.optimizers import Adam
+from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.schedules import Constant
+from likeness.experiments.optim.schedules import Constant
 from likeness.research.data import Ecg
 from likeness.research.encoders import Conv4
 

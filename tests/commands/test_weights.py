@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from small_world import Likeness, World
 
-from likeness.experiments.evaluation import read_run, restore
+from likeness.experiments.training.evaluation import read_run, restore
 from likeness.research.encoders import Vgg
 from likeness.research.errors import UserError
 from likeness.research.weights import (

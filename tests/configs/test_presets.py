@@ -16,12 +16,12 @@ from PIL import Image
 from style_oracle import Network
 
 from likeness.experiments.config import load
-from likeness.experiments.stylization import StylePicture, Stylization
-from likeness.experiments.stylization.frozen import FrozenEncoder
-from likeness.experiments.stylization.judge import Judge
-from likeness.experiments.trainer import train
-from likeness.experiments.writers import read_metrics
-from likeness.research.pictures.sources import PictureFile, PictureSource
+from likeness.experiments.storage.metrics_log import read_metrics
+from likeness.experiments.style import StylePicture, Stylization
+from likeness.experiments.style.frozen import FrozenEncoder
+from likeness.experiments.style.judge import Judge
+from likeness.experiments.training.trainer import train
+from likeness.research.images.sources import PictureFile, PictureSource
 from likeness.research.types import PyTree
 
 PRESETS = ("course", "crowson", "gatys_code", "gatys_paper", "johnson_neural_style")

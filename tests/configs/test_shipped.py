@@ -14,17 +14,17 @@ from random_faces import RandomFaces
 
 from likeness.experiments.classification import Classification
 from likeness.experiments.config import load, to_json
-from likeness.experiments.program import build
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.run import Checkpoints, Run
 from likeness.experiments.shipped import docstring, shipped
-from likeness.experiments.stages import stages
-from likeness.experiments.stylization import ArbitraryStyle, FastStyle, StyleGrid, Stylization
-from likeness.experiments.stylization.frozen import RandomWeights
-from likeness.experiments.synthesis import Inversion, Network, Synthesis
-from likeness.experiments.trainer import train
+from likeness.experiments.style import ArbitraryStyle, FastStyle, StyleGrid, Stylization
+from likeness.experiments.style.frozen import RandomWeights
+from likeness.experiments.training.program import build
+from likeness.experiments.training.stages import stages
+from likeness.experiments.training.trainer import train
+from likeness.experiments.visualization import Inversion, Network, Synthesis
 from likeness.research.data import Arrays, CountSplit, Faces
-from likeness.research.data.albums import Photographs, RandomCrops
+from likeness.research.data.image_sets import Photographs, RandomCrops
 from likeness.research.encoders import Averaged, SqueezeNet, Vgg
 from likeness.research.visualization import Channel
 

@@ -15,7 +15,7 @@ from likeness.research.data.decode import BadImage, Decode, to_uint8
 from likeness.research.data.image_guard import FORMATS
 from likeness.research.data.preprocessing import Preprocessing
 from likeness.research.errors import UserError
-from likeness.research.pictures import read_picture
+from likeness.research.images import read_picture
 
 
 def encoded(picture: Image.Image, kind: str = "PNG", **options) -> bytes:

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image, features
 
 from likeness.research.data import BadImage, Decode, Folder, Preprocessing
-from likeness.research.data.albums import PictureFolder
 from likeness.research.data.image_guard import FORMATS, Excessive, check_file, has_more
-from likeness.research.pictures import read_picture
+from likeness.research.data.image_sets import PictureFolder
+from likeness.research.images import read_picture
 
 
 def encoded(kind: str, side: int = 32, **options) -> bytes:
@@ -227,7 +227,7 @@ def test_bombs_of_full_size_take_less_than_two_seconds_and_300_megabytes(
     """``-s`` prints what they cost."""
     path = tmp_path / make.__name__
     path.write_bytes(make(*arguments))
-    imports = "from likeness.research.data import Decode\nfrom likeness.research.pictures import read_picture"
+    imports = "from likeness.research.data import Decode\nfrom likeness.research.images import read_picture"
     for cost in fresh.costs(imports, "(Decode(), Decode().verify, read_picture)", path):
         assert why in cost.said
         assert cost.seconds < fresh.SECONDS and cost.megabytes < fresh.MEGABYTES

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from likeness.research.encoders.layer_geometry import LayerGeometry, check_picture, map_sides, smallest_side
-from likeness.research.encoders.pooling import max_pool
+from likeness.research.ops.pooling import max_pool
 
 LAYERS = [
     LayerGeometry("conv", ("input",), 3, padding=1),

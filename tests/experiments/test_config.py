@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from likeness.experiments.config import describe_changes, from_json, load, to_json
-from likeness.experiments.lbfgs import Lbfgs
-from likeness.experiments.optimizers import Adam
-from likeness.experiments.schedules import Constant, ExponentialDecay, WarmupCosine
+from likeness.experiments.optim.lbfgs import Lbfgs
+from likeness.experiments.optim.optimizers import Adam
+from likeness.experiments.optim.schedules import Constant, ExponentialDecay, WarmupCosine
 from likeness.experiments.shipped import docstring, shipped
 from likeness.research.encoders import Conv4
 from likeness.research.errors import UserError
@@ -19,7 +19,7 @@ from likeness.research.losses import BatchHard, Triplet
 
 _GOOD = """
 from likeness.experiments.run import Run
-from likeness.experiments.optimizers import Adam
+from likeness.experiments.optim.optimizers import Adam
 import pixels
 
 def get_config():
@@ -99,7 +99,7 @@ def test_changes_are_told_by_path() -> None:
         ({"type": "os.system"}, "not a dataclass"),
         ({"type": "nowhere.Thing"}, "no module that is loaded"),
         ({"type": ""}, "no class of a module"),
-        ({"type": "likeness.experiments.optimizers.Adam", "b9": 1}, "does not fit"),
+        ({"type": "likeness.experiments.optim.optimizers.Adam", "b9": 1}, "does not fit"),
     ],
 )
 def test_a_written_config_that_does_not_fit_is_refused(value: object, message: str) -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from likeness.experiments.classification import Classification
 from likeness.experiments.recognition import Recognition
-from likeness.experiments.stylization.frozen import FrozenEncoder
-from likeness.experiments.stylization.terms import Term
+from likeness.experiments.style.frozen import FrozenEncoder
+from likeness.experiments.style.terms import Term
 from likeness.research.data import Faces
 from likeness.research.data.sampling import IdentityBatches
 from likeness.research.data.signals import Ecg

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from likeness.experiments.checkpoints import CheckpointStore
 from likeness.experiments.commands.main import run
 from likeness.experiments.run import Checkpoints
-from likeness.experiments.writers import read_metrics
+from likeness.experiments.storage.checkpoints import CheckpointStore
+from likeness.experiments.storage.metrics_log import read_metrics
 
 pytestmark = pytest.mark.end_to_end
 

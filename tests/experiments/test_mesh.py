@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from jax.sharding import AbstractMesh
 
-from likeness.experiments.sharding import Mesh, check_centers
+from likeness.experiments.distributed.sharding import Mesh, check_centers
 from likeness.research.errors import UserError
 from likeness.research.losses import MarginSoftmax
 

@@ -7,10 +7,10 @@ import odd_runs
 import pytest
 
 from likeness.experiments.config import load
-from likeness.experiments.evaluation import read_run
 from likeness.experiments.report.page import report
-from likeness.experiments.workdir import read_json
-from likeness.experiments.writers import read_metrics
+from likeness.experiments.storage.metrics_log import read_metrics
+from likeness.experiments.storage.workdir import read_json
+from likeness.experiments.training.evaluation import read_run
 from likeness.research.errors import UserError
 
 
@@ -55,7 +55,7 @@ def replaced(root, name, value):
         ("experiment", [1, 2], r"experiment is \(1, 2\)"),
         ("experiment.loss.margin", "wide", "margin is 'wide'"),
         ("experiment.encoder.width", [], r"width is \(\)"),
-        ("optimizer", {"type": "likeness.experiments.optimizers.Adam", "moments": 1}, "Adam"),
+        ("optimizer", {"type": "likeness.experiments.optim.optimizers.Adam", "moments": 1}, "Adam"),
         ("ema_decay", 2, "Run.ema_decay is 2"),
         ("matmul_precision", "lower", "matmul_precision is 'lower'"),
         ("checkpoints.every", -1, "Checkpoints.every is -1"),

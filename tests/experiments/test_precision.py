@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from likeness.experiments.optimizers import Adam
-from likeness.experiments.step import initial_state, train_step
-from likeness.experiments.stylization.terms import Term, layers, total
+from likeness.experiments.optim.optimizers import Adam
+from likeness.experiments.style.terms import Term, layers, total
+from likeness.experiments.training.step import initial_state, train_step
 from likeness.research.encoders import (
     Averaged,
     Conv4,
@@ -26,7 +26,7 @@ from likeness.research.encoders import (
     Vgg,
 )
 from likeness.research.losses import BatchHard, Content, Gram, TotalVariation, Triplet
-from likeness.research.painters import Conditional, Johnson
+from likeness.research.style_networks import Conditional, Johnson
 
 pytestmark = pytest.mark.end_to_end
 

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from likeness.research.losses.checks import check_choice, check_count, check_finite_nonnegative, check_finite_positive
+from likeness.research.checks import check_choice, check_count, check_finite_nonnegative, check_finite_positive
 
 NUMBERS = (0.5, 1, np.float32(0.5), np.array(0.5), jnp.asarray(0.5))
 

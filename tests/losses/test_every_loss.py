@@ -34,8 +34,8 @@ from likeness.research.losses import (
     Triplet,
     Wasserstein,
 )
-from likeness.research.losses.pairs import positives_and_negatives, same_person, weighted_pairs
-from likeness.research.losses.protocol import orders_as_euclid
+from likeness.research.losses.metric.pairs import positives_and_negatives, same_person, weighted_pairs
+from likeness.research.losses.metric.protocol import orders_as_euclid
 
 NAMES = ("relu3_1",)
 TRIPLETS = [Triplet(margin=0.5, rule=rule) for rule in (BatchAll(), BatchHard(), FaceNetSemiHard(), AddonsSemiHard())]

@@ -4,7 +4,7 @@ import os
 import signal
 from collections.abc import Callable, Mapping
 
-from likeness.experiments.progress import Quiet
+from likeness.experiments.display.progress import Quiet
 
 
 class Listener(Quiet):

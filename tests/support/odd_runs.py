@@ -6,7 +6,7 @@ import numpy as np
 
 from likeness.experiments.config import load, to_json
 from likeness.experiments.preprocessing import ModelInputs
-from likeness.experiments.workdir import Workdir, write_arrays, write_json
+from likeness.experiments.storage.workdir import Workdir, write_arrays, write_json
 from likeness.research.data import Preprocessing
 
 RATE = {"value": 0.1, "low": 0.05, "high": 0.2, "n": 100, "why": None}

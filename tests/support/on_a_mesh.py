@@ -6,10 +6,10 @@ import sys
 
 from small_digits import get_config
 
+from likeness.experiments.distributed.sharding import Mesh
 from likeness.experiments.run import Checkpoints
-from likeness.experiments.sharding import Mesh
-from likeness.experiments.trainer import train
-from likeness.experiments.writers import read_metrics
+from likeness.experiments.storage.metrics_log import read_metrics
+from likeness.experiments.training.trainer import train
 from likeness.research.encoders import Conv4
 
 

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from likeness.research.painters import Johnson
+from likeness.research.style_networks import Johnson
 
 TINY = Johnson(widths=(2, 3, 4), blocks=1, outer=5)
 PICTURES = np.random.default_rng(0).uniform(size=(2, 10, 13, 3)).astype(np.float32)

@@ -1,14 +1,14 @@
 """A stylization preset so small that a test can paint by it."""
 
 PRESET = """
-from likeness.experiments.stylization.frozen import FrozenEncoder
-from likeness.experiments.optimizers import Adam
+from likeness.experiments.style.frozen import FrozenEncoder
+from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.run import Run
-from likeness.experiments.schedules import Constant
-from likeness.experiments.stylization.judge import Judge
-from likeness.experiments.stylization import StylePicture, Stylization
-from likeness.experiments.stylization.terms import Term
-from likeness.research.pictures.sources import Photograph
+from likeness.experiments.optim.schedules import Constant
+from likeness.experiments.style.judge import Judge
+from likeness.experiments.style import StylePicture, Stylization
+from likeness.experiments.style.terms import Term
+from likeness.research.images.sources import Photograph
 from likeness.research.encoders import Vgg
 from likeness.research.losses import Content, Gram
 

@@ -14,11 +14,11 @@ CONFIG = '''"""Tells patterns apart.
 likeness train tiny_patterns.py
 """
 
-from likeness.experiments.optimizers import Adam
+from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.recognition.protocols import Identification, Verification
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.schedules import Constant
+from likeness.experiments.optim.schedules import Constant
 from likeness.research.data import CountSplit, Folder, IdentityBatches
 from likeness.research.encoders import Conv4
 from likeness.research.losses import BatchAll, Triplet

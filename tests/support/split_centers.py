@@ -14,10 +14,10 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from likeness.experiments.program import build
+from likeness.experiments.distributed.sharding import Mesh
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.run import Run
-from likeness.experiments.sharding import Mesh
+from likeness.experiments.training.program import build
 from likeness.research.data import Arrays, CountSplit, Shuffled
 from likeness.research.encoders import Conv4
 from likeness.research.losses import MarginSoftmax

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from likeness.experiments.experiment import Cost, Evaluation, Variables
-from likeness.experiments.optimizers import Sgd
-from likeness.experiments.resuming import Fingerprints
+from likeness.experiments.optim.optimizers import Sgd
+from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.schedules import Constant
+from likeness.experiments.training.resuming import Fingerprints
 
 
 class Counting:

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from likeness.experiments.synthesis.colors import axes_of_photographs
+from likeness.experiments.visualization.color_axes import axes_of_photographs
 from likeness.research.visualization import Fourier, Pixels
 from likeness.research.visualization.parametrization import PHOTOGRAPHIC, color_axes, wave_scale
 

@@ -13,8 +13,8 @@ from flax import traverse_util
 
 from likeness.research.encoders import Vgg
 from likeness.research.errors import UserError
+from likeness.research.images import read_picture, resize
 from likeness.research.metrics.image_quality import edge_correlation
-from likeness.research.pictures import read_picture, resize
 from likeness.research.weights import KNOWN, Pretrained, fetch, named, own, read, recognize, shapes, take, write
 from likeness.research.weights.johnson import johnson_wave
 

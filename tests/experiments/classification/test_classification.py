@@ -10,10 +10,10 @@ from likeness.experiments.classification import Classification
 from likeness.experiments.classification.classifiers import LinearClassifier, NearestMean
 from likeness.experiments.classification.figures import confusion
 from likeness.experiments.config import from_json, load, to_json
-from likeness.experiments.optimizers import Adam
+from likeness.experiments.optim.optimizers import Adam
+from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.schedules import Constant
-from likeness.experiments.trainer import train
+from likeness.experiments.training.trainer import train
 from likeness.research.data import Ecg, ExampleArrays, Examples, Volumes
 from likeness.research.encoders import Conv4, Plain
 from likeness.research.errors import UserError

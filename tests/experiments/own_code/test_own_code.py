@@ -12,23 +12,23 @@ from forgetful import new_process
 from listener import Listener
 
 from likeness.experiments.config import from_json, load, to_json
-from likeness.experiments.evaluation import read_run
-from likeness.experiments.optimizers import Adam
+from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.own_code import own_code, trust_code
 from likeness.experiments.own_code.classes import RunCode
 from likeness.experiments.own_code.keeping import keep, kept, manifest
 from likeness.experiments.own_code.trust import known_place, remember
-from likeness.experiments.provenance import own_revision, provenance
-from likeness.experiments.resuming import Fingerprints
-from likeness.experiments.trainer import train
-from likeness.experiments.workdir import write_json
+from likeness.experiments.storage.provenance import own_revision, provenance
+from likeness.experiments.storage.workdir import write_json
+from likeness.experiments.training.evaluation import read_run
+from likeness.experiments.training.resuming import Fingerprints
+from likeness.experiments.training.trainer import train
 from likeness.research.errors import UserError
 
 CONFIG = """
 import dataclasses
 from likeness.experiments.run import Run
-from likeness.experiments.optimizers import Adam, Sgd
-from likeness.experiments.schedules import Constant
+from likeness.experiments.optim.optimizers import Adam, Sgd
+from likeness.experiments.optim.schedules import Constant
 import pixels
 import my_parts
 from my_pkg.sub import Deep

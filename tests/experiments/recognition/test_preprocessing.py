@@ -15,14 +15,14 @@ import pytest
 from PIL import Image
 
 from likeness.experiments.classification import Classification
-from likeness.experiments.microscopy.microscope import Microscope
 from likeness.experiments.preprocessing import ModelInputs
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.recognition.protocols import OfficialOmniglot, Verification
 from likeness.experiments.recognition.recognizer import Recognizer
 from likeness.experiments.recognition.subjects import trained
 from likeness.experiments.recognition.why import why
-from likeness.experiments.workdir import Workdir, write_json
+from likeness.experiments.storage.workdir import Workdir, write_json
+from likeness.experiments.visualization.microscope import Microscope
 from likeness.research.data import (
     Arrays,
     CountSplit,

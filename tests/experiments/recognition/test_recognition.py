@@ -16,7 +16,7 @@ from likeness.experiments.recognition.protocols import Identification, OneShot, 
 from likeness.experiments.recognition.recognizer import Recognizer
 from likeness.experiments.recognition.subjects import Eigenfaces, RawPixels, trained
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.trainer import Trained, train
+from likeness.experiments.training.trainer import Trained, train
 from likeness.research.data import Arrays, CountSplit, Digits, Duplicates, Faces, IdentityBatches
 from likeness.research.encoders import Conv4
 from likeness.research.errors import UserError

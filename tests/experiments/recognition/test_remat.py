@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from likeness.experiments.program import build
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.recognition.chunks import embed_in_chunks
 from likeness.experiments.run import Run
+from likeness.experiments.training.program import build
 from likeness.research.data import Augmentation, CountSplit, Digits, IdentityBatches
 from likeness.research.encoders import Averaged, Conv4, IResNet, Koch, MobileFaceNet
 from likeness.research.encoders.iresnet import Block
-from likeness.research.encoders.recompute import Keep, Part, count_parts, recomputing
 from likeness.research.errors import UserError
 from likeness.research.losses import BatchHard, Triplet
+from likeness.research.ops.remat import Keep, Part, count_parts, recomputing
 
 pytestmark = pytest.mark.end_to_end
 

@@ -13,7 +13,7 @@ from likeness.experiments.config import load, to_json
 from likeness.experiments.report import gallery as module
 from likeness.experiments.report.gallery import gallery, keep
 from likeness.experiments.shipped import shipped
-from likeness.experiments.workdir import write_json
+from likeness.experiments.storage.workdir import write_json
 from likeness.research.errors import UserError
 
 NAME = "recognition/quickstart"

@@ -11,7 +11,7 @@ import pytest
 from likeness.experiments.config import load, to_json
 from likeness.experiments.report.maps import projections
 from likeness.experiments.report.page import report, write_report
-from likeness.experiments.workdir import write_arrays, write_json
+from likeness.experiments.storage.workdir import write_arrays, write_json
 
 HOSTILE = "</script><script>alert(1)</script>"
 

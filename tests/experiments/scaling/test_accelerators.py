@@ -4,7 +4,7 @@ import numpy as np
 from jax import lax
 
 from likeness.experiments.scaling.accelerators import as_on_accelerators
-from likeness.research.encoders.convolution import convolve_same
+from likeness.research.ops.convolution import convolve_same
 
 
 def both(x, kernel):

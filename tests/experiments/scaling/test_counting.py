@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from small_digits import get_config
 
+from likeness.experiments.distributed.sharding import Mesh
 from likeness.experiments.scaling.collectives import Traffic
 from likeness.experiments.scaling.counting import Batch, Count, Counts, Way, checked, laws, numbers_of_devices, positives
 from likeness.experiments.scaling.machines import H100, TPU_V5E
 from likeness.experiments.scaling.report import counted, figure, markdown, predicted, remarks, scaled, to_json
-from likeness.experiments.sharding import Mesh
 from likeness.research.errors import UserError
 
 GRADIENTS, EMBEDDINGS, LARGE = Way("all-reduce", "all"), Way("all-gather", "all"), Way("all-gather", "fsdp")

@@ -14,18 +14,18 @@ import pytest
 from listener import Listener, terminate
 from pixels import eight_steps
 
-from likeness.experiments.checkpoints import CheckpointStore
-from likeness.experiments.evaluation import restore
-from likeness.experiments.interruption import Interrupted
-from likeness.experiments.progress import Quiet
+from likeness.experiments.display.progress import Quiet
 from likeness.experiments.run import Checkpoints
+from likeness.experiments.storage.checkpoints import CheckpointStore
+from likeness.experiments.storage.metrics_log import read_metrics
 from likeness.experiments.sweeps import product
 from likeness.experiments.sweeps.members import Member, Stopped, members, note_rung, outcome, write_results
 from likeness.experiments.sweeps.report import deciding, fitted, ranked, table, write_markdown
 from likeness.experiments.sweeps.rungs import Halving
 from likeness.experiments.sweeps.runner import sweep
-from likeness.experiments.trainer import train
-from likeness.experiments.writers import read_metrics
+from likeness.experiments.training.evaluation import restore
+from likeness.experiments.training.interruption import Interrupted
+from likeness.experiments.training.trainer import train
 from likeness.research.errors import UserError
 
 RATES = product({"optimizer.schedule.rate": (0.001, 0.1, 0.01, 0.03)})

@@ -18,8 +18,8 @@ import pytest
 from listener import Listener
 from pixels import eight_steps
 
-from likeness.experiments.evaluation import restore
 from likeness.experiments.run import Checkpoints
+from likeness.experiments.storage.metrics_log import read_metrics
 from likeness.experiments.sweeps import product
 from likeness.experiments.sweeps import worker as sweep_worker
 from likeness.experiments.sweeps.members import Member, members
@@ -27,8 +27,8 @@ from likeness.experiments.sweeps.rungs import Halving
 from likeness.experiments.sweeps.runner import sweep
 from likeness.experiments.sweeps.slurm import SlurmArray
 from likeness.experiments.sweeps.worker import QueuedTask, write_task
-from likeness.experiments.trainer import train
-from likeness.experiments.writers import read_metrics
+from likeness.experiments.training.evaluation import restore
+from likeness.experiments.training.trainer import train
 from likeness.research.errors import UserError
 
 needs_submitit = pytest.mark.skipif(importlib.util.find_spec("submitit") is None, reason="needs the `slurm` extra")

@@ -17,15 +17,13 @@ import pytest
 from listener import Listener, terminate
 
 from likeness.experiments.config import to_json
-from likeness.experiments.evaluation import restore
-from likeness.experiments.interruption import Interrupted
-from likeness.experiments.optimizers import Adam, Sgd
-from likeness.experiments.program import build
-from likeness.experiments.progress import Quiet
+from likeness.experiments.display.progress import Quiet
+from likeness.experiments.distributed.sharding import Mesh
+from likeness.experiments.optim.optimizers import Adam, Sgd
+from likeness.experiments.optim.schedules import Constant, WarmupCosine
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.schedules import Constant, WarmupCosine
-from likeness.experiments.sharding import Mesh
+from likeness.experiments.storage.metrics_log import read_metrics
 from likeness.experiments.sweeps.members import Member, members, outcome, write_results
 from likeness.experiments.sweeps.numbers import Differ, Number, differing, joined, structure
 from likeness.experiments.sweeps.overrides import Choice, LogUniform, Override, Uniform, apply, names, product, sample, zip_
@@ -33,8 +31,10 @@ from likeness.experiments.sweeps.report import deciding, parallel_coordinates, r
 from likeness.experiments.sweeps.runner import sweep
 from likeness.experiments.sweeps.timing import Timed
 from likeness.experiments.sweeps.together import Apart, put_together
-from likeness.experiments.trainer import train
-from likeness.experiments.writers import read_metrics
+from likeness.experiments.training.evaluation import restore
+from likeness.experiments.training.interruption import Interrupted
+from likeness.experiments.training.program import build
+from likeness.experiments.training.trainer import train
 from likeness.research.data import CountSplit, Faces, IdentityBatches
 from likeness.research.encoders import Conv4
 from likeness.research.errors import UserError

@@ -1,0 +1,228 @@
+"""What a person sees while a run goes on: where it is, how it does, how long it will take."""
+
+import contextlib
+import datetime
+import sys
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Protocol
+
+import numpy as np
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+from likeness.experiments.display.phases import watched
+from likeness.experiments.display.terminal_image import half_blocks
+
+_QUIET = 5.0
+"""Seconds between two lines in a log file."""
+
+
+class Reporter(Protocol):
+    """Told what happens in a run; the trainer decides nothing by it."""
+
+    def say(self, text: str) -> None: ...
+    def warn(self, text: str) -> None: ...
+    def advance(self, step: int, metrics: Mapping[str, float]) -> None: ...
+    def show(self, name: str, picture: np.ndarray) -> None:
+        """A picture (h, w, 3) in [0, 1] of an evaluation on the way."""
+        ...
+
+
+class Quiet:
+    """Says nothing but warnings, for notebooks and tests."""
+
+    def say(self, text: str) -> None:
+        del text
+
+    def warn(self, text: str) -> None:
+        print(f"warning: {text}", file=sys.stderr)
+
+    def advance(self, step: int, metrics: Mapping[str, float]) -> None:
+        del step, metrics
+
+    def show(self, name: str, picture: np.ndarray) -> None:
+        del name, picture
+
+
+class Named(Quiet):
+    """One run among many: what it warns of carries its name, and more it does not say."""
+
+    def __init__(self, name: str, warn: Callable[[str], None]) -> None:
+        self._name, self._warn = name, warn
+
+    def warn(self, text: str) -> None:
+        self._warn(f"{self._name}: {text}")
+
+
+class Pace:
+    """How long training will still take, from the steps and the evaluations seen so far."""
+
+    def __init__(self, total: int, evaluate_every: int | None) -> None:
+        """For a run of ``total`` steps, with an evaluation every so many and one at the end; None for none."""
+        self._total = total
+        self._every = evaluate_every
+        self._last: tuple[int, float] | None = None
+        self._steps, self._seconds = 0, 0.0
+        self._judged, self._judged_steps, self._judged_seconds = 0, 0, 0.0
+
+    def note(self, step: int, now: float) -> None:
+        """Takes in that a step is reached; an evaluation due at this very step is still to come."""
+        if self._last is not None:
+            before, then = self._last
+            if judged := self._due(before, step):
+                self._judged += judged
+                self._judged_steps += step - before
+                self._judged_seconds += now - then
+            else:
+                self._steps += step - before
+                self._seconds += now - then
+        self._last = (step, now)
+
+    def left(self) -> str:
+        """In words; empty as long as nothing can be said."""
+        if self._last is None or not self._steps + self._judged_steps:
+            return ""
+        step = self._last[0]
+        to_judge = self._due(step, self._total) + (self._every is not None)
+        if self._steps:
+            a_step = self._seconds / self._steps
+            judging = max(0.0, self._judged_seconds - self._judged_steps * a_step) / max(1, self._judged)
+        else:
+            # Each interval so far had its evaluations, so what a step took has them in it.
+            a_step, judging = self._judged_seconds / self._judged_steps, 0.0
+        seconds = (self._total - step) * a_step + to_judge * judging
+        if to_judge and not self._judged and seconds < 1:
+            return ""
+        unseen = "more than " if to_judge and not self._judged else ""
+        return f"{unseen}{datetime.timedelta(seconds=round(seconds))} of training left"
+
+    def _due(self, first: int, end: int) -> int:
+        """How many evaluations are due from one step on and before another."""
+        return 0 if self._every is None else (end - 1) // self._every - (first - 1) // self._every
+
+
+class Phases:
+    """What is done beside the steps, such as embedding the test images: a bar on a terminal, lines in a log file.
+
+    Example::
+
+        with Phases() as phases, watched(phases.tell):
+            evaluate("runs/mine")
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        """On a console of its own unless one is given."""
+        self._console = console or Console(stderr=True, highlight=False)
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[left]}"),
+            console=self._console,
+            transient=True,
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._begun: dict[str, float] = {}
+        self._last_line = 0.0
+
+    def __enter__(self) -> "Phases":
+        if self._console.is_terminal:
+            self.bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._console.is_terminal:
+            self.bar.stop()
+
+    def tell(self, what: str, done: int, total: int) -> None:
+        """Takes in how much of something is done; see :func:`likeness.experiments.display.phases.watched`."""
+        now = time.monotonic()
+        if done == 0 or what not in self._tasks:
+            self._begun[what] = now
+            for task in self._tasks.values():
+                self.bar.remove_task(task)
+            self._tasks = {what: self.bar.add_task(what, total=total, left="")}
+        seconds = now - self._begun[what]
+        left = f"{datetime.timedelta(seconds=round(seconds / done * (total - done)))} left" if 0 < done < total else ""
+        self.bar.update(self._tasks[what], completed=done, left=left)
+        if self._console.is_terminal or done == total or (done and now - self._last_line < _QUIET):
+            return
+        self._last_line = now
+        place = f": {done:,} of {total:,}, {left}" if done else ""
+        self._console.print(f"{what}{place}", markup=False, soft_wrap=True)
+
+
+class Terminal:
+    """A progress bar on a terminal, a line every few seconds in a log file."""
+
+    def __init__(
+        self, total: int, evaluate_every: int | None = None, shown: Callable[[np.ndarray], None] | None = None
+    ) -> None:
+        """For a run of ``total`` steps, with an evaluation every so many; None for none.
+
+        Args:
+            total: steps.
+            evaluate_every: steps between evaluations.
+            shown: what else to do with a picture of an evaluation. With it, a terminal shows the picture above the bar.
+        """
+        self._shown = shown
+        self._console = Console(stderr=True, highlight=False)
+        self._total = total
+        self._live = self._console.is_terminal
+        self._pace = Pace(total, evaluate_every)
+        self._last_line = 0.0
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("steps"),
+            TextColumn("{task.fields[left]}"),
+            TextColumn("{task.fields[shown]}"),
+            console=self._console,
+        )
+        self._task = self._bar.add_task("training", total=total, left="", shown="")
+        self._phases = Phases(self._console)
+        self._display = Live(Group(self._phases.bar, self._bar), console=self._console, transient=True)
+        self._watching = contextlib.ExitStack()
+
+    def __enter__(self) -> "Terminal":
+        self._watching.enter_context(watched(self._phases.tell))
+        if self._live:
+            self._display.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._watching.close()
+        if self._live:
+            self._display.stop()
+
+    def say(self, text: str) -> None:
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def warn(self, text: str) -> None:
+        self._console.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True)
+
+    def show(self, name: str, picture: np.ndarray) -> None:
+        del name
+        if self._shown is None:
+            return
+        self._shown(picture)
+        if self._live:
+            blocks = half_blocks(picture, self._console.width, self._console.height - 4)
+            self._display.update(Group(blocks, self._phases.bar, self._bar), refresh=True)
+
+    def advance(self, step: int, metrics: Mapping[str, float]) -> None:
+        stage = f"stage {metrics['stage']:g}, " if "stage" in metrics else ""
+        shown = f"{stage}loss {metrics['loss']:.4g}"
+        now = time.monotonic()
+        self._pace.note(step, now)
+        left = self._pace.left()
+        self._bar.update(self._task, completed=step, left=left, shown=shown)
+        if self._live or (now - self._last_line < _QUIET and step < self._total):
+            return
+        self._last_line = now
+        place = f"step {step} of {self._total}"
+        self.say("  ".join([f"{place}, {left}" if left else place, shown]))

@@ -1,1 +1,0 @@
-"""What excites the units of a trained network."""

@@ -1,0 +1,1 @@
+"""Update rules, learning rates over time, and steps that are taken back."""

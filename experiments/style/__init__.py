@@ -1,0 +1,16 @@
+"""Style transfer: pictures, and networks that paint them, learned by the same trainer."""
+
+from likeness.experiments.style.arbitrary_style import ArbitraryStyle
+from likeness.experiments.style.fast_style import FastStyle, LearnedStyle
+from likeness.experiments.style.grid import Method, StyleGrid
+from likeness.experiments.style.stylization import StylePicture, Stylization
+
+__all__ = [
+    "ArbitraryStyle",
+    "FastStyle",
+    "LearnedStyle",
+    "Method",
+    "StyleGrid",
+    "StylePicture",
+    "Stylization",
+]

@@ -1,0 +1,106 @@
+"""Whose colors a painted picture has."""
+
+import dataclasses
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
+
+import jax.numpy as jnp
+import numpy as np
+
+from likeness.research.images import luminance, match_colors, match_histogram, match_luminance, with_colors_of
+from likeness.research.types import Array, Float
+
+Pixels: TypeAlias = Float[np.ndarray, "h w 3"]
+
+
+@runtime_checkable
+class Colors(Protocol):
+    """What is done to the pictures before anything is painted, and to what was painted. RGB in [0, 1]."""
+
+    def before(self, content: Pixels, styles: tuple[Pixels, ...]) -> tuple[Pixels, tuple[Pixels, ...]]:
+        """The content and the styles that are painted with."""
+        ...
+
+    def after(self, painted: Pixels, content: Pixels) -> Pixels:
+        """The result; ``content`` is the picture as it came."""
+        ...
+
+    def compared(self, result: Pixels) -> Pixels:
+        """What of a result is compared with the content and the styles that :meth:`before` gave: like with like."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AsTheyAre:
+    """Nothing: the losses decide."""
+
+    def before(self, content: Pixels, styles: tuple[Pixels, ...]) -> tuple[Pixels, tuple[Pixels, ...]]:
+        """As they are."""
+        return content, styles
+
+    def after(self, painted: Pixels, content: Pixels) -> Pixels:
+        """As it is."""
+        del content
+        return painted
+
+    def compared(self, result: Pixels) -> Pixels:
+        """All of it."""
+        return result
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Matched:
+    """The colors of one side are matched to those of the other before anything else (Gatys et al. 2016, "Preserving color in
+    neural artistic style transfer")."""
+
+    change: Literal["content", "styles"] = "styles"
+    """content: it gets the first style's palette. styles: they get the content's, so that its colors are kept."""
+    method: Literal["symmetric", "cholesky", "pca", "histogram"] = "symmetric"
+    """How: mean and covariance of color by the map that moves colors least, by Cholesky factors, by principal axes; or the
+    distribution of each channel."""
+
+    def before(self, content: Pixels, styles: tuple[Pixels, ...]) -> tuple[Pixels, tuple[Pixels, ...]]:
+        """One side matched to the other."""
+        if self.change == "content":
+            return self._matched(content, styles[0]), styles
+        return content, tuple(self._matched(style, content) for style in styles)
+
+    def after(self, painted: Pixels, content: Pixels) -> Pixels:
+        """As it is."""
+        del content
+        return painted
+
+    def compared(self, result: Pixels) -> Pixels:
+        """All of it, with pictures whose colors are matched as it was painted from."""
+        return result
+
+    def _matched(self, picture: Pixels, like: Pixels) -> Pixels:
+        changed, kept = jnp.asarray(picture), jnp.asarray(like)
+        if self.method == "histogram":
+            return _pixels(match_histogram(changed, kept))
+        return _pixels(match_colors(changed, kept, self.method))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ByLuminance:
+    """Only light and dark are painted: in gray, the styles brought to the content's mean and deviation of luminance; then the
+    content's own colors are laid over it (Gatys et al. 2016, "Preserving color in neural artistic style transfer")."""
+
+    def before(self, content: Pixels, styles: tuple[Pixels, ...]) -> tuple[Pixels, tuple[Pixels, ...]]:
+        """All in gray."""
+        return _gray(content), tuple(_pixels(match_luminance(jnp.asarray(style), jnp.asarray(content))) for style in styles)
+
+    def after(self, painted: Pixels, content: Pixels) -> Pixels:
+        """The painted luminance with the content's I and Q."""
+        return _pixels(with_colors_of(jnp.asarray(painted), jnp.asarray(content)))
+
+    def compared(self, result: Pixels) -> Pixels:
+        """Its luminance, for that alone was painted."""
+        return _gray(result)
+
+
+def _gray(picture: Pixels) -> Pixels:
+    return _pixels(jnp.repeat(luminance(jnp.asarray(picture))[..., None], 3, axis=2))
+
+
+def _pixels(picture: Array) -> Pixels:
+    return np.clip(np.asarray(picture, np.float32), 0.0, 1.0)

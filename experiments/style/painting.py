@@ -1,0 +1,206 @@
+"""A trained painter, ready to paint: what the command line and notebooks use after fast style transfer was trained."""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from likeness.experiments.style.arbitrary_style import ArbitraryStyle
+from likeness.experiments.style.fast_style import FastStyle
+from likeness.experiments.training.evaluation import read_run, restore
+from likeness.research.data.paths import printable
+from likeness.research.errors import UserError
+from likeness.research.images import fit, read_picture, resize, write_picture
+from likeness.research.images.reading import Picture
+from likeness.research.style_networks import Conditional, Johnson, Transformer
+from likeness.research.style_networks.adain import StyleStatistics
+from likeness.research.types import Array, Float, PyTree
+from likeness.research.weights import KNOWN
+
+Pixels: TypeAlias = Float[np.ndarray, "h w 3"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Painter:
+    """A network that paints in one pass, with its weights.
+
+    Example::
+
+        painter = Painter.load("runs/stylization/fast_johnson")
+        painted = painter(read_picture("photo.jpg").pixels)
+    """
+
+    name: str
+    """Where it comes from, for errors."""
+    network: Johnson | Conditional | ArbitraryStyle
+    """What paints: a network of one style or of several, or an encoder and decoder for any."""
+    params: PyTree
+    """What was learned."""
+    encoder: PyTree = None
+    """The frozen encoder's weights, where there is one."""
+    styles: tuple[str, ...] = ()
+    """What the styles are called that the network knows."""
+
+    @classmethod
+    def load(cls, model: str | Path) -> "Painter":
+        """Loads the best checkpoint of a working directory, or published weights by name. Needs no training data.
+
+        Raises:
+            UserError: there is no such directory or name, or what it holds paints nothing in one pass.
+        """
+        if not Path(model).is_dir():
+            return cls._published(str(model))
+        run = read_run(model)
+        experiment, name = run.experiment, printable(model)
+        if not isinstance(experiment, FastStyle | ArbitraryStyle):
+            raise UserError(
+                f"{name} holds a {type(experiment).__name__}, which paints nothing in one pass: give the working directory of "
+                "a config such as stylization/fast_johnson."
+            )
+        batch = {"pictures": jax.ShapeDtypeStruct((1, 64, 64, 3), np.uint8)}
+        _, variables = restore(model, run, jax.eval_shape(experiment.init, jax.random.key(0), {}, batch))
+        if isinstance(experiment, ArbitraryStyle):
+            return cls(name, experiment, variables.params, experiment.encoder.variables())
+        titles = tuple(style.picture.title for style in experiment.styles)
+        return cls(name, experiment.painter, {"params": variables.params["painter"]}, styles=titles)
+
+    @classmethod
+    def _published(cls, name: str) -> "Painter":
+        painters = {one.name: one for one in KNOWN if isinstance(one.encoder, Johnson | Conditional)}
+        if name not in painters:
+            raise UserError(
+                f"There is no working directory {printable(name)}, and no published painter of that name: train one with "
+                f"`likeness train stylization/fast_johnson`, or give one of {', '.join(painters)}."
+            )
+        network = painters[name].encoder
+        assert isinstance(network, Johnson | Conditional)
+        return cls(name, network, painters[name].load()[0], styles=(name,))
+
+    def __call__(
+        self, picture: Pixels, *, weights: Sequence[float] = (), styles: Sequence[Pixels] = (), strength: float = 1.0
+    ) -> Pixels:
+        """Paints one picture.
+
+        Args:
+            picture: RGB in [0, 1], of any size that the network can take. Each new size compiles a program of its own.
+            weights: how much of each style, of a painter that knows several or of several style pictures; scaled to sum
+                to 1. () for all alike.
+            styles: style pictures of any size, for a painter of any style.
+            strength: of a painter of any style: 0 leaves the content's own look, 1 takes all of the style.
+
+        Returns:
+            Of the same size, in [0, 1].
+
+        Raises:
+            UserError: what this painter needs is missing, or it cannot do what is asked; the picture is too small.
+        """
+        if not 0 <= strength <= 1:
+            raise UserError(f"The strength of a style is {strength}: give a number from 0 to 1.")
+        self._check_styles(len(styles), strength)
+        count = len(styles) if isinstance(self.network, ArbitraryStyle) else len(self.styles)
+        mixed = self._mixture(weights, count)
+        try:
+            match self.network:
+                case Johnson():
+                    painted = _transformed(self.network, self.params, picture[None])
+                case Conditional():
+                    painted = _transformed(self.network, self.params, picture[None], mixed[None])
+                case ArbitraryStyle():
+                    seen = [_statistics(self.network, self.encoder, style[None]) for style in styles]
+                    look = jax.tree.map(lambda *parts: jnp.tensordot(mixed, jnp.stack(parts), 1), *seen)
+                    painted = _decoded(self.network, self.params, self.encoder, picture[None], look, jnp.float32(strength))
+        except ValueError as error:
+            raise UserError(f"{self.name} cannot paint this picture: {error}") from error
+        return np.asarray(painted[0])
+
+    def _check_styles(self, count: int, strength: float) -> None:
+        if isinstance(self.network, ArbitraryStyle):
+            if count == 0:
+                raise UserError(f"{self.name} paints in any style, and none is given: give a style picture.")
+        elif count:
+            raise UserError(
+                f"{self.name} paints in the style{'s' if len(self.styles) > 1 else ''} that it has learned "
+                f"({', '.join(self.styles)}) and in no other: leave the style picture out, or train stylization/fast_adain."
+            )
+        elif strength != 1:
+            raise UserError(f"{self.name} has learned its style at one strength: leave the strength at 1.")
+
+    def _mixture(self, weights: Sequence[float], count: int) -> Float[np.ndarray, "n"]:
+        mixed = np.asarray(weights or (1.0,) * count, np.float32)
+        if len(mixed) != count:
+            named = f" ({', '.join(self.styles)})" if self.styles else ""
+            raise UserError(f"{len(mixed)} weights are given for {count} styles{named}: give one weight for each.")
+        if not (np.isfinite(mixed).all() and mixed.min() >= 0 and mixed.sum() > 0):
+            raise UserError(f"The weights of the styles are {weights}: give finite numbers, 0 or more, not all 0.")
+        return mixed / mixed.sum()
+
+
+def paint(
+    model: str | Path,
+    content: str | Path,
+    out: str | Path,
+    *,
+    styles: Sequence[str | Path] = (),
+    size: int | None = None,
+    weights: Sequence[float] = (),
+    strength: float = 1.0,
+) -> None:
+    """Paints a picture file with a trained painter and writes the result: ``likeness stylize --model``.
+
+    Args:
+        model: a working directory, or the name of published weights.
+        content: the picture file. Its transparency and its bits are kept where the format of ``out`` holds them.
+        out: where the painting goes.
+        styles: picture files, for a painter of any style; brought to the longer side of what is painted.
+        size: longer side in pixels; None for the picture's own.
+        weights, strength: see :meth:`Painter.__call__`.
+
+    Raises:
+        UserError: a file that cannot be read or written, or what :class:`Painter` refuses.
+    """
+    painter = Painter.load(model)
+    picture = read_picture(content)
+    if size is not None:
+        picture = _resized(picture, size)
+    looks = [_resized(read_picture(style), max(picture.pixels.shape)).pixels for style in styles]
+    painted = painter(picture.pixels, weights=weights, styles=looks, strength=strength)
+    ending = Path(out).suffix.lower()
+    write_picture(
+        out,
+        painted,
+        bits=picture.bits if ending == ".png" else 8,
+        alpha=picture.alpha if ending in (".png", ".tif", ".tiff", ".webp") else None,
+    )
+
+
+def _resized(picture: Picture, size: int) -> Picture:
+    if size < 1:
+        raise UserError(f"The size is {size}: give the longer side in pixels.")
+    shape = fit((picture.pixels.shape[0], picture.pixels.shape[1]), size)
+    pixels = np.clip(np.asarray(resize(jnp.asarray(picture.pixels), shape)), 0.0, 1.0)
+    alpha = picture.alpha
+    if alpha is not None:
+        alpha = np.clip(np.asarray(resize(jnp.asarray(alpha)[..., None], shape))[..., 0], 0.0, 1.0)
+    return dataclasses.replace(picture, pixels=pixels, alpha=alpha)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _transformed(network: Transformer, variables: PyTree, picture: Array, *weights: Array) -> Array:
+    return jnp.clip(network.apply(variables, picture, *weights), 0.0, 1.0)  # pyright: ignore[reportArgumentType]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _statistics(network: ArbitraryStyle, encoder: PyTree, style: Array) -> StyleStatistics:
+    return network.statistics(encoder, style)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _decoded(
+    network: ArbitraryStyle, params: PyTree, encoder: PyTree, picture: Array, look: StyleStatistics, strength: Array
+) -> Array:
+    return jnp.clip(network.paint(params, encoder, picture, look, strength), 0.0, 1.0)

@@ -1,0 +1,82 @@
+"""How an encoder reads a picture for the terms of a cost: whole, or in tiles."""
+
+import dataclasses
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from likeness.experiments.style.frozen import FrozenEncoder
+from likeness.experiments.style.terms import Term, targets, total
+from likeness.research.types import AnyArray, Array, Float, PyTree, Scalar
+
+
+class Asked(NamedTuple):
+    """Terms, what they kept of a reference, and where in the picture they apply."""
+
+    terms: tuple[Term, ...]
+    targets: list[PyTree]
+    region: Any = None
+    """As the reader's ``region`` gave it; None for everywhere."""
+
+
+class Reader(Protocol):
+    """Reads pictures with an encoder."""
+
+    @property
+    def places(self) -> np.ndarray:
+        """A row of integers for everything that is read on its own; a number of rows that the devices divide."""
+        ...
+
+    def targets(
+        self,
+        variables: PyTree,
+        picture: Float[np.ndarray, "h w 3"],
+        terms: tuple[Term, ...],
+        mask: Float[np.ndarray, "h w"] | None = None,
+    ) -> list[PyTree]:
+        """What each term keeps of a reference picture, on the device."""
+        ...
+
+    def region(self, variables: PyTree, picture: Float[np.ndarray, "h w 3"], region: Float[np.ndarray, "h w"] | None) -> PyTree:
+        """A region of the picture as :meth:`totals` wants it."""
+        ...
+
+    def totals(self, variables: PyTree, pixels: Float[Array, "1 h w 3"], places: AnyArray, asked: list[Asked]) -> list[Scalar]:
+        """``Σ w J`` of a picture for each that is asked. Runs under ``jit``."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class WholeReader:
+    """Reads a picture at once."""
+
+    encoder: FrozenEncoder
+
+    @property
+    def places(self) -> np.ndarray:
+        """Nothing is told apart."""
+        return np.zeros((jax.device_count(), 1), np.int32)
+
+    def targets(
+        self,
+        variables: PyTree,
+        picture: Float[np.ndarray, "h w 3"],
+        terms: tuple[Term, ...],
+        mask: Float[np.ndarray, "h w"] | None = None,
+    ) -> list[PyTree]:
+        """What each term keeps of a reference picture, on the device."""
+
+        return targets(self.encoder, variables, picture, terms, mask)
+
+    def region(self, variables: PyTree, picture: Float[np.ndarray, "h w 3"], region: Float[np.ndarray, "h w"] | None) -> PyTree:
+        """At the picture's resolution."""
+        del variables, picture
+        return None if region is None else jnp.asarray(region, jnp.float32)
+
+    def totals(self, variables: PyTree, pixels: Float[Array, "1 h w 3"], places: AnyArray, asked: list[Asked]) -> list[Scalar]:
+        """``Σ w J`` of a picture for each that is asked."""
+        del places
+        activations = self.encoder(variables, pixels)
+        return [total(each.terms, activations, each.targets, each.region) for each in asked]

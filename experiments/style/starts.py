@@ -1,0 +1,129 @@
+"""The picture that a stylization begins with."""
+
+import dataclasses
+from typing import Protocol, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from likeness.research.images.resize import resize
+from likeness.research.images.sources import PictureSource
+from likeness.research.types import Array, Float, PRNGKey, PyTree
+
+Pixels = Float[np.ndarray, "h w 3"]
+First = Float[Array, "1 h w 3"]
+
+
+@runtime_checkable
+class Start(Protocol):
+    """Makes the first picture: once what it needs of the opened pictures, then the pixels, under ``jit``."""
+
+    def open(self, content: Pixels, styles: tuple[Pixels, ...]) -> PyTree:
+        """What it needs beside the content picture, RGB in [0, 1]: arrays; ``{}`` for nothing."""
+        ...
+
+    def __call__(self, content: First, opened: PyTree, key: PRNGKey) -> First:
+        """A picture of the content's size, RGB in [0, 1]."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FromContent:
+    """The content picture, with some noise if asked for."""
+
+    noise: float = 0.0
+    """How much of it is noise, evenly distributed in [0, 1]: 0 none, 1 all (the course begins near 0.6)."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.noise <= 1:
+            raise ValueError(f"FromContent.noise is {self.noise}: give a share from 0 to 1")
+
+    def open(self, content: Pixels, styles: tuple[Pixels, ...]) -> PyTree:
+        """Nothing."""
+        del content, styles
+        return {}
+
+    def __call__(self, content: First, opened: PyTree, key: PRNGKey) -> First:
+        """``(1 - noise) C + noise U``."""
+        del opened
+        if self.noise == 0:
+            return content + 0.0
+        return (1.0 - self.noise) * content + self.noise * jax.random.uniform(key, content.shape)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FromNoise:
+    """White noise around a color."""
+
+    deviation: float = 0.25
+    """Standard deviation of the normal noise."""
+    center: float | tuple[float, float, float] = 0.5
+    """A gray, or red, green and blue. jcjohnson's neural-style and Gatys' notebook begin at the mean of ImageNet."""
+
+    def __post_init__(self) -> None:
+        levels = self.center if isinstance(self.center, tuple) else (self.center,)
+        if not 0 <= self.deviation < float("inf") or not all(0 <= level <= 1 for level in levels):
+            raise ValueError(
+                f"FromNoise has deviation {self.deviation} and center {self.center}: give a deviation of 0 or more and a "
+                "center from 0 to 1"
+            )
+
+    def open(self, content: Pixels, styles: tuple[Pixels, ...]) -> PyTree:
+        """Nothing."""
+        del content, styles
+        return {}
+
+    def __call__(self, content: First, opened: PyTree, key: PRNGKey) -> First:
+        """``clip(center + deviation N(0, 1))``."""
+        del opened
+        noise = jax.random.normal(key, content.shape)
+        return jnp.clip(jnp.asarray(self.center, jnp.float32) + self.deviation * noise, 0.0, 1.0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FromStyleColors:
+    """White noise in the styles' colors: their mean, and their covariance of red, green and blue.
+
+    Several styles are taken together, each with the same share whatever its size and weight. Clipping to [0, 1] draws both
+    moments in a little.
+    """
+
+    def open(self, content: Pixels, styles: tuple[Pixels, ...]) -> PyTree:
+        """``mean`` (3,) and ``root`` (3, 3), the symmetric root of the covariance."""
+        del content
+        colors = [style.reshape(-1, 3).astype(np.float64) for style in styles]
+        mean = np.mean([pixels.mean(0) for pixels in colors], axis=0)
+        covariance = np.mean([(pixels - mean).T @ (pixels - mean) / len(pixels) for pixels in colors], axis=0)
+        values, vectors = np.linalg.eigh(covariance)
+        root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+        return {"mean": mean.astype(np.float32), "root": root.astype(np.float32)}
+
+    def __call__(self, content: First, opened: PyTree, key: PRNGKey) -> First:
+        """``clip(μ + Σ^½ N(0, I))``."""
+        noise = jax.random.normal(key, content.shape)
+        return jnp.clip(opened["mean"] + jnp.matmul(noise, opened["root"], precision=jax.lax.Precision.HIGHEST), 0.0, 1.0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FromPicture:
+    """A picture of one's own, such as the result of an earlier run, brought to the content's height and width."""
+
+    picture: PictureSource
+    """The picture. One of other proportions is stretched."""
+
+    def open(self, content: Pixels, styles: tuple[Pixels, ...]) -> PyTree:
+        """``picture`` (1, h, w, 3).
+
+        Raises:
+            UserError: it cannot be read.
+        """
+        del styles
+        height, width, _ = content.shape
+        opened = jnp.asarray(self.picture.open(max(height, width)))
+        return {"picture": jnp.clip(resize(opened, (height, width)), 0.0, 1.0)[None]}
+
+    def __call__(self, content: First, opened: PyTree, key: PRNGKey) -> First:
+        """The picture."""
+        del content, key
+        return opened["picture"] + 0.0

@@ -1,0 +1,103 @@
+"""A run made ready for its devices: the mesh, where each array lives, and the two jitted functions."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from likeness.experiments.distributed import processes
+from likeness.experiments.distributed.sharding import check_batch, check_centers, over_batch, replicated
+from likeness.experiments.experiment import Variables
+from likeness.experiments.run import Run
+from likeness.experiments.training.stages import promoted
+from likeness.experiments.training.step import StepReport, TrainState, initial_state, train_step, watched
+from likeness.research.errors import UserError
+from likeness.research.losses import MarginSoftmax
+from likeness.research.types import PRNGKey, PyTree
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """What the trainer calls. Nothing is compiled before the first call."""
+
+    mesh: jax.sharding.Mesh
+    state: PyTree
+    """Shapes, dtypes and shardings of the train state."""
+    batch_sharding: jax.sharding.Sharding
+    fixed: PyTree
+    """What the cost reads and nothing changes, on every device."""
+    init: Callable[[PRNGKey, PyTree, PyTree], TrainState]
+    """Of a key, what is fixed, and a batch."""
+    step: Callable[[TrainState, PyTree, PyTree, PRNGKey], tuple[TrainState, StepReport]]
+    """Of a state, which is donated, what is fixed, a batch, and the run's key."""
+    promote: Callable[[TrainState, PyTree], TrainState]
+    """Of the state after the stage before, and what is fixed."""
+    watched: tuple[str, ...]
+    """Names of the leaves whose finiteness a step reports."""
+
+    def put(self, batch: PyTree) -> PyTree:
+        """Moves a batch of NumPy arrays to the devices; of several processes, each gives its share of the rows."""
+        if processes.several():
+            # To the guard this is no transfer that was asked for, unlike device_put.
+            with jax.transfer_guard_host_to_device("allow"):
+                return jax.make_array_from_process_local_data(self.batch_sharding, batch)
+        return jax.device_put(batch, self.batch_sharding)
+
+    def variables(self, state: TrainState) -> Variables:
+        """What is evaluated and used, in whole on this process's devices."""
+        return processes.local(Variables(state.best_params, state.model_state), self.mesh)
+
+    def key(self, seed: int) -> PRNGKey:
+        """The run's key, on every device."""
+        return jax.jit(jax.random.key, out_shardings=replicated(self.mesh))(seed)
+
+
+def _transformation(run: Run) -> Any:
+    try:
+        return run.optimizer.transformation(run.steps)
+    except ValueError as error:
+        raise UserError(f"The optimizer does not fit a run of {run.steps} steps: {error}") from error
+
+
+def build(run: Run, fixed: PyTree, batch: PyTree, rewrite: Callable[[Any], Any] | None = None) -> Program:
+    """Makes the program of a run whose cost reads ``fixed`` and whose batches look like ``batch``.
+
+    Args:
+        run: what is trained.
+        fixed: as the experiment gives it.
+        batch: arrays, or their shapes.
+        rewrite: what becomes of the step before it is compiled, such as
+            :func:`~likeness.experiments.scaling.accelerators.as_on_accelerators`.
+
+    Raises:
+        UserError: when the mesh does not fit the devices, the batch or class centers do not divide over them, or the encoder
+            does not fit the pictures.
+    """
+    mesh = run.mesh.build()
+    check_batch(mesh, batch)
+    optimizer = _transformation(run)
+    whole, split = replicated(mesh), over_batch(mesh)
+    init: Any = functools.partial(initial_state, run.experiment, optimizer, run.ema_decay is not None)
+    try:
+        shapes = jax.eval_shape(init, jax.random.key(0), fixed, batch)
+    except ValueError as error:
+        # Encoders and schedules name what does not fit, such as pictures smaller than a layer.
+        raise UserError(f"The parts of this config do not fit each other: {error}") from error
+    if isinstance(loss := getattr(run.experiment, "loss", None), MarginSoftmax):
+        check_centers(run.mesh, loss, *shapes.params["loss"]["centers"].shape)
+    places = run.mesh.state_shardings(mesh, shapes)
+    abstract = jax.tree.map(lambda leaf, place: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place), shapes, places)
+    step: Any = functools.partial(train_step, run.experiment, optimizer, run.optimizer.recovers, run.ema_decay)
+    step = step if rewrite is None else rewrite(step)
+    return Program(
+        mesh=mesh,
+        state=abstract,
+        batch_sharding=split,
+        fixed=processes.everywhere(fixed, mesh),
+        init=jax.jit(init, in_shardings=(whole, whole, split), out_shardings=places),
+        step=jax.jit(step, in_shardings=(places, whole, split, whole), out_shardings=(places, whole), donate_argnums=0),
+        promote=jax.jit(functools.partial(promoted, run), out_shardings=places),
+        watched=tuple(watched(shapes, batch)),
+    )

@@ -1,0 +1,332 @@
+"""The bookkeeping of a run between two steps: what is due, and what is then written, judged and saved.
+
+One trainer takes the steps of one run, another those of many; the books of each run are kept the same way.
+"""
+
+import dataclasses
+import json
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from likeness.experiments.config import describe_changes, to_json
+from likeness.experiments.display.progress import Reporter
+from likeness.experiments.distributed import processes
+from likeness.experiments.experiment import Batches, Evaluation, Variables, judging, peek
+from likeness.experiments.own_code import Code
+from likeness.experiments.own_code.keeping import describe, keep, kept_or_none
+from likeness.experiments.own_code.trust import remember
+from likeness.experiments.run import Run
+from likeness.experiments.storage.checkpoints import CheckpointStore
+from likeness.experiments.storage.metrics_log import Metrics
+from likeness.experiments.storage.provenance import provenance
+from likeness.experiments.storage.workdir import Workdir, metric_json, read_json, write_json
+from likeness.experiments.training.evaluation import evaluate_run
+from likeness.experiments.training.program import Program
+from likeness.experiments.training.resuming import ChangedInputs, Fingerprints, listed
+from likeness.experiments.training.step import StepReport, TrainState
+from likeness.research.errors import UserError
+from likeness.research.files import write_atomically
+from likeness.research.images import write_picture
+
+
+class NonFinite(UserError):
+    """The loss, or what led to it, is NaN or infinite."""
+
+
+@dataclasses.dataclass
+class Record:
+    """What a checkpoint holds beside the arrays. All JSON."""
+
+    position: Any = None
+    """The data stream's."""
+    seconds: float = 0.0
+    """Time spent in the loop, over all launches."""
+    evaluated: int = 0
+    """The last step that was evaluated."""
+    best: float | None = None
+    """The best value so far of the metric that decides."""
+    best_step: int | None = None
+    """The step it belongs to."""
+    pending: list[dict[str, float]] = dataclasses.field(default_factory=list)
+    """Metrics of the steps since the last line of the log."""
+    inputs: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
+    """Fingerprints of what the steps before were taken with, see
+    :class:`~likeness.experiments.training.resuming.Fingerprints`."""
+
+
+class Due(NamedTuple):
+    """What is to be done at a step, before it is taken."""
+
+    step: int
+    writes: bool
+    judges: bool
+    saves: bool
+
+    @property
+    def anything(self) -> bool:
+        return self.writes or self.judges or self.saves
+
+
+def due(run: Run, step: int, *, last: bool, stopping: bool) -> Due:
+    """What is due at a step of a run; ``last`` is the end of the run or of a stage of it."""
+
+    def every(interval: int | None) -> bool:
+        return interval is not None and step > 0 and step % interval == 0
+
+    return Due(
+        step,
+        writes=last or every(run.log_every),
+        judges=every(run.evaluate_every) or (last and run.evaluate_every is not None),
+        saves=last or stopping or every(run.checkpoints.every),
+    )
+
+
+def changed(files: Workdir, run: Run, code: Code | None = None) -> list[str]:
+    """What a run has otherwise than the last launch in a directory: ``optimizer.schedule.rate: 0.001 → 1e-05``.
+
+    Args:
+        files: the directory.
+        run: what is launched.
+        code: of one's own that it is launched with; None leaves the code out.
+    """
+    if not files.config.exists():
+        return []
+    changes = describe_changes(read_json(files.config), to_json(run))
+    return changes if code is None else changes + describe(kept_or_none(files.root), code)
+
+
+def shortened(changes: Sequence[str], most: int = 5) -> str:
+    """The first of them in one line, and how many more there are."""
+    more = f"; and {len(changes) - most} more" if len(changes) > most else ""
+    return "; ".join(changes[:most]) + more
+
+
+@dataclasses.dataclass
+class Books:
+    """What is kept of one run, or a stage of it, while its steps are taken."""
+
+    run: Run
+    data: Any
+    """What the experiment opened."""
+    inputs: Fingerprints
+    """Of what was opened."""
+    stream: Batches
+    program: Program
+    files: Workdir
+    store: CheckpointStore
+    say: Reporter
+    code: Code
+    """Of one's own."""
+    record: Record = dataclasses.field(default_factory=Record)
+    stage: int | None = None
+    """The stage's number, from 1, of a run that has several."""
+    accept_changed_inputs: bool = False
+    """Goes on from a checkpoint that was trained with other inputs."""
+
+    def restore(self) -> TrainState | None:
+        """The state of the newest checkpoint, with the record and the stream brought to it; None where there is none.
+
+        Raises:
+            ChangedInputs: what the steps before were taken with is not what was opened.
+        """
+        latest = self.store.latest()
+        if latest is None:
+            return None
+        # Before the arrays, whose shapes follow from the inputs.
+        before = self.store.record(latest).get("inputs", {})
+        processes.by_first(lambda: self._check_inputs(latest, before), None)
+        state, saved = self.store.load(latest, self.program.state)
+        self.record = Record(**saved)
+        position = self.record.position
+        self.stream.set_state(position.encode() if isinstance(self.stream.get_state(), bytes) else position)
+        self.say.say(f"going on from step {latest}")
+        return state
+
+    def start(self) -> TrainState:
+        """The state before the first step."""
+        program = self.program
+        return program.init(program.key(self.run.seed), program.fixed, program.put(peek(self.stream)))
+
+    def note_config(self, run: Run, step: int) -> None:
+        """Writes what is trained, all stages of it; what has changed since the last launch is said and kept, with the step."""
+        changes = changed(self.files, run, self.code)
+        changes += self.inputs.since(self.record.inputs).described(self.record.inputs, self.inputs)
+        for change in changes:
+            self.say.say(f"changed since this directory's last launch: {change}")
+
+        def write() -> None:
+            if changes:
+                before = self.files.changes.read_text(encoding="utf-8") if self.files.changes.exists() else ""
+                line = json.dumps({"step": step, "changed": changes}, ensure_ascii=False) + "\n"
+                # Killed before config.json was written, the last launch has left this line already.
+                if not before.endswith(line):
+                    write_atomically(self.files.changes, before + line)
+            keep(self.files.root, self.code)
+            write_json(self.files.config, to_json(run))
+
+        for remark in self.code.remarks:
+            self.say.warn(remark)
+        if self.code:
+            processes.by_first(self._trust, None)
+        processes.by_first(write, None)
+
+    def _trust(self) -> None:
+        """What this user trains with may be executed again, when the run is read."""
+        try:
+            remember(self.code.digest)
+        except UserError as error:
+            self.say.warn(f"{error} Until then this run is read with --trust-code.")
+
+    def note_origin(self) -> None:
+        """Writes what it is trained with."""
+        origin = provenance(self.run.seed, self.inputs, self.code)
+        self.record.inputs = self.inputs.to_json()
+        processes.by_first(lambda: write_json(self.files.provenance, origin), None)
+
+    def keep_up(
+        self,
+        due: Due,
+        reports: Sequence[StepReport],
+        metrics: Metrics,
+        state: Callable[[], TrainState],
+        seconds: Callable[[], float],
+    ) -> None:
+        """Does what is due, in this order: do not change it.
+
+        Nothing that is not finite is evaluated or saved, and what is saved knows every step before it. The log is written
+        first, so that a checkpoint of step ``i`` has behind it exactly the lines that a resumed run must not write again.
+
+        Args:
+            due: what is due.
+            reports: fetched, of the steps since the last time.
+            metrics: where lines go.
+            state: gives the state before the step.
+            seconds: gives those in the loop, over all launches.
+
+        Raises:
+            NonFinite: a step was not finite.
+        """
+        record = self.record
+        record.pending += self._checked(reports, due.step)
+        if due.writes and record.pending:
+            self._write(metrics, due.step)
+        judges = due.judges and due.step != record.evaluated
+        if not judges and not due.saves:
+            return
+        reached = state()
+        improved = judges and self._evaluate(metrics, reached, due.step)
+        if due.saves or improved:
+            record.seconds, record.position = seconds(), _position(self.stream)
+            self.store.save(due.step, reached, dataclasses.asdict(record), record.best if improved else None)
+
+    def conclude(self, state: TrainState) -> tuple[Variables, Evaluation]:
+        """Judges the run, by the best checkpoint where the run keeps one, and says what is used from now on."""
+        policy = self.run.checkpoints
+        step, variables = self.run.steps, self.program.variables(state)
+        best = self.store.best(policy)
+        if best is not None and best != step:
+            step, variables = best, self.store.load_variables(best)
+            self.say.say(f"step {best} was the best by {policy.best_metric}: it is the one that is evaluated and used")
+        self.say.say(judging(self.run.experiment))
+        return variables, evaluate_run(self.run, self.files, self.data, variables, step=step, seconds=self.record.seconds)
+
+    def _check_inputs(self, step: int, before: Mapping[str, Mapping[str, str]]) -> None:
+        """Refuses to take further steps with other inputs, and says where only evaluations read others."""
+        changes = self.inputs.since(before)
+        # Which checkpoint is the best would be decided by values that do not compare.
+        decides = changes.validation if self.run.checkpoints.best_metric is not None else ()
+        if (names := changes.training + decides) and not self.accept_changed_inputs:
+            raise ChangedInputs(
+                f"{self.files.root} has come to step {step} with other inputs: {listed(names)} changed since then. A run "
+                "goes on only with what it began with: start over in another working directory (--workdir), or bring back what "
+                "was there."
+            )
+        if changes.beside_training:
+            self.say.warn(
+                f"{listed(changes.beside_training)} changed since this directory's last launch: evaluations before and after "
+                "do not compare"
+            )
+
+    def _checked(self, reports: Sequence[StepReport], step: int) -> list[dict[str, float]]:
+        """The metrics of the steps before this one, all of them finite."""
+        kept = []
+        for taken, report in enumerate(reports, start=step - len(reports)):
+            if report.recovers:
+                self.say.warn(
+                    f"step {taken} is not finite: the step before it is taken back and tried again at half its length"
+                )
+                continue
+            if report.finite.all():
+                kept.append({name: float(value) for name, value in report.metrics.items()})
+                continue
+            leaf = self.program.watched[int(np.argmin(report.finite))]
+            latest = self.store.latest()
+            spared = (
+                "No checkpoint was written yet" if latest is None else f"The newest checkpoint, of step {latest}, is intact"
+            )
+            raise NonFinite(
+                f"Step {taken} is not finite, first seen in {leaf} (loss {report.metrics['loss']:.4g}). {spared}. If it is the "
+                "batch, look at the data; else try a lower learning rate, optimizer.halvings, optimizer.clip_norm, or "
+                "float32."
+            )
+        return kept
+
+    def _write(self, metrics: Metrics, step: int) -> None:
+        """Writes the mean of the steps since the last line."""
+        pending, self.record.pending = self.record.pending, []
+        averages = {name: statistics.fmean(entry[name] for entry in pending) for name in pending[-1]}
+        if self.stage is not None:
+            # Losses of two stages do not compare: a jump between them is no divergence.
+            averages["stage"] = self.stage
+        metrics.write(step, "train", averages)
+        self.say.advance(step, averages)
+        if remark := self.run.experiment.remark(averages):
+            self.say.warn(f"step {step}: {remark}")
+
+    def _evaluate(self, metrics: Metrics, state: TrainState, step: int) -> bool:
+        """Judges on the validation part; tells whether this is the best so far."""
+        record, variables = self.record, self.program.variables(state)
+        evaluation = self.run.experiment.evaluate(self.data, variables.params, variables.state, "validation")
+        record.evaluated = step
+        metrics.write(step, "validation", metric_json(evaluation.metrics))
+        for name, picture in evaluation.pictures.items():
+            if processes.first():
+                write_picture(self.files.pictures / f"{name}_{step:06d}.png", picture)
+            self.say.show(name, picture)
+        policy = self.run.checkpoints
+        if policy.best_metric is None:
+            return False
+        value = best_value(evaluation.metrics, policy.best_metric)
+        if record.best is not None and (value >= record.best if policy.best_is == "lowest" else value <= record.best):
+            return False
+        record.best, record.best_step = value, step
+        self.say.say(f"step {step}: {policy.best_metric} {value:.4g}, the best so far")
+        return True
+
+
+def _position(stream: Batches) -> Any:
+    position = stream.get_state()
+    return position.decode() if isinstance(position, bytes) else position
+
+
+def best_value(metrics: Mapping[str, Any], name: str) -> float:
+    """The plain number of the metric that decides which checkpoint is best.
+
+    Raises:
+        UserError: when the evaluation has no such metric, or could not resolve it.
+    """
+    if name not in metrics:
+        raise UserError(
+            f"Checkpoints.best_metric is {name!r}, which the evaluation does not report: choose one of "
+            f"{', '.join(sorted(metrics))}."
+        )
+    value = getattr(metrics[name], "value", metrics[name])
+    if value is None:
+        raise UserError(
+            f"Checkpoints.best_metric is {name!r}, which the validation data cannot resolve ({metrics[name].why}): choose "
+            "another metric, or more validation people."
+        )
+    return float(value)

@@ -1,0 +1,8 @@
+"""What networks see: what excites the units of a trained one, and pictures of what it looks for and remembers."""
+
+from likeness.experiments.visualization.ascent import NormalizedGradient
+from likeness.experiments.visualization.inversion import Inversion
+from likeness.experiments.visualization.network import Learned, Network
+from likeness.experiments.visualization.synthesis import Synthesis
+
+__all__ = ["Inversion", "Learned", "Network", "NormalizedGradient", "Synthesis"]

@@ -1,0 +1,327 @@
+"""A network with its weights and pictures, signals or volumes, to see what its units see."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+
+from likeness.experiments.classification import Classification
+from likeness.experiments.preprocessing import ModelInputs
+from likeness.experiments.recognition.recognition import Recognition
+from likeness.experiments.recognition.recognizer import Recognizer
+from likeness.experiments.style.frozen import FrozenEncoder, RandomWeights
+from likeness.experiments.training.evaluation import read_run, restore
+from likeness.experiments.visualization.examples import ExampleRows, LookedAt, photographs
+from likeness.research.data import Images, Preprocessing, to_unit
+from likeness.research.errors import UserError
+from likeness.research.geometry import ReceptiveField, receptive_fields
+from likeness.research.geometry.receptive_field import Network
+from likeness.research.types import Activations, AnyArray, Array, Float, PRNGKey, PyTree
+from likeness.research.visualization import (
+    Patches,
+    Rule,
+    TopPatches,
+    UnitCounts,
+    UnitStatistics,
+    count_units,
+    reconstruct,
+)
+from likeness.research.weights import named
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """What was found of one layer."""
+
+    patches: Patches
+    """For each unit the pictures that excite it most, as NumPy arrays."""
+    statistics: UnitStatistics
+    field: ReceptiveField
+
+    @property
+    def sees(self) -> str:
+        """What a unit sees: ``38 samples``, ``10 x 10 pixels``, ``8 x 8 x 8 voxels``."""
+        axes = self.patches.place.shape[-1]
+        return f"{' x '.join([str(self.field.size)] * axes)} {('samples', 'pixels', 'voxels')[axes - 1]}"
+
+    def to_json(self, images: LookedAt) -> dict[str, Any]:
+        """Every unit: its numbers and, of each patch, the picture's name, the activation and the window along each axis."""
+        numbers, units = self.statistics, []
+        for unit in range(len(numbers.mean)):
+            patches = [
+                {
+                    "picture": images.names[int(picture)],
+                    "value": float(value),
+                    "window": [list(self.field.window(int(index))) for index in place],
+                }
+                for value, picture, place in zip(*(part[unit] for part in self.patches[1:]), strict=True)
+                if picture >= 0
+            ]
+            selective = float(numbers.selectivity[unit])
+            units.append(
+                {
+                    "unit": unit,
+                    "active": float(numbers.active[unit]),
+                    "mean": float(numbers.mean[unit]),
+                    "selectivity": None if np.isnan(selective) else selective,
+                    "favorite": images.people[int(numbers.favorite[unit])],
+                    "histogram": [float(share) for share in numbers.histogram[:, unit]],
+                    "patches": patches,
+                }
+            )
+        return {"field": dataclasses.asdict(self.field), "dead": [int(unit) for unit in numbers.dead], "units": units}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Microscope:
+    """An encoder with its weights.
+
+    Example::
+
+        scope = Microscope.load("runs/recognition/quickstart")
+        seen = scope.look(scope.own_pictures(), ("relu1", "relu4"))
+        seen["relu4"].patches.picture[3]  # the nine pictures that excite unit 3 most
+    """
+
+    name: str
+    encoder: nn.Module
+    variables: PyTree
+    inputs: ModelInputs
+    """What it takes, and how picture files become that."""
+    own: Callable[[], Images | ExampleRows] | None = None
+    """The examples it was trained on, where they are known."""
+    remarks: tuple[str, ...] = ()
+    """What a person who looks at its units should know, in sentences."""
+
+    @classmethod
+    def load(cls, name: str, size: int | None = None) -> "Microscope":
+        """Opens a working directory, or published weights by name, such as ``squeezenet11``.
+
+        Args:
+            name: which: a run of recognition or classification with what its encoder has learned, a run of stylization with the
+                encoder that it paints by, or weights.
+            size: side of the square pictures for published weights and stylization's encoders; 128 unless given. The others
+                have learned from examples of one size.
+
+        Raises:
+            UserError: there is neither, or the run has no encoder of pictures, signals or volumes.
+        """
+        if not Path(name).is_dir():
+            if len(Path(name).parts) > 1:
+                raise UserError(f"There is no working directory {name}: train a config first, with `likeness train`.")
+            published = named(name)
+            if published.encoder is None:
+                raise UserError(f"The weights {name} are those of a painter: give an encoder's.")
+            variables, _ = published.load()
+            return cls._of_photographs(name, published.encoder, variables, size)
+        experiment: Any = read_run(name).experiment
+        frozen = getattr(experiment, "encoder", None)
+        if isinstance(frozen, FrozenEncoder):
+            random = "random: its encoder's filters were drawn and never trained, so its units look for nothing in particular"
+            scope = cls._of_photographs(name, frozen.encoder, frozen.variables(), size)
+            return dataclasses.replace(scope, remarks=(random,)) if isinstance(frozen.weights, RandomWeights) else scope
+        if not isinstance(experiment, Recognition | Classification):
+            raise UserError(
+                f"{name} holds a {type(experiment).__name__}: give the working directory of a recognition, a classification or "
+                "a stylization, or published weights by name (`likeness weights list`)."
+            )
+        if size is not None:
+            raise UserError(f"{name} was trained on examples of one size: leave out --size.")
+        if isinstance(experiment, Classification):
+            return cls._of_classification(name, experiment)
+        recognizer = Recognizer.load(name)
+        variables = {"params": recognizer.variables.params["encoder"], **recognizer.variables.state}
+        return cls(name, experiment.encoder, variables, recognizer.inputs, lambda: experiment.open().train)
+
+    @classmethod
+    def _of_photographs(cls, name: str, encoder: nn.Module, variables: PyTree, size: int | None) -> "Microscope":
+        side = 128 if size is None else size
+        if side < 16:
+            raise UserError(f"The size of the pictures is {side}: give --size of 16 pixels or more.")
+        files = Preprocessing(size=(side, side))
+        inputs = ModelInputs(shape=files.shape, preprocessing=files, source="photographs")
+        return cls(name, encoder, variables, inputs, lambda: photographs(side))
+
+    @classmethod
+    def _of_classification(cls, name: str, experiment: Classification) -> "Microscope":
+        train = experiment.open().train
+        batch = {"values": jax.ShapeDtypeStruct((1, *train.shape), np.float32)}
+        abstract = jax.eval_shape(experiment.init, jax.random.key(0), {}, batch)
+        _, (params, state) = restore(name, read_run(name), abstract)
+        variables = {"params": params["encoder"], **state}
+        inputs = ModelInputs.of(experiment, train.shape)
+        return cls(name, experiment.encoder, variables, inputs, lambda: ExampleRows.of(train))
+
+    def own_examples(self) -> Images | ExampleRows:
+        """What it was trained on; for published weights and stylization's encoders cutouts of two photographs.
+
+        Raises:
+            UserError: nobody knows them.
+        """
+        if self.own is None:
+            raise UserError(f"{self.name} comes without its pictures: give a folder of some with --data.")
+        return self.own()
+
+    def own_pictures(self) -> Images:
+        """The same, where they are pictures.
+
+        Raises:
+            UserError: nobody knows them, or they are examples of a classification.
+        """
+        examples = self.own_examples()
+        if isinstance(examples, ExampleRows):
+            raise UserError(f"{self.name} has learned from examples of {examples.shape}, not from pictures of a recognizer.")
+        return examples
+
+    def pictures_in(self, folder: str) -> Images:
+        """The pictures in the folders of a folder, made into what it was trained on.
+
+        Raises:
+            UserError: it is an encoder of signals or volumes, nobody said how files become its pictures, or there are none.
+        """
+        axes = getattr(self.encoder, "spatial_dims", 2)
+        if axes != 2:
+            raise UserError(f"{self.name} has learned from examples of {axes} axes, and --data takes pictures: leave it out.")
+        return self.inputs.open_folder(folder)
+
+    @functools.cached_property
+    def fields(self) -> dict[str, ReceptiveField]:
+        """The receptive fields of the layers, by name.
+
+        Raises:
+            UserError: the encoder does not say how its layers lie.
+        """
+        encoder: Any = self.encoder
+        if not isinstance(encoder, Network):
+            raise UserError(
+                f"{type(self.encoder).__name__} does not say what its units see of a picture (it has no `geometry`), so their "
+                "patches cannot be cut out."
+            )
+        return receptive_fields(encoder)
+
+    def layers(self, shape: tuple[int, ...], asked: Sequence[str] = ()) -> tuple[str, ...]:
+        """Those asked for, or up to five spread over the depth, ReLUs where there are some.
+
+        Raises:
+            UserError: there is no such layer.
+        """
+        found: Any = jax.eval_shape(self.activations, self.variables, jax.ShapeDtypeStruct((1, *shape), jnp.float32))
+        maps = [name for name in self.fields if name in found and len(found[name].shape) == len(shape) + 1]
+        if unknown := [name for name in asked if name not in maps]:
+            raise UserError(f"{self.name} has no layer {unknown[0]!r} with maps: choose of {', '.join(maps)}.")
+        if asked:
+            return tuple(asked)
+        of = [name for name in maps if "relu" in name] or maps
+        chosen = sorted({round(place) for place in np.linspace(0, len(of) - 1, min(5, len(of)))})
+        return tuple(of[number] for number in chosen)
+
+    def activations(self, variables: PyTree, pictures: Float[Array, "b *space c"]) -> Activations:
+        """All named activations of examples in [0, 1]."""
+        return self.encoder.apply(variables, pictures)  # pyright: ignore[reportReturnType]
+
+    def look(
+        self,
+        images: LookedAt,
+        layers: tuple[str, ...],
+        top: TopPatches = TopPatches(),  # noqa: B008
+        *,
+        batch: int = 32,
+        seed: int = 0,
+        tell: Callable[[int], None] | None = None,
+    ) -> dict[str, Seen]:
+        """Goes once through the examples, on all devices of this process.
+
+        Each device looks at its part of every batch and keeps its own best, which are brought together at the end: they are
+        those of one device alone, ties included.
+
+        Args:
+            images: which.
+            layers: of which layers.
+            top: what to keep of each unit.
+            batch: examples at a time; rounded up to a multiple of the devices.
+            seed: of the draw, for ``random``.
+            tell: called with how many examples are done.
+        """
+        devices = jax.local_devices()
+        mesh = jax.make_mesh((len(devices),), ("data",), axis_types=(AxisType.Auto,), devices=devices)
+        split, whole = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in (("data",), ()))
+        batch = -(-batch // len(devices)) * len(devices)
+        found: Any = jax.eval_shape(self.activations, self.variables, jax.ShapeDtypeStruct((1, *images.shape), jnp.float32))
+        axes, classes = len(images.shape) - 1, len(images.people)
+        units = {name: found[name].shape[-1] for name in layers}
+        empty = {name: (top.init(count, axes), UnitCounts.init(classes, count)) for name, count in units.items()}
+        state = jax.device_put(jax.tree.map(lambda part: np.stack([part] * len(devices)), empty), split)
+        variables, key = jax.device_put((self.variables, jax.random.key(seed)), whole)
+        for start in range(0, len(images), batch):
+            rows = np.arange(start, min(start + batch, len(images)))
+            examples, numbers, labels = images.read(rows), rows, images.labels[rows]
+            if missing := batch - len(rows):
+                examples = np.concatenate([examples, np.zeros((missing, *images.shape), examples.dtype)])
+                numbers, labels = (np.concatenate([each, np.full(missing, -1)]) for each in (numbers, labels))
+            shares = jax.device_put((examples, numbers.astype(np.int32), np.asarray(labels, np.int32)), split)
+            state = _take(self, top, mesh, variables, state, *shares, key)
+            if tell is not None:
+                tell(int(rows[-1]) + 1)
+        return {name: self._seen(name, top, *parts) for name, parts in jax.device_get(state).items()}
+
+    def _seen(self, layer: str, top: TopPatches, patches: Patches, counts: UnitCounts) -> Seen:
+        together = UnitCounts(*(np.asarray(np.sum(part, axis=0, dtype=np.float64)) for part in counts))
+        return Seen(top.merge(patches), UnitStatistics.of(together), self.fields[layer])
+
+    def back(
+        self, layer: str, pictures: AnyArray, units: AnyArray, places: AnyArray, rule: Rule, batch: int = 16
+    ) -> Float[np.ndarray, "n *space c"]:
+        """What of each example excites a unit at a place: :func:`~likeness.research.visualization.reconstruct`.
+
+        Raises:
+            UserError: the rule is for ReLUs, and the encoder has none.
+        """
+        parts = []
+        for start in range(0, len(pictures), batch):
+            rows = np.arange(start, start + batch).clip(max=len(pictures) - 1)
+            try:
+                parts.append(_back(self, layer, rule, self.variables, *(each[rows] for each in (pictures, units, places))))
+            except ValueError as error:
+                raise UserError(f"{self.name} cannot be gone back through by --rule {rule}: {error}.") from error
+        return np.concatenate([np.asarray(part) for part in parts])[: len(pictures)]
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2), donate_argnums=4)
+def _take(
+    scope: Microscope,
+    top: TopPatches,
+    mesh: jax.sharding.Mesh,
+    variables: PyTree,
+    state: PyTree,
+    examples: Array,
+    numbers: Array,
+    labels: Array,
+    key: PRNGKey,
+) -> PyTree:
+    def share(variables: PyTree, state: PyTree, examples: Array, numbers: Array, labels: Array, key: PRNGKey) -> PyTree:
+        activations = scope.activations(variables, to_unit(examples))
+        taken = {}
+        for name, parts in state.items():
+            patches, counts = jax.tree.map(lambda part: part[0], parts)
+            taken[name] = (top(patches, activations[name], numbers, key), count_units(counts, activations[name], labels))
+        return jax.tree.map(lambda part: part[None], taken)
+
+    over, same = PartitionSpec("data"), PartitionSpec()
+    # Nothing passes between devices, which JAX cannot see of a loop whose length each decides for itself.
+    looked = jax.shard_map(share, mesh=mesh, in_specs=(same, over, over, over, over, same), out_specs=over, check_vma=False)
+    return looked(variables, state, examples, numbers, labels, key)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _back(scope: Microscope, layer: str, rule: Rule, variables: PyTree, pictures: Array, units: Array, places: Array) -> Array:
+    def read(pixels: Array) -> Array:
+        return scope.activations(variables, pixels)[layer]
+
+    return reconstruct(read, to_unit(pictures), units, places, rule)

@@ -1,0 +1,1 @@
+"""Losses on embeddings: whom they bring together and whom they push apart."""

@@ -1,0 +1,81 @@
+"""Convolution of each channel by itself."""
+
+import functools
+import itertools
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import lax
+
+from likeness.research.types import AnyArray, Array, Float, Precision
+
+
+class Depthwise(nn.Module, kw_only=True):
+    """Convolution of each channel by itself, without bias: ``y[i, j, c] = Σ_uv k[u, v, c] · x[i·stride + u, j·stride + v, c]``.
+
+    The values and the parameter, (side, side, 1, c), of ``flax.linen.Conv`` with as many groups as channels. It is written
+    as a sum of shifted products, in float32 whatever the compute dtype, because XLA:CPU has no good kernel for groups: with
+    them :class:`likeness.research.encoders.MobileFaceNet` takes 65 ms of one core a picture and 267 ms with the gradient by its
+    pixels, with these 11 and 38 (jaxlib 0.10.2).
+    """
+
+    side: int
+    """Side of the kernel."""
+    stride: int = 1
+    """Step between windows."""
+    padding: int = 0
+    """Zeros added on every side."""
+    dtype: Precision = "float32"
+    """Dtype of the result."""
+
+    @nn.compact
+    def __call__(self, x: Float[AnyArray, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
+        """(b, h, w, c) → (b, ⌊(h + 2·padding − side)/stride⌋ + 1, …, c)."""
+        init = nn.initializers.variance_scaling(1.0, "fan_in", "truncated_normal")
+        kernel = jnp.asarray(self.param("kernel", init, (self.side, self.side, 1, x.shape[-1]), jnp.float32))[:, :, 0]
+        x = jnp.asarray(x)
+        if not self.padding and x.shape[1:3] == kernel.shape[:2]:
+            y = jnp.einsum("bhwc,hwc->bc", x.astype(jnp.float32), kernel)[:, None, None]
+        else:
+            y = _depthwise(x, kernel, self.stride, self.padding)
+        return y.astype(self.dtype)
+
+
+def _convolve(x: Array, kernel: Array, stride: int, padding: int) -> Array:
+    x = jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+    return functools.reduce(
+        jnp.add, [kernel[place] * piece.astype(jnp.float32) for place, piece in _windows(x, kernel, stride)]
+    )
+
+
+_depthwise = jax.custom_vjp(_convolve, nondiff_argnums=(2, 3))
+
+
+def _forward(x: Array, kernel: Array, stride: int, padding: int) -> tuple[Array, tuple[Array, Array]]:
+    return _convolve(x, kernel, stride, padding), (x, kernel)
+
+
+def _backward(stride: int, padding: int, kept: tuple[Array, Array], cotangent: Array) -> tuple[Array, Array]:
+    # JAX's own derivative pads each shifted product by itself, and XLA:CPU computes whatever came before anew for each.
+    x, kernel = kept
+    side = kernel.shape[0]
+    edges = []
+    for length, count in zip(x.shape[1:3], cotangent.shape[1:3], strict=True):
+        before = side - 1 - padding
+        edges.append((before, length - 1 + side - before - (stride * (count - 1) + 1), stride - 1))
+    spread = lax.pad(cotangent, jnp.zeros((), cotangent.dtype), ((0, 0, 0), *edges, (0, 0, 0)))
+    padded = jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+    by_kernel = [jnp.einsum("bhwc,bhwc->c", cotangent, piece) for _, piece in _windows(padded, kernel, stride)]
+    return _convolve(spread, kernel[::-1, ::-1], 1, 0).astype(x.dtype), jnp.stack(by_kernel).reshape(kernel.shape)
+
+
+_depthwise.defvjp(_forward, _backward)
+
+
+def _windows(x: Array, kernel: Array, stride: int) -> list[tuple[tuple[int, int], Array]]:
+    """The place in the kernel, and what it is multiplied by at each place of the result."""
+    side = kernel.shape[0]
+    rows, columns = (stride * ((length - side) // stride) + 1 for length in x.shape[1:3])
+    places = itertools.product(range(side), repeat=2)
+    return [((u, v), x[:, u : u + rows : stride, v : v + columns : stride]) for u, v in places]

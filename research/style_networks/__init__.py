@@ -1,0 +1,23 @@
+"""Networks that paint a picture in one pass.
+
+``painter.apply(variables, pictures)`` takes and gives RGB in [0, 1], of any size. :class:`Johnson` knows one style,
+:class:`Conditional` several and their mixtures; :func:`adain` with a :class:`Decoder` takes any style from a picture of it.
+"""
+
+from likeness.research.style_networks.adain import Decoder, adain, mirror, style_statistics
+from likeness.research.style_networks.conditional import Conditional, ConditionalInstanceNorm
+from likeness.research.style_networks.johnson import Johnson
+from likeness.research.style_networks.normalization import InstanceNorm
+from likeness.research.style_networks.transformer import Transformer
+
+__all__ = [
+    "Conditional",
+    "ConditionalInstanceNorm",
+    "Decoder",
+    "InstanceNorm",
+    "Johnson",
+    "Transformer",
+    "adain",
+    "mirror",
+    "style_statistics",
+]

@@ -1,0 +1,32 @@
+"""A network that paints one style (Johnson et al. 2016)."""
+
+from flax import linen as nn
+
+from likeness.research.encoders.layers import Images
+from likeness.research.style_networks.normalization import InstanceNorm
+from likeness.research.style_networks.transformer import Transformer
+from likeness.research.types import ImagesFloat
+
+__all__ = ["Johnson"]
+
+
+class Johnson(Transformer, kw_only=True):
+    """A :class:`Transformer` with instance normalization: one network, one style.
+
+    Parameters of the default: 1,677,638.
+    """
+
+    @nn.compact
+    def __call__(self, pictures: Images) -> ImagesFloat:
+        """Paints a batch of pictures.
+
+        Args:
+            pictures: (b, h, w, 3), RGB in [0, 1].
+
+        Returns:
+            Of the same shape, float32.
+
+        Raises:
+            ValueError: pictures that are too small, not RGB, or not floating point.
+        """
+        return self._paint(pictures, lambda x, name: InstanceNorm(epsilon=self.epsilon, name=name)(x))

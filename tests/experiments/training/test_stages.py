@@ -1,0 +1,68 @@
+"""Stages of a run, on a toy whose second stage has twice the columns."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from toy import toy_run
+from widened import Widened, staged
+
+from likeness.experiments.optim.optimizers import Adam
+from likeness.experiments.optim.schedules import Constant
+from likeness.experiments.run import Checkpoints
+from likeness.experiments.training.stages import Staged, promoted, stage_of, stages
+from likeness.experiments.training.step import initial_state, train_step
+from likeness.research.errors import UserError
+
+
+def test_steps_are_shared_evenly_and_each_stage_knows_all_of_them():
+    plan = stages(staged(steps=7))
+    assert [stage.end for stage in plan] == [2, 5, 7]
+    assert [stage.run.experiment.width for stage in plan] == [1, 2, 4]
+    assert {stage.run.steps for stage in plan} == {7}
+    (only,) = stages(toy_run(steps=5))
+    assert (only.end, only.run) == (5, toy_run(steps=5))
+
+
+def test_a_checkpoint_where_two_stages_meet_is_of_the_first():
+    plan = stages(staged(steps=6))
+    assert [stage.end for stage in plan] == [2, 4, 6]
+    assert [stage_of(plan, step) for step in (None, 0, 1, 2, 3, 4, 5, 6)] == [0, 0, 0, 0, 1, 1, 2, 2]
+
+
+def test_what_cannot_be_staged_is_refused():
+    with pytest.raises(UserError, match="2 steps cannot have 3 stages"):
+        stages(staged(steps=2))
+    assert [stage.end for stage in stages(staged(steps=3))] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("widths", [(2, 4), (1, 2, 4)])
+def test_no_metric_decides_over_stages_that_do_not_compare(widths):
+    judged = {"evaluate_every": 1, "checkpoints": Checkpoints(best_metric="toy/score")}
+    with pytest.raises(UserError, match="values of different stages do not compare"):
+        stages(toy_run(experiment=Widened(widths=widths), **judged))
+    (only,) = stages(toy_run(experiment=Widened(), **judged))
+    assert only.run.checkpoints.best_metric == "toy/score"
+
+
+def test_the_next_stage_begins_where_the_last_has_ended():
+    """Parameters, their mean and the optimizer's moments in the new shapes; the counts and the model's state as they are."""
+    run = staged(steps=6, optimizer=Adam(schedule=Constant(rate=0.1)), ema_decay=0.9)
+    first, second, _ = (stage.run for stage in stages(run))
+    assert isinstance(first.experiment, Staged)
+    rule, fixed, batch = run.optimizer.transformation(6), {"number": jnp.float32(7)}, {"number": jnp.ones(8)}
+    state = initial_state(first.experiment, rule, averaged=True, key=jax.random.key(0), fixed=fixed, batch=batch)
+    for _ in range(2):
+        state, _ = train_step(first.experiment, rule, run.optimizer.recovers, 0.9, state, fixed, batch, jax.random.key(0))
+    after = promoted(second, state, fixed)
+    assert int(after.step) == 2 and int(after.model_state["steps"]) == 2
+
+    def twice(tree):
+        return jax.tree.map(lambda leaf: np.repeat(leaf, 2, axis=-1) if np.ndim(leaf) else np.asarray(leaf), tree)
+
+    for part in ("params", "average", "optimizer"):
+        jax.tree.map(np.testing.assert_array_equal, getattr(after, part), twice(getattr(state, part)))
+    # Two donated arguments must not be one buffer.
+    assert not {leaf.unsafe_buffer_pointer() for leaf in jax.tree.leaves(after.params)} & {
+        leaf.unsafe_buffer_pointer() for leaf in jax.tree.leaves(after.average)
+    }

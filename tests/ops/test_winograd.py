@@ -1,0 +1,88 @@
+"""Convolution by tiles against the definition in float64, and the choice between the two."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from likeness.research.ops.convolution import convolve_same
+from likeness.research.ops.winograd import (
+    convolve_by_tiles,
+    convolve_turned_by_tiles,
+    kernel_gradient_by_tiles,
+    tiles_pay,
+    tiles_pay_for_kernel,
+)
+
+
+def drawn(b, h, w, c, d):
+    rng = np.random.default_rng(h * 31 + w)
+    return rng.normal(size=(b, h, w, c)), rng.normal(size=(3, 3, c, d)), rng.normal(size=(b, h, w, d))
+
+
+def defined(x, kernel, gradient):
+    """Value, gradient by x and gradient by the kernel, by loops over the window, float64."""
+    h, w = x.shape[1:3]
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    value, by_padded, by_kernel = 0.0, np.zeros_like(padded), np.zeros_like(kernel)
+    for i in range(3):
+        for j in range(3):
+            window = padded[:, i : i + h, j : j + w]
+            value = value + window @ kernel[i, j]
+            by_padded[:, i : i + h, j : j + w] += gradient @ kernel[i, j].T
+            by_kernel[i, j] = np.einsum("bhwc,bhwd->cd", window, gradient)
+    return value, by_padded[:, 1:-1, 1:-1], by_kernel
+
+
+@settings(max_examples=12, deadline=None)
+@given(b=st.integers(1, 2), h=st.integers(1, 7), w=st.integers(1, 7), c=st.integers(1, 3), d=st.integers(1, 3))
+def test_value_and_both_gradients_are_those_of_the_definition(b, h, w, c, d):
+    x, kernel, gradient = drawn(b, h, w, c, d)
+    value, by_x, by_kernel = defined(x, kernel, gradient)
+    x, kernel, gradient = (array.astype(np.float32) for array in (x, kernel, gradient))
+    np.testing.assert_allclose(convolve_by_tiles(x, kernel), value, rtol=1e-5, atol=2e-5)
+    np.testing.assert_allclose(convolve_turned_by_tiles(gradient, kernel), by_x, rtol=1e-5, atol=2e-5)
+    np.testing.assert_allclose(kernel_gradient_by_tiles(x, gradient), by_kernel, rtol=1e-5, atol=5e-5)
+
+
+@pytest.mark.parametrize("c, d", [(64, 64), (256, 128)])
+def test_where_tiles_pay_the_network_gets_the_same(c, d):
+    """One shape with tiles for the kernel's gradient alone, one with tiles in all three places."""
+    x, kernel, gradient = drawn(1, 65, 64, c, d)
+    assert tiles_pay_for_kernel(x.shape, kernel.shape)
+    assert tiles_pay(x.shape, kernel.shape) == (c == 256)
+    expected = defined(x, kernel, gradient)
+    x, kernel, gradient = (jnp.asarray(array, jnp.float32) for array in (x, kernel, gradient))
+    value, backward = jax.vjp(convolve_same, x, kernel)
+    for mine, theirs in zip((value, *backward(gradient)), expected, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=3e-6 * np.abs(theirs).max())
+
+
+def test_half_precision_and_narrow_layers_are_left_as_they_are():
+    def primitives(x, kernel):
+        return str(jax.make_jaxpr(convolve_same)(x, kernel))
+
+    wide = jnp.zeros((1, 32, 32, 256)), jnp.zeros((3, 3, 256, 256))
+    assert "dot_general" in primitives(*wide)
+    assert "dot_general" not in primitives(*(array.astype(jnp.bfloat16) for array in wide))
+    assert "dot_general" not in primitives(jnp.zeros((1, 32, 32, 16)), jnp.zeros((3, 3, 16, 16)))
+    assert "dot_general" not in primitives(jnp.zeros((1, 32, 32, 256)), jnp.zeros((5, 5, 256, 256)))
+
+
+def test_an_accelerator_gets_the_convolution_as_it_is_defined():
+    shapes = jax.ShapeDtypeStruct((1, 32, 32, 256), jnp.float32), jax.ShapeDtypeStruct((3, 3, 256, 256), jnp.float32)
+    traced = jax.jit(convolve_same).trace(*shapes)
+    assert "convolution" in traced.lower(lowering_platforms=("cuda",)).as_text()
+    assert "convolution" not in traced.lower(lowering_platforms=("cpu",)).as_text()
+
+
+def test_several_kernels_at_once_are_each_their_own():
+    x, kernel, _ = drawn(2, 16, 16, 160, 160)
+    kernels = jnp.asarray(np.stack([kernel, kernel[::-1]]), jnp.float32)
+    together = jax.vmap(lambda kernel: convolve_same(jnp.asarray(x, jnp.float32), kernel))(kernels)
+    for number in range(2):
+        np.testing.assert_allclose(
+            together[number], convolve_same(jnp.asarray(x, jnp.float32), kernels[number]), rtol=1e-4, atol=1e-3
+        )
