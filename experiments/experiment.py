@@ -1,6 +1,6 @@
-"""The one protocol: what is learned, what it costs, and how it is judged.
+"""The one protocol: what is learned, what it costs, and how it is evaluated.
 
-Recognition differentiates by an encoder's weights, style transfer by a picture's pixels, fast style transfer by the weights
+Recognition differentiates by an encoder's weights, style transfer by an image's pixels, fast style transfer by the weights
 of a second network. To the trainer they are the same: a pytree of parameters and a scalar.
 """
 
@@ -29,7 +29,7 @@ class Variables(NamedTuple):
     """What changes without being learned, such as batch-norm statistics; ``{}`` when there is none."""
 
 
-class Cost(NamedTuple):
+class LossOutput(NamedTuple):
     """What one batch says about the parameters."""
 
     value: Array
@@ -64,7 +64,7 @@ def peek(stream: Batches) -> Any:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Numbers and pictures that say how good the parameters are."""
+    """Numbers and images that say how good the parameters are."""
 
     metrics: Mapping[str, float | Estimate]
     """By path, such as ``verification/eer``."""
@@ -77,52 +77,52 @@ class Evaluation:
     """JSON to keep beside the parameters, by file name without ending, such as a calibrated threshold."""
     arrays: Mapping[str, Mapping[str, np.ndarray]] = dataclasses.field(default_factory=dict)
     """What to look at later, such as embeddings: by file name without ending, and by name within the file."""
-    pictures: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
-    """Pictures that are the result, (h, w, 3) in [0, 1], by file name without ending."""
+    images: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    """Images that are the result, (h, w, 3) in [0, 1], by file name without ending."""
     examples: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
-    """Pictures that a figure shows, one by one, (h, w, 3) in [0, 1], by path without ending below the figures."""
+    """Images that a figure shows, one by one, (h, w, 3) in [0, 1], by path without ending below the figures."""
     notes: tuple[str, ...] = ()
     """Sentences a reader of the numbers must know."""
 
 
 class Originals(NamedTuple):
-    """What an experiment's pictures were made of: RGB in [0, 1]."""
+    """What an experiment's images were made of: RGB in [0, 1]."""
 
     before: Mapping[str, Float[np.ndarray, "h w 3"]]
-    """What each was before, by the name of the result, as in :attr:`Evaluation.pictures`."""
+    """What each was before, by the name of the result, as in :attr:`Evaluation.images`."""
     styles: tuple[Float[np.ndarray, "h w 3"], ...] = ()
     """Whose look they were given."""
 
 
 @runtime_checkable
-class MadeOfPictures(Protocol):
+class MadeOfImages(Protocol):
     """An experiment whose results can be shown beside what they were made of."""
 
     def originals(self) -> Originals:
         """Reads them anew.
 
         Raises:
-            UserError: a picture that cannot be read.
+            UserError: an image that cannot be read.
         """
         ...
 
 
 @runtime_checkable
 class WithoutParts(Protocol):
-    """An experiment that parts no data: there is no test part on which it could be judged."""
+    """An experiment that parts no data: there is no test part on which it could be evaluated."""
 
-    judging: ClassVar[str]
-    """What is done instead to judge it: ``judging the painting``."""
+    evaluating: ClassVar[str]
+    """What is done instead to evaluate it: ``evaluating the painting``."""
 
 
-def judging(experiment: Any) -> str:
-    """What is done to judge a run at its end, for people to read."""
-    return experiment.judging if isinstance(experiment, WithoutParts) else "judging on the test part"
+def evaluating(experiment: Any) -> str:
+    """What is done to evaluate a run at its end, for people to read."""
+    return experiment.evaluating if isinstance(experiment, WithoutParts) else "evaluating on the test part"
 
 
 @runtime_checkable
 class Experiment(Protocol):
-    """A frozen dataclass that says what is learned, what it costs and how it is judged.
+    """A frozen dataclass that says what is learned, what it costs and how it is evaluated.
 
     ``data`` is whatever :meth:`open` returned; the trainer only hands it back.
     """
@@ -139,7 +139,7 @@ class Experiment(Protocol):
         """Sentences a person must know of the data: how much there is, what was left out, whether it is synthetic."""
         ...
 
-    def fixed(self, data: Any) -> PyTree:
+    def constants(self, data: Any) -> PyTree:
         """Arrays that the cost reads and nothing changes, such as a frozen encoder's weights; ``{}`` when there are none.
 
         They are whole on every device and in no checkpoint.
@@ -150,18 +150,18 @@ class Experiment(Protocol):
         """The endless training stream: pytrees of NumPy arrays whose leading axis is the batch."""
         ...
 
-    def init(self, key: PRNGKey, fixed: PyTree, batch: PyTree) -> Variables:
+    def init(self, key: PRNGKey, constants: PyTree, batch: PyTree) -> Variables:
         """The starting point. Runs under ``jit``."""
         ...
 
-    def cost(self, params: PyTree, state: PyTree, fixed: PyTree, batch: PyTree, key: PRNGKey) -> Cost:
+    def cost(self, params: PyTree, state: PyTree, constants: PyTree, batch: PyTree, key: PRNGKey) -> LossOutput:
         """The cost of one batch. Runs under ``jit``; ``key`` differs at every step."""
         ...
 
-    def remark(self, metrics: Mapping[str, float]) -> str | None:
+    def diagnose(self, metrics: Mapping[str, float]) -> str | None:
         """A sentence for the log when the metrics of an interval call for one, such as that embeddings collapse."""
         ...
 
     def evaluate(self, data: Any, params: PyTree, state: PyTree, part: Part) -> Evaluation:
-        """Judges the parameters on what was not trained on."""
+        """Evaluates the parameters on what was not trained on."""
         ...

@@ -29,7 +29,7 @@ class Checkpoints:
     """Also keep this many of the best by ``best_metric``."""
     best_metric: str | None = None
     """The validation metric that says which is best, such as ``verification/eer``; None takes the last one."""
-    best_is: Literal["lowest", "highest"] = "lowest"
+    mode: Literal["min", "max"] = "min"
     """Whether the best is the lowest or the highest."""
 
     def __post_init__(self) -> None:
@@ -43,7 +43,7 @@ class Run:
     """An experiment, an optimizer, a precision of products, a mesh, how often to look, and a seed."""
 
     experiment: Experiment
-    """What is learned, what it costs and how it is judged."""
+    """What is learned, what it costs and how it is evaluated."""
     steps: int
     """Batches to train on."""
     optimizer: Optimizer = Adam()

@@ -27,7 +27,7 @@ NAMES = (
     "from_verification_to_identification",
 )
 WIDEST = 950
-"""Pixels that a picture in a notebook may be wide."""
+"""Pixels that an image in a notebook may be wide."""
 
 
 def copied(to: Path) -> Path:
@@ -74,12 +74,12 @@ def executed(path: Path, timeout: float = 300.0) -> nbformat.NotebookNode:
 
 
 def smaller(png: str) -> str:
-    """A picture, in base64 as notebooks keep it, no wider than a page shows it and in at most 256 colors."""
+    """An image, in base64 as notebooks keep it, no wider than a page shows it and in at most 256 colors."""
     stored = io.BytesIO()
-    picture = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
-    if picture.width > WIDEST:
-        picture = picture.resize((WIDEST, round(picture.height * WIDEST / picture.width)), Image.Resampling.LANCZOS)
-    picture.quantize(256, dither=Image.Dither.NONE).save(stored, format="PNG", optimize=True)
+    image = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
+    if image.width > WIDEST:
+        image = image.resize((WIDEST, round(image.height * WIDEST / image.width)), Image.Resampling.LANCZOS)
+    image.quantize(256, dither=Image.Dither.NONE).save(stored, format="PNG", optimize=True)
     return base64.b64encode(stored.getvalue()).decode()
 
 

@@ -24,7 +24,7 @@ def get_config() -> Run:
             loss=Triplet(margin=0.2, rule=BatchAll(), reduction="mean_active"),
         ),
         steps=90,
-        optimizer=Adam(schedule=WarmupCosine(rate=3e-3, warmup_share=2 / 9)),
+        optimizer=Adam(schedule=WarmupCosine(peak_lr=3e-3, warmup_share=2 / 9)),
         log_every=5,
         evaluate_every=30,
         checkpoints=Checkpoints(every=30),

@@ -1,6 +1,6 @@
 """Array types shared by the whole project.
 
-Shapes are read from the right: ``b`` is a batch, ``h w c`` a picture's height, width and channels, ``d`` an embedding's
+Shapes are read from the right: ``b`` is a batch, ``h w c`` an image's height, width and channels, ``d`` an embedding's
 dimension. The tests check every annotated signature in :mod:`research` at run time (jaxtyping with beartype).
 """
 

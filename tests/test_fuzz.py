@@ -28,14 +28,14 @@ from likeness.research.data.decode import Decode
 from likeness.research.errors import UserError
 from likeness.research.gallery import Gallery, Threshold
 from likeness.research.gallery.errors import explained
-from likeness.research.images import read_picture
+from likeness.research.images import read_image
 from likeness.research.weights import read
 
 SECONDS, MEGABYTES = 5.0, 300
 ARRAYS = {"a": np.arange(60, dtype=np.float32).reshape(3, 4, 5), "b": np.ones(7, np.float16), "steps": np.array(3)}
 
 
-def picture(kind, **options):
+def image(kind, **options):
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 255, (24, 30, 3), np.uint8)
     written = io.BytesIO()
@@ -92,7 +92,7 @@ def omniglot():
 
 
 def read_both(path):
-    for reader in (Decode(min_side=1), read_picture):
+    for reader in (Decode(min_side=1), read_image):
         reader(path)
 
 
@@ -147,10 +147,10 @@ PARTS = (*odd_runs.FILES, "preprocessing.json", "evaluations.jsonl")
 
 FORMATS = {
     **{
-        kind.lower(): (lambda kind=kind: picture(kind), read_both)
+        kind.lower(): (lambda kind=kind: image(kind), read_both)
         for kind in ("JPEG", "PNG", "PPM", "GIF", "BMP", "WEBP", "TIFF", *(["AVIF"] if features.check("avif") else []))
     },
-    "progressive": (lambda: picture("JPEG", progressive=True, quality=60), read_both),
+    "progressive": (lambda: image("JPEG", progressive=True, quality=60), read_both),
     "safetensors": (lambda: save(ARRAYS), read),
     "npz": (lambda: npz(packed=False), read),
     "packed npz": (lambda: npz(packed=True), read),

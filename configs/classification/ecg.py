@@ -32,7 +32,7 @@ def get_config() -> Run:
             baselines=(NearestMean(), LinearClassifier()),
         ),
         steps=600,
-        optimizer=Adam(schedule=WarmupCosine(rate=2e-3, warmup_share=1 / 30)),
+        optimizer=Adam(schedule=WarmupCosine(peak_lr=2e-3, warmup_share=1 / 30)),
         evaluate_every=300,
-        checkpoints=Checkpoints(every=300, best_metric="classification/accuracy", best_is="highest"),
+        checkpoints=Checkpoints(every=300, best_metric="classification/accuracy", mode="max"),
     )

@@ -34,7 +34,7 @@ def get_config() -> Run:
             baselines=(NearestMean(), LinearClassifier()),
         ),
         steps=440,
-        optimizer=Adam(schedule=WarmupCosine(rate=4e-3, warmup_share=1 / 22)),
+        optimizer=Adam(schedule=WarmupCosine(peak_lr=4e-3, warmup_share=1 / 22)),
         evaluate_every=220,
-        checkpoints=Checkpoints(every=220, best_metric="classification/accuracy", best_is="highest"),
+        checkpoints=Checkpoints(every=220, best_metric="classification/accuracy", mode="max"),
     )

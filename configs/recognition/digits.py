@@ -1,6 +1,6 @@
 """Handwritten digits as people: six to train on, two that decide, two never seen.
 
-The smallest real pictures there are without a download (scikit-learn's copy of the UCI digits, 8x8 gray), for trying an idea
+The smallest real images there are without a download (scikit-learn's copy of the UCI digits, 8x8 gray), for trying an idea
 in seconds. With ten classes the numbers say that the machinery works, not how good a face recognizer is.
 
     likeness train recognition/digits
@@ -9,8 +9,8 @@ in seconds. With ten classes the numbers say that the machinery works, not how g
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.recognition import Recognition
+from likeness.experiments.recognition.embedders import RawPixels
 from likeness.experiments.recognition.protocols import Verification
-from likeness.experiments.recognition.subjects import RawPixels
 from likeness.experiments.run import Checkpoints, Run
 from likeness.research.data import CountSplit, Digits, IdentityBatches
 from likeness.research.encoders import Conv4
@@ -29,7 +29,7 @@ def get_config() -> Run:
             baselines=(RawPixels(),),
         ),
         steps=300,
-        optimizer=Adam(schedule=WarmupCosine(rate=1e-3, warmup_share=1 / 15)),
+        optimizer=Adam(schedule=WarmupCosine(peak_lr=1e-3, warmup_share=1 / 15)),
         log_every=20,
         evaluate_every=100,
         checkpoints=Checkpoints(every=100, best_metric="verification/eer"),

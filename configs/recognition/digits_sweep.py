@@ -20,5 +20,5 @@ def get_config() -> Run:
 
 def sweep() -> Overrides:
     return product(
-        {"optimizer.schedule.rate": (3e-4, 1e-3, 3e-3), "experiment.loss.margin": (0.2, 0.5), "seed": (0, 1)},
+        {"optimizer.schedule.peak_lr": (3e-4, 1e-3, 3e-3), "experiment.loss.margin": (0.2, 0.5), "seed": (0, 1)},
     )

@@ -1,8 +1,8 @@
 """Omniglot's official one-shot test: 20 characters of an unknown alphabet, one drawing of each; which is this?
 
 Conv-4 at 28 pixels learns from the 30 background alphabets, with random affine changes and elastic distortions; half of its
-batches are drawn within one alphabet. A drawing is embedded as the mean over itself and 24 affine copies. It is judged by the
-official 400 trials (20 runs of 20) of Lake et al. 2015. Error, with Wilson's 95 % interval:
+batches are drawn within one alphabet. A drawing is embedded as the mean over itself and 24 affine copies. It is evaluated by
+the official 400 trials (20 runs of 20) of Lake et al. 2015. Error, with Wilson's 95 % interval:
 
     seed 0        6.00 % [4.1, 8.8]      1,532 s on 2 cores, shared with other work
     seed 1        6.00 % [4.1, 8.8]      1,580 s, the same
@@ -22,11 +22,11 @@ The official zips are read from ``$LIKENESS_DATA/omniglot``.
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.recognition import Recognition
+from likeness.experiments.recognition.embedders import RawPixels
 from likeness.experiments.recognition.protocols import OfficialOmniglot, OneShot
-from likeness.experiments.recognition.subjects import RawPixels
 from likeness.experiments.run import Checkpoints, Run
 from likeness.research.data import Augmentation, CountSplit, IdentityBatches, Omniglot, OmniglotRuns
-from likeness.research.encoders import Averaged, Conv4
+from likeness.research.encoders import Conv4, TestTimeAugmentation
 from likeness.research.losses import Prototypical
 
 
@@ -39,7 +39,7 @@ def get_config() -> Run:
             augmentation=Augmentation(
                 rotate=15.0, scale=(0.8, 1.2), shear=15.0, translate=0.1, elastic=0.03, border="constant", fill=0.0
             ),
-            encoder=Averaged(
+            encoder=TestTimeAugmentation(
                 encoder=Conv4(width=64, head="flatten", normalize=False),
                 views=24,
                 rotate=15.0,
@@ -54,7 +54,7 @@ def get_config() -> Run:
             baselines=(RawPixels(),),
         ),
         steps=6000,
-        optimizer=Adam(schedule=WarmupCosine(rate=2e-3, warmup_share=1 / 30)),
+        optimizer=Adam(schedule=WarmupCosine(peak_lr=2e-3, warmup_share=1 / 30)),
         ema_decay=0.999,
         log_every=100,
         evaluate_every=6000,

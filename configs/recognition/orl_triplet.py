@@ -1,6 +1,6 @@
 """ORL faces, triplet loss: 30 people to learn from (26 to train on, 4 that set the threshold), 10 people never seen.
 
-Do a few pictures of 26 people teach an encoder to tell strangers apart better than the pixels themselves do? Equal error
+Do a few images of 26 people teach an encoder to tell strangers apart better than the pixels themselves do? Equal error
 rate of verification over all pairs of the ten (450 of the same person), by the same evaluator for all three:
 
     split seed        0        1        2     mean
@@ -11,25 +11,25 @@ rate of verification over all pairs of the ten (450 of the same person), by the 
 Better than both on each split, with one training seed each. Ten people are few: the 95 % intervals overlap on every split.
 
 Encoder and settings were chosen by the error on splits from 10 on; splits 0, 1 and 2 were measured once with what had been
-chosen. There are only 40 people, so those who judged there partly judge here too. Mean on splits 10, 11 and 12: 5.9 %.
+chosen. There are only 40 people, so those who evaluated there partly evaluate here too. Mean on splits 10, 11 and 12: 5.9 %.
 
 On one core, part of the time shared with other programs, a split took 12 to 21 s of user time and 26 to 41 s by
 the clock:
 
     likeness train recognition/orl_triplet --experiment.split.seed 0
 
-The pictures (AT&T Laboratories Cambridge) are read from ``$LIKENESS_DATA/orl_faces``.
+The images (AT&T Laboratories Cambridge) are read from ``$LIKENESS_DATA/orl_faces``.
 """
 
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.recognition import Recognition
+from likeness.experiments.recognition.embedders import Eigenfaces, RawPixels
 from likeness.experiments.recognition.protocols import Identification, Verification
-from likeness.experiments.recognition.subjects import Eigenfaces, RawPixels
 from likeness.experiments.run import Checkpoints, Run
 from likeness.research.data import CountSplit, Folder, IdentityBatches
 from likeness.research.data.augmentation import Augmentation
-from likeness.research.encoders import Mirrored, OrientedGradients
+from likeness.research.encoders import HOG, FlipEmbedding
 from likeness.research.losses import BatchAll, Triplet
 
 
@@ -41,13 +41,13 @@ def get_config() -> Run:
             batches=IdentityBatches(people=13, images=4),
             # The faces are centered alike: random rotation, scale and shift made unseen people harder to tell apart.
             augmentation=Augmentation(mirror=0.5),
-            encoder=Mirrored(encoder=OrientedGradients(cell=8, dimension=512)),
+            encoder=FlipEmbedding(encoder=HOG(cell=8, dimension=512)),
             loss=Triplet(margin=1.0, rule=BatchAll(), reduction="mean_active"),
             test=(Verification(), Identification(fpirs=(1e-1,))),
             baselines=(RawPixels(), Eigenfaces()),
         ),
         steps=200,
-        optimizer=Adam(schedule=WarmupCosine(rate=1e-3, warmup_share=0.25), weight_decay=1e-4),
+        optimizer=Adam(schedule=WarmupCosine(peak_lr=1e-3, warmup_share=0.25), weight_decay=1e-4),
         log_every=20,
         checkpoints=Checkpoints(every=200),
     )

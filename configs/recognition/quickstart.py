@@ -1,13 +1,13 @@
 """The demo: learns to tell procedural faces apart, from nothing, on an empty machine.
 
-428 synthetic people to train on, 60 who set the threshold, 112 who are only judged by, 16 pictures each at 48 pixels with
+428 synthetic people to train on, 60 who set the threshold, 112 who are only evaluated by, 16 images each at 48 pixels with
 random pose, light, expression, glasses and occlusion. Verification of the 112, over all 13,440 pairs of one person and 100,000
 of two, with 95 % intervals that know which pairs share people (seed 0):
 
     EER          3.96 % [3.1, 5.0]     raw pixels 32.01 % [29.9, 34.2]
     TAR at 1 %   76.1 % [68.0, 82.6]   raw pixels  7.8 % [6.6, 9.4]
 
-1:K with half of them enrolled by one picture and the others unknown: rank 1 76.2 % [68.3, 82.6]. 108 seconds from launch to
+1:K with half of them enrolled by one image and the others unknown: rank 1 76.2 % [68.3, 82.6]. 108 seconds from launch to
 the last figure on two cores, of which 75 in the training loop. Synthetic faces: the numbers say nothing of real people.
 
     likeness train recognition/quickstart
@@ -16,7 +16,7 @@ the last figure on two cores, of which 75 in the training loop. Synthetic faces:
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.recognition import Recognition
-from likeness.experiments.recognition.subjects import RawPixels
+from likeness.experiments.recognition.embedders import RawPixels
 from likeness.experiments.run import Checkpoints, Run
 from likeness.research.data import Faces, HashSplit, IdentityBatches
 from likeness.research.encoders import Conv4
@@ -34,7 +34,7 @@ def get_config() -> Run:
             baselines=(RawPixels(),),
         ),
         steps=250,
-        optimizer=Adam(schedule=WarmupCosine(rate=2e-3, warmup_share=0.12)),
+        optimizer=Adam(schedule=WarmupCosine(peak_lr=2e-3, warmup_share=0.12)),
         evaluate_every=125,
         checkpoints=Checkpoints(every=125, best_metric="verification/eer"),
     )

@@ -1,1 +1,1 @@
-"""Style transfer: what is learned is the picture."""
+"""Style transfer: what is learned is the image."""

@@ -4,9 +4,9 @@
 
 A synthetic face, a pagoda and a dahlia are painted in three procedural paintings. The methods differ in the style's loss and
 its strength alone; each is as strong as makes its style cost ½ before the first step, the mean over the nine pairs. (To see it:
-`--steps 1 --log-every 1 --workdir /tmp/start`, then the first line of metrics.jsonl.) The encoder that judges did not paint.
+`--steps 1 --log-every 1 --workdir /tmp/start`, then the first line of metrics.jsonl.) The encoder that evaluates did not paint.
 
-Means over the nine pictures; 0 is perfect but for the last two lines, where it is 1:
+Means over the nine images; 0 is perfect but for the last two lines, where it is 1:
 
     |                            | Gram  | MeanStd | Wasserstein | SlicedWasserstein | MRF   | unpainted |
     |----------------------------|-------|---------|-------------|-------------------|-------|-----------|
@@ -20,7 +20,7 @@ Means over the nine pictures; 0 is perfect but for the last two lines, where it 
 The content's errors are those from the content in the style's palette, with which all methods begin; what is said to be
 unpainted is the photograph. Gram keeps most of the content, Wasserstein comes nearest to the style by colors and patches. MRF
 has one layer, for patches of a finer one are too many, and under random filters it paints dots. To look at:
-figures/contact_sheet.png and figures/errors.png; every number of every picture: grid.json.
+figures/contact_sheet.png and figures/errors.png; every number of every image: grid.json.
 
 Eleven minutes of painting on one core shared with other work.
 """
@@ -28,7 +28,7 @@ Eleven minutes of painting on one core shared with other work.
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.style import Method, StyleGrid, StylePicture, Stylization
+from likeness.experiments.style import Method, StyleGrid, StyleImage, Stylization
 from likeness.experiments.style.colors import Matched
 from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.terms import Term
@@ -45,12 +45,12 @@ def method(name: str, loss: ActivationLoss, beta: float) -> Method:
     """Everything but the loss of the style and its strength is common; content and painting are those of the grid."""
     how = Stylization(
         content=Photograph(name="china"),
-        styles=(StylePicture(picture=Painting(style=CurlStrokes()), scale=2.0),),
+        styles=(StyleImage(image=Painting(style=CurlStrokes()), scale=2.0),),
         encoder=FrozenEncoder(),
         beta=beta,
         content_terms=(Term(loss=Content(layers=("relu2_2", "relu3_4"))),),
         style_terms=(Term(loss=loss),),
-        picture_terms=(Term(loss=TotalVariation(), weight=0.3),),
+        image_terms=(Term(loss=TotalVariation(), weight=0.3),),
         colors=Matched(change="content"),
     )
     return Method(name=name, how=how)
@@ -71,7 +71,7 @@ def get_config() -> Run:
             size=128,
         ),
         steps=50,
-        optimizer=Adam(schedule=WarmupCosine(rate=0.03, final=0.1), b2=0.99, box=(0.0, 1.0)),
+        optimizer=Adam(schedule=WarmupCosine(peak_lr=0.03, final=0.1), b2=0.99, box=(0.0, 1.0)),
         ema_decay=0.9,
         log_every=5,
         checkpoints=Checkpoints(every=25),

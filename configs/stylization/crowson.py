@@ -4,7 +4,7 @@
 
 W₂ is the Wasserstein distance of the Gaussians that features are taken for. The content is at relu4_2, the style at relu1_1,
 relu2_1, relu3_1, relu4_1 and relu5_1, with maximum pooling, conv1_1 over a repeated border, torchvision's VGG-19, the content
-picture to begin with, Adam with pixels kept in [0, 1], and the running mean of the pictures as the result.
+image to begin with, Adam with pixels kept in [0, 1], and the running mean of the images as the result.
 
 The original paints 1000 iterations at 128 pixels and 500 at each of 181, 256, 362 and 512; here all are at 512.
 
@@ -13,13 +13,13 @@ with them, so neither its result nor its time is measured:
 
     likeness train stylization/crowson
 
-Your own pictures: ``likeness stylize CONTENT STYLE --preset stylization/crowson``.
+Your own images: ``likeness stylize CONTENT STYLE --preset stylization/crowson``.
 """
 
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.style import StylePicture, Stylization
+from likeness.experiments.style import StyleImage, Stylization
 from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.starts import FromContent
 from likeness.experiments.style.terms import Term
@@ -36,7 +36,7 @@ def get_config() -> Run:
     return Run(
         experiment=Stylization(
             content=Photograph(name="china"),
-            styles=(StylePicture(picture=Painting(style=CurlStrokes())),),
+            styles=(StyleImage(image=Painting(style=CurlStrokes())),),
             encoder=FrozenEncoder(
                 encoder=Vgg(last="relu5_1", first_padding="replicate", preprocessing="torchvision"),
                 weights=Pretrained(name="vgg19"),
@@ -45,11 +45,11 @@ def get_config() -> Run:
             alpha=0.015,
             content_terms=(Term(loss=Content(layers=("relu4_2",), normalizer="mean")),),
             style_terms=(Term(loss=Wasserstein(layers=tuple(STYLE), weights=tuple(STYLE.values()), normalizer="crowson")),),
-            picture_terms=(Term(loss=TotalVariation(convention="crowson"), weight=2.0),),
+            image_terms=(Term(loss=TotalVariation(convention="crowson"), weight=2.0),),
             start=FromContent(),
         ),
         steps=1000,
-        optimizer=Adam(schedule=Constant(rate=0.02), b1=0.9, b2=0.99, box=(0.0, 1.0)),
+        optimizer=Adam(schedule=Constant(peak_lr=0.02), b1=0.9, b2=0.99, box=(0.0, 1.0)),
         ema_decay=0.99,
         log_every=10,
         evaluate_every=100,

@@ -1,8 +1,8 @@
-"""A network that paints any picture in one style in one pass, with nothing to download.
+"""A network that paints any image in one style in one pass, with nothing to download.
 
 Johnson et al. 2016: a transformer of half the width learns to paint squares out of a photograph, portraits and dead leaves in
-the style of a procedural painting, by the losses and the random encoder of stylization/quickstart. It is judged on a photograph
-that it has never seen.
+the style of a procedural painting, by the losses and the random encoder of stylization/quickstart. It is evaluated on a
+photograph that it has never seen.
 
 Its result and its time are not measured to the end: halfway through its 600 steps it paints the held-out pagoda in the
 style's blues and yellows, plain to see, with little of its strokes.
@@ -18,7 +18,7 @@ from likeness.experiments.style import FastStyle, LearnedStyle
 from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.held_out import HeldOut
 from likeness.experiments.style.terms import Term
-from likeness.research.data.image_sets import DeadLeaves, Photographs, Portraits, RandomCrops
+from likeness.research.data.image_sets import DeadLeaves, FaceImages, Photographs, RandomCrops
 from likeness.research.images.sources import Painting, Photograph
 from likeness.research.losses import Content, TotalVariation, Wasserstein
 from likeness.research.style_networks import Johnson
@@ -28,19 +28,19 @@ from likeness.research.synthetic.styles import CurlStrokes
 def get_config() -> Run:
     return Run(
         experiment=FastStyle(
-            styles=(LearnedStyle(picture=Painting(style=CurlStrokes()), size=320),),
-            pictures=RandomCrops(sources=(Photographs(names=("flower",)), DeadLeaves(), Portraits()), size=96),
+            styles=(LearnedStyle(image=Painting(style=CurlStrokes()), size=320),),
+            images=RandomCrops(sources=(Photographs(names=("flower",)), DeadLeaves(), FaceImages()), size=96),
             batch_size=4,
             painter=Johnson(widths=(16, 32, 64), blocks=3, outer=5, skip=True),
             encoder=FrozenEncoder(),
-            held_out=HeldOut(pictures=(Photograph(name="china"),), size=256),
+            held_out=HeldOut(images=(Photograph(name="china"),), size=256),
             beta=3.0,
             content_terms=(Term(loss=Content(layers=("relu2_2", "relu3_2"))),),
             style_terms=(Term(loss=Wasserstein(layers=("relu1_2", "relu2_2", "relu3_2"))),),
-            picture_terms=(Term(loss=TotalVariation(), weight=0.1),),
+            image_terms=(Term(loss=TotalVariation(), weight=0.1),),
         ),
         steps=600,
-        optimizer=Adam(schedule=WarmupCosine(rate=1e-2, warmup_share=1 / 30, final=0.05), b2=0.99, clip_norm=1.0),
+        optimizer=Adam(schedule=WarmupCosine(peak_lr=1e-2, warmup_share=1 / 30, final=0.05), b2=0.99, clip_norm=1.0),
         log_every=20,
         evaluate_every=100,
         checkpoints=Checkpoints(every=100),

@@ -3,7 +3,7 @@
     L = MSE(F, P) + Σ 1e3/n² MSE(G/(h w), A/(h' w')),  n = 64, 128, 256, 512, 512
 
 with the content at relu4_2, the style at relu1_1, relu2_1, relu3_1, relu4_1 and relu5_1, maximum pooling, Oxford's VGG-19 on
-BGR in 0–255, the content picture to begin with, and 500 iterations of L-BFGS with a fixed step of 1 and 100 pairs.
+BGR in 0–255, the content image to begin with, and 500 iterations of L-BFGS with a fixed step of 1 and 100 pairs.
 
 It wants Oxford's weights: bring vgg_conv.pth or vgg19-d01eb7cb.pth and run ``likeness weights import FILE --name vgg19_caffe``.
 Without them it does not run:
@@ -17,15 +17,15 @@ For Tübingen in *The Starry Night*, 512 pixels on the shorter side, the noteboo
 
 ``pytest -m weights tests/configs/test_presets.py`` runs it and asks for these within 2 %, up to one shift of at most ten
 iterations: the notebook's first steps are so small that rounding decides what comes of them. That has not been done yet, for
-want of the weights; nor is its time measured. Sizes are of the longer side here: 768 makes the shorter one 512 in pictures of
+want of the weights; nor is its time measured. Sizes are of the longer side here: 768 makes the shorter one 512 in images of
 three to two, 683 in those of four to three.
 
-Your own pictures: ``likeness stylize CONTENT STYLE --preset stylization/gatys_code``.
+Your own images: ``likeness stylize CONTENT STYLE --preset stylization/gatys_code``.
 """
 
 from likeness.experiments.optim.lbfgs import Lbfgs
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.style import StylePicture, Stylization
+from likeness.experiments.style import StyleImage, Stylization
 from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.starts import FromContent
 from likeness.experiments.style.terms import Term
@@ -48,12 +48,12 @@ def get_config() -> Run:
     return Run(
         experiment=Stylization(
             content=Photograph(name="china"),
-            styles=(StylePicture(picture=Painting(style=CurlStrokes())),),
+            styles=(StyleImage(image=Painting(style=CurlStrokes())),),
             encoder=FrozenEncoder(encoder=Vgg(last="relu5_1"), weights=Pretrained(name="vgg19_caffe")),
             size=768,
             content_terms=(Term(loss=Content(layers=("relu4_2",), normalizer="mean")),),
             style_terms=(Term(loss=Gram(layers=tuple(STYLE), weights=tuple(STYLE.values()), normalizer="gatys_code")),),
-            picture_terms=(),
+            image_terms=(),
             start=FromContent(),
         ),
         steps=500,

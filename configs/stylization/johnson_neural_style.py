@@ -6,7 +6,7 @@ with the content at relu4_2, the style at relu1_1, relu2_1, relu3_1, relu4_1 and
 noise of a thousandth of a level around the mean color to begin with, and 1000 iterations of L-BFGS with a fixed step of 1
 and 100 pairs. Its TV has a gradient and no value; here it has both, so the loss is larger than what neural-style prints.
 
-Torch's pictures are multiplied by 256 before the mean is subtracted, here by 255 as in neural-style-pt, its port to PyTorch:
+Torch's images are multiplied by 256 before the mean is subtracted, here by 255 as in neural-style-pt, its port to PyTorch:
 the network sees 0.4 % less contrast. TV's factor, 1e-3 · 256², is Torch's.
 
 It wants Oxford's weights: bring vgg19-d01eb7cb.pth (jcjohnson/pytorch-vgg) and run
@@ -15,12 +15,12 @@ its result nor its time is measured:
 
     likeness train stylization/johnson_neural_style
 
-Your own pictures: ``likeness stylize CONTENT STYLE --preset stylization/johnson_neural_style``.
+Your own images: ``likeness stylize CONTENT STYLE --preset stylization/johnson_neural_style``.
 """
 
 from likeness.experiments.optim.lbfgs import Lbfgs
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.style import StylePicture, Stylization
+from likeness.experiments.style import StyleImage, Stylization
 from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.starts import FromNoise
 from likeness.experiments.style.terms import Term
@@ -37,14 +37,14 @@ def get_config() -> Run:
     return Run(
         experiment=Stylization(
             content=Photograph(name="china"),
-            styles=(StylePicture(picture=Painting(style=CurlStrokes())),),
+            styles=(StyleImage(image=Painting(style=CurlStrokes())),),
             encoder=FrozenEncoder(encoder=Vgg(last="relu5_1"), weights=Pretrained(name="vgg19_caffe")),
             size=512,
             alpha=5.0,
             beta=100.0,
             content_terms=(Term(loss=Content(layers=("relu4_2",), normalizer="mean")),),
             style_terms=(Term(loss=Gram(layers=STYLE, weights=(1.0,) * 5, normalizer="johnson")),),
-            picture_terms=(Term(loss=TotalVariation(convention="johnson"), weight=1e-3 * 256**2),),
+            image_terms=(Term(loss=TotalVariation(convention="johnson"), weight=1e-3 * 256**2),),
             start=FromNoise(center=(123.68 / 255, 116.779 / 255, 103.939 / 255), deviation=1e-3 / 255),
         ),
         steps=1000,

@@ -9,14 +9,14 @@ nearer than two photographs of a person mostly are, and not nearer: beyond that 
 
 A face of your own is a config file of your own, which says where its landmarks are:
 
-    photograph = PictureFile(path="me.jpg")
+    photograph = ImageFile(path="me.jpg")
     face = Landmarks(points=((x, y), …), size=(width, height))
 """
 
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.style import StylePicture, Stylization
+from likeness.experiments.style import StyleImage, Stylization
 from likeness.experiments.style.colors import Matched
 from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.portrait import Portrait
@@ -31,18 +31,18 @@ def get_config() -> Run:
     return Run(
         experiment=Stylization(
             content=GraceHopper(),
-            styles=(StylePicture(picture=Painting(style=InkWash()), scale=2.0),),
+            styles=(StyleImage(image=Painting(style=InkWash()), scale=2.0),),
             encoder=FrozenEncoder(),
             size=320,
             beta=10.0,
             content_terms=(Term(loss=Content(layers=("relu2_2", "relu3_4")), weight=0.3),),
             style_terms=(Term(loss=Wasserstein(layers=("relu1_2", "relu2_2", "relu3_2"))),),
-            picture_terms=(Term(loss=TotalVariation(), weight=0.3),),
+            image_terms=(Term(loss=TotalVariation(), weight=0.3),),
             colors=Matched(change="content"),
             portrait=Portrait(weight=0.3, margin=0.25),
         ),
         steps=60,
-        optimizer=Adam(schedule=WarmupCosine(rate=0.03, final=0.1), b2=0.99, box=(0.0, 1.0)),
+        optimizer=Adam(schedule=WarmupCosine(peak_lr=0.03, final=0.1), b2=0.99, box=(0.0, 1.0)),
         ema_decay=0.9,
         log_every=10,
         evaluate_every=30,

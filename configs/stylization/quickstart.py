@@ -1,7 +1,7 @@
 """A photograph in the look of a painting, with nothing to download.
 
 The photograph comes with scikit-learn, the painting is procedural, and the encoder is a VGG of half the width with random
-filters (He, Wang and Hopcroft 2016), which knows nothing of any picture.
+filters (He, Wang and Hopcroft 2016), which knows nothing of any image.
 
     likeness train stylization/quickstart
 """
@@ -9,7 +9,7 @@ filters (He, Wang and Hopcroft 2016), which knows nothing of any picture.
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.style import StylePicture, Stylization
+from likeness.experiments.style import StyleImage, Stylization
 from likeness.experiments.style.colors import Matched
 from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.starts import FromContent
@@ -23,18 +23,18 @@ def get_config() -> Run:
     return Run(
         experiment=Stylization(
             content=Photograph(name="china"),
-            styles=(StylePicture(picture=Painting(style=CurlStrokes()), scale=2.0),),
+            styles=(StyleImage(image=Painting(style=CurlStrokes()), scale=2.0),),
             encoder=FrozenEncoder(),
             size=320,
             beta=3.0,
             content_terms=(Term(loss=Content(layers=("relu2_2", "relu3_4"))),),
             style_terms=(Term(loss=Wasserstein(layers=("relu1_2", "relu2_2", "relu3_2"))),),
-            picture_terms=(Term(loss=TotalVariation(), weight=0.3),),
+            image_terms=(Term(loss=TotalVariation(), weight=0.3),),
             colors=Matched(change="content"),
             start=FromContent(),
         ),
         steps=100,
-        optimizer=Adam(schedule=WarmupCosine(rate=0.03, final=0.1), b2=0.99, box=(0.0, 1.0)),
+        optimizer=Adam(schedule=WarmupCosine(peak_lr=0.03, final=0.1), b2=0.99, box=(0.0, 1.0)),
         ema_decay=0.9,
         log_every=10,
         evaluate_every=50,

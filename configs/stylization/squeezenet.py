@@ -4,13 +4,13 @@ It wants the weights of SqueezeNet's authors (``likeness weights fetch squeezene
 
     likeness train stylization/squeezenet
 
-Your own pictures: ``likeness stylize CONTENT STYLE --preset stylization/squeezenet``.
+Your own images: ``likeness stylize CONTENT STYLE --preset stylization/squeezenet``.
 """
 
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.style import StylePicture, Stylization
+from likeness.experiments.style import StyleImage, Stylization
 from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.terms import Term
 from likeness.research.encoders import SqueezeNet
@@ -26,17 +26,17 @@ def get_config() -> Run:
     return Run(
         experiment=Stylization(
             content=Photograph(name="china"),
-            styles=(StylePicture(picture=Painting(style=CurlStrokes())),),
+            styles=(StyleImage(image=Painting(style=CurlStrokes())),),
             encoder=FrozenEncoder(encoder=SqueezeNet(), weights=Pretrained(name="squeezenet11")),
             size=384,
             scales=(0.5,),
             beta=8.0,
             content_terms=(Term(loss=Content(layers=("fire3/concat", "fire5/concat"))),),
             style_terms=(Term(loss=Wasserstein(layers=STYLE)),),
-            picture_terms=(Term(loss=TotalVariation(), weight=1.0),),
+            image_terms=(Term(loss=TotalVariation(), weight=1.0),),
         ),
         steps=250,
-        optimizer=Adam(schedule=WarmupCosine(rate=0.03, final=0.1), b2=0.99, box=(0.0, 1.0)),
+        optimizer=Adam(schedule=WarmupCosine(peak_lr=0.03, final=0.1), b2=0.99, box=(0.0, 1.0)),
         ema_decay=0.95,
         log_every=10,
         evaluate_every=125,

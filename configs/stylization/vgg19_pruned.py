@@ -4,13 +4,13 @@ It wants its weights (``likeness weights fetch vgg19_pruned16x``, or ``likeness 
 
     likeness train stylization/vgg19_pruned
 
-Your own pictures: ``likeness stylize CONTENT STYLE --preset stylization/vgg19_pruned``.
+Your own images: ``likeness stylize CONTENT STYLE --preset stylization/vgg19_pruned``.
 """
 
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.style import StylePicture, Stylization
+from likeness.experiments.style import StyleImage, Stylization
 from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.terms import Term
 from likeness.research.encoders import Vgg
@@ -26,7 +26,7 @@ def get_config() -> Run:
     return Run(
         experiment=Stylization(
             content=Photograph(name="china"),
-            styles=(StylePicture(picture=Painting(style=CurlStrokes())),),
+            styles=(StyleImage(image=Painting(style=CurlStrokes())),),
             encoder=FrozenEncoder(
                 encoder=Vgg(widths=(16, 32, 64, 128, 128), last="relu5_1", padding="reflect", preprocessing="convolution"),
                 weights=Pretrained(name="vgg19_pruned16x"),
@@ -36,10 +36,10 @@ def get_config() -> Run:
             beta=12.0,
             content_terms=(Term(loss=Content(layers=("relu4_1",))),),
             style_terms=(Term(loss=Wasserstein(layers=STYLE)),),
-            picture_terms=(Term(loss=TotalVariation(), weight=1.0),),
+            image_terms=(Term(loss=TotalVariation(), weight=1.0),),
         ),
         steps=250,
-        optimizer=Adam(schedule=WarmupCosine(rate=0.03, final=0.1), b2=0.99, box=(0.0, 1.0)),
+        optimizer=Adam(schedule=WarmupCosine(peak_lr=0.03, final=0.1), b2=0.99, box=(0.0, 1.0)),
         ema_decay=0.95,
         log_every=10,
         evaluate_every=125,

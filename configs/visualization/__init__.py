@@ -1,1 +1,1 @@
-"""Visualization: what is learned is a picture of what a network sees."""
+"""Visualization: what is learned is an image of what a network sees."""

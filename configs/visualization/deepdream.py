@@ -20,7 +20,7 @@ def get_config() -> Run:
         experiment=Synthesis(
             network=Network(encoder=SqueezeNet(), weights=Pretrained(name="squeezenet11")),
             objectives=(Layer(layer="fire6/concat"),),
-            picture=Photograph(name="china"),
+            image=Photograph(name="china"),
             size=448,
             octaves=4,
             octave_scale=1.4,
@@ -28,7 +28,7 @@ def get_config() -> Run:
             transforms=Jitter(pixels=32),
         ),
         steps=60,
-        optimizer=NormalizedGradient(schedule=Constant(rate=0.006)),
+        optimizer=NormalizedGradient(schedule=Constant(peak_lr=0.006)),
         log_every=10,
         evaluate_every=15,
         checkpoints=Checkpoints(every=30),

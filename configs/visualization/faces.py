@@ -1,6 +1,6 @@
 """What the units of a face encoder look for, with nothing to download.
 
-It wants the run whose encoder it looks into (``likeness train recognition/quickstart``), and makes pictures of the 48 pixels
+It wants the run whose encoder it looks into (``likeness train recognition/quickstart``), and makes images of the 48 pixels
 that this was trained on.
 
     likeness train visualization/faces
@@ -28,7 +28,7 @@ def get_config() -> Run:
             transforms=Chain(transforms=(Jitter(pixels=2), Zoom(share=0.1), Rotate(degrees=5.0))),
         ),
         steps=120,
-        optimizer=Adam(schedule=WarmupCosine(rate=0.05, final=0.1)),
+        optimizer=Adam(schedule=WarmupCosine(peak_lr=0.05, final=0.1)),
         log_every=20,
         evaluate_every=60,
         checkpoints=Checkpoints(every=60),

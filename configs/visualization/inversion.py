@@ -1,6 +1,6 @@
 """What the layers of a network still know of a photograph, with nothing to download: a VGG of random filters.
 
-From each layer a picture of its own, beginning with noise. Random filters forget little: what is lost grows with the poolings
+From each layer an image of its own, beginning with noise. Random filters forget little: what is lost grows with the poolings
 before the layer.
 
 likeness train visualization/inversion
@@ -19,7 +19,7 @@ from likeness.research.visualization import Pixels
 def get_config() -> Run:
     return Run(
         experiment=Inversion(
-            picture=Photograph(name="china"),
+            image=Photograph(name="china"),
             network=Network(
                 encoder=Vgg(
                     convolutions=(2, 2, 2, 2),
@@ -36,7 +36,7 @@ def get_config() -> Run:
             parametrization=Pixels(),
         ),
         steps=200,
-        optimizer=Adam(schedule=WarmupCosine(rate=0.1, final=0.05)),
+        optimizer=Adam(schedule=WarmupCosine(peak_lr=0.1, final=0.05)),
         log_every=20,
         evaluate_every=100,
         checkpoints=Checkpoints(every=100),

@@ -18,7 +18,7 @@ from likeness.research.weights import Pretrained
 def get_config() -> Run:
     return Run(
         experiment=Inversion(
-            picture=Photograph(name="china"),
+            image=Photograph(name="china"),
             network=Network(encoder=SqueezeNet(), weights=Pretrained(name="squeezenet11")),
             layers=("relu_conv1", "fire3/concat", "fire5/concat", "fire7/concat", "fire9/concat"),
             size=192,
@@ -26,7 +26,7 @@ def get_config() -> Run:
             parametrization=Fourier(),
         ),
         steps=200,
-        optimizer=Adam(schedule=WarmupCosine(rate=0.1, final=0.05)),
+        optimizer=Adam(schedule=WarmupCosine(peak_lr=0.1, final=0.05)),
         log_every=20,
         evaluate_every=100,
         checkpoints=Checkpoints(every=100),

@@ -33,7 +33,7 @@ def get_config() -> Run:
             transforms=Chain(transforms=(Jitter(pixels=8), Zoom(share=0.1), Rotate(degrees=10.0), Jitter(pixels=4))),
         ),
         steps=120,
-        optimizer=Adam(schedule=WarmupCosine(rate=0.05, final=0.1)),
+        optimizer=Adam(schedule=WarmupCosine(peak_lr=0.05, final=0.1)),
         log_every=20,
         evaluate_every=60,
         checkpoints=Checkpoints(every=60),

@@ -82,7 +82,7 @@ def main() -> None:
     asked = tyro.cli(Benchmark, description=__doc__)
     os.sched_setaffinity(0, set(range(asked.threads)))
     print(f"{jax.devices()[0].device_kind}, {asked.threads} threads; milliseconds: as defined | by tiles")
-    print(f"{'pictures':<22} {'channels':<12} {'value':>17} {'by the input':>17} {'by the kernel':>17}")
+    print(f"{'images':<22} {'channels':<12} {'value':>17} {'by the input':>17} {'by the kernel':>17}")
     for network, layers in LAYERS.items():
         print(network)
         for b, side, c, d in layers:

@@ -48,8 +48,8 @@ class Stopwatch:
         del step, metrics
         self.times.append(time.perf_counter())
 
-    def show(self, name: str, picture: np.ndarray) -> None:
-        del name, picture
+    def show(self, name: str, image: np.ndarray) -> None:
+        del name, image
 
 
 def per_step(times: list[float]) -> float:
@@ -112,13 +112,11 @@ def main() -> None:
     assert isinstance(experiment, Experiment)
     optimizer = Adam()
     run = Run(experiment=experiment, steps=STEPS, optimizer=optimizer, log_every=EVERY, checkpoints=Checkpoints(every=STEPS))
-    unjudged = dataclasses.replace(run, experiment=dataclasses.replace(experiment, split=CountSplit(validation=0, test=1)))
-    pairs = [(of_trainer(unjudged), bare(experiment, optimizer.transformation(STEPS), 0)) for _ in range(ROUNDS)]
+    unevaluated = dataclasses.replace(run, experiment=dataclasses.replace(experiment, split=CountSplit(validation=0, test=1)))
+    pairs = [(of_trainer(unevaluated), bare(experiment, optimizer.transformation(STEPS), 0)) for _ in range(ROUNDS)]
     ours, by_hand = (statistics.median(column) for column in zip(*pairs, strict=True))
     ratio = statistics.median(a / b for a, b in pairs)
-    print(
-        f"jax {jax.__version__}, {jax.devices()[0].device_kind}; a batch of 8 pictures 16×16, {ROUNDS} rounds of {STEPS} steps"
-    )
+    print(f"jax {jax.__version__}, {jax.devices()[0].device_kind}; a batch of 8 images 16×16, {ROUNDS} rounds of {STEPS} steps")
     print(f"trainer  {1e6 * ours:8.0f} µs a step")
     print(f"by hand  {1e6 * by_hand:8.0f} µs a step")
     print(f"ratio    {ratio:8.2f}   (rounds: {', '.join(f'{a / b:.2f}' for a, b in pairs)})")

@@ -1,7 +1,7 @@
 """How many procedural faces a second one thread draws: ``python -m likeness.experiments.benchmarks.faces``.
 
 To keep to one core, ``taskset -c 0 python -m likeness.experiments.benchmarks.faces``. The time is the thread's own, so that
-other programs on the machine count little; the best of five passes over 256 pictures, the cache left out.
+other programs on the machine count little; the best of five passes over 256 images, the cache left out.
 """
 
 import time
@@ -15,7 +15,7 @@ COUNT = 256
 
 
 def images_per_second(size: int, channels: int) -> float:
-    """Pictures that the calling thread draws in a second of its own time."""
+    """Images that the calling thread draws in a second of its own time."""
     identity, nuisance = Faces(people=64, images=4, size=size).vectors(np.arange(COUNT))
     render(identity[:8], nuisance[:8], size, channels)
     seconds = []

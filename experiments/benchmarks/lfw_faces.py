@@ -17,7 +17,7 @@ from likeness.experiments.style.portrait import Portrait
 from likeness.research.errors import UserError
 from likeness.research.files import write_atomically
 from likeness.research.geometry import Similarity, crop
-from likeness.research.images import read_picture
+from likeness.research.images import read_image
 from likeness.research.metrics.calibration import Calibration, threshold_at_far
 from likeness.research.types import Array, PyTree
 
@@ -30,12 +30,12 @@ class Sitter:
     """A person with two photographs: the one that is painted, and another."""
 
     name: str
-    picture: str
+    image: str
     other: str
 
 
 class Faces:
-    """The pictures below a folder, where the face is in each, and the official pairs."""
+    """The images below a folder, where the face is in each, and the official pairs."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -44,7 +44,7 @@ class Faces:
         if not file.is_file():
             raise UserError(
                 f"There is no {file}: --lfw must be the folder of Labeled Faces in the Wild with pairs.txt and, in this file, "
-                "a line for each picture: its path, and x and y of five landmarks, separated by tabs."
+                "a line for each image: its path, and x and y of five landmarks, separated by tabs."
             )
         for line in file.read_text().splitlines():
             path, *numbers = line.split("\t")
@@ -52,13 +52,13 @@ class Faces:
             self.landmarks[path] = Landmarks(points=tuple(zip(x, y, strict=True)), size=(160, 160))
 
     def sitters(self, count: int) -> list[Sitter]:
-        """People with several pictures, in the order of their names' checksums: nobody's choice, and the same every time."""
+        """People with several images, in the order of their names' checksums: nobody's choice, and the same every time."""
         names = sorted({path.split("/")[0] for path in self.landmarks}, key=lambda name: hashlib.sha256(name.encode()).digest())
         pairs = ((name, *(_path(name, number) for number in (1, 2))) for name in names)
         return [Sitter(*pair) for pair in pairs if {pair[1], pair[2]} <= self.landmarks.keys()][:count]
 
     def pairs(self, without: Iterable[str]) -> tuple[list[tuple[str, str]], np.ndarray]:
-        """The pairs of pictures of the benchmark's second view but for those of some people, and which are of one person."""
+        """The pairs of images of the benchmark's second view but for those of some people, and which are of one person."""
         left_out, pairs, same = set(without), [], []
         for line in (self.root / "pairs.txt").read_text().splitlines()[1:]:
             first, number, *second = line.split("\t")
@@ -76,26 +76,24 @@ class Embedder:
         self.portrait = portrait
         self.variables = jax.tree.map(jnp.asarray, portrait.encoder.variables())
 
-    def __call__(
-        self, pictures: Sequence[np.ndarray], faces: Sequence[Landmarks], move: Similarity | None = None
-    ) -> np.ndarray:
-        """Unit vectors (n, d) of pictures (h, w, 3), RGB in [0, 1]; with the crop moved, if asked for."""
-        crops = np.stack([self._crop(*each, move) for each in zip(pictures, faces, strict=True)])
+    def __call__(self, images: Sequence[np.ndarray], faces: Sequence[Landmarks], move: Similarity | None = None) -> np.ndarray:
+        """Unit vectors (n, d) of images (h, w, 3), RGB in [0, 1]; with the crop moved, if asked for."""
+        crops = np.stack([self._crop(*each, move) for each in zip(images, faces, strict=True)])
         whole = -(-len(crops) // _BATCH) * _BATCH
         padded = np.concatenate([crops, np.zeros((whole - len(crops), *crops.shape[1:]), np.float32)])
         batches = [_embed(self.portrait.encoder, self.variables, padded[i : i + _BATCH]) for i in range(0, whole, _BATCH)]
         embeddings = np.concatenate([np.asarray(batch, np.float64) for batch in batches])[: len(crops)]
         return embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
 
-    def _crop(self, picture: np.ndarray, face: Landmarks, move: Similarity | None) -> np.ndarray:
-        template, (height, width, _) = self.portrait.template, picture.shape
-        to_picture = face.to_template(template, (height, width), None).inverse()
-        cut = crop(to_picture if move is None else to_picture.after(move), (height, width), template.size)
-        return np.einsum("hwkc,hwk->hwc", picture.reshape(-1, 3)[cut.index], cut.weight)
+    def _crop(self, image: np.ndarray, face: Landmarks, move: Similarity | None) -> np.ndarray:
+        template, (height, width, _) = self.portrait.template, image.shape
+        to_image = face.to_template(template, (height, width), None).inverse()
+        cut = crop(to_image if move is None else to_image.after(move), (height, width), template.size)
+        return np.einsum("hwkc,hwk->hwc", image.reshape(-1, 3)[cut.index], cut.weight)
 
 
 def embed_files(faces: Faces, embedder: Embedder, paths: Sequence[str], cache: Path) -> Mapping[str, np.ndarray]:
-    """The embeddings of pictures by path, kept in a file from one time to the next."""
+    """The embeddings of images by path, kept in a file from one time to the next."""
     known: dict[str, np.ndarray] = {}
     if cache.is_file():
         with np.load(cache) as stored:
@@ -103,7 +101,7 @@ def embed_files(faces: Faces, embedder: Embedder, paths: Sequence[str], cache: P
     missing = [path for path in dict.fromkeys(paths) if path not in known]
     for i in range(0, len(missing), _BATCH):
         some = missing[i : i + _BATCH]
-        pixels = [read_picture(faces.root / path).pixels for path in some]
+        pixels = [read_image(faces.root / path).pixels for path in some]
         known |= zip(some, embedder(pixels, [faces.landmarks[path] for path in some]), strict=True)
         if (i // _BATCH + 1) % _SAVE_EVERY == 0 or i + _BATCH >= len(missing):
             stored = io.BytesIO()

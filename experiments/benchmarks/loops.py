@@ -2,7 +2,7 @@
 
     python -m likeness.experiments.benchmarks.loops
 
-Three 3×3 convolutions of 32, 32 and 64 channels on one picture of 128 pixels; ten steps of gradient descent by its pixels,
+Three 3×3 convolutions of 32, 32 and 64 channels on one image of 128 pixels; ten steps of gradient descent by its pixels,
 as ten calls of a jitted step and as one jitted ``fori_loop``.
 """
 
@@ -52,15 +52,15 @@ def main() -> None:
         0.1 * jax.random.normal(key, (3, 3, before, after))
         for key, before, after in zip(keys[1:], WIDTHS[:-1], WIDTHS[1:], strict=True)
     ]
-    picture = jax.random.uniform(keys[0], (1, 128, 128, 3))
+    image = jax.random.uniform(keys[0], (1, 128, 128, 3))
     found = {(name, way): run for name, form in (("jax", own), ("ours", convolve_same)) for way, run in programs(form).items()}
     seconds: dict[tuple[str, str], list[float]] = {key: [] for key in found}
     for run in found.values():
-        jax.block_until_ready(run(picture, kernels))
+        jax.block_until_ready(run(image, kernels))
     for _ in range(ROUNDS):
         for key, run in found.items():
             began = time.perf_counter()
-            jax.block_until_ready(run(picture, kernels))
+            jax.block_until_ready(run(image, kernels))
             seconds[key].append(time.perf_counter() - began)
     medians = {key: statistics.median(taken) for key, taken in seconds.items()}
     print(f"{jax.devices()[0].device_kind}, {STEPS} steps, median of {ROUNDS} rounds")

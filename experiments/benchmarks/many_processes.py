@@ -3,7 +3,7 @@
     python -m likeness.experiments.benchmarks.many_processes
     python -m likeness.experiments.benchmarks.many_processes --counts 1 2 --only margin style --steps 10
 
-Conv-4 on the bundled digits with each loss and each rule of mining, and a picture painted in tiles. Prints for each how far the
+Conv-4 on the bundled digits with each loss and each rule of mining, and an image painted in tiles. Prints for each how far the
 losses of all steps, and the parameters after the last, are from those of one process: the largest difference as a share of the
 largest number. Sums over more devices are rounded otherwise; under a rule that takes triplets up to a bound, one that lies on
 it to the last digit is in on one side and out on the other, and from there on the two are different runs.
@@ -32,7 +32,7 @@ from likeness.experiments.storage.metrics_log import read_metrics
 from likeness.experiments.storage.workdir import Workdir
 from likeness.experiments.style import Stylization
 from likeness.experiments.style.frozen import FrozenEncoder
-from likeness.experiments.style.picture import StylePicture
+from likeness.experiments.style.image import StyleImage
 from likeness.experiments.style.terms import Term
 from likeness.experiments.training.trainer import train
 from likeness.research.data import Augmentation, CountSplit, Digits, IdentityBatches
@@ -119,7 +119,7 @@ def runs(steps: int, only: tuple[str, ...] = ()) -> dict[str, Run]:
     }
     experiments["style, in tiles"] = Stylization(
         content=Photograph(name="china"),
-        styles=(StylePicture(picture=Painting(style=VoronoiMosaic())),),
+        styles=(StyleImage(image=Painting(style=VoronoiMosaic())),),
         encoder=FrozenEncoder(encoder=tiny),
         size=96,
         tile=32,

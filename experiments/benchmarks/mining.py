@@ -60,11 +60,11 @@ class Benchmark:
     """What is trained, and for how long."""
 
     steps: int = 200
-    """Batches of 16 people with 4 pictures each."""
+    """Batches of 16 people with 4 images each."""
     people: int = 400
     """People to learn from."""
-    judged: int = 100
-    """People to judge by."""
+    evaluated: int = 100
+    """People to evaluate by."""
     margin: float = 0.2
     """α, of squared distances between vectors of unit length."""
     seed: int = 0
@@ -72,15 +72,15 @@ class Benchmark:
 
     def __post_init__(self) -> None:
         if self.steps < 4:
-            raise ValueError(f"Benchmark.steps is {self.steps}: give 4 or more, since each quarter of them is judged")
+            raise ValueError(f"Benchmark.steps is {self.steps}: give 4 or more, since each quarter of them is evaluated")
 
     def run(self, rule: SelectionRule) -> Run:
         """The run of one rule."""
         verification = Verification(fars=(), max_pairs=20_000)
         return Run(
             experiment=Recognition(
-                data=Faces(people=self.people + self.judged, images=8, size=32, channels=1),
-                split=CountSplit(validation=self.judged, test=0),
+                data=Faces(people=self.people + self.evaluated, images=8, size=32, channels=1),
+                split=CountSplit(validation=self.evaluated, test=0),
                 batches=IdentityBatches(people=16, images=4),
                 encoder=Conv4(width=16, dimension=64),
                 loss=Triplet(margin=self.margin, rule=rule, reduction="mean_active"),
@@ -88,7 +88,7 @@ class Benchmark:
                 test=(verification,),
             ),
             steps=self.steps,
-            optimizer=Adam(schedule=WarmupCosine(rate=2e-3, warmup_share=0.1)),
+            optimizer=Adam(schedule=WarmupCosine(peak_lr=2e-3, warmup_share=0.1)),
             log_every=max(1, self.steps // 20),
             evaluate_every=self.steps // 4,
             checkpoints=Checkpoints(every=self.steps),

@@ -4,13 +4,13 @@
     python -m likeness.experiments.benchmarks.portraits --lfw $LIKENESS_DATA/lfw
 
 Twenty people of Labeled Faces in the Wild are painted twice by stylization/portrait, once without ``portrait``; nothing else
-differs. Every painting is read back from its 8-bit file and judged by cosine distances of MobileFaceNet's embeddings, as
+differs. Every painting is read back from its 8-bit file and evaluated by cosine distances of MobileFaceNet's embeddings, as
 verification computes them: from the photograph that was painted and, which no loss has seen, from another photograph of the
 person, at a threshold calibrated on the official pairs without these people. Since the loss looks through the same encoder, two
 more numbers say whether a person was painted or noise that pleases it: the distance in crops moved as no loss has moved them,
 and the errors of style and content under an encoder that did not paint.
 
-Goes on where it was stopped. Writes portraits.md, portraits.json and portraits.png below ``--out``. The pictures of Labeled
+Goes on where it was stopped. Writes portraits.md, portraits.json and portraits.png below ``--out``. The images of Labeled
 Faces in the Wild are for research and must not be passed on.
 """
 
@@ -36,8 +36,8 @@ from likeness.experiments.training.trainer import train
 from likeness.research.data.paths import expand_path
 from likeness.research.files import write_atomically
 from likeness.research.geometry import Similarity
-from likeness.research.images import read_picture
-from likeness.research.images.sources import PictureFile
+from likeness.research.images import read_image
+from likeness.research.images.sources import ImageFile
 from likeness.research.metrics.calibration import Calibration
 
 CONFIG = "stylization/portrait"
@@ -59,7 +59,7 @@ class Benchmark:
     far: float = 1e-3
     """The false-accept rate of the threshold."""
     out: str = "runs/portraits"
-    """Where pictures and tables go."""
+    """Where images and tables go."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,11 +82,11 @@ class Measured:
 
 
 def paint(run: Run, workdir: Path) -> np.ndarray:
-    """The picture of a run, (h, w, 3) in [0, 1], from its 8-bit file; painted if it is not there already."""
+    """The image of a run, (h, w, 3) in [0, 1], from its 8-bit file; painted if it is not there already."""
     files = Workdir(workdir)
     if not files.summary.exists() or read_json(files.config) != json.loads(json.dumps(to_json(run))):
         train(run, workdir)
-    return read_picture(files.pictures / "picture.png").pixels
+    return read_image(files.images / "image.png").pixels
 
 
 def shipped() -> tuple[Run, Stylization, Portrait]:
@@ -110,9 +110,9 @@ def measure(
     faces: Faces, sitters: list[Sitter], paintings: Mapping[str, Mapping[str, np.ndarray]], embedder: Embedder, out: Path
 ) -> list[Measured]:
     """Compares everybody's paintings with everybody's photographs."""
-    marks = [faces.landmarks[sitter.picture] for sitter in sitters]
-    photographs = [read_picture(faces.root / sitter.picture).pixels for sitter in sitters]
-    others = [read_picture(faces.root / sitter.other).pixels for sitter in sitters]
+    marks = [faces.landmarks[sitter.image] for sitter in sitters]
+    photographs = [read_image(faces.root / sitter.image).pixels for sitter in sitters]
+    others = [read_image(faces.root / sitter.other).pixels for sitter in sitters]
     gallery = embedder(others, [faces.landmarks[sitter.other] for sitter in sitters])
     original = embedder(photographs, marks)
     painted = {kind: embedder([paintings[sitter.name][kind] for sitter in sitters], marks) for kind in KINDS}
@@ -121,8 +121,8 @@ def measure(
     for move in moves:
         goal = embedder(photographs, marks, move)
         for kind in KINDS:
-            pictures = [paintings[sitter.name][kind] for sitter in sitters]
-            moved[kind] += (1.0 - np.sum(embedder(pictures, marks, move) * goal, axis=1)) / len(moves)
+            images = [paintings[sitter.name][kind] for sitter in sitters]
+            moved[kind] += (1.0 - np.sum(embedder(images, marks, move) * goal, axis=1)) / len(moves)
     measured = []
     for i, sitter in enumerate(sitters):
         summaries = {kind: read_json(Workdir(out / sitter.name / kind).summary)["metrics"] for kind in KINDS}
@@ -174,11 +174,11 @@ def table(measured: list[Measured], calibration: Calibration) -> str:
 
 
 def tiles(
-    picture: np.ndarray, paintings: Mapping[str, np.ndarray], distances: Mapping[str, float], tau: float, name: str
+    image: np.ndarray, paintings: Mapping[str, np.ndarray], distances: Mapping[str, float], tau: float, name: str
 ) -> list[Tile]:
     """A row of the contact sheet: the original and both paintings with their distances, orange where another person is seen."""
     colors = {kind: BLUE if distances[kind] <= tau else ORANGE for kind in KINDS}
-    return [Tile(picture, name), *(Tile(paintings[kind], f"{distances[kind]:.2f}", colors[kind]) for kind in KINDS)]
+    return [Tile(image, name), *(Tile(paintings[kind], f"{distances[kind]:.2f}", colors[kind]) for kind in KINDS)]
 
 
 def _unseen(portrait: Portrait) -> list[Similarity]:
@@ -194,8 +194,8 @@ def main() -> None:
     sitters, (_, _, portrait) = faces.sitters(options.faces), shipped()
     paintings: dict[str, dict[str, np.ndarray]] = {}
     for number, sitter in enumerate(sitters, 1):
-        content = PictureFile(path=str(faces.root / sitter.picture))
-        face = dataclasses.replace(portrait, face=faces.landmarks[sitter.picture])
+        content = ImageFile(path=str(faces.root / sitter.image))
+        face = dataclasses.replace(portrait, face=faces.landmarks[sitter.image])
         made = without_and_with(face, content=content, size=options.size)
         paintings[sitter.name] = {kind: paint(run, out / sitter.name / kind) for kind, run in made.items()}
         print(f"{number:3} of {len(sitters)}: {sitter.name}", flush=True)
@@ -208,7 +208,7 @@ def main() -> None:
     write_atomically(out / "portraits.json", json.dumps(results, indent=2) + "\n")
     rows = []
     for sitter, one in zip(sitters, measured, strict=True):
-        original = PictureFile(path=str(faces.root / sitter.picture)).open(options.size)
+        original = ImageFile(path=str(faces.root / sitter.image)).open(options.size)
         rows.append(tiles(original, paintings[sitter.name], one.original, calibration.threshold, one.name))
     draw(rows, out / "portraits.png", heads=("photograph", "plain", "with identity"), blocks=4)
     print(text)

@@ -1,4 +1,4 @@
-"""Puts painted pictures side by side for the README.
+"""Puts painted images side by side for the README.
 
 likeness stylize TUBINGEN STARRY_NIGHT --preset stylization/vgg19_pruned -o runs/readme/1.png
 likeness stylize TUBINGEN GREAT_WAVE --preset stylization/vgg19_pruned -o runs/readme/2.png
@@ -14,25 +14,25 @@ from PIL import Image
 
 from likeness.research.files import write_atomically
 
-PICTURE, HEIGHT, GAP = Path("docs/styles.jpg"), 288, 8
+IMAGE, HEIGHT, GAP = Path("docs/styles.jpg"), 288, 8
 
 
 def main() -> None:
     """Writes docs/styles.jpg."""
-    pictures = []
+    images = []
     for path in sys.argv[1:]:
         with Image.open(path) as opened:
             size = (opened.width * HEIGHT // opened.height, HEIGHT)
-            pictures.append(opened.convert("RGB").resize(size, Image.Resampling.LANCZOS))
-    width = sum(picture.width for picture in pictures) + GAP * (len(pictures) - 1)
+            images.append(opened.convert("RGB").resize(size, Image.Resampling.LANCZOS))
+    width = sum(image.width for image in images) + GAP * (len(images) - 1)
     row, left = Image.new("RGB", (width, HEIGHT), "white"), 0
-    for picture in pictures:
-        row.paste(picture, (left, 0))
-        left += picture.width + GAP
+    for image in images:
+        row.paste(image, (left, 0))
+        left += image.width + GAP
     encoded = io.BytesIO()
     row.save(encoded, "JPEG", quality=88)
-    write_atomically(PICTURE, encoded.getvalue())
-    print(f"{PICTURE}, {PICTURE.stat().st_size // 1024} KiB")
+    write_atomically(IMAGE, encoded.getvalue())
+    print(f"{IMAGE}, {IMAGE.stat().st_size // 1024} KiB")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ class Options:
     encoders: tuple[Literal["conv4", "mobilefacenet", "iresnet18", "iresnet50"], ...] = ("conv4", "iresnet18")
     """Networks, each at the size that its faces come in."""
     batch: Annotated[int, tyro.conf.arg(metavar="B")] = 64
-    """Pictures."""
+    """Images."""
 
 
 ENCODERS: dict[str, tuple[nn.Module, int]] = {
@@ -56,23 +56,23 @@ def measure(
     encoder: nn.Module, keep: Keep | Literal["jax.checkpoint"], shape: tuple[int, int, int, int]
 ) -> tuple[float, float]:
     """MiB of intermediate results and GFLOP of the gradient of a batch of ``shape``."""
-    pictures = jax.ShapeDtypeStruct(shape, jnp.float32)
-    state = dict(jax.eval_shape(encoder.init, jax.random.key(0), pictures))
+    images = jax.ShapeDtypeStruct(shape, jnp.float32)
+    state = dict(jax.eval_shape(encoder.init, jax.random.key(0), images))
     params = state.pop("params")
 
-    def embed(params: Any, pictures: Any, state: Any) -> Any:
+    def embed(params: Any, images: Any, state: Any) -> Any:
         with recomputing("activations" if keep == "jax.checkpoint" else keep):
-            activations, changed = encoder.apply({"params": params, **state}, pictures, train=True, mutable=list(state))
+            activations, changed = encoder.apply({"params": params, **state}, images, train=True, mutable=list(state))
         return activations["embedding"], changed  # pyright: ignore
 
     if keep == "jax.checkpoint":
         embed = jax.checkpoint(embed, policy=jax.checkpoint_policies.dots_saveable)
 
-    def cost(params: Any, pictures: Any, state: Any) -> Any:
-        embeddings, changed = embed(params, pictures, state)
+    def cost(params: Any, images: Any, state: Any) -> Any:
+        embeddings, changed = embed(params, images, state)
         return (embeddings * jnp.arange(embeddings.shape[-1])).sum(), changed
 
-    compiled = jax.jit(jax.grad(cost, has_aux=True)).lower(params, pictures, state).compile()
+    compiled = jax.jit(jax.grad(cost, has_aux=True)).lower(params, images, state).compile()
     memory, work = compiled.memory_analysis(), compiled.cost_analysis()
     assert memory is not None and work is not None
     return memory.temp_size_in_bytes / 2**20, work["flops"] / 1e9

@@ -2,7 +2,7 @@
 
     python -m likeness.experiments.benchmarks.stylization
 
-Both paint by the same VGG-19 (the same random filters, to relu5_1, average pooling), the same pictures, the same cost (content
+Both paint by the same VGG-19 (the same random filters, to relu5_1, average pooling), the same images, the same cost (content
 at relu4_2, Gram matrices of relu1_1 … relu5_1, both relative) and the same rule (Adam, 0.02). They are first checked to give
 the same cost and gradient. PyTorch (``peers`` extra) runs as most code runs it, eagerly on NCHW; on ``channels_last``; and,
 with ``--compiled``, under ``torch.compile``. Memory is measured in a fresh process each, as the peak of the resident set less
@@ -53,7 +53,7 @@ class Benchmark:
     """What to measure."""
 
     sides: tuple[int, ...] = (256, 512)
-    """Sides of the square pictures."""
+    """Sides of the square images."""
     threads: int = 2
     """Processor cores that either library may use."""
     steps: int = 5
@@ -66,7 +66,7 @@ class Benchmark:
     """Used by the benchmark itself: print one contender's peak memory at the largest side, and end."""
 
 
-def pictures(side: int) -> tuple[np.ndarray, np.ndarray]:
+def images(side: int) -> tuple[np.ndarray, np.ndarray]:
     """The content and the style, (1, side, side, 3)."""
     from likeness.research.synthetic.styles import CurlStrokes
 
@@ -90,8 +90,8 @@ class Ours:
     def __post_init__(self) -> None:
         terms = (Term(loss=KEPT),), (Term(loss=LOOK, weight=STRENGTH),)
         kept = [
-            targets(ENCODER, self.variables, picture[0], group)
-            for picture, group in zip((self.content, self.style), terms, strict=True)
+            targets(ENCODER, self.variables, image[0], group)
+            for image, group in zip((self.content, self.style), terms, strict=True)
         ]
 
         def cost(pixels: Array, variables: PyTree, kept: PyTree) -> Array:
@@ -112,7 +112,7 @@ class Ours:
     boxed: bool = True
 
     def restart(self) -> None:
-        """Back to the content picture."""
+        """Back to the content image."""
         self.pixels = jnp.asarray(self.content)
         self.state = self.rule.init(self.pixels)
 
@@ -148,12 +148,12 @@ class Theirs:
         self.restart()
 
     def restart(self) -> None:
-        """Back to the content picture."""
+        """Back to the content image."""
         self.pixels = self.content.clone().requires_grad_()
         self.optimizer = self.torch.optim.Adam([self.pixels], lr=RATE)
 
     def cost(self) -> "tuple[float, np.ndarray]":
-        """Cost and gradient at the content picture, NHWC."""
+        """Cost and gradient at the content image, NHWC."""
         self.restart()
         value = self._cost(self.pixels)
         value.backward()
@@ -170,8 +170,8 @@ class Theirs:
             self.pixels.clamp_(0, 1)
         return float(value.detach())
 
-    def _tensor(self, picture: np.ndarray) -> "torch.Tensor":
-        pixels = self.torch.from_numpy(np.ascontiguousarray(picture.transpose(0, 3, 1, 2)))
+    def _tensor(self, image: np.ndarray) -> "torch.Tensor":
+        pixels = self.torch.from_numpy(np.ascontiguousarray(image.transpose(0, 3, 1, 2)))
         return pixels.to(memory_format=self.format)
 
     def _plain(self, pixels: "torch.Tensor") -> "torch.Tensor":
@@ -205,7 +205,7 @@ class Theirs:
 
 def contender(name: str, side: int, variables: PyTree) -> Any:
     """One of those that are compared."""
-    content, style = pictures(side)
+    content, style = images(side)
     if name == "likeness":
         return Ours(content, style, variables, optax.with_extra_args_support(optax.adam(RATE)))
     return Theirs(content, style, variables, name.removeprefix("torch "))
@@ -246,7 +246,7 @@ def to_loss(side: int, variables: PyTree, iterations: int) -> None:
     goal = min(theirs.step() for _ in range(iterations))
     seconds = time.perf_counter() - began
     print(f"\n{side}²: PyTorch's eager Adam has a cost of {goal:.5f} after {iterations} iterations and {seconds:.1f} s")
-    content, style = pictures(side)
+    content, style = images(side)
     rules = {
         "Adam": (optax.with_extra_args_support(optax.adam(RATE)), True),
         "L-BFGS, strong Wolfe": (Lbfgs(memory=10).transformation(iterations), False),

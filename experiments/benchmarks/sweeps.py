@@ -5,12 +5,12 @@
     python -m likeness.experiments.benchmarks.sweeps conv-4
     python -m likeness.experiments.benchmarks.sweeps --whole
 
-The runs differ in their learning rate, margin and seed. A head is one small network on 128 numbers a picture, as it is trained
-on a frozen encoder's embeddings; Conv-4 is trained from pixels. Style is one picture painted at sixteen strengths. Steps are
+The runs differ in their learning rate, margin and seed. A head is one small network on 128 numbers an image, as it is trained
+on a frozen encoder's embeddings; Conv-4 is trained from pixels. Style is one image painted at sixteen strengths. Steps are
 timed without compiling, which one after the other is done sixteen times: it is printed beside them. What ``--together auto``
 would choose for a run of 500 steps comes last.
 
-With ``--whole``, whole sweeps are timed instead, from nothing to the last judgement, compiling included: together, alone, and
+With ``--whole``, whole sweeps are timed instead, from nothing to the last evaluation, compiling included: together, alone, and
 as ``auto`` chooses, which pays for trying both. Heads take 500 steps, the others 60 and 20.
 """
 
@@ -31,7 +31,7 @@ from likeness.experiments.own_code import Code
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.run import Run
 from likeness.experiments.style import Stylization
-from likeness.experiments.style.picture import StylePicture
+from likeness.experiments.style.image import StyleImage
 from likeness.experiments.sweeps.members import Member
 from likeness.experiments.sweeps.overrides import LogUniform, Uniform, apply, sample, zip_
 from likeness.experiments.sweeps.runner import Mode, sweep
@@ -49,7 +49,7 @@ WHOLE = {"head": 500, "conv-4": 60, "style": 20}
 
 
 class Head(nn.Module):
-    """Two dense layers on the first 128 numbers of a picture, which stand for an embedding."""
+    """Two dense layers on the first 128 numbers of an image, which stand for an embedding."""
 
     width: int = 64
     dimension: int = 32
@@ -72,19 +72,21 @@ def runs(encoder: nn.Module, count: int) -> list[Run]:
             loss=Triplet(rule=BatchAll(), reduction="mean_active"),
         ),
         steps=STEPS,
-        optimizer=Adam(schedule=WarmupCosine(rate=1e-3, warmup_share=20 / STEPS)),
+        optimizer=Adam(schedule=WarmupCosine(peak_lr=1e-3, warmup_share=20 / STEPS)),
     )
-    drawn = sample(count, 0, {"optimizer.schedule.rate": LogUniform(1e-4, 1e-2), "experiment.loss.margin": Uniform(0.1, 1.0)})
+    drawn = sample(
+        count, 0, {"optimizer.schedule.peak_lr": LogUniform(1e-4, 1e-2), "experiment.loss.margin": Uniform(0.1, 1.0)}
+    )
     seeds = zip_({"seed": range(count)})
     return [apply(base, {**numbers, **seed}) for numbers, seed in zip(drawn, seeds, strict=True)]
 
 
 def strengths(count: int, size: int) -> list[Run]:
-    """One picture in one style, from faint to strong."""
+    """One image in one style, from faint to strong."""
     experiment = Stylization(
-        content=Photograph(name="china"), styles=(StylePicture(picture=Painting(style=CurlStrokes())),), size=size
+        content=Photograph(name="china"), styles=(StyleImage(image=Painting(style=CurlStrokes())),), size=size
     )
-    base = Run(experiment=experiment, steps=STEPS, optimizer=Adam(schedule=WarmupCosine(rate=0.03)))
+    base = Run(experiment=experiment, steps=STEPS, optimizer=Adam(schedule=WarmupCosine(peak_lr=0.03)))
     return [apply(base, {"experiment.beta": 0.1 * 1.5**number}) for number in range(count)]
 
 

@@ -1,8 +1,8 @@
-"""What finding the top patches costs beside the bare forward pass: 10,000 pictures through Conv-4.
+"""What finding the top patches costs beside the bare forward pass: 10,000 images through Conv-4.
 
-    python -m likeness.experiments.benchmarks.top_patches [--pictures N] [--batch B] [--rounds R]
+    python -m likeness.experiments.benchmarks.top_patches [--images N] [--batch B] [--rounds R]
 
-All read the same pictures in the same batches. The bare forward pass computes the embedding alone, and XLA then never writes
+All read the same images in the same batches. The bare forward pass computes the embedding alone, and XLA then never writes
 the maps of ReLUs; ``the maps too`` hands them out and does nothing with them. The others keep the nine best patches and the
 statistics of each of 64 or of 256 units. Rounds alternate; the median is printed, beside both definitions of the forward pass.
 """
@@ -30,13 +30,13 @@ LAYERS = ("relu1", "relu2", "relu3", "relu4")
 def main() -> None:
     """Prints seconds and their ratios."""
     parser = argparse.ArgumentParser(description="What finding top patches costs beside the forward pass.")
-    parser.add_argument("--pictures", type=int, default=10_000)
+    parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
-    count, batch = asked.pictures // asked.batch * asked.batch, asked.batch
+    count, batch = asked.images // asked.batch * asked.batch, asked.batch
     pixels = np.random.default_rng(0).integers(0, 256, (count, SIDE, SIDE, 1), np.uint8)
-    images = Images(
+    table = Images(
         labels=(np.arange(count) % 10).astype(np.int32),
         people=tuple("abcdefghij"),
         shape=(SIDE, SIDE, 1),
@@ -49,20 +49,20 @@ def main() -> None:
     scope = Microscope("conv4", encoder, variables, ModelInputs(shape=(SIDE, SIDE, 1), preprocessing=None))
 
     @jax.jit
-    def forward(variables: object, pictures: jax.Array) -> jax.Array:
-        return scope.activations(variables, to_unit(pictures))["embedding"]
+    def forward(variables: object, images: jax.Array) -> jax.Array:
+        return scope.activations(variables, to_unit(images))["embedding"]
 
     @jax.jit
-    def with_maps(variables: object, pictures: jax.Array) -> list[jax.Array]:
-        activations = scope.activations(variables, to_unit(pictures))
+    def with_maps(variables: object, images: jax.Array) -> list[jax.Array]:
+        activations = scope.activations(variables, to_unit(images))
         return [activations[name] for name in (*LAYERS, "embedding")]
 
     def bare(function: Callable[..., object]) -> None:
         for start in range(0, count, batch):
-            jax.block_until_ready(function(variables, images.read(np.arange(start, start + batch))))
+            jax.block_until_ready(function(variables, table.read(np.arange(start, start + batch))))
 
     def seen(layers: tuple[str, ...], k: int) -> None:
-        scope.look(images, layers, TopPatches(k=k), batch=batch)
+        scope.look(table, layers, TopPatches(k=k), batch=batch)
 
     ways = {
         "forward": lambda: bare(forward),

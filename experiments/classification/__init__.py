@@ -1,4 +1,4 @@
-"""Classification of signals, pictures and volumes."""
+"""Classification of signals, images and volumes."""
 
 from likeness.experiments.classification.classification import Classification
 

@@ -1,4 +1,4 @@
-"""Classification of signals, pictures, volumes and films: an encoder and a linear layer learn to name the class."""
+"""Classification of signals, images, volumes and films: an encoder and a linear layer learn to name the class."""
 
 import dataclasses
 import functools
@@ -15,7 +15,7 @@ from likeness.experiments.classification.classifiers import ClassifierBaseline
 from likeness.experiments.classification.figures import confusion
 from likeness.experiments.display.phases import tracked
 from likeness.experiments.encoders import check_encoder, embedding_of
-from likeness.experiments.experiment import Batches, Cost, Evaluation, Part, Variables
+from likeness.experiments.experiment import Batches, Evaluation, LossOutput, Part, Variables
 from likeness.experiments.preprocessing import ModelInputs
 from likeness.experiments.training.resuming import Fingerprints
 from likeness.research.checks import check_members
@@ -36,7 +36,7 @@ class ExampleSource(Protocol):
     """Where labelled examples come from: ``Ecg``, ``Volumes``, ``ExampleArrays`` of :mod:`likeness.research.data`."""
 
     def open(self) -> Parts:
-        """The examples to learn from, to decide by, and to be judged by."""
+        """The examples to learn from, to decide by, and to be evaluated by."""
         ...
 
     def class_names(self) -> tuple[str, ...]:
@@ -60,7 +60,7 @@ class Classification:
     """How an image file becomes an example, where the examples are images and their source does not say it. Without, files are
     refused."""
     baselines: tuple[ClassifierBaseline, ...] = ()
-    """What the network has to beat, judged on the same examples at the end."""
+    """What the network has to beat, evaluated on the same examples at the end."""
 
     def __post_init__(self) -> None:
         check_members("Classification", "data", self.data, ExampleSource, "a source of examples, such as Ecg()")
@@ -99,7 +99,7 @@ class Classification:
             sentences.append(f"warning: there is nothing to learn {missing[0]!r} from: the training part has no such example")
         return tuple(sentences)
 
-    def fixed(self, data: Parts) -> PyTree:
+    def constants(self, data: Parts) -> PyTree:
         """Nothing: all weights are learned."""
         del data
         return {}
@@ -122,13 +122,13 @@ class Classification:
             data.train, self.batch, seed, process_index=jax.process_index(), process_count=jax.process_count()
         )
 
-    def init(self, key: PRNGKey, fixed: PyTree, batch: PyTree) -> Variables:
+    def init(self, key: PRNGKey, constants: PyTree, batch: PyTree) -> Variables:
         """Random weights for the encoder and for the linear layer.
 
         Raises:
             UserError: the encoder returns no ``embedding``.
         """
-        del fixed
+        del constants
         for_encoder, for_head = jax.random.split(key)
         values = jnp.zeros((1, *batch["values"].shape[1:]), jnp.float32)
         made: Any = self.encoder.init_with_output(for_encoder, values)
@@ -138,39 +138,39 @@ class Classification:
         head = {"kernel": nn.initializers.lecun_normal()(for_head, shape, jnp.float32), "bias": jnp.zeros(shape[1:])}
         return Variables({"encoder": weights, "head": head}, variables)
 
-    def cost(self, params: PyTree, state: PyTree, fixed: PyTree, batch: PyTree, key: PRNGKey) -> Cost:
+    def cost(self, params: PyTree, state: PyTree, constants: PyTree, batch: PyTree, key: PRNGKey) -> LossOutput:
         """The mean loss of one batch, and how many of it are named right."""
-        del fixed, key
+        del constants, key
         variables = {"params": params["encoder"], **state}
         values = to_unit(batch["values"])
         activations, changed = self.encoder.apply(variables, values, train=True, mutable=list(state))
         logits = _scores(params["head"], activations["embedding"])  # pyright: ignore
         right = jnp.argmax(logits, axis=-1) == batch["labels"]
-        return Cost(self.loss(logits, batch["labels"]).mean(), dict(changed), {"accuracy": right.mean(dtype=jnp.float32)})
+        return LossOutput(self.loss(logits, batch["labels"]).mean(), dict(changed), {"accuracy": right.mean(dtype=jnp.float32)})
 
-    def remark(self, metrics: Mapping[str, float]) -> str | None:
+    def diagnose(self, metrics: Mapping[str, float]) -> str | None:
         """Nothing."""
         del metrics
 
     def evaluate(self, data: Parts, params: PyTree, state: PyTree, part: Part) -> Evaluation:
-        """Judges the network on one part; on the test part also the baselines, class by class, with a picture."""
-        judged = data.validation if part == "validation" else data.test
-        logits = self.scores(params, state, judged.values)
-        loss = float(np.asarray(CrossEntropy()(logits, judged.labels)).mean())
-        counts = _confusion(judged, logits.argmax(axis=1))
+        """Evaluates the network on one part; on the test part also the baselines, class by class, with an image."""
+        evaluated = data.validation if part == "validation" else data.test
+        logits = self.scores(params, state, evaluated.values)
+        loss = float(np.asarray(CrossEntropy()(logits, evaluated.labels)).mean())
+        counts = _confusion(evaluated, logits.argmax(axis=1))
         metrics: dict[str, float | Estimate] = {"classification/accuracy": _accuracy(counts)}
         if part == "validation":
             return Evaluation(metrics={**metrics, "classification/cross_entropy": loss})
-        metrics |= _by_class(counts, judged.classes)
+        metrics |= _by_class(counts, evaluated.classes)
         metrics["classification/cross_entropy"] = loss
         for baseline in self.baselines:
-            rival = _confusion(judged, baseline.fit(data.train)(judged.values))
-            named = {"classification/accuracy": _accuracy(rival)} | _by_class(rival, judged.classes)
+            rival = _confusion(evaluated, baseline.fit(data.train)(evaluated.values))
+            named = {"classification/accuracy": _accuracy(rival)} | _by_class(rival, evaluated.classes)
             metrics |= {f"{baseline.name}/{name}": value for name, value in named.items()}
-        notes = (f"{len(judged):,} examples, none of them in training",)
+        notes = (f"{len(evaluated):,} examples, none of them in training",)
         return Evaluation(
             metrics=metrics,
-            figures={"confusion": confusion(counts, judged.classes)},
+            figures={"confusion": confusion(counts, evaluated.classes)},
             artifacts={"preprocessing": ModelInputs.of(self, data.train.shape).to_json()},
             notes=notes,
         )

@@ -1,4 +1,4 @@
-"""``likeness configs``: what can be trained, with each config's own words, and as a page with pictures."""
+"""``likeness configs``: what can be trained, with each config's own words, and as a page with images."""
 
 import dataclasses
 import difflib
@@ -15,7 +15,7 @@ class Options:
     """List the configs that come with Likeness. One in full: likeness show CONFIG."""
 
     html: Annotated[str | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
-    """Write a page instead: each config with its picture, what came out, what it cost, and the command. It needs no network."""
+    """Write a page instead: each config with its image, what came out, what it cost, and the command. It needs no network."""
     runs: Annotated[str, tyro.conf.arg(metavar="DIR")] = "runs"
     """Where working directories lie by the name of their config. What was run there is shown instead of what the repository
     keeps."""

@@ -1,4 +1,4 @@
-"""``likeness enroll``: keeps a gallery of people. No training: a picture is embedded once, when it is enrolled."""
+"""``likeness enroll``: keeps a gallery of people. No training: an image is embedded once, when it is enrolled."""
 
 import dataclasses
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from likeness.experiments.commands.flags import GalleryFile, Pictures, TrustCode, Workdir, cli, trust
+from likeness.experiments.commands.flags import GalleryFile, Images, TrustCode, Workdir, cli, trust
 from likeness.experiments.commands.recognizers import recognizer_dir
 
 Name = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME")]
@@ -14,29 +14,29 @@ Name = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME")]
 
 @dataclasses.dataclass(frozen=True)
 class Add:
-    """Add pictures of one person: likeness enroll add "Ada Lovelace" ada1.jpg ada2.jpg"""
+    """Add images of one person: likeness enroll add "Ada Lovelace" ada1.jpg ada2.jpg"""
 
     name: Name
     """Who it is."""
-    picture: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="PICTURE")]
-    """A picture of this person."""
-    more: Pictures = ()
-    """More pictures; several of different light and pose help."""
+    image: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="IMAGE")]
+    """An image of this person."""
+    more: Images = ()
+    """More images; several of different light and pose help."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Folder:
-    """Add a folder that has a folder of pictures for each person."""
+    """Add a folder that has a folder of images for each person."""
 
     path: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="FOLDER")]
     """The folder of people."""
     on_bad: Literal["refuse", "skip"] = "refuse"
-    """What to do with a picture that cannot be read: refuse (nobody is enrolled) or skip."""
+    """What to do with an image that cannot be read: refuse (nobody is enrolled) or skip."""
 
 
 @dataclasses.dataclass(frozen=True)
 class List:
-    """List who is enrolled, with how many pictures."""
+    """List who is enrolled, with how many images."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Rename:
 
 @dataclasses.dataclass(frozen=True)
 class Remove:
-    """Remove a person with all pictures."""
+    """Remove a person with all images."""
 
     name: Name
     """Who it is."""
@@ -93,7 +93,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _enroll(action: Add | Folder, workdir: Path, path: Path) -> list[str]:
-    """Embeds the pictures, which only the model can; names who was enrolled."""
+    """Embeds the images, which only the model can; names who was enrolled."""
     from likeness.experiments.display.phases import watched
     from likeness.experiments.display.progress import Phases
     from likeness.experiments.recognition.recognizer import Recognizer
@@ -101,8 +101,8 @@ def _enroll(action: Add | Folder, workdir: Path, path: Path) -> list[str]:
     recognizer = Recognizer.load(workdir)
     with Phases() as phases, watched(phases.tell):
         match action:
-            case Add(name, picture, more):
-                done = recognizer.enroll(path, {name: [picture, *more]})
+            case Add(name, image, more):
+                done = recognizer.enroll(path, {name: [image, *more]})
             case Folder(folder, on_bad):
                 people, skipped, notes = recognizer.find_people(folder, on_bad)
                 for error in skipped:
@@ -111,7 +111,7 @@ def _enroll(action: Add | Folder, workdir: Path, path: Path) -> list[str]:
                     print(note)
                 done = recognizer.enroll(path, people)
     for enrollment in done:
-        print(f"enrolled {enrollment.name} with {_count(len(enrollment.added), 'picture')}")
+        print(f"enrolled {enrollment.name} with {_count(len(enrollment.added), 'image')}")
         for duplicate in enrollment.skipped:
             print(f"  {duplicate.source} was enrolled before: skipped")
         for duplicate in enrollment.shared:
@@ -128,14 +128,14 @@ def _keep(action: Add | Folder | List | Rename | Remove, path: Path, named: list
     with Gallery.open(path) as gallery:
         match action:
             case List():
-                for name, pictures in gallery.people().items():
-                    print(f"{name}  {_count(pictures, 'picture')}")
+                for name, images in gallery.people().items():
+                    print(f"{name}  {_count(images, 'image')}")
             case Rename(old, new):
                 gallery.rename(old, new)
                 named = [new]
                 print(f"{identity_name(old)} is now {identity_name(new)}")
             case Remove(name):
-                print(f"removed {identity_name(name)} with {_count(gallery.remove(name), 'picture')}")
+                print(f"removed {identity_name(name)} with {_count(gallery.remove(name), 'image')}")
             case _:
                 pass
         for group in gallery.easily_confused(named):

@@ -1,4 +1,4 @@
-"""``likeness evaluate WORKDIR``: judges the model again, or beside the training each checkpoint as it appears."""
+"""``likeness evaluate WORKDIR``: evaluates the model again, or beside the training each checkpoint as it appears."""
 
 import dataclasses
 import functools
@@ -15,17 +15,17 @@ from likeness.experiments.commands.flags import TrustCode, cli, trust
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Judge a working directory's model again, with today's code; rewrites its summary, figures and threshold."""
+    """Evaluate a working directory's model again, with today's code; rewrites its summary, figures and threshold."""
 
     workdir: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="WORKDIR")]
     """A working directory that `likeness train` made, or its address in an object store."""
     follow: bool = False
-    """Judge each new checkpoint on the validation part, while the run goes on in a process of its own, until the last one.
+    """Evaluate each new checkpoint on the validation part, while the run goes on in a process of its own, until the last one.
     Waits for the run to begin. Changes nothing of it; the numbers go to evaluations.jsonl. What the run removes before it is
-    judged is left out (--checkpoints.keep-last of the run)."""
+    evaluated is left out (--checkpoints.keep-last of the run)."""
     accept_changed_inputs: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Judge also where what the model was trained on has changed since, of which a note is made. Who was trained on may then be
-    among those that it is judged on."""
+    """Evaluate also where what the model was trained on has changed since, of which a note is made. Who was trained on may then
+    be among those that it is evaluated on."""
     poll: float = 10.0
     """Seconds between two looks for a new checkpoint."""
     trust_code: TrustCode = False

@@ -14,10 +14,8 @@ from likeness.research.errors import UserError
 MISTAKE = 2
 """The exit code of a command line that cannot be read."""
 
-Pictures = Annotated[
-    tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[PICTURE …]", help_behavior_hint="(any number)")
-]
-"""Any number of picture files, after the first."""
+Images = Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[IMAGE …]", help_behavior_hint="(any number)")]
+"""Any number of image files, after the first."""
 Workdir = Annotated[
     str | None,
     tyro.conf.arg(
@@ -100,7 +98,7 @@ def _refuse_strangers(kind: Any, prog: str, arguments: list[str], parsed: Any) -
         with contextlib.redirect_stderr(io.StringIO()):
             unknown = strangers(parsed(return_unknown_args=True)[1], parser, flags, bare=True)
     except SystemExit:
-        # Something else is wrong too, such as a picture that is not named, perhaps because of a flag that is none.
+        # Something else is wrong too, such as an image that is not named, perhaps because of a flag that is none.
         unknown = strangers(arguments, parser, flags, bare=False)
     if unknown:
         raise UserError(explain(prog, unknown, flags))

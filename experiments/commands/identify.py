@@ -1,11 +1,11 @@
-"""``likeness identify PICTURE …``: who of the gallery is this, if anyone?"""
+"""``likeness identify IMAGE …``: who of the gallery is this, if anyone?"""
 
 import dataclasses
 from typing import Annotated
 
 import tyro
 
-from likeness.experiments.commands.flags import GalleryFile, Pictures, TrustCode, Workdir, cli, trust
+from likeness.experiments.commands.flags import GalleryFile, Images, TrustCode, Workdir, cli, trust
 from likeness.experiments.commands.recognizers import recognizer_dir
 
 
@@ -13,10 +13,10 @@ from likeness.experiments.commands.recognizers import recognizer_dir
 class Options:
     """Who of the gallery is this, if anyone? Answers a name or "unknown", with how often that is wrong."""
 
-    picture: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="PICTURE")]
-    """A picture."""
-    more: Pictures = ()
-    """More pictures, each answered on a line of its own."""
+    image: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="IMAGE")]
+    """An image."""
+    more: Images = ()
+    """More images, each answered on a line of its own."""
     workdir: Workdir = None
     """The working directory of the recognizer that enrolled the gallery."""
     gallery: GalleryFile = None
@@ -29,13 +29,13 @@ def main(arguments: list[str]) -> int:
     from likeness.experiments.recognition.recognizer import Recognizer
     from likeness.research.data import printable
 
-    pictures = (options.picture, *options.more)
+    images = (options.image, *options.more)
     workdir = recognizer_dir(options.workdir)
     trust(workdir, options)
     recognizer = Recognizer.load(workdir)
     with recognizer.gallery(options.gallery or recognizer.default_gallery) as gallery:
-        answers = recognizer.identify(gallery, pictures)
-    for picture, answer in zip(pictures, answers, strict=True):
-        print(f"{printable(picture)}: {answer}")
+        answers = recognizer.identify(gallery, images)
+    for image, answer in zip(images, answers, strict=True):
+        print(f"{printable(image)}: {answer}")
     print(recognizer.calibration)
     return 0

@@ -15,21 +15,21 @@ from likeness.experiments.training.compile_cache import keep_programs
 COMMANDS = {
     "train": "train a config, or go on where it stopped",
     "sweep": "make many runs of a config, together where that is faster, and compare them",
-    "evaluate": "judge a working directory's model again",
+    "evaluate": "evaluate a working directory's model again",
     "configs": "list the configs that come with Likeness",
     "show": "print a config resolved, its size and cost, without training",
     "scale": "predict what more devices would bring, from programs compiled for 1 to 64",
     "doctor": "print versions, devices and data, and what is missing",
-    "verify": "do two pictures show the same person?",
+    "verify": "do two images show the same person?",
     "enroll": "add people to a gallery, list, rename or remove them",
     "identify": "who of the gallery is this, if anyone?",
     "visualize": "what do a network's units see? the patches that excite each most",
     "sanity": "do maps of saliency show what a network has learned? random weights, layer by layer",
-    "report": "write one page about runs: numbers, curves, figures and pictures",
+    "report": "write one page about runs: numbers, curves, figures and images",
     "weights": "list, fetch, import, export or check published weights",
-    "stylize": "paint one picture in the look of another",
+    "stylize": "paint one image in the look of another",
     "textures": "paint a style alone",
-    "reconstruct": "paint a picture from what one layer knows of it",
+    "reconstruct": "paint an image from what one layer knows of it",
 }
 """What each command does; each has a module of its name beside this one."""
 
@@ -39,7 +39,7 @@ DONE, FAILED, MISTAKE, AGAIN = 0, 1, 2, 75
 def main() -> None:
     """The console script."""
     settle_streams()
-    # Pillow warns of large pictures; the decoder has a limit of its own and says what it refuses.
+    # Pillow warns of large images; the decoder has a limit of its own and says what it refuses.
     warnings.filterwarnings("ignore", message="Image size .* exceeds limit")
     sys.unraisablehook = _stray
     keep_programs(lambda text: print(f"likeness: {text}", file=sys.stderr))

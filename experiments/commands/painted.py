@@ -1,4 +1,4 @@
-"""What the commands that paint share: where the picture goes, painting it with progress, and the film of how it came about."""
+"""What the commands that paint share: where the image goes, painting it with progress, and the film of how it came about."""
 
 import contextlib
 import hashlib
@@ -24,21 +24,21 @@ from likeness.experiments.training.resuming import CannotResume
 from likeness.experiments.training.trainer import train
 from likeness.research.errors import UserError
 from likeness.research.files import write_atomically
-from likeness.research.images import read_picture, resize, write_picture
-from likeness.research.images.sources import PictureFile, PictureSource
+from likeness.research.images import read_image, resize, write_image
+from likeness.research.images.sources import ImageFile, ImageSource
 
 TRANSPARENT = (".png", ".tif", ".tiff", ".webp")
 FILMS = {".gif": "GIF", ".webp": "WEBP"}
 
 
 def check_writable(flag: str, out: Path) -> None:
-    """Finds out before the painting, and not after it, that a picture cannot be written.
+    """Finds out before the painting, and not after it, that an image cannot be written.
 
     Raises:
-        UserError: a kind of file that holds no picture, or a place that may not be written to.
+        UserError: a kind of file that holds no image, or a place that may not be written to.
     """
     with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch):
-        write_picture(out.name or "picture", np.zeros((1, 1, 3), np.float32))
+        write_image(out.name or "image", np.zeros((1, 1, 3), np.float32))
     check_place(flag, out)
 
 
@@ -69,10 +69,10 @@ def load_preset(name: str) -> tuple[Run, Stylization]:
 
 
 def default_workdir(run: Run, experiment: Stylization, command: str, title: str) -> Path:
-    """A directory of this run's own, so that the same command on the same pictures finds it again, and no other does.
+    """A directory of this run's own, so that the same command on the same images finds it again, and no other does.
 
     Raises:
-        UserError: a picture that cannot be read.
+        UserError: an image that cannot be read.
     """
     read = {name: source.fingerprint() for name, source in experiment.sources().items()}
     digest = hashlib.sha256(json.dumps([to_json(run), read], sort_keys=True).encode()).hexdigest()[:8]
@@ -95,10 +95,10 @@ def check_question(run: Run, workdir: Path) -> None:
 
 
 def paint(run: Run, experiment: Stylization, workdir: Path, out: Path, film: Path | None, *, live: bool = False) -> int:
-    """Paints, writes the picture and the film, and prints the numbers. Interrupted, it writes how far it got."""
+    """Paints, writes the image and the film, and prints the numbers. Interrupted, it writes how far it got."""
 
-    def refresh(picture: np.ndarray) -> None:
-        _write(out, picture, experiment.content)
+    def refresh(image: np.ndarray) -> None:
+        _write(out, image, experiment.content)
 
     check_question(run, workdir)
     try:
@@ -106,42 +106,40 @@ def paint(run: Run, experiment: Stylization, workdir: Path, out: Path, film: Pat
             painted = train(run, workdir, reporter=terminal)
     except Interrupted:
         _, variables = restore(workdir, run)
-        _write(out, experiment.picture(variables.params), experiment.content)
-        print(f"picture  {out}, as far as it got")
+        _write(out, experiment.image(variables.params), experiment.content)
+        print(f"image  {out}, as far as it got")
         raise
-    _write(out, painted.evaluation.pictures["picture"], experiment.content)
+    _write(out, painted.evaluation.images["image"], experiment.content)
     print_evaluation(painted.workdir, painted.evaluation, painted.seconds)
     if film is not None:
-        write_film(film, sorted(Workdir(workdir).pictures.glob("picture_*.png")))
+        write_film(film, sorted(Workdir(workdir).images.glob("image_*.png")))
         print(f"film     {film}")
-    print(f"picture  {out}")
+    print(f"image  {out}")
     return 0
 
 
-def _write(out: Path, pixels: np.ndarray, content: PictureSource) -> None:
-    """Writes a picture, as transparent and with as many bits as the file it was painted from, where ``out`` can hold it."""
-    if not isinstance(content, PictureFile):
-        write_picture(out, pixels)
+def _write(out: Path, pixels: np.ndarray, content: ImageSource) -> None:
+    """Writes an image, as transparent and with as many bits as the file it was painted from, where ``out`` can hold it."""
+    if not isinstance(content, ImageFile):
+        write_image(out, pixels)
         return
-    original, ending = read_picture(content.path), out.suffix.lower()
+    original, ending = read_image(content.path), out.suffix.lower()
     alpha = original.alpha
     if alpha is not None and ending in TRANSPARENT:
         alpha = np.clip(np.asarray(resize(jnp.asarray(alpha)[..., None], pixels.shape[:2]))[..., 0], 0.0, 1.0)
-    write_picture(out, pixels, bits=original.bits if ending == ".png" else 8, alpha=alpha if ending in TRANSPARENT else None)
+    write_image(out, pixels, bits=original.bits if ending == ".png" else 8, alpha=alpha if ending in TRANSPARENT else None)
 
 
 def write_film(film: Path, frames: list[Path], milliseconds: int = 80) -> None:
-    """Writes pictures as an animation that plays again and again and rests on the last one; whole or not at all.
+    """Writes images as an animation that plays again and again and rests on the last one; whole or not at all.
 
-    Pictures of smaller scales are enlarged to the last one's size.
+    Images of smaller scales are enlarged to the last one's size.
     """
     with contextlib.ExitStack() as opened:
-        pictures = [opened.enter_context(Image.open(frame)).convert("RGB") for frame in frames]
-    pictures = [picture.resize(pictures[-1].size, Image.Resampling.BICUBIC) for picture in pictures]
-    durations = [milliseconds] * (len(pictures) - 1) + [1500]
+        images = [opened.enter_context(Image.open(frame)).convert("RGB") for frame in frames]
+    images = [image.resize(images[-1].size, Image.Resampling.BICUBIC) for image in images]
+    durations = [milliseconds] * (len(images) - 1) + [1500]
     with tempfile.TemporaryDirectory() as scratch:
         written = Path(scratch) / film.name
-        pictures[0].save(
-            written, FILMS[film.suffix.lower()], save_all=True, append_images=pictures[1:], duration=durations, loop=0
-        )
+        images[0].save(written, FILMS[film.suffix.lower()], save_all=True, append_images=images[1:], duration=durations, loop=0)
         write_atomically(film, written.read_bytes())

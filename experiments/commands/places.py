@@ -16,7 +16,7 @@ def check_place(flag: str, out: Path) -> None:
     """
     folder = next(parent for parent in out.absolute().parents if parent.exists())
     if out.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise UserError(f"The picture cannot be written to {out}: give {flag} a file in a folder that you may write to.")
+        raise UserError(f"The image cannot be written to {out}: give {flag} a file in a folder that you may write to.")
 
 
 def check_figure(flag: str, out: Path) -> None:

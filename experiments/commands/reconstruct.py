@@ -1,4 +1,4 @@
-"""``likeness reconstruct CONTENT -o OUT``: what each layer still knows of a picture."""
+"""``likeness reconstruct CONTENT -o OUT``: what each layer still knows of an image."""
 
 import dataclasses
 from pathlib import Path
@@ -11,16 +11,16 @@ from likeness.experiments.commands.flags import cli
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Paints CONTENT again from noise, out of one layer's activations at a time, and shows the pictures in one row.
+    """Paints CONTENT again from noise, out of one layer's activations at a time, and shows the images in one row.
 
-    An early layer gives the picture back, a late one what is in it but not where exactly: why style transfer compares the
+    An early layer gives the image back, a late one what is in it but not where exactly: why style transfer compares the
     content at a layer in the middle (Gatys et al. 2015, figure 1; Mahendran and Vedaldi 2015).
     """
 
     content: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="CONTENT")] = None
-    """A picture. Without it, the preset's own."""
+    """An image. Without it, the preset's own."""
     out: Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = "reconstructions.png"
-    """Where the row of pictures goes."""
+    """Where the row of images goes."""
     preset: Annotated[str, tyro.conf.arg(metavar="CONFIG")] = "stylization/quickstart"
     """The config whose encoder is looked at: a shipped one, or a file."""
     layers: Annotated[tuple[str, ...], tyro.conf.arg(metavar="LAYER ...")] = ()
@@ -32,7 +32,7 @@ class Options:
     seed: int = 0
     """Of the noise."""
     workdir: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: in runs/reconstruct)")] = None
-    """Where checkpoints and figures are, a directory a layer. The same command on the same picture goes on where it stopped."""
+    """Where checkpoints and figures are, a directory a layer. The same command on the same image goes on where it stopped."""
 
 
 def main(arguments: list[str]) -> int:
@@ -46,14 +46,14 @@ def main(arguments: list[str]) -> int:
     from likeness.experiments.style.terms import Term, check_layers, layers
     from likeness.experiments.training.trainer import train
     from likeness.research.errors import UserError
-    from likeness.research.images.sources import PictureFile
+    from likeness.research.images.sources import ImageFile
     from likeness.research.losses import Content, TotalVariation
 
     out = Path(options.out)
     check_figure("--out", out)
     run, preset = load_preset(options.preset)
     names = options.layers or tuple(dict.fromkeys((*layers(preset.style_terms), *layers(preset.content_terms))))
-    content = PictureFile(path=options.content) if options.content else preset.content
+    content = ImageFile(path=options.content) if options.content else preset.content
     try:
         asked = {name: Term(loss=Content(layers=(name,))) for name in names}
         check_layers(preset.encoder, tuple(asked.values()))
@@ -62,7 +62,7 @@ def main(arguments: list[str]) -> int:
             content=content,
             beta=0.0,
             colors=AsTheyAre(),
-            picture_terms=(Term(loss=TotalVariation(), weight=0.02),),
+            image_terms=(Term(loss=TotalVariation(), weight=0.02),),
             size=options.size,
             scales=(),
             start=FromNoise(),
@@ -88,8 +88,8 @@ def main(arguments: list[str]) -> int:
             painted = train(layer_run, workdir, reporter=terminal)
         left = painted.evaluation.metrics["content/relative"]
         assert isinstance(left, float)
-        shown[f"{name}: {100 * left:.2g} % left"] = painted.evaluation.pictures["picture"]
+        shown[f"{name}: {100 * left:.2g} % left"] = painted.evaluation.images["image"]
     figures.save(figures.side_by_side({content.title: content.open(options.size), **shown}), out)
-    print("how much of a layer's energy the picture painted from it still differs by is written above it")
-    print(f"picture  {out}")
+    print("how much of a layer's energy the image painted from it still differs by is written above it")
+    print(f"image  {out}")
     return 0

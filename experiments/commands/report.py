@@ -12,7 +12,7 @@ from likeness.experiments.commands.flags import TrustCode, cli, trust
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Writes one self-contained HTML page: what was run, with what, on what; numbers, curves, figures and pictures.
+    """Writes one self-contained HTML page: what was run, with what, on what; numbers, curves, figures and images.
 
     Of several runs it also shows the numbers side by side, the curves over each other, and in what the configs differ. The page
     needs no network, opens from a disk, and works on a phone.

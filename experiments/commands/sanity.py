@@ -1,4 +1,4 @@
-"""``likeness sanity WORKDIR|ENCODER``: do maps of saliency show what the network has learned, or the picture?"""
+"""``likeness sanity WORKDIR|ENCODER``: do maps of saliency show what the network has learned, or the image?"""
 
 import dataclasses
 from pathlib import Path
@@ -25,17 +25,17 @@ class Options:
     network: Network = None
     """The working directory of a trained recognizer, or published weights by name (`likeness weights list`)."""
     data: Annotated[str | None, tyro.conf.arg(metavar="FOLDER")] = None
-    """Pictures to look at, in folders in this folder; those that it was trained on unless given."""
+    """Images to look at, in folders in this folder; those that it was trained on unless given."""
     methods: Annotated[
         tuple[Method, ...],
         tyro.conf.arg(metavar="METHOD ...", help_behavior_hint="(default: all)"),
     ] = ()
     """Which methods: gradient, smooth_gradient, gradient_times_input, integrated_gradients, grad_cam, guided_grad_cam, guided,
     deconvnet, occlusion."""
-    pictures: int = 16
-    """How many pictures, evenly spaced."""
+    images: int = 16
+    """How many images, evenly spaced."""
     size: int | None = None
-    """Side of the pictures for published weights; 128 unless given."""
+    """Side of the images for published weights; 128 unless given."""
     seed: int = 0
     """Of the random weights."""
     trust_code: TrustCode = False
@@ -56,13 +56,13 @@ def main(arguments: list[str]) -> int:
     from likeness.experiments.visualization.sanity_sheet import curves, maps
     from likeness.research.errors import UserError
 
-    if options.pictures < 2:
-        raise UserError(f"--pictures is {options.pictures}: give 2 or more.")
+    if options.images < 2:
+        raise UserError(f"--images is {options.images}: give 2 or more.")
     network = options.network or str(recognizer_dir(None, "WORKDIR"))
     trust(network, options)
     scope = Microscope.load(network, options.size)
-    found = scope.own_pictures() if options.data is None else scope.pictures_in(options.data)
-    images = thinned(found, options.pictures)
+    found = scope.own_images() if options.data is None else scope.images_in(options.data)
+    images = thinned(found, options.images)
     with Progress(transient=True) as progress:
         task = progress.add_task("giving layers random weights", total=None)
         checked = check(
@@ -78,8 +78,8 @@ def main(arguments: list[str]) -> int:
     write(maps(checked), root / "maps.png")
     if left_out := found.left_out():
         print(left_out)
-    if options.pictures > len(found):
-        print(f"--pictures is {options.pictures} and there are {len(found)}: all were looked at")
+    if options.images > len(found):
+        print(f"--images is {options.images} and there are {len(found)}: all were looked at")
     _print(checked)
     for method, reason in checked.skipped.items():
         print(f"left out {method}: {reason}")
@@ -111,7 +111,7 @@ def _print(checked: "Checked") -> None:
         table.add_row(method, f"{first[method]:.2f}", f"{kept.mean:.2f} ± {2 * kept.error:.2f}", kept.stays)
     Console().print(table)
     print(
-        f"What stays though nothing is learned shows the picture, not the network: little below {LITTLE}, much above {MUCH}; "
+        f"What stays though nothing is learned shows the image, not the network: little below {LITTLE}, much above {MUCH}; "
         "±: two standard errors."
     )
 

@@ -53,19 +53,21 @@ def main(arguments: list[str]) -> int:
     data = run.experiment.open()
     stream = run.experiment.stream(data, run.seed)
     batch = next(stream)
-    program = build(run, run.experiment.fixed(data), batch, None if options.mesh is None else as_on_accelerators)
+    program = build(run, run.experiment.constants(data), batch, None if options.mesh is None else as_on_accelerators)
     console.print(_parameters(program.state.params))
     for line in precision(run, program):
         console.print(line, markup=False)
     encoder = getattr(run.experiment, "encoder", None)
     encoder = encoder.encoder if isinstance(encoder, FrozenEncoder) else encoder
     if isinstance(encoder, nn.Module) and isinstance(encoder, Network) and encoder.geometry:
-        console.print(fields(encoder, _picture(batch)))
+        console.print(fields(encoder, _image(batch)))
     if options.compile:
         console.print("compiling a step …")
         with jax.default_matmul_precision(run.matmul_precision):
-            fixed, abstract = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), (program.fixed, batch))
-            compiled = program.step.lower(program.state, fixed, abstract, jax.random.key(0)).compile()  # pyright: ignore
+            constants, abstract = jax.tree.map(
+                lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), (program.constants, batch)
+            )
+            compiled = program.step.lower(program.state, constants, abstract, jax.random.key(0)).compile()  # pyright: ignore
         for line in [*step_cost(compiled, program.mesh.size), *_sent(compiled.as_text(), program.mesh.size)]:
             console.print(line)
     return 0
@@ -99,33 +101,33 @@ def _networks(config: Any, at: str) -> Iterator[tuple[str, str]]:
             yield from _networks(value, f"{at}.{number}")
 
 
-def fields(encoder: nn.Module, picture: tuple[int, ...] | None) -> Table:
+def fields(encoder: nn.Module, image: tuple[int, ...] | None) -> Table:
     """What the units of an encoder see: a row for every layer that has receptive fields.
 
     Args:
         encoder: one with a ``geometry``.
-        picture: the shape of what it is given, (h, w, c), for the shapes of the maps; they are left out where it is None.
+        image: the shape of what it is given, (h, w, c), for the shapes of the maps; they are left out where it is None.
     """
     assert isinstance(encoder, Network)
-    unit = {2: "samples", 4: "voxels"}.get(len(picture or ()), "px")
+    unit = {2: "samples", 4: "voxels"}.get(len(image or ()), "px")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("layer")
-    if picture is not None:
+    if image is not None:
         table.add_column("map", justify="right")
     table.add_column("receptive field", justify="right")
     table.add_column("stride", justify="right")
     found: Any = {}
-    if picture is not None:
-        shape = jax.ShapeDtypeStruct((1, *picture), np.float32)
-        found = jax.eval_shape(lambda pictures: encoder.init_with_output(jax.random.key(0), pictures)[0], shape)
+    if image is not None:
+        shape = jax.ShapeDtypeStruct((1, *image), np.float32)
+        found = jax.eval_shape(lambda images: encoder.init_with_output(jax.random.key(0), images)[0], shape)
     for name, field in list(receptive_fields(encoder).items())[1:]:
         side = ["×".join(map(str, found[name].shape[1:]))] if name in found else []
         table.add_row(name, *side, f"{field.size} {unit}", f"{field.stride} {unit}")
     return table
 
 
-def _picture(batch: PyTree) -> tuple[int, ...] | None:
-    """The shape of one picture of a batch; None where a batch has none, as when one picture is painted."""
+def _image(batch: PyTree) -> tuple[int, ...] | None:
+    """The shape of one image of a batch; None where a batch has none, as when one image is painted."""
     return next((leaf.shape[1:] for leaf in jax.tree.leaves(batch) if np.ndim(leaf) > 2), None)
 
 

@@ -1,4 +1,4 @@
-"""``likeness stylize CONTENT STYLE -o OUT``: paints one picture in the look of another."""
+"""``likeness stylize CONTENT STYLE -o OUT``: paints one image in the look of another."""
 
 import dataclasses
 from pathlib import Path
@@ -21,18 +21,18 @@ class Options:
     """Paints CONTENT in the look of STYLE. With neither, a built-in photograph in the look of a procedural painting."""
 
     content: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="CONTENT")] = None
-    """What is to be seen: a picture. Without it, the preset's own."""
+    """What is to be seen: an image. Without it, the preset's own."""
     styles: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="STYLE ...")] = ()
-    """What it is to look like: a picture, or several. Without any, the preset's own."""
+    """What it is to look like: an image, or several. Without any, the preset's own."""
     out: Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = "stylized.png"
-    """Where the picture goes."""
+    """Where the image goes."""
     preset: Annotated[str, tyro.conf.arg(metavar="CONFIG")] = "stylization/quickstart"
     """The config that says how: a shipped one, or a file."""
     model: Annotated[str | None, tyro.conf.arg(metavar="DIR")] = None
     """Paint in one pass with a network trained for that: its working directory, or the name of published weights. Of the other
     flags only --out, --size, --weights and --strength apply then."""
     size: int | None = None
-    """Longer side in pixels; without it, the preset's. Beyond twice the preset's size the picture is painted at the preset's
+    """Longer side in pixels; without it, the preset's. Beyond twice the preset's size the image is painted at the preset's
     first, and at every doubling of it."""
     strength: float = 1.0
     """How strong the style is: a factor of the preset's beta."""
@@ -40,9 +40,9 @@ class Options:
     """How much each of several styles counts beside the others, as 2 1 or 1 0.5; without it, all alike. The strength of all of
     them together is --strength."""
     regions: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FILE ...")] = ()
-    """Where in the content each style applies: a black and white picture for each style."""
+    """Where in the content each style applies: a black and white image for each style."""
     style_scale: float | None = None
-    """Size of the style beside that of the picture: 2 makes strokes twice as large."""
+    """Size of the style beside that of the image: 2 makes strokes twice as large."""
     colors: Literal["preset", "free", "style", "content", "luminance"] = "preset"
     """Whose colors: as the preset says; what the losses make of them; the content gets the style's palette first; the style
     gets the content's first; only light and dark are painted, under the content's own colors."""
@@ -50,17 +50,17 @@ class Options:
     """For a preset that holds a portrait to its person: where the face is, five points in CONTENT's pixels: the eye on the
     left, the eye on the right, the tip of the nose, the corner of the mouth on the left, and on the right."""
     tile: int | None = None
-    """Side of the tiles in which a picture too large for memory is read; the result is the same."""
+    """Side of the tiles in which an image too large for memory is read; the result is the same."""
     steps: int | None = None
     """How many steps; without it, the preset's."""
     seed: int = 0
     """Decides the start where it is random."""
     film: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
-    """Also write a film of how the picture came about, .gif or .webp."""
+    """Also write a film of how the image came about, .gif or .webp."""
     live: bool = False
-    """Watch: the picture is shown in the terminal as it comes about, and FILE is kept up to date for a viewer."""
+    """Watch: the image is shown in the terminal as it comes about, and FILE is kept up to date for a viewer."""
     workdir: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: in runs/stylize)")] = None
-    """Where checkpoints and figures are. The same command on the same pictures goes on where it stopped."""
+    """Where checkpoints and figures are. The same command on the same images goes on where it stopped."""
     trust_code: TrustCode = False
 
 
@@ -83,7 +83,7 @@ def main(arguments: list[str]) -> int:
         raise
     except ValueError as error:
         raise UserError(f"{error}.") from error
-    title = "_".join([experiment.content.title, *(style.picture.title for style in experiment.styles)])
+    title = "_".join([experiment.content.title, *(style.image.title for style in experiment.styles)])
     workdir = Path(options.workdir) if options.workdir else default_workdir(run, experiment, "stylize", title)
     return paint(run, experiment, workdir, out, film, live=options.live)
 
@@ -101,15 +101,15 @@ def _check(options: Options) -> None:
 def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Run, Stylization]":
     """The preset as the flags change it."""
     from likeness.experiments.style.colors import AsTheyAre, ByLuminance, Matched
-    from likeness.research.images.sources import PictureFile
+    from likeness.research.images.sources import ImageFile
 
     styles = experiment.styles
     if options.styles:
-        styles = tuple(dataclasses.replace(styles[0], picture=PictureFile(path=path)) for path in options.styles)
+        styles = tuple(dataclasses.replace(styles[0], image=ImageFile(path=path)) for path in options.styles)
     weights = options.weights or tuple(style.weight for style in styles)
     styles = tuple(dataclasses.replace(style, weight=weight) for style, weight in zip(styles, weights, strict=True))
     if options.regions:
-        masks = [PictureFile(path=path) for path in options.regions]
+        masks = [ImageFile(path=path) for path in options.regions]
         styles = tuple(dataclasses.replace(style, region=mask) for style, mask in zip(styles, masks, strict=True))
     if options.style_scale is not None:
         styles = tuple(dataclasses.replace(style, scale=options.style_scale) for style in styles)
@@ -128,7 +128,7 @@ def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Ru
     sized = dataclasses.replace(experiment, size=size)
     experiment = dataclasses.replace(
         sized,
-        content=PictureFile(path=options.content) if options.content else experiment.content,
+        content=ImageFile(path=options.content) if options.content else experiment.content,
         styles=styles,
         scales=_scales(experiment, size),
         beta=options.strength * experiment.beta,
@@ -147,7 +147,7 @@ def _faced(options: Options, portrait: "Portrait | None") -> "Portrait":
     """The portrait with its face where the person says it is."""
     from likeness.experiments.recognition.face_crops import Landmarks
     from likeness.research.errors import UserError
-    from likeness.research.images import read_picture
+    from likeness.research.images import read_image
 
     if portrait is None:
         raise UserError(
@@ -156,16 +156,16 @@ def _faced(options: Options, portrait: "Portrait | None") -> "Portrait":
         )
     if options.content is None or len(options.face) != 10:
         raise UserError(
-            f"--face has {len(options.face)} numbers for {options.content or 'no picture of your own'}: give CONTENT, and ten: "
+            f"--face has {len(options.face)} numbers for {options.content or 'no image of your own'}: give CONTENT, and ten: "
             "x and y of both eyes, the tip of the nose and both corners of the mouth."
         )
-    height, width, _ = read_picture(options.content).pixels.shape
+    height, width, _ = read_image(options.content).pixels.shape
     points = tuple(zip(options.face[::2], options.face[1::2], strict=True))
     return dataclasses.replace(portrait, face=Landmarks(points=points, size=(width, height)))
 
 
 def _scales(experiment: "Stylization", size: int) -> tuple[float, ...]:
-    """The preset's smaller sizes, and for a much larger picture every halving down to the preset's own."""
+    """The preset's smaller sizes, and for a much larger image every halving down to the preset's own."""
     scales: list[float] = []
     share = experiment.size / size
     while share < 0.75:
@@ -179,7 +179,7 @@ def _in_one_pass(options: Options, out: Path) -> int:
     from likeness.research.errors import UserError
 
     if options.content is None:
-        raise UserError("--model paints a picture of your own: name it, as in `likeness stylize photo.jpg --model DIR`.")
+        raise UserError("--model paints an image of your own: name it, as in `likeness stylize photo.jpg --model DIR`.")
     trust(options.model or "", options)
     paint_at_once(
         options.model or "",
@@ -190,5 +190,5 @@ def _in_one_pass(options: Options, out: Path) -> int:
         weights=options.weights,
         strength=options.strength,
     )
-    print(f"picture  {out}")
+    print(f"image  {out}")
     return 0

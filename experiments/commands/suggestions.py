@@ -32,7 +32,7 @@ class Flag:
     """One flag of a command, as its help has it.
 
     Attributes:
-        name: with its dashes, such as ``--optimizer.schedule.rate``.
+        name: with its dashes, such as ``--optimizer.schedule.peak-lr``.
         takes: what follows it, such as ``FLOAT``; empty for a flag that stands alone.
         help: what it does.
         value: what holds where it is not given, as help prints it; empty where help does not say.

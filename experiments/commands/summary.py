@@ -29,10 +29,10 @@ def print_evaluation(workdir: Path, evaluation: Evaluation, seconds: float, addr
     # What is not for a terminal is for a file, which has no width.
     known = sys.stdout.isatty() or "COLUMNS" in os.environ
     console = Console(highlight=False, soft_wrap=True, width=None if known else 200)
-    subjects, names = _columns(evaluation)
-    table = _table(evaluation, subjects, names, " ")
+    embedders, names = _columns(evaluation)
+    table = _table(evaluation, embedders, names, " ")
     if console.measure(table, options=console.options.update(max_width=1000)).maximum > console.width:
-        table = _table(evaluation, subjects, names, "\n")
+        table = _table(evaluation, embedders, names, "\n")
     console.print(table, soft_wrap=False)
     for line in _legend(workdir, evaluation, names):
         console.print(line, markup=False, soft_wrap=False)
@@ -45,18 +45,18 @@ def print_evaluation(workdir: Path, evaluation: Evaluation, seconds: float, addr
     console.print(f"summary  {place}/summary.json", markup=False)
 
 
-def _table(evaluation: Evaluation, subjects: Sequence[str], names: Sequence[str], gap: str) -> Table:
+def _table(evaluation: Evaluation, embedders: Sequence[str], names: Sequence[str], gap: str) -> Table:
     """The table, with ``gap`` between a value and its interval; where nothing was counted, no column says how often."""
     metrics = evaluation.metrics
     counted = any(isinstance(value, Estimate) for value in metrics.values())
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("metric", no_wrap=True)
-    for subject in subjects:
-        table.add_column(head(subject, evaluation.columns), justify="right")
+    for embedder in embedders:
+        table.add_column(head(embedder, evaluation.columns), justify="right")
     if counted:
         table.add_column("n", justify="right")
     for name in names:
-        values = [metrics.get(f"{subject}/{name}" if subject else name) for subject in subjects]
+        values = [metrics.get(f"{embedder}/{name}" if embedder else name) for embedder in embedders]
         counts = {f"{value.n:,}": None for value in values if isinstance(value, Estimate)}
         counts_cell = (" / ".join(counts),) if counted else ()
         table.add_row(name, *("" if value is None else _show(value, gap) for value in values), *counts_cell)
@@ -88,11 +88,11 @@ def _legend(workdir: Path, evaluation: Evaluation, names: Sequence[str]) -> Iter
 
 
 def _columns(evaluation: Evaluation) -> tuple[list[str], list[str]]:
-    subjects, names = [], []
+    embedders, names = [], []
     for path in evaluation.metrics:
-        subject, name = placed(path, evaluation.columns)
-        if subject not in subjects:
-            subjects.append(subject)
+        embedder, name = placed(path, evaluation.columns)
+        if embedder not in embedders:
+            embedders.append(embedder)
         if name not in names:
             names.append(name)
-    return sorted(subjects, key=bool), names
+    return sorted(embedders, key=bool), names

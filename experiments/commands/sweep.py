@@ -17,7 +17,7 @@ from likeness.experiments.commands.train import default_workdir
 from likeness.experiments.config import module_of
 from likeness.experiments.display.progress import Terminal
 from likeness.experiments.run import Run
-from likeness.experiments.storage.trackers import BoardName, check_boards
+from likeness.experiments.storage.trackers import TrackerName, check_trackers
 from likeness.experiments.sweeps import Override, product
 from likeness.experiments.sweeps.members import Member, members, outcome, write_results
 from likeness.experiments.sweeps.overrides import NoSuchField
@@ -30,7 +30,7 @@ from likeness.experiments.sweeps.report import (
     without_parts,
     write_markdown,
 )
-from likeness.experiments.sweeps.rungs import Halving
+from likeness.experiments.sweeps.rungs import SuccessiveHalving
 from likeness.experiments.sweeps.runner import Mode, sweep
 from likeness.experiments.sweeps.slurm import SlurmArray
 from likeness.research.errors import UserError
@@ -43,7 +43,7 @@ class Options:
     """Make many runs of a config, together where that is faster, and compare them."""
 
     over: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="FIELD=VALUE,…")] = ()
-    """Every combination of these instead of the config's sweep(), as in --over optimizer.schedule.rate=1e-3,3e-3 --over
+    """Every combination of these instead of the config's sweep(), as in --over optimizer.schedule.peak_lr=1e-3,3e-3 --over
     seed=0,1."""
     together: Mode = "auto"
     """Train runs that differ only in numbers as one program: yes, no, or where a few steps say that it is faster."""
@@ -55,15 +55,15 @@ class Options:
     """Step of the first rung; each other is ETA times as far. By default such that one run is left for the last stretch."""
     metric: str | None = None
     """What the runs are compared by; by default what decides which checkpoint is best, or the first metric."""
-    best_is: Literal["lowest", "highest"] | None = None
+    mode: Literal["min", "max"] | None = None
     """Whether the best is the lowest or the highest; by default as for the config's checkpoints."""
     slurm: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="NAME=VALUE,…")] = ()
     """Train in a job array of Slurm, through submitit, as in --slurm partition=gpu,gpus_per_node=1,timeout_min=240. The
     working directory must be one that all machines see."""
     detach: tyro.conf.FlagCreatePairsOff[bool] = False
     """Leave once the jobs are submitted; the same command again collects what has come out and submits what is left."""
-    log_to: tuple[BoardName, ...] = ()
-    """Boards that get the metrics of every run too, beside its metrics.jsonl."""
+    log_to: tuple[TrackerName, ...] = ()
+    """Trackers that get the metrics of every run too, beside its metrics.jsonl."""
     workdir: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: runs/<config name>/sweep)")] = (
         None
     )
@@ -98,17 +98,17 @@ def main(arguments: list[str]) -> int:
                 say=terminal,
                 halving=halving,
                 slurm=slurm,
-                boards=options.log_to,
+                trackers=options.log_to,
             )
     finally:
         # Also of a sweep that was stopped: what is finished so far.
-        report(made, run, root, options.metric, options.best_is or run.checkpoints.best_is)
+        report(made, run, root, options.metric, options.mode or run.checkpoints.mode)
     states = {member.status for member in made}
     return FAILED if "failed" in states else AGAIN if states - {"finished", "stopped"} else DONE
 
 
 def check(options: Options) -> None:
-    """Refuses flags that exclude each other, and boards that cannot be written.
+    """Refuses flags that exclude each other, and trackers that cannot be written.
 
     Raises:
         UserError: for what is wrong.
@@ -125,10 +125,10 @@ def check(options: Options) -> None:
         raise UserError("--first-rung means nothing without --halve: say what part of the runs goes on, as in --halve 3.")
     if options.together == "yes" and "wandb" in options.log_to:
         raise UserError("--log-to wandb and --together yes exclude each other: W&B takes one run at a time from a process.")
-    check_boards(options.log_to)
+    check_trackers(options.log_to)
 
 
-def halving_of(options: Options, run: Run) -> Halving | None:
+def halving_of(options: Options, run: Run) -> SuccessiveHalving | None:
     """How runs are stopped early.
 
     Raises:
@@ -137,17 +137,17 @@ def halving_of(options: Options, run: Run) -> Halving | None:
     if options.halve is None:
         return None
     best = run.checkpoints.best_metric
-    if options.metric is not None and options.metric != best and options.best_is is None:
+    if options.metric is not None and options.metric != best and options.mode is None:
         raise UserError(
-            f"--halve compares by {options.metric}, of which the config does not say whether the lowest is best: add --best-is "
-            "lowest or --best-is highest."
+            f"--halve compares by {options.metric}, of which the config does not say whether the lowest is best: add --mode "
+            "lowest or --mode max."
         )
     try:
-        return Halving(
+        return SuccessiveHalving(
             eta=options.halve,
             first=options.first_rung,
             metric=options.metric or best,
-            best_is=options.best_is or run.checkpoints.best_is,
+            mode=options.mode or run.checkpoints.mode,
         )
     except ValueError as error:
         raise UserError(f"--halve {options.halve} is refused: {error}.") from error
@@ -227,18 +227,18 @@ def from_config(name: str) -> tuple[Override, ...]:
     return found
 
 
-def report(made: list[Member], run: Run, root: Path, asked: str | None, best_is: Literal["lowest", "highest"]) -> None:
+def report(made: list[Member], run: Run, root: Path, asked: str | None, mode: Literal["min", "max"]) -> None:
     """Prints the table, and writes it with ``sweep.json`` and the figure."""
     from likeness.experiments.display import figures
 
     written = [write_results(made, root)]
     found = [outcome(member) for member in made]
     metric = deciding(run, found, asked)
-    rows = table(made, ranked(made, found, metric, best_is), found, metric)
+    rows = table(made, ranked(made, found, metric, mode), found, metric)
     written.append(root / "sweep.md")
     write_markdown(written[-1], rows, made, metric)
     if metric is not None and sum(metric in each.metrics for each in found) > 1:
-        figure = parallel_coordinates(made, found, metric, lowest_is_best=best_is == "lowest")
+        figure = parallel_coordinates(made, found, metric, lowest_is_best=mode == "min")
         written.append(figures.save(figure, root / "sweep.png"))
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
     header, *body = fitted(rows, console.width)

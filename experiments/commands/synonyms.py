@@ -10,7 +10,7 @@ class Synonym:
     Attributes:
         names: what is typed, in small letters with spaces between words; ``batch size`` stands for ``batch_size``,
             ``batch-size`` and ``batchsize`` too.
-        fields: ends of paths of flags, the likeliest first, such as ``schedule.rate``. A config has some of them, or none.
+        fields: ends of paths of flags, the likeliest first, such as ``schedule.peak_lr``. A config has some of them, or none.
         remark: whole sentences to say as well, for what is no flag or counted otherwise.
         wants: the end of a path without which the remark means nothing.
     """
@@ -24,7 +24,7 @@ class Synonym:
 SYNONYMS = (
     Synonym(
         ("lr", "learning rate", "learn rate", "base lr", "peak lr", "max lr", "init lr", "step size"),
-        ("schedule.rate", "optimizer.rate"),
+        ("schedule.peak_lr", "optimizer.rate"),
     ),
     Synonym(
         ("epochs", "epoch", "num epochs", "n epochs", "max epochs", "train epochs", "num train epochs"),
@@ -127,7 +127,7 @@ SYNONYMS = (
             "crop size",
             "pixels",
         ),
-        ("experiment.size", "data.size", "contents.size", "pictures.size", "size"),
+        ("experiment.size", "data.size", "contents.size", "images.size", "size"),
     ),
     Synonym(("margin", "m", "alpha margin", "triplet margin", "arcface margin"), ("loss.margin", "loss.m2")),
     Synonym(
@@ -158,7 +158,7 @@ SYNONYMS = (
     ),
     Synonym(
         ("gradient checkpointing", "remat", "checkpoint activations", "activation checkpointing"),
-        ("experiment.keep", "experiment.chunks"),
+        ("experiment.remat", "experiment.gradient_cache_chunks"),
     ),
     Synonym(
         ("save every", "save steps", "save freq", "save interval", "checkpoint every", "ckpt every"), ("checkpoints.every",)
@@ -204,13 +204,13 @@ SYNONYMS = (
     Synonym(
         ("num classes", "n classes", "identities", "num ids", "num people", "num identities"), ("loss.classes", "data.people")
     ),
-    Synonym(("flip", "hflip", "horizontal flip", "random flip"), ("augmentation.mirror", "contents.mirror", "pictures.mirror")),
+    Synonym(("flip", "hflip", "horizontal flip", "random flip"), ("augmentation.mirror", "contents.mirror", "images.mirror")),
     Synonym(("rotation", "rotate"), ("augmentation.rotate", "encoder.rotate")),
     Synonym(("cutout", "random erasing", "random erase"), ("augmentation.erase",)),
     Synonym(("color jitter", "jitter"), ("augmentation.brightness", "augmentation.contrast")),
     Synonym(("content weight",), ("experiment.alpha", "content-terms.0.weight", "strength")),
     Synonym(("style weight",), ("experiment.beta", "style-terms.0.weight", "strength")),
-    Synonym(("tv", "tv weight", "tv loss", "total variation"), ("picture-terms.0.weight", "experiment.variation")),
+    Synonym(("tv", "tv weight", "tv loss", "total variation"), ("image-terms.0.weight", "experiment.variation")),
     Synonym(("content layers",), ("content-terms.0.loss.layers",)),
     Synonym(("style layers",), ("style-terms.0.loss.layers",)),
     Synonym(("layers", "layer"), ("layers", "why-layer", "experiment.layers", "objectives.0.layer")),
@@ -235,7 +235,7 @@ SYNONYMS = (
     Synonym(("sweep", "grid", "search", "values", "param", "params", "vary", "search space", "hyperparameters"), ("over",)),
     Synonym(("parallel", "concurrency", "num jobs", "max parallel"), ("jobs", "together")),
     Synonym(("early stopping", "asha", "hyperband", "pruner", "halving", "reduction factor"), ("halve", "first-rung")),
-    Synonym(("minimize", "maximize", "mode", "direction"), ("best-is", "checkpoints.best-is")),
+    Synonym(("minimize", "maximize", "mode", "direction"), ("mode", "checkpoints.mode")),
     Synonym(("top k", "n patches", "num patches"), ("k",)),
     Synonym(("watch", "poll interval"), ("follow", "poll")),
 )

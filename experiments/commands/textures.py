@@ -14,23 +14,23 @@ class Options:
     """Paints a texture: the style of STYLE without any content, beginning with noise in its colors (Gatys et al. 2015)."""
 
     style: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="STYLE")] = None
-    """What it is to look like: a picture. Without it, the preset's own."""
+    """What it is to look like: an image. Without it, the preset's own."""
     out: Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = "texture.png"
-    """Where the picture goes."""
+    """Where the image goes."""
     preset: Annotated[str, tyro.conf.arg(metavar="CONFIG")] = "stylization/quickstart"
     """The config that says how: a shipped one, or a file."""
     size: int | None = None
     """Longer side in pixels; without it, the preset's."""
     style_scale: float | None = None
-    """Size of the style beside that of the picture: 2 makes strokes twice as large."""
+    """Size of the style beside that of the image: 2 makes strokes twice as large."""
     steps: int | None = None
     """How many steps; without it, the preset's."""
     seed: int = 0
     """Another seed, another piece of the same texture."""
     film: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
-    """Also write a film of how the picture came about, .gif or .webp."""
+    """Also write a film of how the image came about, .gif or .webp."""
     workdir: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: in runs/textures)")] = None
-    """Where checkpoints and figures are. The same command on the same pictures goes on where it stopped."""
+    """Where checkpoints and figures are. The same command on the same images goes on where it stopped."""
 
 
 def main(arguments: list[str]) -> int:
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
     from likeness.experiments.commands.painted import check_film, check_writable, default_workdir, load_preset, paint
     from likeness.experiments.style.starts import FromStyleColors
     from likeness.research.errors import UserError
-    from likeness.research.images.sources import PictureFile
+    from likeness.research.images.sources import ImageFile
 
     out, film = Path(options.out), None if options.film is None else Path(options.film)
     check_writable("--out", out)
@@ -48,13 +48,13 @@ def main(arguments: list[str]) -> int:
     style = experiment.styles[0]
     try:
         if options.style:
-            style = dataclasses.replace(style, picture=PictureFile(path=options.style))
+            style = dataclasses.replace(style, image=ImageFile(path=options.style))
         if options.style_scale is not None:
             style = dataclasses.replace(style, scale=options.style_scale)
         experiment = dataclasses.replace(
             experiment,
             # Nothing of it is painted: it only says of what size the texture is.
-            content=style.picture,
+            content=style.image,
             styles=(style,),
             content_terms=(),
             size=experiment.size if options.size is None else options.size,
@@ -66,5 +66,5 @@ def main(arguments: list[str]) -> int:
         raise UserError(f"{error}.") from error
     if film is not None:
         run = dataclasses.replace(run, evaluate_every=max(1, run.steps // 30))
-    workdir = Path(options.workdir) if options.workdir else default_workdir(run, experiment, "textures", style.picture.title)
+    workdir = Path(options.workdir) if options.workdir else default_workdir(run, experiment, "textures", style.image.title)
     return paint(run, experiment, workdir, out, film)

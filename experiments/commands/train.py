@@ -20,7 +20,7 @@ from likeness.experiments.distributed.watchdog import HUNG
 from likeness.experiments.own_code import own_code
 from likeness.experiments.preprocessing import ModelInputs
 from likeness.experiments.storage.object_store import is_remote, kept_in_store
-from likeness.experiments.storage.trackers import BoardName, check_boards
+from likeness.experiments.storage.trackers import TrackerName, check_trackers
 from likeness.experiments.training.resuming import CannotResume, ChangedInputs
 from likeness.experiments.training.trainer import Trained, train
 from likeness.research.errors import UserError
@@ -46,9 +46,10 @@ class Options:
     join_timeout: int = 300
     """Seconds to wait until all processes are there."""
     hang_after: float | None = None
-    """Seconds without a step, compiling and judging included, after which a process shows where it stands and ends with 70."""
-    log_to: tuple[BoardName, ...] = ()
-    """Boards that get the metrics too, beside metrics.jsonl."""
+    """Seconds without a step, compiling and evaluating included, after which a process shows where it stands and ends with
+    70."""
+    log_to: tuple[TrackerName, ...] = ()
+    """Trackers that get the metrics too, beside metrics.jsonl."""
     profile: Annotated[int | None, tyro.conf.arg(metavar="STEPS")] = None
     """Record so many steps into the working directory's profile folder, for XProf or Perfetto."""
 
@@ -59,7 +60,7 @@ def main(arguments: list[str]) -> int:
         raise UserError(f"--hang-after is {options.hang_after:g}: give seconds, above 0.")
     if options.profile is not None and options.profile < 1:
         raise UserError(f"--profile is {options.profile}: give the number of steps to record, 1 or more.")
-    check_boards(options.log_to)
+    check_trackers(options.log_to)
     if options.coordinator is not None:
         _join(options)
     elif options.process is not None or options.processes is not None:
@@ -77,7 +78,7 @@ def main(arguments: list[str]) -> int:
                     fresh=options.fresh,
                     reporter=terminal,
                     hang_after=options.hang_after,
-                    boards=options.log_to,
+                    trackers=options.log_to,
                     profile=options.profile,
                     accept_changed_inputs=options.accept_changed_inputs,
                     code=own_code(run, name),
@@ -142,7 +143,7 @@ def next_commands(trained: Trained) -> list[str]:
     if files.keeps and f"mistakes/{pair[0].stem}" in trained.evaluation.examples:
         # The two people whom it thinks most alike: why does it?
         verify = f"verify {shlex.join(map(str, pair))} --why why.png"
-    actions = (verify, "enroll add NAME PICTURE.jpg", "identify PICTURE.jpg")
+    actions = (verify, "enroll add NAME IMAGE.jpg", "identify IMAGE.jpg")
     return [f"{'next:' if not i else '':<9}likeness {action} {where}" for i, action in enumerate(actions)]
 
 

@@ -1,4 +1,4 @@
-"""``likeness verify A B``: do two pictures show the same person?"""
+"""``likeness verify A B``: do two images show the same person?"""
 
 import dataclasses
 from pathlib import Path
@@ -12,17 +12,17 @@ from likeness.experiments.commands.recognizers import recognizer_dir
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Do two pictures show the same person? Answers same or different, with how often that is wrong."""
+    """Do two images show the same person? Answers same or different, with how often that is wrong."""
 
     first: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="A")]
-    """A picture."""
+    """An image."""
     second: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="B")]
-    """Another picture."""
+    """Another image."""
     workdir: Workdir = None
     """The working directory of a trained recognizer."""
     trust_code: TrustCode = False
     why: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
-    """Draw which parts of both pictures speak for the same person, and which against it."""
+    """Draw which parts of both images speak for the same person, and which against it."""
     why_method: Literal["occlusion", "gradient", "smooth_gradient", "integrated_gradients", "grad_cam"] = "occlusion"
     """How that is found out: by covering parts, by the distance's gradient, by that of noisy copies, by integrating it from a
     blurred face on, or by a layer's map weighted by it."""

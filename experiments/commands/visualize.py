@@ -20,18 +20,18 @@ _UNITS = 12
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Finds the patches of pictures, signals or volumes that excite each unit most, and draws them, layer by layer, with what
+    """Finds the patches of images, signals or volumes that excite each unit most, and draws them, layer by layer, with what
     of each is seen.
 
     The first layers see small patches, edges and colors; deeper ones larger patches, textures and parts (Zeiler and Fergus
-    2014). The units drawn are evenly spaced among those that any picture excites. All units are in units.json.
+    2014). The units drawn are evenly spaced among those that any image excites. All units are in units.json.
     """
 
     network: Network = None
     """The working directory of a recognition, a classification or a stylization (it is its encoder then), or published weights
     by name (`likeness weights list`)."""
     data: Annotated[str | None, tyro.conf.arg(metavar="FOLDER")] = None
-    """Pictures to look at, in folders in this folder. Unless given, what it was trained on, and for published weights and
+    """Images to look at, in folders in this folder. Unless given, what it was trained on, and for published weights and
     stylization's encoders 1,000 cutouts of the two photographs that come with scikit-learn."""
     layers: Annotated[tuple[str, ...], tyro.conf.arg(metavar="LAYER ...")] = ()
     """Which layers; up to five spread over the depth unless given."""
@@ -42,19 +42,19 @@ class Options:
     order: Literal["top", "bottom", "random"] = "top"
     """The patches that excite it most, least, or some of all that excite it."""
     places: Literal["once", "all"] = "once"
-    """At most one patch of a picture, or as many as there are."""
+    """At most one patch of an image, or as many as there are."""
     rule: Literal["gradient", "deconvnet", "guided"] = "guided"
     """How to go back through ReLUs to what of a patch is seen."""
-    pictures: int | None = None
-    """Look at so many pictures, signals or volumes only, evenly spaced."""
+    images: int | None = None
+    """Look at so many images, signals or volumes only, evenly spaced."""
     size: int | None = None
-    """Side of the pictures for published weights and stylization's encoders; 128 unless given."""
+    """Side of the images for published weights and stylization's encoders; 128 unless given."""
     columns: int = 4
     """Units in a row of a sheet."""
     patch: int = 96
-    """Patches of pictures with more pixels a side are drawn with so many."""
+    """Patches of images with more pixels a side are drawn with so many."""
     batch: int = 32
-    """Pictures at a time."""
+    """Images at a time."""
     trust_code: TrustCode = False
     out: Annotated[str | None, tyro.conf.arg(aliases=["-o"], metavar="DIR", help_behavior_hint="(default: in WORKDIR)")] = None
     """Where the sheets go."""
@@ -79,15 +79,15 @@ def main(arguments: list[str]) -> int:
         ("--batch", options.batch),
         ("--columns", options.columns),
         ("--patch", options.patch),
-        ("--pictures", options.pictures),
+        ("--images", options.images),
     ):
         if value is not None and value < 1:
             raise UserError(f"{flag} is {value}: give 1 or more.")
     network = options.network or str(recognizer_dir(None, "WORKDIR"))
     trust(network, options)
     scope = Microscope.load(network, options.size)
-    found = scope.own_examples() if options.data is None else scope.pictures_in(options.data)
-    images = found if options.pictures is None else thinned(found, options.pictures)
+    found = scope.own_examples() if options.data is None else scope.images_in(options.data)
+    images = found if options.images is None else thinned(found, options.images)
     layers = scope.layers(images.shape, options.layers)
     top = TopPatches(k=options.k, order=options.order, once=options.places == "once")
     with Progress(transient=True) as progress:
@@ -131,8 +131,8 @@ def _cut_short(options: Options, found: "LookedAt", images: "LookedAt", seen: "M
     told = []
     if isinstance(found, Images) and (left_out := found.left_out()):
         told.append(left_out)
-    if options.pictures is not None and options.pictures > len(found):
-        told.append(f"--pictures is {options.pictures:,} and there are {len(found):,}: all were looked at")
+    if options.images is not None and options.images > len(found):
+        told.append(f"--images is {options.images:,} and there are {len(found):,}: all were looked at")
     if options.places == "once" and options.k > len(images):
         told.append(
             f"--k is {options.k} and there are {len(images)} examples, of each of which one patch is kept: a unit has at most "

@@ -1,4 +1,4 @@
-"""Pictures laid out on one sheet, each with a line of text below it, pixel for pixel."""
+"""Images laid out on one sheet, each with a line of text below it, pixel for pixel."""
 
 import dataclasses
 import io
@@ -21,9 +21,9 @@ _GAP, _LINE, _MARGIN = 6, 22, 16
 
 @dataclasses.dataclass(frozen=True)
 class Tile:
-    """A picture and what is written below it."""
+    """An image and what is written below it."""
 
-    picture: np.ndarray
+    image: np.ndarray
     """(h, w, 3), RGB in [0, 1]; all of one sheet of the same size."""
     text: str = ""
     color: str = INK
@@ -32,7 +32,7 @@ class Tile:
 def sheet(
     rows: Sequence[Sequence[Tile]], *, heads: Sequence[str] = (), caption: Sequence[str] = (), blocks: int = 1
 ) -> Image.Image:
-    """Draws rows of pictures; with several blocks, rows are set side by side.
+    """Draws rows of images; with several blocks, rows are set side by side.
 
     Args:
         rows: as many tiles in each.
@@ -40,7 +40,7 @@ def sheet(
         caption: lines of text above everything.
         blocks: how many rows stand beside each other.
     """
-    height, width, _ = rows[0][0].picture.shape
+    height, width, _ = rows[0][0].image.shape
     columns, deep = len(rows[0]), -(-len(rows) // blocks)
     above = _MARGIN + len(caption) * _LINE
     top = above + (_LINE if heads else 0)
@@ -63,7 +63,7 @@ def sheet(
         for column, tile in enumerate(row):
             x = _MARGIN + block * (across + 2 * _MARGIN) + column * (width + _GAP)
             y = top + line * (height + _LINE + _GAP)
-            drawn.paste(Image.fromarray(np.uint8(np.round(255 * np.clip(tile.picture, 0, 1)))), (x, y))
+            drawn.paste(Image.fromarray(np.uint8(np.round(255 * np.clip(tile.image, 0, 1)))), (x, y))
             write_text((x + width / 2, y + height + 3), tile.text, tile.color, "ma")
             if heads and line == 0:
                 write_text((x + width / 2, above - 2), heads[column], anchor="ma")

@@ -99,7 +99,7 @@ def distances(distances: Float[np.ndarray, "n"], same: Bool[np.ndarray, "n"], ta
             fontsize=10,
         )
     _percent(axes, "y")
-    _titles(axes, "Distances of pairs of pictures", "Distance", "Share of the pairs", pad=22)
+    _titles(axes, "Distances of pairs of images", "Distance", "Share of the pairs", pad=22)
     return figure
 
 
@@ -115,7 +115,7 @@ def mistakes(
     Pairs that τ gets wrong have an orange frame and say so.
 
     Args:
-        first: One picture of each pair, gray or RGB, uint8 or float in [0, 1].
+        first: One image of each pair, gray or RGB, uint8 or float in [0, 1].
         second: The other.
         distances: Of the pairs.
         same: Whether the pair shows one person.
@@ -149,7 +149,7 @@ def mistakes(
 
 
 def training_curves(records: Sequence[Mapping[str, Any]], metric: str | None = None) -> "Figure":
-    """Draws the training loss over the steps and, below it, how the validation people are judged.
+    """Draws the training loss over the steps and, below it, how the validation people are evaluated.
 
     Args:
         records: The lines of ``metrics.jsonl``: ``{"step", "split", name: value}``; a value may be a number or an
@@ -160,10 +160,10 @@ def training_curves(records: Sequence[Mapping[str, Any]], metric: str | None = N
 
     losses = _series([r for r in records if r.get("split") == "train"], "loss")
     ends = stage_ends(records)
-    judged = [r for r in records if r.get("split") != "train"]
-    names = list(dict.fromkeys(name for r in judged for name in r if name not in ("step", "split")))
+    evaluated = [r for r in records if r.get("split") != "train"]
+    names = list(dict.fromkeys(name for r in evaluated for name in r if name not in ("step", "split")))
     wanted = [metric] if metric else ["verification/eer", "one_shot/error", *names]
-    chosen = next((name for name in wanted if len(_series(judged, name))), None)
+    chosen = next((name for name in wanted if len(_series(evaluated, name))), None)
     figure = _figure(6.4, 5.2 if chosen else 3.4)
     grid = figure.subplots(2 if chosen else 1, 1, sharex=True, squeeze=False)[:, 0]
     _style(grid[0])
@@ -187,7 +187,7 @@ def training_curves(records: Sequence[Mapping[str, Any]], metric: str | None = N
     else:
         grid[0].text(0.5, 0.5, "nothing recorded yet", transform=grid[0].transAxes, ha="center", color="#767676")
     if chosen:
-        series = _series(judged, chosen)
+        series = _series(evaluated, chosen)
         _style(grid[1])
         _titles(grid[1], f"Validation: {chosen}", "Step", "")
         for part in _in_stages(series, ends):
@@ -210,7 +210,7 @@ def training_curves(records: Sequence[Mapping[str, Any]], metric: str | None = N
             fontsize=9.5,
             color="#767676",
         )
-    drawn = np.unique(np.concatenate([losses[:, 0], *([_series(judged, chosen)[:, 0]] if chosen else [])]))
+    drawn = np.unique(np.concatenate([losses[:, 0], *([_series(evaluated, chosen)[:, 0]] if chosen else [])]))
     grid[-1].xaxis.set_major_locator(FixedLocator(drawn.tolist()) if len(drawn) == 1 else MaxNLocator(6, integer=True))
     grid[-1].xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:,.0f}"))
     return figure
@@ -250,19 +250,19 @@ def cmc(curve: Cmc) -> "Figure":
     return figure
 
 
-def side_by_side(pictures: Mapping[str, Float[np.ndarray, "h w 3"]]) -> "Figure":
-    """Draws pictures in one row, all as high as the first, each under its title.
+def side_by_side(images: Mapping[str, Float[np.ndarray, "h w 3"]]) -> "Figure":
+    """Draws images in one row, all as high as the first, each under its title.
 
     Args:
-        pictures: RGB in [0, 1], by title; sizes may differ.
+        images: RGB in [0, 1], by title; sizes may differ.
     """
-    ratios = [picture.shape[1] / picture.shape[0] for picture in pictures.values()]
+    ratios = [image.shape[1] / image.shape[0] for image in images.values()]
     height = 3.2
     figure = _figure(height * sum(ratios), height + 0.3)
     grid = figure.add_gridspec(1, len(ratios), width_ratios=ratios, wspace=0.02)
-    for column, (title, picture) in enumerate(pictures.items()):
+    for column, (title, image) in enumerate(images.items()):
         axes = figure.add_subplot(grid[0, column])
-        axes.imshow(picture, interpolation="lanczos")
+        axes.imshow(image, interpolation="lanczos")
         axes.set_axis_off()
         axes.set_title(title, fontsize=10, color=INK)
     return figure
@@ -272,7 +272,7 @@ def save(figure: "Figure", path: str | os.PathLike[str]) -> Path:
     """Writes a figure, whole or not at all, and returns where it is.
 
     Names in it may be of any script, see :mod:`likeness.experiments.display.lettering`. It is written beside its place and then
-    moved there, so a reader never sees half a picture. Missing folders are made.
+    moved there, so a reader never sees half an image. Missing folders are made.
     """
     target, drawn = Path(path), io.BytesIO()
     write_readably(figure)
@@ -337,8 +337,8 @@ def _described(name: str, distances: np.ndarray, positive: bool, tau: float | No
 
 def _pair(axes: "Axes", first: np.ndarray, second: np.ndarray, distance: str, verdict: str) -> None:
     gap = np.ones((first.shape[0], max(1, first.shape[1] // 24), first.shape[2]))
-    picture = np.concatenate([_unit(first), gap, _unit(second)], axis=1)
-    axes.imshow(picture[..., 0] if picture.shape[-1] == 1 else picture, cmap="gray", vmin=0, vmax=1)
+    image = np.concatenate([_unit(first), gap, _unit(second)], axis=1)
+    axes.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=1)
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_color(ORANGE if verdict else PALE)
@@ -348,9 +348,9 @@ def _pair(axes: "Axes", first: np.ndarray, second: np.ndarray, distance: str, ve
     axes.set_xlabel(label, fontsize=9.5, color=ORANGE if verdict else INK, labelpad=4)
 
 
-def _unit(picture: np.ndarray) -> np.ndarray:
-    scale = 255.0 if np.issubdtype(picture.dtype, np.integer) else 1.0
-    return np.clip(picture.astype(np.float64) / scale, 0, 1)
+def _unit(image: np.ndarray) -> np.ndarray:
+    scale = 255.0 if np.issubdtype(image.dtype, np.integer) else 1.0
+    return np.clip(image.astype(np.float64) / scale, 0, 1)
 
 
 def _series(records: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:

@@ -47,11 +47,14 @@ MEANINGS = (
     Meaning("psnr", "psnr", "likeness of the pixels to the photograph's, in dB", "higher is nearer"),
     Meaning("ssim", "ssim", "likeness of the structure to the photograph's, at most 1"),
     Meaning("synthesis/score_of_photographs", "of photographs", "the same of photographs as they are"),
-    Meaning("synthesis/score", "score", "what the pictures were made to excite, the mean over them"),
+    Meaning("synthesis/score", "score", "what the images were made to excite, the mean over them"),
     Meaning(
-        "threshold/far", "threshold/far", "FAR at τ: pairs of two of the people judged here that τ accepts", "lower is better"
+        "threshold/far",
+        "threshold/far",
+        "FAR at τ: pairs of two of the people evaluated here that τ accepts",
+        "lower is better",
     ),
-    Meaning("threshold/tar", "threshold/tar", "TAR at τ: pairs of one of the people judged here that τ accepts"),
+    Meaning("threshold/tar", "threshold/tar", "TAR at τ: pairs of one of the people evaluated here that τ accepts"),
 )
 
 
@@ -66,13 +69,13 @@ def placed(metric: str, columns: Mapping[str, str]) -> tuple[str, str]:
         front = next((each for each in columns if each and metric.startswith(f"{each}/")), "")
         return front, metric.removeprefix(f"{front}/") if front else metric
     # The subject may stand before "held_out" as well as before the metric itself.
-    subject, _, name = metric.partition("/") if metric.count("/") > 1 else ("", "", metric)
-    return subject, name
+    embedder, _, name = metric.partition("/") if metric.count("/") > 1 else ("", "", metric)
+    return embedder, name
 
 
-def head(subject: str, columns: Mapping[str, str]) -> str:
+def head(embedder: str, columns: Mapping[str, str]) -> str:
     """What stands above a column."""
-    return columns.get(subject) or subject.replace("_", " ") or "trained"
+    return columns.get(embedder) or embedder.replace("_", " ") or "trained"
 
 
 def meanings(metrics: list[str]) -> Iterator[Meaning]:

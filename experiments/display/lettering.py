@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _OWN = "DejaVu Sans"
 _NOT_FOR_TEXT = ("Last Resort", "Emoji", "STIXSize", "STIXNonUnicode", "cm", "Symbol", "Wingdings", "Webdings")
-"""Fonts of boxes, of pictures in color, which Matplotlib cannot draw, and those whose places hold other letters."""
+"""Fonts of boxes, of images in color, which Matplotlib cannot draw, and those whose places hold other letters."""
 _SPELLED = ("HIRAGANA", "KATAKANA", "HANGUL")
 _MARKS = {"Mn", "Me", "Cf", "Cc", "Cs"}
 

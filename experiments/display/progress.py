@@ -26,8 +26,8 @@ class Reporter(Protocol):
     def say(self, text: str) -> None: ...
     def warn(self, text: str) -> None: ...
     def advance(self, step: int, metrics: Mapping[str, float]) -> None: ...
-    def show(self, name: str, picture: np.ndarray) -> None:
-        """A picture (h, w, 3) in [0, 1] of an evaluation on the way."""
+    def show(self, name: str, image: np.ndarray) -> None:
+        """An image (h, w, 3) in [0, 1] of an evaluation on the way."""
         ...
 
 
@@ -43,8 +43,8 @@ class Quiet:
     def advance(self, step: int, metrics: Mapping[str, float]) -> None:
         del step, metrics
 
-    def show(self, name: str, picture: np.ndarray) -> None:
-        del name, picture
+    def show(self, name: str, image: np.ndarray) -> None:
+        del name, image
 
 
 class Named(Quiet):
@@ -66,16 +66,16 @@ class Pace:
         self._every = evaluate_every
         self._last: tuple[int, float] | None = None
         self._steps, self._seconds = 0, 0.0
-        self._judged, self._judged_steps, self._judged_seconds = 0, 0, 0.0
+        self._evaluated, self._evaluated_steps, self._evaluated_seconds = 0, 0, 0.0
 
     def note(self, step: int, now: float) -> None:
         """Takes in that a step is reached; an evaluation due at this very step is still to come."""
         if self._last is not None:
             before, then = self._last
-            if judged := self._due(before, step):
-                self._judged += judged
-                self._judged_steps += step - before
-                self._judged_seconds += now - then
+            if evaluated := self._due(before, step):
+                self._evaluated += evaluated
+                self._evaluated_steps += step - before
+                self._evaluated_seconds += now - then
             else:
                 self._steps += step - before
                 self._seconds += now - then
@@ -83,20 +83,20 @@ class Pace:
 
     def left(self) -> str:
         """In words; empty as long as nothing can be said."""
-        if self._last is None or not self._steps + self._judged_steps:
+        if self._last is None or not self._steps + self._evaluated_steps:
             return ""
         step = self._last[0]
-        to_judge = self._due(step, self._total) + (self._every is not None)
+        to_evaluate = self._due(step, self._total) + (self._every is not None)
         if self._steps:
             a_step = self._seconds / self._steps
-            judging = max(0.0, self._judged_seconds - self._judged_steps * a_step) / max(1, self._judged)
+            evaluating = max(0.0, self._evaluated_seconds - self._evaluated_steps * a_step) / max(1, self._evaluated)
         else:
             # Each interval so far had its evaluations, so what a step took has them in it.
-            a_step, judging = self._judged_seconds / self._judged_steps, 0.0
-        seconds = (self._total - step) * a_step + to_judge * judging
-        if to_judge and not self._judged and seconds < 1:
+            a_step, evaluating = self._evaluated_seconds / self._evaluated_steps, 0.0
+        seconds = (self._total - step) * a_step + to_evaluate * evaluating
+        if to_evaluate and not self._evaluated and seconds < 1:
             return ""
-        unseen = "more than " if to_judge and not self._judged else ""
+        unseen = "more than " if to_evaluate and not self._evaluated else ""
         return f"{unseen}{datetime.timedelta(seconds=round(seconds))} of training left"
 
     def _due(self, first: int, end: int) -> int:
@@ -166,7 +166,7 @@ class Terminal:
         Args:
             total: steps.
             evaluate_every: steps between evaluations.
-            shown: what else to do with a picture of an evaluation. With it, a terminal shows the picture above the bar.
+            shown: what else to do with an image of an evaluation. With it, a terminal shows the image above the bar.
         """
         self._shown = shown
         self._console = Console(stderr=True, highlight=False)
@@ -205,13 +205,13 @@ class Terminal:
     def warn(self, text: str) -> None:
         self._console.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True)
 
-    def show(self, name: str, picture: np.ndarray) -> None:
+    def show(self, name: str, image: np.ndarray) -> None:
         del name
         if self._shown is None:
             return
-        self._shown(picture)
+        self._shown(image)
         if self._live:
-            blocks = half_blocks(picture, self._console.width, self._console.height - 4)
+            blocks = half_blocks(image, self._console.width, self._console.height - 4)
             self._display.update(Group(blocks, self._phases.bar, self._bar), refresh=True)
 
     def advance(self, step: int, metrics: Mapping[str, float]) -> None:

@@ -1,4 +1,4 @@
-"""A picture in a terminal: two pixels a character."""
+"""An image in a terminal: two pixels a character."""
 
 import numpy as np
 from PIL import Image
@@ -9,21 +9,21 @@ from rich.text import Text
 _UPPER_HALF = "\N{UPPER HALF BLOCK}"
 
 
-def half_blocks(picture: np.ndarray, columns: int, lines: int) -> Text:
-    """The picture as large as it fits: a character's foreground is the upper pixel, its background the lower one.
+def half_blocks(image: np.ndarray, columns: int, lines: int) -> Text:
+    """The image as large as it fits: a character's foreground is the upper pixel, its background the lower one.
 
     Args:
-        picture: (h, w, 3), RGB in [0, 1].
+        image: (h, w, 3), RGB in [0, 1].
         columns: of the terminal.
         lines: of the terminal that it may take.
 
     Returns:
         Text of at most ``lines`` lines.
     """
-    height, width, _ = picture.shape
+    height, width, _ = image.shape
     share = min(max(1, columns) / width, 2 * max(1, lines) / height)
     size = (max(1, round(width * share)), max(2, 2 * round(height * share / 2)))
-    pixels = np.asarray(Image.fromarray(np.uint8(np.clip(picture, 0, 1) * 255 + 0.5)).resize(size, Image.Resampling.BOX))
+    pixels = np.asarray(Image.fromarray(np.uint8(np.clip(image, 0, 1) * 255 + 0.5)).resize(size, Image.Resampling.BOX))
     text = Text(no_wrap=True, end="")
     for upper, lower in zip(pixels[::2], pixels[1::2], strict=True):
         for above, below in zip(upper.tolist(), lower.tolist(), strict=True):

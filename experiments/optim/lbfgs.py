@@ -57,7 +57,7 @@ class LbfgsState(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Lbfgs:
-    """L-BFGS (Nocedal & Wright 2006, algorithm 7.4) for a cost without noise, such as a picture's.
+    """L-BFGS (Nocedal & Wright 2006, algorithm 7.4) for a cost without noise, such as an image's.
 
     ``search="wolfe"`` accepts a point x + a d when ``f <= f_0 + 1e-4 a f'_0`` and ``|f'| <= 0.9 |f'_0|`` (the strong Wolfe
     conditions). It tries a = 1 first, and in the next step another one: farther out, or between the two nearest by the minimum

@@ -55,7 +55,7 @@ class _FirstOrder:
     clip_norm: float | None = None
     """Largest global norm of the gradient; longer ones are scaled down."""
     box: tuple[float, float] | None = None
-    """Keep every parameter between these two, such as a picture's pixels in [0, 1]: each update ends at the nearest point."""
+    """Keep every parameter between these two, such as an image's pixels in [0, 1]: each update ends at the nearest point."""
     accumulate: int = 1
     """Batches averaged into one update. A pairwise loss still sees one batch at a time."""
     halvings: int = 0

@@ -17,15 +17,15 @@ class Schedule(Protocol):
 class Constant:
     """The same learning rate throughout."""
 
-    rate: float = 1e-3
+    peak_lr: float = 1e-3
     """Learning rate."""
 
     def __post_init__(self) -> None:
-        _check_rate(self.rate)
+        _check_rate(self.peak_lr)
 
     def over(self, updates: int) -> optax.Schedule:
         del updates
-        return optax.constant_schedule(self.rate)
+        return optax.constant_schedule(self.peak_lr)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class WarmupCosine:
     taken at rate t / w while t < w, and then at rate (f + (1 − f) (1 + cos π (t − w) / (n − w)) / 2).
     """
 
-    rate: float = 1e-3
+    peak_lr: float = 1e-3
     """Learning rate at the peak."""
     warmup_share: float = 0.0
     """How much of the run the rise takes, as a fraction of its updates."""
@@ -44,7 +44,7 @@ class WarmupCosine:
     """Last learning rate, as a fraction of the peak."""
 
     def __post_init__(self) -> None:
-        _check_rate(self.rate)
+        _check_rate(self.peak_lr)
         if not 0 <= self.warmup_share < 1:
             raise ValueError(
                 f"WarmupCosine.warmup_share is a share of the run and is {self.warmup_share}: give a number from 0 to below 1, "
@@ -57,15 +57,15 @@ class WarmupCosine:
         # A run of a few updates has some left to fall in.
         warmup = min(round(self.warmup_share * updates), updates - 1)
         if warmup == 0:
-            return optax.cosine_decay_schedule(self.rate, updates, alpha=self.final)
-        return optax.warmup_cosine_decay_schedule(0.0, self.rate, warmup, updates, end_value=self.final * self.rate)
+            return optax.cosine_decay_schedule(self.peak_lr, updates, alpha=self.final)
+        return optax.warmup_cosine_decay_schedule(0.0, self.peak_lr, warmup, updates, end_value=self.final * self.peak_lr)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ExponentialDecay:
     """Multiplies the rate by ``factor`` every ``every`` updates, in steps."""
 
-    rate: float = 1e-3
+    peak_lr: float = 1e-3
     """First learning rate."""
     factor: float = 0.5
     """What each stage multiplies by."""
@@ -73,7 +73,7 @@ class ExponentialDecay:
     """Updates in a stage."""
 
     def __post_init__(self) -> None:
-        _check_rate(self.rate)
+        _check_rate(self.peak_lr)
         if not 0 < self.factor <= 1 or self.every < 1:
             raise ValueError(
                 f"ExponentialDecay has factor {self.factor} and every {self.every}: give a factor above 0 and at most 1, "
@@ -82,9 +82,9 @@ class ExponentialDecay:
 
     def over(self, updates: int) -> optax.Schedule:
         del updates
-        return optax.exponential_decay(self.rate, self.every, self.factor, staircase=True)
+        return optax.exponential_decay(self.peak_lr, self.every, self.factor, staircase=True)
 
 
-def _check_rate(rate: float) -> None:
-    if not rate >= 0:
-        raise ValueError(f"the learning rate is {rate}: give a number that is not negative")
+def _check_rate(peak_lr: float) -> None:
+    if not peak_lr >= 0:
+        raise ValueError(f"the learning rate is {peak_lr}: give a number that is not negative")

@@ -9,7 +9,7 @@ import optax
 from likeness.research.types import Array, Int, PyTree, Scalar
 
 
-class HalvingState(NamedTuple):
+class BackoffState(NamedTuple):
     """Where to go back to."""
 
     rule: Any
@@ -32,13 +32,13 @@ def halving(rule: optax.GradientTransformationExtraArgs) -> optax.GradientTransf
     the one that went well: a rate that was too high once is too high.
     """
 
-    def init(params: PyTree) -> HalvingState:
+    def init(params: PyTree) -> BackoffState:
         # A copy: two donated arguments must not be one buffer.
         good = jax.tree.map(jnp.copy, params)
         change = jax.tree.map(jnp.zeros_like, params)
-        return HalvingState(rule.init(params), good, change, jnp.ones((), jnp.float32), jnp.zeros((), jnp.int32))
+        return BackoffState(rule.init(params), good, change, jnp.ones((), jnp.float32), jnp.zeros((), jnp.int32))
 
-    def update(updates: PyTree, state: HalvingState, params: PyTree | None = None, **known: Any) -> tuple[PyTree, HalvingState]:
+    def update(updates: PyTree, state: BackoffState, params: PyTree | None = None, **known: Any) -> tuple[PyTree, BackoffState]:
         finite = jnp.isfinite(known["value"])
         for leaf in jax.tree.leaves(updates):
             finite &= jnp.isfinite(leaf).all()
@@ -53,6 +53,6 @@ def halving(rule: optax.GradientTransformationExtraArgs) -> optax.GradientTransf
         retries = jnp.where(finite, 0, state.retries + 1)
         moved = jax.tree.map(lambda origin, step, now: (origin + step) - now, good, change, params)
         # From good parameters the rule's own update to the bit; from bad ones to the middle, up to the rounding of a step.
-        return choose(change, moved), HalvingState(choose(inner, state.rule), good, change, share, retries)
+        return choose(change, moved), BackoffState(choose(inner, state.rule), good, change, share, retries)
 
     return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]

@@ -1,4 +1,4 @@
-"""Recognition: encoders of faces trained, judged, and used to tell who is who."""
+"""Recognition: encoders of faces trained, evaluated, and used to tell who is who."""
 
 from likeness.experiments.recognition.recognition import Recognition
 

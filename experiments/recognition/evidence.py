@@ -1,4 +1,4 @@
-"""What a judgement leaves behind to be looked at: embeddings with small pictures, and curves with their bands, as arrays."""
+"""What an evaluation leaves behind to be looked at: embeddings with small images, and curves with their bands, as arrays."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -7,24 +7,24 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from PIL import Image
 
-from likeness.experiments.recognition.protocols import Judged
+from likeness.experiments.recognition.protocols import EvaluatedSet
 from likeness.research.data import to_unit
 from likeness.research.metrics.pairs import Pairs, hardest
 from likeness.research.metrics.verification import RocBand
 
-_PEOPLE_PICTURES, _SIDE, _POINTS = 20, 64, 300
+_PEOPLE_IMAGES, _SIDE, _POINTS = 20, 64, 300
 
 
-def embedding_sample(judged: Judged, most: int = 400, seed: int = 0) -> dict[str, np.ndarray]:
-    """Embeddings of some of the pictures that were judged, with what is needed to draw a map of them.
+def embedding_sample(evaluated: EvaluatedSet, most: int = 400, seed: int = 0) -> dict[str, np.ndarray]:
+    """Embeddings of some of the images that were evaluated, with what is needed to draw a map of them.
 
-    People are drawn at random, those with one picture last, and up to 20 pictures of each, until there are ``most``.
+    People are drawn at random, those with one image last, and up to 20 images of each, until there are ``most``.
 
     Returns:
-        ``embeddings`` (n, …) float32; ``people`` (n,) and ``names`` (n,), whom each shows and what it is called; ``pictures``
-        (n, h, w, c) uint8, made smaller where a side is above 64; ``of`` (), how many pictures were judged.
+        ``embeddings`` (n, …) float32; ``people`` (n,) and ``names`` (n,), whom each shows and what it is called; ``images``
+        (n, h, w, c) uint8, made smaller where a side is above 64; ``of`` (), how many images were evaluated.
     """
-    rng, images = np.random.default_rng(seed), judged.images
+    rng, images = np.random.default_rng(seed), evaluated.images
     order = rng.permutation(len(images.people))
     order = order[np.argsort(images.counts()[order] < 2, kind="stable")]
     rows: list[int] = []
@@ -32,25 +32,25 @@ def embedding_sample(judged: Judged, most: int = 400, seed: int = 0) -> dict[str
         if len(rows) >= most:
             break
         own = np.flatnonzero(images.labels == person)
-        rows += np.sort(rng.permutation(own)[: min(_PEOPLE_PICTURES, most - len(rows))]).tolist()
+        rows += np.sort(rng.permutation(own)[: min(_PEOPLE_IMAGES, most - len(rows))]).tolist()
     chosen = np.array(rows, np.int64)
     return {
-        "embeddings": np.asarray(judged.embeddings[chosen], np.float32),
+        "embeddings": np.asarray(evaluated.embeddings[chosen], np.float32),
         "people": np.array([images.people[label] for label in images.labels[chosen]]),
         "names": np.array([images.names[row] for row in rows]),
-        "pictures": _small(images.read(chosen)),
+        "images": _small(images.read(chosen)),
         "of": np.array(len(images)),
     }
 
 
-def _small(pictures: np.ndarray) -> np.ndarray:
-    high, wide = pictures.shape[1:3]
+def _small(images: np.ndarray) -> np.ndarray:
+    high, wide = images.shape[1:3]
     if max(high, wide) <= _SIDE:
-        return pictures
+        return images
     size = max(1, round(wide * _SIDE / max(high, wide))), max(1, round(high * _SIDE / max(high, wide)))
-    plain = [picture[..., 0] if picture.shape[-1] == 1 else picture for picture in pictures]
-    smaller = [np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS)) for picture in plain]
-    return np.stack(smaller).reshape(len(pictures), size[1], size[0], pictures.shape[-1])
+    plain = [image[..., 0] if image.shape[-1] == 1 else image for image in images]
+    smaller = [np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS)) for image in plain]
+    return np.stack(smaller).reshape(len(images), size[1], size[0], images.shape[-1])
 
 
 class HardPairs(NamedTuple):
@@ -62,23 +62,23 @@ class HardPairs(NamedTuple):
     same: Bool[np.ndarray, "n"]
 
 
-def hardest_pairs(judged: Judged, pairs: Pairs, most: int = 6) -> HardPairs:
-    """So many of each kind, with their pictures."""
+def hardest_pairs(evaluated: EvaluatedSet, pairs: Pairs, most: int = 6) -> HardPairs:
+    """So many of each kind, with their images."""
     shown = np.concatenate(hardest(pairs.distances, pairs.same, most, pairs.rows))
-    first, second = (judged.images.read(rows) for rows in pairs.rows[shown].T)
+    first, second = (evaluated.images.read(rows) for rows in pairs.rows[shown].T)
     return HardPairs(first, second, pairs.distances[shown], pairs.same[shown])
 
 
-def pair_pictures(hard: HardPairs, most: int = 3) -> dict[str, np.ndarray]:
-    """Pictures of the pairs that are hardest to tell, (h, w, 3) in [0, 1]: ``mistakes/different_1_a``, ``…_b``, ``same_1_a`` …
+def pair_images(hard: HardPairs, most: int = 3) -> dict[str, np.ndarray]:
+    """Images of the pairs that are hardest to tell, (h, w, 3) in [0, 1]: ``mistakes/different_1_a``, ``…_b``, ``same_1_a`` …
 
     ``different`` are the pairs of two people that are closest, ``same`` those of one person that are farthest apart.
     """
     found = {}
     for kind, places in (("same", np.flatnonzero(hard.same)), ("different", np.flatnonzero(~hard.same))):
         for number, place in enumerate(places[:most], 1):
-            for letter, picture in (("a", hard.first[place]), ("b", hard.second[place])):
-                colored = np.broadcast_to(picture, (*picture.shape[:2], 3))
+            for letter, image in (("a", hard.first[place]), ("b", hard.second[place])):
+                colored = np.broadcast_to(image, (*image.shape[:2], 3))
                 found[f"mistakes/{kind}_{number}_{letter}"] = to_unit(colored)
     return found
 

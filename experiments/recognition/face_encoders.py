@@ -15,7 +15,7 @@ from likeness.research.types import Activations, Array, Float, PyTree
 from likeness.research.weights import Pretrained
 
 _LUMA = (0.299, 0.587, 0.114)
-"""Of red, green and blue in gray (ITU-R 601), as pictures are decoded."""
+"""Of red, green and blue in gray (ITU-R 601), as images are decoded."""
 
 
 @runtime_checkable
@@ -30,7 +30,7 @@ class FaceEncoder(Protocol):
         """
         ...
 
-    def __call__(self, variables: PyTree, pictures: Float[Array, "b h w 3"]) -> Activations:
+    def __call__(self, variables: PyTree, images: Float[Array, "b h w 3"]) -> Activations:
         """The activations of aligned faces, RGB in [0, 1]. Runs under ``jit``.
 
         Raises:
@@ -52,16 +52,16 @@ class Published:
         """The weights, see :class:`FaceEncoder`."""
         return self.weights.variables(self.encoder)
 
-    def __call__(self, variables: PyTree, pictures: Float[Array, "b h w 3"]) -> Activations:
+    def __call__(self, variables: PyTree, images: Float[Array, "b h w 3"]) -> Activations:
         """See :class:`FaceEncoder`."""
-        return self.encoder.apply(variables, pictures)  # pyright: ignore[reportReturnType]
+        return self.encoder.apply(variables, images)  # pyright: ignore[reportReturnType]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FromRun:
     """The encoder of a recognition run of this project, as it was trained: the one that its recognizer answers with.
 
-    It takes crops of the size of the run's pictures, and makes them gray where those are.
+    It takes crops of the size of the run's images, and makes them gray where those are.
     """
 
     workdir: str
@@ -72,20 +72,20 @@ class FromRun:
         weights, state = Recognizer.load(self.workdir).variables
         return {"params": weights["encoder"], **state}
 
-    def __call__(self, variables: PyTree, pictures: Float[Array, "b h w 3"]) -> Activations:
+    def __call__(self, variables: PyTree, images: Float[Array, "b h w 3"]) -> Activations:
         """See :class:`FaceEncoder`."""
         inputs = ModelInputs.load(self.workdir)
         height, width, channels = inputs.shape
-        if pictures.shape[1:3] != (height, width):
+        if images.shape[1:3] != (height, width):
             raise ValueError(
-                f"the recognizer in {self.workdir} was trained on pictures of {height}×{width} pixels and the crop is "
-                f"{pictures.shape[1]}×{pictures.shape[2]}: set the template's height and width"
+                f"the recognizer in {self.workdir} was trained on images of {height}×{width} pixels and the crop is "
+                f"{images.shape[1]}×{images.shape[2]}: set the template's height and width"
             )
         if channels == 1:
-            pictures = jnp.sum(pictures * jnp.asarray(_LUMA), axis=-1, keepdims=True)
+            images = jnp.sum(images * jnp.asarray(_LUMA), axis=-1, keepdims=True)
         if inputs.preprocessing is not None and inputs.preprocessing.polarity == "inverted":
-            pictures = 1.0 - pictures
+            images = 1.0 - images
         experiment = read_run(self.workdir).experiment
         if not isinstance(experiment, Recognition):
             raise UserError(f"{self.workdir} holds a {type(experiment).__name__}, not a face recognizer.")
-        return experiment.encoder.apply(variables, pictures, train=False)  # pyright: ignore[reportReturnType]
+        return experiment.encoder.apply(variables, images, train=False)  # pyright: ignore[reportReturnType]

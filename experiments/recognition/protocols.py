@@ -1,4 +1,4 @@
-"""How a recognizer is judged: each protocol turns a subject and a table of pictures into metrics."""
+"""How a recognizer is evaluated: each protocol turns a subject and a table of images into metrics."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from likeness.experiments.preprocessing import ModelInputs, preprocessing_of
-from likeness.experiments.recognition.subjects import Subject
+from likeness.experiments.recognition.embedders import Embedder
 from likeness.research.data.images import Images
 from likeness.research.data.omniglot import OmniglotRuns
 from likeness.research.data.preprocessing import Preprocessing
@@ -21,29 +21,29 @@ Metrics = Mapping[str, float | Estimate]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Judged:
+class EvaluatedSet:
     """A subject's embeddings of a table, computed once for all protocols."""
 
-    subject: Subject
+    embedder: Embedder
     images: Images
     embeddings: np.ndarray
     pairs: dict[tuple[int, int], Pairs] = dataclasses.field(default_factory=dict, init=False, repr=False)
     """What :meth:`Verification.pairs` has measured so far, by how the pairs were drawn."""
 
 
-def judge(subject: Subject, images: Images) -> Judged:
+def evaluate(embedder: Embedder, images: Images) -> EvaluatedSet:
     """Embeds a table for the protocols."""
-    return Judged(subject, images, subject.embed_all(images))
+    return EvaluatedSet(embedder, images, embedder.embed_all(images))
 
 
 @runtime_checkable
-class JudgingProtocol(Protocol):
+class EvaluationProtocol(Protocol):
     """A frozen dataclass that turns embeddings into metrics by path."""
 
-    def metrics(self, judged: Judged) -> Metrics: ...
+    def metrics(self, evaluated: EvaluatedSet) -> Metrics: ...
 
 
-def check_protocol(protocol: JudgingProtocol, inputs: ModelInputs) -> None:
+def check_protocol(protocol: EvaluationProtocol, inputs: ModelInputs) -> None:
     """Refuses a protocol that reads files of its own otherwise than those were read that the network learns from.
 
     Such a protocol says how it reads them by a field or property ``preprocessing``; others have none.
@@ -83,29 +83,29 @@ class Verification:
         if self.max_pairs < 1:
             raise ValueError(f"Verification.max_pairs is {self.max_pairs}: give 1 or more")
 
-    def pairs(self, judged: Judged) -> Pairs:
-        """The pairs that are judged, with their distances; measured once, however many ask."""
+    def pairs(self, evaluated: EvaluatedSet) -> Pairs:
+        """The pairs that are evaluated, with their distances; measured once, however many ask."""
         drawn = (self.max_pairs, self.seed)
-        if drawn not in judged.pairs:
-            judged.pairs[drawn] = self._measure(judged)
-        return judged.pairs[drawn]
+        if drawn not in evaluated.pairs:
+            evaluated.pairs[drawn] = self._measure(evaluated)
+        return evaluated.pairs[drawn]
 
-    def _measure(self, judged: Judged) -> Pairs:
-        labels = judged.images.labels
+    def _measure(self, evaluated: EvaluatedSet) -> Pairs:
+        labels = evaluated.images.labels
         rows = pair_rows(labels, self.max_pairs, self.seed)
         distances = np.empty(len(rows))
-        # Pairs come in lexicographic order: a block of first pictures against all is computed, then picked from.
+        # Pairs come in lexicographic order: a block of first images against all is computed, then picked from.
         for start in range(0, len(labels), 512):
             chosen = slice(*np.searchsorted(rows[:, 0], [start, start + 512]))
             if chosen.start == chosen.stop:
                 continue
-            block = judged.subject.distance(judged.embeddings[start : start + 512], judged.embeddings)
+            block = evaluated.embedder.distance(evaluated.embeddings[start : start + 512], evaluated.embeddings)
             distances[chosen] = block[rows[chosen, 0] - start, rows[chosen, 1]]
         people = labels[rows].reshape(-1, 2)
         return Pairs(distances, people[:, 0] == people[:, 1], people, rows)
 
-    def metrics(self, judged: Judged) -> Metrics:
-        pairs = self.pairs(judged)
+    def metrics(self, evaluated: EvaluatedSet) -> Metrics:
+        pairs = self.pairs(evaluated)
         return verification.verification(pairs.distances, pairs.same, pairs.people, self.fars, self.seed)
 
 
@@ -114,13 +114,13 @@ class Identification:
     """1:K with unknowns: some people are enrolled, the others knock at the door too."""
 
     shots: int = 1
-    """Pictures enrolled per person."""
+    """Images enrolled per person."""
     enrolled: float = 0.5
     """Fraction of the people who are enrolled."""
     fpirs: tuple[float, ...] = (1e-1, 1e-2)
     """False-positive identification rates to report the false-negative rate at."""
     seed: int = 0
-    """Of the choice of people and pictures."""
+    """Of the choice of people and images."""
 
     def __post_init__(self) -> None:
         if self.shots < 1 or not 0 < self.enrolled <= 1 or not all(0 < fpir < 1 for fpir in self.fpirs):
@@ -129,22 +129,22 @@ class Identification:
                 "shots, a fraction in (0, 1] and rates between 0 and 1"
             )
 
-    def metrics(self, judged: Judged) -> Metrics:
-        labels = judged.images.labels
+    def metrics(self, evaluated: EvaluatedSet) -> Metrics:
+        labels = evaluated.images.labels
         who = open_set.protocol(labels, self.shots, self.enrolled, self.seed)
         probes = np.concatenate([who.probes, who.unknowns])
-        distances = judged.subject.distance(judged.embeddings[probes], judged.embeddings[who.gallery])
+        distances = evaluated.embedder.distance(evaluated.embeddings[probes], evaluated.embeddings[who.gallery])
         return open_set.identification(distances, labels[probes], labels[who.gallery], self.fpirs, self.seed)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OneShot:
-    """N-way K-shot trials: which of N people is this? A way's distance is that of its nearest picture."""
+    """N-way K-shot trials: which of N people is this? A way's distance is that of its nearest image."""
 
     ways: int = 20
     """People to choose from."""
     shots: int = 1
-    """Pictures of each."""
+    """Images of each."""
     trials: int = 400
     """How many to draw."""
     within_group: bool = False
@@ -159,15 +159,15 @@ class OneShot:
                 "more of the others"
             )
 
-    def metrics(self, judged: Judged) -> Metrics:
-        groups = judged.images.groups if self.within_group else None
+    def metrics(self, evaluated: EvaluatedSet) -> Metrics:
+        groups = evaluated.images.groups if self.within_group else None
         if self.within_group and groups is None:
             raise UserError("OneShot.within_group needs data whose people come in groups, such as Omniglot's alphabets.")
-        drawn = one_shot.draw_trials(judged.images.labels, self.ways, self.shots, self.trials, self.seed, groups)
+        drawn = one_shot.draw_trials(evaluated.images.labels, self.ways, self.shots, self.trials, self.seed, groups)
         distances = np.empty((len(drawn), self.ways))
         for trial, (support, query) in enumerate(zip(drawn.support, drawn.query, strict=True)):
-            flat = judged.embeddings[support.reshape(-1)]
-            row = judged.subject.distance(judged.embeddings[query][None], flat)[0]
+            flat = evaluated.embeddings[support.reshape(-1)]
+            row = evaluated.embedder.distance(evaluated.embeddings[query][None], flat)[0]
             distances[trial] = row.reshape(self.ways, self.shots).min(axis=1)
         return one_shot.one_shot(distances, drawn.answers, drawn.people, self.seed)
 
@@ -177,17 +177,17 @@ class OfficialOmniglot:
     """The official Omniglot one-shot test: 20 runs of 20 trials within an alphabet (Lake et al., 2015)."""
 
     runs: OmniglotRuns
-    """Where the runs are and how their pictures are read; the table that is otherwise judged is not used."""
+    """Where the runs are and how their images are read; the table that is otherwise evaluated is not used."""
 
     @property
     def preprocessing(self) -> Preprocessing:
         """How the drawings of the runs are read."""
         return self.runs.preprocessing
 
-    def metrics(self, judged: Judged) -> Metrics:
+    def metrics(self, evaluated: EvaluatedSet) -> Metrics:
         distances, answers = [], []
         for run in self.runs.open():
-            support, tests = judged.subject.embed(run.support), judged.subject.embed(run.test)
-            distances.append(judged.subject.distance(tests, support))
+            support, tests = evaluated.embedder.embed(run.support), evaluated.embedder.embed(run.test)
+            distances.append(evaluated.embedder.distance(tests, support))
             answers.append(run.truth)
         return one_shot.omniglot_runs(np.stack(distances), np.stack(answers))

@@ -1,4 +1,4 @@
-"""Face recognition: an encoder is learned so that pictures of one person are close and those of two are far apart."""
+"""Face recognition: an encoder is learned so that images of one person are close and those of two are far apart."""
 
 import dataclasses
 import hashlib
@@ -16,19 +16,19 @@ from likeness.experiments.config import to_json
 from likeness.experiments.display import figures
 from likeness.experiments.display.phases import tracked
 from likeness.experiments.encoders import check_encoder, embedding_of
-from likeness.experiments.experiment import Batches, Cost, Evaluation, Part, Variables
+from likeness.experiments.experiment import Batches, Evaluation, LossOutput, Part, Variables
 from likeness.experiments.preprocessing import ModelInputs
 from likeness.experiments.recognition.chunks import check_chunks, check_stateless, embed_in_chunks
-from likeness.experiments.recognition.evidence import HardPairs, embedding_sample, hardest_pairs, pair_pictures, roc_points
+from likeness.experiments.recognition.embedders import Baseline, trained
+from likeness.experiments.recognition.evidence import HardPairs, embedding_sample, hardest_pairs, pair_images, roc_points
 from likeness.experiments.recognition.protocols import (
+    EvaluatedSet,
+    EvaluationProtocol,
     Identification,
-    Judged,
-    JudgingProtocol,
     Verification,
     check_protocol,
-    judge,
+    evaluate,
 )
-from likeness.experiments.recognition.subjects import Baseline, trained
 from likeness.experiments.training.resuming import Fingerprints
 from likeness.research.checks import check_members
 from likeness.research.data import Faces
@@ -56,14 +56,14 @@ _NEARLY = 1.15
 
 @runtime_checkable
 class Source(Protocol):
-    """Where pictures come from. Any source of :mod:`likeness.research.data`.
+    """Where images come from. Any source of :mod:`likeness.research.data`.
 
-    A field or property ``preprocessing`` says how an image file becomes one of its pictures, a
+    A field or property ``preprocessing`` says how an image file becomes one of its images, a
     :class:`~likeness.research.data.Preprocessing`; where there is none, the trained model refuses files.
     """
 
     def open(self) -> Images:
-        """The table of all pictures."""
+        """The table of all images."""
         ...
 
 
@@ -76,16 +76,16 @@ class Sampler(Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recognition:
-    """Learns an encoder from labelled pictures and judges it on people it has never seen."""
+    """Learns an encoder from labelled images and evaluates it on people it has never seen."""
 
     data: Source
-    """Where pictures come from."""
+    """Where images come from."""
     split: HashSplit | CountSplit
-    """Which people are trained on, which decide, and which are only judged by."""
+    """Which people are trained on, which decide, and which are only evaluated by."""
     batches: Sampler
-    """How the people and pictures of a batch are chosen."""
+    """How the people and images of a batch are chosen."""
     encoder: nn.Module
-    """Turns a picture into named activations, among them ``embedding``."""
+    """Turns an image into named activations, among them ``embedding``."""
     loss: RecognitionLoss
     """Compares embeddings."""
     preprocessing: Preprocessing | None = None
@@ -93,24 +93,24 @@ class Recognition:
     :class:`~likeness.research.data.Arrays` does not. Without either, files are refused by verify, identify and all others that
     ask a trained model about them."""
     augmentation: Augmentation = Augmentation()
-    """Random changes of the training pictures."""
-    validation: tuple[JudgingProtocol, ...] = (Verification(),)
-    """How the validation people are judged, during training."""
-    test: tuple[JudgingProtocol, ...] = (Verification(), Identification())
-    """How the test people are judged, at the end."""
+    """Random changes of the training images."""
+    validation: tuple[EvaluationProtocol, ...] = (Verification(),)
+    """How the validation people are evaluated, during training."""
+    test: tuple[EvaluationProtocol, ...] = (Verification(), Identification())
+    """How the test people are evaluated, at the end."""
     baselines: tuple[Baseline, ...] = ()
-    """What the encoder has to beat, judged by the same protocols at the end."""
+    """What the encoder has to beat, evaluated by the same protocols at the end."""
     target_far: float = 0.01
     """The false-accept rate that the threshold τ is calibrated for, on validation people."""
 
     monitor: CollapseMonitor = CollapseMonitor()
     """Says so in the log when embeddings collapse."""
 
-    chunks: int = 1
+    gradient_cache_chunks: int = 1
     """A batch larger than memory is embedded and gone back through in so many equal parts, with the same gradient for one more
     forward pass. Not with batch normalization, whose statistics are the whole batch's."""
 
-    keep: Keep = "activations"
+    remat: Keep = "activations"
     """What the encoder keeps for its gradient: all activations; of each block its input and what its convolutions and matrix
     products gave (the rest costs little to compute again); or the inputs of blocks alone, for one more forward pass. The
     gradient is the same. For encoders of blocks: IResNet and MobileFaceNet (``likeness.experiments.benchmarks.remat``)."""
@@ -126,19 +126,19 @@ class Recognition:
         check_encoder("Recognition", self.encoder)
         for part in ("validation", "test"):
             for protocol in getattr(self, part):
-                check_members("Recognition", part, protocol, JudgingProtocol, "(Verification(),), say")
+                check_members("Recognition", part, protocol, EvaluationProtocol, "(Verification(),), say")
         for baseline in self.baselines:
             check_members("Recognition", "baselines", baseline, Baseline, "(RawPixels(),), say")
-        if self.chunks < 1:
-            raise ValueError(f"Recognition.chunks is {self.chunks}: give 1 or more")
+        if self.gradient_cache_chunks < 1:
+            raise ValueError(f"Recognition.gradient_cache_chunks is {self.gradient_cache_chunks}: give 1 or more")
         if not 0 < self.target_far < 1:
             raise ValueError(f"Recognition.target_far is {self.target_far}: give a rate between 0 and 1, such as 0.01")
 
     def open(self) -> Splits:
-        """Opens the pictures and splits their people.
+        """Opens the images and splits their people.
 
         Raises:
-            UserError: files would not become what the pictures are, or those of a protocol are read in another way.
+            UserError: files would not become what the images are, or those of a protocol are read in another way.
         """
         images = self.data.open()
         inputs = ModelInputs.of(self, images.shape)
@@ -147,15 +147,15 @@ class Recognition:
         return self.split(images)
 
     def fingerprints(self, data: Splits) -> Fingerprints:
-        """Of each part's pictures and whom they show."""
+        """Of each part's images and whom they show."""
         return Fingerprints(
-            training={"training pictures": data.train.fingerprint},
-            validation={"validation pictures": data.validation.fingerprint},
-            test={"test pictures": data.test.fingerprint},
+            training={"training images": data.train.fingerprint},
+            validation={"validation images": data.validation.fingerprint},
+            test={"test images": data.test.fingerprint},
         )
 
     def describe(self, data: Splits) -> tuple[str, ...]:
-        """How many people and pictures each part has, and what was left out."""
+        """How many people and images each part has, and what was left out."""
         parts = {"train": data.train, "validation": data.validation, "test": data.test}
         sizes = "; ".join(f"{name} {_size(part)}" for name, part in parts.items())
         sentences = [f"data: {type(self.data).__name__}: {sizes}"]
@@ -169,7 +169,7 @@ class Recognition:
                 sentences.append(f"warning: {_images(shared)} of the {name} part are in the training part too, pixel by pixel")
         if dropped := self._batches(data, 0).dropped:
             left_out = "is left out" if len(dropped) == 1 else "are left out"
-            sentences.append(f"{data.train.counted(len(dropped))} with too few pictures {left_out} of training")
+            sentences.append(f"{data.train.counted(len(dropped))} with too few images {left_out} of training")
         counts = data.validation.counts()
         different = (int(counts.sum()) ** 2 - int((counts**2).sum())) // 2
         if different < 1 / self.target_far:
@@ -194,7 +194,7 @@ class Recognition:
                 f"each of whom needs one: set --experiment.loss.classes {people}."
             )
         batches = self._batches(data, seed)
-        check_chunks(self.chunks, batches.batch_size)
+        check_chunks(self.gradient_cache_chunks, batches.batch_size)
         return stream(data.train, batches, process_index=jax.process_index(), process_count=jax.process_count())
 
     def _batches(self, data: Splits, seed: int) -> IndexBatches:
@@ -211,61 +211,61 @@ class Recognition:
                 "training does not see: set aside fewer (--experiment.split.validation, --experiment.split.test)."
             ) from error
 
-    def fixed(self, data: Splits) -> PyTree:
+    def constants(self, data: Splits) -> PyTree:
         """Nothing: all weights are learned."""
         del data
         return {}
 
-    def init(self, key: PRNGKey, fixed: PyTree, batch: PyTree) -> Variables:
+    def init(self, key: PRNGKey, constants: PyTree, batch: PyTree) -> Variables:
         """Random weights for the encoder and for a loss that has some.
 
         Raises:
             UserError: the encoder returns no ``embedding``; ``chunks`` is more than 1, and the encoder normalizes by the batch;
                 or it has no blocks and ``keep`` asks for some.
         """
-        del fixed
+        del constants
         for_encoder, for_loss = jax.random.split(key)
-        pictures = jnp.zeros((1, *batch["images"].shape[1:]), jnp.float32)
-        if self.keep != "activations" and not count_parts(self.encoder, pictures.shape):
+        images = jnp.zeros((1, *batch["images"].shape[1:]), jnp.float32)
+        if self.remat != "activations" and not count_parts(self.encoder, images.shape):
             raise UserError(
                 f"{type(self.encoder).__name__} has no blocks whose activations could be computed again: leave "
-                "--experiment.keep at activations, and save memory with --experiment.chunks or smaller batches."
+                "--experiment.remat at activations, and save memory with --experiment.gradient-cache-chunks or smaller batches."
             )
-        variables = dict(self.encoder.init(for_encoder, pictures))
+        variables = dict(self.encoder.init(for_encoder, images))
         weights = variables.pop("params")
-        if self.chunks > 1:
+        if self.gradient_cache_chunks > 1:
             check_stateless(variables)
         embedding = jax.eval_shape(
-            lambda: embedding_of(self.encoder, self.encoder.apply({"params": weights, **variables}, pictures))
+            lambda: embedding_of(self.encoder, self.encoder.apply({"params": weights, **variables}, images))
         )
         params = {"encoder": weights, "loss": self.loss.init(for_loss, embedding.shape[-1])}
         return Variables(params, variables)
 
-    def cost(self, params: PyTree, state: PyTree, fixed: PyTree, batch: PyTree, key: PRNGKey) -> Cost:
+    def cost(self, params: PyTree, state: PyTree, constants: PyTree, batch: PyTree, key: PRNGKey) -> LossOutput:
         """Augments, embeds and compares one batch."""
-        del fixed
+        del constants
         for_augmentation, for_loss = jax.random.split(key)
-        pictures = self.augmentation(batch["images"], for_augmentation)
-        embeddings, changed = self._embed(params["encoder"], state, pictures)
+        images = self.augmentation(batch["images"], for_augmentation)
+        embeddings, changed = self._embed(params["encoder"], state, images)
         value, diagnostics = self.loss.value_and_diagnostics(params["loss"], embeddings, batch["labels"], for_loss)
         per_triplet = diagnostics.get("loss_per_triplet")
         collapsed = self.loss.collapsed_value if isinstance(self.loss, Triplet) else None
         monitored = self.monitor(jax.lax.stop_gradient(embeddings), per_triplet, collapsed)
-        return Cost(value, changed, {**diagnostics, **monitored})
+        return LossOutput(value, changed, {**diagnostics, **monitored})
 
-    def _embed(self, params: PyTree, state: PyTree, pictures: Array) -> tuple[Embeddings, PyTree]:
+    def _embed(self, params: PyTree, state: PyTree, images: Array) -> tuple[Embeddings, PyTree]:
         """Float32 embeddings of a training batch, and the encoder's state after it."""
 
-        def whole(params: PyTree, pictures: Array) -> tuple[Embeddings, PyTree]:
+        def whole(params: PyTree, images: Array) -> tuple[Embeddings, PyTree]:
             variables = {"params": params, **state}
-            with recomputing(self.keep):
-                activations, changed = self.encoder.apply(variables, pictures, train=True, mutable=list(state))
+            with recomputing(self.remat):
+                activations, changed = self.encoder.apply(variables, images, train=True, mutable=list(state))
             return activations["embedding"].astype(jnp.float32), dict(changed)  # pyright: ignore
 
-        if self.chunks == 1:
-            return whole(params, pictures)
+        if self.gradient_cache_chunks == 1:
+            return whole(params, images)
         check_stateless(state)
-        return embed_in_chunks(lambda *of: whole(*of)[0], self.chunks, params, pictures), state
+        return embed_in_chunks(lambda *of: whole(*of)[0], self.gradient_cache_chunks, params, images), state
 
     def model_fingerprint(self, variables: Variables, inputs: ModelInputs) -> str:
         """SHA-256 of everything that an embedding of a file and its distance depend on: definitions, preprocessing, weights."""
@@ -277,23 +277,23 @@ class Recognition:
             digest.update(np.asarray(leaf).tobytes())
         return digest.hexdigest()
 
-    def remark(self, metrics: Mapping[str, float]) -> str | None:
+    def diagnose(self, metrics: Mapping[str, float]) -> str | None:
         """Warns when the embeddings collapse."""
         return self.monitor.warning(metrics)
 
     def evaluate(self, data: Splits, params: PyTree, state: PyTree, part: Part) -> Evaluation:
-        """Judges the encoder on one part's people; on the test part also the baselines, with pictures and τ."""
-        subject = trained(self.encoder, self.loss, params, state)
+        """Evaluates the encoder on one part's people; on the test part also the baselines, with images and τ."""
+        embedder = trained(self.encoder, self.loss, params, state)
         if part == "validation":
-            judged = judge(subject, _some(data.validation, "validation"))
-            return Evaluation(metrics=_apply(self.validation, judged))
+            evaluated = evaluate(embedder, _some(data.validation, "validation"))
+            return Evaluation(metrics=_apply(self.validation, evaluated))
         tested = data.test if len(data.test) else data.validation
-        judged = judge(subject, _some(tested, "test"))
-        pairs = Verification().pairs(judged)
-        metrics: dict[str, Any] = _apply(self.test, judged)
+        evaluated = evaluate(embedder, _some(tested, "test"))
+        pairs = Verification().pairs(evaluated)
+        metrics: dict[str, Any] = _apply(self.test, evaluated)
         curves = {"trained": pairs}
         for baseline in self.baselines:
-            rival = judge(baseline.fit(data.train), tested)
+            rival = evaluate(baseline.fit(data.train), tested)
             metrics |= {f"{baseline.name}/{name}": value for name, value in _apply(self.test, rival).items()}
             curves[baseline.name.replace("_", " ")] = Verification().pairs(rival)
         tau = None
@@ -303,7 +303,7 @@ class Recognition:
         inputs = ModelInputs.of(self, data.train.shape)
         artifacts: dict[str, Any] = {"preprocessing": inputs.to_json()}
         if len(data.validation):
-            validated = judged if tested is data.validation else judge(subject, data.validation)
+            validated = evaluated if tested is data.validation else evaluate(embedder, data.validation)
             try:
                 calibrated = _calibrate(validated, self.target_far)
             except UserError as error:
@@ -324,20 +324,20 @@ class Recognition:
                 ).to_json()
                 tau = calibrated.threshold
         bands = _bands(curves)
-        hard = hardest_pairs(judged, pairs) if bands else None
-        arrays = {"embeddings": embedding_sample(judged)} | ({"roc": roc_points(bands)} if bands else {})
+        hard = hardest_pairs(evaluated, pairs) if bands else None
+        arrays = {"embeddings": embedding_sample(evaluated)} | ({"roc": roc_points(bands)} if bands else {})
         return Evaluation(
             metrics=metrics,
             figures={} if hard is None else _figures(pairs, hard, bands, tau),
             artifacts=artifacts,
             arrays=arrays,
-            examples={} if hard is None else pair_pictures(hard),
+            examples={} if hard is None else pair_images(hard),
             notes=tuple(notes),
         )
 
 
 def _size(images: Images) -> str:
-    return f"{images.counted(len(images.people))}, {len(images):,} {'picture' if len(images) == 1 else 'pictures'}"
+    return f"{images.counted(len(images.people))}, {len(images):,} {'image' if len(images) == 1 else 'images'}"
 
 
 def _images(count: int) -> str:
@@ -350,15 +350,15 @@ def _some(images: Images, part: str) -> Images:
     return images
 
 
-def _apply(protocols: tuple[JudgingProtocol, ...], judged: Judged) -> dict[str, Any]:
+def _apply(protocols: tuple[EvaluationProtocol, ...], evaluated: EvaluatedSet) -> dict[str, Any]:
     metrics: dict[str, Any] = {}
     for protocol in tracked("measuring", protocols):
-        metrics |= protocol.metrics(judged)
+        metrics |= protocol.metrics(evaluated)
     return metrics
 
 
-def _calibrate(judged: Judged, far: float) -> calibration.Calibration:
-    pairs = Verification().pairs(judged)
+def _calibrate(evaluated: EvaluatedSet, far: float) -> calibration.Calibration:
+    pairs = Verification().pairs(evaluated)
     return calibration.threshold_at_far(pairs.distances, pairs.same, far, pairs.people)
 
 

@@ -13,22 +13,22 @@ import numpy as np
 from likeness.experiments.display.phases import tracked
 from likeness.experiments.experiment import Variables
 from likeness.experiments.preprocessing import ModelInputs
+from likeness.experiments.recognition.embedders import Embedder, trained
 from likeness.experiments.recognition.recognition import Recognition
-from likeness.experiments.recognition.subjects import Subject, trained
 from likeness.experiments.storage.workdir import Workdir
 from likeness.experiments.training.evaluation import read_run, restore
 from likeness.research.data import BadImage, Faces, printable
 from likeness.research.data.folder import CLUTTER
 from likeness.research.data.names import about_one_name, identity_name
 from likeness.research.errors import UserError
-from likeness.research.gallery import Enrollment, Gallery, Identification, Identifier, Picture, Threshold, Verification
+from likeness.research.gallery import EnrolledImage, Enrollment, Gallery, Identification, Identifier, Threshold, Verification
 from likeness.research.losses.metric.protocol import orders_as_euclid
 from likeness.research.types import AnyArray
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Recognizer:
-    """An encoder with its distance, the pictures it takes, and the threshold it was calibrated to.
+    """An encoder with its distance, the images it takes, and the threshold it was calibrated to.
 
     Example::
 
@@ -39,7 +39,7 @@ class Recognizer:
     workdir: Path
     experiment: Recognition
     variables: Variables
-    subject: Subject
+    embedder: Embedder
     inputs: ModelInputs
     """What it takes, and how a file becomes that."""
     fingerprint: str
@@ -64,7 +64,7 @@ class Recognizer:
             workdir=Path(workdir),
             experiment=experiment,
             variables=variables,
-            subject=trained(experiment.encoder, experiment.loss, variables.params, variables.state),
+            embedder=trained(experiment.encoder, experiment.loss, variables.params, variables.state),
             inputs=inputs,
             fingerprint=experiment.model_fingerprint(variables, inputs),
         )
@@ -105,20 +105,20 @@ class Recognizer:
     @property
     def dimension(self) -> int:
         """Length of an embedding."""
-        return self.subject.embed(np.zeros((1, *self.inputs.shape), np.uint8)).shape[-1]
+        return self.embedder.embed(np.zeros((1, *self.inputs.shape), np.uint8)).shape[-1]
 
-    def embed(self, pictures: AnyArray) -> np.ndarray:
-        """Embeds uint8 pictures (n, h, w, c), made as those that it was trained on: float32 (n, d).
+    def embed(self, images: AnyArray) -> np.ndarray:
+        """Embeds uint8 images (n, h, w, c), made as those that it was trained on: float32 (n, d).
 
         Raises:
             ValueError: another shape or dtype.
         """
-        pictures = np.asarray(pictures)
-        self.inputs.check(pictures)
-        return self.subject.embed(pictures)
+        images = np.asarray(images)
+        self.inputs.check(images)
+        return self.embedder.embed(images)
 
     def embed_files(self, paths: Sequence[str | Path]) -> np.ndarray:
-        """Embeds picture files, made into what the training pictures were.
+        """Embeds image files, made into what the training images were.
 
         Raises:
             UserError: nobody said how files become those, or one of them cannot be used.
@@ -126,12 +126,12 @@ class Recognizer:
         return self.embed(np.stack([self.inputs.read(path) for path in paths]))
 
     def verify(self, first: str | Path, second: str | Path) -> Verification:
-        """Do two picture files show the same person?"""
+        """Do two image files show the same person?"""
         codes = self.embed_files([first, second])
-        return self.threshold.verify(float(self.subject.distance(codes[:1], codes[1:])[0, 0]))
+        return self.threshold.verify(float(self.embedder.distance(codes[:1], codes[1:])[0, 0]))
 
     def identify(self, gallery: Gallery, paths: Sequence[str | Path]) -> tuple[Identification, ...]:
-        """Who of the gallery is in each picture file, if anyone?"""
+        """Who of the gallery is in each image file, if anyone?"""
         identifier = Identifier(
             gallery.codes(),
             self.threshold,
@@ -143,35 +143,35 @@ class Recognizer:
         return tuple(dataclasses.replace(each, enrolled_as=names) for each, names in zip(answers, known, strict=True))
 
     def enroll(self, gallery: str | Path, people: Mapping[str, Sequence[str | Path]]) -> tuple[Enrollment, ...]:
-        """Adds picture files of people to a gallery, which is made if there is none: all of them or, if one is bad, none.
+        """Adds image files of people to a gallery, which is made if there is none: all of them or, if one is bad, none.
 
         Args:
             gallery: the SQLite file.
-            people: the pictures of each person, by name.
+            people: the images of each person, by name.
 
         Raises:
-            UserError: a picture cannot be used, or the gallery cannot be written or belongs to another model.
+            UserError: an image cannot be used, or the gallery cannot be written or belongs to another model.
         """
-        # All pictures are embedded before the gallery is made, or locked for others.
+        # All images are embedded before the gallery is made, or locked for others.
         ready = [
             (name, self.embed_files(files), [self.note(file) for file in files])
-            for name, files in tracked("embedding pictures", list(people.items()), lambda each: len(each[1]))
+            for name, files in tracked("embedding images", list(people.items()), lambda each: len(each[1]))
         ]
-        with self.gallery(gallery, create=True) as opened, opened.transaction("enroll the pictures"):
+        with self.gallery(gallery, create=True) as opened, opened.transaction("enroll the images"):
             return tuple(opened.add(name, codes, notes) for name, codes, notes in ready)
 
     def find_people(
         self, folder: str | Path, on_bad: Literal["refuse", "skip"] = "refuse"
     ) -> tuple[dict[str, list[Path]], tuple[BadImage, ...], tuple[str, ...]]:
-        """Finds picture files in a folder that has a folder for each person.
+        """Finds image files in a folder that has a folder for each person.
 
         Returns:
-            The pictures that can be used, by person (:func:`identity_name`); what is wrong with the others; and sentences about
+            The images that can be used, by person (:func:`identity_name`); what is wrong with the others; and sentences about
             folders that are one person's.
 
         Raises:
-            BadImage: a picture cannot be used and ``on_bad`` is ``"refuse"``.
-            UserError: there is no such folder, or no picture in it that can be used.
+            BadImage: an image cannot be used and ``on_bad`` is ``"refuse"``.
+            UserError: there is no such folder, or no image in it that can be used.
         """
         root = Path(folder)
         if not root.is_dir():
@@ -186,7 +186,7 @@ class Recognizer:
         if blank := [name for name, files in found.items() if files and not name.strip()]:
             raise UserError(f"A folder in {printable(root)} has a blank name, {blank[0]!r}, and it is the person's: rename it.")
         every = [(name, file) for name, files in found.items() for file in files]
-        for name, file in tracked("reading pictures", every):
+        for name, file in tracked("reading images", every):
             try:
                 self.inputs.read(file)
             except BadImage as error:
@@ -198,8 +198,8 @@ class Recognizer:
         if not people:
             first = f", the first bad one being: {skipped[0]}" if skipped else "."
             raise UserError(
-                f"The folder {printable(root)} holds no picture that can be used: there must be a folder for each person, with "
-                f"their pictures in it{first}"
+                f"The folder {printable(root)} holds no image that can be used: there must be a folder for each person, with "
+                f"their images in it{first}"
             )
         return people, tuple(skipped), about_one_name(name for name, files in found.items() if files)
 
@@ -226,9 +226,9 @@ class Recognizer:
         """Where its gallery is unless another file is given."""
         return self.workdir / "gallery.sqlite"
 
-    def note(self, path: str | Path) -> Picture:
-        """What a gallery keeps of an enrolled picture: its path and a checksum of its bytes."""
-        return Picture(source=str(path), sha256=hashlib.sha256(Path(path).read_bytes()).hexdigest())
+    def note(self, path: str | Path) -> EnrolledImage:
+        """What a gallery keeps of an enrolled image: its path and a checksum of its bytes."""
+        return EnrolledImage(source=str(path), sha256=hashlib.sha256(Path(path).read_bytes()).hexdigest())
 
 
 def _entries(folder: Path) -> list[Path]:

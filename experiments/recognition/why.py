@@ -1,4 +1,4 @@
-"""Why two pictures are taken for the same person, or not: which parts of either face the distance between them comes from."""
+"""Why two images are taken for the same person, or not: which parts of either face the distance between them comes from."""
 
 import dataclasses
 import math
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Method: TypeAlias = Literal["occlusion", "gradient", "smooth_gradient", "integrated_gradients", "grad_cam"]
-"""What is done to find out: parts are covered; the distance is differentiated by the pixels, of the pictures or of noisy
-copies; the derivative is integrated on the way from a blurred picture to the picture; or a layer's map is weighted by it."""
+"""What is done to find out: parts are covered; the distance is differentiated by the pixels, of the images or of noisy
+copies; the derivative is integrated on the way from a blurred image to the image; or a layer's map is weighted by it."""
 Maps: TypeAlias = tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]
 
 _BLUR = 8
-"""Integration begins at the picture blurred by its shorter side divided by this: a face without features, of the same light."""
+"""Integration begins at the image blurred by its shorter side divided by this: a face without features, of the same light."""
 _STEPS = 64
 _NOTHING = 1e-3
 """Of τ: what changes the distance by less, all pixels together, is what rounding leaves of a slope that is 0."""
@@ -47,23 +47,23 @@ _NOTHING = 1e-3
 
 @dataclasses.dataclass(frozen=True)
 class Why:
-    """What each part of two pictures adds to their likeness."""
+    """What each part of two images adds to their likeness."""
 
     answer: Verification
-    pictures: tuple[np.ndarray, np.ndarray]
+    images: tuple[np.ndarray, np.ndarray]
     """As the encoder sees them, (h, w, c) in [0, 1]."""
     likeness: Maps
-    """Of either picture. Above 0 speaks for the same person, below it against; of gradients, how much the distance depends on
+    """Of either image. Above 0 speaks for the same person, below it against; of gradients, how much the distance depends on
     the place, whichever way, 0 or more."""
     quantity: str = "distance gained when covered"
     """What the numbers are."""
     remark: str = ""
     """What there is to know of this explanation, if anything."""
     nothing: bool = False
-    """The distance does not depend on the pictures, as far as this method sees: there is nothing to draw over them."""
+    """The distance does not depend on the images, as far as this method sees: there is nothing to draw over them."""
 
     def figure(self) -> "Figure":
-        """Both pictures, and over them in green what speaks for the same person and in purple what speaks against it."""
+        """Both images, and over them in green what speaks for the same person and in purple what speaks against it."""
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(9.6, 2.9), layout="constrained")
@@ -73,9 +73,9 @@ class Why:
         largest = largest or max(float(np.abs(each).max()) for each in self.likeness) or 1.0
         signed = any((each < 0).any() for each in self.likeness)
         drawn: list[Any] = []
-        for number, (picture, likeness) in enumerate(zip(self.pictures, self.likeness, strict=True)):
-            gray = picture.mean(axis=-1)
-            axes[2 * number].imshow(picture.squeeze(), cmap="gray", vmin=0, vmax=1)
+        for number, (image, likeness) in enumerate(zip(self.images, self.likeness, strict=True)):
+            gray = image.mean(axis=-1)
+            axes[2 * number].imshow(image.squeeze(), cmap="gray", vmin=0, vmax=1)
             axes[2 * number].set_title("AB"[number], fontsize=12, color=INK, loc="left", fontweight="bold")
             axes[2 * number + 1].imshow(gray, cmap="gray", vmin=0, vmax=1, alpha=0.6)
             if self.nothing:
@@ -105,13 +105,13 @@ def why(
     method: Method = "occlusion",
     layer: str | None = None,
 ) -> Why:
-    """Asks which parts of two pictures their distance comes from.
+    """Asks which parts of two images their distance comes from.
 
     Args:
         recognizer: whose answer it is.
-        first: a picture file.
+        first: an image file.
         second: another.
-        parts: of ``occlusion``: the covered square's side is the picture's shorter one divided by this.
+        parts: of ``occlusion``: the covered square's side is the image's shorter one divided by this.
         method: how it is found out.
         layer: of ``grad_cam``; unless given, the last before a pooling
             (:func:`~likeness.research.visualization.last_features`).
@@ -122,7 +122,7 @@ def why(
     levels = [recognizer.inputs.read(path) for path in (first, second)]
     pixels = [to_unit(each) for each in levels]
     codes = recognizer.embed(np.stack(levels))
-    answer = recognizer.threshold.verify(float(recognizer.subject.distance(codes[:1], codes[1:])[0, 0]))
+    answer = recognizer.threshold.verify(float(recognizer.embedder.distance(codes[:1], codes[1:])[0, 0]))
     pair = (pixels[0], pixels[1])
     if method == "occlusion":
         return _unless_nothing(Why(answer, pair, _covered(recognizer, pixels, codes, parts)), "largest")
@@ -155,7 +155,7 @@ def _unless_nothing(found: Why, counts: Literal["sum", "largest"], places: int |
     scale = max(abs(tau), abs(found.answer.distance))
     if max(sizes) > _NOTHING * scale:
         return found
-    same = np.array_equal(*found.pictures)
+    same = np.array_equal(*found.images)
     remark = (
         f"finds that the distance depends on nothing to first order: all that it sees changes it by at most {max(sizes):.1g}, "
         f"and τ is {tau:.3g}. Nothing is drawn"
@@ -167,17 +167,17 @@ def _unless_nothing(found: Why, counts: Literal["sum", "largest"], places: int |
 
 def _covered(recognizer: Recognizer, pixels: list[np.ndarray], codes: np.ndarray, parts: int) -> Maps:
     maps, covering = [], telling("covering parts")
-    for number, picture in enumerate(pixels):
+    for number, image in enumerate(pixels):
         other = codes[1 - number : 2 - number]
 
-        def alike(pictures: np.ndarray, other: np.ndarray = other) -> np.ndarray:
-            return -recognizer.subject.distance(recognizer.embed(_bytes(pictures)), other)[:, 0]
+        def alike(images: np.ndarray, other: np.ndarray = other) -> np.ndarray:
+            return -recognizer.embedder.distance(recognizer.embed(_bytes(images)), other)[:, 0]
 
         def tell(done: int, of: int, number: int = number) -> None:
             covering(number * of + done, 2 * of)
 
-        window = max(2, min(picture.shape[:2]) // parts)
-        maps.append(occlusion(alike, picture, window=window, stride=max(1, window // 3), tell=tell))
+        window = max(2, min(image.shape[:2]) // parts)
+        maps.append(occlusion(alike, image, window=window, stride=max(1, window // 3), tell=tell))
     return maps[0], maps[1]
 
 
@@ -186,12 +186,12 @@ class _Network:
 
     def __init__(self, recognizer: Recognizer) -> None:
         self.recognizer = recognizer
-        self.embed = jax.jit(lambda pictures: self.activations(pictures)["embedding"])
+        self.embed = jax.jit(lambda images: self.activations(images)["embedding"])
 
-    def activations(self, pictures: Float[Array, "n h w c"]) -> Activations:
+    def activations(self, images: Float[Array, "n h w c"]) -> Activations:
         trained = self.recognizer.variables
         variables = {"params": trained.params["encoder"], **trained.state}
-        return self.recognizer.experiment.encoder.apply(variables, pictures)  # pyright: ignore[reportReturnType]
+        return self.recognizer.experiment.encoder.apply(variables, images)  # pyright: ignore[reportReturnType]
 
     def distance(self, first: Embeddings, second: Embeddings) -> Float[Array, "b"]:
         return self.recognizer.distance(first, second)
@@ -229,19 +229,19 @@ def _integrated(network: _Network, answer: Verification, pair: tuple[np.ndarray,
 
 
 def _weighted_map(network: _Network, answer: Verification, pair: tuple[np.ndarray, np.ndarray], layer: str | None) -> Why:
-    pictures = [each[None] for each in pair]
-    shapes: Any = jax.eval_shape(network.activations, jax.ShapeDtypeStruct(pictures[0].shape, jnp.float32))
-    found = layers_below(network.activations, lambda a: jnp.sum(a["embedding"], axis=-1), pictures[0])
-    # Of one place only it says nothing of places; the picture itself is no layer.
+    images = [each[None] for each in pair]
+    shapes: Any = jax.eval_shape(network.activations, jax.ShapeDtypeStruct(images[0].shape, jnp.float32))
+    found = layers_below(network.activations, lambda a: jnp.sum(a["embedding"], axis=-1), images[0])
+    # Of one place only it says nothing of places; the image itself is no layer.
     layers = [name for name in found if name != "input" and min(shapes[name].shape[1:-1]) > 1]
-    chosen = layer or last_features(network.activations, lambda a: jnp.sum(a["embedding"], axis=-1), pictures[0])
+    chosen = layer or last_features(network.activations, lambda a: jnp.sum(a["embedding"], axis=-1), images[0])
     if chosen not in layers:
         told = f"choose of {', '.join(layers)}" if layers else "this encoder has none"
         asked = "" if layer is None else f"{layer!r} is none of them; "
         raise UserError(f"Grad-CAM weights a layer with a map that the embedding is computed from: {asked}{told}.")
     one, other = jax.jit(
         lambda a, b: grad_cam_of_pairs(network.activations, chosen, network.distance, a, b, relu=False, resize="linear")
-    )(*pictures)
+    )(*images)
     sides = " x ".join(map(str, shapes[chosen].shape[1:-1]))
     maps = (np.asarray(one)[0], np.asarray(other)[0])
     remark = (
@@ -252,5 +252,5 @@ def _weighted_map(network: _Network, answer: Verification, pair: tuple[np.ndarra
     return _unless_nothing(found, "sum", math.prod(shapes[chosen].shape[1:-1]))
 
 
-def _bytes(pictures: np.ndarray) -> np.ndarray:
-    return np.round(255 * np.clip(pictures, 0, 1)).astype(np.uint8)
+def _bytes(images: np.ndarray) -> np.ndarray:
+    return np.round(255 * np.clip(images, 0, 1)).astype(np.uint8)

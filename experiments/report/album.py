@@ -1,4 +1,4 @@
-"""Pictures made small enough to travel inside a page, all of them together within a budget."""
+"""Images made small enough to travel inside a page, all of them together within a budget."""
 
 import base64
 import dataclasses
@@ -12,7 +12,7 @@ from PIL import Image
 from likeness.experiments.report.html import Html, element
 
 BUDGET = 3_400_000
-"""Bytes of all pictures of a page. As text they take a third more, and the page stays under 5 MB."""
+"""Bytes of all images of a page. As text they take a third more, and the page stays under 5 MB."""
 _ROUNDS = ((1600, 85), (1200, 82), (900, 80), (640, 76), (480, 70), (320, 60), (200, 50))
 """The longest width and the WebP quality of each attempt; four times as much is allowed to height."""
 _KEPT = 100_000
@@ -24,7 +24,7 @@ Source = Path | np.ndarray
 
 @dataclasses.dataclass(frozen=True)
 class Embedded:
-    """A picture that travels in the page."""
+    """An image that travels in the page."""
 
     uri: str
     width: int
@@ -37,15 +37,15 @@ class Embedded:
 
 @dataclasses.dataclass(frozen=True)
 class Album:
-    """The pictures of a page, by a key of whoever asked for them."""
+    """The images of a page, by a key of whoever asked for them."""
 
-    pictures: Mapping[str, Embedded]
+    images: Mapping[str, Embedded]
     problems: tuple[str, ...]
-    """Of pictures that are not in it, and why."""
+    """Of images that are not in it, and why."""
 
 
 def album(sources: Mapping[str, Source], budget: int = BUDGET) -> Album:
-    """Encodes pictures for a page: at the first of a few sizes at which all fit together.
+    """Encodes images for a page: at the first of a few sizes at which all fit together.
 
     Where they do not even fit at the smallest, the last ones are left out, and that is said.
 
@@ -61,22 +61,22 @@ def album(sources: Mapping[str, Source], budget: int = BUDGET) -> Album:
             problems.append(f"{source if isinstance(source, Path) else key} cannot be shown: {error}")
     encoded: dict[str, tuple[bytes, Embedded]] = {}
     for width, quality in _ROUNDS:
-        # Encoding a hundred pictures takes seconds: sizes that will clearly not do are not tried.
+        # Encoding a hundred images takes seconds: sizes that will clearly not do are not tried.
         if width != _ROUNDS[-1][0] and _expected(encoded, width) > 1.5 * budget:
             continue
-        encoded = {key: _encoded(picture, sources[key], width, quality) for key, picture in opened.items()}
+        encoded = {key: _encoded(image, sources[key], width, quality) for key, image in opened.items()}
         if sum(len(data) for data, _ in encoded.values()) <= budget:
             break
     kept, total, left_out = {}, 0, 0
-    for key, (data, picture) in encoded.items():
+    for key, (data, image) in encoded.items():
         total += len(data)
         if total > budget:
             left_out += 1
         else:
-            kept[key] = picture
+            kept[key] = image
     if left_out:
         problems.append(
-            f"{left_out} of {len(encoded)} pictures are left out, so that the page stays under 5 MB: they are in the working "
+            f"{left_out} of {len(encoded)} images are left out, so that the page stays under 5 MB: they are in the working "
             "directories; report on fewer runs to see them here."
         )
     return Album(kept, tuple(problems))
@@ -84,7 +84,7 @@ def album(sources: Mapping[str, Source], budget: int = BUDGET) -> Album:
 
 def _expected(encoded: Mapping[str, tuple[bytes, Embedded]], width: int) -> float:
     """Bytes at another width, if they go with the area."""
-    return sum(len(data) * min(1.0, width / picture.width) ** 2 for data, picture in encoded.values())
+    return sum(len(data) * min(1.0, width / image.width) ** 2 for data, image in encoded.values())
 
 
 def _opened(source: Source) -> Image.Image:
@@ -98,8 +98,8 @@ def _opened(source: Source) -> Image.Image:
         return flat.convert("RGB")
 
 
-def _encoded(picture: Image.Image, source: Source, width: int, quality: int) -> tuple[bytes, Embedded]:
-    shown = picture.copy()
+def _encoded(image: Image.Image, source: Source, width: int, quality: int) -> tuple[bytes, Embedded]:
+    shown = image.copy()
     shown.thumbnail((width, 4 * width), Image.Resampling.LANCZOS)
     if isinstance(source, Path) and source.suffix.lower() == ".png" and source.stat().st_size <= _KEPT:
         with Image.open(source) as file:

@@ -1,6 +1,6 @@
-"""What moves in a report: tabs, sliders, values read off curves, pictures enlarged.
+"""What moves in a report: tabs, sliders, values read off curves, images enlarged.
 
-Without it all can be read but the early steps of a picture.
+Without it all can be read but the early steps of an image.
 """
 
 SCRIPT = """

@@ -1,4 +1,4 @@
-"""Every shipped config on one page, with a picture, what came out, what it cost, and the command."""
+"""Every shipped config on one page, with an image, what came out, what it cost, and the command."""
 
 import html
 import re
@@ -9,8 +9,8 @@ from PIL import Image
 from likeness.experiments.config import describe_changes, load, to_json
 from likeness.experiments.report.album import Album, Source, album
 from likeness.experiments.report.html import Html, element, joined
+from likeness.experiments.report.images import figure, progress
 from likeness.experiments.report.numbers import cards
-from likeness.experiments.report.pictures import figure, progress
 from likeness.experiments.report.runs import ReportedRun, finite, read_runs
 from likeness.experiments.report.shell import page
 from likeness.experiments.report.words import caption, rank
@@ -34,7 +34,7 @@ def gallery(runs: Path) -> str:
     """
     names = shipped()
     found = {name: run for name in names if (run := _run_of(name, runs)) is not None}
-    sources: dict[str, Source] = {name: picture for name, run in found.items() if (picture := _picture(run)) is not None}
+    sources: dict[str, Source] = {name: image for name, run in found.items() if (image := _image(run)) is not None}
     book = album(sources)
     families = list(dict.fromkeys(name.partition("/")[0] for name in names))
     links = [element("li", {}, element("a", {"href": f"#{family}"}, family)) for family in families]
@@ -75,12 +75,12 @@ def keep(run: Path, name: str, kept: Path = KEPT) -> None:
     # Paths of whoever ran it are nobody else's.
     told = ("git", "versions", "devices", "cpus", "seed")
     write_json(place.provenance, {name: read.provenance[name] for name in told if name in read.provenance})
-    if (source := _picture(read)) is not None:
-        picture = Image.open(source).convert("RGB")
-        picture.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
-        folder = place.figures if source in read.figures else place.pictures
+    if (source := _image(read)) is not None:
+        image = Image.open(source).convert("RGB")
+        image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+        folder = place.figures if source in read.figures else place.images
         folder.mkdir(parents=True, exist_ok=True)
-        picture.save(folder / f"{source.stem}.webp", quality=_QUALITY, method=6)
+        image.save(folder / f"{source.stem}.webp", quality=_QUALITY, method=6)
 
 
 def write_gallery(path: Path, runs: Path) -> None:
@@ -95,8 +95,8 @@ def _run_of(name: str, runs: Path) -> ReportedRun | None:
     return None
 
 
-def _picture(run: ReportedRun) -> Path | None:
-    """The sheet of what came out, the picture itself, or the figure that says most."""
+def _image(run: ReportedRun) -> Path | None:
+    """The sheet of what came out, the image itself, or the figure that says most."""
     sheets = [path for name in _SHEETS for path in run.figures if path.stem == name]
     made = [series[-1][1] for series in progress(run).values()]
     for path in (*sheets, *made):
@@ -112,10 +112,10 @@ def _entry(name: str, run: ReportedRun | None, book: Album) -> Html:
     words = docstring(name)
     first, _, rest = words.partition("\n")
     shown: list[Html | None] = [element("h3", {"id": name}, name), element("p", {}, _prose(first))]
-    if name in book.pictures and run is not None:
-        source = _picture(run)
+    if name in book.images and run is not None:
+        source = _image(run)
         words_of_it = caption(source.stem) if source in run.figures and source else f"What came out after {run.reached:,} steps"
-        shown.append(figure(book.pictures[name], f"What came out of {name}", words_of_it))
+        shown.append(figure(book.images[name], f"What came out of {name}", words_of_it))
     if run is None:
         shown.append(element("p", {"class": "muted"}, "Not run here: what was measured, if anything, stands in its own words."))
     else:

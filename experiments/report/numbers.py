@@ -47,10 +47,10 @@ def single_table(run: ReportedRun) -> Html:
     """All numbers of one run; baselines, whose metrics carry their name in front, get a column each."""
     cells: dict[str, dict[str, Any]] = {}
     for path, value in run.metrics.items():
-        subject, name = placed(path, run.columns)
-        cells.setdefault(name, {})[subject] = value
-    subjects = sorted({subject for each in cells.values() for subject in each}, key=lambda name: (name != "", name))
-    heads = {subject: head(subject, run.columns) for subject in subjects}
+        embedder, name = placed(path, run.columns)
+        cells.setdefault(name, {})[embedder] = value
+    embedders = sorted({embedder for each in cells.values() for embedder in each}, key=lambda name: (name != "", name))
+    heads = {embedder: head(embedder, run.columns) for embedder in embedders}
     return _metric_table(cells, heads, "Every number of the last evaluation")
 
 
@@ -139,7 +139,7 @@ def origin(run: ReportedRun) -> dict[str, str]:
     seconds = run.summary.get("seconds")
     facts |= {
         "optimizer": brief(run.config.get("optimizer")),
-        "steps": f"{run.reached:,} of {run.wanted:,}, judged at step {run.summary.get('steps', '—')}",
+        "steps": f"{run.reached:,} of {run.wanted:,}, evaluated at step {run.summary.get('steps', '—')}",
         "time": f"{seconds:,.0f} s of training" if finite(seconds) else MISSING,
         "data fingerprint": str(from_.get("data", MISSING)),
         "seed": str(from_.get("seed", MISSING)),

@@ -8,8 +8,8 @@ from likeness.experiments.report.album import BUDGET, Album, Source, album
 from likeness.experiments.report.curves import chart, curve, legend, metric_names
 from likeness.experiments.report.differences import differences
 from likeness.experiments.report.html import Html, element, joined, tabs
+from likeness.experiments.report.images import figures, originals, painted, sources, units
 from likeness.experiments.report.numbers import cards, compared_table, notes, origin_list, single_table, threshold
-from likeness.experiments.report.pictures import figures, originals, painted, sources, units
 from likeness.experiments.report.plots import embedding_map, library, rates
 from likeness.experiments.report.runs import ReportedRun, read_runs
 from likeness.experiments.report.shell import page
@@ -74,7 +74,7 @@ def _together(runs: Sequence[ReportedRun]) -> Html:
         element("h1", {}, f"{len(runs)} runs compared"),
         element("nav", {"aria-label": "Runs"}, element("ul", {}, *links)),
     )
-    numbers = compared_table(runs) if any(run.metrics for run in runs) else element("p", {}, "No run has been judged yet.")
+    numbers = compared_table(runs) if any(run.metrics for run in runs) else element("p", {}, "No run has been evaluated yet.")
     return joined(
         header,
         _section("compared", "Numbers", numbers),
@@ -123,7 +123,7 @@ def _curves(key: str, runs: Sequence[ReportedRun]) -> Html | None:
     panels = {
         "Training": _charts(runs, [[record for record in run.records if record.get("split") == "train"] for run in runs]),
         "Validation": _charts(runs, [[record for record in run.records if record.get("split") != "train"] for run in runs]),
-        "Judged beside the training": _charts(runs, [run.evaluations for run in runs]),
+        "Evaluated beside the training": _charts(runs, [run.evaluations for run in runs]),
         "Time": _charts(runs, [run.system for run in runs]),
     }
     drawn = {title: panel for title, panel in panels.items() if panel}

@@ -18,9 +18,9 @@ from likeness.experiments.storage.workdir import Workdir
 _COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b58900", "#56b4e9", "#8a8f98")
 _MARKERS = ("circle", "square", "triangle", "diamond", "inverted_triangle", "hex", "star")
 _RATES = (0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99)
-_PICTURE = """
+_IMAGE = """
 <div style="font:13px system-ui,sans-serif;max-width:180px">
-  <img src="@picture" alt="" style="display:block;height:72px;image-rendering:auto;margin-bottom:4px">@name<br><b>@person</b>
+  <img src="@image" alt="" style="display:block;height:72px;image-rendering:auto;margin-bottom:4px">@name<br><b>@person</b>
 </div>
 """
 _Curves = Mapping[str, Mapping[str, np.ndarray]]
@@ -34,7 +34,7 @@ def library() -> str:
 
 
 def rates(run: ReportedRun, number: int, problems: list[str]) -> Html | None:
-    """ROC and DET of all that was judged, with their bands; None where the run keeps no ``roc.npz``."""
+    """ROC and DET of all that was evaluated, with their bands; None where the run keeps no ``roc.npz``."""
     path = Workdir(run.root).arrays("roc")
     points = read_arrays(path, problems)
     names = list(dict.fromkeys(name.rpartition("/")[0] for name in points))
@@ -53,12 +53,12 @@ def rates(run: ReportedRun, number: int, problems: list[str]) -> Html | None:
 
 
 def embedding_map(run: ReportedRun, problems: list[str]) -> Html | None:
-    """Who lies near whom, with pictures under the pointer; None where the run keeps no ``embeddings.npz``."""
+    """Who lies near whom, with images under the pointer; None where the run keeps no ``embeddings.npz``."""
     path = Workdir(run.root).arrays("embeddings")
     kept = read_arrays(path, problems)
     if not kept:
         return None
-    missing = {"embeddings", "people", "names", "pictures", "of"} - set(kept)
+    missing = {"embeddings", "people", "names", "images", "of"} - set(kept)
     if missing:
         problems.append(f"{path} lacks {', '.join(sorted(missing))}: no map is drawn.")
         return None
@@ -67,8 +67,8 @@ def embedding_map(run: ReportedRun, problems: list[str]) -> Html | None:
         return None
     people = list(dict.fromkeys(kept["people"].tolist()))
     words = (
-        f"{len(kept['people'])} of the {int(kept['of']):,} pictures that were judged, of {len(people)} people, each with a "
-        "color and a shape. Point at one to see the picture; with the tool for boxes choose some, to find them on the other. "
+        f"{len(kept['people'])} of the {int(kept['of']):,} images that were evaluated, of {len(people)} people, each with a "
+        "color and a shape. Point at one to see the image; with the tool for boxes choose some, to find them on the other. "
         + " ".join(f"{each.name}: {each.note}." for each in drawn)
     )
     return joined(element("p", {"class": "muted"}, words), _held(_maps(kept, people, drawn)))
@@ -178,7 +178,7 @@ def _percent(axis: Any) -> None:
 
 
 def _maps(kept: Mapping[str, np.ndarray], people: Sequence[str], drawn: Sequence[Any]) -> Any:
-    """The same pictures on every map: what is chosen on one is chosen on the others."""
+    """The same images on every map: what is chosen on one is chosen on the others."""
     from bokeh.layouts import row
     from bokeh.models import ColumnDataSource, HoverTool
 
@@ -187,7 +187,7 @@ def _maps(kept: Mapping[str, np.ndarray], people: Sequence[str], drawn: Sequence
     columns = {
         "person": kept["people"].tolist(),
         "name": kept["names"].tolist(),
-        "picture": [_uri(picture) for picture in kept["pictures"]],
+        "image": [_uri(image) for image in kept["images"]],
         "color": [_COLORS[number % len(_COLORS)] for number in numbers],
         "marker": [_MARKERS[number // len(_COLORS) % len(_MARKERS)] for number in numbers],
     }
@@ -198,13 +198,13 @@ def _maps(kept: Mapping[str, np.ndarray], people: Sequence[str], drawn: Sequence
         canvas = _canvas(title=each.name, match_aspect=True, tools="pan,box_select,wheel_zoom,reset,save", min_width=300)
         points = {"size": 9, "fill_color": "color", "line_color": "color", "fill_alpha": 0.55, "marker": "marker"}
         canvas.scatter(f"x{number}", f"y{number}", source=source, nonselection_alpha=0.08, **points)
-        canvas.add_tools(HoverTool(tooltips=_PICTURE))
+        canvas.add_tools(HoverTool(tooltips=_IMAGE))
         canvas.axis.visible = canvas.grid.visible = False
         plots.append(canvas)
     return row(*plots, sizing_mode="stretch_width", styles={"flex-wrap": "wrap"})
 
 
-def _uri(picture: np.ndarray) -> str:
+def _uri(image: np.ndarray) -> str:
     written = io.BytesIO()
-    Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(written, "webp", quality=70, method=4)
+    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(written, "webp", quality=70, method=4)
     return f"data:image/webp;base64,{base64.b64encode(written.getvalue()).decode()}"

@@ -14,7 +14,7 @@ from likeness.research.data.npz import read_npz
 from likeness.research.data.regular import open_regular
 from likeness.research.errors import UserError
 
-_PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+_IMAGES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class ReportedRun:
     figures: Sequence[Path]
     units: Sequence[Path]
     """Sheets of what units see, a layer each."""
-    pictures: Sequence[Path]
+    images: Sequence[Path]
     problems: Sequence[str]
     """What a reader must know before the numbers, a sentence each."""
 
@@ -130,11 +130,11 @@ def _read(root: Path, name: str) -> ReportedRun:
         system=_lines(files.system, problems),
         evaluations=_lines(files.evaluations, problems),
         changes=_lines(files.changes, problems),
-        # In folders are what units see, and the pictures of which a figure is made.
-        figures=[path for path in _pictures(files.figures) if path.parent == files.figures],
+        # In folders are what units see, and the images of which a figure is made.
+        figures=[path for path in _images(files.figures) if path.parent == files.figures],
         # layers.png is the other sheets, one below the other.
-        units=[path for path in _pictures(files.figures / "units") if path.name != "layers.png"],
-        pictures=_pictures(files.pictures),
+        units=[path for path in _images(files.figures / "units") if path.name != "layers.png"],
+        images=_images(files.images),
         problems=problems,
     )
     problems += _unfinished(run, files)
@@ -147,7 +147,7 @@ def _unfinished(run: ReportedRun, files: Workdir) -> list[str]:
     if not files.summary.exists():
         return [f"This run is unfinished: there is no summary.json. {far}; {again}"]
     if not run.summary:
-        return ["Its numbers cannot be shown; `likeness evaluate` judges the model again and writes a new summary.json."]
+        return ["Its numbers cannot be shown; `likeness evaluate` evaluates the model again and writes a new summary.json."]
     dropped = _dropped(run.summary)
     said = [f"summary.json holds what is no number under {', '.join(dropped)}: it is left out."] if dropped else []
     if run.records and run.wanted and run.reached < run.wanted:
@@ -205,8 +205,8 @@ def _lines(path: Path, problems: list[str]) -> list[Mapping[str, Any]]:
     return kept
 
 
-def _pictures(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in _PICTURES and path.is_file())
+def _images(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in _IMAGES and path.is_file())
 
 
 def _whole(value: Any) -> int:

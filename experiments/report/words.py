@@ -7,7 +7,7 @@ _FIGURES = {
     "mistakes": "The hardest pairs; those that τ gets wrong are framed",
     "cmc": "How often the right person is among the nearest (CMC)",
     "synthesis": "What was made, and how many times the photographs' score it has",
-    "inversion": "The photograph, and pictures that have its activations, layer by layer",
+    "inversion": "The photograph, and images that have its activations, layer by layer",
     "side_by_side": "The content, the styles and what was painted",
     "curves": "Training loss and validation over the steps",
 }

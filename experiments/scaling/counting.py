@@ -123,18 +123,18 @@ def count(run: Run, batch: Batch, numbers: Sequence[int], rounds: int | None, te
         run: its mesh says how many devices share large parameters; what they are fewer than that, all do.
         batch: whether it grows with the devices.
         numbers: of devices, rising.
-        rounds: see :class:`Counts`; None takes the pictures of one person in a batch but one, which is how often the triplet
+        rounds: see :class:`Counts`; None takes the images of one person in a batch but one, which is how often the triplet
             loss's loop runs.
         tell: is told what is being compiled.
     """
     data = run.experiment.open()
     first = next(run.experiment.stream(data, run.seed))
-    fixed = run.experiment.fixed(data)
+    constants = run.experiment.constants(data)
     rounds = rounds or positives(first)
     found, bfloat16 = [], False
     for place, devices in enumerate(numbers):
         tell(f"compiling for {devices} of {numbers[-1]} devices ({place + 1} of {len(numbers)}) …")
-        lowered, rows = _lowered(run, fixed, first, devices, batch)
+        lowered, rows = _lowered(run, constants, first, devices, batch)
         if not place:
             kinds = _PRODUCT.findall(lowered.as_text())
             bfloat16 = 2 * kinds.count("bf16") > len(kinds)
@@ -145,18 +145,18 @@ def count(run: Run, batch: Batch, numbers: Sequence[int], rounds: int | None, te
 
 
 def positives(batch: PyTree) -> int:
-    """The most pictures that anyone has in a batch with labels, but one; 1 at least."""
+    """The most images that anyone has in a batch with labels, but one; 1 at least."""
     labels = batch.get("labels") if isinstance(batch, dict) else None
     return 1 if labels is None else max(1, int(np.unique(np.asarray(labels), return_counts=True)[1].max()) - 1)
 
 
-def _lowered(run: Run, fixed: PyTree, batch: PyTree, devices: int, grows: Batch) -> tuple[Any, int]:
+def _lowered(run: Run, constants: PyTree, batch: PyTree, devices: int, grows: Batch) -> tuple[Any, int]:
     times = devices if grows == "grows" else 1
     rows: PyTree = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((times * leaf.shape[0], *leaf.shape[1:]), leaf.dtype), batch)
     fsdp = min(run.mesh.fsdp, devices)
     mesh = First(data=devices // fsdp, fsdp=fsdp, shard_above=run.mesh.shard_above)
-    program = build(dataclasses.replace(run, mesh=mesh), fixed, rows, as_on_accelerators)
-    kept = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), program.fixed)
+    program = build(dataclasses.replace(run, mesh=mesh), constants, rows, as_on_accelerators)
+    kept = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), program.constants)
     with jax.default_matmul_precision(run.matmul_precision):
         step: Any = program.step
         return step.lower(program.state, kept, rows, jax.random.key(0)), jax.tree.leaves(rows)[0].shape[0]

@@ -30,7 +30,7 @@ from likeness.research.files import cannot_write
 from likeness.research.types import PyTree
 
 
-class Misfit(CannotResume):
+class CheckpointMismatch(CannotResume):
     """A checkpoint is of other shapes than the config's."""
 
 
@@ -60,7 +60,7 @@ class CheckpointStore:
                 training.preservation_policies.BestN(
                     get_metric_fn=lambda metrics: metrics["best"],
                     # Orbax keeps the end of the sorted list.
-                    reverse=policy.best_is == "lowest",
+                    reverse=policy.mode == "min",
                     n=policy.keep_best,
                     keep_checkpoints_without_metrics=False,
                 )
@@ -90,7 +90,7 @@ class CheckpointStore:
         if policy.best_metric is None or policy.keep_best == 0 or not ranked:
             return self.latest()
         values = [value for value, _ in ranked]
-        target = min(values) if policy.best_is == "lowest" else max(values)
+        target = min(values) if policy.mode == "min" else max(values)
         return max(step for value, step in ranked if value == target)
 
     def save(self, step: int, state: TrainState, record: Mapping[str, Any], best: float | None) -> None:
@@ -211,7 +211,7 @@ class CheckpointStore:
         if differences:
             shown = "; ".join(differences[:4])
             more = f"; and {len(differences) - 4} more" if len(differences) > 4 else ""
-            raise Misfit(
+            raise CheckpointMismatch(
                 f"The checkpoint {self.directory / str(step)} does not fit the config: {shown}{more}. Use the config that "
                 "wrote it, or start over in another working directory."
             )

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any
 
 from likeness.experiments.distributed import processes
-from likeness.experiments.storage.trackers import Board, BoardName, open_board
+from likeness.experiments.storage.trackers import Tracker, TrackerName, open_tracker
 from likeness.experiments.storage.workdir import Workdir
 from likeness.research.data.regular import NotAFile, read_regular
 from likeness.research.errors import UserError
@@ -18,23 +18,23 @@ _MOST_STEPS = 2**53
 
 
 class Metrics:
-    """Everything that metrics of a run are written to: its lines, and whatever boards were asked for.
+    """Everything that metrics of a run are written to: its lines, and whatever trackers were asked for.
 
     Of several processes the first writes, and the others nothing.
     """
 
-    def __init__(self, files: Workdir, boards: tuple[BoardName, ...], resume_from: int) -> None:
+    def __init__(self, files: Workdir, trackers: tuple[TrackerName, ...], resume_from: int) -> None:
         """Opens them for a run that goes on after a step.
 
         Raises:
             UserError: when one cannot be written.
         """
-        self._writers: list[MetricsFile | Board] = []
+        self._writers: list[MetricsFile | Tracker] = []
         if processes.first():
             self._writers.append(MetricsFile(files.metrics, resume_from))
             try:
-                for name in boards:
-                    self._writers.append(open_board(name, files, resume_from))
+                for name in trackers:
+                    self._writers.append(open_tracker(name, files, resume_from))
             except BaseException:
                 self.close()
                 raise
@@ -44,7 +44,7 @@ class Metrics:
             writer.write(step, split, values)
 
     def finish(self, config: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
-        """The run is done: boards get its config and what came out."""
+        """The run is done: trackers get its config and what came out."""
         for writer in self._writers:
             if not isinstance(writer, MetricsFile):
                 writer.finish(config, metrics)

@@ -257,7 +257,7 @@ def followed_in_store(url: str, say: Reporter) -> Iterator[tuple[Path, Callable[
             store.put(found)
         except Exception as error:
             raise UserError(
-                f"{url} cannot be written to ({_short(error)}). What was judged is in {files.evaluations}: copy it there."
+                f"{url} cannot be written to ({_short(error)}). What was evaluated is in {files.evaluations}: copy it there."
             ) from error
         shutil.rmtree(files.root)
 

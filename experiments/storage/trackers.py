@@ -1,6 +1,6 @@
 """Where else metrics go: TensorBoard and Weights & Biases, beside the lines that are always written.
 
-A board is told what ``metrics.jsonl`` is told, and at the end the hyperparameters and what came out.
+A tracker is told what ``metrics.jsonl`` is told, and at the end the hyperparameters and what came out.
 """
 
 import importlib.util
@@ -12,11 +12,11 @@ from typing import Any, Literal, Protocol
 from likeness.experiments.storage.workdir import Workdir, plain_metrics, read_json, write_json
 from likeness.research.errors import UserError, how_to_install
 
-BoardName = Literal["tensorboard", "wandb"]
-_NEEDS: dict[BoardName, tuple[str, str]] = {"tensorboard": ("tensorboardX", "tensorboard"), "wandb": ("wandb", "wandb")}
+TrackerName = Literal["tensorboard", "wandb"]
+_NEEDS: dict[TrackerName, tuple[str, str]] = {"tensorboard": ("tensorboardX", "tensorboard"), "wandb": ("wandb", "wandb")}
 
 
-class Board(Protocol):
+class Tracker(Protocol):
     """A service that draws metrics."""
 
     def write(self, step: int, split: str, values: Mapping[str, Any]) -> None:
@@ -32,11 +32,11 @@ class Board(Protocol):
         ...
 
 
-def check_boards(names: tuple[BoardName, ...]) -> None:
-    """Finds out before the training that a board cannot be written.
+def check_trackers(names: tuple[TrackerName, ...]) -> None:
+    """Finds out before the training that a tracker cannot be written.
 
     Raises:
-        UserError: the library of a board is not installed.
+        UserError: the library of a tracker is not installed.
     """
     for name in names:
         module, extra = _NEEDS[name]
@@ -44,8 +44,8 @@ def check_boards(names: tuple[BoardName, ...]) -> None:
             raise UserError(f"--log-to {name} needs {module}, which is not installed: {how_to_install(extra)}.")
 
 
-def open_board(name: BoardName, files: Workdir, resume_from: int) -> Board:
-    """Opens a board for a run that goes on after a step; what the board has beyond it is replaced."""
+def open_tracker(name: TrackerName, files: Workdir, resume_from: int) -> Tracker:
+    """Opens a tracker for a run that goes on after a step; what the tracker has beyond it is replaced."""
     return TensorBoard(files.root / "tensorboard", resume_from) if name == "tensorboard" else WeightsAndBiases(files)
 
 

@@ -119,8 +119,8 @@ class Workdir:
         return self.root / "figures"
 
     @property
-    def pictures(self) -> Path:
-        return self.root / "pictures"
+    def images(self) -> Path:
+        return self.root / "images"
 
     def artifact(self, name: str) -> Path:
         return self.root / f"{name}.json"

@@ -1,9 +1,9 @@
-"""Style transfer: pictures, and networks that paint them, learned by the same trainer."""
+"""Style transfer: images, and networks that paint them, learned by the same trainer."""
 
 from likeness.experiments.style.arbitrary_style import ArbitraryStyle
 from likeness.experiments.style.fast_style import FastStyle, LearnedStyle
 from likeness.experiments.style.grid import Method, StyleGrid
-from likeness.experiments.style.stylization import StylePicture, Stylization
+from likeness.experiments.style.stylization import StyleImage, Stylization
 
 __all__ = [
     "ArbitraryStyle",
@@ -11,6 +11,6 @@ __all__ = [
     "LearnedStyle",
     "Method",
     "StyleGrid",
-    "StylePicture",
+    "StyleImage",
     "Stylization",
 ]

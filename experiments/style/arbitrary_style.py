@@ -1,4 +1,4 @@
-"""Arbitrary style transfer: what is learned is a decoder, which then paints any picture in any style in one pass."""
+"""Arbitrary style transfer: what is learned is a decoder, which then paints any image in any style in one pass."""
 
 import dataclasses
 import functools
@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from likeness.experiments.display.phases import tracked
-from likeness.experiments.experiment import Batches, Cost, Evaluation, Part, Variables
+from likeness.experiments.experiment import Batches, Evaluation, LossOutput, Part, Variables
+from likeness.experiments.style.evaluator import StyleEvaluator
 from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.held_out import COLUMNS, Critic, HeldOut, sheet
-from likeness.experiments.style.judge import Judge
 from likeness.experiments.style.terms import Term, layers, total
 from likeness.experiments.training.resuming import Fingerprints
 from likeness.research.data.image_sets import Crops, Paintings, RandomCrops, crop_stream
@@ -30,7 +30,7 @@ from likeness.research.types import Array, PRNGKey, PyTree
 
 @dataclasses.dataclass(frozen=True)
 class Opened:
-    """The pictures of a training."""
+    """The images of a training."""
 
     contents: Crops
     styles: Crops
@@ -38,10 +38,10 @@ class Opened:
     """(n, size, size, 3), RGB in [0, 1]."""
     held_out_styles: np.ndarray
     """The same of styles."""
-    fixed: PyTree
+    constants: PyTree
     """The encoder's weights, on the device."""
-    judge: PyTree
-    """The weights of the encoder that judges."""
+    evaluator: PyTree
+    """The weights of the encoder that evaluates."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -49,13 +49,13 @@ class ArbitraryStyle:
     """Trains a decoder g behind adaptive instance normalization of an encoder's layer f (Huang and Belongie 2017).
 
         t = AdaIN(f(C), f(S)),  G = g(t)
-        J(θ) = E_{C,S} [alpha Σ w J_content(t, G) + beta Σ w J_style(S, G) + Σ w J_picture(G)]
+        J(θ) = E_{C,S} [alpha Σ w J_content(t, G) + beta Σ w J_style(S, G) + Σ w J_image(G)]
 
     The content is compared with t at layer f, as in the paper: at its style already. Every batch pairs contents with styles.
     The decoder mirrors the encoder, which is frozen.
     """
 
-    judging: ClassVar[str] = "painting and judging the held-out pictures"
+    evaluating: ClassVar[str] = "painting and evaluating the held-out images"
 
     contents: RandomCrops = RandomCrops()
     """C."""
@@ -67,14 +67,14 @@ class ArbitraryStyle:
     """The encoder, a Vgg, and where its weights come from."""
     layer: str = "relu4_1"
     """f, where the statistics are exchanged: the deeper, the larger the strokes and the harder to decode."""
-    judge: Judge = Judge()
-    """By whom the paintings are judged."""
+    evaluator: StyleEvaluator = StyleEvaluator()
+    """By whom the paintings are evaluated."""
     held_out: HeldOut = HeldOut()
-    """The content pictures that they are judged on."""
+    """The content images that they are evaluated on."""
     held_out_styles: HeldOut = HeldOut(
-        pictures=(Painting(style=CurlStrokes(), seed=1000), Painting(style=VoronoiMosaic(), seed=1000))
+        images=(Painting(style=CurlStrokes(), seed=1000), Painting(style=VoronoiMosaic(), seed=1000))
     )
-    """The style pictures; of the same size."""
+    """The style images; of the same size."""
     alpha: float = 1.0
     """Strength of the content."""
     beta: float = 1.0
@@ -83,8 +83,8 @@ class ArbitraryStyle:
     """J_content; they can read the layer f only."""
     style_terms: tuple[Term, ...] = (Term(loss=MeanStd(layers=("relu1_1", "relu2_1", "relu3_1", "relu4_1"))),)
     """J_style."""
-    picture_terms: tuple[Term, ...] = (Term(loss=TotalVariation(), weight=0.1),)
-    """J_picture, of the painted picture alone."""
+    image_terms: tuple[Term, ...] = (Term(loss=TotalVariation(), weight=0.1),)
+    """J_image, of the painted image alone."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.encoder.encoder, Vgg):
@@ -112,123 +112,121 @@ class ArbitraryStyle:
         return mirror(self.encoder.encoder, self.layer)
 
     def open(self) -> Opened:
-        """Opens the pictures and loads the encoder."""
+        """Opens the images and loads the encoder."""
         return Opened(
             contents=self.contents.open(),
             styles=self.styles.open(),
             held_out=self.held_out.open(),
             held_out_styles=self.held_out_styles.open(),
-            fixed={"encoder": self.encoder.variables()},
-            judge=self.judge.variables(),
+            constants={"encoder": self.encoder.variables()},
+            evaluator=self.evaluator.variables(),
         )
 
-    def fixed(self, data: Opened) -> PyTree:
+    def constants(self, data: Opened) -> PyTree:
         """The encoder's weights."""
-        return data.fixed
+        return data.constants
 
     def fingerprints(self, data: Opened) -> Fingerprints:
-        """Of the training pictures, those that are held out, and the weights of the encoders."""
+        """Of the training images, those that are held out, and the weights of the encoders."""
         return Fingerprints(
             training={
-                "content pictures": data.contents.fingerprint,
-                "style pictures": data.styles.fingerprint,
-                **self.encoder.fingerprint(data.fixed["encoder"]),
+                "content images": data.contents.fingerprint,
+                "style images": data.styles.fingerprint,
+                **self.encoder.fingerprint(data.constants["encoder"]),
             },
             validation={
-                **self.held_out.fingerprint("held-out picture"),
+                **self.held_out.fingerprint("held-out image"),
                 **self.held_out_styles.fingerprint("held-out style"),
-                **self.judge.fingerprint(data.judge),
+                **self.evaluator.fingerprint(data.evaluator),
             },
         )
 
     def describe(self, data: Opened) -> tuple[str, ...]:
-        """The training pictures and those that are held out."""
-        judged, looks = (
-            ", ".join(picture.title for picture in kept.pictures) for kept in (self.held_out, self.held_out_styles)
-        )
+        """The training images and those that are held out."""
+        evaluated, looks = (", ".join(image.title for image in kept.images) for kept in (self.held_out, self.held_out_styles))
         return (
-            *(f"content pictures: {sentence}" for sentence in data.contents.description),
-            *(f"style pictures: {sentence}" for sentence in data.styles.description),
-            f"judged on {judged} in the look of {looks}",
+            *(f"content images: {sentence}" for sentence in data.contents.description),
+            *(f"style images: {sentence}" for sentence in data.styles.description),
+            f"evaluated on {evaluated} in the look of {looks}",
         )
 
     def stream(self, data: Opened, seed: int) -> Batches:
         """Batches of uint8 ``contents`` and ``styles``, both (b, size, size, 3)."""
         return crop_stream({"contents": data.contents, "styles": data.styles}, self.batch_size, seed)
 
-    def init(self, key: PRNGKey, fixed: PyTree, batch: PyTree) -> Variables:
+    def init(self, key: PRNGKey, constants: PyTree, batch: PyTree) -> Variables:
         """A decoder that has seen nothing."""
-        del fixed, batch
+        del constants, batch
         decoder = self.decoder
         return Variables({"decoder": decoder.init(key, jnp.zeros((1, 4, 4, decoder.widths[-1])))["params"]}, {})
 
     def statistics(self, encoder: PyTree, styles: Array) -> StyleStatistics:
-        """What AdaIN sees of style pictures (b, h, w, 3), by the encoder's weights. Runs under ``jit``."""
+        """What AdaIN sees of style images (b, h, w, 3), by the encoder's weights. Runs under ``jit``."""
         return style_statistics(self.encoder(encoder, styles)[self.layer])
 
     def paint(
-        self, params: PyTree, encoder: PyTree, pictures: Array, statistics: StyleStatistics, strength: float | Array = 1.0
+        self, params: PyTree, encoder: PyTree, images: Array, statistics: StyleStatistics, strength: float | Array = 1.0
     ) -> Array:
-        """What the decoder makes of pictures (b, h, w, 3), RGB in [0, 1], in the styles of these statistics, each picture in
+        """What the decoder makes of images (b, h, w, 3), RGB in [0, 1], in the styles of these statistics, each image in
         its own or all in one; strength 0 only encodes and decodes. Runs under ``jit``."""
         decoder = self.decoder
-        height, width = pictures.shape[1:3]
-        seen = self.encoder(encoder, reflect_to_multiple(pictures, decoder.stride))
+        height, width = images.shape[1:3]
+        seen = self.encoder(encoder, reflect_to_multiple(images, decoder.stride))
         return self._decode(params, adain(seen[self.layer], statistics, strength))[:, :height, :width]
 
     def _decode(self, params: PyTree, features: Array) -> Array:
         return self.decoder.apply({"params": params["decoder"]}, features)  # pyright: ignore[reportReturnType]
 
-    def cost(self, params: PyTree, state: PyTree, fixed: PyTree, batch: PyTree, key: PRNGKey) -> Cost:
+    def cost(self, params: PyTree, state: PyTree, constants: PyTree, batch: PyTree, key: PRNGKey) -> LossOutput:
         """J of a batch of pairs, and its three parts."""
         del key
         contents, styles = (to_unit(batch[name]) for name in ("contents", "styles"))
-        variables = fixed["encoder"]
+        variables = constants["encoder"]
         looks = self.encoder(variables, styles)
         features = adain(self.encoder(variables, contents)[self.layer], style_statistics(looks[self.layer]))
         activations = self.encoder(variables, self._decode(params, features))
         kept = {
             "content": [term.loss.target({self.layer: features}) for term in self.content_terms],
             "style": [term.loss.target(looks) for term in self.style_terms],
-            "picture": [term.loss.target(activations) for term in self.picture_terms],
+            "image": [term.loss.target(activations) for term in self.image_terms],
         }
         parts = {
             "content": self.alpha * total(self.content_terms, activations, kept["content"]),
             "style": self.beta * total(self.style_terms, activations, kept["style"]),
-            "picture": total(self.picture_terms, activations, kept["picture"]),
+            "image": total(self.image_terms, activations, kept["image"]),
         }
-        return Cost(sum(parts.values(), start=jnp.zeros(())), state, parts)
+        return LossOutput(sum(parts.values(), start=jnp.zeros(())), state, parts)
 
-    def remark(self, metrics: Mapping[str, float]) -> str | None:
+    def diagnose(self, metrics: Mapping[str, float]) -> str | None:
         """Nothing to remark."""
         del metrics
 
     def evaluate(self, data: Opened, params: PyTree, state: PyTree, part: Part) -> Evaluation:
-        """How far the held-out pictures are from their content and from the held-out styles, and what they look like.
+        """How far the held-out images are from their content and from the held-out styles, and what they look like.
 
-        What begins with ``unpainted`` is the same of the pictures as they came.
+        What begins with ``unpainted`` is the same of the images as they came.
         """
         del state
-        contents, styles, encoder = data.held_out, data.held_out_styles, data.fixed["encoder"]
+        contents, styles, encoder = data.held_out, data.held_out_styles, data.constants["encoder"]
         painted = [
             np.asarray(_painted(self, params, encoder, contents, style[None]))
-            for style in tracked("painting held-out pictures", list(styles))
+            for style in tracked("painting held-out images", list(styles))
         ]
-        critic = Critic(encoder=self.encoder, judge=self.judge, content=self.content_terms, style=self.style_terms)
+        critic = Critic(encoder=self.encoder, evaluator=self.evaluator, content=self.content_terms, style=self.style_terms)
         works = [
             (painted[column][row], contents[row], style) for column, style in enumerate(styles) for row in range(len(contents))
         ]
-        metrics = critic.metrics(encoder, data.judge, works)
+        metrics = critic.metrics(encoder, data.evaluator, works)
         notes: tuple[str, ...] = ()
         if part == "test":
-            metrics |= critic.metrics(encoder, data.judge, [(c, c, style) for _, c, style in works], before="unpainted/")
-            notes = (f"{len(contents)} held-out pictures in {len(styles)} held-out styles",)
+            metrics |= critic.metrics(encoder, data.evaluator, [(c, c, style) for _, c, style in works], before="unpainted/")
+            notes = (f"{len(contents)} held-out images in {len(styles)} held-out styles",)
         rows = [[column[row] for column in painted] for row in range(len(contents))]
         drawn = sheet(list(contents), list(styles), rows)
-        return Evaluation(metrics=metrics, columns=COLUMNS, pictures={"sheet": drawn}, notes=notes)
+        return Evaluation(metrics=metrics, columns=COLUMNS, images={"sheet": drawn}, notes=notes)
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _painted(experiment: ArbitraryStyle, params: PyTree, encoder: PyTree, pictures: Array, style: Array) -> Array:
+def _painted(experiment: ArbitraryStyle, params: PyTree, encoder: PyTree, images: Array, style: Array) -> Array:
     statistics = experiment.statistics(encoder, style)
-    return jnp.clip(experiment.paint(params, encoder, pictures, statistics), 0.0, 1.0)
+    return jnp.clip(experiment.paint(params, encoder, images, statistics), 0.0, 1.0)

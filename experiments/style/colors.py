@@ -1,4 +1,4 @@
-"""Whose colors a painted picture has."""
+"""Whose colors a painted image has."""
 
 import dataclasses
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
@@ -14,14 +14,14 @@ Pixels: TypeAlias = Float[np.ndarray, "h w 3"]
 
 @runtime_checkable
 class Colors(Protocol):
-    """What is done to the pictures before anything is painted, and to what was painted. RGB in [0, 1]."""
+    """What is done to the images before anything is painted, and to what was painted. RGB in [0, 1]."""
 
     def before(self, content: Pixels, styles: tuple[Pixels, ...]) -> tuple[Pixels, tuple[Pixels, ...]]:
         """The content and the styles that are painted with."""
         ...
 
     def after(self, painted: Pixels, content: Pixels) -> Pixels:
-        """The result; ``content`` is the picture as it came."""
+        """The result; ``content`` is the image as it came."""
         ...
 
     def compared(self, result: Pixels) -> Pixels:
@@ -70,11 +70,11 @@ class Matched:
         return painted
 
     def compared(self, result: Pixels) -> Pixels:
-        """All of it, with pictures whose colors are matched as it was painted from."""
+        """All of it, with images whose colors are matched as it was painted from."""
         return result
 
-    def _matched(self, picture: Pixels, like: Pixels) -> Pixels:
-        changed, kept = jnp.asarray(picture), jnp.asarray(like)
+    def _matched(self, image: Pixels, like: Pixels) -> Pixels:
+        changed, kept = jnp.asarray(image), jnp.asarray(like)
         if self.method == "histogram":
             return _pixels(match_histogram(changed, kept))
         return _pixels(match_colors(changed, kept, self.method))
@@ -98,9 +98,9 @@ class ByLuminance:
         return _gray(result)
 
 
-def _gray(picture: Pixels) -> Pixels:
-    return _pixels(jnp.repeat(luminance(jnp.asarray(picture))[..., None], 3, axis=2))
+def _gray(image: Pixels) -> Pixels:
+    return _pixels(jnp.repeat(luminance(jnp.asarray(image))[..., None], 3, axis=2))
 
 
-def _pixels(picture: Array) -> Pixels:
-    return np.clip(np.asarray(picture, np.float32), 0.0, 1.0)
+def _pixels(image: Array) -> Pixels:
+    return np.clip(np.asarray(image, np.float32), 0.0, 1.0)

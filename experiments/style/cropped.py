@@ -1,18 +1,18 @@
-"""Pictures of many proportions brought to one."""
+"""Images of many proportions brought to one."""
 
 import dataclasses
 import math
 
 from likeness.research.images import fit
-from likeness.research.images.sources import PictureSource, Pixels
+from likeness.research.images.sources import ImageSource, Pixels
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Cropped(PictureSource):
-    """As much as possible of the middle of a picture, in other proportions."""
+class Cropped(ImageSource):
+    """As much as possible of the middle of an image, in other proportions."""
 
-    source: PictureSource
-    """The picture."""
+    source: ImageSource
+    """The image."""
     proportions: tuple[int, int]
     """Height and width, or any multiple of them."""
     opened: dict[int, Pixels] = dataclasses.field(default_factory=dict, repr=False, compare=False)

@@ -11,7 +11,7 @@ from flax import traverse_util
 
 from likeness.experiments.training.resuming import of_arrays
 from likeness.research.checks import check_members
-from likeness.research.encoders import PictureEncoder, Vgg, normalize_energy
+from likeness.research.encoders import ImageEncoder, Vgg, normalize_energy
 from likeness.research.types import Activations, Array, Float, PRNGKey, PyTree
 
 
@@ -19,7 +19,7 @@ from likeness.research.types import Activations, Array, Float, PRNGKey, PyTree
 class Weights(Protocol):
     """Where an encoder's weights come from."""
 
-    def variables(self, encoder: PictureEncoder) -> PyTree: ...
+    def variables(self, encoder: ImageEncoder) -> PyTree: ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,11 +34,11 @@ class RandomWeights:
     seed: int = 0
     """Which filters."""
 
-    def variables(self, encoder: PictureEncoder) -> PyTree:
+    def variables(self, encoder: ImageEncoder) -> PyTree:
         """The same for the same seed."""
         draw = np.random.default_rng(self.seed)
-        pictures, key = colored_noise(draw, 4, 96), jax.random.key(0)
-        shapes = _flat(jax.eval_shape(encoder.init, key, pictures))
+        images, key = colored_noise(draw, 4, 96), jax.random.key(0)
+        shapes = _flat(jax.eval_shape(encoder.init, key, images))
         drawn: dict[str, np.ndarray] = {}
         for layer in encoder.geometry:
             kernel, bias = f"params/{layer.name}/kernel", f"params/{layer.name}/bias"
@@ -50,18 +50,18 @@ class RandomWeights:
         others = shapes.keys() - drawn.keys()
 
         def given(key: PRNGKey) -> dict[str, Array]:
-            made = _flat(encoder.init(key, pictures))
+            made = _flat(encoder.init(key, images))
             return {name: made[name] for name in others}
 
         variables = traverse_util.unflatten_dict(drawn | (jax.jit(given)(key) if others else {}), sep="/")
-        return normalize_energy(encoder, variables, jnp.asarray(pictures))
+        return normalize_energy(encoder, variables, jnp.asarray(images))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FrozenEncoder:
-    """An encoder and its weights. Called on weights and pictures it gives the activations."""
+    """An encoder and its weights. Called on weights and images it gives the activations."""
 
-    encoder: PictureEncoder = Vgg(
+    encoder: ImageEncoder = Vgg(
         convolutions=(2, 2, 4, 2), widths=(32, 64, 128, 256), pooling="average", padding="reflect", preprocessing="torchvision"
     )
     """The network: half of VGG-19, four blocks deep, unless said otherwise."""
@@ -83,9 +83,9 @@ class FrozenEncoder:
         """Of its weights, under their name; of those that are drawn by a config, which other devices round otherwise, none."""
         return {} if isinstance(self.weights, RandomWeights) else {"weights of the encoder": of_arrays(variables)}
 
-    def __call__(self, variables: PyTree, pictures: Float[Array, "b h w c"]) -> Activations:
-        """The activations of pictures, RGB in [0, 1]."""
-        return self.encoder.apply(variables, pictures)  # pyright: ignore[reportReturnType]
+    def __call__(self, variables: PyTree, images: Float[Array, "b h w c"]) -> Activations:
+        """The activations of images, RGB in [0, 1]."""
+        return self.encoder.apply(variables, images)  # pyright: ignore[reportReturnType]
 
 
 def _flat(variables: Any) -> dict[str, Any]:
@@ -93,9 +93,9 @@ def _flat(variables: Any) -> dict[str, Any]:
 
 
 def colored_noise(draw: np.random.Generator, count: int, side: int) -> Float[np.ndarray, "b h w 3"]:
-    """Pictures of noise, RGB in [0, 1], whose amplitude falls as 1/f, as that of photographs does (Field 1987)."""
+    """Images of noise, RGB in [0, 1], whose amplitude falls as 1/f, as that of photographs does (Field 1987)."""
     frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side))
     white = np.fft.rfft2(draw.standard_normal((count, side, side, 3)), axes=(1, 2))
-    # Less than one wave a picture is none.
+    # Less than one wave an image is none.
     colored = np.fft.irfft2(white / np.maximum(frequency, 1 / side)[..., None], s=(side, side), axes=(1, 2))
     return (1 / (1 + np.exp(-1.2 * colored / colored.std()))).astype(np.float32)

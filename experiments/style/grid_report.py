@@ -23,7 +23,7 @@ _MARKS = "os^DvP*X"
 
 @dataclasses.dataclass(frozen=True)
 class Work:
-    """One painted picture."""
+    """One painted image."""
 
     method: str
     content: str
@@ -36,7 +36,7 @@ class Work:
 
 @dataclasses.dataclass(frozen=True)
 class Shown:
-    """The pictures of a grid by title, and what was painted, method by method in one order of the pictures."""
+    """The images of a grid by title, and what was painted, method by method in one order of the images."""
 
     contents: Mapping[str, np.ndarray]
     styles: Mapping[str, np.ndarray]
@@ -44,7 +44,7 @@ class Shown:
 
 
 def means(works: Sequence[Work]) -> dict[str, float]:
-    """``METHOD/…``: every metric of a method, its mean over the method's pictures."""
+    """``METHOD/…``: every metric of a method, its mean over the method's images."""
     found = {}
     for method, its in _by_method(works).items():
         for name in its[0].metrics:
@@ -53,13 +53,13 @@ def means(works: Sequence[Work]) -> dict[str, float]:
 
 
 def entry(work: Work) -> dict[str, Any]:
-    """A picture's line in ``grid.json``."""
+    """An image's line in ``grid.json``."""
     fields = {name: getattr(work, name) for name in ("method", "content", "style", "seed")}
     return {**fields, "metrics": dict(work.metrics)}
 
 
 def table(works: Sequence[Work]) -> str:
-    """Markdown: a row for each picture, of each method its errors of content and of style; the last row has the means."""
+    """Markdown: a row for each image, of each method its errors of content and of style; the last row has the means."""
     methods = _by_method(works)
     seeded = len({work.seed for work in works}) > 1
     heads = ["content", "style", *(["seed"] if seeded else []), *methods]
@@ -76,7 +76,7 @@ def table(works: Sequence[Work]) -> str:
 
 
 def contact_sheet(shown: Shown) -> "Figure":
-    """A row for each content, style and seed: both pictures, then what each method made of them, with its two errors."""
+    """A row for each content, style and seed: both images, then what each method made of them, with its two errors."""
     methods = _by_method(shown.works)
     seeded = len({work.seed for work in shown.works}) > 1
     rows = []
@@ -94,7 +94,7 @@ def contact_sheet(shown: Shown) -> "Figure":
 
 
 def scatter(works: Sequence[Work], unpainted: Sequence[Work]) -> "Figure":
-    """Error of the content against error of the style: a mark for each picture, a cross for each method's mean.
+    """Error of the content against error of the style: a mark for each image, a cross for each method's mean.
 
     Both errors are those by an encoder that did not paint. Nearer to the lower left is better.
 

@@ -15,8 +15,8 @@ from likeness.experiments.style.fast_style import FastStyle
 from likeness.experiments.training.evaluation import read_run, restore
 from likeness.research.data.paths import printable
 from likeness.research.errors import UserError
-from likeness.research.images import fit, read_picture, resize, write_picture
-from likeness.research.images.reading import Picture
+from likeness.research.images import fit, read_image, resize, write_image
+from likeness.research.images.reading import LoadedImage
 from likeness.research.style_networks import Conditional, Johnson, Transformer
 from likeness.research.style_networks.adain import StyleStatistics
 from likeness.research.types import Array, Float, PyTree
@@ -32,7 +32,7 @@ class Painter:
     Example::
 
         painter = Painter.load("runs/stylization/fast_johnson")
-        painted = painter(read_picture("photo.jpg").pixels)
+        painted = painter(read_image("photo.jpg").pixels)
     """
 
     name: str
@@ -62,11 +62,11 @@ class Painter:
                 f"{name} holds a {type(experiment).__name__}, which paints nothing in one pass: give the working directory of "
                 "a config such as stylization/fast_johnson."
             )
-        batch = {"pictures": jax.ShapeDtypeStruct((1, 64, 64, 3), np.uint8)}
+        batch = {"images": jax.ShapeDtypeStruct((1, 64, 64, 3), np.uint8)}
         _, variables = restore(model, run, jax.eval_shape(experiment.init, jax.random.key(0), {}, batch))
         if isinstance(experiment, ArbitraryStyle):
             return cls(name, experiment, variables.params, experiment.encoder.variables())
-        titles = tuple(style.picture.title for style in experiment.styles)
+        titles = tuple(style.image.title for style in experiment.styles)
         return cls(name, experiment.painter, {"params": variables.params["painter"]}, styles=titles)
 
     @classmethod
@@ -82,22 +82,22 @@ class Painter:
         return cls(name, network, painters[name].load()[0], styles=(name,))
 
     def __call__(
-        self, picture: Pixels, *, weights: Sequence[float] = (), styles: Sequence[Pixels] = (), strength: float = 1.0
+        self, image: Pixels, *, weights: Sequence[float] = (), styles: Sequence[Pixels] = (), strength: float = 1.0
     ) -> Pixels:
-        """Paints one picture.
+        """Paints one image.
 
         Args:
-            picture: RGB in [0, 1], of any size that the network can take. Each new size compiles a program of its own.
-            weights: how much of each style, of a painter that knows several or of several style pictures; scaled to sum
+            image: RGB in [0, 1], of any size that the network can take. Each new size compiles a program of its own.
+            weights: how much of each style, of a painter that knows several or of several style images; scaled to sum
                 to 1. () for all alike.
-            styles: style pictures of any size, for a painter of any style.
+            styles: style images of any size, for a painter of any style.
             strength: of a painter of any style: 0 leaves the content's own look, 1 takes all of the style.
 
         Returns:
             Of the same size, in [0, 1].
 
         Raises:
-            UserError: what this painter needs is missing, or it cannot do what is asked; the picture is too small.
+            UserError: what this painter needs is missing, or it cannot do what is asked; the image is too small.
         """
         if not 0 <= strength <= 1:
             raise UserError(f"The strength of a style is {strength}: give a number from 0 to 1.")
@@ -107,25 +107,25 @@ class Painter:
         try:
             match self.network:
                 case Johnson():
-                    painted = _transformed(self.network, self.params, picture[None])
+                    painted = _transformed(self.network, self.params, image[None])
                 case Conditional():
-                    painted = _transformed(self.network, self.params, picture[None], mixed[None])
+                    painted = _transformed(self.network, self.params, image[None], mixed[None])
                 case ArbitraryStyle():
                     seen = [_statistics(self.network, self.encoder, style[None]) for style in styles]
                     look = jax.tree.map(lambda *parts: jnp.tensordot(mixed, jnp.stack(parts), 1), *seen)
-                    painted = _decoded(self.network, self.params, self.encoder, picture[None], look, jnp.float32(strength))
+                    painted = _decoded(self.network, self.params, self.encoder, image[None], look, jnp.float32(strength))
         except ValueError as error:
-            raise UserError(f"{self.name} cannot paint this picture: {error}") from error
+            raise UserError(f"{self.name} cannot paint this image: {error}") from error
         return np.asarray(painted[0])
 
     def _check_styles(self, count: int, strength: float) -> None:
         if isinstance(self.network, ArbitraryStyle):
             if count == 0:
-                raise UserError(f"{self.name} paints in any style, and none is given: give a style picture.")
+                raise UserError(f"{self.name} paints in any style, and none is given: give a style image.")
         elif count:
             raise UserError(
                 f"{self.name} paints in the style{'s' if len(self.styles) > 1 else ''} that it has learned "
-                f"({', '.join(self.styles)}) and in no other: leave the style picture out, or train stylization/fast_adain."
+                f"({', '.join(self.styles)}) and in no other: leave the style image out, or train stylization/fast_adain."
             )
         elif strength != 1:
             raise UserError(f"{self.name} has learned its style at one strength: leave the strength at 1.")
@@ -150,48 +150,48 @@ def paint(
     weights: Sequence[float] = (),
     strength: float = 1.0,
 ) -> None:
-    """Paints a picture file with a trained painter and writes the result: ``likeness stylize --model``.
+    """Paints an image file with a trained painter and writes the result: ``likeness stylize --model``.
 
     Args:
         model: a working directory, or the name of published weights.
-        content: the picture file. Its transparency and its bits are kept where the format of ``out`` holds them.
+        content: the image file. Its transparency and its bits are kept where the format of ``out`` holds them.
         out: where the painting goes.
-        styles: picture files, for a painter of any style; brought to the longer side of what is painted.
-        size: longer side in pixels; None for the picture's own.
+        styles: image files, for a painter of any style; brought to the longer side of what is painted.
+        size: longer side in pixels; None for the image's own.
         weights, strength: see :meth:`Painter.__call__`.
 
     Raises:
         UserError: a file that cannot be read or written, or what :class:`Painter` refuses.
     """
     painter = Painter.load(model)
-    picture = read_picture(content)
+    image = read_image(content)
     if size is not None:
-        picture = _resized(picture, size)
-    looks = [_resized(read_picture(style), max(picture.pixels.shape)).pixels for style in styles]
-    painted = painter(picture.pixels, weights=weights, styles=looks, strength=strength)
+        image = _resized(image, size)
+    looks = [_resized(read_image(style), max(image.pixels.shape)).pixels for style in styles]
+    painted = painter(image.pixels, weights=weights, styles=looks, strength=strength)
     ending = Path(out).suffix.lower()
-    write_picture(
+    write_image(
         out,
         painted,
-        bits=picture.bits if ending == ".png" else 8,
-        alpha=picture.alpha if ending in (".png", ".tif", ".tiff", ".webp") else None,
+        bits=image.bits if ending == ".png" else 8,
+        alpha=image.alpha if ending in (".png", ".tif", ".tiff", ".webp") else None,
     )
 
 
-def _resized(picture: Picture, size: int) -> Picture:
+def _resized(image: LoadedImage, size: int) -> LoadedImage:
     if size < 1:
         raise UserError(f"The size is {size}: give the longer side in pixels.")
-    shape = fit((picture.pixels.shape[0], picture.pixels.shape[1]), size)
-    pixels = np.clip(np.asarray(resize(jnp.asarray(picture.pixels), shape)), 0.0, 1.0)
-    alpha = picture.alpha
+    shape = fit((image.pixels.shape[0], image.pixels.shape[1]), size)
+    pixels = np.clip(np.asarray(resize(jnp.asarray(image.pixels), shape)), 0.0, 1.0)
+    alpha = image.alpha
     if alpha is not None:
         alpha = np.clip(np.asarray(resize(jnp.asarray(alpha)[..., None], shape))[..., 0], 0.0, 1.0)
-    return dataclasses.replace(picture, pixels=pixels, alpha=alpha)
+    return dataclasses.replace(image, pixels=pixels, alpha=alpha)
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _transformed(network: Transformer, variables: PyTree, picture: Array, *weights: Array) -> Array:
-    return jnp.clip(network.apply(variables, picture, *weights), 0.0, 1.0)  # pyright: ignore[reportArgumentType]
+def _transformed(network: Transformer, variables: PyTree, image: Array, *weights: Array) -> Array:
+    return jnp.clip(network.apply(variables, image, *weights), 0.0, 1.0)  # pyright: ignore[reportArgumentType]
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -201,6 +201,6 @@ def _statistics(network: ArbitraryStyle, encoder: PyTree, style: Array) -> Style
 
 @functools.partial(jax.jit, static_argnums=0)
 def _decoded(
-    network: ArbitraryStyle, params: PyTree, encoder: PyTree, picture: Array, look: StyleStatistics, strength: Array
+    network: ArbitraryStyle, params: PyTree, encoder: PyTree, image: Array, look: StyleStatistics, strength: Array
 ) -> Array:
-    return jnp.clip(network.paint(params, encoder, picture, look, strength), 0.0, 1.0)
+    return jnp.clip(network.paint(params, encoder, image, look, strength), 0.0, 1.0)

@@ -48,7 +48,7 @@ class Perceptual:
         linear = {layer: jnp.asarray(array.reshape(-1)) for layer, array in zip(self.layers, arrays, strict=True)}
         return {"encoder": self.encoder.variables(), "linear": linear}
 
-    def __call__(self, variables: PyTree, picture: Array, reference: Array) -> Scalar:
-        """The distance of a picture (1, h, w, 3), RGB in [0, 1], from a reference."""
-        ours, theirs = (self.encoder(variables["encoder"], each) for each in (picture, reference))
+    def __call__(self, variables: PyTree, image: Array, reference: Array) -> Scalar:
+        """The distance of an image (1, h, w, 3), RGB in [0, 1], from a reference."""
+        ours, theirs = (self.encoder(variables["encoder"], each) for each in (image, reference))
         return perceptual_distance(ours, theirs, variables["linear"])[0]

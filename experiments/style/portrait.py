@@ -11,7 +11,7 @@ from likeness.experiments.recognition.face_crops import Face, Known, Template
 from likeness.experiments.recognition.face_encoders import FaceEncoder, Published
 from likeness.research.errors import UserError
 from likeness.research.geometry import Crop, Similarity, crop
-from likeness.research.images.sources import PictureSource
+from likeness.research.images.sources import ImageSource
 from likeness.research.losses import Identity
 from likeness.research.types import Activations, AnyArray, Array, Float, PyTree, Scalar
 
@@ -22,11 +22,11 @@ class Portrait:
 
         weight · max(0, mean_v J_identity(f(B A_v G), f(B A_v C)) - margin),    f(x) = (e(x) + e(mirror x)) / 2
 
-    with C the content, G the picture, e the encoder, A_0 the crop of the face onto the encoder's template, A_1, A_2, … the
+    with C the content, G the image, e the encoder, A_0 the crop of the face onto the encoder's template, A_1, A_2, … the
     same moved a little, and B a blur. A portrait whose distance at A_0, without blur, is below the encoder's threshold is
     still verified as the same person.
 
-    What an encoder of faces sees in a picture can be had by a noise that means nothing to people. That is what the margin is
+    What an encoder of faces sees in an image can be had by a noise that means nothing to people. That is what the margin is
     for, since nothing is gained by less distance than two photographs of one person have; the moved crops, since noise that
     holds an identity in one need not in another; and the blur, which leaves only shapes as coarse as strokes.
     """
@@ -34,7 +34,7 @@ class Portrait:
     encoder: FaceEncoder = Published()
     """e, and where its weights come from."""
     face: Face = Known()
-    """Where the face is in the content picture."""
+    """Where the face is in the content image."""
     template: Template = Template()
     """Where the encoder wants it."""
     loss: Identity = Identity()
@@ -59,7 +59,7 @@ class Portrait:
         if not 0 <= self.moved <= 64:
             raise ValueError(f"Portrait.moved is {self.moved}: give 0 to 64 crops")
 
-    def fixed(self, content: Float[np.ndarray, "h w 3"], source: PictureSource | None = None) -> PyTree:
+    def constants(self, content: Float[np.ndarray, "h w 3"], source: ImageSource | None = None) -> PyTree:
         """The encoder's weights, the crops, and the original's embeddings, on the device.
 
         Args:
@@ -71,8 +71,8 @@ class Portrait:
                 the template's crops.
         """
         size = (content.shape[0], content.shape[1])
-        to_picture = self.face.to_template(self.template, size, source).inverse()
-        views = [to_picture.after(move) for move in self.moves()]
+        to_image = self.face.to_template(self.template, size, source).inverse()
+        views = [to_image.after(move) for move in self.moves()]
         crops = tuple(crop(view, size, self.template.size) for view in views)
         kept = jax.tree.map(jnp.asarray, {"encoder": self.encoder.variables(), "crops": crops})
         try:
@@ -80,18 +80,18 @@ class Portrait:
         except ValueError as error:
             raise UserError(f"The portrait's template, encoder and loss do not fit each other: {error}") from error
 
-    def cost(self, fixed: PyTree, pixels: Float[Array, "1 h w 3"]) -> Scalar:
-        """The weighted distance of a painted picture beyond the margin. Runs under ``jit``."""
-        activations = self._activations(fixed["encoder"], fixed["crops"], pixels, self.blur)
-        return self.weight * jax.nn.relu(self.loss(activations, fixed["target"]) - self.margin)
+    def cost(self, constants: PyTree, pixels: Float[Array, "1 h w 3"]) -> Scalar:
+        """The weighted distance of a painted image beyond the margin. Runs under ``jit``."""
+        activations = self._activations(constants["encoder"], constants["crops"], pixels, self.blur)
+        return self.weight * jax.nn.relu(self.loss(activations, constants["target"]) - self.margin)
 
-    def distance(self, fixed: PyTree, pixels: Float[AnyArray, "1 h w 3"]) -> float:
+    def distance(self, constants: PyTree, pixels: Float[AnyArray, "1 h w 3"]) -> float:
         """The distance by which the painted face is verified, whatever the weight and the margin."""
-        return float(_distance(self._anywhere(), fixed, jnp.asarray(pixels)))
+        return float(_distance(self._anywhere(), constants, jnp.asarray(pixels)))
 
     def moves(self) -> list[Similarity]:
         """How the crops lie to the template: first as it says, then turned by up to 8 degrees, scaled by up to 1.1 and shifted
-        by up to 4 % of its height, the same for every picture.
+        by up to 4 % of its height, the same for every image.
         """
         center = np.array([self.template.width - 1, self.template.height - 1]) / 2
         moves = [Similarity(a=1.0, b=0.0)]
@@ -125,8 +125,10 @@ def _targets(portrait: Portrait, kept: PyTree, content: Array) -> PyTree:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _distance(portrait: Portrait, fixed: PyTree, pixels: Array) -> Scalar:
-    return portrait.loss(portrait._activations(fixed["encoder"], fixed["crops"][:1], pixels, 0.0), fixed["verified"])
+def _distance(portrait: Portrait, constants: PyTree, pixels: Array) -> Scalar:
+    return portrait.loss(
+        portrait._activations(constants["encoder"], constants["crops"][:1], pixels, 0.0), constants["verified"]
+    )
 
 
 def _blurred(faces: Array, deviation: float) -> Array:

@@ -1,4 +1,4 @@
-"""How an encoder reads a picture for the terms of a cost: whole, or in tiles."""
+"""How an encoder reads an image for the terms of a cost: whole, or in tiles."""
 
 import dataclasses
 from typing import Any, NamedTuple, Protocol
@@ -13,7 +13,7 @@ from likeness.research.types import AnyArray, Array, Float, PyTree, Scalar
 
 
 class Asked(NamedTuple):
-    """Terms, what they kept of a reference, and where in the picture they apply."""
+    """Terms, what they kept of a reference, and where in the image they apply."""
 
     terms: tuple[Term, ...]
     targets: list[PyTree]
@@ -22,7 +22,7 @@ class Asked(NamedTuple):
 
 
 class Reader(Protocol):
-    """Reads pictures with an encoder."""
+    """Reads images with an encoder."""
 
     @property
     def places(self) -> np.ndarray:
@@ -32,25 +32,25 @@ class Reader(Protocol):
     def targets(
         self,
         variables: PyTree,
-        picture: Float[np.ndarray, "h w 3"],
+        image: Float[np.ndarray, "h w 3"],
         terms: tuple[Term, ...],
         mask: Float[np.ndarray, "h w"] | None = None,
     ) -> list[PyTree]:
-        """What each term keeps of a reference picture, on the device."""
+        """What each term keeps of a reference image, on the device."""
         ...
 
-    def region(self, variables: PyTree, picture: Float[np.ndarray, "h w 3"], region: Float[np.ndarray, "h w"] | None) -> PyTree:
-        """A region of the picture as :meth:`totals` wants it."""
+    def region(self, variables: PyTree, image: Float[np.ndarray, "h w 3"], region: Float[np.ndarray, "h w"] | None) -> PyTree:
+        """A region of the image as :meth:`totals` wants it."""
         ...
 
     def totals(self, variables: PyTree, pixels: Float[Array, "1 h w 3"], places: AnyArray, asked: list[Asked]) -> list[Scalar]:
-        """``Σ w J`` of a picture for each that is asked. Runs under ``jit``."""
+        """``Σ w J`` of an image for each that is asked. Runs under ``jit``."""
         ...
 
 
 @dataclasses.dataclass(frozen=True)
 class WholeReader:
-    """Reads a picture at once."""
+    """Reads an image at once."""
 
     encoder: FrozenEncoder
 
@@ -62,21 +62,21 @@ class WholeReader:
     def targets(
         self,
         variables: PyTree,
-        picture: Float[np.ndarray, "h w 3"],
+        image: Float[np.ndarray, "h w 3"],
         terms: tuple[Term, ...],
         mask: Float[np.ndarray, "h w"] | None = None,
     ) -> list[PyTree]:
-        """What each term keeps of a reference picture, on the device."""
+        """What each term keeps of a reference image, on the device."""
 
-        return targets(self.encoder, variables, picture, terms, mask)
+        return targets(self.encoder, variables, image, terms, mask)
 
-    def region(self, variables: PyTree, picture: Float[np.ndarray, "h w 3"], region: Float[np.ndarray, "h w"] | None) -> PyTree:
-        """At the picture's resolution."""
-        del variables, picture
+    def region(self, variables: PyTree, image: Float[np.ndarray, "h w 3"], region: Float[np.ndarray, "h w"] | None) -> PyTree:
+        """At the image's resolution."""
+        del variables, image
         return None if region is None else jnp.asarray(region, jnp.float32)
 
     def totals(self, variables: PyTree, pixels: Float[Array, "1 h w 3"], places: AnyArray, asked: list[Asked]) -> list[Scalar]:
-        """``Σ w J`` of a picture for each that is asked."""
+        """``Σ w J`` of an image for each that is asked."""
         del places
         activations = self.encoder(variables, pixels)
         return [total(each.terms, activations, each.targets, each.region) for each in asked]

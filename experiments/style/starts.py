@@ -1,4 +1,4 @@
-"""The picture that a stylization begins with."""
+"""The image that a stylization begins with."""
 
 import dataclasses
 from typing import Protocol, runtime_checkable
@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from likeness.research.images.resize import resize
-from likeness.research.images.sources import PictureSource
+from likeness.research.images.sources import ImageSource
 from likeness.research.types import Array, Float, PRNGKey, PyTree
 
 Pixels = Float[np.ndarray, "h w 3"]
@@ -17,20 +17,20 @@ First = Float[Array, "1 h w 3"]
 
 @runtime_checkable
 class Start(Protocol):
-    """Makes the first picture: once what it needs of the opened pictures, then the pixels, under ``jit``."""
+    """Makes the first image: once what it needs of the opened images, then the pixels, under ``jit``."""
 
     def open(self, content: Pixels, styles: tuple[Pixels, ...]) -> PyTree:
-        """What it needs beside the content picture, RGB in [0, 1]: arrays; ``{}`` for nothing."""
+        """What it needs beside the content image, RGB in [0, 1]: arrays; ``{}`` for nothing."""
         ...
 
     def __call__(self, content: First, opened: PyTree, key: PRNGKey) -> First:
-        """A picture of the content's size, RGB in [0, 1]."""
+        """An image of the content's size, RGB in [0, 1]."""
         ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FromContent:
-    """The content picture, with some noise if asked for."""
+    """The content image, with some noise if asked for."""
 
     noise: float = 0.0
     """How much of it is noise, evenly distributed in [0, 1]: 0 none, 1 all (the course begins near 0.6)."""
@@ -106,24 +106,24 @@ class FromStyleColors:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FromPicture:
-    """A picture of one's own, such as the result of an earlier run, brought to the content's height and width."""
+class FromImage:
+    """An image of one's own, such as the result of an earlier run, brought to the content's height and width."""
 
-    picture: PictureSource
-    """The picture. One of other proportions is stretched."""
+    image: ImageSource
+    """The image. One of other proportions is stretched."""
 
     def open(self, content: Pixels, styles: tuple[Pixels, ...]) -> PyTree:
-        """``picture`` (1, h, w, 3).
+        """``image`` (1, h, w, 3).
 
         Raises:
             UserError: it cannot be read.
         """
         del styles
         height, width, _ = content.shape
-        opened = jnp.asarray(self.picture.open(max(height, width)))
-        return {"picture": jnp.clip(resize(opened, (height, width)), 0.0, 1.0)[None]}
+        opened = jnp.asarray(self.image.open(max(height, width)))
+        return {"image": jnp.clip(resize(opened, (height, width)), 0.0, 1.0)[None]}
 
     def __call__(self, content: First, opened: PyTree, key: PRNGKey) -> First:
-        """The picture."""
+        """The image."""
         del content, key
-        return opened["picture"] + 0.0
+        return opened["image"] + 0.0

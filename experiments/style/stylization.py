@@ -1,4 +1,4 @@
-"""Style transfer: what is learned is the picture."""
+"""Style transfer: what is learned is the image."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping
@@ -9,19 +9,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from likeness.experiments.display import figures
-from likeness.experiments.experiment import Cost, Evaluation, Originals, Part, Variables
+from likeness.experiments.experiment import Evaluation, LossOutput, Originals, Part, Variables
 from likeness.experiments.style.colors import AsTheyAre, Colors
+from likeness.experiments.style.evaluator import StyleEvaluator
 from likeness.experiments.style.frozen import FrozenEncoder
-from likeness.experiments.style.judge import Judge
-from likeness.experiments.style.picture import StylePicture
+from likeness.experiments.style.image import StyleImage
 from likeness.experiments.style.portrait import Portrait
 from likeness.experiments.style.readers import Asked, Reader, WholeReader
-from likeness.experiments.style.starts import FromContent, FromPicture, Start
+from likeness.experiments.style.starts import FromContent, FromImage, Start
 from likeness.experiments.style.terms import Term, layers
 from likeness.experiments.style.tiled import check_tiled, tiled_reader
 from likeness.experiments.training.resuming import Fingerprints, of_arrays
 from likeness.research.errors import UserError
-from likeness.research.images.sources import PictureSource
+from likeness.research.images.sources import ImageSource
 from likeness.research.losses import Content, Gram, TotalVariation
 from likeness.research.types import Array, PRNGKey, PyTree
 
@@ -30,23 +30,23 @@ _COLUMNS = {"": "painted"}
 
 @dataclasses.dataclass(frozen=True)
 class Opened:
-    """The pictures of a stylization and what the cost keeps of them."""
+    """The images of a stylization and what the cost keeps of them."""
 
     original: np.ndarray
-    """The content picture as it came, (h, w, 3), RGB in [0, 1]."""
+    """The content image as it came, (h, w, 3), RGB in [0, 1]."""
     content: np.ndarray
-    """The content picture that is painted, its colors matched where the config says so."""
+    """The content image that is painted, its colors matched where the config says so."""
     styles: tuple[np.ndarray, ...]
-    fixed: PyTree
+    constants: PyTree
     """The encoder's weights and the targets, on the device."""
     places: np.ndarray
-    """The windows in which the picture is read; of a picture read whole, a row for each device that nobody looks at."""
-    judge: PyTree
-    """The weights of the encoder that judges."""
+    """The windows in which the image is read; of an image read whole, a row for each device that nobody looks at."""
+    evaluator: PyTree
+    """The weights of the encoder that evaluates."""
 
 
 class Rounds:
-    """An endless stream of one batch: a stylization has none but the windows in which its picture is read."""
+    """An endless stream of one batch: a stylization has none but the windows in which its image is read."""
 
     def __init__(self, places: np.ndarray) -> None:
         self.places = places
@@ -68,26 +68,26 @@ class Rounds:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Stylization:
-    """Paints the content picture in the look of the styles, by the pixels (Gatys et al. 2016).
+    """Paints the content image in the look of the styles, by the pixels (Gatys et al. 2016).
 
-        J(G) = alpha Σ w J_content(C, G) + beta Σ_s p_s Σ w J_style(S_s, G) + Σ w J_picture(G),  p_s = w_s / Σ_r w_r
+        J(G) = alpha Σ w J_content(C, G) + beta Σ_s p_s Σ w J_style(S_s, G) + Σ w J_image(G),  p_s = w_s / Σ_r w_r
 
     p_s are the styles' shares, so ``beta`` alone is the strength of them all. G is learned: (1, h, w, 3), RGB in [0, 1]. The
     encoder is frozen.
     """
 
-    judging: ClassVar[str] = "judging the painting"
+    evaluating: ClassVar[str] = "evaluating the painting"
 
-    content: PictureSource
+    content: ImageSource
     """C, what is to be seen."""
-    styles: tuple[StylePicture, ...]
+    styles: tuple[StyleImage, ...]
     """S, what it is to look like."""
     encoder: FrozenEncoder = FrozenEncoder()
     """The encoder and where its weights come from."""
-    judge: Judge = Judge()
-    """By whom the picture is judged."""
+    evaluator: StyleEvaluator = StyleEvaluator()
+    """By whom the image is evaluated."""
     size: int = 320
-    """Longer side of the picture, in pixels."""
+    """Longer side of the image, in pixels."""
     alpha: float = 1.0
     """Strength of the content."""
     beta: float = 1.0
@@ -96,26 +96,26 @@ class Stylization:
     """J_content."""
     style_terms: tuple[Term, ...] = (Term(loss=Gram(layers=("relu1_1", "relu2_1", "relu3_1", "relu4_1"))),)
     """J_style."""
-    picture_terms: tuple[Term, ...] = (Term(loss=TotalVariation(), weight=0.1),)
-    """J_picture, of the picture alone."""
+    image_terms: tuple[Term, ...] = (Term(loss=TotalVariation(), weight=0.1),)
+    """J_image, of the image alone."""
     colors: Colors = AsTheyAre()
-    """Whose colors the picture has."""
+    """Whose colors the image has."""
     start: Start = FromContent()
-    """The picture to begin with."""
+    """The image to begin with."""
     scale: float = 1.0
     """A factor of the whole cost: what published weights make huge, an optimizer wants of order 1."""
     scales: tuple[float, ...] = ()
     """Sizes painted before the last one, as shares of ``size``, smallest first: strokes larger than what the encoder sees at
     once come from there. The steps are shared evenly. Each size compiles a program of its own, so few are better."""
     tile: int | None = None
-    """Side of the tiles in which the encoder reads the picture, in pixels, for pictures too large for the device's memory. The
-    cost and its gradient are those of the whole picture. Several devices share the tiles."""
+    """Side of the tiles in which the encoder reads the image, in pixels, for images too large for the device's memory. The
+    cost and its gradient are those of the whole image. Several devices share the tiles."""
     portrait: Portrait | None = None
     """A face in the content that must stay the same person; None where there is none."""
 
     def __post_init__(self) -> None:
         if not self.styles:
-            raise ValueError("Stylization.styles is empty: give at least one style picture")
+            raise ValueError("Stylization.styles is empty: give at least one style image")
         if not any(style.weight for style in self.styles):
             raise ValueError("Stylization.styles have the weight 0, all of them: give at least one a share above 0")
         if not 16 <= self.size <= 16384:
@@ -152,68 +152,68 @@ class Stylization:
         sizes = [max(16, round(self.size * scale)) for scale in self.scales]
         return tuple(dataclasses.replace(self, size=size, scales=()) for size in (*sizes, self.size))
 
-    def promote(self, learned: Array, fixed: PyTree) -> Array:
-        """The picture of a smaller size, or a moment of its gradient, at this one, bilinearly."""
-        return jax.image.resize(learned, fixed["content"].shape, "linear")
+    def promote(self, learned: Array, constants: PyTree) -> Array:
+        """The image of a smaller size, or a moment of its gradient, at this one, bilinearly."""
+        return jax.image.resize(learned, constants["content"].shape, "linear")
 
     def open(self, weights: tuple[PyTree, PyTree] | None = None) -> Opened:
-        """Reads the pictures, loads the encoder and takes the targets.
+        """Reads the images, loads the encoder and takes the targets.
 
         Args:
-            weights: of the encoder and of the one that judges, where they are at hand.
+            weights: of the encoder and of the one that evaluates, where they are at hand.
 
         Raises:
-            UserError: a picture that cannot be read, weights that cannot be had, or pictures too small for the encoder.
+            UserError: an image that cannot be read, weights that cannot be had, or images too small for the encoder.
         """
         original = content = self.content.open(self.size)
         styles = tuple(style.open(content) for style in self.styles)
         content, styles = self.colors.before(content, styles)
         regions = [style.region_in(content) for style in self.styles]
-        masks = [style.mask_of(picture) for style, picture in zip(self.styles, styles, strict=True)]
-        variables, judge = weights or (self.encoder.variables(), self.judge.variables())
+        masks = [style.mask_of(image) for style, image in zip(self.styles, styles, strict=True)]
+        variables, evaluator = weights or (self.encoder.variables(), self.evaluator.variables())
         try:
             reader = self.reader(content)
             kept = {
                 "content": reader.targets(variables, content, self.content_terms),
                 "styles": [
-                    self.reader(picture).targets(variables, picture, self._terms(style), mask)
-                    for style, picture, mask in zip(self.styles, styles, masks, strict=True)
+                    self.reader(image).targets(variables, image, self._terms(style), mask)
+                    for style, image, mask in zip(self.styles, styles, masks, strict=True)
                 ],
-                "picture": reader.targets(variables, content, self.picture_terms),
+                "image": reader.targets(variables, content, self.image_terms),
             }
             regions = [reader.region(variables, content, region) for region in regions]
         except ValueError as error:
-            raise UserError(f"The pictures and the losses of this config do not fit each other: {error}") from error
-        fixed = {"encoder": variables, "content": jnp.asarray(content)[None], "targets": kept, "regions": regions}
-        fixed["start"] = self.start.open(content, styles)
-        fixed["portrait"] = None if self.portrait is None else self.portrait.fixed(original, self.content)
-        return Opened(original, content, styles, fixed, reader.places, judge)
+            raise UserError(f"The images and the losses of this config do not fit each other: {error}") from error
+        constants = {"encoder": variables, "content": jnp.asarray(content)[None], "targets": kept, "regions": regions}
+        constants["start"] = self.start.open(content, styles)
+        constants["portrait"] = None if self.portrait is None else self.portrait.constants(original, self.content)
+        return Opened(original, content, styles, constants, reader.places, evaluator)
 
-    def fixed(self, data: Opened) -> PyTree:
-        """The encoder's weights, the content picture, and what the losses keep of the references."""
-        return data.fixed
+    def constants(self, data: Opened) -> PyTree:
+        """The encoder's weights, the content image, and what the losses keep of the references."""
+        return data.constants
 
-    def sources(self) -> dict[str, PictureSource]:
-        """Every picture that is read, by what it is: ``content``, ``style 1``, ``region of style 1`` and so on."""
+    def sources(self) -> dict[str, ImageSource]:
+        """Every image that is read, by what it is: ``content``, ``style 1``, ``region of style 1`` and so on."""
         found = {"content": self.content}
         for number, style in enumerate(self.styles, 1):
             found |= {f"{what}style {number}": source for what, source in style.sources().items()}
-        return found | ({"start": self.start.picture} if isinstance(self.start, FromPicture) else {})
+        return found | ({"start": self.start.image} if isinstance(self.start, FromImage) else {})
 
     def fingerprints(self, data: Opened) -> Fingerprints:
-        """Of all pictures, and of the weights of the encoders."""
+        """Of all images, and of the weights of the encoders."""
         read = {name: source.fingerprint() for name, source in self.sources().items()}
-        read |= self.encoder.fingerprint(data.fixed["encoder"])
+        read |= self.encoder.fingerprint(data.constants["encoder"])
         if self.portrait is not None:
-            read["weights of the face encoder"] = of_arrays(data.fixed["portrait"]["encoder"])
-        return Fingerprints(training=read, validation=self.judge.fingerprint(data.judge))
+            read["weights of the face encoder"] = of_arrays(data.constants["portrait"]["encoder"])
+        return Fingerprints(training=read, validation=self.evaluator.fingerprint(data.evaluator))
 
     def describe(self, data: Opened) -> tuple[str, ...]:
-        """The pictures and their sizes."""
+        """The images and their sizes."""
         height, width, _ = data.content.shape
         named = " and ".join(
-            f"{style.picture.title} ({picture.shape[1]} × {picture.shape[0]})"
-            for style, picture in zip(self.styles, data.styles, strict=True)
+            f"{style.image.title} ({image.shape[1]} × {image.shape[0]})"
+            for style, image in zip(self.styles, data.styles, strict=True)
         )
         if not self._has_content:
             return (f"painting a texture ({width} × {height}) in the look of {named}",)
@@ -227,43 +227,43 @@ class Stylization:
         del seed
         return Rounds(data.places)
 
-    def init(self, key: PRNGKey, fixed: PyTree, batch: PyTree) -> Variables:
-        """The picture to begin with."""
+    def init(self, key: PRNGKey, constants: PyTree, batch: PyTree) -> Variables:
+        """The image to begin with."""
         del batch
-        return Variables({"pixels": self.start(fixed["content"], fixed["start"], key)}, {})
+        return Variables({"pixels": self.start(constants["content"], constants["start"], key)}, {})
 
-    def cost(self, params: PyTree, state: PyTree, fixed: PyTree, batch: PyTree, key: PRNGKey) -> Cost:
-        """J of the picture as it is now, and its parts."""
+    def cost(self, params: PyTree, state: PyTree, constants: PyTree, batch: PyTree, key: PRNGKey) -> LossOutput:
+        """J of the image as it is now, and its parts."""
         del key
-        pixels, kept = params["pixels"], fixed["targets"]
-        asked = [Asked(self.content_terms, kept["content"]), Asked(self.picture_terms, kept["picture"])]
-        for style, target, region in zip(self.styles, kept["styles"], fixed["regions"], strict=True):
+        pixels, kept = params["pixels"], constants["targets"]
+        asked = [Asked(self.content_terms, kept["content"]), Asked(self.image_terms, kept["image"])]
+        for style, target, region in zip(self.styles, kept["styles"], constants["regions"], strict=True):
             asked.append(Asked(self._terms(style), target, region))
-        content, picture, *looks = self.reader(pixels[0]).totals(fixed["encoder"], pixels, batch["places"], asked)
+        content, image, *looks = self.reader(pixels[0]).totals(constants["encoder"], pixels, batch["places"], asked)
         parts = {"content": self.alpha * content}
         parts["style"] = self.beta * sum(
             (share * look for share, look in zip(self.shares, looks, strict=True)), start=jnp.zeros(())
         )
-        parts["picture"] = picture
+        parts["image"] = image
         if self.portrait is not None:
-            parts["identity"] = self.portrait.cost(fixed["portrait"], pixels)
-        return Cost(self.scale * sum(parts.values(), start=jnp.zeros(())), state, parts)
+            parts["identity"] = self.portrait.cost(constants["portrait"], pixels)
+        return LossOutput(self.scale * sum(parts.values(), start=jnp.zeros(())), state, parts)
 
-    def reader(self, picture: Any) -> Reader:
-        """How the encoder reads a picture (h, w, 3)."""
+    def reader(self, image: Any) -> Reader:
+        """How the encoder reads an image (h, w, 3)."""
         if self.tile is None:
             return WholeReader(self.encoder)
-        return tiled_reader(self.encoder, layers(self._all_terms), picture.shape[0], picture.shape[1], self.tile)
+        return tiled_reader(self.encoder, layers(self._all_terms), image.shape[0], image.shape[1], self.tile)
 
     @property
     def _all_terms(self) -> tuple[Term, ...]:
         styles = (term for style in self.styles for term in self._terms(style))
-        return (*self.content_terms, *styles, *self.picture_terms)
+        return (*self.content_terms, *styles, *self.image_terms)
 
-    def _terms(self, style: StylePicture) -> tuple[Term, ...]:
+    def _terms(self, style: StyleImage) -> tuple[Term, ...]:
         return style.terms or self.style_terms
 
-    def picture(self, params: PyTree) -> np.ndarray:
+    def image(self, params: PyTree) -> np.ndarray:
         """What was painted, with the colors that it is to have: (h, w, 3), RGB in [0, 1]."""
         pixels = np.clip(np.asarray(params["pixels"][0], np.float32), 0.0, 1.0)
         return self.colors.after(pixels, self.content.open(max(pixels.shape)))
@@ -271,32 +271,32 @@ class Stylization:
     def originals(self) -> Originals:
         """The content and the styles, as they came."""
         content = self.content.open(self.size)
-        return Originals({"picture": content}, tuple(style.open(content) for style in self.styles))
+        return Originals({"image": content}, tuple(style.open(content) for style in self.styles))
 
-    def remark(self, metrics: Mapping[str, float]) -> str | None:
+    def diagnose(self, metrics: Mapping[str, float]) -> str | None:
         """Nothing to remark."""
         del metrics
 
     def evaluate(self, data: Opened, params: PyTree, state: PyTree, part: Part) -> Evaluation:
-        """What is left of the content, and how near the style is; on the test part also the pictures side by side.
+        """What is left of the content, and how near the style is; on the test part also the images side by side.
 
         What is not painted by is not compared either: a texture has no content, a reconstruction no style.
         """
         del state
-        pixels = self.picture(params)
+        pixels = self.image(params)
         terms = tuple(term for style in self.styles for term in self._terms(style))
         read = (layers(self.content_terms), layers(terms))
-        encoder, weights = self.encoder, data.fixed["encoder"]
+        encoder, weights = self.encoder, data.constants["encoder"]
         seen = self.colors.compared(pixels)
-        found = self.judge.metrics(data.judge, encoder, weights, read, seen, data.content, data.styles)
+        found = self.evaluator.metrics(data.evaluator, encoder, weights, read, seen, data.content, data.styles)
         absent = [word for word, painted_by in (("content/", self._has_content), ("style/", self._has_style)) if not painted_by]
         metrics = {name: value for name, value in found.items() if not any(word in name for word in absent)}
         if self.portrait is not None:
-            metrics["identity/distance"] = self.portrait.distance(data.fixed["portrait"], jnp.asarray(pixels)[None])
+            metrics["identity/distance"] = self.portrait.distance(data.constants["portrait"], jnp.asarray(pixels)[None])
         if part == "validation":
-            return Evaluation(metrics=metrics, columns=_COLUMNS, pictures={"picture": pixels})
+            return Evaluation(metrics=metrics, columns=_COLUMNS, images={"image": pixels})
         shown = {self.content.title: data.original} if self._has_content else {}
         if self._has_style:
-            shown |= {style.picture.title: picture for style, picture in zip(self.styles, data.styles, strict=True)}
+            shown |= {style.image.title: image for style, image in zip(self.styles, data.styles, strict=True)}
         drawn = figures.side_by_side({**shown, "painted": pixels})
-        return Evaluation(metrics=metrics, columns=_COLUMNS, pictures={"picture": pixels}, figures={"side_by_side": drawn})
+        return Evaluation(metrics=metrics, columns=_COLUMNS, images={"image": pixels}, figures={"side_by_side": drawn})

@@ -42,10 +42,10 @@ def check_layers(encoder: FrozenEncoder, terms: tuple[Term, ...]) -> None:
         ValueError: it lacks one; the nearest that it has are named.
     """
 
-    def read(key: PRNGKey, picture: Array) -> None:
-        activations = encoder(encoder.encoder.init(key, picture), picture)
+    def read(key: PRNGKey, image: Array) -> None:
+        activations = encoder(encoder.encoder.init(key, image), image)
         for term in terms:
-            term.loss.target({"input": picture, **activations})
+            term.loss.target({"input": image, **activations})
 
     jax.eval_shape(read, jax.random.key(0), jax.ShapeDtypeStruct((1, 128, 128, 3), jnp.float32))
 
@@ -53,24 +53,24 @@ def check_layers(encoder: FrozenEncoder, terms: tuple[Term, ...]) -> None:
 def targets(
     encoder: FrozenEncoder,
     variables: PyTree,
-    picture: Float[np.ndarray, "h w 3"],
+    image: Float[np.ndarray, "h w 3"],
     terms: tuple[Term, ...],
     mask: Float[np.ndarray, "h w"] | None = None,
 ) -> list[PyTree]:
-    """What the terms keep of a reference picture, or of what a mask leaves of it; on the device."""
-    return _targets(encoder, terms, variables, jnp.asarray(picture), None if mask is None else jnp.asarray(mask))
+    """What the terms keep of a reference image, or of what a mask leaves of it; on the device."""
+    return _targets(encoder, terms, variables, jnp.asarray(image), None if mask is None else jnp.asarray(mask))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _targets(
-    encoder: FrozenEncoder, terms: tuple[Term, ...], variables: PyTree, picture: Array, mask: Array | None
+    encoder: FrozenEncoder, terms: tuple[Term, ...], variables: PyTree, image: Array, mask: Array | None
 ) -> list[PyTree]:
-    activations = encoder(variables, picture[None])
+    activations = encoder(variables, image[None])
     return [term.loss.target(activations, mask) for term in terms]
 
 
 def total(terms: tuple[Term, ...], activations: Activations, kept: list[PyTree], mask: Mask | None = None) -> Scalar:
-    """``Σ w J`` of pictures and what the terms kept of the reference, within a mask if there is one."""
+    """``Σ w J`` of images and what the terms kept of the reference, within a mask if there is one."""
     value = jnp.zeros((), jnp.float32)
     for term, target in zip(terms, kept, strict=True):
         value = value + term.weight * term.loss(activations, target, mask)

@@ -1,7 +1,7 @@
-"""A cost on activations of a picture too large for the device: tile by tile, and exactly.
+"""A cost on activations of an image too large for the device: tile by tile, and exactly.
 
 The losses that a style is made of read sums over places, and the content loss is itself such a sum. So the sums are collected
-window by window, each place counted by the one tile that owns it, and the losses see what they would of the whole picture. The
+window by window, each place counted by the one tile that owns it, and the losses see what they would of the whole image. The
 gradient goes back through the same windows, each computed again: memory for activations is that of one window.
 """
 
@@ -30,7 +30,7 @@ Places = Int[AnyArray, "n 6"]
 
 @dataclasses.dataclass(frozen=True)
 class TiledReader:
-    """Reads a picture window by window."""
+    """Reads an image window by window."""
 
     encoder: FrozenEncoder
     tiles: Tiles
@@ -47,13 +47,13 @@ class TiledReader:
     def targets(
         self,
         variables: PyTree,
-        picture: Float[np.ndarray, "h w 3"],
+        image: Float[np.ndarray, "h w 3"],
         terms: tuple[Term, ...],
         mask: Float[np.ndarray, "h w"] | None = None,
     ) -> list[PyTree]:
-        """What each term keeps of a reference picture, on the device."""
-        masks = self.region(variables, picture, mask)
-        pixels = jnp.asarray(picture)[None]
+        """What each term keeps of a reference image, on the device."""
+        masks = self.region(variables, image, mask)
+        pixels = jnp.asarray(image)[None]
 
         @jax.jit
         def take(variables: PyTree, pixels: Array, masks: PyTree, places: Array) -> list[PyTree]:
@@ -72,16 +72,16 @@ class TiledReader:
 
         return take(variables, pixels, masks, jnp.asarray(self.places))
 
-    def region(self, variables: PyTree, picture: Float[np.ndarray, "h w 3"], region: Float[np.ndarray, "h w"] | None) -> PyTree:
-        """A region of the picture at every layer, or None."""
+    def region(self, variables: PyTree, image: Float[np.ndarray, "h w 3"], region: Float[np.ndarray, "h w"] | None) -> PyTree:
+        """A region of the image at every layer, or None."""
         if region is None:
             return None
-        pixels = jax.ShapeDtypeStruct((1, *picture.shape), jnp.float32)
+        pixels = jax.ShapeDtypeStruct((1, *image.shape), jnp.float32)
         whole = jax.eval_shape(self.encoder, variables, pixels)
         return {layer: averaged_mask(jnp.asarray(region), whole[layer].shape[1:3]) for layer, _ in self.tiles.strides}
 
     def totals(self, variables: PyTree, pixels: Float[Array, "1 h w 3"], places: AnyArray, asked: list[Asked]) -> list[Scalar]:
-        """``Σ w J`` of a picture for each that is asked: what reads the picture itself at once, the rest from the tiles."""
+        """``Σ w J`` of an image for each that is asked: what reads the image itself at once, the rest from the tiles."""
         single = [(each, term, target) for each in asked for term, target in zip(each.terms, each.targets, strict=True)]
         contents = [(term.loss, target) for _, term, target in single if _reads_places(term.loss)]
         styles = [(term.loss, each.region) for each, term, _ in single if isinstance(term.loss, AdditiveLayers)]
@@ -109,14 +109,14 @@ class TiledReader:
         contents: list[tuple[Content, PyTree]],
         styles: list[tuple[AdditiveLayers, Mapping[str, Array] | None]],
     ) -> tuple[list[Scalar], list[dict[str, Sums]]]:
-        """Content losses, and the sums that styles are made of, of the whole picture.
+        """Content losses, and the sums that styles are made of, of the whole image.
 
         Args:
             variables: the encoder's.
-            pixels: the picture.
+            pixels: the image.
             places: :attr:`places`.
-            contents: losses and their targets for the whole picture.
-            styles: losses, each with the mask of the whole picture at each of its layers, or None.
+            contents: losses and their targets for the whole image.
+            styles: losses, each with the mask of the whole image at each of its layers, or None.
         """
 
         def of_window(place: Array) -> tuple[list[Scalar], list[dict[str, Sums]]]:
@@ -130,7 +130,7 @@ class TiledReader:
     def features(
         self, variables: PyTree, pixels: Float[Array, "1 h w c"], places: Places, layers: tuple[str, ...]
     ) -> Activations:
-        """Whole activations of a picture, put together from the tiles."""
+        """Whole activations of an image, put together from the tiles."""
         whole = jax.eval_shape(self.encoder, variables, pixels)
 
         def of_window(place: Array) -> Activations:
@@ -197,7 +197,7 @@ class TiledReader:
 
 
 def _after(end: Array, stride: int, side: int) -> Array:
-    """The unit after a tile's last; the last tile has all that there are, also where the stride does not divide the picture."""
+    """The unit after a tile's last; the last tile has all that there are, also where the stride does not divide the image."""
     return jnp.where(end == side, side, end // stride)
 
 
@@ -213,18 +213,18 @@ def check_tiled(loss: ActivationLoss) -> None:
     """
     if isinstance(loss, Gram) and loss.normalizer in EQUAL_SIZES:
         raise ValueError(
-            f"Stylization.tile is set, but Gram(normalizer={loss.normalizer!r}) compares whole pictures of one size: choose "
+            f"Stylization.tile is set, but Gram(normalizer={loss.normalizer!r}) compares whole images of one size: choose "
             "normalizer='relative', or leave tile out."
         )
     if loss.layers != ("input",) and not isinstance(loss, AdditiveLayers | Content):
         raise ValueError(
-            f"Stylization.tile is set, but {type(loss).__name__} compares places of the whole picture with one another: use "
+            f"Stylization.tile is set, but {type(loss).__name__} compares places of the whole image with one another: use "
             "Gram, MeanStd, Covariance or Wasserstein, or leave tile out."
         )
 
 
 def tiled_reader(encoder: FrozenEncoder, names: tuple[str, ...], height: int, width: int, tile: int) -> TiledReader:
-    """Reads the named layers of pictures of one size; as many tiles at once as there are devices.
+    """Reads the named layers of images of one size; as many tiles at once as there are devices.
 
     Raises:
         ValueError: an encoder that does not say how its layers lie, a tile too small, a layer that does not exist.
@@ -232,7 +232,7 @@ def tiled_reader(encoder: FrozenEncoder, names: tuple[str, ...], height: int, wi
     module = encoder.encoder
     if not isinstance(module, Network):
         raise ValueError(
-            f"Stylization.tile is set, but {type(module).__name__} does not say how its layers lie over the picture (no "
+            f"Stylization.tile is set, but {type(module).__name__} does not say how its layers lie over the image (no "
             "`geometry`): use Vgg or SqueezeNet, or leave tile out."
         )
     wanted = [name for name in names if name != "input"]

@@ -5,13 +5,15 @@ from pathlib import Path
 from likeness.experiments.display.progress import Reporter
 from likeness.experiments.own_code import Code
 from likeness.experiments.run import Run
-from likeness.experiments.storage.trackers import BoardName
+from likeness.experiments.storage.trackers import TrackerName
 from likeness.experiments.storage.workdir import metric_json
 from likeness.experiments.sweeps.members import note_rung
 from likeness.experiments.training.trainer import train
 
 
-def train_member(run: Run, workdir: Path, code: Code, until: int | None, boards: tuple[BoardName, ...], say: Reporter) -> None:
+def train_member(
+    run: Run, workdir: Path, code: Code, until: int | None, trackers: tuple[TrackerName, ...], say: Reporter
+) -> None:
     """Trains a run in its directory, and writes down what it comes to at a rung.
 
     Args:
@@ -19,9 +21,9 @@ def train_member(run: Run, workdir: Path, code: Code, until: int | None, boards:
         workdir: its directory.
         code: of one's own, that it is made with.
         until: the step of the rung; None for the run's end.
-        boards: where metrics go beside ``metrics.jsonl``.
+        trackers: where metrics go beside ``metrics.jsonl``.
         say: told how it goes.
     """
-    trained = train(run, workdir, reporter=say, boards=boards, until=until, code=code)
+    trained = train(run, workdir, reporter=say, trackers=trackers, until=until, code=code)
     if until is not None and until < run.steps:
         note_rung(workdir, until, metric_json(trained.evaluation.metrics), trained.seconds)

@@ -20,7 +20,7 @@ from likeness.research.types import Array
 def one_by_one(function: Callable[..., Any]) -> Callable[..., Any]:
     """The same function, of which ``vmap`` leaves each convolution as it is and takes as many as there are rows.
 
-    Only where both pictures and kernels have rows; where one of them is shared JAX makes one larger convolution, which is
+    Only where both images and kernels have rows; where one of them is shared JAX makes one larger convolution, which is
     faster. The gradients that the function takes inside are convolutions too and treated alike. What is in a loop or in
     ``jax.checkpoint`` stays as ``vmap`` makes it.
     """
@@ -56,13 +56,13 @@ def _evaluate(closed: ClosedJaxpr, inputs: Sequence[Any]) -> list[Any]:
 
 
 def _convolution(how: dict[str, Any]) -> Callable[[Array, Array], Array]:
-    def convolve(pictures: Array, kernel: Array) -> Array:
-        return conv_general_dilated_p.bind(pictures, kernel, **how)
+    def convolve(images: Array, kernel: Array) -> Array:
+        return conv_general_dilated_p.bind(images, kernel, **how)
 
-    def rows(count: int, batched: Sequence[bool], pictures: Array, kernel: Array) -> tuple[Array, bool]:
+    def rows(count: int, batched: Sequence[bool], images: Array, kernel: Array) -> tuple[Array, bool]:
         if all(batched):
-            return jnp.stack([convolve(pictures[row], kernel[row]) for row in range(count)]), True
-        return jax.vmap(convolve, [0 if has_rows else None for has_rows in batched])(pictures, kernel), True
+            return jnp.stack([convolve(images[row], kernel[row]) for row in range(count)]), True
+        return jax.vmap(convolve, [0 if has_rows else None for has_rows in batched])(images, kernel), True
 
     result = custom_vmap(convolve)
     result.def_vmap(rows)

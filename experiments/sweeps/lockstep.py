@@ -1,7 +1,7 @@
 """Trains several runs as one program, and leaves of each what the ordinary trainer would have left.
 
 The runs take every step together. Whatever is due between two steps (a line of the log, an evaluation, a checkpoint) is done
-for one run after the other, in its own books; so a run may later be trained on alone, judged again or used.
+for one run after the other, in its own books; so a run may later be trained on alone, evaluated again or used.
 """
 
 import contextlib
@@ -17,17 +17,17 @@ import numpy as np
 
 from likeness.experiments.config import to_json
 from likeness.experiments.display.progress import Named, Reporter
-from likeness.experiments.experiment import judging
+from likeness.experiments.experiment import evaluating
 from likeness.experiments.own_code import Code
 from likeness.experiments.storage.checkpoints import CheckpointStore
 from likeness.experiments.storage.metrics_log import Metrics
-from likeness.experiments.storage.trackers import BoardName
+from likeness.experiments.storage.trackers import TrackerName
 from likeness.experiments.storage.workdir import Workdir, metric_json
 from likeness.experiments.sweeps.members import note_rung
 from likeness.experiments.sweeps.together import Together
 from likeness.experiments.training.compilations import Recompilations
 from likeness.experiments.training.interruption import Interrupted
-from likeness.experiments.training.recorder import Books, due
+from likeness.experiments.training.recorder import RunRecorder, due
 from likeness.experiments.training.resuming import Fingerprints
 from likeness.experiments.training.step import StepReport, TrainState
 from likeness.experiments.training.stop_request import StopRequest
@@ -38,7 +38,7 @@ class _Lane:
     """One of the runs that are trained together."""
 
     number: int
-    books: Books
+    recorder: RunRecorder
     metrics: Metrics
     failure: Exception | None = None
 
@@ -55,14 +55,14 @@ class _Lane:
 
     def pause(self, state: TrainState, step: int) -> None:
         """Writes down what the run comes to at a rung; nothing of it is logged."""
-        books = self.books
-        variables = books.program.variables(state)
-        judged = books.run.experiment.evaluate(books.data, variables.params, variables.state, "validation")
-        note_rung(books.files.root, step, metric_json(judged.metrics), books.record.seconds)
+        recorder = self.recorder
+        variables = recorder.program.variables(state)
+        evaluated = recorder.run.experiment.evaluate(recorder.data, variables.params, variables.state, "validation")
+        note_rung(recorder.files.root, step, metric_json(evaluated.metrics), recorder.record.seconds)
 
     def finish(self, state: TrainState) -> None:
-        _, evaluation = self.books.conclude(state)
-        self.metrics.finish(to_json(self.books.run), metric_json(evaluation.metrics))
+        _, evaluation = self.recorder.conclude(state)
+        self.metrics.finish(to_json(self.recorder.run), metric_json(evaluation.metrics))
 
 
 def train_together(
@@ -70,7 +70,7 @@ def train_together(
     workdirs: Sequence[Path],
     code: Code,
     say: Reporter,
-    boards: tuple[BoardName, ...] = (),
+    trackers: tuple[TrackerName, ...] = (),
     until: int | None = None,
 ) -> list[Exception | None]:
     """Trains runs at once, each in its working directory, from the beginning or from checkpoints of one step.
@@ -82,8 +82,8 @@ def train_together(
         workdirs: where the files of each are.
         code: of one's own, that they are made with.
         say: told how it goes.
-        boards: where metrics go beside ``metrics.jsonl``.
-        until: stop at this rung with checkpoints, and judge each run there on the validation part.
+        trackers: where metrics go beside ``metrics.jsonl``.
+        until: stop at this rung with checkpoints, and evaluate each run there on the validation part.
 
     Returns:
         For each run None, or why it failed.
@@ -105,19 +105,19 @@ def train_together(
             stream, voice, data = together.stream_of(number), Named(workdir.name, say.warn), together.data[number]
             if id(data) not in inputs:
                 inputs[id(data)] = run.experiment.fingerprints(data)
-            every.append(Books(run, data, inputs[id(data)], stream, together.alone, files, store, voice, code))
+            every.append(RunRecorder(run, data, inputs[id(data)], stream, together.alone, files, store, voice, code))
         states = _restored(together, every)
         first = int(together.row(states, 0).step)
         lanes = []
-        for number, books in enumerate(every):
-            books.note_config(books.run, first)
-            books.note_origin()
-            metrics = held.enter_context(Metrics(books.files, boards, resume_from=first))
-            lanes.append(_Lane(number, books, metrics))
+        for number, recorder in enumerate(every):
+            recorder.note_config(recorder.run, first)
+            recorder.note_origin()
+            metrics = held.enter_context(Metrics(recorder.files, trackers, resume_from=first))
+            lanes.append(_Lane(number, recorder, metrics))
         states = _loop(together, lanes, states, first, until, stop, say)
         steps = together.runs[0].steps
         rung = None if until is None or until >= steps else until
-        say.say(f"each run: {judging(together.runs[0].experiment) if rung is None else 'judging on the validation part'}")
+        say.say(f"each run: {evaluating(together.runs[0].experiment) if rung is None else 'evaluating on the validation part'}")
         for lane in lanes:
             state = together.row(states, lane.number)
             lane.guarded(functools.partial(lane.finish, state) if rung is None else functools.partial(lane.pause, state, rung))
@@ -126,11 +126,11 @@ def train_together(
         return [lane.failure for lane in lanes]
 
 
-def _restored(together: Together, every: Sequence[Books]) -> TrainState:
-    newest = {books.store.latest() for books in every}
+def _restored(together: Together, every: Sequence[RunRecorder]) -> TrainState:
+    newest = {recorder.store.latest() for recorder in every}
     if len(newest) > 1:
         raise ValueError(f"runs that have come to different steps cannot go on together: {newest}")
-    states = [state for books in every if (state := books.restore()) is not None]
+    states = [state for recorder in every if (state := recorder.restore()) is not None]
     return together.stacked(states) if states else together.start()
 
 
@@ -147,7 +147,7 @@ def _loop(
     run = together.runs[0]
     keys, rows, recompilations = together.keys(), together.rows, Recompilations(say.warn)
     reports: list[StepReport] = []
-    began = time.monotonic() - len(lanes) * lanes[0].books.record.seconds
+    began = time.monotonic() - len(lanes) * lanes[0].recorder.record.seconds
 
     def share() -> float:
         return (time.monotonic() - began) / len(lanes)
@@ -161,7 +161,7 @@ def _loop(
             for lane in lanes:
                 own = [_of(report, lane.number) for report in fetched]
                 state = functools.partial(together.row, states, lane.number)
-                lane.guarded(functools.partial(lane.books.keep_up, now, own, lane.metrics, state, share))
+                lane.guarded(functools.partial(lane.recorder.keep_up, now, own, lane.metrics, state, share))
             alive = [lane.number for lane in lanes if lane.failure is None]
             if not alive:
                 break
@@ -178,10 +178,10 @@ def _loop(
         with recompilations.watched(step), jax.transfer_guard("disallow"), trace:
             batch = together.batch()
             recompilations.given(state=states, batch=batch)
-            states, report = together.step(states, together.fixed, batch, keys, rows)
+            states, report = together.step(states, together.constants, batch, keys, rows)
         reports.append(report)
     for lane in lanes:
-        lane.books.record.seconds = share()
+        lane.recorder.record.seconds = share()
     return states
 
 

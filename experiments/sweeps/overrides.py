@@ -1,7 +1,7 @@
 """Sweeps: which runs to make of one, as plain values.
 
 A config file may have ``sweep()`` beside ``get_config()``. It returns overrides, each a mapping from the dotted path of a
-field to a value, such as ``{"optimizer.schedule.rate": 1e-3, "seed": 1}``; each is one run.
+field to a value, such as ``{"optimizer.schedule.peak_lr": 1e-3, "seed": 1}``; each is one run.
 """
 
 import dataclasses
@@ -102,8 +102,8 @@ def product(*factors: Mapping[str, Sequence[Any]] | Sequence[Override]) -> Overr
         factors: values by path, or overrides that another function made.
 
     Example:
-        >>> product({"optimizer.schedule.rate": (1e-3, 3e-3), "seed": (0, 1)})[1]
-        {'optimizer.schedule.rate': 0.001, 'seed': 1}
+        >>> product({"optimizer.schedule.peak_lr": (1e-3, 3e-3), "seed": (0, 1)})[1]
+        {'optimizer.schedule.peak_lr': 0.001, 'seed': 1}
         >>> len(product(zip_({"steps": (100, 200), "log_every": (10, 20)}), {"seed": range(3)}))
         6
     """
@@ -144,8 +144,8 @@ def sample(count: int, seed: int, over: Mapping[str, Distribution]) -> Overrides
     Numbers are rounded to four significant digits.
 
     Example:
-        >>> drawn = sample(3, 0, {"optimizer.schedule.rate": LogUniform(1e-4, 1e-2), "optimizer.b1": Choice((0.5, 0.9))})
-        >>> [sorted(override) for override in drawn] == 3 * [["optimizer.b1", "optimizer.schedule.rate"]]
+        >>> drawn = sample(3, 0, {"optimizer.schedule.peak_lr": LogUniform(1e-4, 1e-2), "optimizer.b1": Choice((0.5, 0.9))})
+        >>> [sorted(override) for override in drawn] == 3 * [["optimizer.b1", "optimizer.schedule.peak_lr"]]
         True
     """
     if count < 1:

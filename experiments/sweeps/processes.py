@@ -13,7 +13,7 @@ from queue import SimpleQueue
 from types import FrameType
 
 from likeness.experiments.display.progress import Reporter
-from likeness.experiments.storage.trackers import BoardName
+from likeness.experiments.storage.trackers import TrackerName
 from likeness.experiments.sweeps.members import Member, isolated
 from likeness.experiments.sweeps.worker import AGAIN, write_task
 from likeness.experiments.training.interruption import Interrupted
@@ -21,7 +21,7 @@ from likeness.research.errors import UserError
 
 
 def make_in_processes(
-    waiting: Sequence[Member], root: Path, jobs: int, until: int | None, boards: tuple[BoardName, ...], say: Reporter
+    waiting: Sequence[Member], root: Path, jobs: int, until: int | None, trackers: tuple[TrackerName, ...], say: Reporter
 ) -> None:
     """Trains each run up to a rung or its end, and notes in it what became of it.
 
@@ -48,7 +48,7 @@ def make_in_processes(
                         environment.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", f"{0.9 / sharing:.3f}")
                 say.say(f"training {member.name}")
                 with isolated(member, root):
-                    _in_process(member, root, until, boards, environment, children, stopped)
+                    _in_process(member, root, until, trackers, environment, children, stopped)
         finally:
             slots.put(slot)
 
@@ -76,13 +76,13 @@ def _in_process(
     member: Member,
     root: Path,
     until: int | None,
-    boards: tuple[BoardName, ...],
+    trackers: tuple[TrackerName, ...],
     environment: dict[str, str],
     children: set[subprocess.Popen[bytes]],
     stopped: threading.Event,
 ) -> None:
     task, log = root / "logs" / f"{member.name}.json", root / "logs" / f"{member.name}.txt"
-    write_task(task, member, root, until, boards)
+    write_task(task, member, root, until, trackers)
     member.how = "in a process"
     with log.open("w") as output:
         child = subprocess.Popen(

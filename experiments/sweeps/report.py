@@ -35,11 +35,9 @@ def deciding(run: Run, found: Sequence[Outcome], asked: str | None) -> str | Non
     return best if best in known else next(iter(known), None)
 
 
-def ranked(
-    made: Sequence[Member], found: Sequence[Outcome], metric: str | None, best_is: Literal["lowest", "highest"]
-) -> list[int]:
+def ranked(made: Sequence[Member], found: Sequence[Outcome], metric: str | None, mode: Literal["min", "max"]) -> list[int]:
     """The runs by rank: those with a result, those stopped early, who came farthest first, and the others as they came."""
-    sign = -1.0 if best_is == "highest" else 1.0
+    sign = -1.0 if mode == "max" else 1.0
 
     def key(number: int) -> tuple[float, ...]:
         value = math.nan if metric is None else found[number].metrics.get(metric, math.nan)
@@ -89,7 +87,7 @@ def fitted(rows: Sequence[Sequence[str]], width: int) -> list[list[str]]:
 
 
 def without_parts(made: Sequence[Member]) -> bool:
-    """Whether what was judged is what the runs made, such as a painting, and no part of any data."""
+    """Whether what was evaluated is what the runs made, such as a painting, and no part of any data."""
     return any(isinstance(member.run.experiment, WithoutParts) for member in made)
 
 
@@ -100,7 +98,7 @@ def write_markdown(path: Path, rows: Sequence[Sequence[str]], made: Sequence[Mem
     if metric is not None:
         lines += ["", f"Sorted by {metric}{'' if without_parts(made) else ' on the test part'}, the best first."]
     if any(member.stopped is not None for member in made):
-        lines += ["", "Runs that were stopped early were compared on the validation part; none was judged at the end."]
+        lines += ["", "Runs that were stopped early were compared on the validation part; none was evaluated at the end."]
     lines += ["", *(f"- **{member.name}** failed: {member.why}" for member in made if member.status == "failed")]
     write_atomically(path, "\n".join(lines).rstrip() + "\n")
 

@@ -22,7 +22,7 @@ from likeness.research.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Halving:
+class SuccessiveHalving:
     """The rule by which runs of a sweep are stopped early."""
 
     eta: int = 3
@@ -31,14 +31,14 @@ class Halving:
     """The step r of the first rung; None takes ⌊T η^−k⌋, where one run is left after k rungs."""
     metric: str | None = None
     """What runs are compared by on the validation part; None takes the first metric there is."""
-    best_is: Literal["lowest", "highest"] = "lowest"
+    mode: Literal["min", "max"] = "min"
     """Whether the best is the lowest or the highest."""
 
     def __post_init__(self) -> None:
         if self.eta < 2:
-            raise ValueError(f"Halving.eta is {self.eta}: give 2 or more, since one of so many goes on")
+            raise ValueError(f"SuccessiveHalving.eta is {self.eta}: give 2 or more, since one of so many goes on")
         if self.first is not None and self.first < 1:
-            raise ValueError(f"Halving.first is {self.first}: give a step, 1 or more")
+            raise ValueError(f"SuccessiveHalving.first is {self.first}: give a step, 1 or more")
 
     def kept(self, entered: int) -> int:
         """How many of so many runs go on."""
@@ -51,9 +51,9 @@ class Halving:
             UserError: the first rung is not before the end.
 
         Example:
-            >>> Halving(eta=3).rungs(9, 900)
+            >>> SuccessiveHalving(eta=3).rungs(9, 900)
             (100, 300)
-            >>> Halving(eta=3, first=50).rungs(12, 900)
+            >>> SuccessiveHalving(eta=3, first=50).rungs(12, 900)
             (50, 150)
         """
         if self.first is not None and self.first >= steps:
@@ -96,7 +96,7 @@ class Halving:
         metrics = {member.name: plain_metrics(member.rungs[rung].metrics) for member in alive}
         metric = self._metric([*metrics.values()])
         values = {name: numbers.get(metric, math.nan) for name, numbers in metrics.items()}
-        sign = 1.0 if self.best_is == "lowest" else -1.0
+        sign = 1.0 if self.mode == "min" else -1.0
         # Sorting is stable, which is what decides between equals.
         order = sorted(alive, key=lambda member: math.inf if math.isnan(value := values[member.name]) else sign * value)
         kept = {member.name for member in order[: self.kept(len(compared))] if not math.isnan(values[member.name])}
@@ -113,7 +113,7 @@ class Halving:
         if not known:
             raise UserError(
                 "Successive halving compares runs on the validation part, of which this experiment reports no number: give it "
-                "a metric there (for recognition, `validation=(Verification(),)` and people to judge), or leave --halve out."
+                "a metric there (for recognition, `validation=(Verification(),)` and people to evaluate), or leave --halve out."
             )
         if self.metric is not None and self.metric not in known:
             raise UserError(

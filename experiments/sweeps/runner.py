@@ -6,13 +6,13 @@ from typing import Literal
 
 from likeness.experiments.display.progress import Named, Reporter
 from likeness.experiments.own_code.keeping import describe, keep, kept_or_none
-from likeness.experiments.storage.trackers import BoardName
+from likeness.experiments.storage.trackers import TrackerName
 from likeness.experiments.storage.workdir import Workdir
 from likeness.experiments.sweeps.members import Member, isolated, sentence
 from likeness.experiments.sweeps.numbers import Path as FieldPath
 from likeness.experiments.sweeps.numbers import structure
 from likeness.experiments.sweeps.processes import make_in_processes
-from likeness.experiments.sweeps.rungs import Halving
+from likeness.experiments.sweeps.rungs import SuccessiveHalving
 from likeness.experiments.sweeps.slurm import SlurmArray
 from likeness.experiments.training.interruption import Interrupted
 from likeness.experiments.training.recorder import shortened
@@ -27,9 +27,9 @@ def sweep(
     together: Mode,
     jobs: int,
     say: Reporter,
-    halving: Halving | None = None,
+    halving: SuccessiveHalving | None = None,
     slurm: SlurmArray | None = None,
-    boards: tuple[BoardName, ...] = (),
+    trackers: tuple[TrackerName, ...] = (),
 ) -> None:
     """Makes all runs that are not finished and notes in each what became of it.
 
@@ -41,7 +41,7 @@ def sweep(
         say: told how it goes.
         halving: how runs are stopped early; None stops none.
         slurm: the job array to train in; None trains here.
-        boards: where metrics go beside each ``metrics.jsonl``.
+        trackers: where metrics go beside each ``metrics.jsonl``.
 
     Raises:
         UserError: the runs cannot be compared by ``halving``.
@@ -60,7 +60,7 @@ def sweep(
     if before := sum(member.how == "before" for member in made):
         say.say(f"{before} of {len(made)} runs are finished already")
     _keep_code(made, root, say)
-    ways = _Ways(root, together, jobs, slurm, boards, say)
+    ways = _Ways(root, together, jobs, slurm, trackers, say)
     contenders = list(made)
     for rung in rungs:
         if halving is None or len(contenders) < 2:
@@ -93,18 +93,18 @@ class _Ways:
         together: Mode,
         jobs: int,
         slurm: SlurmArray | None,
-        boards: tuple[BoardName, ...],
+        trackers: tuple[TrackerName, ...],
         say: Reporter,
     ) -> None:
-        self.root, self.together, self.jobs, self.slurm, self.boards, self.say = root, together, jobs, slurm, boards, say
+        self.root, self.together, self.jobs, self.slurm, self.trackers, self.say = root, together, jobs, slurm, trackers, say
 
     def make(self, some: Sequence[Member], until: int | None) -> None:
         """Trains those that are not there yet, each failing on its own."""
         waiting = [member for member in some if member.status == "not started" and not member.reached(until)]
         if self.slurm is not None:
-            self.slurm.make(waiting, self.root, until, self.boards, self.say)
+            self.slurm.make(waiting, self.root, until, self.trackers, self.say)
         elif self.jobs > 1:
-            make_in_processes(waiting, self.root, self.jobs, until, self.boards, self.say)
+            make_in_processes(waiting, self.root, self.jobs, until, self.trackers, self.say)
         else:
             for group in _grouped(waiting) if self.together != "no" else [[member] for member in waiting]:
                 self._here(group, until)
@@ -119,7 +119,7 @@ class _Ways:
         # They need JAX, and a sweep in other processes must leave the devices to those.
         from likeness.experiments.sweeps.lockstep import train_together
         from likeness.experiments.sweeps.timing import time_both
-        from likeness.experiments.sweeps.together import Apart, put_together
+        from likeness.experiments.sweeps.together import Incompatible, put_together
 
         say = self.say
         try:
@@ -127,10 +127,10 @@ class _Ways:
             left = (until or group[0].run.steps) - group[0].latest
             timed = time_both(ready, left) if self.together == "auto" else None
             if timed is not None and not timed.together_is_faster:
-                raise Apart(str(timed))
+                raise Incompatible(str(timed))
             if timed is not None:
                 say.say(f"{len(group)} runs are trained together: {timed}")
-        except Apart as apart:
+        except Incompatible as apart:
             smaller = _grouped(group, told_apart | apart.paths) if apart.paths else [[member] for member in group]
             if len(smaller) == 1:
                 smaller = [[member] for member in group]
@@ -145,7 +145,7 @@ class _Ways:
                 self._alone(member, until)
             return
         try:
-            failures = train_together(ready, [member.workdir for member in group], group[0].code, say, self.boards, until)
+            failures = train_together(ready, [member.workdir for member in group], group[0].code, say, self.trackers, until)
         except Interrupted:
             raise
         except Exception as error:
@@ -162,7 +162,7 @@ class _Ways:
         self.say.say(f"training {member.name}" if until is None else f"training {member.name} up to step {until}")
         member.how = "alone"
         with isolated(member, self.root):
-            train_member(member.run, member.workdir, member.code, until, self.boards, Named(member.name, self.say.warn))
+            train_member(member.run, member.workdir, member.code, until, self.trackers, Named(member.name, self.say.warn))
 
 
 def _grouped(waiting: Sequence[Member], told_apart: frozenset[FieldPath] = frozenset()) -> list[list[Member]]:

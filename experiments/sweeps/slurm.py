@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from likeness.experiments.display.progress import Reporter
-from likeness.experiments.storage.trackers import BoardName
+from likeness.experiments.storage.trackers import TrackerName
 from likeness.experiments.storage.workdir import read_json, write_json
 from likeness.experiments.sweeps.members import Member, isolated
 from likeness.experiments.sweeps.worker import QueuedTask, write_task
@@ -77,7 +77,7 @@ class SlurmArray:
         self._executor(Path("slurm"))
 
     def make(
-        self, waiting: Sequence[Member], root: Path, until: int | None, boards: tuple[BoardName, ...], say: Reporter
+        self, waiting: Sequence[Member], root: Path, until: int | None, trackers: tuple[TrackerName, ...], say: Reporter
     ) -> None:
         """Trains each run up to a rung or its end, and notes in it what became of it, or that it is under way.
 
@@ -89,7 +89,7 @@ class SlurmArray:
         self._collect(waiting, queue, root, say)
         left = [member for member in waiting if member.status == "not started" and not member.reached(until)]
         if left:
-            self._submit(left, queue, root, until, boards, say)
+            self._submit(left, queue, root, until, trackers, say)
             self._collect(left, queue, root, say)
 
     def _executor(self, folder: Path) -> Any:
@@ -118,13 +118,13 @@ class SlurmArray:
         queue: "_Queue",
         root: Path,
         until: int | None,
-        boards: tuple[BoardName, ...],
+        trackers: tuple[TrackerName, ...],
         say: Reporter,
     ) -> None:
         tasks = []
         for member in left:
             path = (root / "logs" / f"{member.name}.json").resolve()
-            write_task(path, member, root, until, boards)
+            write_task(path, member, root, until, trackers)
             tasks.append(QueuedTask(path))
         executor = self._executor(queue.folder)
         try:

@@ -12,7 +12,7 @@ from typing import Any
 
 import jax
 
-from likeness.experiments.sweeps.together import Apart, Together
+from likeness.experiments.sweeps.together import Incompatible, Together
 
 STEPS, SECONDS = 6, 5.0
 """How many steps are tried after the first, and for how long at most, at least two."""
@@ -71,7 +71,7 @@ def time_both(together: Together, steps: int | None = None) -> Timed:
         except jax.errors.JaxRuntimeError as error:
             if "RESOURCE_EXHAUSTED" not in str(error):
                 raise
-            raise Apart("together they need more memory than there is") from error
+            raise Incompatible("together they need more memory than there is") from error
         first, of_one = timed_steps(*steps_alone(together))
         for stream, position in zip(together.streams, positions, strict=True):
             stream.set_state(position)
@@ -81,7 +81,7 @@ def time_both(together: Together, steps: int | None = None) -> Timed:
 def steps_together(together: Together) -> tuple[Any, Callable[[Any], Any]]:
     """A state, and a function that takes one step of all runs."""
     keys, rows = together.keys(), together.rows
-    return together.start(), lambda state: together.step(state, together.fixed, together.batch(), keys, rows)[0]
+    return together.start(), lambda state: together.step(state, together.constants, together.batch(), keys, rows)[0]
 
 
 def steps_alone(together: Together) -> tuple[Any, Callable[[Any], Any]]:
@@ -90,7 +90,7 @@ def steps_alone(together: Together) -> tuple[Any, Callable[[Any], Any]]:
     key = program.key(together.runs[0].seed)
     # Its own program for the beginning would be compiled for this only.
     state = jax.device_put(together.row(together.start(), 0), jax.tree.map(lambda leaf: leaf.sharding, program.state))
-    return state, lambda state: program.step(state, program.fixed, program.put(next(stream)), key)[0]
+    return state, lambda state: program.step(state, program.constants, program.put(next(stream)), key)[0]
 
 
 def timed_steps(state: Any, step: Callable[[Any], Any]) -> tuple[float, float]:

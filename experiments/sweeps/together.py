@@ -24,7 +24,7 @@ from likeness.experiments.training.step import StepReport, TrainState, initial_s
 from likeness.research.types import Array, PRNGKey, PyTree
 
 
-class Apart(Exception):
+class Incompatible(Exception):
     """Why some runs cannot be one program.
 
     Args:
@@ -48,7 +48,7 @@ class Together:
     """One for each run, or one for all."""
     alone: Program
     """The program of the first run alone: its shapes and names are those of all, and so is what is fixed."""
-    fixed: PyTree
+    constants: PyTree
     """Of all runs or, with a leading axis, of each."""
     init: Callable[[PRNGKey, PyTree, PyTree, Array], TrainState]
     """Of keys, what is fixed, batches, and the runs' numbers from 0: states with a leading axis of runs."""
@@ -83,7 +83,7 @@ class Together:
 
     def start(self) -> TrainState:
         """The states before the first step. The streams stay where they are."""
-        return self.init(self.keys(), self.fixed, self._put([peek(stream) for stream in self.streams]), self.rows)
+        return self.init(self.keys(), self.constants, self._put([peek(stream) for stream in self.streams]), self.rows)
 
     def stacked(self, states: Sequence[TrainState]) -> TrainState:
         """States of single runs with a leading axis of runs."""
@@ -99,36 +99,36 @@ def put_together(runs: Sequence[Run]) -> Together:
     """
     first = runs[0]
     if processes.several():
-        raise Apart("several processes train one run at a time")
+        raise Incompatible("several processes train one run at a time")
     if len(stages(first)) > 1:
-        raise Apart("their experiment has stages of different shapes")
+        raise Incompatible("their experiment has stages of different shapes")
     if first.mesh.fsdp > 1:
-        raise Apart(
+        raise Incompatible(
             f"mesh.fsdp is {first.mesh.fsdp}, which splits the parameters of one run over devices, such as the centers of "
             "MarginSoftmax, while of runs trained together each has one device (with mesh.fsdp 1 shards may be any number)"
         )
     mesh = first.mesh.build()
     if len(runs) % mesh.size:
-        raise Apart(f"{len(runs)} runs do not divide over {mesh.size} devices")
+        raise Incompatible(f"{len(runs)} runs do not divide over {mesh.size} devices")
     paths = differing(runs)
     unread = joined(runs, paths, None)
     data = _open(runs, unread)
     streams = _streams(runs, unread, data)
-    fixed, same_fixed = _fixed(runs, unread, data)
+    constants, same_fixed = _fixed(runs, unread, data)
     peeked = [peek(stream) for stream in streams]
     same_batch = len(streams) == 1
-    alone = build(first, first.experiment.fixed(data[0]) if not same_fixed else fixed, peeked[0])
+    alone = build(first, first.experiment.constants(data[0]) if not same_fixed else constants, peeked[0])
     axis_fixed, axis_batch = None if same_fixed else 0, None if same_batch else 0
 
-    def init(key: PRNGKey, fixed: PyTree, batch: PyTree, row: Array) -> TrainState:
+    def init(key: PRNGKey, constants: PyTree, batch: PyTree, row: Array) -> TrainState:
         run = joined(runs, paths, row)
         optimizer = run.optimizer.transformation(run.steps)
-        return initial_state(run.experiment, optimizer, run.ema_decay is not None, key, fixed, batch)
+        return initial_state(run.experiment, optimizer, run.ema_decay is not None, key, constants, batch)
 
-    def step(state: TrainState, fixed: PyTree, batch: PyTree, key: PRNGKey, row: Array) -> tuple[TrainState, StepReport]:
+    def step(state: TrainState, constants: PyTree, batch: PyTree, key: PRNGKey, row: Array) -> tuple[TrainState, StepReport]:
         run = joined(runs, paths, row)
         optimizer = run.optimizer.transformation(run.steps)
-        return train_step(run.experiment, optimizer, run.optimizer.recovers, run.ema_decay, state, fixed, batch, key)
+        return train_step(run.experiment, optimizer, run.optimizer.recovers, run.ema_decay, state, constants, batch, key)
 
     split, whole = over_batch(mesh), replicated(mesh)
     places = (whole if same_fixed else split, whole if same_batch else split)
@@ -137,7 +137,7 @@ def put_together(runs: Sequence[Run]) -> Together:
         data=tuple(data),
         streams=tuple(streams),
         alone=alone,
-        fixed=jax.device_put(fixed, places[0]),
+        constants=jax.device_put(constants, places[0]),
         init=jax.jit(
             jax.vmap(init, in_axes=(0, axis_fixed, axis_batch, 0)), in_shardings=(split, *places, split), out_shardings=split
         ),
@@ -185,14 +185,14 @@ def _fixed(runs: Sequence[Run], unread: Run, data: Sequence[Any]) -> tuple[PyTre
     """What is fixed, and whether it is the same in all runs."""
     if all(opened is data[0] for opened in data):
         try:
-            return unread.experiment.fixed(data[0]), True
+            return unread.experiment.constants(data[0]), True
         except Differ:
             pass
-    each = [run.experiment.fixed(opened) for run, opened in zip(runs, data, strict=True)]
+    each = [run.experiment.constants(opened) for run, opened in zip(runs, data, strict=True)]
     try:
         return jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *each), not jax.tree.leaves(each)
     except ValueError as error:
-        raise Apart("what is fixed has other shapes in each of them") from error
+        raise Incompatible("what is fixed has other shapes in each of them") from error
 
 
 def _check_traceable(
@@ -202,10 +202,10 @@ def _check_traceable(
     count = len(together.runs)
     keys, rows = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), count)), jnp.arange(count, dtype=np.int32)
     try:
-        state = jax.eval_shape(together.init, keys, together.fixed, batch, rows)
-        jax.eval_shape(together.step, state, together.fixed, batch, keys, rows)
+        state = jax.eval_shape(together.init, keys, together.constants, batch, rows)
+        jax.eval_shape(together.step, state, together.constants, batch, keys, rows)
     except Differ as error:
-        raise Apart(_sentence(str(error)), error.paths) from error
+        raise Incompatible(_sentence(str(error)), error.paths) from error
     except Exception as error:
         culprits = set()
         for path in paths:
@@ -214,9 +214,9 @@ def _check_traceable(
             except Exception:
                 culprits.add(path)
         if not culprits:
-            raise Apart(f"they cannot be traced together ({_sentence(str(error))})") from error
+            raise Incompatible(f"they cannot be traced together ({_sentence(str(error))})") from error
         which = " and ".join(sorted(map(dotted, culprits)))
-        raise Apart(f"{which} must be known when the step is compiled", frozenset(culprits)) from error
+        raise Incompatible(f"{which} must be known when the step is compiled", frozenset(culprits)) from error
 
 
 def _trace_one(runs: Sequence[Run], paths: frozenset[Path], batch: PyTree, alone: Program) -> None:
@@ -225,7 +225,7 @@ def _trace_one(runs: Sequence[Run], paths: frozenset[Path], batch: PyTree, alone
     def step(state: TrainState, key: PRNGKey, row: Array) -> Any:
         run = joined(runs, paths, row)
         optimizer = run.optimizer.transformation(run.steps)
-        return train_step(run.experiment, optimizer, run.optimizer.recovers, run.ema_decay, state, alone.fixed, batch, key)
+        return train_step(run.experiment, optimizer, run.optimizer.recovers, run.ema_decay, state, alone.constants, batch, key)
 
     jax.eval_shape(step, alone.state, jax.random.key(0), jnp.zeros((), jnp.int32))
 

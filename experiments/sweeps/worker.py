@@ -13,7 +13,7 @@ from likeness.experiments.config import from_json, to_json
 from likeness.experiments.display.progress import Quiet
 from likeness.experiments.own_code import trust_code
 from likeness.experiments.own_code.classes import RunCode
-from likeness.experiments.storage.trackers import BoardName
+from likeness.experiments.storage.trackers import TrackerName
 from likeness.experiments.storage.workdir import read_json, write_json
 from likeness.experiments.sweeps.members import Member, sentence
 from likeness.experiments.training.interruption import Interrupted
@@ -22,7 +22,7 @@ from likeness.research.errors import UserError
 DONE, FAILED, MISTAKE, AGAIN = 0, 1, 2, 75
 
 
-def write_task(path: Path, member: Member, root: Path, until: int | None, boards: tuple[BoardName, ...]) -> None:
+def write_task(path: Path, member: Member, root: Path, until: int | None, trackers: tuple[TrackerName, ...]) -> None:
     """Writes down what a worker is to do.
 
     Args:
@@ -30,7 +30,7 @@ def write_task(path: Path, member: Member, root: Path, until: int | None, boards
         member: the run.
         root: the sweep's directory, which keeps the code of the run.
         until: the rung up to which it is trained; None for its end.
-        boards: where metrics go beside ``metrics.jsonl``.
+        trackers: where metrics go beside ``metrics.jsonl``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     task = {
@@ -38,7 +38,7 @@ def write_task(path: Path, member: Member, root: Path, until: int | None, boards
         "workdir": str(member.workdir.resolve()),
         "code": {"root": str(root.resolve()), "digest": member.code.digest},
         "until": until,
-        "boards": list(boards),
+        "trackers": list(trackers),
     }
     write_json(path, task)
 
@@ -58,7 +58,7 @@ def work(path: Path) -> tuple[int, str]:
         # The sweep that asks for this work has written it, and its user has named the config.
         trust_code(kept.root)
         run = from_json(task["run"], kept)
-        train_member(run, Path(task["workdir"]), kept.code, task["until"], tuple(task["boards"]), Quiet())
+        train_member(run, Path(task["workdir"]), kept.code, task["until"], tuple(task["trackers"]), Quiet())
     except Interrupted as stop:
         return AGAIN, str(stop)
     except UserError as error:

@@ -1,4 +1,4 @@
-"""Judging a run: the last word in its working directory, written by training and by evaluation alike."""
+"""Evaluating a run: the last word in its working directory, written by training and by evaluation alike."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from likeness.experiments.storage.metrics_log import read_metrics
 from likeness.experiments.storage.workdir import Workdir, metric_json, read_json, write_arrays, write_json
 from likeness.experiments.training.resuming import ChangedInputs, Changes, Fingerprints, listed
 from likeness.research.errors import UserError
-from likeness.research.images import write_picture
+from likeness.research.images import write_image
 
 
 def evaluate_run(
@@ -49,12 +49,12 @@ def _write(files: Workdir, evaluation: Evaluation, step: int, seconds: float) ->
     drawn = dict(evaluation.figures)
     if curves := read_metrics(files.metrics):
         drawn["curves"] = figures.training_curves(curves)
-    for name, picture in evaluation.pictures.items():
-        write_picture(files.pictures / f"{name}.png", picture)
-    for name, picture in evaluation.examples.items():
+    for name, image in evaluation.images.items():
+        write_image(files.images / f"{name}.png", image)
+    for name, image in evaluation.examples.items():
         path = files.figures / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_picture(path, picture)
+        write_image(path, image)
     for name, figure in drawn.items():
         figures.save(figure, files.figures / f"{name}.png")
     summary = {
@@ -64,7 +64,7 @@ def _write(files: Workdir, evaluation: Evaluation, step: int, seconds: float) ->
         "seconds": round(seconds, 3),
         "steps": step,
         "figures": sorted(f"figures/{name}.png" for name in drawn),
-        "pictures": sorted(f"pictures/{name}.png" for name in evaluation.pictures),
+        "images": sorted(f"images/{name}.png" for name in evaluation.images),
     }
     write_json(files.summary, summary)
 
@@ -112,7 +112,7 @@ def check_inputs(workdir: str | Path, before: Mapping[str, Mapping[str, str]], n
         now: of what was opened.
 
     Raises:
-        ChangedInputs: what it was trained on has changed: who was trained on might now be evaluated on, or a picture be
+        ChangedInputs: what it was trained on has changed: who was trained on might now be evaluated on, or an image be
             compared with another one than it was made of.
     """
     changes = now.since(before)
@@ -139,7 +139,7 @@ def evaluate(workdir: str | Path, *, accept_changed_inputs: bool = False) -> Eva
     with jax.default_matmul_precision(run.matmul_precision):
         data = run.experiment.open()
         batch = next(run.experiment.stream(data, run.seed))
-        abstract = jax.eval_shape(run.experiment.init, jax.random.key(0), run.experiment.fixed(data), batch)
+        abstract = jax.eval_shape(run.experiment.init, jax.random.key(0), run.experiment.constants(data), batch)
         step, variables = restore(workdir, run, abstract)
         notes = _changes_noted(files, run, step, run.experiment.fingerprints(data), accept=accept_changed_inputs)
         seconds = read_json(files.summary)["seconds"] if files.summary.exists() else 0.0

@@ -1,4 +1,4 @@
-"""Judging a run while it trains, in a process of its own: each checkpoint as it appears."""
+"""Evaluating a run while it trains, in a process of its own: each checkpoint as it appears."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -35,7 +35,7 @@ def follow(
         workdir: the run's working directory.
         poll: seconds between two looks at it.
         wait: passes them.
-        tell: told of checkpoints that were gone before they could be judged, and what is waited for.
+        tell: told of checkpoints that were gone before they could be evaluated, and what is waited for.
 
     Yields:
         The step and what was found, in order.
@@ -46,7 +46,7 @@ def follow(
     files = Workdir(workdir)
     run = read_run(workdir)
     with jax.default_matmul_precision(run.matmul_precision):
-        judges = _Judges()
+        evaluate = _Evaluators()
         done = [record["step"] for record in read_metrics(files.evaluations)]
         with MetricsFile(files.evaluations, resume_from=max(done, default=0)) as written:
             last, said = max(done, default=-1), -2
@@ -56,12 +56,12 @@ def follow(
                 for step in [step for step in _steps(files, run) if step > last]:
                     missed = [gone for gone in _due(run, step) if gone > last]
                     last = step
-                    evaluation = judges.evaluate(files, run, step)
+                    evaluation = evaluate.evaluate(files, run, step)
                     if evaluation is None:
                         missed.append(step)
                     if missed and tell is not None:
                         tell(
-                            f"no checkpoint of step {_listed(missed)} is there to be judged: the run keeps the last "
+                            f"no checkpoint of step {_listed(missed)} is there to be evaluated: the run keeps the last "
                             f"{run.checkpoints.keep_last} of them (checkpoints.keep_last)"
                         )
                     if evaluation is not None:
@@ -75,7 +75,7 @@ def follow(
                 wait(poll)
 
 
-class _Judges:
+class _Evaluators:
     """The experiments of a run's stages with their data, opened when they are first needed."""
 
     def __init__(self) -> None:
@@ -88,7 +88,7 @@ class _Judges:
         if stage.end not in self._opened:
             data = experiment.open()
             batch = next(experiment.stream(data, run.seed))
-            shapes = jax.eval_shape(experiment.init, jax.random.key(0), experiment.fixed(data), batch)
+            shapes = jax.eval_shape(experiment.init, jax.random.key(0), experiment.constants(data), batch)
             self._opened[stage.end] = data, shapes, experiment.fingerprints(data)
         data, shapes, inputs = self._opened[stage.end]
         loaded = _load(files, run, step, shapes)

@@ -26,7 +26,7 @@ class Program:
     state: PyTree
     """Shapes, dtypes and shardings of the train state."""
     batch_sharding: jax.sharding.Sharding
-    fixed: PyTree
+    constants: PyTree
     """What the cost reads and nothing changes, on every device."""
     init: Callable[[PRNGKey, PyTree, PyTree], TrainState]
     """Of a key, what is fixed, and a batch."""
@@ -61,7 +61,7 @@ def _transformation(run: Run) -> Any:
         raise UserError(f"The optimizer does not fit a run of {run.steps} steps: {error}") from error
 
 
-def build(run: Run, fixed: PyTree, batch: PyTree, rewrite: Callable[[Any], Any] | None = None) -> Program:
+def build(run: Run, constants: PyTree, batch: PyTree, rewrite: Callable[[Any], Any] | None = None) -> Program:
     """Makes the program of a run whose cost reads ``fixed`` and whose batches look like ``batch``.
 
     Args:
@@ -73,7 +73,7 @@ def build(run: Run, fixed: PyTree, batch: PyTree, rewrite: Callable[[Any], Any] 
 
     Raises:
         UserError: when the mesh does not fit the devices, the batch or class centers do not divide over them, or the encoder
-            does not fit the pictures.
+            does not fit the images.
     """
     mesh = run.mesh.build()
     check_batch(mesh, batch)
@@ -81,9 +81,9 @@ def build(run: Run, fixed: PyTree, batch: PyTree, rewrite: Callable[[Any], Any] 
     whole, split = replicated(mesh), over_batch(mesh)
     init: Any = functools.partial(initial_state, run.experiment, optimizer, run.ema_decay is not None)
     try:
-        shapes = jax.eval_shape(init, jax.random.key(0), fixed, batch)
+        shapes = jax.eval_shape(init, jax.random.key(0), constants, batch)
     except ValueError as error:
-        # Encoders and schedules name what does not fit, such as pictures smaller than a layer.
+        # Encoders and schedules name what does not fit, such as images smaller than a layer.
         raise UserError(f"The parts of this config do not fit each other: {error}") from error
     if isinstance(loss := getattr(run.experiment, "loss", None), MarginSoftmax):
         check_centers(run.mesh, loss, *shapes.params["loss"]["centers"].shape)
@@ -95,7 +95,7 @@ def build(run: Run, fixed: PyTree, batch: PyTree, rewrite: Callable[[Any], Any] 
         mesh=mesh,
         state=abstract,
         batch_sharding=split,
-        fixed=processes.everywhere(fixed, mesh),
+        constants=processes.everywhere(constants, mesh),
         init=jax.jit(init, in_shardings=(whole, whole, split), out_shardings=places),
         step=jax.jit(step, in_shardings=(places, whole, split, whole), out_shardings=(places, whole), donate_argnums=0),
         promote=jax.jit(functools.partial(promoted, run), out_shardings=places),

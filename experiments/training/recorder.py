@@ -1,4 +1,4 @@
-"""The bookkeeping of a run between two steps: what is due, and what is then written, judged and saved.
+"""The bookkeeping of a run between two steps: what is due, and what is then written, evaluated and saved.
 
 One trainer takes the steps of one run, another those of many; the books of each run are kept the same way.
 """
@@ -14,7 +14,7 @@ import numpy as np
 from likeness.experiments.config import describe_changes, to_json
 from likeness.experiments.display.progress import Reporter
 from likeness.experiments.distributed import processes
-from likeness.experiments.experiment import Batches, Evaluation, Variables, judging, peek
+from likeness.experiments.experiment import Batches, Evaluation, Variables, evaluating, peek
 from likeness.experiments.own_code import Code
 from likeness.experiments.own_code.keeping import describe, keep, kept_or_none
 from likeness.experiments.own_code.trust import remember
@@ -29,7 +29,7 @@ from likeness.experiments.training.resuming import ChangedInputs, Fingerprints, 
 from likeness.experiments.training.step import StepReport, TrainState
 from likeness.research.errors import UserError
 from likeness.research.files import write_atomically
-from likeness.research.images import write_picture
+from likeness.research.images import write_image
 
 
 class NonFinite(UserError):
@@ -62,12 +62,12 @@ class Due(NamedTuple):
 
     step: int
     writes: bool
-    judges: bool
+    evaluate: bool
     saves: bool
 
     @property
     def anything(self) -> bool:
-        return self.writes or self.judges or self.saves
+        return self.writes or self.evaluate or self.saves
 
 
 def due(run: Run, step: int, *, last: bool, stopping: bool) -> Due:
@@ -79,13 +79,13 @@ def due(run: Run, step: int, *, last: bool, stopping: bool) -> Due:
     return Due(
         step,
         writes=last or every(run.log_every),
-        judges=every(run.evaluate_every) or (last and run.evaluate_every is not None),
+        evaluate=every(run.evaluate_every) or (last and run.evaluate_every is not None),
         saves=last or stopping or every(run.checkpoints.every),
     )
 
 
 def changed(files: Workdir, run: Run, code: Code | None = None) -> list[str]:
-    """What a run has otherwise than the last launch in a directory: ``optimizer.schedule.rate: 0.001 → 1e-05``.
+    """What a run has otherwise than the last launch in a directory: ``optimizer.schedule.peak_lr: 0.001 → 1e-05``.
 
     Args:
         files: the directory.
@@ -105,7 +105,7 @@ def shortened(changes: Sequence[str], most: int = 5) -> str:
 
 
 @dataclasses.dataclass
-class Books:
+class RunRecorder:
     """What is kept of one run, or a stage of it, while its steps are taken."""
 
     run: Run
@@ -148,7 +148,7 @@ class Books:
     def start(self) -> TrainState:
         """The state before the first step."""
         program = self.program
-        return program.init(program.key(self.run.seed), program.fixed, program.put(peek(self.stream)))
+        return program.init(program.key(self.run.seed), program.constants, program.put(peek(self.stream)))
 
     def note_config(self, run: Run, step: int) -> None:
         """Writes what is trained, all stages of it; what has changed since the last launch is said and kept, with the step."""
@@ -213,24 +213,24 @@ class Books:
         record.pending += self._checked(reports, due.step)
         if due.writes and record.pending:
             self._write(metrics, due.step)
-        judges = due.judges and due.step != record.evaluated
-        if not judges and not due.saves:
+        evaluate = due.evaluate and due.step != record.evaluated
+        if not evaluate and not due.saves:
             return
         reached = state()
-        improved = judges and self._evaluate(metrics, reached, due.step)
+        improved = evaluate and self._evaluate(metrics, reached, due.step)
         if due.saves or improved:
             record.seconds, record.position = seconds(), _position(self.stream)
             self.store.save(due.step, reached, dataclasses.asdict(record), record.best if improved else None)
 
     def conclude(self, state: TrainState) -> tuple[Variables, Evaluation]:
-        """Judges the run, by the best checkpoint where the run keeps one, and says what is used from now on."""
+        """Evaluates the run, by the best checkpoint where the run keeps one, and says what is used from now on."""
         policy = self.run.checkpoints
         step, variables = self.run.steps, self.program.variables(state)
         best = self.store.best(policy)
         if best is not None and best != step:
             step, variables = best, self.store.load_variables(best)
             self.say.say(f"step {best} was the best by {policy.best_metric}: it is the one that is evaluated and used")
-        self.say.say(judging(self.run.experiment))
+        self.say.say(evaluating(self.run.experiment))
         return variables, evaluate_run(self.run, self.files, self.data, variables, step=step, seconds=self.record.seconds)
 
     def _check_inputs(self, step: int, before: Mapping[str, Mapping[str, str]]) -> None:
@@ -283,24 +283,24 @@ class Books:
             averages["stage"] = self.stage
         metrics.write(step, "train", averages)
         self.say.advance(step, averages)
-        if remark := self.run.experiment.remark(averages):
+        if remark := self.run.experiment.diagnose(averages):
             self.say.warn(f"step {step}: {remark}")
 
     def _evaluate(self, metrics: Metrics, state: TrainState, step: int) -> bool:
-        """Judges on the validation part; tells whether this is the best so far."""
+        """Evaluates on the validation part; tells whether this is the best so far."""
         record, variables = self.record, self.program.variables(state)
         evaluation = self.run.experiment.evaluate(self.data, variables.params, variables.state, "validation")
         record.evaluated = step
         metrics.write(step, "validation", metric_json(evaluation.metrics))
-        for name, picture in evaluation.pictures.items():
+        for name, image in evaluation.images.items():
             if processes.first():
-                write_picture(self.files.pictures / f"{name}_{step:06d}.png", picture)
-            self.say.show(name, picture)
+                write_image(self.files.images / f"{name}_{step:06d}.png", image)
+            self.say.show(name, image)
         policy = self.run.checkpoints
         if policy.best_metric is None:
             return False
         value = best_value(evaluation.metrics, policy.best_metric)
-        if record.best is not None and (value >= record.best if policy.best_is == "lowest" else value <= record.best):
+        if record.best is not None and (value >= record.best if policy.mode == "min" else value <= record.best):
             return False
         record.best, record.best_step = value, step
         self.say.say(f"step {step}: {policy.best_metric} {value:.4g}, the best so far")

@@ -24,7 +24,7 @@ class ChangedInputs(CannotResume):
 class Fingerprints:
     """What identifies the content of everything that an experiment has read, by the name that its user knows it by.
 
-    What the config says is no content: a procedural picture is known by its config, a file by its bytes.
+    What the config says is no content: a procedural image is known by its config, a file by its bytes.
     """
 
     training: Mapping[str, str] = dataclasses.field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Experiments in stages: a small picture first, then a larger one; a coarse problem before a fine one.
+"""Experiments in stages: a small image first, then a larger one; a coarse problem before a fine one.
 
 The stages of a run share its steps, its optimizer, its log and its checkpoints. Each goes on from what the one before has
 learned, brought into its own shapes.
@@ -25,7 +25,7 @@ class Staged(Protocol):
         """What is run, one after the other, the steps shared evenly; the last is this experiment without its stages."""
         ...
 
-    def promote(self, learned: Array, fixed: PyTree) -> Array:
+    def promote(self, learned: Array, constants: PyTree) -> Array:
         """An array of what the stage before has learned, or a moment of its gradient, in this stage's shape.
 
         A map that keeps positive what is positive. Runs under ``jit``.
@@ -68,14 +68,14 @@ def stage_of(plan: tuple[Stage, ...], step: int | None) -> int:
     return next(number for number, stage in enumerate(plan) if step is None or step <= stage.end)
 
 
-def promoted(run: Run, state: TrainState, fixed: PyTree) -> TrainState:
+def promoted(run: Run, state: TrainState, constants: PyTree) -> TrainState:
     """The state after one stage as the state before the next, whose run this is."""
     experiment = run.experiment
     if not isinstance(experiment, Staged):
         raise TypeError(f"{type(experiment).__name__} has no stages")
 
     def promote(leaf: Array) -> Array:
-        return experiment.promote(leaf, fixed)
+        return experiment.promote(leaf, constants)
 
     params = jax.tree.map(promote, state.params)
     state = TrainState(

@@ -47,11 +47,11 @@ def initial_state(
     optimizer: optax.GradientTransformation,
     averaged: bool,
     key: PRNGKey,
-    fixed: PyTree,
+    constants: PyTree,
     batch: PyTree,
 ) -> TrainState:
     """The state before the first step."""
-    variables = strongly_typed(experiment.init(key, fixed, batch))
+    variables = strongly_typed(experiment.init(key, constants, batch))
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         params=variables.params,
@@ -81,7 +81,7 @@ def train_step(
     recovers: Callable[[PyTree], Array],
     decay: float | None,
     state: TrainState,
-    fixed: PyTree,
+    constants: PyTree,
     batch: PyTree,
     key: PRNGKey,
 ) -> tuple[TrainState, StepReport]:
@@ -92,7 +92,7 @@ def train_step(
     key = jax.random.fold_in(key, state.step)
 
     def cost(params: PyTree) -> tuple[Scalar, Any]:
-        result = experiment.cost(params, state.model_state, fixed, batch, key)
+        result = experiment.cost(params, state.model_state, constants, batch, key)
         return result.value.astype(jnp.float32), result
 
     (value, result), gradients = jax.value_and_grad(cost, has_aux=True)(state.params)

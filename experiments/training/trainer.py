@@ -20,13 +20,13 @@ from likeness.experiments.own_code import Code, own_code
 from likeness.experiments.run import Run
 from likeness.experiments.storage.checkpoints import CheckpointStore
 from likeness.experiments.storage.metrics_log import Metrics
-from likeness.experiments.storage.trackers import BoardName
+from likeness.experiments.storage.trackers import TrackerName
 from likeness.experiments.storage.workdir import Workdir, fresh_directory, metric_json, read_json
 from likeness.experiments.training.compilations import Recompilations
 from likeness.experiments.training.interruption import Interrupted
 from likeness.experiments.training.profiling import Profile
 from likeness.experiments.training.program import Program, build
-from likeness.experiments.training.recorder import Books, changed, due, shortened
+from likeness.experiments.training.recorder import RunRecorder, changed, due, shortened
 from likeness.experiments.training.resuming import CannotResume, Fingerprints
 from likeness.experiments.training.stages import Stage, stage_of, stages
 from likeness.experiments.training.step import StepReport, TrainState
@@ -67,7 +67,7 @@ def train(
     fresh: bool = False,
     reporter: Reporter | None = None,
     hang_after: float | None = None,
-    boards: tuple[BoardName, ...] = (),
+    trackers: tuple[TrackerName, ...] = (),
     profile: int | None = None,
     until: int | None = None,
     accept_changed_inputs: bool = False,
@@ -81,10 +81,10 @@ def train(
         fresh: start over in a new directory beside ``workdir`` instead of going on in it. Nothing is deleted.
         reporter: told how it goes; by default only warnings are printed.
         hang_after: seconds without a step after which the process reports where it stands and ends; None waits for ever.
-        boards: where metrics go beside ``metrics.jsonl``.
+        trackers: where metrics go beside ``metrics.jsonl``.
         profile: how many steps to record for a profiler; None for none.
-        until: stop at this step with a checkpoint, and judge the state there on the validation part. Nothing of that is logged
-            and the schedule is still that of the whole run, so the run may be launched again and is as if never stopped.
+        until: stop at this step with a checkpoint, and evaluate the state there on the validation part. Nothing of that is
+            logged and the schedule is still that of the whole run, so the run may be launched again and is as if never stopped.
         accept_changed_inputs: go on also where what was trained on is not what it was; the change is kept in
             ``changes.jsonl``.
         code: of your own, to be kept with the run; by default the modules of the run's classes, and what they import.
@@ -115,7 +115,7 @@ def train(
         # Entered first, it watches over the close too, in which a checkpoint that is being written waits for all processes.
         watchdog = held.enter_context(Watchdog(hang_after))
         held.callback(store.close)
-        books = Books(
+        recorder = RunRecorder(
             *opened, files, store, say, code, stage=_numbered(plan, begin), accept_changed_inputs=accept_changed_inputs
         )
         stop = StopRequest()
@@ -123,46 +123,48 @@ def train(
         say.say(f"working in {files.root}; the first step is compiled")
         # From here on, and not only in the loop: an interrupt in the middle of a compilation can crash the process.
         with stop:
-            state = _restored(books, run) or books.start()
-            books.note_config(run, int(state.step))
-            books.note_origin()
-            metrics = held.enter_context(Metrics(files, boards, resume_from=int(state.step)))
+            state = _restored(recorder, run) or recorder.start()
+            recorder.note_config(run, int(state.step))
+            recorder.note_origin()
+            metrics = held.enter_context(Metrics(files, trackers, resume_from=int(state.step)))
             launch = _Launch(files, stop, watchdog, profiled, metrics, until)
-            state = _loop(launch, books, plan[begin].end, state)
+            state = _loop(launch, recorder, plan[begin].end, state)
             for number in range(begin + 1, len(plan)):
                 if int(state.step) == until:
                     break
                 stage = plan[number]
                 say.say(f"stage {number + 1} of {len(plan)}: its losses do not compare with those before")
-                books = Books(*_open(stage, say), files, store, say, code, books.record, stage=_numbered(plan, number))
-                books.note_origin()
-                state = _loop(launch, books, stage.end, books.program.promote(state, books.program.fixed))
+                recorder = RunRecorder(
+                    *_open(stage, say), files, store, say, code, recorder.record, stage=_numbered(plan, number)
+                )
+                recorder.note_origin()
+                state = _loop(launch, recorder, stage.end, recorder.program.promote(state, recorder.program.constants))
         if int(state.step) < run.steps:
-            variables = books.program.variables(state)
-            judged = books.run.experiment.evaluate(books.data, variables.params, variables.state, "validation")
-            return Trained(files.root, state, variables, judged, books.record.seconds)
-        variables, evaluation = books.conclude(state)
+            variables = recorder.program.variables(state)
+            evaluated = recorder.run.experiment.evaluate(recorder.data, variables.params, variables.state, "validation")
+            return Trained(files.root, state, variables, evaluated, recorder.record.seconds)
+        variables, evaluation = recorder.conclude(state)
         metrics.finish(to_json(run), metric_json(evaluation.metrics))
-        return Trained(files.root, state, variables, evaluation, books.record.seconds)
+        return Trained(files.root, state, variables, evaluation, recorder.record.seconds)
 
 
-def _restored(books: Books, run: Run) -> TrainState | None:
+def _restored(recorder: RunRecorder, run: Run) -> TrainState | None:
     """The newest checkpoint's state; where it cannot be gone on from, what the config has changed since is said too."""
     try:
-        return books.restore()
+        return recorder.restore()
     except CannotResume as error:
-        if not (changes := changed(books.files, run, books.code)):
+        if not (changes := changed(recorder.files, run, recorder.code)):
             raise
         raise type(error)(f"{error} Changed since the last launch: {shortened(changes)}.") from error
 
 
 def _check_unchanged(files: Workdir, run: Run, code: Code) -> None:
-    """Refuses to judge a run that has taken all its steps as if it had been trained by another config."""
+    """Refuses to evaluate a run that has taken all its steps as if it had been trained by another config."""
     if changes := changed(files, run, code):
         raise CannotResume(
             f"{files.root} has taken all of its {run.steps} steps, and none would be trained with what has changed since "
             f"({shortened(changes)}): ask for more --steps, or start over in another working directory. `likeness evaluate "
-            f"{files.root}` judges it again as it was trained."
+            f"{files.root}` evaluates it again as it was trained."
         )
 
 
@@ -192,13 +194,13 @@ def _open(stage: Stage, say: Reporter) -> tuple[Run, Any, Fingerprints, Batches,
     for sentence in run.experiment.describe(data):
         say.say(sentence)
     stream = run.experiment.stream(data, run.seed)
-    return run, data, run.experiment.fingerprints(data), stream, build(run, run.experiment.fixed(data), peek(stream))
+    return run, data, run.experiment.fingerprints(data), stream, build(run, run.experiment.constants(data), peek(stream))
 
 
-def _loop(launch: _Launch, books: Books, end: int, state: TrainState) -> TrainState:
+def _loop(launch: _Launch, recorder: RunRecorder, end: int, state: TrainState) -> TrainState:
     """What is due at step ``i`` is done before step ``i`` is taken; then the next batch and its step."""
-    run, program, stream, record = books.run, books.program, books.stream, books.record
-    key, recompilations = program.key(run.seed), Recompilations(books.say.warn)
+    run, program, stream, record = recorder.run, recorder.program, recorder.stream, recorder.record
+    key, recompilations = program.key(run.seed), Recompilations(recorder.say.warn)
     reports: list[StepReport] = []
     timing = Timing(launch.files.system)
     began = time.monotonic() - record.seconds
@@ -218,13 +220,13 @@ def _loop(launch: _Launch, books: Books, end: int, state: TrainState) -> TrainSt
             reports.clear()
             if now.writes:
                 timing.write(step, recompilations.total)
-            books.keep_up(now, fetched, launch.metrics, current, clock)
+            recorder.keep_up(now, fetched, launch.metrics, current, clock)
         if last or pausing:
             break
         if stopping is not None:
             raise Interrupted(
                 f"Stopped by {stopping} at step {step} of {run.steps}, with a checkpoint in "
-                f"{books.store.directory}: the same command goes on from there."
+                f"{recorder.store.directory}: the same command goes on from there."
             )
         launch.watchdog.step(step)
         launch.profile.step()
@@ -235,7 +237,7 @@ def _loop(launch: _Launch, books: Books, end: int, state: TrainState) -> TrainSt
             timing.count(batch)
             batch = program.put(batch)
             recompilations.given(state=state, batch=batch)
-            state, report = program.step(state, program.fixed, batch, key)
+            state, report = program.step(state, program.constants, batch, key)
         reports.append(report)
     record.seconds = clock()
     return state

@@ -1,4 +1,4 @@
-"""What networks see: what excites the units of a trained one, and pictures of what it looks for and remembers."""
+"""What networks see: what excites the units of a trained one, and images of what it looks for and remembers."""
 
 from likeness.experiments.visualization.ascent import NormalizedGradient
 from likeness.experiments.visualization.inversion import Inversion

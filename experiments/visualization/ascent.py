@@ -13,13 +13,13 @@ from likeness.research.types import Array, Bool, PyTree
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NormalizedGradient:
-    """``x ← x - η g / mean |g|``, each picture by itself (Mordvintsev et al. 2015).
+    """``x ← x - η g / mean |g|``, each image by itself (Mordvintsev et al. 2015).
 
     How loud a layer is then does not matter, and η is what a pixel changes by in a step, on average. Unlike Adam it keeps the
     gradient's proportions: where nothing is seen, little changes.
     """
 
-    schedule: Schedule = Constant(rate=0.01)
+    schedule: Schedule = Constant(peak_lr=0.01)
     """η over time."""
 
     def recovers(self, state: PyTree) -> Bool[Array, ""]:
@@ -28,7 +28,7 @@ class NormalizedGradient:
         return jnp.zeros((), bool)
 
     def transformation(self, steps: int) -> optax.GradientTransformationExtraArgs:
-        """Of every array by its first axis, the picture."""
+        """Of every array by its first axis, the image."""
         chain = optax.chain(_normalized(), optax.scale_by_learning_rate(self.schedule.over(steps)))
         return optax.with_extra_args_support(chain)
 

@@ -9,8 +9,8 @@ from likeness.research.visualization.parametrization import color_axes
 
 def axes_of_photographs() -> Float[np.ndarray, "3 3"]:
     """Of scikit-learn's two photographs, every pixel of both."""
-    pictures = (Photograph(name="china"), Photograph(name="flower"))
-    return color_axes(np.concatenate([picture.open(640).reshape(-1, 3) for picture in pictures]))
+    images = (Photograph(name="china"), Photograph(name="flower"))
+    return color_axes(np.concatenate([image.open(640).reshape(-1, 3) for image in images]))
 
 
 if __name__ == "__main__":

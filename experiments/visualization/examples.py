@@ -1,4 +1,4 @@
-"""What a network looks at: pictures, or labelled signals and volumes in the same words."""
+"""What a network looks at: images, or labelled signals and volumes in the same words."""
 
 import dataclasses
 from collections.abc import Sequence

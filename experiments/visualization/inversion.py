@@ -1,4 +1,4 @@
-"""Inversion: what of a picture a layer still knows."""
+"""Inversion: what of an image a layer still knows."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -8,13 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from likeness.experiments.experiment import Cost, Evaluation, Originals, Part, Variables
+from likeness.experiments.experiment import Evaluation, LossOutput, Originals, Part, Variables
 from likeness.experiments.style.stylization import Rounds
 from likeness.experiments.training.resuming import Fingerprints
 from likeness.experiments.visualization.network import Network
 from likeness.experiments.visualization.synthesis_sheet import Shown, mosaic, sheet_of
 from likeness.research.errors import UserError
-from likeness.research.images.sources import Photograph, PictureSource
+from likeness.research.images.sources import ImageSource, Photograph
 from likeness.research.losses import Content, TotalVariation
 from likeness.research.metrics.image_quality import psnr, ssim
 from likeness.research.types import Array, Float, PRNGKey, PyTree
@@ -27,15 +27,15 @@ _COLUMNS = {"": "inverted"}
 class OpenedInversion:
     """What an inversion reads."""
 
-    picture: np.ndarray
+    image: np.ndarray
     """(h, w, 3), RGB in [0, 1]."""
-    fixed: PyTree
-    """The network's weights and what each layer sees of the picture, on the device."""
+    constants: PyTree
+    """The network's weights and what each layer sees of the image, on the device."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Inversion:
-    """Pictures in which a layer sees what it sees in a photograph, one for each of several layers, all learned at once.
+    """Images in which a layer sees what it sees in a photograph, one for each of several layers, all learned at once.
 
         J(X) = Σ_l ‖F_l(X_l) - F_l(P)‖² / ‖F_l(P)‖² + v_l TV(X_l)
 
@@ -43,21 +43,21 @@ class Inversion:
     (Mahendran and Vedaldi, "Understanding deep image representations by inverting them", CVPR 2015).
     """
 
-    judging: ClassVar[str] = "comparing the pictures with the photograph"
+    evaluating: ClassVar[str] = "comparing the images with the photograph"
 
-    picture: PictureSource = Photograph(name="china")
+    image: ImageSource = Photograph(name="china")
     """P, the photograph."""
     network: Network = Network()
     """What is looked into."""
     layers: tuple[str, ...]
-    """Where, each by a picture of its own."""
+    """Where, each by an image of its own."""
     size: int = 128
     """Longer side, in pixels."""
     variation: float | tuple[float, ...] = 0.1
-    """v: how much a picture's roughness counts (:class:`likeness.research.losses.TotalVariation`), one number or one a layer.
+    """v: how much an image's roughness counts (:class:`likeness.research.losses.TotalVariation`), one number or one a layer.
     The deeper a layer, the more it leaves open and the more this decides."""
     parametrization: Parametrization = Pixels()
-    """What is learned of the pictures."""
+    """What is learned of the images."""
 
     def __post_init__(self) -> None:
         if not self.layers or len(set(self.layers)) != len(self.layers):
@@ -71,108 +71,108 @@ class Inversion:
             )
 
     def open(self) -> OpenedInversion:
-        """Reads the picture, loads the network and takes what the layers see.
+        """Reads the image, loads the network and takes what the layers see.
 
         Raises:
-            UserError: a picture that cannot be read, weights that cannot be had, or layers that the network does not have.
+            UserError: an image that cannot be read, weights that cannot be had, or layers that the network does not have.
         """
-        picture, variables = self.picture.open(self.size), self.network.variables()
+        image, variables = self.image.open(self.size), self.network.variables()
         try:
-            targets = jax.jit(self._targets)(variables, jnp.asarray(picture)[None])
+            targets = jax.jit(self._targets)(variables, jnp.asarray(image)[None])
         except ValueError as error:
             raise UserError(f"The layers and the network of this config do not fit each other: {error}") from error
-        return OpenedInversion(picture, {"network": variables, "targets": targets, "like": jnp.zeros((1, *picture.shape))})
+        return OpenedInversion(image, {"network": variables, "targets": targets, "like": jnp.zeros((1, *image.shape))})
 
-    def fixed(self, data: OpenedInversion) -> PyTree:
-        """The network's weights, what the layers see, and a picture of the shape of those learned."""
-        return data.fixed
+    def constants(self, data: OpenedInversion) -> PyTree:
+        """The network's weights, what the layers see, and an image of the shape of those learned."""
+        return data.constants
 
     def fingerprints(self, data: OpenedInversion) -> Fingerprints:
-        """Of the picture and the network's weights."""
+        """Of the image and the network's weights."""
         return Fingerprints(
-            training={"photograph": self.picture.fingerprint(), **self.network.fingerprint(data.fixed["network"])}
+            training={"photograph": self.image.fingerprint(), **self.network.fingerprint(data.constants["network"])}
         )
 
     def describe(self, data: OpenedInversion) -> tuple[str, ...]:
         """What is inverted, and where."""
-        height, width, _ = data.picture.shape
-        return (f"inverting what {', '.join(self.layers)} see of {self.picture.title} ({width} × {height})",)
+        height, width, _ = data.image.shape
+        return (f"inverting what {', '.join(self.layers)} see of {self.image.title} ({width} × {height})",)
 
     def stream(self, data: OpenedInversion, seed: int) -> Rounds:
         """Nothing is read from step to step."""
         del data, seed
         return Rounds(np.zeros((jax.device_count(), 1), np.int32))
 
-    def init(self, key: PRNGKey, fixed: PyTree, batch: PyTree) -> Variables:
+    def init(self, key: PRNGKey, constants: PyTree, batch: PyTree) -> Variables:
         """Noise."""
         del batch
-        return Variables(self.parametrization.init(key, self._shape(fixed)), {})
+        return Variables(self.parametrization.init(key, self._shape(constants)), {})
 
-    def cost(self, params: PyTree, state: PyTree, fixed: PyTree, batch: PyTree, key: PRNGKey) -> Cost:
-        """J of the pictures as they are now; for the log, the error of each layer."""
+    def cost(self, params: PyTree, state: PyTree, constants: PyTree, batch: PyTree, key: PRNGKey) -> LossOutput:
+        """J of the images as they are now; for the log, the error of each layer."""
         del batch, key
-        pixels = self._pixels(params, fixed)
-        errors = self._errors(fixed["network"], fixed["targets"], pixels)
+        pixels = self._pixels(params, constants)
+        errors = self._errors(constants["network"], constants["targets"], pixels)
         value = sum(errors.values(), start=jnp.zeros(()))
         for number, weight in enumerate(self._variations):
             if weight:
                 value = value + weight * TotalVariation()({"input": pixels[number : number + 1]}, {})
-        return Cost(value, state, errors)
+        return LossOutput(value, state, errors)
 
-    def pictures(self, data: OpenedInversion, params: PyTree) -> Float[np.ndarray, "n h w 3"]:
+    def images(self, data: OpenedInversion, params: PyTree) -> Float[np.ndarray, "n h w 3"]:
         """One for each layer, RGB in [0, 1]."""
-        return np.clip(np.asarray(self._pixels(params, data.fixed), np.float32), 0.0, 1.0)
+        return np.clip(np.asarray(self._pixels(params, data.constants), np.float32), 0.0, 1.0)
 
     def originals(self) -> Originals:
-        """The photograph, of each layer's picture."""
-        picture = self.picture.open(self.size)
-        return Originals({layer.replace("/", "_"): picture for layer in self.layers})
+        """The photograph, of each layer's image."""
+        image = self.image.open(self.size)
+        return Originals({layer.replace("/", "_"): image for layer in self.layers})
 
-    def remark(self, metrics: Mapping[str, float]) -> str | None:
+    def diagnose(self, metrics: Mapping[str, float]) -> str | None:
         """Nothing to remark."""
         del metrics
 
     def evaluate(self, data: OpenedInversion, params: PyTree, state: PyTree, part: Part) -> Evaluation:
-        """How near each picture is to the photograph: in its layer, in its pixels and in its structure.
+        """How near each image is to the photograph: in its layer, in its pixels and in its structure.
 
-        ``LAYER/relative`` is ``‖F - P‖²/‖P‖²``, ``LAYER/psnr`` in dB, ``LAYER/ssim`` of pictures of 11 pixels or more. On the
+        ``LAYER/relative`` is ``‖F - P‖²/‖P‖²``, ``LAYER/psnr`` in dB, ``LAYER/ssim`` of images of 11 pixels or more. On the
         test part also a sheet, layer by layer.
         """
         del state
-        made = self.pictures(data, params)
-        errors = jax.jit(self._errors)(data.fixed["network"], data.fixed["targets"], jnp.asarray(made))
+        made = self.images(data, params)
+        errors = jax.jit(self._errors)(data.constants["network"], data.constants["targets"], jnp.asarray(made))
         metrics: dict[str, float] = {}
         for layer, one in zip(self.layers, made, strict=True):
-            metrics |= {f"{layer}/relative": float(errors[layer]), f"{layer}/psnr": psnr(one, data.picture)}
+            metrics |= {f"{layer}/relative": float(errors[layer]), f"{layer}/psnr": psnr(one, data.image)}
             if min(one.shape[:2]) >= 11:
-                metrics[f"{layer}/ssim"] = ssim(one, data.picture)
-        pictures = {"picture": mosaic(made)}
+                metrics[f"{layer}/ssim"] = ssim(one, data.image)
+        images = {"image": mosaic(made)}
         if part == "validation":
-            return Evaluation(metrics=metrics, columns=_COLUMNS, pictures=pictures)
+            return Evaluation(metrics=metrics, columns=_COLUMNS, images=images)
         shown = [
             Shown(f"{layer}: {metrics[f'{layer}/relative']:.2g}", one) for layer, one in zip(self.layers, made, strict=True)
         ]
-        pictures |= {layer.replace("/", "_"): one for layer, one in zip(self.layers, made, strict=True)}
-        drawn = sheet_of((Shown(self.picture.title, data.picture), *shown))
-        return Evaluation(metrics=metrics, columns=_COLUMNS, figures={"inversion": drawn}, pictures=pictures)
+        images |= {layer.replace("/", "_"): one for layer, one in zip(self.layers, made, strict=True)}
+        drawn = sheet_of((Shown(self.image.title, data.image), *shown))
+        return Evaluation(metrics=metrics, columns=_COLUMNS, figures={"inversion": drawn}, images=images)
 
     @property
     def _variations(self) -> tuple[float, ...]:
         return self.variation if isinstance(self.variation, tuple) else (self.variation,) * len(self.layers)
 
-    def _shape(self, fixed: PyTree) -> tuple[int, int, int, int]:
-        _, height, width, colors = fixed["like"].shape
+    def _shape(self, constants: PyTree) -> tuple[int, int, int, int]:
+        _, height, width, colors = constants["like"].shape
         return len(self.layers), height, width, colors
 
-    def _pixels(self, params: PyTree, fixed: PyTree) -> Float[Array, "n h w 3"]:
-        return self.parametrization.to_pixels(params, self._shape(fixed))
+    def _pixels(self, params: PyTree, constants: PyTree) -> Float[Array, "n h w 3"]:
+        return self.parametrization.to_pixels(params, self._shape(constants))
 
-    def _targets(self, variables: PyTree, picture: Float[Array, "1 h w 3"]) -> PyTree:
-        activations = self.network(variables, picture)
+    def _targets(self, variables: PyTree, image: Float[Array, "1 h w 3"]) -> PyTree:
+        activations = self.network(variables, image)
         return {layer: Content(layers=(layer,)).target(activations) for layer in self.layers}
 
     def _errors(self, variables: PyTree, targets: PyTree, pixels: Float[Array, "n h w 3"]) -> dict[str, Array]:
-        """Each picture is seen by itself, so that the network is run only as far as its layer."""
+        """Each image is seen by itself, so that the network is run only as far as its layer."""
         return {
             layer: Content(layers=(layer,))(self.network(variables, pixels[number : number + 1]), targets[layer])
             for number, layer in enumerate(self.layers)

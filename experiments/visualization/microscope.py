@@ -1,4 +1,4 @@
-"""A network with its weights and pictures, signals or volumes, to see what its units see."""
+"""A network with its weights and images, signals or volumes, to see what its units see."""
 
 import dataclasses
 import functools
@@ -41,7 +41,7 @@ class Seen:
     """What was found of one layer."""
 
     patches: Patches
-    """For each unit the pictures that excite it most, as NumPy arrays."""
+    """For each unit the images that excite it most, as NumPy arrays."""
     statistics: UnitStatistics
     field: ReceptiveField
 
@@ -52,17 +52,17 @@ class Seen:
         return f"{' x '.join([str(self.field.size)] * axes)} {('samples', 'pixels', 'voxels')[axes - 1]}"
 
     def to_json(self, images: LookedAt) -> dict[str, Any]:
-        """Every unit: its numbers and, of each patch, the picture's name, the activation and the window along each axis."""
+        """Every unit: its numbers and, of each patch, the image's name, the activation and the window along each axis."""
         numbers, units = self.statistics, []
         for unit in range(len(numbers.mean)):
             patches = [
                 {
-                    "picture": images.names[int(picture)],
+                    "image": images.names[int(image)],
                     "value": float(value),
                     "window": [list(self.field.window(int(index))) for index in place],
                 }
-                for value, picture, place in zip(*(part[unit] for part in self.patches[1:]), strict=True)
-                if picture >= 0
+                for value, image, place in zip(*(part[unit] for part in self.patches[1:]), strict=True)
+                if image >= 0
             ]
             selective = float(numbers.selectivity[unit])
             units.append(
@@ -86,15 +86,15 @@ class Microscope:
     Example::
 
         scope = Microscope.load("runs/recognition/quickstart")
-        seen = scope.look(scope.own_pictures(), ("relu1", "relu4"))
-        seen["relu4"].patches.picture[3]  # the nine pictures that excite unit 3 most
+        seen = scope.look(scope.own_images(), ("relu1", "relu4"))
+        seen["relu4"].patches.image[3]  # the nine images that excite unit 3 most
     """
 
     name: str
     encoder: nn.Module
     variables: PyTree
     inputs: ModelInputs
-    """What it takes, and how picture files become that."""
+    """What it takes, and how image files become that."""
     own: Callable[[], Images | ExampleRows] | None = None
     """The examples it was trained on, where they are known."""
     remarks: tuple[str, ...] = ()
@@ -107,11 +107,11 @@ class Microscope:
         Args:
             name: which: a run of recognition or classification with what its encoder has learned, a run of stylization with the
                 encoder that it paints by, or weights.
-            size: side of the square pictures for published weights and stylization's encoders; 128 unless given. The others
+            size: side of the square images for published weights and stylization's encoders; 128 unless given. The others
                 have learned from examples of one size.
 
         Raises:
-            UserError: there is neither, or the run has no encoder of pictures, signals or volumes.
+            UserError: there is neither, or the run has no encoder of images, signals or volumes.
         """
         if not Path(name).is_dir():
             if len(Path(name).parts) > 1:
@@ -144,7 +144,7 @@ class Microscope:
     def _of_photographs(cls, name: str, encoder: nn.Module, variables: PyTree, size: int | None) -> "Microscope":
         side = 128 if size is None else size
         if side < 16:
-            raise UserError(f"The size of the pictures is {side}: give --size of 16 pixels or more.")
+            raise UserError(f"The size of the images is {side}: give --size of 16 pixels or more.")
         files = Preprocessing(size=(side, side))
         inputs = ModelInputs(shape=files.shape, preprocessing=files, source="photographs")
         return cls(name, encoder, variables, inputs, lambda: photographs(side))
@@ -166,29 +166,29 @@ class Microscope:
             UserError: nobody knows them.
         """
         if self.own is None:
-            raise UserError(f"{self.name} comes without its pictures: give a folder of some with --data.")
+            raise UserError(f"{self.name} comes without its images: give a folder of some with --data.")
         return self.own()
 
-    def own_pictures(self) -> Images:
-        """The same, where they are pictures.
+    def own_images(self) -> Images:
+        """The same, where they are images.
 
         Raises:
             UserError: nobody knows them, or they are examples of a classification.
         """
         examples = self.own_examples()
         if isinstance(examples, ExampleRows):
-            raise UserError(f"{self.name} has learned from examples of {examples.shape}, not from pictures of a recognizer.")
+            raise UserError(f"{self.name} has learned from examples of {examples.shape}, not from images of a recognizer.")
         return examples
 
-    def pictures_in(self, folder: str) -> Images:
-        """The pictures in the folders of a folder, made into what it was trained on.
+    def images_in(self, folder: str) -> Images:
+        """The images in the folders of a folder, made into what it was trained on.
 
         Raises:
-            UserError: it is an encoder of signals or volumes, nobody said how files become its pictures, or there are none.
+            UserError: it is an encoder of signals or volumes, nobody said how files become its images, or there are none.
         """
         axes = getattr(self.encoder, "spatial_dims", 2)
         if axes != 2:
-            raise UserError(f"{self.name} has learned from examples of {axes} axes, and --data takes pictures: leave it out.")
+            raise UserError(f"{self.name} has learned from examples of {axes} axes, and --data takes images: leave it out.")
         return self.inputs.open_folder(folder)
 
     @functools.cached_property
@@ -201,7 +201,7 @@ class Microscope:
         encoder: Any = self.encoder
         if not isinstance(encoder, Network):
             raise UserError(
-                f"{type(self.encoder).__name__} does not say what its units see of a picture (it has no `geometry`), so their "
+                f"{type(self.encoder).__name__} does not say what its units see of an image (it has no `geometry`), so their "
                 "patches cannot be cut out."
             )
         return receptive_fields(encoder)
@@ -222,9 +222,9 @@ class Microscope:
         chosen = sorted({round(place) for place in np.linspace(0, len(of) - 1, min(5, len(of)))})
         return tuple(of[number] for number in chosen)
 
-    def activations(self, variables: PyTree, pictures: Float[Array, "b *space c"]) -> Activations:
+    def activations(self, variables: PyTree, images: Float[Array, "b *space c"]) -> Activations:
         """All named activations of examples in [0, 1]."""
-        return self.encoder.apply(variables, pictures)  # pyright: ignore[reportReturnType]
+        return self.encoder.apply(variables, images)  # pyright: ignore[reportReturnType]
 
     def look(
         self,
@@ -276,7 +276,7 @@ class Microscope:
         return Seen(top.merge(patches), UnitStatistics.of(together), self.fields[layer])
 
     def back(
-        self, layer: str, pictures: AnyArray, units: AnyArray, places: AnyArray, rule: Rule, batch: int = 16
+        self, layer: str, images: AnyArray, units: AnyArray, places: AnyArray, rule: Rule, batch: int = 16
     ) -> Float[np.ndarray, "n *space c"]:
         """What of each example excites a unit at a place: :func:`~likeness.research.visualization.reconstruct`.
 
@@ -284,13 +284,13 @@ class Microscope:
             UserError: the rule is for ReLUs, and the encoder has none.
         """
         parts = []
-        for start in range(0, len(pictures), batch):
-            rows = np.arange(start, start + batch).clip(max=len(pictures) - 1)
+        for start in range(0, len(images), batch):
+            rows = np.arange(start, start + batch).clip(max=len(images) - 1)
             try:
-                parts.append(_back(self, layer, rule, self.variables, *(each[rows] for each in (pictures, units, places))))
+                parts.append(_back(self, layer, rule, self.variables, *(each[rows] for each in (images, units, places))))
             except ValueError as error:
                 raise UserError(f"{self.name} cannot be gone back through by --rule {rule}: {error}.") from error
-        return np.concatenate([np.asarray(part) for part in parts])[: len(pictures)]
+        return np.concatenate([np.asarray(part) for part in parts])[: len(images)]
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2), donate_argnums=4)
@@ -320,8 +320,8 @@ def _take(
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def _back(scope: Microscope, layer: str, rule: Rule, variables: PyTree, pictures: Array, units: Array, places: Array) -> Array:
+def _back(scope: Microscope, layer: str, rule: Rule, variables: PyTree, images: Array, units: Array, places: Array) -> Array:
     def read(pixels: Array) -> Array:
         return scope.activations(variables, pixels)[layer]
 
-    return reconstruct(read, to_unit(pictures), units, places, rule)
+    return reconstruct(read, to_unit(images), units, places, rule)

@@ -11,7 +11,7 @@ from likeness.experiments.config import to_json
 from likeness.experiments.style.frozen import RandomWeights
 from likeness.experiments.training.resuming import of_arrays
 from likeness.experiments.visualization.microscope import Microscope
-from likeness.research.encoders import PictureEncoder, SqueezeNet, Vgg
+from likeness.research.encoders import ImageEncoder, SqueezeNet, Vgg
 from likeness.research.errors import UserError
 from likeness.research.images.color import luminance
 from likeness.research.types import Activations, Array, Float, PyTree
@@ -46,14 +46,14 @@ class Learned:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Network:
-    """An encoder and where its weights come from. Called on weights and pictures it gives the activations."""
+    """An encoder and where its weights come from. Called on weights and images it gives the activations."""
 
     encoder: nn.Module = SqueezeNet()
     """The network."""
     weights: Pretrained | Learned | RandomWeights = Pretrained(name="squeezenet11")
     """Where its weights come from: published ones, those of a run, or random ones."""
     gray: bool = False
-    """Whether it has learned gray pictures; it is then shown the luminance."""
+    """Whether it has learned gray images; it is then shown the luminance."""
 
     def __post_init__(self) -> None:
         if isinstance(self.weights, RandomWeights) and not isinstance(self.encoder, Vgg | SqueezeNet):
@@ -69,20 +69,20 @@ class Network:
             UserError: when they cannot be had or do not fit the encoder.
         """
         if isinstance(self.weights, RandomWeights):
-            return self.weights.variables(cast(PictureEncoder, self.encoder))
+            return self.weights.variables(cast(ImageEncoder, self.encoder))
         return self.weights.variables(self.encoder)
 
     def fingerprint(self, variables: PyTree) -> dict[str, str]:
         """Of its weights, under their name; none of those that are drawn by the config."""
         return {} if isinstance(self.weights, RandomWeights) else {"weights of the network": of_arrays(variables)}
 
-    def __call__(self, variables: PyTree, pictures: Float[Array, "n h w 3"]) -> Activations:
-        """The activations of pictures, RGB in [0, 1]."""
-        seen = luminance(pictures)[..., None] if self.gray else pictures
+    def __call__(self, variables: PyTree, images: Float[Array, "n h w 3"]) -> Activations:
+        """The activations of images, RGB in [0, 1]."""
+        seen = luminance(images)[..., None] if self.gray else images
         try:
             return cast(Activations, self.encoder.apply(variables, seen))
         except ScopeParamShapeError as error:
             raise ValueError(
-                f"the encoder cannot see pictures of {seen.shape[-1]} color(s) and {seen.shape[2]} x {seen.shape[1]} pixels "
+                f"the encoder cannot see images of {seen.shape[-1]} color(s) and {seen.shape[2]} x {seen.shape[1]} pixels "
                 f"with its weights ({error}): try Network.gray, or another size"
             ) from error

@@ -1,4 +1,4 @@
-"""What units see, as a picture: their patches beside what of them is seen, unit by unit, layer below layer."""
+"""What units see, as an image: their patches beside what of them is seen, unit by unit, layer below layer."""
 
 from collections.abc import Sequence
 
@@ -18,18 +18,18 @@ Pixels = Float[np.ndarray, "h w 3"]
 _SMALLEST, _LARGEST, _HATCH = 40, 96, 6
 
 
-def cut(picture: Float[np.ndarray, "h w c"], field: ReceptiveField, place: Sequence[int]) -> Float[np.ndarray, "h2 w2 c"]:
-    """What a unit at a place of its map sees of a picture; outside of the picture there is NaN, see :func:`hatched`.
+def cut(image: Float[np.ndarray, "h w c"], field: ReceptiveField, place: Sequence[int]) -> Float[np.ndarray, "h2 w2 c"]:
+    """What a unit at a place of its map sees of an image; outside of the image there is NaN, see :func:`hatched`.
 
-    A field that is larger than the picture is cut to it.
+    A field that is larger than the image is cut to it.
     """
     windows = [field.window(int(unit)) for unit in place]
-    sides = picture.shape[:2]
+    sides = image.shape[:2]
     if field.size >= min(sides):
-        return picture
+        return image
     before = [max(0, -start) for start, _ in windows]
     after = [max(0, stop - side) for (_, stop), side in zip(windows, sides, strict=True)]
-    padded = np.pad(picture, [*zip(before, after, strict=True), (0, 0)], constant_values=np.nan)
+    padded = np.pad(image, [*zip(before, after, strict=True), (0, 0)], constant_values=np.nan)
     top, left = (start + more for (start, _), more in zip(windows, before, strict=True))
     return padded[top : top + field.size, left : left + field.size]
 
@@ -64,7 +64,7 @@ def grid(patches: Sequence[np.ndarray], columns: int, largest: int = _LARGEST) -
 
 
 def shown(back: Float[np.ndarray, "h w c"]) -> Float[np.ndarray, "h w c"]:
-    """What was projected back, as a picture: gray is 0, and the largest hundredth of the values is white or black.
+    """What was projected back, as an image: gray is 0, and the largest hundredth of the values is white or black.
 
     NaN stays NaN. If it were the largest alone, one strong pixel would leave the others gray.
     """
@@ -88,42 +88,42 @@ def layer_sheet(
         title: the layer's name.
         seen: what was found.
         units: which are drawn.
-        examples: for each of them, the pictures, signals or volumes of its patches, in [0, 1], the first first.
+        examples: for each of them, the images, signals or volumes of its patches, in [0, 1], the first first.
         backs: for each of those, what was projected back to it.
         columns: units in a row.
-        largest: patches of pictures with more pixels a side are reduced to so many.
+        largest: patches of images with more pixels a side are reduced to so many.
     """
     tiles = []
     for unit, of_unit, back_of_unit in zip(units, examples, backs, strict=True):
         if not of_unit:
             continue
         places = np.asarray(seen.patches.place[unit][: len(of_unit)])
-        picture = _unit_picture(seen, of_unit, back_of_unit, places, largest)
+        image = _unit_image(seen, of_unit, back_of_unit, places, largest)
         selective = seen.statistics.selectivity[unit]
         words = [f"unit {unit}", f"active at {share(seen.statistics.active[unit])}"]
         words += [] if np.isnan(selective) else [f"selective {selective:.2f}"]
-        tiles.append(Tile(picture, _fitting(words, picture.shape[1])))
+        tiles.append(Tile(image, _fitting(words, image.shape[1])))
     size, field = len(seen.statistics.mean), seen.field
     dead = len(seen.statistics.dead)
-    hatch = "; hatched: outside of the picture" if seen.patches.place.shape[2] == 2 else ""
+    hatch = "; hatched: outside of the image" if seen.patches.place.shape[2] == 2 else ""
     caption = [
         f"{title}: each unit sees {seen.sees}, one every {field.stride}; {dead} of {size} dead",
         f"active: the share of all places at which the unit is above 0{hatch}",
     ]
     if not tiles:
         return sheet([[Tile(np.ones((8, 400, 3), np.float32))]], caption=caption)
-    blank = Tile(np.ones_like(tiles[0].picture))
-    heights = {tile.picture.shape for tile in tiles}
+    blank = Tile(np.ones_like(tiles[0].image))
+    heights = {tile.image.shape for tile in tiles}
     if len(heights) > 1:
         # A unit with fewer patches than others has fewer rows.
         height, width = (max(shape[axis] for shape in heights) for axis in (0, 1))
-        tiles = [Tile(_filled(tile.picture, height, width), tile.text) for tile in tiles]
-        blank = Tile(np.ones_like(tiles[0].picture))
+        tiles = [Tile(_filled(tile.image, height, width), tile.text) for tile in tiles]
+        blank = Tile(np.ones_like(tiles[0].image))
     tiles += [blank] * (-len(tiles) % columns)
     return sheet([tiles[start : start + columns] for start in range(0, len(tiles), columns)], caption=caption)
 
 
-def _unit_picture(
+def _unit_image(
     seen: Seen, examples: Sequence[np.ndarray], backs: Sequence[np.ndarray], places: Int[np.ndarray, "n axes"], largest: int
 ) -> Pixels:
     side = round(np.ceil(np.sqrt(seen.patches.place.shape[1])))
@@ -143,7 +143,7 @@ def share(value: float) -> str:
 
 
 def _fitting(words: Sequence[str], width: int) -> str:
-    """As many of the words as stand below a picture so wide."""
+    """As many of the words as stand below an image so wide."""
     font = ImageFont.load_default(15)
     fits = [count for count in range(1, len(words) + 1) if font.getlength(", ".join(words[:count])) <= width]
     return ", ".join(words[: max(fits, default=1)])
@@ -167,9 +167,9 @@ def _reduced(patch: np.ndarray, side: int) -> np.ndarray:
     return np.where(nothing[..., None], np.float32(np.nan), to_unit(np.asarray(whole)))
 
 
-def _filled(picture: Pixels, height: int, width: int) -> Pixels:
+def _filled(image: Pixels, height: int, width: int) -> Pixels:
     whole = np.ones((height, width, 3), np.float32)
-    whole[: picture.shape[0], : picture.shape[1]] = picture
+    whole[: image.shape[0], : image.shape[1]] = image
     return whole
 
 
@@ -192,10 +192,10 @@ def draw_layer(
     largest: int = _LARGEST,
 ) -> Image.Image:
     """Reads the examples of some units' patches again, goes back through the network to them, and draws the sheet."""
-    rows = [(unit, number) for unit in units for number in np.flatnonzero(seen.patches.picture[unit] >= 0)]
+    rows = [(unit, number) for unit in units for number in np.flatnonzero(seen.patches.image[unit] >= 0)]
     if not rows:
         return layer_sheet(title, seen, [], [], [], columns)
-    which = np.array([seen.patches.picture[row] for row in rows])
+    which = np.array([seen.patches.image[row] for row in rows])
     places = np.array([seen.patches.place[row] for row in rows])
     pixels = images.read(which)
     back = scope.back(title, pixels, np.array([unit for unit, _ in rows], np.int32), places, rule)
@@ -209,5 +209,5 @@ def draw_layer(
     return layer_sheet(title, seen, units, of_units, backs_of_units, columns, largest)
 
 
-def _colored(picture: Float[np.ndarray, "h w c"]) -> Pixels:
-    return np.broadcast_to(picture, (*picture.shape[:2], 3)) if picture.shape[-1] == 1 else picture
+def _colored(image: Float[np.ndarray, "h w c"]) -> Pixels:
+    return np.broadcast_to(image, (*image.shape[:2], 3)) if image.shape[-1] == 1 else image

@@ -1,4 +1,4 @@
-"""What a unit sees of signals and of volumes, as pictures."""
+"""What a unit sees of signals and of volumes, as images."""
 
 from collections.abc import Sequence
 
@@ -117,13 +117,13 @@ def _framed(pixels: Pixels, frame: Sequence[tuple[int, int]]) -> Pixels:
     return to_unit(np.asarray(whole))
 
 
-def _beside(pictures: Sequence[Pixels], gap: int) -> Pixels:
-    height = max(picture.shape[0] for picture in pictures)
-    whole = np.ones((height, sum(picture.shape[1] + gap for picture in pictures) - gap, 3), np.float32)
+def _beside(images: Sequence[Pixels], gap: int) -> Pixels:
+    height = max(image.shape[0] for image in images)
+    whole = np.ones((height, sum(image.shape[1] + gap for image in images) - gap, 3), np.float32)
     left = 0
-    for picture in pictures:
-        whole[: picture.shape[0], left : left + picture.shape[1]] = picture
-        left += picture.shape[1] + gap
+    for image in images:
+        whole[: image.shape[0], left : left + image.shape[1]] = image
+        left += image.shape[1] + gap
     return whole
 
 

@@ -39,7 +39,7 @@ _SAMPLES = 8
 LITTLE, MUCH = 0.25, 0.5
 """Rank correlations between which some of a map stays."""
 _PARTS = 6
-"""The side that occlusion covers is this part of the picture's."""
+"""The side that occlusion covers is this part of the image's."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Kept:
             for word, least, most in (("little", -np.inf, LITTLE), ("some", LITTLE, MUCH), ("much", MUCH, np.inf))
             if low < most and high >= least
         ]
-        return "unclear: ask more pictures" if len(words) == 3 else " or ".join(words)
+        return "unclear: ask more images" if len(words) == 3 else " or ".join(words)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,11 +68,11 @@ class Checked:
 
     layers: tuple[str, ...]
     """Those with weights, the topmost first."""
-    similarity: Mapping[Order, Mapping[str, Mapping[str, Float[np.ndarray, "layers pictures"]]]]
-    """By order, method and measure (:data:`MEASURES`), of each picture's map before and after."""
-    pictures: Float[np.ndarray, "n h w c"]
+    similarity: Mapping[Order, Mapping[str, Mapping[str, Float[np.ndarray, "layers images"]]]]
+    """By order, method and measure (:data:`MEASURES`), of each image's map before and after."""
+    images: Float[np.ndarray, "n h w c"]
     maps: Mapping[str, Float[np.ndarray, "layers1 h w"]]
-    """The first picture's, absolute: of the trained network, then cascading."""
+    """The first image's, absolute: of the trained network, then cascading."""
     skipped: Mapping[Method, str]
     """Methods that the network cannot be asked by, and why not."""
 
@@ -83,7 +83,7 @@ class Checked:
 
     def to_json(self) -> dict[str, Any]:
         """Mean and standard error of each similarity, layer by layer, and how much stays when nothing is learned."""
-        told: dict[str, Any] = {"layers": list(self.layers), "pictures": len(self.pictures), "skipped": dict(self.skipped)}
+        told: dict[str, Any] = {"layers": list(self.layers), "images": len(self.images), "skipped": dict(self.skipped)}
         told["stays"] = {method: self.kept(method).stays for method in self.similarity["cascading"]}
         for order, methods in self.similarity.items():
             told[order] = {
@@ -101,7 +101,7 @@ class Checked:
 
 def check(
     scope: Microscope,
-    images: Images,
+    table: Images,
     methods: Sequence[Method] = METHODS,
     *,
     seed: int = 0,
@@ -109,25 +109,25 @@ def check(
 ) -> Checked:
     """Adebayo et al. 2018: gives the layers random weights, those that the encoder itself begins with, and maps again.
 
-    What is laid to the pixels is, of a network with an embedding, minus the squared distance to another picture, of the same
-    person if there is one; of others, the mean activation of the unit of the last layer that the picture excites most.
+    What is laid to the pixels is, of a network with an embedding, minus the squared distance to another image, of the same
+    person if there is one; of others, the mean activation of the unit of the last layer that the image excites most.
 
     Args:
         scope: the trained network.
-        images: which pictures; all are looked at.
+        table: which images; all are looked at.
         methods: of drawing maps. Those for ReLUs are left out of a network without.
         seed: of the random weights and the noise.
         tell: called with how many networks of how many are done.
 
     Raises:
-        UserError: the pictures are smaller than 11 pixels, or there are fewer than two, or copies of one only.
+        UserError: the images are smaller than 11 pixels, or there are fewer than two, or copies of one only.
     """
-    if min(images.shape[:2]) < 11 or len(images) < 2:
-        raise UserError(f"A check of saliency needs two pictures of 11 pixels or more on a side: here are {len(images)}.")
-    pictures = to_unit(images.read(np.arange(len(images))))
-    question = _Question(scope, pictures, _partners(images.labels, pictures), jax.random.key(seed))
-    parts = layers_with_weights(scope.encoder, scope.variables, images.shape)[::-1]
-    others: Any = jax.device_get(jax.jit(scope.encoder.init)(jax.random.key(seed + 1), jnp.asarray(pictures[:1])))
+    if min(table.shape[:2]) < 11 or len(table) < 2:
+        raise UserError(f"A check of saliency needs two images of 11 pixels or more on a side: here are {len(table)}.")
+    images = to_unit(table.read(np.arange(len(table))))
+    question = _Question(scope, images, _partners(table.labels, images), jax.random.key(seed))
+    parts = layers_with_weights(scope.encoder, scope.variables, table.shape)[::-1]
+    others: Any = jax.device_get(jax.jit(scope.encoder.init)(jax.random.key(seed + 1), jnp.asarray(images[:1])))
     asked, skipped = question.possible(methods)
     trained = {method: question.ask(method, scope.variables) for method in asked}
     maps = {method: [np.abs(found).sum(axis=-1)[0]] for method, found in trained.items()}
@@ -151,20 +151,20 @@ def check(
             method: {measure: np.stack(values) for measure, values in measures.items()} for method, measures in rows.items()
         }
     layers = tuple(part[0][-1] for part in parts)
-    return Checked(layers, similarity, pictures, {name: np.stack(each) for name, each in maps.items()}, skipped)
+    return Checked(layers, similarity, images, {name: np.stack(each) for name, each in maps.items()}, skipped)
 
 
 class _Question:
-    """One number for each picture, asked of networks that differ in their weights only: compiled once for all."""
+    """One number for each image, asked of networks that differ in their weights only: compiled once for all."""
 
-    def __init__(self, scope: Microscope, pictures: np.ndarray, partners: np.ndarray, key: Array) -> None:
-        self.scope, self.pictures, self.partners, self.key = scope, jnp.asarray(pictures), partners, key
-        found: Any = jax.jit(scope.activations)(scope.variables, self.pictures)
+    def __init__(self, scope: Microscope, images: np.ndarray, partners: np.ndarray, key: Array) -> None:
+        self.scope, self.images, self.partners, self.key = scope, jnp.asarray(images), partners, key
+        found: Any = jax.jit(scope.activations)(scope.variables, self.images)
         self.top = None if "embedding" in found else list(scope.fields)[-1]
-        self.units = jnp.argmax(self._means(found), axis=-1) if self.top else jnp.zeros(len(pictures), jnp.int32)
+        self.units = jnp.argmax(self._means(found), axis=-1) if self.top else jnp.zeros(len(images), jnp.int32)
         self.score = jax.jit(self._score)
         network = functools.partial(scope.activations, scope.variables)
-        layer = last_features(network, self._answer(scope.variables), self.pictures)
+        layer = last_features(network, self._answer(scope.variables), self.images)
         if layer is None:
             raise UserError(
                 f"{scope.name} has no layer with more than one place, and maps of saliency say something of places."
@@ -177,7 +177,7 @@ class _Question:
         asked: list[Method] = list(methods)
         skipped: dict[Method, str] = {}
         try:
-            jax.eval_shape(with_rule(functools.partial(self._score, self.scope.variables), "guided"), self.pictures)
+            jax.eval_shape(with_rule(functools.partial(self._score, self.scope.variables), "guided"), self.images)
         except ValueError as error:
             skipped = {method: str(error) for method in methods if method in _OF_RELUS}
             asked = [method for method in methods if method not in skipped]
@@ -192,20 +192,20 @@ class _Question:
         if method == "occlusion":
             return self._covered(variables)
         if method == "smooth_gradient":
-            return np.asarray(smooth_gradient(score, self.pictures, self.key, samples=_SAMPLES))
+            return np.asarray(smooth_gradient(score, self.images, self.key, samples=_SAMPLES))
         if method == "integrated_gradients":
-            return np.asarray(integrated_gradients(score, self.pictures, jnp.zeros_like(self.pictures), steps=_SAMPLES))
+            return np.asarray(integrated_gradients(score, self.images, jnp.zeros_like(self.images), steps=_SAMPLES))
         if method not in self.compiled:
             self.compiled[method] = jax.jit(functools.partial(self._map, method))
         return np.asarray(self.compiled[method](variables))
 
     def _covered(self, variables: PyTree) -> Float[np.ndarray, "n h w 1"]:
-        """Squares side by side, each covered in all pictures at once."""
-        pictures = np.asarray(self.pictures)
-        whole, fallen = np.asarray(self.score(variables, pictures)), np.zeros((*pictures.shape[:3], 1), np.float32)
-        rows, columns = (np.array_split(np.arange(side), _PARTS) for side in pictures.shape[1:3])
+        """Squares side by side, each covered in all images at once."""
+        images = np.asarray(self.images)
+        whole, fallen = np.asarray(self.score(variables, images)), np.zeros((*images.shape[:3], 1), np.float32)
+        rows, columns = (np.array_split(np.arange(side), _PARTS) for side in images.shape[1:3])
         for place in itertools.product(rows, columns):
-            covered = pictures.copy()
+            covered = images.copy()
             covered[:, *np.ix_(*place)] = 0.5
             less = whole - np.asarray(self.score(variables, covered))
             fallen[:, *np.ix_(*place)] = less[:, None, None, None]
@@ -215,15 +215,15 @@ class _Question:
         score: Score = functools.partial(self._score, variables)
         match method:
             case "guided" | "deconvnet":
-                return saliency(with_rule(score, method), self.pictures)
+                return saliency(with_rule(score, method), self.images)
             case "gradient_times_input":
-                return gradient_times_input(score, self.pictures)
+                return gradient_times_input(score, self.images)
             case "grad_cam" | "guided_grad_cam":
                 network = functools.partial(self.scope.activations, variables)
-                cam = grad_cam(network, self.layer, self._answer(variables), self.pictures)[..., None]
-                return cam if method == "grad_cam" else cam * saliency(with_rule(score, "guided"), self.pictures)
+                cam = grad_cam(network, self.layer, self._answer(variables), self.images)[..., None]
+                return cam if method == "grad_cam" else cam * saliency(with_rule(score, "guided"), self.images)
             case _:
-                return saliency(score, self.pictures)
+                return saliency(score, self.images)
 
     def _score(self, variables: PyTree, pixels: Array) -> Array:
         return self._answer(variables)(self.scope.activations(variables, pixels))
@@ -231,7 +231,7 @@ class _Question:
     def _answer(self, variables: PyTree) -> Callable[[Activations], Array]:
         if self.top is not None:
             return lambda found: jnp.take_along_axis(self._means(found), self.units[:, None], axis=1)[:, 0]
-        codes = self.scope.activations(variables, self.pictures[self.partners])["embedding"]
+        codes = self.scope.activations(variables, self.images[self.partners])["embedding"]
         return lambda found: -jnp.sum((found["embedding"] - codes) ** 2, axis=-1)
 
     def _means(self, found: Activations) -> Array:
@@ -239,18 +239,18 @@ class _Question:
         return jnp.mean(last.astype(jnp.float32), axis=tuple(range(1, last.ndim - 1)))
 
 
-def _partners(labels: np.ndarray, pictures: np.ndarray) -> np.ndarray:
-    """For each picture the next one of the same person, or else the next one. A copy is none: its distance has no slope.
+def _partners(labels: np.ndarray, images: np.ndarray) -> np.ndarray:
+    """For each image the next one of the same person, or else the next one. A copy is none: its distance has no slope.
 
     Raises:
-        UserError: a picture has only copies.
+        UserError: an image has only copies.
     """
     count, partners = len(labels), []
     for row in range(count):
         after = [(row + step) % count for step in range(1, count)]
-        others = [at for at in after if not np.array_equal(pictures[at], pictures[row])]
+        others = [at for at in after if not np.array_equal(images[at], images[row])]
         if not others:
-            raise UserError("All of the pictures are copies of one: a check of saliency compares each with another.")
+            raise UserError("All of the images are copies of one: a check of saliency compares each with another.")
         partners.append(next((at for at in others if labels[at] == labels[row]), others[0]))
     return np.array(partners)
 

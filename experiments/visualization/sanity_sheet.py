@@ -1,4 +1,4 @@
-"""Checks of saliency as pictures: curves of what is left of the maps, and the maps themselves."""
+"""Checks of saliency as images: curves of what is left of the maps, and the maps themselves."""
 
 from typing import TYPE_CHECKING
 
@@ -47,25 +47,25 @@ def curves(checked: Checked) -> "Figure":
             axes.tick_params(color=PALE, labelcolor=INK)
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", fontsize=9, frameon=False)
-    many = len(checked.pictures)
-    title = f"What is left of the maps when layers get random weights ({many} pictures, band: two standard errors)"
+    many = len(checked.images)
+    title = f"What is left of the maps when layers get random weights ({many} images, band: two standard errors)"
     figure.suptitle(title, fontsize=12, color=INK, fontweight="bold", x=0.01, ha="left")
     return figure
 
 
 def maps(checked: Checked) -> Image.Image:
-    """The first picture's maps, a method in each row: of the trained network, then with one more layer random in each column.
+    """The first image's maps, a method in each row: of the trained network, then with one more layer random in each column.
 
     Below each stands the rank correlation of its absolute values with those of the trained network.
     """
-    side = checked.pictures.shape[1]
+    side = checked.images.shape[1]
     times = max(1, -(-_SMALLEST // side))
-    picture = np.broadcast_to(checked.pictures[0], (*checked.pictures.shape[1:3], 3))
+    image = np.broadcast_to(checked.images[0], (*checked.images.shape[1:3], 3))
     rows = []
     for method, found in checked.maps.items():
         kept = checked.similarity["cascading"][method]["rank_absolute"][:, 0]
         words = ["trained", *(f"{value:.2f}" for value in kept)]
-        tiles = [Tile(_enlarged(picture, times), method.replace("_", " "))]
+        tiles = [Tile(_enlarged(image, times), method.replace("_", " "))]
         shown = without_rounding(found, np.full(len(found), found[0].sum()))
         tiles += [Tile(_enlarged(_gray(each), times), word) for each, word in zip(shown, words, strict=True)]
         rows.append(tiles)
@@ -78,5 +78,5 @@ def _gray(values: np.ndarray) -> np.ndarray:
     return np.repeat(np.clip(values / largest, 0, 1)[..., None], 3, axis=-1)
 
 
-def _enlarged(picture: np.ndarray, times: int) -> np.ndarray:
-    return np.repeat(np.repeat(picture, times, axis=0), times, axis=1)
+def _enlarged(image: np.ndarray, times: int) -> np.ndarray:
+    return np.repeat(np.repeat(image, times, axis=0), times, axis=1)

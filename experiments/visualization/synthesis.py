@@ -1,4 +1,4 @@
-"""Synthesis: pictures learned so that a network's units see in them what they look for."""
+"""Synthesis: images learned so that a network's units see in them what they look for."""
 
 import dataclasses
 import math
@@ -10,14 +10,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from likeness.experiments.experiment import Cost, Evaluation, Originals, Part, Variables
+from likeness.experiments.experiment import Evaluation, LossOutput, Originals, Part, Variables
 from likeness.experiments.style.stylization import Rounds
 from likeness.experiments.style.terms import Term
 from likeness.experiments.training.resuming import Fingerprints
 from likeness.experiments.visualization.network import Network
 from likeness.experiments.visualization.synthesis_sheet import Shown, mosaic, sheet_of
 from likeness.research.errors import UserError
-from likeness.research.images.sources import Photograph, PictureSource
+from likeness.research.images.sources import ImageSource, Photograph
 from likeness.research.types import Array, Float, PRNGKey, PyTree
 from likeness.research.visualization import Chain, Fourier, Jitter, Objective, Parametrization, Pixels, Rotate, Transform, Zoom
 
@@ -26,47 +26,47 @@ from likeness.research.visualization import Chain, Fourier, Jitter, Objective, P
 class OpenedSynthesis:
     """What a synthesis reads."""
 
-    picture: np.ndarray | None
-    """The picture to begin with, (h, w, 3), RGB in [0, 1]."""
-    fixed: PyTree
-    """The network's weights and that picture, on the device."""
+    image: np.ndarray | None
+    """The image to begin with, (h, w, 3), RGB in [0, 1]."""
+    constants: PyTree
+    """The network's weights and that image, on the device."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Synthesis:
-    """Activation maximization: a picture for each objective, all learned at once, by the pixels.
+    """Activation maximization: an image for each objective, all learned at once, by the pixels.
 
-        J(X) = -Σ_o mean_k score_o(T(X_ok)) + Σ w J_picture(X)
+        J(X) = -Σ_o mean_k score_o(T(X_ok)) + Σ w J_image(X)
 
     T is a random movement, another one at every step. A unit behind a ReLU that noise leaves silent has no slope, and its
-    picture stays noise: name the layer before the ReLU instead. With a picture to begin with it is DeepDream: what is learned
+    image stays noise: name the layer before the ReLU instead. With an image to begin with it is DeepDream: what is learned
     is then added to it, from small to large.
     """
 
-    judging: ClassVar[str] = "scoring the pictures"
+    evaluating: ClassVar[str] = "scoring the images"
 
     network: Network = Network()
     """What is looked into."""
     objectives: tuple[Objective, ...]
-    """What the pictures are to excite, one each."""
+    """What the images are to excite, one each."""
     copies: int = 1
-    """Pictures of each objective, from different noise, scored together
+    """Images of each objective, from different noise, scored together
     (:class:`likeness.research.visualization.Diversity`)."""
-    picture: PictureSource | None = None
+    image: ImageSource | None = None
     """What it begins with and adds to; None for noise."""
     size: int = 128
-    """Longer side, in pixels; without a picture to begin with, both."""
+    """Longer side, in pixels; without an image to begin with, both."""
     octaves: int = 1
-    """Sizes in which a picture is dreamed into, the smallest first: large figures come from the small ones. The steps are
+    """Sizes in which an image is dreamed into, the smallest first: large figures come from the small ones. The steps are
     shared evenly. Each compiles a program of its own."""
     octave_scale: float = 1.4
     """Each octave is so many times larger than the one before."""
     parametrization: Parametrization = Fourier()
-    """What is learned of the pictures."""
+    """What is learned of the images."""
     transforms: Transform = Chain(transforms=(Jitter(pixels=8), Zoom(share=0.1), Rotate(degrees=10.0), Jitter(pixels=4)))
     """How they are moved before the network sees them."""
-    picture_terms: tuple[Term, ...] = ()
-    """J_picture, of the pictures alone."""
+    image_terms: tuple[Term, ...] = ()
+    """J_image, of the images alone."""
 
     def __post_init__(self) -> None:
         if not self.objectives:
@@ -80,7 +80,7 @@ class Synthesis:
             raise ValueError(f"Synthesis.octave_scale is {self.octave_scale}: give a number above 1, at most 16")
         if self.octaves > 1 and not isinstance(self.parametrization, Pixels):
             raise ValueError(
-                f"Synthesis.octaves is {self.octaves}, but the pictures are made of {type(self.parametrization).__name__}, "
+                f"Synthesis.octaves is {self.octaves}, but the images are made of {type(self.parametrization).__name__}, "
                 "which has large figures from the start: set octaves to 1, or the parametrization to Pixels"
             )
 
@@ -89,125 +89,125 @@ class Synthesis:
         sizes = [max(16, round(self.size / self.octave_scale**smaller)) for smaller in reversed(range(self.octaves))]
         return tuple(dataclasses.replace(self, size=size, octaves=1) for size in sizes)
 
-    def promote(self, learned: Array, fixed: PyTree) -> Array:
+    def promote(self, learned: Array, constants: PyTree) -> Array:
         """The pixels of a smaller octave, or a moment of their gradient, at this one's size, bilinearly."""
-        return jax.image.resize(learned, (len(learned), *fixed["like"].shape[1:]), "linear")
+        return jax.image.resize(learned, (len(learned), *constants["like"].shape[1:]), "linear")
 
     def open(self) -> OpenedSynthesis:
-        """Loads the network and reads the picture.
+        """Loads the network and reads the image.
 
         Raises:
-            UserError: a picture that cannot be read, weights that cannot be had, or objectives that the network does not have.
+            UserError: an image that cannot be read, weights that cannot be had, or objectives that the network does not have.
         """
-        picture = None if self.picture is None else self.picture.open(self.size)
+        image = None if self.image is None else self.image.open(self.size)
         variables = self.network.variables()
-        shape = (1, self.size, self.size, 3) if picture is None else (1, *picture.shape)
-        fixed = {
+        shape = (1, self.size, self.size, 3) if image is None else (1, *image.shape)
+        constants = {
             "network": variables,
             "like": jnp.zeros(shape),
-            "base": None if picture is None else jnp.asarray(picture)[None],
+            "base": None if image is None else jnp.asarray(image)[None],
         }
         try:
             # Now, and not in the first step; of shapes only.
             jax.eval_shape(self._scores, variables, jax.ShapeDtypeStruct((self._count, *shape[1:]), jnp.float32))
         except ValueError as error:
             raise UserError(f"The objectives and the network of this config do not fit each other: {error}.") from error
-        return OpenedSynthesis(picture, fixed)
+        return OpenedSynthesis(image, constants)
 
-    def fixed(self, data: OpenedSynthesis) -> PyTree:
-        """The network's weights, the picture to begin with, and one of the shape of those learned."""
-        return data.fixed
+    def constants(self, data: OpenedSynthesis) -> PyTree:
+        """The network's weights, the image to begin with, and one of the shape of those learned."""
+        return data.constants
 
     def fingerprints(self, data: OpenedSynthesis) -> Fingerprints:
-        """Of the network's weights, and of the picture to begin with where there is one."""
-        begun = {} if self.picture is None else {"picture to begin with": self.picture.fingerprint()}
-        return Fingerprints(training={**begun, **self.network.fingerprint(data.fixed["network"])})
+        """Of the network's weights, and of the image to begin with where there is one."""
+        begun = {} if self.image is None else {"image to begin with": self.image.fingerprint()}
+        return Fingerprints(training={**begun, **self.network.fingerprint(data.constants["network"])})
 
     def describe(self, data: OpenedSynthesis) -> tuple[str, ...]:
         """What is sought, and how large."""
-        height, width = data.fixed["like"].shape[1:3]
+        height, width = data.constants["like"].shape[1:3]
         sought = ", ".join(objective.title for objective in self.objectives)
-        begun = "from noise" if self.picture is None else f"into {self.picture.title}"
-        return (f"{self._count} pictures ({width} × {height}), {begun}, of what excites {sought}",)
+        begun = "from noise" if self.image is None else f"into {self.image.title}"
+        return (f"{self._count} images ({width} × {height}), {begun}, of what excites {sought}",)
 
     def stream(self, data: OpenedSynthesis, seed: int) -> Rounds:
         """Nothing is read from step to step."""
         del data, seed
         return Rounds(np.zeros((jax.device_count(), 1), np.int32))
 
-    def init(self, key: PRNGKey, fixed: PyTree, batch: PyTree) -> Variables:
-        """Noise, or what changes nothing of the picture."""
+    def init(self, key: PRNGKey, constants: PyTree, batch: PyTree) -> Variables:
+        """Noise, or what changes nothing of the image."""
         del batch
-        return Variables(self.parametrization.init(key, self._shape(fixed), based=self.picture is not None), {})
+        return Variables(self.parametrization.init(key, self._shape(constants), based=self.image is not None), {})
 
-    def cost(self, params: PyTree, state: PyTree, fixed: PyTree, batch: PyTree, key: PRNGKey) -> Cost:
-        """J of the pictures as they are now; for the log, their mean score."""
+    def cost(self, params: PyTree, state: PyTree, constants: PyTree, batch: PyTree, key: PRNGKey) -> LossOutput:
+        """J of the images as they are now; for the log, their mean score."""
         del batch
-        pixels = self._pixels(params, fixed)
+        pixels = self._pixels(params, constants)
         moved = self.transforms(key, pixels)
-        scores = jnp.mean(self._scores(fixed["network"], moved), axis=1)
+        scores = jnp.mean(self._scores(constants["network"], moved), axis=1)
         parts = {"score": jnp.mean(scores)}
         value = -jnp.sum(scores)
-        if self.picture_terms:
+        if self.image_terms:
             seen = {"input": pixels}
-            # Losses are means over the pictures, scores are sums.
-            terms = (term.weight * term.loss(seen, term.loss.target(seen)) for term in self.picture_terms)
-            parts["picture"] = sum(terms, start=jnp.zeros(()))
-            value = value + len(self.objectives) * parts["picture"]
-        return Cost(value, state, parts)
+            # Losses are means over the images, scores are sums.
+            terms = (term.weight * term.loss(seen, term.loss.target(seen)) for term in self.image_terms)
+            parts["image"] = sum(terms, start=jnp.zeros(()))
+            value = value + len(self.objectives) * parts["image"]
+        return LossOutput(value, state, parts)
 
-    def pictures(self, data: OpenedSynthesis, params: PyTree) -> Float[np.ndarray, "n h w 3"]:
+    def images(self, data: OpenedSynthesis, params: PyTree) -> Float[np.ndarray, "n h w 3"]:
         """What was made, the copies of each objective after each other: RGB in [0, 1]."""
-        return np.clip(np.asarray(self._pixels(params, data.fixed), np.float32), 0.0, 1.0)
+        return np.clip(np.asarray(self._pixels(params, data.constants), np.float32), 0.0, 1.0)
 
     def originals(self) -> Originals:
-        """The picture that the only one made began with; none where it began with noise, or where several were made."""
-        return Originals({"picture": self.picture.open(self.size)} if self.picture is not None and self._count == 1 else {})
+        """The image that the only one made began with; none where it began with noise, or where several were made."""
+        return Originals({"image": self.image.open(self.size)} if self.image is not None and self._count == 1 else {})
 
-    def remark(self, metrics: Mapping[str, float]) -> str | None:
+    def diagnose(self, metrics: Mapping[str, float]) -> str | None:
         """Nothing to remark."""
         del metrics
 
     def evaluate(self, data: OpenedSynthesis, params: PyTree, state: PyTree, part: Part) -> Evaluation:
-        """The scores of the pictures, not moved, beside those of photographs; on the test part also a sheet of all.
+        """The scores of the images, not moved, beside those of photographs; on the test part also a sheet of all.
 
         The photograph is the one that was begun with, or else the better of scikit-learn's two, their centers, for each
         objective.
         """
         del state
-        made = self.pictures(data, params)
-        scores = self._judged(data, made)
+        made = self.images(data, params)
+        scores = self._evaluated(data, made)
         metrics = {"synthesis/score": float(scores.mean())}
         if part == "validation":
-            return Evaluation(metrics=metrics, columns=_COLUMNS, pictures={"picture": mosaic(made, self.copies)})
-        photographs = [data.picture] if data.picture is not None else [_square(name, self.size) for name in _NAMES]
-        theirs = np.max([self._judged(data, np.repeat(one[None], self._count, 0)) for one in photographs], axis=0)
+            return Evaluation(metrics=metrics, columns=_COLUMNS, images={"image": mosaic(made, self.copies)})
+        photographs = [data.image] if data.image is not None else [_square(name, self.size) for name in _NAMES]
+        theirs = np.max([self._evaluated(data, np.repeat(one[None], self._count, 0)) for one in photographs], axis=0)
         metrics["synthesis/score_of_photographs"] = float(theirs.mean())
         titles = [objective.title for objective in self.objectives for _ in range(self.copies)]
         shown = [Shown(*each) for each in zip(titles, made, scores.ravel().tolist(), theirs.ravel().tolist(), strict=True)]
-        before = () if data.picture is None else (Shown(self.picture.title if self.picture else "", data.picture),)
-        files = {"picture": mosaic(made, self.copies)}
+        before = () if data.image is None else (Shown(self.image.title if self.image else "", data.image),)
+        files = {"image": mosaic(made, self.copies)}
         if self._count > 1:
-            files |= {f"{number:02d}_{_file(one.title)}": one.picture for number, one in enumerate(shown)}
+            files |= {f"{number:02d}_{_file(one.title)}": one.image for number, one in enumerate(shown)}
         said = [{"objective": one.title, "score": one.score, "photographs": one.photographs} for one in shown]
         return Evaluation(
             metrics=metrics,
             columns=_COLUMNS,
             figures={"synthesis": sheet_of((*before, *shown))},
-            artifacts={"scores": {"pictures": said}},
-            pictures=files,
+            artifacts={"scores": {"images": said}},
+            images=files,
         )
 
     @property
     def _count(self) -> int:
         return len(self.objectives) * self.copies
 
-    def _shape(self, fixed: PyTree) -> tuple[int, int, int, int]:
-        _, height, width, colors = fixed["like"].shape
+    def _shape(self, constants: PyTree) -> tuple[int, int, int, int]:
+        _, height, width, colors = constants["like"].shape
         return self._count, height, width, colors
 
-    def _pixels(self, params: PyTree, fixed: PyTree) -> Float[Array, "n h w 3"]:
-        return self.parametrization.to_pixels(params, self._shape(fixed), fixed["base"])
+    def _pixels(self, params: PyTree, constants: PyTree) -> Float[Array, "n h w 3"]:
+        return self.parametrization.to_pixels(params, self._shape(constants), constants["base"])
 
     def _scores(self, variables: PyTree, pixels: Float[Array, "n h w 3"]) -> Float[Array, "objectives copies"]:
         """The network is run as far as each group of objectives needs it."""
@@ -225,8 +225,8 @@ class Synthesis:
                 scores[number] = objective(read)
         return jnp.stack([scores[number] for number in range(len(self.objectives))])
 
-    def _judged(self, data: OpenedSynthesis, pictures: np.ndarray) -> Float[np.ndarray, "objectives copies"]:
-        return np.asarray(jax.jit(self._scores)(data.fixed["network"], jnp.asarray(pictures)))
+    def _evaluated(self, data: OpenedSynthesis, images: np.ndarray) -> Float[np.ndarray, "objectives copies"]:
+        return np.asarray(jax.jit(self._scores)(data.constants["network"], jnp.asarray(images)))
 
 
 _COLUMNS = {"": "made"}

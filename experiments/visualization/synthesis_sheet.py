@@ -1,4 +1,4 @@
-"""Synthesized pictures laid out beside each other."""
+"""Synthesized images laid out beside each other."""
 
 import dataclasses
 import math
@@ -21,10 +21,10 @@ _CHARACTER = 8
 
 @dataclasses.dataclass(frozen=True)
 class Shown:
-    """A picture on a sheet."""
+    """An image on a sheet."""
 
     title: str
-    picture: np.ndarray
+    image: np.ndarray
     """(h, w, 3), RGB in [0, 1]."""
     score: float | None = None
     photographs: float | None = None
@@ -39,27 +39,27 @@ class Shown:
         return f"{self.title}: {times:.1f}x" if times < 10 else f"{self.title}: {times:,.0f}x"
 
 
-def sheet_of(pictures: Sequence[Shown]) -> "Figure":
-    """All pictures in rows, pixel for pixel, each with its text."""
-    # White at both sides where the text is wider than the picture.
-    beside = max(0, max(_CHARACTER * len(one.text) - one.picture.shape[1] for one in pictures)) // 2
-    tiles = [Tile(np.pad(one.picture, ((0, 0), (beside, beside), (0, 0)), constant_values=1.0), one.text) for one in pictures]
-    width = tiles[0].picture.shape[1]
+def sheet_of(images: Sequence[Shown]) -> "Figure":
+    """All images in rows, pixel for pixel, each with its text."""
+    # White at both sides where the text is wider than the image.
+    beside = max(0, max(_CHARACTER * len(one.text) - one.image.shape[1] for one in images)) // 2
+    tiles = [Tile(np.pad(one.image, ((0, 0), (beside, beside), (0, 0)), constant_values=1.0), one.text) for one in images]
+    width = tiles[0].image.shape[1]
     return as_figure(sheet(_rows(tiles, min(_columns(len(tiles)), max(1, _WIDE // width)))))
 
 
 def _rows(tiles: list[Tile], columns: int) -> list[list[Tile]]:
-    blank = Tile(np.ones_like(tiles[0].picture))
+    blank = Tile(np.ones_like(tiles[0].image))
     filled = tiles + [blank] * (-len(tiles) % columns)
     return [filled[start : start + columns] for start in range(0, len(filled), columns)]
 
 
-def mosaic(pictures: Float[np.ndarray, "n h w 3"], copies: int = 1) -> Float[np.ndarray, "H W 3"]:
-    """All pictures as one, without a gap; the copies of an objective in a row."""
-    count, height, width, _ = pictures.shape
+def mosaic(images: Float[np.ndarray, "n h w 3"], copies: int = 1) -> Float[np.ndarray, "H W 3"]:
+    """All images as one, without a gap; the copies of an objective in a row."""
+    count, height, width, _ = images.shape
     columns = copies if copies > 1 else _columns(count)
     blank = np.ones((-count % columns, height, width, 3), np.float32)
-    grid = np.concatenate([pictures, blank]).reshape(-1, columns, height, width, 3)
+    grid = np.concatenate([images, blank]).reshape(-1, columns, height, width, 3)
     return np.concatenate([np.concatenate(list(row), axis=1) for row in grid], axis=0)
 
 

@@ -1,4 +1,4 @@
-"""Sources of pictures of people, and of labelled signals and volumes, and how training reads them.
+"""Sources of images of people, and of labelled signals and volumes, and how training reads them.
 
 A source is opened to an :class:`Images` table, a split parts its people, a sampler says which rows make a
 batch, and :func:`stream` reads them.

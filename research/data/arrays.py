@@ -1,4 +1,4 @@
-"""Pictures that are already arrays, in memory or in an .npz file."""
+"""Images that are already arrays, in memory or in an .npz file."""
 
 import dataclasses
 import hashlib
@@ -26,17 +26,17 @@ def from_arrays(
     name: str = "the arrays",
     duplicates: Duplicates = KEEP_ALL,
 ) -> Images:
-    """Makes the table of pictures and labels that are in memory.
+    """Makes the table of images and labels that are in memory.
 
     Args:
         images: (n, h, w), (n, h, w, 1) or (n, h, w, 3), uint8 or floating-point in [0, 1].
-        labels: (n,) of whom each picture shows: integers or names.
+        labels: (n,) of whom each image shows: integers or names.
         people: what the integers are called: label i is ``people[i]``. Default: the integer itself.
         name: what to call the arrays in an error.
-        duplicates: what becomes of identical pictures. They are kept, and counted in ``Images.notes``, unless told otherwise.
+        duplicates: what becomes of identical images. They are kept, and counted in ``Images.notes``, unless told otherwise.
 
     Raises:
-        UserError: the shapes or dtypes do not fit, or a picture holds NaN.
+        UserError: the shapes or dtypes do not fit, or an image holds NaN.
 
     Example:
         >>> images = from_arrays(np.zeros((3, 8, 8), np.uint8), ["bob", "ann", "bob"])
@@ -48,7 +48,7 @@ def from_arrays(
         images = images[..., None]
     if images.ndim != 4 or images.shape[-1] not in (1, 3) or 0 in images.shape:
         raise UserError(
-            f"The pictures of {name} have shape {images.shape}: (n, h, w), (n, h, w, 1) or (n, h, w, 3) with none "
+            f"The images of {name} have shape {images.shape}: (n, h, w), (n, h, w, 1) or (n, h, w, 3) with none "
             "of them 0 is expected; a stack with channels first is turned by `images.transpose(0, 2, 3, 1)`."
         )
     pixels = to_uint8(images, name)
@@ -60,11 +60,11 @@ def from_arrays(
         pixels, who, called = pixels[kept], [who[row] for row in kept], [called[row] for row in kept]
         content = [content[row] for row in kept]
     if not who:
-        raise UserError(f"Every picture of {name} is left out as a copy of somebody else's: mend its labels.")
+        raise UserError(f"Every image of {name} is left out as a copy of somebody else's: mend its labels.")
     found, indices = index_people(who)
     digests = tuple(
-        hashlib.sha256(repr((picture.shape, person)).encode() + picture.tobytes()).digest()
-        for picture, person in zip(pixels, who, strict=True)
+        hashlib.sha256(repr((image.shape, person)).encode() + image.tobytes()).digest()
+        for image, person in zip(pixels, who, strict=True)
     )
     return Images(
         labels=indices,
@@ -82,7 +82,7 @@ def from_arrays(
 def _names(labels: np.ndarray, people: Sequence[str] | None, n: int, name: str) -> tuple[list[str], tuple[str, ...]]:
     """Whom each row shows, and sentences about the names."""
     if labels.shape != (n,):
-        raise UserError(f"The labels of {name} have shape {labels.shape}: one for each of {n} pictures is expected.")
+        raise UserError(f"The labels of {name} have shape {labels.shape}: one for each of {n} images is expected.")
     if labels.dtype.kind == "U":
         if people is not None:
             raise UserError(f"The labels of {name} are names already: leave `people` out.")
@@ -112,13 +112,13 @@ class Arrays:
     path: str
     """The file; ``~`` and environment variables are replaced."""
     images_key: str = "images"
-    """The array of pictures in the file."""
+    """The array of images in the file."""
     labels_key: str = "labels"
     """The array of labels in the file."""
     people_key: str = "people"
     """The array of names that integer labels index; it may be missing."""
     duplicates: Duplicates = Duplicates()
-    """What becomes of identical pictures."""
+    """What becomes of identical images."""
 
     preprocessing = None
     """The arrays do not say how files became their images."""

@@ -1,4 +1,4 @@
-"""Random changes of pictures that leave the person the same, jitted on the device."""
+"""Random changes of images that leave the person the same, jitted on the device."""
 
 import dataclasses
 
@@ -12,7 +12,7 @@ from likeness.research.types import Array, Float, ImagesFloat, ImagesUint8, PRNG
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """Random affine map, elastic distortion, crop, mirror, tones and erasing, drawn anew for every picture.
+    """Random affine map, elastic distortion, crop, mirror, tones and erasing, drawn anew for every image.
 
     A pixel of the result at p (relative to the center, x to the right, y down) shows the input at
 
@@ -43,19 +43,19 @@ class Augmentation:
     shear: float = 0.0
     """Largest shear along x either way, in degrees, 0 to 60."""
     translate: float = 0.0
-    """Largest shift either way along each axis, as a fraction of the picture's side, 0 to 1."""
+    """Largest shift either way along each axis, as a fraction of the image's side, 0 to 1."""
     elastic: float = 0.0
-    """Standard deviation of d along each axis at its control points, as a fraction of the picture's side, 0 to 1."""
+    """Standard deviation of d along each axis at its control points, as a fraction of the image's side, 0 to 1."""
     elastic_points: int = 5
     """Control points of d along each side, 2 to 64; between them it is interpolated by cubics."""
     crop: float = 1.0
-    """Smallest side of a random window, as a fraction of the picture's; the window fills the result. 1 crops nothing."""
+    """Smallest side of a random window, as a fraction of the image's; the window fills the result. 1 crops nothing."""
     mirror: float = 0.0
     """Probability of swapping left and right."""
     border: Border = "edge"
-    """What lies outside the picture: its edge continued, or ``fill``."""
+    """What lies outside the image: its edge continued, or ``fill``."""
     fill: float = 0.0
-    """The value outside the picture for ``border="constant"``, and of what is erased, 0 to 1."""
+    """The value outside the image for ``border="constant"``, and of what is erased, 0 to 1."""
     brightness: float = 0.0
     """Largest value added or taken away, 0 to 1."""
     contrast: float = 0.0
@@ -63,7 +63,7 @@ class Augmentation:
     erase: float = 0.0
     """Probability of erasing a rectangle."""
     erase_area: tuple[float, float] = (0.02, 0.2)
-    """Smallest and largest erased area as a fraction of the picture's; sides from 1:2 to 2:1, cut off by the border."""
+    """Smallest and largest erased area as a fraction of the image's; sides from 1:2 to 2:1, cut off by the border."""
 
     def __post_init__(self) -> None:
         for field, low, high in (
@@ -93,7 +93,7 @@ class Augmentation:
             raise ValueError(f'Augmentation.border is {self.border!r}; choose "edge" or "constant".')
 
     def __call__(self, images: ImagesUint8, key: PRNGKey) -> ImagesFloat:
-        """Change every picture.
+        """Change every image.
 
         Args:
             images: uint8 (b, h, w, c).
@@ -117,7 +117,7 @@ class Augmentation:
         return bool(affine or self.elastic or self.mirror or self.crop < 1.0)
 
     def maps(self, count: int, key: PRNGKey) -> tuple[Float[Array, "count 2 2"], Float[Array, "count 2"]]:
-        """The affine maps of ``count`` pictures: A, and the offset o as fractions of the picture's (width, height).
+        """The affine maps of ``count`` images: A, and the offset o as fractions of the image's (width, height).
 
         A pixel of the result at p from the center shows the input at ``A p + o (width, height)`` from the center.
         """
@@ -129,7 +129,7 @@ class Augmentation:
         zoom = side * jnp.exp(-0.5 * (low + high) - 0.5 * (high - low) * u[2])
         mirrored = jnp.where(chance < self.mirror, -1.0, 1.0)
         matrix = affine_matrices(angle, slope, zoom, mirrored)
-        # A window of side s can lie up to (1 - s) / 2 off the center; the picture's own shift is undone.
+        # A window of side s can lie up to (1 - s) / 2 off the center; the image's own shift is undone.
         window = 0.5 * (1.0 - side) * jax.random.uniform(jax.random.fold_in(key, 1), (2, count), minval=-1.0, maxval=1.0)
         return matrix, (window - self.translate * u[3:5]).T
 

@@ -1,4 +1,4 @@
-"""Reading one picture that somebody else made: whatever may be wrong with it is an error that names it."""
+"""Reading one image that somebody else made: whatever may be wrong with it is an error that names it."""
 
 import dataclasses
 import io
@@ -22,10 +22,10 @@ File = io.BytesIO | io.BufferedReader
 
 
 class BadImage(UserError):
-    """A picture that cannot be used: ``name`` says which, ``why`` what is wrong with it."""
+    """An image that cannot be used: ``name`` says which, ``why`` what is wrong with it."""
 
     def __init__(self, name: str, why: str, remedy: str = "Replace or remove the file.") -> None:
-        super().__init__(f"The picture {name} cannot be used: {why}. {remedy}")
+        super().__init__(f"The image {name} cannot be used: {why}. {remedy}")
         self.name = name
         self.why = why
         self.remedy = remedy
@@ -36,14 +36,14 @@ class BadImage(UserError):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Decode:
-    """Decodes one picture file into uint8 (height, width, channels), of its own size.
+    """Decodes one image file into uint8 (height, width, channels), of its own size.
 
-    JPEG, PNG, TIFF, WebP, AVIF, GIF, BMP and PGM/PPM, told by content and not by name; of several frames or pages the first. A
-    picture is turned as its EXIF tag says, transparency is laid on white, 16 bits of gray become 8 by ``round(v / 257)`` and
+    JPEG, PNG, TIFF, WebP, AVIF, GIF, BMP and PGM/PPM, told by content and not by name; of several frames or pages the first. An
+    image is turned as its EXIF tag says, transparency is laid on white, 16 bits of gray become 8 by ``round(v / 257)`` and
     those of color by ``v // 256``, color becomes gray by ITU-R 601 luma and gray becomes color by repetition.
 
     Raises:
-        BadImage: the file is missing, unreadable, not a regular file, not a picture, cut short, larger than
+        BadImage: the file is missing, unreadable, not a regular file, not an image, cut short, larger than
             ``max_megapixels``, has a side below ``min_side``, holds numbers without an agreed range, or would take long to
             read (:mod:`likeness.research.data.image_guard`).
     """
@@ -51,9 +51,9 @@ class Decode:
     channels: Literal[1, 3] = 3
     """1 for gray, 3 for RGB."""
     max_megapixels: float = 50.0
-    """A picture with more pixels is refused, by its header, before a pixel is decoded."""
+    """An image with more pixels is refused, by its header, before a pixel is decoded."""
     min_side: int = 8
-    """A picture with a shorter side is refused."""
+    """An image with a shorter side is refused."""
 
     def __post_init__(self) -> None:
         if not self.max_megapixels > 0:
@@ -67,13 +67,13 @@ class Decode:
             return self.from_file(file, printable(path))
 
     def from_bytes(self, data: bytes, name: str) -> UInt8[np.ndarray, "h w c"]:
-        """Decodes an encoded picture held in memory; ``name`` is for the error."""
+        """Decodes an encoded image held in memory; ``name`` is for the error."""
         return self.from_file(io.BytesIO(data), name)
 
     def from_file(self, file: File, name: str) -> UInt8[np.ndarray, "h w c"]:
         """Decodes an open file; ``name`` is for the error."""
-        with self.image(file, name) as picture:
-            pixels = np.array(picture, np.uint8)
+        with self.image(file, name) as image:
+            pixels = np.array(image, np.uint8)
         return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
     @contextmanager
@@ -88,11 +88,11 @@ class Decode:
         Raises:
             BadImage: the file cannot be used, or what is done to the image in the context fails.
         """
-        with self._open(file, name) as picture:
+        with self._open(file, name) as image:
             if least:
-                picture.draft(picture.mode, (least, least))
-            picture.load()
-            yield _to_mode(_upright(picture), "L" if self.channels == 1 else "RGB")
+                image.draft(image.mode, (least, least))
+            image.load()
+            yield _to_mode(_upright(image), "L" if self.channels == 1 else "RGB")
 
     def verify(self, path: str | os.PathLike) -> None:
         """Checks what the header tells, without decoding."""
@@ -103,9 +103,9 @@ class Decode:
     def _open(self, file: File, name: str) -> Iterator[Image.Image]:
         try:
             check_file(file)
-            with Image.open(file, formats=FORMATS) as picture:
-                self._check_header(picture, name)
-                yield picture
+            with Image.open(file, formats=FORMATS) as image:
+                self._check_header(image, name)
+                yield image
         except BadImage:
             raise
         except Excessive as error:
@@ -120,8 +120,8 @@ class Decode:
         except Exception as error:
             raise BadImage(name, f"it is damaged ({printable(str(error)) or type(error).__name__})") from error
 
-    def _check_header(self, picture: Image.Image, name: str) -> None:
-        width, height = picture.size
+    def _check_header(self, image: Image.Image, name: str) -> None:
+        width, height = image.size
         if width * height > self.max_megapixels * 1e6:
             raise self._too_large(name, f"{width * height / 1e6:.1f}")
         if min(width, height) < self.min_side:
@@ -130,7 +130,7 @@ class Decode:
                 f"it is {width} x {height} pixels, and a side must have at least {self.min_side}",
                 "Replace or remove the file, or lower `min_side`.",
             )
-        if kind := without_range(picture):
+        if kind := without_range(image):
             raise BadImage(name, f"its pixels are {kind}", "Save it as RGB or gray of 8 or 16 bits.")
 
     def _too_large(self, name: str, megapixels: str) -> BadImage:
@@ -139,7 +139,7 @@ class Decode:
 
 
 def to_uint8(images: Shaped[np.ndarray, "*shape"], name: str) -> UInt8[np.ndarray, "*shape"]:
-    """Pictures as uint8: uint8 as they are, floating-point in [0, 1] by ``round(255 x)``.
+    """Images as uint8: uint8 as they are, floating-point in [0, 1] by ``round(255 x)``.
 
     Raises:
         UserError: another dtype, or values that are not finite or lie outside [0, 1].
@@ -147,13 +147,13 @@ def to_uint8(images: Shaped[np.ndarray, "*shape"], name: str) -> UInt8[np.ndarra
     if images.dtype == np.uint8:
         return images
     if not np.issubdtype(images.dtype, np.floating):
-        raise UserError(f"The pictures of {name} are {images.dtype}: give uint8 in 0..255 or floating-point in [0, 1].")
+        raise UserError(f"The images of {name} are {images.dtype}: give uint8 in 0..255 or floating-point in [0, 1].")
     if not np.isfinite(images).all():
         where = np.argwhere(~np.isfinite(images))[0].tolist()
-        raise UserError(f"The pictures of {name} hold NaN or infinity, first at {where}: mend or leave them out.")
+        raise UserError(f"The images of {name} hold NaN or infinity, first at {where}: mend or leave them out.")
     if images.size and (images.min() < 0 or images.max() > 1):
         raise UserError(
-            f"The pictures of {name} are floating-point from {images.min():g} to {images.max():g}, and [0, 1] "
+            f"The images of {name} are floating-point from {images.min():g} to {images.max():g}, and [0, 1] "
             "is expected: rescale them, or give uint8 in 0..255."
         )
     return np.round(images * 255.0).astype(np.uint8)
@@ -161,7 +161,7 @@ def to_uint8(images: Shaped[np.ndarray, "*shape"], name: str) -> UInt8[np.ndarra
 
 @contextmanager
 def open_image(path: str | os.PathLike) -> Iterator[io.BufferedReader]:
-    """Opens a picture's file for reading, see :func:`open_regular`.
+    """Opens an image's file for reading, see :func:`open_regular`.
 
     Raises:
         BadImage: it is missing, unreadable or not a regular file.
@@ -174,23 +174,23 @@ def open_image(path: str | os.PathLike) -> Iterator[io.BufferedReader]:
         yield file
 
 
-def _upright(picture: Image.Image) -> Image.Image:
+def _upright(image: Image.Image) -> Image.Image:
     try:
-        return ImageOps.exif_transpose(picture)
-    # Cameras and editors write broken EXIF often; the pixels are whole, so the picture stays as it is stored.
+        return ImageOps.exif_transpose(image)
+    # Cameras and editors write broken EXIF often; the pixels are whole, so the image stays as it is stored.
     except Exception:
-        return picture
+        return image
 
 
-def _to_mode(picture: Image.Image, mode: Literal["L", "RGB"]) -> Image.Image:
-    if picture.mode.startswith("I"):
+def _to_mode(image: Image.Image, mode: Literal["L", "RGB"]) -> Image.Image:
+    if image.mode.startswith("I"):
         # Pillow would clip 16 bits at 255 instead of scaling them.
-        wide = np.clip(np.asarray(picture).astype(np.int64), 0, 65535)
+        wide = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
         levels = ((wide + 128) // 257).astype(np.uint8)
         # A PNG may name one gray that is transparent, which only the 16 bits tell from its neighbors.
-        transparent = picture.info.get("transparency")
-        picture = Image.fromarray(levels if transparent is None else np.where(wide == transparent, np.uint8(255), levels))
-    if "A" in picture.mode or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    return picture if picture.mode == mode else picture.convert(mode)
+        transparent = image.info.get("transparency")
+        image = Image.fromarray(levels if transparent is None else np.where(wide == transparent, np.uint8(255), levels))
+    if "A" in image.mode or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image if image.mode == mode else image.convert(mode)

@@ -15,7 +15,7 @@ class Digits:
     """1,797 handwritten digits, 8 × 8 gray, ink white; the ten digits stand for people.
 
     With ten classes an identity-disjoint split is small, such as ``CountSplit(validation=2, test=2)``: six
-    digits to learn from and two unseen ones to be judged by.
+    digits to learn from and two unseen ones to be evaluated by.
 
     E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository,
     1998.

@@ -53,7 +53,7 @@ class Duplicates:
         if several and self.across == "refuse":
             raise UserError(
                 f"{_count(several, len(content))} of {where} lie under more than one {noun} ({_equal(several, names)}): a "
-                "label is wrong, or what is learned from is judged by too. Remove them; or set `duplicates.across` "
+                "label is wrong, or what is learned from is evaluated by too. Remove them; or set `duplicates.across` "
                 "(--experiment.data.duplicates.across) to drop, which leaves out all of them, or to keep."
             )
         out = {row for group in several for row in group} if self.across == "drop" else set()

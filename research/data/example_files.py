@@ -1,4 +1,4 @@
-"""One's own signals, pictures, volumes or films: labelled arrays in an .npz file."""
+"""One's own signals, images, volumes or films: labelled arrays in an .npz file."""
 
 import dataclasses
 
@@ -17,7 +17,7 @@ __all__ = ["ExampleArrays"]
 class ExampleArrays:
     """An .npz file with ``values`` (n, …, c) and integer ``labels`` (n,), written by ``numpy.savez(path, values=…, labels=…)``.
 
-    Values are signals (n, t, c), pictures (n, h, w, c), volumes or films (n, d, h, w, c): floating point in [0, 1], or unsigned
+    Values are signals (n, t, c), images (n, h, w, c), volumes or films (n, d, h, w, c): floating point in [0, 1], or unsigned
     integers whose largest value stands for 1. An array ``groups`` (n,) of integers may say whose each example is: patients,
     devices, films. All of a group then come into the same part; without it each row is a group of its own.
     """
@@ -29,7 +29,7 @@ class ExampleArrays:
     validation: float = 0.15
     """The share of groups to decide by."""
     test: float = 0.15
-    """The share of groups to be judged by."""
+    """The share of groups to be evaluated by."""
     seed: int = 0
     """Decides which."""
 

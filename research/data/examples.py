@@ -30,7 +30,7 @@ class Examples:
     """
 
     values: Shaped[np.ndarray, "n *space c"]
-    """Signals (n, t, c), pictures (n, h, w, c), volumes or films (n, d, h, w, c): floating point in [0, 1], or unsigned
+    """Signals (n, t, c), images (n, h, w, c), volumes or films (n, d, h, w, c): floating point in [0, 1], or unsigned
     integers whose largest value stands for 1."""
     labels: Int32[np.ndarray, "n"]
     """The class of each."""
@@ -73,7 +73,7 @@ class Examples:
 
 
 class Parts(NamedTuple):
-    """Examples to learn from, to decide by, and to be judged by."""
+    """Examples to learn from, to decide by, and to be evaluated by."""
 
     train: Examples
     validation: Examples

@@ -1,4 +1,4 @@
-"""Pictures in folders, one folder a person."""
+"""Images in folders, one folder a person."""
 
 import dataclasses
 import hashlib
@@ -24,17 +24,17 @@ from likeness.research.errors import UserError
 
 _LAYOUT = "one folder a person, such as `{root}/ann/1.jpg`, `{root}/ann/2.jpg`, `{root}/bob/1.jpg`"
 CLUTTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
-"""What systems leave behind in folders is nobody's picture and not worth a line in the report."""
+"""What systems leave behind in folders is nobody's image and not worth a line in the report."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Folder:
-    """Pictures in ``path/person/picture``; the folder's name is the person's.
+    """Images in ``path/person/image``; the folder's name is the person's.
 
     A name is composed and stripped (:func:`identity_name`): two folders that come to one name are one person's, and
     ``Images.notes`` says so. Every file in a person's folder is tried, whatever it is called, and every bad one is found when
     the folder is opened. Links are followed; hidden files are passed over; folders inside a person's folder are listed as
-    left out. The fingerprint is SHA-256 over each picture's path below ``path``, its content by
+    left out. The fingerprint is SHA-256 over each image's path below ``path``, its content by
     :func:`likeness.research.data.regular.sampled_digest`, and the fields that shape the pixels; it ignores time stamps and
     where ``path`` lies.
 
@@ -50,25 +50,25 @@ class Folder:
     channels: Literal[1, 3] = 3
     """1 for gray, 3 for RGB."""
     fit: Literal["crop", "stretch"] = "crop"
-    """How a picture of other proportions gets these: ``crop`` keeps the center, ``stretch`` distorts."""
+    """How an image of other proportions gets these: ``crop`` keeps the center, ``stretch`` distorts."""
     resample: Literal["box", "bilinear", "lanczos"] = "bilinear"
     """The filter; each is antialiased."""
     on_bad: Literal["skip", "refuse"] = "skip"
-    """``skip`` leaves a bad picture out and lists it in ``Images.skipped``; ``refuse`` stops at the first."""
+    """``skip`` leaves a bad image out and lists it in ``Images.skipped``; ``refuse`` stops at the first."""
     max_megapixels: float = 50.0
-    """A picture with more pixels is bad."""
+    """An image with more pixels is bad."""
     min_side: int = 8
-    """A picture with a shorter side is bad."""
+    """An image with a shorter side is bad."""
     duplicates: Duplicates = Duplicates()
-    """What becomes of identical pictures: of equal pixels where pictures are decoded on opening, else of equal files."""
+    """What becomes of identical images: of equal pixels where images are decoded on opening, else of equal files."""
     cache_megabytes: float = 2048.0
-    """Pictures are kept in memory if, decoded, all take no more than this; else each is read when needed."""
+    """Images are kept in memory if, decoded, all take no more than this; else each is read when needed."""
     verify: Literal["decode", "header"] = "decode"
-    """How pictures that are not kept in memory are checked on opening: by decoding each, or by header only."""
+    """How images that are not kept in memory are checked on opening: by decoding each, or by header only."""
 
     def __post_init__(self) -> None:
         if min(sides(self.size)) < 1:
-            raise ValueError(f"Folder.size is the side of the pictures in pixels and must be positive, not {self.size}.")
+            raise ValueError(f"Folder.size is the side of the images in pixels and must be positive, not {self.size}.")
         if self.cache_megabytes < 0:
             raise ValueError(f"Folder.cache_megabytes must be 0 or more, not {self.cache_megabytes}.")
         self.preprocessing  # noqa: B018 - its fields are checked now and not when the folder is opened
@@ -86,7 +86,7 @@ class Folder:
         )
 
     def open(self) -> Images:
-        """Finds, checks and, where they fit, decodes the pictures.
+        """Finds, checks and, where they fit, decodes the images.
 
         Raises:
             UserError: as :meth:`open_as` does.
@@ -97,7 +97,7 @@ class Folder:
         """The same with images that are made in another way, such as those that a trained model takes.
 
         Raises:
-            UserError: the folder is missing, empty or laid out otherwise; no picture in it is good; or one is
+            UserError: the folder is missing, empty or laid out otherwise; no image in it is good; or one is
                 bad and ``on_bad`` is ``"refuse"``.
         """
         root = expand_path(self.path)
@@ -129,7 +129,7 @@ class Folder:
             content, [identity_name(folder) for folder in folders], [printable(file) for file in good], printable(root)
         )
         if not len(unique):
-            raise UserError(f"Every picture of {printable(root)} is left out as a copy of somebody else's: mend the folders.")
+            raise UserError(f"Every image of {printable(root)} is left out as a copy of somebody else's: mend the folders.")
         kept, good, digests, content = ([column[row] for row in unique] for column in (kept, good, digests, content))
         people, labels = index_people([identity_name(folders[row]) for row in unique])
         return Images(
@@ -225,22 +225,22 @@ def _find(root: Path) -> tuple[list[str], list[tuple[str, str]]]:
                 skipped.append((printable(person.name), "it lies beside the people's folders and not in one"))
             continue
         try:
-            pictures = _entries(root / person.name)
+            images = _entries(root / person.name)
         except OSError as error:
             skipped.append((printable(person.name), f"the folder cannot be read ({error.strerror})"))
             continue
-        if not pictures:
+        if not images:
             skipped.append((printable(person.name), "the folder is empty"))
         if not person.name.strip():
             skipped.append((printable(person.name), "the folder's name is blank, and it is the person's"))
             continue
-        for picture in pictures:
+        for image in images:
             # Going no deeper also means that no loop of links can be walked.
-            if _is_dir(picture):
+            if _is_dir(image):
                 why = "a folder inside a person's folder is not read"
-                skipped.append((printable(f"{person.name}/{picture.name}"), why))
+                skipped.append((printable(f"{person.name}/{image.name}"), why))
             else:
-                files.append(f"{person.name}/{picture.name}")
+                files.append(f"{person.name}/{image.name}")
     if not files:
         raise _nothing(root, skipped)
     return files, skipped
@@ -264,13 +264,13 @@ def _nothing(root: Path, skipped: Sequence[tuple[str, str]]) -> UserError:
     where = printable(root)
     expected = f"The field `path` expects {_LAYOUT.format(root=where)}."
     if not skipped:
-        return UserError(f"The folder {where} holds no pictures. {expected}")
+        return UserError(f"The folder {where} holds no images. {expected}")
     first, why = skipped[0]
     hint = ""
     if any("inside a person's folder" in reason for _, reason in skipped):
         deeper = f"{where}/{Path(first).parts[0]}"
         hint = f" If the people's folders lie one level deeper, give `{deeper}` as the path."
     return UserError(
-        f"The folder {where} holds no picture that can be used; {len(skipped)} entries were left out, the "
+        f"The folder {where} holds no image that can be used; {len(skipped)} entries were left out, the "
         f"first of them {first}: {why}. {expected}{hint}"
     )

@@ -1,4 +1,4 @@
-"""What of a picture's file is looked at before Pillow opens it, so that none takes seconds or gigabytes to refuse or to read.
+"""What of an image's file is looked at before Pillow opens it, so that none takes seconds or gigabytes to refuse or to read.
 
 Pixels are limited by who decodes. Limited here is the rest, which Pillow reads on the way: how long the file is, its metadata,
 the parts that it comes in, and the layouts that Pillow decodes number by number in Python. Each format's own list of parts is
@@ -13,7 +13,7 @@ from PIL import Image, TiffImagePlugin, features
 
 from likeness.research.data.npz import ReadFile
 
-# Pillow knows dozens of formats, some of which run other programs; these are the ones that people's pictures come in.
+# Pillow knows dozens of formats, some of which run other programs; these are the ones that people's images come in.
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM", *(("AVIF",) if features.check("avif") else ()))
 NAMES = ("JPEG", "PNG", "TIFF", "WebP", *(("AVIF",) if features.check("avif") else ()), "BMP", "GIF", "PNM")
 READABLE = f"{', '.join(NAMES[:-1])} or {NAMES[-1]}"
@@ -68,7 +68,7 @@ class Excessive(ValueError):
 
 
 def check_file(file: ReadFile) -> None:
-    """Refuses a file whose parts would take long to read; one that is damaged, or no picture, is left to Pillow.
+    """Refuses a file whose parts would take long to read; one that is damaged, or no image, is left to Pillow.
 
     Args:
         file: opened for reading, seekable; it is left at its beginning.
@@ -105,7 +105,7 @@ def check_file(file: ReadFile) -> None:
 
 
 def unread(file: ReadFile) -> str:
-    """Why Pillow does not take a file for a picture: it is none, or of a layout that Pillow does not know."""
+    """Why Pillow does not take a file for an image: it is none, or of a layout that Pillow does not know."""
     file.seek(0)
     head = file.read(64)
     for kind, starts in _STARTS.items():
@@ -113,21 +113,21 @@ def unread(file: ReadFile) -> str:
             return f"it is a {kind} that is damaged or of a layout that is not read"
     if head[4:12] in (b"ftypavif", b"ftypavis"):
         return "it is an AVIF that is damaged or that this installation of Pillow cannot read"
-    return f"it is not a {READABLE} picture"
+    return f"it is not a {READABLE} image"
 
 
-def has_more(picture: Image.Image, file: ReadFile) -> bool:
+def has_more(image: Image.Image, file: ReadFile) -> bool:
     """Whether a file that passed :func:`check_file` holds more pages or frames than the first; they are not counted.
 
     Args:
-        picture: opened by Pillow and not loaded.
+        image: opened by Pillow and not loaded.
         file: what it was opened from; its position is kept.
     """
-    # A JPEG of several pictures holds previews and depth maps behind the picture itself.
-    if picture.format == "MPO":
+    # A JPEG of several images holds previews and depth maps behind the image itself.
+    if image.format == "MPO":
         return False
-    if picture.format != "GIF":
-        return bool(getattr(picture, "is_animated", False))
+    if image.format != "GIF":
+        return bool(getattr(image, "is_animated", False))
     position = file.tell()
     try:
         blocks = _GifBlocks(file)
@@ -140,25 +140,25 @@ def has_more(picture: Image.Image, file: ReadFile) -> bool:
         file.seek(position)
 
 
-def without_range(picture: Image.Image) -> str:
-    """What a picture's pixels are if they are numbers whose white nobody knows, or Pillow does not heed; else empty."""
-    if picture.mode == "I" and picture.format != "PPM":
+def without_range(image: Image.Image) -> str:
+    """What an image's pixels are if they are numbers whose white nobody knows, or Pillow does not heed; else empty."""
+    if image.mode == "I" and image.format != "PPM":
         # Pillow brings PGM of more than 8 bits to the range of 16, and has this mode for it.
         return "signed or 32-bit numbers, which have no agreed range"
-    if picture.mode in ("F", "LAB"):
-        return f"{'floating-point numbers' if picture.mode == 'F' else 'Lab colors'}, which have no agreed range"
-    return _unheeded(picture) if isinstance(picture, TiffImagePlugin.TiffImageFile) else ""
+    if image.mode in ("F", "LAB"):
+        return f"{'floating-point numbers' if image.mode == 'F' else 'Lab colors'}, which have no agreed range"
+    return _unheeded(image) if isinstance(image, TiffImagePlugin.TiffImageFile) else ""
 
 
-def _unheeded(picture: TiffImagePlugin.TiffImageFile) -> str:
+def _unheeded(image: TiffImagePlugin.TiffImageFile) -> str:
     """What of a TIFF's numbers Pillow reads as if they were unsigned, of 16 bits and black at 0."""
-    tags = picture.tag_v2
+    tags = image.tag_v2
     bits, signs = (_numbers(tags.get(tag, 1)) for tag in (_TIFF_BITS, _TIFF_SAMPLES))
     if _SIGNED in signs:
         return "signed numbers, which have no agreed range"
     if odd := [size for size in bits if size > 8 and size % 8]:
         return f"numbers of {odd[0]} bits, which would be read as if they had 16"
-    if picture.mode.startswith("I;16") and tags.get(_TIFF_WHITE, 1) == 0:
+    if image.mode.startswith("I;16") and tags.get(_TIFF_WHITE, 1) == 0:
         return "16 bits of gray with 0 for white, which would be read as if 0 were black"
     return ""
 

@@ -1,4 +1,4 @@
-"""The table every source opens to: pictures, whom each shows, and how to read them."""
+"""The table every source opens to: images, whom each shows, and how to read them."""
 
 import dataclasses
 import hashlib
@@ -51,9 +51,9 @@ class _SelectionReader:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Images:
-    """Pictures of people: row ``i`` shows ``people[labels[i]]`` and is read by ``read([i])``.
+    """Images of people: row ``i`` shows ``people[labels[i]]`` and is read by ``read([i])``.
 
-    Every person has at least one picture. A "person" is any class: a character of an alphabet, a digit.
+    Every person has at least one image. A "person" is any class: a character of an alphabet, a digit.
 
     Raises:
         ValueError: the columns contradict each other (a programming error in the source).
@@ -72,20 +72,20 @@ class Images:
     people: tuple[str, ...]
     """The people's names, sorted, each once."""
     shape: tuple[int, int, int]
-    """Height, width and channels of every picture."""
+    """Height, width and channels of every image."""
     read: Callable[[np.ndarray], np.ndarray]
-    """Rows (b,) -> uint8 pictures (b, h, w, c)."""
+    """Rows (b,) -> uint8 images (b, h, w, c)."""
     names: Sequence[str]
     """What to call each row in a report: a file's path, ``person/3``."""
     fingerprint: str
     """SHA-256, in hex, of what identifies the content."""
     digests: Sequence[bytes] | None = None
-    """What identifies each row's picture and whom it shows, where the source says so. Then a selection's fingerprint follows
+    """What identifies each row's image and whom it shows, where the source says so. Then a selection's fingerprint follows
     from its own rows alone; otherwise it changes with any row of the source."""
     groups: Int32[np.ndarray, "people"] | None = None
     """The group of each person, such as the alphabet of each character."""
     skipped: tuple[tuple[str, str], ...] = ()
-    """(file, why) of every picture that was left out."""
+    """(file, why) of every image that was left out."""
     notes: tuple[str, ...] = ()
     """Sentences about what was found and what was done about it, for people: names that became one, copies of images."""
     content: UInt64[np.ndarray, "n"] | None = None
@@ -105,7 +105,7 @@ class Images:
             raise ValueError(f"labels must lie in [0, {len(self.people)}), the number of people")
         if len(self.people) and not self.counts().all():
             nobody = self.people[int(np.argmin(self.counts()))]
-            raise ValueError(f"every person needs a picture; {nobody!r} has none")
+            raise ValueError(f"every person needs an image; {nobody!r} has none")
         if len(self.names) != n:
             raise ValueError(f"{n} labels but {len(self.names)} names")
         if self.groups is not None and len(self.groups) != len(self.people):
@@ -139,7 +139,7 @@ class Images:
         return f"{len(self.skipped):,} {'file was' if len(self.skipped) == 1 else 'files were'} skipped ({shown}{more})"
 
     def counts(self) -> Int64[np.ndarray, "people"]:
-        """How many pictures each person has."""
+        """How many images each person has."""
         return np.bincount(self.labels, minlength=len(self.people)).astype(np.int64)
 
     def select(self, rows: Int[np.ndarray, "m"]) -> "Images":

@@ -71,9 +71,9 @@ class Omniglot:
     path: str = "$LIKENESS_DATA/omniglot"
     """The folder that holds the official zips; ``~`` and environment variables are replaced."""
     subset: Literal["background", "evaluation", "background_small1", "background_small2"] = "background"
-    """Background: 30 alphabets, 964 characters, to learn from; evaluation: 20 others, 659, to judge by."""
+    """Background: 30 alphabets, 964 characters, to learn from; evaluation: 20 others, 659, to evaluate by."""
     size: int = 28
-    """The side of the pictures in pixels, at most 105."""
+    """The side of the images in pixels, at most 105."""
     ink: Literal["white", "black"] = "white"
     """White ink on black, or black ink on white as in the files."""
     duplicates: Duplicates = Duplicates(within="keep")
@@ -160,7 +160,7 @@ class OmniglotRuns:
     path: str = "$LIKENESS_DATA/omniglot"
     """The folder that holds ``all_runs.zip``; ``~`` and environment variables are replaced."""
     size: int = 28
-    """The side of the pictures in pixels, at most 105."""
+    """The side of the images in pixels, at most 105."""
     ink: Literal["white", "black"] = "white"
     """White ink on black, or black ink on white as in the files."""
 

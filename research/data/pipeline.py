@@ -1,4 +1,4 @@
-"""From rows to batches of pictures: a Grain iterator that knows where it is."""
+"""From rows to batches of images: a Grain iterator that knows where it is."""
 
 import dataclasses
 import os
@@ -46,7 +46,7 @@ def stream(
         start: the first batch.
         process_index: this process.
         process_count: how many processes there are.
-        threads: how many batches are read at a time; 0 reads in the caller's thread. Default: one where the pictures
+        threads: how many batches are read at a time; 0 reads in the caller's thread. Default: one where the images
             are in memory, since threads that only copy wait for each other; else one for each processor.
         prefetch: how many batches are read ahead; 0 reads in the caller's thread.
 

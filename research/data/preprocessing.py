@@ -33,7 +33,7 @@ class Preprocessing:
 
     The file is decoded as :class:`~likeness.research.data.Decode` says; then its tones are cut, its polarity is changed, and it
     is brought to ``size``. From there to the network's float32 in [0, 1] is :func:`to_unit`. A mirror image that is looked at
-    too when a model is used is the encoder's affair (:class:`~likeness.research.encoders.Mirrored`).
+    too when a model is used is the encoder's affair (:class:`~likeness.research.encoders.FlipEmbedding`).
 
     Raises:
         ValueError: a field is illegal.

@@ -27,7 +27,7 @@ class IndexBatches(Sequence[np.ndarray]):
     batches_per_epoch: int
     """After so many batches everyone who can be drawn has been."""
     dropped: tuple[str, ...] = ()
-    """The people who are left out because they have one picture."""
+    """The people who are left out because they have one image."""
 
     def __len__(self) -> int:
         return _ENDLESS
@@ -51,12 +51,12 @@ class IndexBatches(Sequence[np.ndarray]):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class IdentityBatches:
-    """Batches of P people with K pictures each, the rows of a person one after another, for losses over triplets.
+    """Batches of P people with K images each, the rows of a person one after another, for losses over triplets.
 
     People come in the order of a fresh permutation every epoch of ceil(n / P) batches, the last filled up from
-    its start, so that no one is skipped and no one is twice in a batch. A person's K pictures are a uniform draw
+    its start, so that no one is skipped and no one is twice in a batch. A person's K images are a uniform draw
     without replacement, or, of fewer than K, each as often as the others, give or take one: always at least two
-    different pictures, so every row is an anchor that has a positive.
+    different images, so every row is an anchor that has a positive.
 
     F. Schroff, D. Kalenichenko and J. Philbin, "FaceNet", CVPR 2015; A. Hermans, L. Beyer and B. Leibe, "In
     Defense of the Triplet Loss for Person Re-Identification", 2017.
@@ -73,9 +73,9 @@ class IdentityBatches:
     people: int = 16
     """P, the people in a batch."""
     images: int = 4
-    """K, the pictures of each."""
+    """K, the images of each."""
     single: Literal["refuse", "drop"] = "refuse"
-    """People with one picture can be no anchor: ``refuse`` the data set, or ``drop`` them and say who."""
+    """People with one image can be no anchor: ``refuse`` the data set, or ``drop`` them and say who."""
     within_group: float = 0.0
     """The share of batches whose people are all of one group (of Omniglot: one alphabet), evenly spread."""
 
@@ -83,7 +83,7 @@ class IdentityBatches:
         if self.images < 2:
             raise ValueError(
                 f"IdentityBatches.images is {self.images}: a triplet needs an anchor and a positive, so ask for at "
-                "least 2 pictures of each person."
+                "least 2 images of each person."
             )
         if self.people < 2:
             raise ValueError(
@@ -101,7 +101,7 @@ class IdentityBatches:
         """The batches of a data set.
 
         Raises:
-            UserError: somebody has one picture and ``single`` is ``"refuse"``; fewer than P people are left; or no
+            UserError: somebody has one image and ``single`` is ``"refuse"``; fewer than P people are left; or no
                 group has P people and ``within_group`` asks for one.
         """
         return _IdentityBatches(self, images, seed)
@@ -111,9 +111,9 @@ class IdentityBatches:
 class BalancedPairs:
     """Batches of pairs, rows 2i and 2i + 1: even i show one person twice, odd i two people.
 
-    So exactly half of the pairs are the same person. The first picture's person follows a fresh permutation every
-    epoch, for either kind of pair; the other person and the pictures are uniform draws, and no picture is paired
-    with itself. People with one picture come in pairs of two people only.
+    So exactly half of the pairs are the same person. The first image's person follows a fresh permutation every
+    epoch, for either kind of pair; the other person and the images are uniform draws, and no image is paired
+    with itself. People with one image come in pairs of two people only.
 
     Example:
         >>> from likeness.research.data import Digits
@@ -141,14 +141,14 @@ class BalancedPairs:
         """The batches of a data set.
 
         Raises:
-            UserError: there is one person only, or nobody has two pictures.
+            UserError: there is one person only, or nobody has two images.
         """
         return _BalancedPairs(self, images, seed)
 
 
 @dataclasses.dataclass(frozen=True)
 class Shuffled:
-    """Batches that go through all pictures in a fresh permutation every epoch, for classification.
+    """Batches that go through all images in a fresh permutation every epoch, for classification.
 
     Epochs follow without a gap: a batch may end one and begin the next.
     """
@@ -167,7 +167,7 @@ class Shuffled:
             UserError: it is empty.
         """
         if not len(images):
-            raise UserError("There are no pictures to draw batches from: give the split more people.")
+            raise UserError("There are no images to draw batches from: give the split more people.")
         return _Shuffled(self.batch_size, len(images), seed)
 
 
@@ -179,16 +179,16 @@ class _IdentityBatches(IndexBatches):
         single = np.flatnonzero(self._table.counts < 2)
         if len(single) and config.single == "refuse":
             raise UserError(
-                f"{len(single)} of {len(images.people)} people have one picture only ({_some(images, single)}), and a "
-                "triplet needs two of the same person: add pictures, or leave these people out by `single=drop`."
+                f"{len(single)} of {len(images.people)} people have one image only ({_some(images, single)}), and a "
+                "triplet needs two of the same person: add images, or leave these people out by `single=drop`."
             )
         self.dropped = tuple(images.people[person] for person in single)
         self._people = np.flatnonzero(self._table.counts >= 2)
         P = config.people
         if len(self._people) < P:
             raise UserError(
-                f"A batch is {P} different people, and there are {len(self._people)} with two pictures or more to learn from: "
-                "lower `people` (--experiment.batches.people), or add people or pictures."
+                f"A batch is {P} different people, and there are {len(self._people)} with two images or more to learn from: "
+                "lower `people` (--experiment.batches.people), or add people or images."
             )
         self._groups = self._large_groups(images) if config.within_group else []
         self._chunks = [(g, b) for g, group in enumerate(self._groups) for b in range(math.ceil(len(group) / P))]
@@ -245,7 +245,7 @@ class _BalancedPairs(IndexBatches):
             )
         if not len(self._several):
             raise UserError(
-                f"None of {len(images.people)} people has two pictures, so no pair shows the same person: add pictures."
+                f"None of {len(images.people)} people has two images, so no pair shows the same person: add images."
             )
         self.batch_size = config.batch_size
         self.batches_per_epoch = math.ceil(len(images.people) / self._half)

@@ -56,7 +56,7 @@ class Ecg:
     validation: int = 400
     """Records to decide by."""
     test: int = 1000
-    """Records to be judged by."""
+    """Records to be evaluated by."""
     length: int = 512
     """Samples of a record."""
     noise: float = 0.06

@@ -1,4 +1,4 @@
-"""Parting people, never pictures: nobody who is learned from is judged by."""
+"""Parting people, never images: nobody who is learned from is evaluated by."""
 
 import dataclasses
 import hashlib
@@ -49,9 +49,9 @@ class HashSplit:
     """
 
     validation: float
-    """The share of people to judge by while learning."""
+    """The share of people to evaluate by while learning."""
     test: float
-    """The share of people to judge by at the end."""
+    """The share of people to evaluate by at the end."""
     seed: int = 0
     """Another seed parts the people otherwise."""
 
@@ -89,9 +89,9 @@ class CountSplit:
     """
 
     validation: int
-    """How many people to judge by while learning."""
+    """How many people to evaluate by while learning."""
     test: int
-    """How many people to judge by at the end."""
+    """How many people to evaluate by at the end."""
     seed: int = 0
     """Another seed parts the people otherwise."""
 
@@ -110,7 +110,7 @@ class CountSplit:
         test = rank < self.test
         validation = ~test & (rank < self.test + self.validation)
         wanted = {"train": True, "validation": self.validation > 0, "test": self.test > 0}
-        return _part(images, validation, test, wanted, "ask for fewer people to judge by, or add people")
+        return _part(images, validation, test, wanted, "ask for fewer people to evaluate by, or add people")
 
 
 def hash_people(people: tuple[str, ...], seed: int) -> UInt64[np.ndarray, "people"]:

@@ -20,10 +20,10 @@ _IDENTITY, _NUISANCE = 1, 2
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Faces:
-    """Synthetic portraits: ``people`` identities with ``images`` pictures each, drawn when read.
+    """Synthetic portraits: ``people`` identities with ``images`` images each, drawn when read.
 
-    A person's identity vector is uniform in the unit cube and depends on (seed, person) only, a picture's nuisance on
-    (seed, person, draw) only; so adding people or pictures changes none of those there were.
+    A person's identity vector is uniform in the unit cube and depends on (seed, person) only, an image's nuisance on
+    (seed, person, draw) only; so adding people or images changes none of those there were.
 
     Example:
         >>> images = Faces(people=3, images=2, size=32).open()
@@ -34,17 +34,17 @@ class Faces:
     people: int = 200
     """How many people."""
     images: int = 20
-    """Pictures of each person."""
+    """Images of each person."""
     size: int = 48
     """Pixels on a side."""
     channels: Literal[1, 3] = 3
     """3 for color, 1 for gray."""
     seed: int = 0
-    """Which people and which pictures."""
+    """Which people and which images."""
     pose: float = 1.0
     """Strength of the turns: 1 is up to 30 degrees of yaw, 14 of pitch, 12 of roll."""
     placement: float = 1.0
-    """Strength of scale and shift: 1 is up to 8 % and 3 % of the picture."""
+    """Strength of scale and shift: 1 is up to 8 % and 3 % of the image."""
     light: float = 1.0
     """Strength of the light's variation in direction, intensity, contrast and color."""
     expression: float = 1.0
@@ -56,7 +56,7 @@ class Faces:
     noise: float = 4.0
     """Largest standard deviation of the pixel noise, in gray levels."""
     cache: int = 1024
-    """Mebibytes of drawn pictures to keep in memory; a larger table is drawn anew at every reading, as with 0."""
+    """Mebibytes of drawn images to keep in memory; a larger table is drawn anew at every reading, as with 0."""
 
     def __post_init__(self) -> None:
         for field, low, high in (
@@ -87,10 +87,10 @@ class Faces:
     @property
     def description(self) -> str:
         """What the data is, for people who read a report."""
-        return f"synthetic: procedural faces, {self.people} people, {self.images} pictures each"
+        return f"synthetic: procedural faces, {self.people} people, {self.images} images each"
 
     def open(self) -> Images:
-        """The table of all pictures; ``extras`` holds landmarks (n, 5, 2) and boxes (n, 4) in pixels."""
+        """The table of all images; ``extras`` holds landmarks (n, 5, 2) and boxes (n, 4) in pixels."""
         count = self.people * self.images
         digits = max(4, len(str(self.people - 1)))
         people = tuple(f"person-{person:0{digits}d}" for person in range(self.people))
@@ -114,8 +114,8 @@ class Faces:
         base = np.full(len(person), self.seed, np.uint64)
         who = _mix(_mix(base) ^ person.astype(np.uint64))
         identity = _uniforms(_mix(who + np.uint64(_IDENTITY)), len(Identity._fields))
-        picture = _mix(_mix(who + np.uint64(_NUISANCE)) ^ draw.astype(np.uint64))
-        return identity, self._nuisance(_uniforms(picture, len(Nuisance._fields) + 4))
+        image = _mix(_mix(who + np.uint64(_NUISANCE)) ^ draw.astype(np.uint64))
+        return identity, self._nuisance(_uniforms(image, len(Nuisance._fields) + 4))
 
     def _nuisance(self, uniform: Float32[np.ndarray, "b u"]) -> Float32[np.ndarray, "b k"]:
         # Column i of the uniforms is drawn for field i of Nuisance; the last four choose whether something happens.

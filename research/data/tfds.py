@@ -23,7 +23,7 @@ class Tfds:
 
     Reading needs no TensorFlow. Preparing a stock data set may, once, in any environment, and the error says the
     command. People are told apart by the label's name: a ``ClassLabel``'s, a ``Text``'s own (LFW), or an integer.
-    The fingerprint is SHA-256 over every record's label and encoded picture.
+    The fingerprint is SHA-256 over every record's label and encoded image.
 
     Example::
 
@@ -37,7 +37,7 @@ class Tfds:
     data_dir: str = ""
     """Where prepared data sets lie; empty: ``$TFDS_DATA_DIR``, else ``~/tensorflow_datasets``."""
     image_key: str = "image"
-    """The feature that holds the picture."""
+    """The feature that holds the image."""
     label_key: str = "label"
     """The feature that tells whom it shows."""
     size: int | tuple[int, int] = 112
@@ -45,21 +45,21 @@ class Tfds:
     channels: Literal[1, 3] = 3
     """1 for gray, 3 for RGB."""
     fit: Literal["crop", "stretch"] = "crop"
-    """How a picture of other proportions gets these: ``crop`` keeps the center, ``stretch`` distorts."""
+    """How an image of other proportions gets these: ``crop`` keeps the center, ``stretch`` distorts."""
     resample: Literal["box", "bilinear", "lanczos"] = "bilinear"
     """The filter; each is antialiased."""
     on_bad: Literal["skip", "refuse"] = "skip"
-    """``skip`` leaves a bad picture out and lists it in ``Images.skipped``; ``refuse`` stops at the first."""
+    """``skip`` leaves a bad image out and lists it in ``Images.skipped``; ``refuse`` stops at the first."""
     duplicates: Duplicates = Duplicates()
-    """What becomes of pictures that are identical when decoded."""
+    """What becomes of images that are identical when decoded."""
     cache_megabytes: float = 2048.0
-    """Pictures are kept in memory if, decoded, all take no more than this; else each is read when needed."""
+    """Images are kept in memory if, decoded, all take no more than this; else each is read when needed."""
     download: bool = False
     """Download and prepare the data set if it is missing; may take hours and want TensorFlow."""
 
     def __post_init__(self) -> None:
         if min(sides(self.size)) < 1:
-            raise ValueError(f"Tfds.size is the side of the pictures in pixels and must be positive, not {self.size}.")
+            raise ValueError(f"Tfds.size is the side of the images in pixels and must be positive, not {self.size}.")
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -67,7 +67,7 @@ class Tfds:
         return Preprocessing(size=sides(self.size), channels=self.channels, fit=self.fit, resample=self.resample)
 
     def open(self) -> Images:
-        """Reads every label, and checks every picture by decoding it once.
+        """Reads every label, and checks every image by decoding it once.
 
         Raises:
             UserError: the data set is not there, was prepared in another format, or has not these features.
@@ -102,11 +102,11 @@ class Tfds:
             if cache is not None:
                 cache[len(kept) - 1] = pixels
         if not kept:
-            raise UserError(f"None of {n} pictures of {self.builder} can be used; the first: {skipped[0][1]}.")
+            raise UserError(f"None of {n} images of {self.builder} can be used; the first: {skipped[0][1]}.")
         names = [f"{person}/{row}" for person, row in zip(who, kept, strict=True)]
         unique, copies = self.duplicates(content, who, names, self.builder)
         if not len(unique):
-            raise UserError(f"Every picture of {self.builder} is left out as a copy of another's: set `duplicates.across`.")
+            raise UserError(f"Every image of {self.builder} is left out as a copy of another's: set `duplicates.across`.")
         if cache is not None:
             cache = cache[: len(kept)] if len(unique) == len(kept) else cache[unique]
         columns = (who, kept, names, digests, content)
@@ -132,7 +132,7 @@ class Tfds:
         data_dir = str(expand_path(self.data_dir, "data_dir")) if self.data_dir else None
         where = data_dir or "the default folder of TensorFlow Datasets"
         try:
-            # Undecoded, so that the one decoder of this project checks and scales every picture.
+            # Undecoded, so that the one decoder of this project checks and scales every image.
             return tfds.data_source(
                 self.builder,
                 split=self.split,

@@ -38,7 +38,7 @@ class Volumes:
     validation: int = 400
     """Volumes to decide by."""
     test: int = 1000
-    """Volumes to be judged by."""
+    """Volumes to be evaluated by."""
     size: int = 16
     """Side in voxels."""
     noise: float = 0.05

@@ -1,7 +1,7 @@
 """Networks that turn images, or signals or volumes, into named activations, one family a file.
 
 ``encoder.apply(variables, images, train=False)`` returns every layer's output by name. An encoder of faces or
-characters always has ``"embedding"``; one of pictures (``Vgg``, ``SqueezeNet``) has the pictures as ``"input"``, and
+characters always has ``"embedding"``; one of images (``Vgg``, ``SqueezeNet``) has the images as ``"input"``, and
 says by ``geometry`` how its layers lie.
 What nobody reads is never computed under ``jax.jit``.
 """
@@ -10,35 +10,37 @@ from typing import TypeAlias
 
 from likeness.research.encoders.conv4 import Conv4
 from likeness.research.encoders.energy import normalize_energy
-from likeness.research.encoders.flip import Mirrored
-from likeness.research.encoders.hog import OrientedGradients
+from likeness.research.encoders.flip import FlipEmbedding
+from likeness.research.encoders.hog import HOG
 from likeness.research.encoders.inception import NN4Small2
 from likeness.research.encoders.iresnet import IResNet, iresnet18, iresnet34, iresnet50, iresnet100
 from likeness.research.encoders.koch import Koch
 from likeness.research.encoders.layers import dimension_of, l2_normalize
 from likeness.research.encoders.mobilefacenet import MobileFaceNet
-from likeness.research.encoders.plain import Plain
+from likeness.research.encoders.plain import PlainConvNet
 from likeness.research.encoders.squeezenet import SqueezeNet
-from likeness.research.encoders.test_time import Averaged
+from likeness.research.encoders.test_time import TestTimeAugmentation
 from likeness.research.encoders.vgg import Vgg
 from likeness.research.ops.pooling import avg_pool, l2_pool, max_pool, max_pool_2x2
 
-Encoder: TypeAlias = Conv4 | Plain | Koch | NN4Small2 | IResNet | MobileFaceNet | OrientedGradients | Mirrored | Averaged
-PictureEncoder: TypeAlias = Vgg | SqueezeNet
+Encoder: TypeAlias = (
+    Conv4 | PlainConvNet | Koch | NN4Small2 | IResNet | MobileFaceNet | HOG | FlipEmbedding | TestTimeAugmentation
+)
+ImageEncoder: TypeAlias = Vgg | SqueezeNet
 
 __all__ = [
-    "Averaged",
+    "HOG",
     "Conv4",
     "Encoder",
+    "FlipEmbedding",
     "IResNet",
+    "ImageEncoder",
     "Koch",
-    "Mirrored",
     "MobileFaceNet",
     "NN4Small2",
-    "OrientedGradients",
-    "PictureEncoder",
-    "Plain",
+    "PlainConvNet",
     "SqueezeNet",
+    "TestTimeAugmentation",
     "Vgg",
     "avg_pool",
     "dimension_of",

@@ -16,8 +16,8 @@ __all__ = ["normalize_energy"]
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def normalize_energy(encoder: Vgg | SqueezeNet, variables: PyTree, pictures: Images) -> PyTree:
-    """Scales each convolution so that the mean square of what its ReLU passes on is 1 on the given pictures.
+def normalize_energy(encoder: Vgg | SqueezeNet, variables: PyTree, images: Images) -> PyTree:
+    """Scales each convolution so that the mean square of what its ReLU passes on is 1 on the given images.
 
     With e_l² the mean over batch, positions and channels of relu(x_l)², x_l the output of convolution l, the filters
     become ``W e_in / e_l`` and the bias ``b / e_l``, where e_in belongs to the layers that l reads. ReLU, the poolings
@@ -26,12 +26,12 @@ def normalize_energy(encoder: Vgg | SqueezeNet, variables: PyTree, pictures: Ima
 
     A random network needs it: otherwise the deeper layers' losses are larger or smaller than the first ones' by orders
     of magnitude. Applied to the trained VGG-19 it is what Gatys et al. did, there with the mean of each filter. A layer
-    that is silent on the pictures keeps its scale; ``conv0``, which belongs to the preprocessing, is left alone.
+    that is silent on the images keeps its scale; ``conv0``, which belongs to the preprocessing, is left alone.
 
     Args:
         encoder: a network of convolutions, ReLU, poolings and concatenations.
         variables: its variables.
-        pictures: (b, h, w, 3), RGB in [0, 1], such as the content and the style, or noise.
+        images: (b, h, w, 3), RGB in [0, 1], such as the content and the style, or noise.
 
     Returns:
         Variables of the same form.
@@ -39,9 +39,9 @@ def normalize_energy(encoder: Vgg | SqueezeNet, variables: PyTree, pictures: Ima
     Papers: Gatys et al., Image style transfer using convolutional neural networks, CVPR 2016; Mishkin and Matas, All
     you need is a good init, ICLR 2016, where layers are rescaled one after the other.
     """
-    activations: PyTree = encoder.apply(variables, pictures)
+    activations: PyTree = encoder.apply(variables, images)
     parameters: dict[str, PyTree] = traverse_util.flatten_dict(variables["params"], sep="/")
-    scales = {"input": jnp.ones(pictures.shape[-1])}
+    scales = {"input": jnp.ones(images.shape[-1])}
     for layer in encoder.geometry:
         incoming = jnp.concatenate([scales[name] for name in layer.inputs])
         if f"{layer.name}/kernel" not in parameters:

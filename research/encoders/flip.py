@@ -7,15 +7,15 @@ from likeness.research.geometry.receptive_field import Layer, Network
 from likeness.research.types import Activations
 
 
-class Mirrored(nn.Module, kw_only=True):
-    """Adds the embeddings of a picture and of its mirror image: ``g(x) = f(x) + f(mirror x)``.
+class FlipEmbedding(nn.Module, kw_only=True):
+    """Adds the embeddings of an image and of its mirror image: ``g(x) = f(x) + f(mirror x)``.
 
     A face that looks to the left is compared with one that looks to the right. Training with random mirroring
     teaches ``f`` to ignore the difference for the people it sees; the sum ignores it for everybody, since
-    ``g(x) = g(mirror x)`` exactly. It is taken when judging and in use. In training the encoder is applied once,
+    ``g(x) = g(mirror x)`` exactly. It is taken when evaluating and in use. In training the encoder is applied once,
     at half the cost, so train it with ``Augmentation(mirror=0.5)``: then it sees both.
 
-    Activations: those of the picture itself, and the sum as ``embedding``. No parameters of its own.
+    Activations: those of the image itself, and the sum as ``embedding``. No parameters of its own.
     """
 
     encoder: nn.Module
@@ -25,7 +25,7 @@ class Mirrored(nn.Module, kw_only=True):
 
     @property
     def geometry(self) -> tuple[Layer, ...]:
-        """The encoder's, for the maps are of the picture itself; none where it does not say how its layers lie."""
+        """The encoder's, for the maps are of the image itself; none where it does not say how its layers lie."""
         return tuple(self.encoder.geometry) if isinstance(self.encoder, Network) else ()
 
     def __call__(self, images: Images, train: bool = False) -> Activations:

@@ -1,4 +1,4 @@
-"""Oriented gradients and one learned layer: an encoder for a few pictures of a few aligned faces."""
+"""Oriented gradients and one learned layer: an encoder for a few images of a few aligned faces."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -15,13 +15,13 @@ _SHARPNESS = 4
 _EPSILON = 1e-8
 
 
-class OrientedGradients(nn.Module, kw_only=True):
-    """How much of an edge runs in each direction in each part of the picture, then batch normalization and a dense layer.
+class HOG(nn.Module, kw_only=True):
+    """How much of an edge runs in each direction in each part of the image, then batch normalization and a dense layer.
 
-    With g the gradient of the picture (central differences) and u_k the unit vector at angle 2πk/K, the map of direction
+    With g the gradient of the image (central differences) and u_k the unit vector at angle 2πk/K, the map of direction
     k is ``|g| [cos ∠(g, u_k)]₊⁴``. It is averaged by a Gaussian of standard deviation cell/2 around the centers of square
     cells. These K maps per channel have nothing to learn; once trained, the embedding before it is scaled to unit length is
-    an affine function of them: a learned metric. It is for aligned pictures of few people, too few to learn features from.
+    an affine function of them: a learned metric. It is for aligned images of few people, too few to learn features from.
 
     Differences to Dalal and Triggs: all the way around instead of half, Gaussian cells, smooth in the pixels, and no
     normalization of a cell by its surroundings.
@@ -46,12 +46,12 @@ class OrientedGradients(nn.Module, kw_only=True):
     """Compute dtype; parameters, statistics and the embedding stay float32."""
 
     def __post_init__(self) -> None:
-        check_fields("OrientedGradients", cell=self.cell, directions=self.directions, dimension=self.dimension)
+        check_fields("HOG", cell=self.cell, directions=self.directions, dimension=self.dimension)
         super().__post_init__()
 
     @property
     def geometry(self) -> tuple[LayerGeometry, ...]:
-        """``gradients`` alone: a Gaussian has no edge, so a cell sees the whole picture."""
+        """``gradients`` alone: a Gaussian has no edge, so a cell sees the whole image."""
         return (LayerGeometry("gradients", ("input",), 3, 1, 1),)
 
     @nn.compact
@@ -71,7 +71,7 @@ class OrientedGradients(nn.Module, kw_only=True):
         """
         dtype = jnp.dtype(self.dtype)
         x = standardize(images, self.dtype, signed=False)
-        check_size("OrientedGradients", "cells", x, self.cell, images, self.cell)
+        check_size("HOG", "cells", x, self.cell, images, self.cell)
         edges = oriented_edges(x, self.directions)
         rows, columns = (jnp.asarray(_windows(side, self.cell), dtype) for side in x.shape[1:3])
         cells = jnp.einsum("yh,bhwk,xw->byxk", rows, edges, columns)

@@ -118,7 +118,7 @@ class NN4Small2(nn.Module, kw_only=True):
         """The layers up to ``pool2``, with kernel, stride and padding.
 
         Behind it no unit has a field of its own that moves by a fixed step: ``inception_3a`` joins columns of stride 1 with a
-        pooling of stride 2, laid into their center (see :class:`Inception`), so how far apart the two look in the picture is
+        pooling of stride 2, laid into their center (see :class:`Inception`), so how far apart the two look in the image is
         another thing for every unit and for every size of the map.
         """
         return (

@@ -1,11 +1,11 @@
-"""How the layers of a convolutional encoder lie over the picture: kernels, strides, paddings."""
+"""How the layers of a convolutional encoder lie over the image: kernels, strides, paddings."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from likeness.research.types import AnyArray
 
-__all__ = ["LayerGeometry", "check_picture", "map_sides", "smallest_side"]
+__all__ = ["LayerGeometry", "check_image", "map_sides", "smallest_side"]
 
 
 class LayerGeometry(NamedTuple):
@@ -17,7 +17,7 @@ class LayerGeometry(NamedTuple):
     name: str
     """As in the activations."""
     inputs: tuple[str, ...]
-    """The layers it reads; ``input`` is the picture."""
+    """The layers it reads; ``input`` is the image."""
     kernel: int = 1
     """Side of the window."""
     stride: int = 1
@@ -31,7 +31,7 @@ class LayerGeometry(NamedTuple):
 
 
 def map_sides(layers: Sequence[LayerGeometry], side: int) -> dict[str, int]:
-    """The side of every layer's map for a picture of ``side`` pixels; 0 or less where none is left.
+    """The side of every layer's map for an image of ``side`` pixels; 0 or less where none is left.
 
     Example:
         >>> map_sides([LayerGeometry("pool1", ("input",), kernel=2, stride=2)], 7)
@@ -45,7 +45,7 @@ def map_sides(layers: Sequence[LayerGeometry], side: int) -> dict[str, int]:
 
 
 def smallest_side(layers: Sequence[LayerGeometry]) -> int:
-    """The smallest picture side that passes all layers.
+    """The smallest image side that passes all layers.
 
     Example:
         >>> smallest_side([LayerGeometry("pool1", ("input",), kernel=2, stride=2, needs=2)])
@@ -57,26 +57,26 @@ def smallest_side(layers: Sequence[LayerGeometry]) -> int:
     return side
 
 
-def check_picture(encoder: str, layers: Sequence[LayerGeometry], pictures: AnyArray) -> None:
-    """Refuses pictures (b, h, w, c) that a layer would shrink to nothing.
+def check_image(encoder: str, layers: Sequence[LayerGeometry], images: AnyArray) -> None:
+    """Refuses images (b, h, w, c) that a layer would shrink to nothing.
 
     Raises:
         ValueError: naming the first layer that cannot be computed, the map it gets, and the size needed.
     """
-    height, width = pictures.shape[1:3]
+    height, width = images.shape[1:3]
     stuck = _stuck(layers, min(height, width))
     if not stuck:
         return
     rows, columns = (map_sides(layers, side)[stuck.inputs[0]] for side in (height, width))
     smallest = smallest_side(layers)
     raise ValueError(
-        f"{encoder}: pictures of {height}×{width} pixels are too small: {stuck.name} gets a map of {rows}×{columns} and "
-        f"needs {stuck.needs}×{stuck.needs}. Use pictures of at least {smallest}×{smallest} pixels, or an encoder that "
+        f"{encoder}: images of {height}×{width} pixels are too small: {stuck.name} gets a map of {rows}×{columns} and "
+        f"needs {stuck.needs}×{stuck.needs}. Use images of at least {smallest}×{smallest} pixels, or an encoder that "
         f"stops before {layers[-1].name}."
     )
 
 
 def _stuck(layers: Sequence[LayerGeometry], side: int) -> LayerGeometry | None:
-    """The first layer that a picture of ``side`` pixels does not reach."""
+    """The first layer that an image of ``side`` pixels does not reach."""
     sides = map_sides(layers, side)
     return next((layer for layer in layers if any(sides[name] < layer.needs for name in layer.inputs)), None)

@@ -42,7 +42,7 @@ def standardize(images: AnyArray, dtype: Precision, *, signed: bool, spatial_dim
     if spatial_dims == 2 and images.ndim != 4:
         raise ValueError(
             f"An encoder takes a batch of images (b, h, w, c), not an array of shape {images.shape}; "
-            "add the missing axis: images[None] for one picture, images[..., None] for gray ones."
+            "add the missing axis: images[None] for one image, images[..., None] for gray ones."
         )
     if not jnp.issubdtype(images.dtype, jnp.floating):
         raise ValueError(

@@ -77,7 +77,7 @@ class MobileFaceNet(nn.Module, kw_only=True):
     def geometry(self) -> tuple[LayerGeometry, ...]:
         """The layers that have a map, each stage with the window of its depthwise convolutions one after another.
 
-        ``global`` is a convolution too, of one place; its field reaches beyond every picture that is taken, and so do those
+        ``global`` is a convolution too, of one place; its field reaches beyond every image that is taken, and so do those
         of ``stage3`` and all behind it.
         """
         layers = [LayerGeometry("conv1", ("input",), 3, 2, 1), LayerGeometry("separable", ("conv1",), 3, 1, 1)]

@@ -12,7 +12,7 @@ from likeness.research.ops.spatial import convolution
 from likeness.research.types import Activations, Precision, SpatialDims
 
 
-class Plain(nn.Module, kw_only=True):
+class PlainConvNet(nn.Module, kw_only=True):
     """Convolutions without padding, each followed by a ReLU and perhaps a max pooling, then a dense layer.
 
     With the defaults it is the example by which convolutions over images are carried over to one dimension and to three: a side
@@ -41,7 +41,7 @@ class Plain(nn.Module, kw_only=True):
     """Compute dtype; parameters and the embedding stay float32."""
 
     def __post_init__(self) -> None:
-        check_fields("Plain", side=self.side, pool=self.pool, dimension=self.dimension)
+        check_fields("PlainConvNet", side=self.side, pool=self.pool, dimension=self.dimension)
         if not self.widths or min(self.widths) < 1:
             raise ValueError(f"Plain.widths is {self.widths}; give the filters of each convolution, such as (16, 32).")
         super().__post_init__()
@@ -80,13 +80,13 @@ class Plain(nn.Module, kw_only=True):
         x = standardize(images, self.dtype, signed=False, spatial_dims=self.spatial_dims)
         smallest = smallest_side(self.geometry)
         for index, width in enumerate(self.widths, 1):
-            check_size("Plain", f"conv{index}", x, self.side, images, smallest)
+            check_size("PlainConvNet", f"conv{index}", x, self.side, images, smallest)
             x = convolution(width, self.side, self.spatial_dims, dtype=self.dtype, name=f"conv{index}")(x)
             activations[f"conv{index}"] = x
             x = nn.relu(x)
             activations[f"relu{index}"] = x
             if self.pool > 1:
-                check_size("Plain", f"pool{index}", x, self.pool, images, smallest)
+                check_size("PlainConvNet", f"pool{index}", x, self.pool, images, smallest)
                 x = max_pool(x, self.pool)
                 activations[f"pool{index}"] = x
         x = x.reshape(x.shape[0], math.prod(x.shape[1:]))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import jax.numpy as jnp
 from flax import linen as nn
 
-from likeness.research.encoders.layer_geometry import LayerGeometry, check_picture
+from likeness.research.encoders.layer_geometry import LayerGeometry, check_image
 from likeness.research.encoders.layers import Images
 from likeness.research.encoders.preprocessing import SQUEEZENET_MEANS, InputNormalization, preprocess, rgb
 from likeness.research.ops.pooling import max_pool
@@ -50,7 +50,7 @@ class SqueezeNet(nn.Module, kw_only=True):
     conv1 3×3/2 without padding; max poolings 3×3/2 after conv1, fire3 and fire5, which keep a last window that reaches
     over the edge, as Caffe does (the Keras port drops it).
 
-    Activations: ``input``, the pictures as they came; ``conv1 relu_conv1 pool1``; for fire modules 2 to 9
+    Activations: ``input``, the images as they came; ``conv1 relu_conv1 pool1``; for fire modules 2 to 9
     ``fire2/squeeze1x1 fire2/relu_squeeze1x1 fire2/expand1x1 fire2/relu_expand1x1 fire2/expand3x3
     fire2/relu_expand3x3 fire2/concat``; ``pool3`` and ``pool5``; with ``classes``, ``conv10 relu_conv10 pool10``, the
     last one (b, classes). All start from RGB in [0, 1].
@@ -81,27 +81,27 @@ class SqueezeNet(nn.Module, kw_only=True):
 
     @property
     def geometry(self) -> tuple[LayerGeometry, ...]:
-        """Every layer but the mean over the picture at the end, with kernel, stride and padding."""
+        """Every layer but the mean over the image at the end, with kernel, stride and padding."""
         return tuple(self._layers())
 
     @nn.compact
-    def __call__(self, pictures: Images, train: bool = False) -> Activations:
-        """Encodes a batch of pictures.
+    def __call__(self, images: Images, train: bool = False) -> Activations:
+        """Encodes a batch of images.
 
         Args:
-            pictures: (b, h, w, 3), RGB in [0, 1].
+            images: (b, h, w, 3), RGB in [0, 1].
             train: without effect, the network has no state.
 
         Returns:
             Activations by name, (b, h, w, c).
 
         Raises:
-            ValueError: pictures smaller than 17×17, not RGB, or not floating point.
+            ValueError: images smaller than 17×17, not RGB, or not floating point.
         """
         del train
-        activations = {"input": rgb(pictures)}
-        check_picture("SqueezeNet", self.geometry, pictures)
-        x = preprocess(pictures, self.preprocessing, SQUEEZENET_MEANS).astype(self.dtype)
+        activations = {"input": rgb(images)}
+        check_image("SqueezeNet", self.geometry, images)
+        x = preprocess(images, self.preprocessing, SQUEEZENET_MEANS).astype(self.dtype)
         x = activations["conv1"] = _convolution(self.first, 3, "conv1", self.dtype, strides=2, padding=0)(x)
         x = activations["relu_conv1"] = nn.relu(x)
         x = activations["pool1"] = max_pool(x, 3, 2, ceil=True)

@@ -1,4 +1,4 @@
-"""An encoder that looks at a picture several times, each time moved a little."""
+"""An encoder that looks at an image several times, each time moved a little."""
 
 import jax
 import jax.numpy as jnp
@@ -10,18 +10,18 @@ from likeness.research.geometry.receptive_field import Layer, Network
 from likeness.research.types import Activations, Array
 
 
-class Averaged(nn.Module, kw_only=True):
-    """The mean embedding of a picture and of affine copies of it: ``g(x) = (f(x) + Σ_v f(A_v x)) / (1 + views)``.
+class TestTimeAugmentation(nn.Module, kw_only=True):
+    """The mean embedding of an image and of affine copies of it: ``g(x) = (f(x) + Σ_v f(A_v x)) / (1 + views)``.
 
     Test-time augmentation. Training with random affine maps teaches ``f`` to ignore them for what it sees; the mean ignores
-    more of them, for everything. The same maps are used for every picture, drawn once, uniformly, within the ranges below.
-    It is taken when judging and in use, at 1 + ``views`` times the cost; in training the encoder is applied once.
+    more of them, for everything. The same maps are used for every image, drawn once, uniformly, within the ranges below.
+    It is taken when evaluating and in use, at 1 + ``views`` times the cost; in training the encoder is applied once.
 
-    Activations: those of the picture itself, and the mean as ``embedding``. No parameters of its own.
+    Activations: those of the image itself, and the mean as ``embedding``. No parameters of its own.
 
     Example:
         >>> from likeness.research.encoders import Conv4
-        >>> encoder = Averaged(encoder=Conv4(width=8), views=2)
+        >>> encoder = TestTimeAugmentation(encoder=Conv4(width=8), views=2)
         >>> variables = jax.jit(encoder.init)(jax.random.key(0), jnp.zeros((1, 16, 16, 1)))
         >>> jax.jit(encoder.apply)(variables, jnp.zeros((3, 16, 16, 1)))["embedding"].shape
         (3, 128)
@@ -30,7 +30,7 @@ class Averaged(nn.Module, kw_only=True):
     encoder: nn.Module
     """f, any encoder."""
     views: int = 12
-    """Copies beside the picture itself."""
+    """Copies beside the image itself."""
     rotate: float = 10.0
     """Largest rotation either way, in degrees."""
     scale: float = 1.1
@@ -38,16 +38,16 @@ class Averaged(nn.Module, kw_only=True):
     shear: float = 10.0
     """Largest shear along x either way, in degrees."""
     translate: float = 0.05
-    """Largest shift either way along each axis, as a fraction of the picture's side."""
+    """Largest shift either way along each axis, as a fraction of the image's side."""
     border: Border = "edge"
-    """What lies outside the picture: its edge continued, or ``fill``."""
+    """What lies outside the image: its edge continued, or ``fill``."""
     fill: float = 0.0
-    """The value outside the picture for ``border="constant"``, 0 to 1."""
+    """The value outside the image for ``border="constant"``, 0 to 1."""
     normalize: bool = True
     """Scale the mean to unit length."""
 
     def __post_init__(self) -> None:
-        check_fields("Averaged", views=self.views)
+        check_fields("TestTimeAugmentation", views=self.views)
         for field, low, high in (("rotate", 0, 180), ("scale", 1, 20), ("shear", 0, 60), ("translate", 0, 1), ("fill", 0, 1)):
             value = getattr(self, field)
             if not low <= value <= high:
@@ -56,7 +56,7 @@ class Averaged(nn.Module, kw_only=True):
 
     @property
     def geometry(self) -> tuple[Layer, ...]:
-        """The encoder's, for the maps are of the picture itself; none where it does not say how its layers lie."""
+        """The encoder's, for the maps are of the image itself; none where it does not say how its layers lie."""
         return tuple(self.encoder.geometry) if isinstance(self.encoder, Network) else ()
 
     def __call__(self, images: Images, train: bool = False) -> Activations:
@@ -82,7 +82,7 @@ class Averaged(nn.Module, kw_only=True):
         return {**activations, "embedding": l2_normalize(mean) if self.normalize else mean}
 
     def maps(self) -> tuple[Array, Array]:
-        """The affine maps: A_v (views, 2, 2), and offsets (views, 2) as fractions of the picture's width and height."""
+        """The affine maps: A_v (views, 2, 2), and offsets (views, 2) as fractions of the image's width and height."""
         turn, lean, size, right, down = jax.random.uniform(jax.random.key(0), (5, self.views), minval=-1.0, maxval=1.0)
         slope = jnp.tan(jnp.deg2rad(self.shear) * lean)
         matrix = affine_matrices(jnp.deg2rad(self.rotate) * turn, slope, self.scale**-size)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax.typing import DTypeLike
 
-from likeness.research.encoders.layer_geometry import LayerGeometry, check_picture
+from likeness.research.encoders.layer_geometry import LayerGeometry, check_image
 from likeness.research.encoders.layers import Images
 from likeness.research.encoders.preprocessing import VGG_MEANS, InputNormalization, preprocess, rgb
 from likeness.research.ops.convolution import SameConvolution
@@ -31,7 +31,7 @@ class Vgg(nn.Module, kw_only=True):
 
     Its filters are drawn from N(0, 2/fan_in) (He et al. 2015), biases are zero.
 
-    Activations: ``input``, the pictures as they came; ``conv1_1 relu1_1 conv1_2 relu1_2 pool1 conv2_1`` …, up to and
+    Activations: ``input``, the images as they came; ``conv1_1 relu1_1 conv1_2 relu1_2 pool1 conv2_1`` …, up to and
     including ``last``. All start from RGB in [0, 1]: what the weights expect is done inside, as ``preprocessing`` says.
 
     Parameters of the convolutions: 20,024,384 (VGG-19), 14,714,688 (VGG-16), 12,944,960 (VGG-19 to ``relu5_1``).
@@ -90,24 +90,24 @@ class Vgg(nn.Module, kw_only=True):
         return tuple(layers[:end])
 
     @nn.compact
-    def __call__(self, pictures: Images, train: bool = False) -> Activations:
-        """Encodes a batch of pictures.
+    def __call__(self, images: Images, train: bool = False) -> Activations:
+        """Encodes a batch of images.
 
         Args:
-            pictures: (b, h, w, 3), RGB in [0, 1].
+            images: (b, h, w, 3), RGB in [0, 1].
             train: without effect, the network has no state.
 
         Returns:
             Activations by name, (b, h, w, c).
 
         Raises:
-            ValueError: pictures smaller than the deepest layer's stride (16×16 for ``relu5_1``), not RGB, or not
+            ValueError: images smaller than the deepest layer's stride (16×16 for ``relu5_1``), not RGB, or not
                 floating point.
         """
         del train
         layers = self.geometry
-        activations = {"input": rgb(pictures)}
-        check_picture("Vgg", layers, pictures)
+        activations = {"input": rgb(images)}
+        check_image("Vgg", layers, images)
         x = self._preprocess(activations["input"]).astype(self.dtype)
         block = 0
         for layer in layers:
@@ -142,10 +142,10 @@ class Vgg(nn.Module, kw_only=True):
             before = add(f"pool{block}", 2, 2, needs=2)
         return layers
 
-    def _preprocess(self, pictures: Array) -> Array:
+    def _preprocess(self, images: Array) -> Array:
         if self.preprocessing != "convolution":
-            return preprocess(pictures, self.preprocessing)
-        return nn.Conv(3, (1, 1), kernel_init=_to_bgr, bias_init=_minus_the_means, name="conv0")(pictures)
+            return preprocess(images, self.preprocessing)
+        return nn.Conv(3, (1, 1), kernel_init=_to_bgr, bias_init=_minus_the_means, name="conv0")(images)
 
     def _convolve(self, x: Array, width: int, padding: Padding, name: str) -> Array:
         he = nn.initializers.variance_scaling(2.0, "fan_in", "normal")

@@ -6,7 +6,7 @@ from likeness.research.lazy import lazily
 
 if TYPE_CHECKING:
     from likeness.research.gallery.identification import Candidate, Identification, Identifier
-    from likeness.research.gallery.records import Codes, Duplicate, Enrolled, Enrollment, Picture
+    from likeness.research.gallery.records import Codes, Duplicate, Enrolled, EnrolledImage, Enrollment
     from likeness.research.gallery.search import Index, Neighbors, squared_euclidean
     from likeness.research.gallery.store import Gallery
     from likeness.research.gallery.threshold import Threshold, Verification
@@ -15,7 +15,7 @@ else:
         __name__,
         {
             "identification": ("Candidate", "Identification", "Identifier"),
-            "records": ("Codes", "Duplicate", "Enrolled", "Enrollment", "Picture"),
+            "records": ("Codes", "Duplicate", "Enrolled", "Enrollment", "EnrolledImage"),
             "search": ("Index", "Neighbors", "squared_euclidean"),
             "store": ("Gallery",),
             "threshold": ("Threshold", "Verification"),
@@ -27,13 +27,13 @@ __all__ = [
     "Codes",
     "Duplicate",
     "Enrolled",
+    "EnrolledImage",
     "Enrollment",
     "Gallery",
     "Identification",
     "Identifier",
     "Index",
     "Neighbors",
-    "Picture",
     "Threshold",
     "Verification",
     "squared_euclidean",

@@ -116,9 +116,9 @@ def _either(names: tuple[str, ...]) -> str:
 
 
 class Identifier:
-    """Compares pictures with everybody enrolled, by codes computed once at enrollment.
+    """Compares images with everybody enrolled, by codes computed once at enrollment.
 
-    The answer is the one that encoding both pictures and comparing them would give.
+    The answer is the one that encoding both images and comparing them would give.
 
     Example:
         >>> from likeness.research.metrics.intervals import Estimate
@@ -175,7 +175,7 @@ class Identifier:
         finite = comparable(embeddings)
         if not finite.all():
             raise UserError(
-                f"Picture {int(np.flatnonzero(~finite)[0])} gives an embedding that is not finite or above {LARGEST:g}, so it "
+                f"Image {int(np.flatnonzero(~finite)[0])} gives an embedding that is not finite or above {LARGEST:g}, so it "
                 "cannot be compared. Check it for NaN values, and the model's weights."
             )
         neighbors = self._index.nearest(embeddings, k=2)

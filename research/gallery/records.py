@@ -8,21 +8,21 @@ from likeness.research.types import AnyArray, Bool, Float, Int
 
 
 @dataclasses.dataclass(frozen=True)
-class Picture:
+class EnrolledImage:
     """Where an embedding comes from."""
 
     source: str = ""
-    """The picture's path or address, for people to read."""
+    """The image's path or address, for people to read."""
     sha256: str = ""
-    """The SHA-256 of the picture's bytes in hexadecimal; empty when unknown."""
+    """The SHA-256 of the image's bytes in hexadecimal; empty when unknown."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Duplicate:
-    """A picture that the gallery already holds."""
+    """An image that the gallery already holds."""
 
     source: str
-    """The picture that was to be added."""
+    """The image that was to be added."""
     name: str
     """Who it is enrolled as already."""
     earlier: str
@@ -38,9 +38,9 @@ class Enrollment:
     added: tuple[int, ...]
     """Ids of the new embeddings."""
     skipped: tuple[Duplicate, ...] = ()
-    """Pictures that this person already had; they are not stored again."""
+    """Images that this person already had; they are not stored again."""
     shared: tuple[Duplicate, ...] = ()
-    """Pictures that are stored, and that another person has too: most likely a mistake."""
+    """Images that are stored, and that another person has too: most likely a mistake."""
 
 
 @dataclasses.dataclass(frozen=True)

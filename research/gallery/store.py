@@ -14,7 +14,7 @@ from likeness.research.data.names import easily_confused, folded, identity_name
 from likeness.research.data.paths import printable
 from likeness.research.errors import UserError
 from likeness.research.gallery.errors import explained
-from likeness.research.gallery.records import LARGEST, Codes, Duplicate, Enrolled, Enrollment, Picture, comparable
+from likeness.research.gallery.records import LARGEST, Codes, Duplicate, Enrolled, EnrolledImage, Enrollment, comparable
 from likeness.research.types import AnyArray
 
 SCHEMA = 1
@@ -31,7 +31,7 @@ CREATE TABLE embeddings (
     added TEXT NOT NULL
 );
 CREATE INDEX embeddings_of_person ON embeddings (person_id);
-CREATE INDEX embeddings_of_picture ON embeddings (sha256);
+CREATE INDEX embeddings_of_image ON embeddings (sha256);
 """
 
 
@@ -141,7 +141,7 @@ class Gallery:
             raise UserError(
                 f"Gallery {path}: it was made with the model {meta['fingerprint']} and this is {fingerprint}. "
                 "Embeddings of two models cannot be compared: use that model, or enroll the people again from their "
-                "pictures into a new gallery."
+                "images into a new gallery."
             )
 
     def __enter__(self) -> "Gallery":
@@ -176,43 +176,43 @@ class Gallery:
                 with _transaction(self._connection):
                     yield
 
-    def add(self, name: str, vectors: AnyArray | Sequence[Sequence[float]], pictures: Sequence[Picture] = ()) -> Enrollment:
+    def add(self, name: str, vectors: AnyArray | Sequence[Sequence[float]], images: Sequence[EnrolledImage] = ()) -> Enrollment:
         """Adds embeddings of one person, who is enrolled if new.
 
         Args:
             name: the person; stored composed, stripped and printable (:func:`~likeness.research.data.names.identity_name`).
             vectors: (n, dimension), finite.
-            pictures: where each row comes from, if known.
+            images: where each row comes from, if known.
 
         Returns:
-            What was added, and which pictures the gallery had before.
+            What was added, and which images the gallery had before.
 
         Raises:
             UserError: the embeddings are not finite or of another dimension, the name is empty, or the file
             cannot
                 be written.
-            ValueError: as many pictures as rows are not given.
+            ValueError: as many images as rows are not given.
         """
         name = identity_name(name)
         rows = self._rows(name, vectors)
-        pictures = [Picture()] * len(rows) if not pictures else list(pictures)
-        if len(pictures) != len(rows):
-            raise ValueError(f"{len(rows)} embeddings of {name!r} come with {len(pictures)} pictures.")
+        images = [EnrolledImage()] * len(rows) if not images else list(images)
+        if len(images) != len(rows):
+            raise ValueError(f"{len(rows)} embeddings of {name!r} come with {len(images)} images.")
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         added, skipped, shared = [], [], []
         with self.transaction(f"enroll {name}"):
             run = self._connection.execute
             run("INSERT INTO people (name) VALUES (?) ON CONFLICT DO NOTHING", (name,))
             (person,) = run("SELECT id FROM people WHERE name = ?", (name,)).fetchone()
-            for row, picture in zip(rows, pictures, strict=True):
-                source = printable(picture.source)
-                earlier = self._same_picture(picture.sha256, source)
+            for row, image in zip(rows, images, strict=True):
+                source = printable(image.source)
+                earlier = self._same_image(image.sha256, source)
                 own = [duplicate for duplicate in earlier if duplicate.name == name]
                 if own:
                     skipped.append(own[0])
                     continue
                 shared.extend(earlier)
-                values = (person, row.tobytes(), source, picture.sha256, now)
+                values = (person, row.tobytes(), source, image.sha256, now)
                 cursor = run("INSERT INTO embeddings (person_id, vector, source, sha256, added) VALUES (?, ?, ?, ?, ?)", values)
                 added.append(int(cursor.lastrowid or 0))
         return Enrollment(name, tuple(added), tuple(skipped), tuple(shared))
@@ -306,7 +306,7 @@ class Gallery:
             if not isinstance(blob, bytes) or len(blob) != size:
                 raise UserError(
                     f"Gallery {self.path}: embedding {embedding} of {name} is damaged (not {self.dimension} numbers). "
-                    "Remove that embedding and enroll the picture again, or restore the file from a backup."
+                    "Remove that embedding and enroll the image again, or restore the file from a backup."
                 )
         vectors = np.frombuffer(b"".join(row[2] for row in rows), _LITTLE_ENDIAN).astype(np.float32)
         vectors = vectors.reshape(-1, self.dimension)
@@ -315,7 +315,7 @@ class Gallery:
             name, embedding, _ = rows[damaged[0]]
             raise UserError(
                 f"Gallery {self.path}: embedding {embedding} of {name} is damaged (not finite, or above {LARGEST:g}). "
-                "Remove that embedding and enroll the picture again, or restore the file from a backup."
+                "Remove that embedding and enroll the image again, or restore the file from a backup."
             )
         names = tuple(dict.fromkeys(row[0] for row in rows))
         index = {name: position for position, name in enumerate(names)}
@@ -333,7 +333,7 @@ class Gallery:
             bad = int(np.flatnonzero(~comparable(rows))[0])
             raise UserError(
                 f"Gallery {self.path}: embedding {bad} of {name} is not finite or above {LARGEST:g}, so it cannot be "
-                "compared. Check that picture for NaN values and the model's weights, and enroll again."
+                "compared. Check that image for NaN values and the model's weights, and enroll again."
             )
         return rows
 
@@ -348,9 +348,9 @@ class Gallery:
     def enrolled_as(self, sha256: str) -> tuple[str, ...]:
         """The names under which an image file is enrolled, by the SHA-256 of its bytes."""
         with explained(self.path, "be read"):
-            return tuple(dict.fromkeys(sorted(duplicate.name for duplicate in self._same_picture(sha256, ""))))
+            return tuple(dict.fromkeys(sorted(duplicate.name for duplicate in self._same_image(sha256, ""))))
 
-    def _same_picture(self, sha256: str, source: str) -> list[Duplicate]:
+    def _same_image(self, sha256: str, source: str) -> list[Duplicate]:
         if not sha256:
             return []
         query = "SELECT name, source FROM embeddings JOIN people ON person_id = people.id WHERE sha256 = ?"

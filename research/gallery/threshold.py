@@ -27,10 +27,10 @@ class Threshold:
     target_far: float
     """The false-accept rate asked for."""
     far: Estimate
-    """The false-accept rate that strangers meet at τ, per comparison of two pictures of different people. It may lie above the
+    """The false-accept rate that strangers meet at τ, per comparison of two images of different people. It may lie above the
     one asked for, or be unresolvable, where few people chose τ."""
     tar: Estimate
-    """The true-accept rate measured at τ, per comparison of two pictures of one person."""
+    """The true-accept rate measured at τ, per comparison of two images of one person."""
     people: int
     """How many people it was calibrated on."""
     fingerprint: str
@@ -56,7 +56,7 @@ class Threshold:
         """
         if math.isnan(distance):
             raise UserError(
-                "The distance is not a number, so nothing can be said of this pair. Check the two pictures for NaN "
+                "The distance is not a number, so nothing can be said of this pair. Check the two images for NaN "
                 "values and the model's weights."
             )
         return bool(distance <= self.tau)
@@ -130,7 +130,7 @@ class Threshold:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Verification:
-    """The answer to "do these two pictures show the same person?"."""
+    """The answer to "do these two images show the same person?"."""
 
     same: bool
     distance: float

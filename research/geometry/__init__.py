@@ -1,4 +1,4 @@
-"""Where things are in a picture: what a unit of a network sees of it, and laying it over a template."""
+"""Where things are in an image: what a unit of a network sees of it, and laying it over a template."""
 
 from likeness.research.geometry.alignment import Crop, Similarity, crop, fit_similarity
 from likeness.research.geometry.receptive_field import Layer, Network, ReceptiveField, receptive_fields

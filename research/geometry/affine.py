@@ -1,4 +1,4 @@
-"""Affine maps of pictures: what they are made of, and looking a picture up at moved places."""
+"""Affine maps of images: what they are made of, and looking an image up at moved places."""
 
 from typing import Literal, TypeAlias
 
@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from likeness.research.types import AnyArray, Array, Float, Shaped
 
 Border: TypeAlias = Literal["edge", "constant"]
-"""What lies outside a picture: its edge continued, or one value."""
+"""What lies outside an image: its edge continued, or one value."""
 
 __all__ = ["Border", "affine_matrices", "look_up", "places"]
 
@@ -24,7 +24,7 @@ def affine_matrices(
     Args:
         angle: in radians.
         slope: of the shear along x.
-        zoom: of the looked-up window: 2 shows the picture at half its size.
+        zoom: of the looked-up window: 2 shows the image at half its size.
         mirror: -1 swaps left and right, 1 does not.
     """
     cos, sin = zoom * jnp.cos(angle), zoom * jnp.sin(angle)
@@ -57,10 +57,10 @@ def look_up(
     border: Border = "edge",
     fill: float = 0.0,
 ) -> Float[Array, "n h w c"]:
-    """Bilinear interpolation of each picture at its columns u and rows v, as float32 in the picture's own unit.
+    """Bilinear interpolation of each image at its columns u and rows v, as float32 in the image's own unit.
 
     Args:
-        images: pictures of any dtype.
+        images: images of any dtype.
         u: columns, in pixels.
         v: rows, in pixels.
         border: what lies outside.

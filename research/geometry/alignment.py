@@ -1,4 +1,4 @@
-"""Laying a picture over a template by points that both have, such as a face's eyes, nose and mouth corners.
+"""Laying an image over a template by points that both have, such as a face's eyes, nose and mouth corners.
 
 Points are (x, y) in pixels, x to the right and y down; (0, 0) is the center of the upper left pixel.
 """
@@ -110,45 +110,45 @@ def fit_similarity(points: Points, template: Float[np.ndarray, "m 2"]) -> Simila
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Crop:
-    """Which pixels of a picture each pixel of a crop is made of. A pytree; called on pictures, it cuts the crop out of them.
+    """Which pixels of an image each pixel of a crop is made of. A pytree; called on images, it cuts the crop out of them.
 
-    Linear in the pictures, so its derivative is exact.
+    Linear in the images, so its derivative is exact.
     """
 
     index: PyTree
     """The pixels' numbers, row by row: (H, W, k), int32."""
     weight: PyTree
-    """How much each counts, (H, W, k): they add to 1 inside of the picture, to less at its border."""
-    picture: tuple[int, int] = dataclasses.field(metadata={"static": True})
-    """Height and width of the pictures."""
+    """How much each counts, (H, W, k): they add to 1 inside of the image, to less at its border."""
+    image: tuple[int, int] = dataclasses.field(metadata={"static": True})
+    """Height and width of the images."""
 
-    def __call__(self, pictures: Float[AnyArray, "b h w c"]) -> Float[Array, "b H W c"]:
+    def __call__(self, images: Float[AnyArray, "b h w c"]) -> Float[Array, "b H W c"]:
         """(b, h, w, c) → (b, H, W, c), float32.
 
         Raises:
-            ValueError: pictures of another size than the crop was made for.
+            ValueError: images of another size than the crop was made for.
         """
-        count, height, width, channels = pictures.shape
-        if (height, width) != self.picture:
+        count, height, width, channels = images.shape
+        if (height, width) != self.image:
             raise ValueError(
-                f"The crop is of a picture of {self.picture[0]}×{self.picture[1]} pixels, not of {height}×{width}: make one "
+                f"The crop is of an image of {self.image[0]}×{self.image[1]} pixels, not of {height}×{width}: make one "
                 "for this size."
             )
-        flat = jnp.asarray(pictures, jnp.float32).reshape(count, height * width, channels)
+        flat = jnp.asarray(images, jnp.float32).reshape(count, height * width, channels)
         taken = flat.at[:, jnp.asarray(self.index)].get(mode="promise_in_bounds")
         return jnp.sum(taken * jnp.asarray(self.weight)[..., None], axis=3)
 
 
-def crop(to_picture: Similarity, picture: tuple[int, int], size: tuple[int, int]) -> Crop:
-    """Looks a picture up, bilinearly, under every pixel of a crop.
+def crop(to_image: Similarity, image: tuple[int, int], size: tuple[int, int]) -> Crop:
+    """Looks an image up, bilinearly, under every pixel of a crop.
 
-    A pixel of the crop is the mean over n × n evenly spaced places in it, n the scale of ``to_picture`` rounded up. So
-    where the picture is shrunk each of its pixels counts, and where it is enlarged each place is looked up once. Outside of
-    the picture everything is black.
+    A pixel of the crop is the mean over n × n evenly spaced places in it, n the scale of ``to_image`` rounded up. So
+    where the image is shrunk each of its pixels counts, and where it is enlarged each place is looked up once. Outside of
+    the image everything is black.
 
     Args:
-        to_picture: from the crop's pixels to the picture's.
-        picture: height and width of the picture.
+        to_image: from the crop's pixels to the image's.
+        image: height and width of the image.
         size: height and width of the crop.
 
     Returns:
@@ -157,27 +157,27 @@ def crop(to_picture: Similarity, picture: tuple[int, int], size: tuple[int, int]
     Raises:
         ValueError: a side below 1.
     """
-    if min(*picture, *size) < 1:
-        raise ValueError(f"A crop of {size[0]}×{size[1]} from {picture[0]}×{picture[1]} pixels has no pixels.")
-    n = max(1, math.ceil(to_picture.scale - 1e-6))
+    if min(*image, *size) < 1:
+        raise ValueError(f"A crop of {size[0]}×{size[1]} from {image[0]}×{image[1]} pixels has no pixels.")
+    n = max(1, math.ceil(to_image.scale - 1e-6))
     inside = (np.arange(n) + 0.5) / n - 0.5
     rows, columns, below, beside = np.meshgrid(np.arange(size[0]), np.arange(size[1]), inside, inside, indexing="ij")
-    places = to_picture(np.stack([(columns + beside).ravel(), (rows + below).ravel()], axis=-1))
+    places = to_image(np.stack([(columns + beside).ravel(), (rows + below).ravel()], axis=-1))
     first = np.floor(places)
     x, y = first.astype(np.int64).T
     s, t = (places - first).T
     index, weight = [], []
     for right, down in ((0, 0), (1, 0), (0, 1), (1, 1)):
         column, row = x + right, y + down
-        there = (column >= 0) & (column < picture[1]) & (row >= 0) & (row < picture[0])
+        there = (column >= 0) & (column < image[1]) & (row >= 0) & (row < image[0])
         share = (s if right else 1.0 - s) * (t if down else 1.0 - t) / n**2
-        index.append(np.where(there, row * picture[1] + column, 0))
+        index.append(np.where(there, row * image[1] + column, 0))
         weight.append(np.where(there, share, 0.0))
     shape = (*size, 4 * n * n)
     return Crop(
         index=np.stack(index, axis=-1).reshape(shape).astype(np.int32),
         weight=np.stack(weight, axis=-1).reshape(shape).astype(np.float32),
-        picture=picture,
+        image=image,
     )
 
 

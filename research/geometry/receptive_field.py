@@ -1,4 +1,4 @@
-"""What a unit of a convolutional network sees of the picture."""
+"""What a unit of a convolutional network sees of the image."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ class Layer(Protocol):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """The layers it reads; ``input`` is the picture."""
+        """The layers it reads; ``input`` is the image."""
         ...
 
     @property
@@ -52,7 +52,7 @@ class ReceptiveField:
     """The square of pixels that the units of one layer see; the same along both axes.
 
     Unit i sees the pixels ``offset + i·stride`` up to but not including ``offset + i·stride + size``, of which those
-    outside of the picture are padding.
+    outside of the image are padding.
     """
 
     size: int

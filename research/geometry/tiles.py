@@ -1,7 +1,7 @@
-"""Cutting a picture into windows from which its activations can be had exactly, however large it is.
+"""Cutting an image into windows from which its activations can be had exactly, however large it is.
 
 A window is larger than the tile that it is for, by a halo on every side: what the network's padding does at a window's edge
-then never reaches the tile. At the picture's own edges there is no halo, for there the padding is the picture's own. All
+then never reaches the tile. At the image's own edges there is no halo, for there the padding is the image's own. All
 windows have one size, so one program serves them all, and begin where the network's strides begin.
 """
 
@@ -27,7 +27,7 @@ class Span:
 
 @dataclasses.dataclass(frozen=True)
 class Tiles:
-    """How a picture is cut: every row of windows with every column of windows."""
+    """How an image is cut: every row of windows with every column of windows."""
 
     height: int
     """Of every window."""
@@ -45,13 +45,13 @@ class Tiles:
 
 
 def cut(network: Network, layers: Iterable[str], height: int, width: int, tile: int) -> Tiles:
-    """Plans the windows of a picture.
+    """Plans the windows of an image.
 
     Args:
         network: the encoder.
         layers: the activations that are read.
-        height: of the picture, in pixels.
-        width: of the picture.
+        height: of the image, in pixels.
+        width: of the image.
         tile: side of a tile without its halo; rounded down to a multiple of the coarsest stride.
 
     Raises:
@@ -81,7 +81,7 @@ def cut(network: Network, layers: Iterable[str], height: int, width: int, tile: 
 def _spans(side: int, core: int, halo: int, stride: int) -> tuple[int, tuple[Span, ...]]:
     """The windows' side and the windows.
 
-    The side leaves the picture's own remainder by the stride, so that the last window, which ends where the picture ends,
+    The side leaves the image's own remainder by the stride, so that the last window, which ends where the image ends,
     begins at a multiple of the stride too.
     """
     window = core + 2 * halo + side % stride

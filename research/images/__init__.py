@@ -1,4 +1,4 @@
-"""Pictures for people: read from files and written to them, resized, and their colors matched."""
+"""Images for people: read from files and written to them, resized, and their colors matched."""
 
 from likeness.research.images.color import (
     luminance,
@@ -9,21 +9,21 @@ from likeness.research.images.color import (
     with_colors_of,
     yiq_to_rgb,
 )
-from likeness.research.images.reading import Picture, read_picture
+from likeness.research.images.reading import LoadedImage, read_image
 from likeness.research.images.resize import fit, resize
-from likeness.research.images.writing import write_picture
+from likeness.research.images.writing import write_image
 
 __all__ = [
-    "Picture",
+    "LoadedImage",
     "fit",
     "luminance",
     "match_colors",
     "match_histogram",
     "match_luminance",
-    "read_picture",
+    "read_image",
     "resize",
     "rgb_to_yiq",
     "with_colors_of",
-    "write_picture",
+    "write_image",
     "yiq_to_rgb",
 ]

@@ -1,8 +1,8 @@
-"""A picture's colors kept while it takes on another's strokes.
+"""An image's colors kept while it takes on another's strokes.
 
 Gatys, Bethge, Hertzmann and Shechtman, "Preserving color in neural artistic style transfer", 2016. Two ways: transfer
 luminance only (:func:`match_luminance` before, :func:`with_colors_of` after), or give the style the content's colors before
-(:func:`match_colors`, :func:`match_histogram`). All are float32 inside and finite for gray pictures and pictures of one color.
+(:func:`match_colors`, :func:`match_histogram`). All are float32 inside and finite for gray images and images of one color.
 """
 
 from typing import Literal
@@ -33,7 +33,7 @@ def rgb_to_yiq(pixels: Float[Array, "*b 3"]) -> Float[Array, "*b 3"]:
 
 
 def yiq_to_rgb(pixels: Float[Array, "*b 3"]) -> Float[Array, "*b 3"]:
-    """The inverse of :func:`rgb_to_yiq`; what came from no picture may lie outside [0, 1]."""
+    """The inverse of :func:`rgb_to_yiq`; what came from no image may lie outside [0, 1]."""
     return jnp.matmul(pixels.astype(jnp.float32), jnp.asarray(np.linalg.inv(_RGB_TO_YIQ).T, jnp.float32), precision=_EXACT)
 
 
@@ -50,8 +50,8 @@ def match_luminance(
     ``Y ← (σ_C / σ_S) (Y - μ_S) + μ_C``, where ``σ² = variance + epsilon``. Unclipped.
 
     Args:
-        style: the picture to change.
-        content: the picture to match, of any size.
+        style: the image to change.
+        content: the image to match, of any size.
         epsilon: variance that either is taken to have beyond its own; 1e-5 is about 0.8 of 255 levels, squared.
     """
     check_finite_positive("match_luminance", "epsilon", epsilon)
@@ -62,7 +62,7 @@ def match_luminance(
 
 
 def with_colors_of(pixels: Float[Array, "*b 3"], content: Float[Array, "*b 3"]) -> Float[Array, "*b 3"]:
-    """The luminance of one picture with the I and Q of another of the same size. Unclipped."""
+    """The luminance of one image with the I and Q of another of the same size. Unclipped."""
     brightness, colors = rgb_to_yiq(pixels)[..., :1], rgb_to_yiq(content)[..., 1:]
     return yiq_to_rgb(jnp.concatenate([brightness, colors], -1))
 
@@ -82,8 +82,8 @@ def match_colors(
     ``epsilon`` is added to both covariances' diagonals. Unclipped.
 
     Args:
-        style: the picture to change.
-        content: the picture to match, of any size.
+        style: the image to change.
+        content: the image to match, of any size.
         method: which map.
         epsilon: see :func:`match_luminance`.
     """
@@ -109,8 +109,8 @@ def match_histogram(style: Float[Array, "h w 3"], content: Float[Array, "H W 3"]
     are interpolated. A style of one color becomes the content's median.
 
     Args:
-        style: the picture to change.
-        content: the picture to match, of any size.
+        style: the image to change.
+        content: the image to match, of any size.
     """
 
     def channel(values: Array, wanted: Array) -> Array:

@@ -8,9 +8,9 @@ import numpy as np
 
 from likeness.research.data.synthetic_faces import Faces
 from likeness.research.errors import UserError
-from likeness.research.images.reading import read_picture
+from likeness.research.images.reading import read_image
 from likeness.research.images.resize import fit, resize
-from likeness.research.images.sources import PictureSource, Pixels, by_config
+from likeness.research.images.sources import ImageSource, Pixels, by_config
 from likeness.research.synthetic.faces import Nuisance, landmarks, render
 from likeness.research.types import Float
 
@@ -22,18 +22,18 @@ _HOPPER = np.array([[222.5, 190.0], [305.0, 186.2], [267.0, 240.0], [230.0, 280.
 
 
 @runtime_checkable
-class Portrayal(Protocol):
-    """A picture source that says where the face is. Any of this file."""
+class FaceImageSource(Protocol):
+    """An image source that says where the face is. Any of this file."""
 
     def landmarks(self, size: int) -> Landmarks:
-        """(x, y) of five points in the pixels of the picture of that size: the eye on the picture's left, that on its right,
+        """(x, y) of five points in the pixels of the image of that size: the eye on the image's left, that on its right,
         the tip of the nose, the corner of the mouth on the left, that on the right. (0, 0) is the center of the first pixel.
         """
         ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GraceHopper(PictureSource):
+class GraceHopper(ImageSource):
     """Rear Admiral Grace Hopper, who wrote the first compiler: a photograph that comes with Matplotlib.
 
     By James S. Davis, 1984, for the United States Navy; in the public domain.
@@ -57,22 +57,22 @@ class GraceHopper(PictureSource):
         except FileNotFoundError as error:
             raise UserError(
                 "The photograph of Grace Hopper is missing: this Matplotlib was installed without its sample data. Install it "
-                "with pip, or paint another picture."
+                "with pip, or paint another image."
             ) from error
-        return np.clip(np.asarray(resize(jnp.asarray(read_picture(path).pixels), fit(_HOPPER_SIZE, size))), 0.0, 1.0)
+        return np.clip(np.asarray(resize(jnp.asarray(read_image(path).pixels), fit(_HOPPER_SIZE, size))), 0.0, 1.0)
 
     def fingerprint(self) -> str:
         """Of her name."""
         return by_config(self)
 
     def landmarks(self, size: int) -> Landmarks:
-        """Five points, see :class:`Portrayal`."""
+        """Five points, see :class:`FaceImageSource`."""
         height, width = fit(_HOPPER_SIZE, size)
         return (_HOPPER + 0.5) * [width / _HOPPER_SIZE[1], height / _HOPPER_SIZE[0]] - 0.5
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ProceduralFace(PictureSource):
+class ProceduralFace(ImageSource):
     """A synthetic face, seen from the front in even light: a person of :class:`likeness.research.synthetic.faces.Faces`."""
 
     person: int = 0
@@ -102,7 +102,7 @@ class ProceduralFace(PictureSource):
         return by_config(self)
 
     def landmarks(self, size: int) -> Landmarks:
-        """Five points, see :class:`Portrayal`."""
+        """Five points, see :class:`FaceImageSource`."""
         points, _ = landmarks(*self._vectors(), size)
         return points[0].astype(np.float64) - 0.5
 

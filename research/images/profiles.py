@@ -1,6 +1,6 @@
-"""From the color space that a picture's ICC profile describes to sRGB.
+"""From the color space that an image's ICC profile describes to sRGB.
 
-Specification ICC.1:2022. Profiles that are a matrix and three curves, or one curve for gray, are most of those that pictures
+Specification ICC.1:2022. Profiles that are a matrix and three curves, or one curve for gray, are most of those that images
 have; they are computed here, in floating point, since Pillow gives Little CMS 8 bits only, and Little CMS interpolates in
 them. Profiles that are tables, those of CMYK among them, go through Little CMS.
 """
@@ -28,7 +28,7 @@ _MATRIX = (b"rTRC", b"gTRC", b"bTRC", b"rXYZ", b"gXYZ", b"bXYZ")
 
 
 class UnusableProfile(ValueError):
-    """A profile that does not fit its picture or cannot be read."""
+    """A profile that does not fit its image or cannot be read."""
 
 
 def convert(values: Float[np.ndarray, "h w c"], icc: bytes) -> Float[np.ndarray, "h w c"] | None:
@@ -59,16 +59,16 @@ def convert(values: Float[np.ndarray, "h w c"], icc: bytes) -> Float[np.ndarray,
         raise UnusableProfile("it is damaged") from error
 
 
-def convert_table(picture: Image.Image, icc: bytes) -> Image.Image:
-    """A picture of mode L, RGB or CMYK as RGB of sRGB; relative colorimetric, black to black.
+def convert_table(image: Image.Image, icc: bytes) -> Image.Image:
+    """An image of mode L, RGB or CMYK as RGB of sRGB; relative colorimetric, black to black.
 
     Raises:
         UnusableProfile: the profile is for another mode, or damaged.
     """
-    _check_space(icc, picture.mode)
+    _check_space(icc, image.mode)
     try:
         converted = ImageCms.profileToProfile(
-            picture,
+            image,
             ImageCms.ImageCmsProfile(io.BytesIO(icc)),
             ImageCms.createProfile("sRGB"),
             renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
@@ -88,7 +88,7 @@ def _check_space(icc: bytes, mode: str) -> None:
     space = _SPACES.get(icc[16:20])
     if space != mode:
         told = space or icc[16:20].decode("ascii", "replace").strip()
-        raise UnusableProfile(f"it is for {_NAMES.get(told, told)} and the picture is {_NAMES.get(mode, mode)}")
+        raise UnusableProfile(f"it is for {_NAMES.get(told, told)} and the image is {_NAMES.get(mode, mode)}")
 
 
 def _is_srgb(curves: list[bytes], colorants: np.ndarray | None) -> bool:

@@ -1,4 +1,4 @@
-"""Reading a picture that somebody else made, with all its bits, upright and in sRGB."""
+"""Reading an image that somebody else made, with all its bits, upright and in sRGB."""
 
 import dataclasses
 import os
@@ -24,8 +24,8 @@ _PILLOW_MEGAPIXELS = 178.0
 
 
 @dataclasses.dataclass(frozen=True)
-class Picture:
-    """A picture as it is worked on, and what its file was like."""
+class LoadedImage:
+    """An image as it is worked on, and what its file was like."""
 
     pixels: Float[np.ndarray, "h w 3"]
     """float32 RGB in [0, 1], sRGB values."""
@@ -41,20 +41,20 @@ class Picture:
     """Sentences about what was not taken over, for people."""
 
 
-def read_picture(path: str | os.PathLike, *, max_side: int = 16384, max_megapixels: float = 80.0) -> Picture:
+def read_image(path: str | os.PathLike, *, max_side: int = 16384, max_megapixels: float = 80.0) -> LoadedImage:
     """Reads a JPEG, PNG, TIFF, WebP, AVIF, BMP, GIF or PNM file, told by content and not by name.
 
     Orientation tags are applied. A color profile is converted to sRGB, relative colorimetric; without one the values are
     sRGB already, and CMYK is converted without ink in mind. 16 bits are kept in gray and RGB of PNG and TIFF. Of an
-    animation or a file of pages the first is read, since it is a whole picture and often the only one meant; a note says so.
+    animation or a file of pages the first is read, since it is a whole image and often the only one meant; a note says so.
 
     Args:
         path: the file.
-        max_side: a picture with a longer side is refused, by its header, before a pixel is decoded.
-        max_megapixels: one with more pixels likewise. A picture in work takes 12 bytes a pixel, and many times that.
+        max_side: an image with a longer side is refused, by its header, before a pixel is decoded.
+        max_megapixels: one with more pixels likewise. An image in work takes 12 bytes a pixel, and many times that.
 
     Raises:
-        BadImage: the file is missing, unreadable, not a picture, cut short or otherwise damaged, too large, or would take
+        BadImage: the file is missing, unreadable, not an image, cut short or otherwise damaged, too large, or would take
             long to read (:mod:`likeness.research.data.image_guard`).
     """
     name = printable(path)
@@ -65,14 +65,14 @@ def read_picture(path: str | os.PathLike, *, max_side: int = 16384, max_megapixe
         warnings.simplefilter("ignore")
         try:
             check_file(file)
-            with Image.open(file, formats=FORMATS) as picture:
-                _check_size(picture, name, max_side, max_megapixels)
-                if kind := without_range(picture):
+            with Image.open(file, formats=FORMATS) as image:
+                _check_size(image, name, max_side, max_megapixels)
+                if kind := without_range(image):
                     raise BadImage(name, f"its pixels are {kind}", "Save it as RGB with 8 or 16 bits.")
-                notes = ["It has more than one page or frame; only the first is read."] if has_more(picture, file) else []
-                if claims_sixteen_bits(picture) and (read := _read_wide(picture, file, notes)) is not None:
+                notes = ["It has more than one page or frame; only the first is read."] if has_more(image, file) else []
+                if claims_sixteen_bits(image) and (read := _read_wide(image, file, notes)) is not None:
                     return read
-                return _read_narrow(picture, notes)
+                return _read_narrow(image, notes)
         except BadImage:
             raise
         except Excessive as error:
@@ -87,8 +87,8 @@ def read_picture(path: str | os.PathLike, *, max_side: int = 16384, max_megapixe
             raise BadImage(name, f"it is damaged ({reason})", "Give another copy of the file.") from error
 
 
-def _check_size(picture: Image.Image, name: str, max_side: int, max_megapixels: float) -> None:
-    width, height = picture.size
+def _check_size(image: Image.Image, name: str, max_side: int, max_megapixels: float) -> None:
+    width, height = image.size
     megapixels = width * height / 1e6
     if max(width, height) > max_side or megapixels > min(max_megapixels, _PILLOW_MEGAPIXELS):
         why = f"it is {width} x {height} pixels ({megapixels:.1f} megapixels)"
@@ -103,18 +103,18 @@ def _too_large(name: str, why: str, max_side: int, max_megapixels: float) -> Bad
     return BadImage(name, f"{why}, and at most {limits}", remedy)
 
 
-def _read_wide(picture: ImageFile, file: Any, notes: list[str]) -> Picture | None:
-    icc = picture.info.get("icc_profile") or None
-    transparent = picture.info.get("transparency")
+def _read_wide(image: ImageFile, file: Any, notes: list[str]) -> LoadedImage | None:
+    icc = image.info.get("icc_profile") or None
+    transparent = image.info.get("transparency")
     position = file.tell()
     file.seek(0)
     with Image.open(file, formats=FORMATS) as again:
         file.seek(position)
-        values = read_sixteen_bits(picture, again)
+        values = read_sixteen_bits(image, again)
     if values is None:
         notes.append("It has 16 bits in a layout of which only 8 are read.")
         return None
-    values = _upright(values, _orientation(picture))
+    values = _upright(values, _orientation(image))
     opacity = None
     if values.shape[2] in (2, 4):
         values, opacity = values[..., :-1], (values[..., -1] / np.float32(65535.0))
@@ -122,27 +122,27 @@ def _read_wide(picture: ImageFile, file: Any, notes: list[str]) -> Picture | Non
         opacity = (values != np.asarray(transparent)).any(2).astype(np.float32)
     gray = values.shape[2] == 1
     pixels, bits = _to_srgb(values / np.float32(65535.0), 16, icc, notes)
-    return Picture(_rgb(pixels), opacity, bits, gray, icc, tuple(notes))
+    return LoadedImage(_rgb(pixels), opacity, bits, gray, icc, tuple(notes))
 
 
-def _read_narrow(picture: Image.Image, notes: list[str]) -> Picture:
-    icc = picture.info.get("icc_profile") or None
-    picture.load()
-    gray, bits, orientation, opacity = picture.mode in _GRAY, 8, _orientation(picture), None
-    if picture.mode in _TRANSPARENT or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        opacity = picture.getchannel("A")
-    if picture.mode == "I":
+def _read_narrow(image: Image.Image, notes: list[str]) -> LoadedImage:
+    icc = image.info.get("icc_profile") or None
+    image.load()
+    gray, bits, orientation, opacity = image.mode in _GRAY, 8, _orientation(image), None
+    if image.mode in _TRANSPARENT or "transparency" in image.info:
+        image = image.convert("RGBA")
+        opacity = image.getchannel("A")
+    if image.mode == "I":
         # Pillow brings gray of more than 8 bits to the range of 16.
-        values, bits = np.clip(np.asarray(picture), 0, 65535)[:, :, None] / np.float32(65535.0), 16
-    elif picture.mode == "CMYK":
-        values = _from_cmyk(picture, icc, notes)
+        values, bits = np.clip(np.asarray(image), 0, 65535)[:, :, None] / np.float32(65535.0), 16
+    elif image.mode == "CMYK":
+        values = _from_cmyk(image, icc, notes)
     else:
-        values = np.asarray(picture.convert("L" if gray else "RGB")) / np.float32(255.0)
+        values = np.asarray(image.convert("L" if gray else "RGB")) / np.float32(255.0)
         values, bits = _to_srgb(values.reshape(*values.shape[:2], -1), 8, icc, notes)
     values = _upright(values, orientation)
     alpha = None if opacity is None else _upright(np.asarray(opacity) / np.float32(255.0), orientation)
-    return Picture(_rgb(values), alpha, bits, gray, icc, tuple(notes))
+    return LoadedImage(_rgb(values), alpha, bits, gray, icc, tuple(notes))
 
 
 def _rgb(values: np.ndarray) -> np.ndarray:
@@ -167,21 +167,21 @@ def _to_srgb(values: np.ndarray, bits: int, icc: bytes | None, notes: list[str])
         return values, bits
 
 
-def _from_cmyk(picture: Image.Image, icc: bytes | None, notes: list[str]) -> np.ndarray:
+def _from_cmyk(image: Image.Image, icc: bytes | None, notes: list[str]) -> np.ndarray:
     try:
         if icc is not None:
-            return np.asarray(convert_table(picture, icc)) / np.float32(255.0)
+            return np.asarray(convert_table(image, icc)) / np.float32(255.0)
         notes.append("It is CMYK without a color profile, so its colors are approximate.")
     except UnusableProfile as error:
         notes.append(f"Its color profile is ignored, so its colors are approximate: {error}.")
-    return np.asarray(picture.convert("RGB")) / np.float32(255.0)
+    return np.asarray(image.convert("RGB")) / np.float32(255.0)
 
 
-def _orientation(picture: Image.Image) -> int:
+def _orientation(image: Image.Image) -> int:
     """The tag, 1 for upright; Pillow has turned a loaded TIFF, and taken its tag away."""
     try:
-        return picture.getexif().get(_ORIENTATION, 1)
-    # Cameras and editors write broken EXIF often; the pixels are whole, so the picture stays as it is stored.
+        return image.getexif().get(_ORIENTATION, 1)
+    # Cameras and editors write broken EXIF often; the pixels are whole, so the image stays as it is stored.
     except Exception:
         return 1
 

@@ -1,4 +1,4 @@
-"""Pictures of other sizes: means of areas where they shrink, cubic interpolation where they grow."""
+"""Images of other sizes: means of areas where they shrink, cubic interpolation where they grow."""
 
 import functools
 
@@ -17,10 +17,10 @@ def resize(pixels: Float[Array, "*b h w c"], size: tuple[int, int]) -> Float[Arr
     with a = -1/2, whose weights are normalized at the border (Keys, "Cubic convolution interpolation for digital image
     processing", 1981). An axis that stays: unchanged.
 
-    Growing can overshoot by up to an eighth of a step on each axis: clip what must be a picture.
+    Growing can overshoot by up to an eighth of a step on each axis: clip what must be an image.
 
     Args:
-        pixels: pictures, or whatever lives on their pixels, such as an optimizer's moments.
+        pixels: images, or whatever lives on their pixels, such as an optimizer's moments.
         size: new height and width.
 
     Returns:

@@ -17,24 +17,24 @@ _EXCHANGED = {"B": "L", "L": "B", "N": _OTHER}
 _COLOR_MODES = ("RGB;16", "RGBA;16", "RGBX;16")
 
 
-def claims_sixteen_bits(picture: ImageFile) -> bool:
-    """Whether the file has 16 bits a channel, by its header; ``picture`` is opened and not loaded."""
-    return picture.mode.startswith("I;16") or any(";16" in str(_raw_mode(tile.args)) for tile in picture.tile)
+def claims_sixteen_bits(image: ImageFile) -> bool:
+    """Whether the file has 16 bits a channel, by its header; ``image`` is opened and not loaded."""
+    return image.mode.startswith("I;16") or any(";16" in str(_raw_mode(tile.args)) for tile in image.tile)
 
 
-def read_sixteen_bits(picture: ImageFile, again: ImageFile) -> Shaped[np.ndarray, "h w c"] | None:
-    """All bits of a picture that :func:`claims_sixteen_bits`.
+def read_sixteen_bits(image: ImageFile, again: ImageFile) -> Shaped[np.ndarray, "h w c"] | None:
+    """All bits of an image that :func:`claims_sixteen_bits`.
 
     Args:
-        picture: opened and not loaded.
+        image: opened and not loaded.
         again: the same file opened a second time.
 
     Returns:
         uint16 of 1 (gray), 2 (gray, alpha), 3 (RGB) or 4 (RGBA) channels; None for layouts of TIFF that are rare.
     """
-    if picture.mode.startswith("I;16"):
-        return np.asarray(picture).astype(np.uint16)[:, :, None]
-    modes = {str(_raw_mode(tile.args)) for tile in picture.tile}
+    if image.mode.startswith("I;16"):
+        return np.asarray(image).astype(np.uint16)[:, :, None]
+    modes = {str(_raw_mode(tile.args)) for tile in image.tile}
     if modes == {"LA;16B"}:
         # The four bytes of gray and alpha, as if they were four channels.
         again._mode = "RGBA"
@@ -44,7 +44,7 @@ def read_sixteen_bits(picture: ImageFile, again: ImageFile) -> Shaped[np.ndarray
     if any(mode[:-1] not in _COLOR_MODES for mode in modes):
         return None
     _set_raw_modes(again, lambda mode: mode[:-1] + _EXCHANGED[mode[-1]])
-    high, low = np.asarray(picture).astype(np.uint16), np.asarray(again)
+    high, low = np.asarray(image).astype(np.uint16), np.asarray(again)
     return high << 8 | low
 
 
@@ -85,8 +85,8 @@ def _raw_mode(arguments: Any) -> Any:
     return arguments[0] if isinstance(arguments, tuple) else arguments
 
 
-def _set_raw_modes(picture: ImageFile, change: Any) -> None:
-    picture.tile = [
+def _set_raw_modes(image: ImageFile, change: Any) -> None:
+    image.tile = [
         tile._replace(args=(change(tile.args[0]), *tile.args[1:]) if isinstance(tile.args, tuple) else change(tile.args))
-        for tile in picture.tile
+        for tile in image.tile
     ]

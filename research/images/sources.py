@@ -1,4 +1,4 @@
-"""Where single pictures come from: a file, the two photographs of scikit-learn, a procedural painting."""
+"""Where single images come from: a file, the two photographs of scikit-learn, a procedural painting."""
 
 import abc
 import dataclasses
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from likeness.research.data.decode import open_image
-from likeness.research.images.reading import read_picture
+from likeness.research.images.reading import read_image
 from likeness.research.images.resize import fit, resize
 from likeness.research.synthetic.styles import Style
 from likeness.research.types import Float
@@ -19,8 +19,8 @@ from likeness.research.types import Float
 Pixels = Float[np.ndarray, "h w 3"]
 
 
-class PictureSource(abc.ABC):
-    """A picture that can be had at any size. A base class, for the command line reaches no fields through a protocol."""
+class ImageSource(abc.ABC):
+    """An image that can be had at any size. A base class, for the command line reaches no fields through a protocol."""
 
     @property
     @abc.abstractmethod
@@ -45,14 +45,14 @@ class PictureSource(abc.ABC):
         return hashlib.sha256(repr(small.shape).encode() + small.tobytes()).hexdigest()
 
 
-def by_config(source: PictureSource) -> str:
-    """The fingerprint of a picture that is the same wherever its fields are."""
+def by_config(source: ImageSource) -> str:
+    """The fingerprint of an image that is the same wherever its fields are."""
     return hashlib.sha256(repr(source).encode()).hexdigest()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PictureFile(PictureSource):
-    """A picture file: JPEG, PNG, TIFF, WebP, AVIF or BMP, turned upright and converted to sRGB."""
+class ImageFile(ImageSource):
+    """An image file: JPEG, PNG, TIFF, WebP, AVIF or BMP, turned upright and converted to sRGB."""
 
     path: str
     """Where it is."""
@@ -64,7 +64,7 @@ class PictureFile(PictureSource):
 
     def open(self, size: int) -> Pixels:
         """RGB in [0, 1], with ``size`` pixels along its longer side."""
-        return _at(read_picture(self.path).pixels, size)
+        return _at(read_image(self.path).pixels, size)
 
     def fingerprint(self) -> str:
         """Of the file's bytes."""
@@ -73,7 +73,7 @@ class PictureFile(PictureSource):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Photograph(PictureSource):
+class Photograph(ImageSource):
     """One of the two photographs, 640 × 427, that come with scikit-learn."""
 
     name: Literal["china", "flower"] = "china"
@@ -96,7 +96,7 @@ class Photograph(PictureSource):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Painting(PictureSource):
+class Painting(ImageSource):
     """A procedural painting, three to two."""
 
     style: Style

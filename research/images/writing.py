@@ -1,4 +1,4 @@
-"""Writing a picture, whole or not at all, in the format that its name asks for."""
+"""Writing an image, whole or not at all, in the format that its name asks for."""
 
 import io
 import os
@@ -26,7 +26,7 @@ _LONGEST = {"JPEG": 65535, "WEBP": 16383}
 _OPAQUE = ("JPEG", "BMP")
 
 
-def write_picture(
+def write_image(
     path: str | os.PathLike,
     pixels: Float[AnyArray, "h w 3"],
     *,
@@ -34,7 +34,7 @@ def write_picture(
     alpha: Float[AnyArray, "H W"] | None = None,
     quality: int = 95,
 ) -> None:
-    """Writes a picture so that a reader, or a crash, sees the old file or the new, never a part.
+    """Writes an image so that a reader, or a crash, sees the old file or the new, never a part.
 
     The same arguments give the same bytes: nothing of the time or the machine goes into the file.
 
@@ -51,18 +51,18 @@ def write_picture(
     """
     target = Path(path)
     if bits not in (8, 16):
-        raise ValueError(f"write_picture(bits={bits}): a channel has 8 or 16 bits.")
+        raise ValueError(f"write_image(bits={bits}): a channel has 8 or 16 bits.")
     if not 1 <= quality <= 100:
-        raise ValueError(f"write_picture(quality={quality}): give 1 to 100.")
+        raise ValueError(f"write_image(quality={quality}): give 1 to 100.")
     kind = _FORMATS.get(target.suffix.lower())
     name = printable(path)
     if kind is None:
         suffix = f"the suffix {printable(target.suffix)}" if target.suffix else "no suffix"
-        raise UserError(f"The picture {name} has {suffix}, which names no format: call it .png, .jpg, .tif, .webp or .bmp.")
+        raise UserError(f"The image {name} has {suffix}, which names no format: call it .png, .jpg, .tif, .webp or .bmp.")
     planes = [np.asarray(pixels, np.float32)]
     if alpha is not None:
         if alpha.shape != pixels.shape[:2]:
-            raise ValueError(f"write_picture(alpha=...) is {alpha.shape} and the picture {pixels.shape[:2]}: give one size.")
+            raise ValueError(f"write_image(alpha=...) is {alpha.shape} and the image {pixels.shape[:2]}: give one size.")
         planes.append(np.asarray(alpha, np.float32)[..., None])
     _check_holds(kind, name, planes[0].shape, bits, opaque=alpha is None)
     write_atomically(target, _encoded(kind, _levels(np.concatenate(planes, -1), bits), bits, quality))
@@ -70,14 +70,14 @@ def write_picture(
 
 def _check_holds(kind: str, name: str, shape: tuple[int, ...], bits: int, *, opaque: bool) -> None:
     if bits == 16 and kind != "PNG":
-        raise UserError(f"The picture {name} was to have 16 bits a channel, which only .png files get here: call it .png.")
+        raise UserError(f"The image {name} was to have 16 bits a channel, which only .png files get here: call it .png.")
     if not opaque and kind in _OPAQUE:
-        raise UserError(f"The picture {name} has transparency, which {kind} cannot hold: call it .png, or write it without.")
+        raise UserError(f"The image {name} has transparency, which {kind} cannot hold: call it .png, or write it without.")
     if min(shape) == 0:
-        raise ValueError(f"The picture for {name} is {shape[1]} x {shape[0]} pixels: there is nothing to write.")
+        raise ValueError(f"The image for {name} is {shape[1]} x {shape[0]} pixels: there is nothing to write.")
     if max(shape) > _LONGEST.get(kind, 2**31 - 1):
         raise UserError(
-            f"The picture {name} is {shape[1]} x {shape[0]} pixels, and {kind} holds {_LONGEST[kind]} on a side: "
+            f"The image {name} is {shape[1]} x {shape[0]} pixels, and {kind} holds {_LONGEST[kind]} on a side: "
             "call it .png, or make it smaller."
         )
 
@@ -85,7 +85,7 @@ def _check_holds(kind: str, name: str, shape: tuple[int, ...], bits: int, *, opa
 def _levels(values: Float[np.ndarray, "h w c"], bits: int) -> Shaped[np.ndarray, "h w c"]:
     if not np.isfinite(values).all():
         where = np.argwhere(~np.isfinite(values))[0].tolist()
-        raise ValueError(f"The picture holds NaN or infinity, first at (row, column, channel) {where}: it cannot be written.")
+        raise ValueError(f"The image holds NaN or infinity, first at (row, column, channel) {where}: it cannot be written.")
     # 65535 levels are near what float32 tells apart.
     top, exact = (255, np.float32) if bits == 8 else (65535, np.float64)
     return np.rint(np.multiply(np.clip(values, 0.0, 1.0), top, dtype=exact)).astype(np.uint8 if bits == 8 else np.uint16)

@@ -1,6 +1,6 @@
 """The bootstrap that resamples people, for rates whose trials share people.
 
-Pairs of pictures are not independent: one person who is hard to recognize spoils all of their pairs at once.
+Pairs of images are not independent: one person who is hard to recognize spoils all of their pairs at once.
 Resampling pairs would hide that; here the people are drawn with replacement and every pair counts as often as
 the people in it were drawn.
 """
@@ -76,16 +76,16 @@ def replicate_weights(
 def independent_pairs(people_pairs: PeoplePairs) -> tuple[int, int]:
     """Returns how many independent trials same-person and different-person pairs are taken to be at most.
 
-    A picture that goes wrong spoils all of its pairs, so a person whose m pairs need k pictures, k(k-1)/2 ≥ m, counts as
-    k trials, and never as more than the m; two people whose m pairs take √m pictures of each count as so many (rounded up).
-    Without this bound a verifier that makes no mistake on a few people, each pictured often, would look
+    An image that goes wrong spoils all of its pairs, so a person whose m pairs need k images, k(k-1)/2 ≥ m, counts as
+    k trials, and never as more than the m; two people whose m pairs take √m images of each count as so many (rounded up).
+    Without this bound a verifier that makes no mistake on a few people, each imaged often, would look
     certain to make none on others, since resampling shows no variance where there is no mistake.
     """
     pairs = np.sort(_checked("independent_pairs", people_pairs), axis=1)
     same = pairs[:, 0] == pairs[:, 1]
     repeats = np.unique(pairs[same, 0], return_counts=True)[1]
-    pictures = np.ceil((1 + np.sqrt(1 + 8 * repeats)) / 2)
-    trials = np.minimum(pictures, repeats).sum()
+    images = np.ceil((1 + np.sqrt(1 + 8 * repeats)) / 2)
+    trials = np.minimum(images, repeats).sum()
     of_two = np.unique(pairs[~same], axis=0, return_counts=True)[1]
     return int(trials), int(np.ceil(np.sqrt(of_two)).sum())
 

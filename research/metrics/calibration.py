@@ -83,7 +83,7 @@ def threshold_at_far(
         raise UserError(
             f"A threshold for FAR {rate_name(far)} needs same-person pairs and at least {needed} different-person "
             f"pairs, but there are {int(s.sum())} and {n}: calibrate on more people or more "
-            "pictures of each, or aim at a larger FAR."
+            "images of each, or aim at a larger FAR."
         )
     # The slack forgives the rounding of 0.01 · 300 and the like.
     rank = min(n, math.floor(n * far + 1e-9))

@@ -22,7 +22,7 @@ class FoldAccuracy:
     accuracies: Float[np.ndarray, "k"]
     thresholds: Float[np.ndarray, "k"]
     correct: Bool[np.ndarray, "n"]
-    """Whether each pair was judged right while its fold was held out."""
+    """Whether each pair was evaluated right while its fold was held out."""
 
     @property
     def mean(self) -> float:

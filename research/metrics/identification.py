@@ -31,11 +31,11 @@ class Protocol:
     """Who is enrolled and who knocks at the door; rows of the table the labels came from."""
 
     gallery: Int[np.ndarray, "g"]
-    """Enrolled pictures."""
+    """Enrolled images."""
     probes: Int[np.ndarray, "p"]
-    """Other pictures of enrolled people (mated)."""
+    """Other images of enrolled people (mated)."""
     unknowns: Int[np.ndarray, "u"]
-    """Pictures of people who are not enrolled (non-mated)."""
+    """Images of people who are not enrolled (non-mated)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,30 +62,30 @@ class OpenSetRates:
 
 
 def protocol(labels: UncheckedLabels, shots: int = 1, enrolled: float = 0.5, seed: int = 0) -> Protocol:
-    """Returns a seeded open-set protocol: some people enrolled with ``shots`` pictures each, the others unknown.
+    """Returns a seeded open-set protocol: some people enrolled with ``shots`` images each, the others unknown.
 
-    People with no picture to spare for a probe are never enrolled.
+    People with no image to spare for a probe are never enrolled.
 
     Args:
-        labels: The person in each picture.
-        shots: Pictures enrolled per person.
+        labels: The person in each image.
+        shots: Images enrolled per person.
         enrolled: Fraction of the people to enrol; 1 enrols everyone who can be, so few or no unknowns remain.
-        seed: Of the choice of people and pictures.
+        seed: Of the choice of people and images.
 
     Raises:
-        UserError: If nobody has more than ``shots`` pictures.
+        UserError: If nobody has more than ``shots`` images.
     """
     if shots < 1 or not 0 < enrolled <= 1:
         raise UserError(f"Enrol at least one shot of a fraction of people in (0, 1], not {shots} shots of {enrolled}.")
-    table = as_numpy("protocol", "labels", labels, ("n",), "integers", "Give the person in each picture.")
+    table = as_numpy("protocol", "labels", labels, ("n",), "integers", "Give the person in each image.")
     people, counts = np.unique(table, return_counts=True)
     rng = np.random.default_rng(seed)
     eligible = rng.permutation(people[counts > shots])
     if len(eligible) == 0:
-        pictures = "1 picture" if shots == 1 else f"{shots} pictures"
+        images = "1 image" if shots == 1 else f"{shots} images"
         raise UserError(
-            f"Nobody can be enrolled with {pictures} and probed with another: the most that any of the {len(people)} people "
-            f"has is {counts.max(initial=0)}. Use fewer shots or people with more pictures."
+            f"Nobody can be enrolled with {images} and probed with another: the most that any of the {len(people)} people "
+            f"has is {counts.max(initial=0)}. Use fewer shots or people with more images."
         )
     chosen = np.sort(eligible[: max(1, round(enrolled * len(people)))])
     gallery, probes = [], []
@@ -100,7 +100,7 @@ def protocol(labels: UncheckedLabels, shots: int = 1, enrolled: float = 0.5, see
 def person_distances(
     distances: UncheckedNumbers, gallery_labels: UncheckedLabels
 ) -> tuple[Float[np.ndarray, "p k"], Int[np.ndarray, "k"]]:
-    """Returns the distance of each probe to each enrolled person, the nearest of their pictures, and the people.
+    """Returns the distance of each probe to each enrolled person, the nearest of their images, and the people.
 
     Raises:
         UserError: If a distance is NaN, the gallery is empty or the shapes disagree.
@@ -108,7 +108,7 @@ def person_distances(
     matrix = check_numbers("identification", "distances", distances)
     labels = as_numpy("identification", "gallery_labels", gallery_labels, ("g",), "integers", "Give each column's person.")
     if matrix.ndim != 2 or matrix.shape[1] != len(labels):
-        raise UserError(f"Distances {matrix.shape} do not fit {len(labels)} gallery pictures: one column for each.")
+        raise UserError(f"Distances {matrix.shape} do not fit {len(labels)} gallery images: one column for each.")
     if len(labels) == 0:
         raise UserError("The gallery is empty: enrol somebody before identifying anybody.")
     curves.refuse_nan(matrix)
@@ -165,9 +165,9 @@ def cmc(
     """Returns how often the right person is among the nearest 1, 2, …, ``ranks`` enrolled people.
 
     Args:
-        distances: Of every probe to every gallery picture; the nearest picture stands for its person.
+        distances: Of every probe to every gallery image; the nearest image stands for its person.
         probe_labels: All of them enrolled (closed set).
-        gallery_labels: The person in each gallery picture.
+        gallery_labels: The person in each gallery image.
         ranks: The last rank, at most the number of enrolled people.
         seed: Of resampling the people, since probes of one person stand or fall together.
 
@@ -202,9 +202,9 @@ def identification(
     its complement. Intervals resample people.
 
     Args:
-        distances: Of every probe to every gallery picture.
-        probe_labels: The person in each probe; people without a gallery picture are the unknowns.
-        gallery_labels: The person in each gallery picture.
+        distances: Of every probe to every gallery image.
+        probe_labels: The person in each probe; people without a gallery image are the unknowns.
+        gallery_labels: The person in each gallery image.
         fpirs: False-positive identification rates at which to report.
         seed: Of the resampling.
 

@@ -1,6 +1,6 @@
-"""How near a picture is to another: to a content in its structure, to a style in its colors and textures.
+"""How near an image is to another: to a content in its structure, to a style in its colors and textures.
 
-Pictures are RGB (h, w, 3) or gray (h, w), values in [0, 1]; everything is float64 inside. Where a picture's structure is
+Images are RGB (h, w, 3) or gray (h, w), values in [0, 1]; everything is float64 inside. Where an image's structure is
 compared, RGB becomes luminance ``Y = 0.299 R + 0.587 G + 0.114 B``.
 """
 
@@ -17,10 +17,10 @@ _WINDOW = 11
 
 
 def psnr(first: UncheckedNumbers, second: UncheckedNumbers) -> float:
-    """Peak signal-to-noise ratio ``-10 log₁₀ mean (x - y)²`` in dB, for a peak of 1; infinite for equal pictures.
+    """Peak signal-to-noise ratio ``-10 log₁₀ mean (x - y)²`` in dB, for a peak of 1; infinite for equal images.
 
     Raises:
-        ValueError: the pictures differ in size.
+        ValueError: the images differ in size.
     """
     x, y = _pair(first, second)
     error = float(np.mean((x - y) ** 2))
@@ -28,19 +28,19 @@ def psnr(first: UncheckedNumbers, second: UncheckedNumbers) -> float:
 
 
 def ssim(first: UncheckedNumbers, second: UncheckedNumbers) -> float:
-    """Structural similarity of the luminance, mean over the picture; 1 for equal pictures.
+    """Structural similarity of the luminance, mean over the image; 1 for equal images.
 
     ``(2 μ_x μ_y + C₁)(2 σ_xy + C₂) / ((μ_x² + μ_y² + C₁)(σ_x² + σ_y² + C₂))`` in windows of 11 x 11 pixels weighted by a
-    Gaussian of σ = 1.5, ``C₁ = 0.01²`` and ``C₂ = 0.03²``, over the windows that lie within the picture.
+    Gaussian of σ = 1.5, ``C₁ = 0.01²`` and ``C₂ = 0.03²``, over the windows that lie within the image.
 
     Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to structural similarity", 2004.
 
     Raises:
-        ValueError: the pictures differ in size, or have a side below 11.
+        ValueError: the images differ in size, or have a side below 11.
     """
-    x, y = (_luminance(picture) for picture in _pair(first, second))
+    x, y = (_luminance(image) for image in _pair(first, second))
     if min(x.shape) < _WINDOW:
-        raise ValueError(f"ssim looks through windows of {_WINDOW} pixels; the picture is {x.shape[1]} x {x.shape[0]}.")
+        raise ValueError(f"ssim looks through windows of {_WINDOW} pixels; the image is {x.shape[1]} x {x.shape[0]}.")
     taps = np.exp(-0.5 * (np.arange(_WINDOW) - _WINDOW // 2) ** 2 / 1.5**2)
     taps /= taps.sum()
 
@@ -58,20 +58,20 @@ def ssim(first: UncheckedNumbers, second: UncheckedNumbers) -> float:
 
 
 def edge_correlation(first: UncheckedNumbers, second: UncheckedNumbers) -> float:
-    """Pearson's correlation of the two pictures' edges, the magnitudes of Sobel's gradient of the luminance.
+    """Pearson's correlation of the two images' edges, the magnitudes of Sobel's gradient of the luminance.
 
-    From -1 to 1; 1 for edges at the same places and in the same proportions, whatever the contrast and its sign. A picture
+    From -1 to 1; 1 for edges at the same places and in the same proportions, whatever the contrast and its sign. An image
     without edges correlates with nothing: 0. The outermost pixels do not count.
 
     Raises:
-        ValueError: the pictures differ in size, or have a side below 4.
+        ValueError: the images differ in size, or have a side below 4.
     """
-    x, y = (_luminance(picture) for picture in _pair(first, second))
+    x, y = (_luminance(image) for image in _pair(first, second))
     if min(x.shape) < 4:
-        raise ValueError(f"edge_correlation needs 4 pixels on a side; the picture is {x.shape[1]} x {x.shape[0]}.")
+        raise ValueError(f"edge_correlation needs 4 pixels on a side; the image is {x.shape[1]} x {x.shape[0]}.")
     edges = [np.hypot(ndimage.sobel(plane, 0), ndimage.sobel(plane, 1))[1:-1, 1:-1] for plane in (x, y)]
     a, b = (plane - plane.mean() for plane in edges)
-    # Rounding leaves edges of 1e-16 in a flat picture.
+    # Rounding leaves edges of 1e-16 in a flat image.
     if min(np.abs(a).max(), np.abs(b).max()) < 1e-12:
         return 0.0
     return float(np.sum(a * b) / np.sqrt(np.sum(a * a) * np.sum(b * b)))
@@ -105,12 +105,12 @@ def sliced_wasserstein(
 
 
 def color_distance(first: UncheckedNumbers, second: UncheckedNumbers) -> float:
-    """Sliced Wasserstein-2 distance of the two pictures' colors, wherever they stand; sizes may differ.
+    """Sliced Wasserstein-2 distance of the two images' colors, wherever they stand; sizes may differ.
 
     In units of the values: a shift of red, green and blue by 0.1 costs 0.1. The directions are the axes of 16 fixed rotations.
     """
     # Three axes at right angles see a shift in full, whichever way it goes.
-    first, second = (_checked("color_distance", picture, colors=True) for picture in (first, second))
+    first, second = (_checked("color_distance", image, colors=True) for image in (first, second))
     directions = np.linalg.qr(np.random.default_rng(0).standard_normal((16, 3, 3)))[0].reshape(-1, 3)
     return sliced_wasserstein(np.reshape(first, (-1, 3)), np.reshape(second, (-1, 3)), directions)
 
@@ -125,9 +125,9 @@ def patch_distance(
     patches: int = 16384,
     seed: int = 0,
 ) -> float:
-    """Sliced Wasserstein-2 distance of the two pictures' patches, mean over scales: how unlike their textures are.
+    """Sliced Wasserstein-2 distance of the two images' patches, mean over scales: how unlike their textures are.
 
-    Patches of ``side`` x ``side`` pixels, all of them or ``patches`` drawn at random, of the pictures and of their halves,
+    Patches of ``side`` x ``side`` pixels, all of them or ``patches`` drawn at random, of the images and of their halves,
     quarters and so on (means of 2 x 2 pixels, an odd row or column dropped). Sizes may differ, but a texture twice as coarse
     is another texture. In units of the values. The directions and the draw depend on ``seed`` only, so numbers of one seed
     compare.
@@ -135,23 +135,23 @@ def patch_distance(
     Elnekave and Weiss, "Generating natural images with direct patch distributions matching", 2022, on this distance.
 
     Args:
-        first: a picture.
+        first: an image.
         second: another.
         side: of a patch, in pixels.
         scales: how many, each half the one before.
         projections: random directions a scale.
-        patches: at most so many a picture and scale.
+        patches: at most so many an image and scale.
         seed: of the directions and of the draw.
 
     Raises:
-        ValueError: a picture is smaller than a patch at the coarsest scale.
+        ValueError: an image is smaller than a patch at the coarsest scale.
     """
     needed = side * 2 ** (scales - 1)
-    pictures = [_checked("patch_distance", picture, colors=True) for picture in (first, second)]
-    if min(min(picture.shape[:2]) for picture in pictures) < needed:
-        sizes = " and ".join(f"{picture.shape[1]} x {picture.shape[0]}" for picture in pictures)
+    images = [_checked("patch_distance", image, colors=True) for image in (first, second)]
+    if min(min(image.shape[:2]) for image in images) < needed:
+        sizes = " and ".join(f"{image.shape[1]} x {image.shape[0]}" for image in images)
         raise ValueError(
-            f"patch_distance with patches of {side} at {scales} scales needs {needed} pixels on a side; the pictures are "
+            f"patch_distance with patches of {side} at {scales} scales needs {needed} pixels on a side; the images are "
             f"{sizes}. Give fewer scales."
         )
     rng = np.random.default_rng(seed)
@@ -160,13 +160,13 @@ def patch_distance(
         directions = rng.standard_normal((projections, side * side * 3))
         directions /= np.linalg.norm(directions, axis=1, keepdims=True)
         draw = int(rng.integers(2**32))
-        total += sliced_wasserstein(*(_patches(picture, side, patches, draw) for picture in pictures), directions)
-        pictures = [_halved(picture) for picture in pictures]
+        total += sliced_wasserstein(*(_patches(image, side, patches, draw) for image in images), directions)
+        images = [_halved(image) for image in images]
     return total / scales
 
 
-def _patches(picture: np.ndarray, side: int, most: int, seed: int) -> np.ndarray:
-    windows = np.lib.stride_tricks.sliding_window_view(picture, (side, side), (0, 1))
+def _patches(image: np.ndarray, side: int, most: int, seed: int) -> np.ndarray:
+    windows = np.lib.stride_tricks.sliding_window_view(image, (side, side), (0, 1))
     rows, columns = windows.shape[:2]
     chosen = np.arange(rows * columns)
     if len(chosen) > most:
@@ -174,24 +174,24 @@ def _patches(picture: np.ndarray, side: int, most: int, seed: int) -> np.ndarray
     return windows[chosen // columns, chosen % columns].reshape(len(chosen), -1)
 
 
-def _halved(picture: np.ndarray) -> np.ndarray:
-    height, width = (side // 2 for side in picture.shape[:2])
-    return picture[: 2 * height, : 2 * width].reshape(height, 2, width, 2, -1).mean((1, 3))
+def _halved(image: np.ndarray) -> np.ndarray:
+    height, width = (side // 2 for side in image.shape[:2])
+    return image[: 2 * height, : 2 * width].reshape(height, 2, width, 2, -1).mean((1, 3))
 
 
 def _pair(first: AnyArray, second: AnyArray) -> tuple[np.ndarray, np.ndarray]:
     if first.shape != second.shape:
-        raise ValueError(f"The pictures are {first.shape} and {second.shape}: bring them to one size to compare them.")
-    return _checked("Pictures that are compared", first), _checked("Pictures that are compared", second)
+        raise ValueError(f"The images are {first.shape} and {second.shape}: bring them to one size to compare them.")
+    return _checked("Images that are compared", first), _checked("Images that are compared", second)
 
 
-def _checked(owner: str, picture: AnyArray, *, colors: bool = False) -> np.ndarray:
-    """The picture in float64. Values of 0 to 255 would give a number of another scale, and a fourth channel another color."""
-    given = np.asanyarray(picture)
+def _checked(owner: str, image: AnyArray, *, colors: bool = False) -> np.ndarray:
+    """The image in float64. Values of 0 to 255 would give a number of another scale, and a fourth channel another color."""
+    given = np.asanyarray(image)
     shape = ("h", "w", 3) if colors or given.ndim == 3 else ("h", "w")
-    check_array(owner, "the pictures' values", given, shape, "floats", "Divide whole numbers of 8 bits by 255.")
+    check_array(owner, "the images' values", given, shape, "floats", "Divide whole numbers of 8 bits by 255.")
     return np.asarray(given, np.float64)
 
 
-def _luminance(picture: np.ndarray) -> np.ndarray:
-    return picture @ _LUMA if picture.ndim == 3 else picture
+def _luminance(image: np.ndarray) -> np.ndarray:
+    return image @ _LUMA if image.ndim == 3 else image

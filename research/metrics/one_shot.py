@@ -46,23 +46,23 @@ def draw_trials(
     seed: int = 0,
     groups: UncheckedLabels | None = None,
 ) -> Trials:
-    """Returns seeded N-way K-shot trials: ``ways`` distinct people, ``shots`` pictures of each, one further picture.
+    """Returns seeded N-way K-shot trials: ``ways`` distinct people, ``shots`` images of each, one further image.
 
     Args:
-        labels: The person (or character) in each picture.
+        labels: The person (or character) in each image.
         ways: People to choose between.
-        shots: Pictures shown of each.
+        shots: Images shown of each.
         count: Number of trials.
         seed: Trial i depends on ``(seed, i)`` only.
         groups: The group of each person, indexed by label, to draw all ways of a trial from one group
             (Omniglot's within-alphabet trials); None to draw from everybody.
 
     Raises:
-        UserError: If too few people have ``shots + 1`` pictures.
+        UserError: If too few people have ``shots + 1`` images.
     """
     if min(ways, shots, count) < 1:
         raise UserError(f"{count} trials of {ways} ways and {shots} shots cannot be drawn: all must be at least 1.")
-    table = as_numpy("draw_trials", "labels", labels, ("n",), "integers", "Give the person in each picture.")
+    table = as_numpy("draw_trials", "labels", labels, ("n",), "integers", "Give the person in each image.")
     people, counts = np.unique(table, return_counts=True)
     rows = dict(zip(people.tolist(), np.split(np.argsort(table, kind="stable"), np.cumsum(counts)[:-1]), strict=True))
     able = people[counts > shots]
@@ -72,7 +72,7 @@ def draw_trials(
     if not pools:
         where = "" if groups is None else " of one group"
         raise UserError(
-            f"{ways}-way {shots}-shot trials need {ways} people{where} with {shots + 1} pictures each; of {len(people)} "
+            f"{ways}-way {shots}-shot trials need {ways} people{where} with {shots + 1} images each; of {len(people)} "
             f"people {len(able)} have that many. Use fewer ways or shots, or more data."
         )
     support = np.empty((count, ways, shots), np.int64)
@@ -83,10 +83,10 @@ def draw_trials(
         answers[i] = rng.integers(ways)
         shown[i] = chosen[answers[i]]
         for way, person in enumerate(chosen.tolist()):
-            pictures = rng.choice(rows[person], size=shots + 1, replace=False)
-            support[i, way] = pictures[:shots]
+            images = rng.choice(rows[person], size=shots + 1, replace=False)
+            support[i, way] = images[:shots]
             if way == answers[i]:
-                query[i] = pictures[shots]
+                query[i] = images[shots]
     return Trials(support, query, answers, shown)
 
 
@@ -107,7 +107,7 @@ def wrong(distances: UncheckedNumbers, answers: UncheckedLabels) -> Bool[np.ndar
     A tie fails, so an embedding that sends everything to one point is always wrong rather than right by luck.
 
     Args:
-        distances: Of the query to each way: to its picture, its nearest picture or its prototype.
+        distances: Of the query to each way: to its image, its nearest image or its prototype.
         answers: Index of the right way.
 
     Raises:
@@ -153,14 +153,14 @@ def one_shot(
 def omniglot_runs(distances: UncheckedNumbers, answers: UncheckedLabels) -> dict[str, Estimate]:
     """Returns ``one_shot/error`` of Omniglot's official runs, with Wilson's interval over all their trials.
 
-    The official set has 20 runs of 20 test pictures, each to be matched with one of 20 training pictures
+    The official set has 20 runs of 20 test images, each to be matched with one of 20 training images
     within one
-    alphabet: 400 trials. Each test is judged alone; that the tests are a permutation of the training pictures
+    alphabet: 400 trials. Each test is evaluated alone; that the tests are a permutation of the training images
         is not used.
 
     Args:
-        distances: Of each run's test pictures to its training pictures.
-        answers: Index of the right training picture of each test picture.
+        distances: Of each run's test images to its training images.
+        answers: Index of the right training image of each test image.
 
     Raises:
         UserError: If a distance is NaN.
@@ -172,7 +172,7 @@ def omniglot_runs(distances: UncheckedNumbers, answers: UncheckedLabels) -> dict
 
 
 def mcnemar(first_wrong: UncheckedFlags, second_wrong: UncheckedFlags) -> McNemar:
-    """Returns McNemar's exact test of whether two systems, judged on the same trials, differ.
+    """Returns McNemar's exact test of whether two systems, evaluated on the same trials, differ.
 
     Only trials on which exactly one of them errs tell them apart; under equality that one is either with
     probability one half, so p = min(1, 2 P(Binomial(b + c, 1/2) ≤ min(b, c))).

@@ -1,4 +1,4 @@
-"""Pairs of pictures to verify, from the labels of a set of pictures."""
+"""Pairs of images to verify, from the labels of a set of images."""
 
 import dataclasses
 
@@ -16,14 +16,14 @@ PAIR_LIMIT = 100_000
 
 @dataclasses.dataclass(frozen=True)
 class Pairs:
-    """Pairs of pictures with their distance; row i of each field is one pair."""
+    """Pairs of images with their distance; row i of each field is one pair."""
 
     distances: Float[np.ndarray, "n"]
     same: Bool[np.ndarray, "n"]
     people: Int[np.ndarray, "n 2"]
-    """Labels of both pictures."""
+    """Labels of both images."""
     rows: Int[np.ndarray, "n 2"]
-    """Which pictures: rows of the table the labels came from."""
+    """Which images: rows of the table the labels came from."""
 
     def __len__(self) -> int:
         return len(self.distances)
@@ -32,17 +32,17 @@ class Pairs:
 def pair_rows(labels: UncheckedLabels, limit: int | None = PAIR_LIMIT, seed: int = 0) -> Int[np.ndarray, "m 2"]:
     """Returns the rows (i, j), i < j, of the pairs of ``labels``, each pair once, in lexicographic order.
 
-    All same-person pairs are kept. Different-person pairs grow with the square of the number of pictures; of
+    All same-person pairs are kept. Different-person pairs grow with the square of the number of images; of
     more than ``limit``, a uniform sample without repetition is taken.
 
     Args:
-        labels: The person in each picture.
+        labels: The person in each image.
         limit: At most this many different-person pairs; None for all.
         seed: Of the sample; the same seed gives the same pairs.
     """
     if limit is not None and limit < 0:
         raise UserError(f"At most {limit} different-person pairs make no sense: give 0 or more, or None for all.")
-    people = as_numpy("pair_rows", "labels", labels, ("n",), "integers", "Give the person in each picture.")
+    people = as_numpy("pair_rows", "labels", labels, ("n",), "integers", "Give the person in each image.")
     n = len(people)
     by_person = np.split(np.argsort(people, kind="stable"), np.cumsum(np.unique(people, return_counts=True)[1])[:-1])
     blocks = [np.stack([rows[i] for i in np.triu_indices(len(rows), 1)], axis=1) for rows in by_person]
@@ -76,8 +76,8 @@ def all_pairs(
     """Returns the pairs above the diagonal of a distance matrix, sampled as :func:`pair_rows` says.
 
     Args:
-        distances: Distance of every picture to every other; smaller means more alike.
-        labels: The person in each picture.
+        distances: Distance of every image to every other; smaller means more alike.
+        labels: The person in each image.
         limit: At most this many different-person pairs; None for all.
         seed: Of the sample.
 
@@ -90,7 +90,7 @@ def all_pairs(
         ([0.1, 0.9, 0.8], [True, False, False])
     """
     matrix = np.asarray(distances)
-    people = as_numpy("all_pairs", "labels", labels, ("n",), "integers", "Give the person in each picture.")
+    people = as_numpy("all_pairs", "labels", labels, ("n",), "integers", "Give the person in each image.")
     if matrix.shape != (len(people), len(people)):
         raise UserError(f"A distance matrix {matrix.shape} does not fit {len(people)} labels: it must be n by n.")
     rows = pair_rows(people, limit, seed)
@@ -107,8 +107,8 @@ def hardest(
         distances: Smaller means more alike.
         same: Whether the pair shows one person.
         count: At most this many of each kind, hardest first.
-        rows: Which pictures the pairs are of; given, a picture is in one pair of each kind at most, since the
-            hardest pairs are often one odd picture with each of its person's others.
+        rows: Which images the pairs are of; given, an image is in one pair of each kind at most, since the
+            hardest pairs are often one odd image with each of its person's others.
 
     Raises:
         UserError: If a distance is NaN, or the count is negative.
@@ -123,19 +123,19 @@ def hardest(
     closest = negatives[np.argsort(d[negatives], kind="stable")]
     if rows is None:
         return farthest[:count], closest[:count]
-    pictures = as_numpy("hardest", "rows", rows, (len(d), 2), "integers", "Give the two pictures of each pair.")
-    return _without_repeats(farthest, pictures, count), _without_repeats(closest, pictures, count)
+    images = as_numpy("hardest", "rows", rows, (len(d), 2), "integers", "Give the two images of each pair.")
+    return _without_repeats(farthest, images, count), _without_repeats(closest, images, count)
 
 
 def _without_repeats(order: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
-    """The first of ``order`` whose pictures none before them has."""
+    """The first of ``order`` whose images none before them has."""
     seen: set[int] = set()
     chosen: list[int] = []
     for pair in order.tolist():
         if len(chosen) == count:
             break
-        pictures = rows[pair].tolist()
-        if seen.isdisjoint(pictures):
-            seen.update(pictures)
+        images = rows[pair].tolist()
+        if seen.isdisjoint(images):
+            seen.update(images)
             chosen.append(pair)
     return np.asarray(chosen, np.int64)

@@ -1,4 +1,4 @@
-"""Perceptual distance: how different two pictures look to a network, each channel weighted as people judged."""
+"""Perceptual distance: how different two images look to a network, each channel weighted as people judged."""
 
 from collections.abc import Mapping
 
@@ -14,17 +14,17 @@ _EPSILON = 1e-10
 def perceptual_distance(
     activations: Activations, reference: Activations, weights: Mapping[str, Float[Array, "_"]]
 ) -> Float[Array, "b"]:
-    """LPIPS of pictures from references (Zhang et al. 2018, equation 1).
+    """LPIPS of images from references (Zhang et al. 2018, equation 1).
 
         d = Σ_l 1/(h w) Σ_y,x Σ_c w_l[c] (f_l[y, x, c] / (|f_l[y, x]| + 1e-10) - g_l[y, x, c] / (|g_l[y, x]| + 1e-10))²
 
     Args:
-        activations: of the pictures, each layer (b, h, w, c).
+        activations: of the images, each layer (b, h, w, c).
         reference: of as many references, of the same size.
         weights: the layers that count, and in each of them how much a channel does: (c,).
 
     Returns:
-        d, (b,); 0 for a picture and itself, above 0 otherwise as long as no weight is negative.
+        d, (b,); 0 for an image and itself, above 0 otherwise as long as no weight is negative.
 
     Raises:
         ValueError: a layer that is not there, or of another number of channels or size.

@@ -84,7 +84,7 @@ def refuse_nan(distances: np.ndarray) -> None:
     if count:
         raise UserError(
             f"{count} of {distances.size} distances are NaN, so no rate can be computed from them. The embeddings they "
-            "come from are not finite: look for a diverged run (the loss in metrics.jsonl) or pictures with NaN pixels."
+            "come from are not finite: look for a diverged run (the loss in metrics.jsonl) or images with NaN pixels."
         )
 
 

@@ -1,6 +1,6 @@
-"""Face verification: do two pictures show the same person?
+"""Face verification: do two images show the same person?
 
-The convention everywhere: a distance is smaller when two pictures are more alike, and they are called the
+The convention everywhere: a distance is smaller when two images are more alike, and they are called the
 same person iff ``d ≤ τ``.
 """
 

@@ -16,7 +16,7 @@ class Depthwise(nn.Module, kw_only=True):
 
     The values and the parameter, (side, side, 1, c), of ``flax.linen.Conv`` with as many groups as channels. It is written
     as a sum of shifted products, in float32 whatever the compute dtype, because XLA:CPU has no good kernel for groups: with
-    them :class:`likeness.research.encoders.MobileFaceNet` takes 65 ms of one core a picture and 267 ms with the gradient by its
+    them :class:`likeness.research.encoders.MobileFaceNet` takes 65 ms of one core an image and 267 ms with the gradient by its
     pixels, with these 11 and 38 (jaxlib 0.10.2).
     """
 

@@ -20,7 +20,7 @@ products; or of each part its input alone."""
 class Part(nn.Module):
     """A part of an encoder that may be computed twice, such as a residual block: the base class of such modules.
 
-    It maps an array with a row for each picture, its first argument, to another. It reads only its own variables and draws
+    It maps an array with a row for each image, its first argument, to another. It reads only its own variables and draws
     nothing at random.
     """
 
@@ -38,7 +38,7 @@ def recomputing(keep: Keep) -> contextlib.AbstractContextManager[None]:
 
 
 def count_parts(encoder: nn.Module, shape: tuple[int, ...]) -> int:
-    """How many parts an encoder applies to pictures of ``shape`` (b, h, w, c), those inside of others not counted."""
+    """How many parts an encoder applies to images of ``shape`` (b, h, w, c), those inside of others not counted."""
     found: list[tuple[str, ...]] = []
 
     def note(following: Callable[..., Any], given: Any, named: Any, context: nn.module.InterceptorContext) -> Any:
@@ -108,7 +108,7 @@ def _recomputed(function: Callable[..., Any], keep: Keep) -> Callable[..., Any]:
 
 
 def _after(slope: Any, kept: PyTree) -> PyTree:
-    """``kept``, of whose arrays those with a row for each picture are known only when ``slope`` is."""
+    """``kept``, of whose arrays those with a row for each image are known only when ``slope`` is."""
     strange = jnp.isnan(slope.reshape(len(slope), -1)[:, 0])
 
     def wait(leaf: Any) -> Any:

@@ -63,10 +63,10 @@ def convolution(
 def convolve_volumes(
     x: Float[AnyArray, "b d h w c"], kernel: Float[AnyArray, "kd kh kw c f"], padding: int = 0
 ) -> Float[Array, "b d2 h2 w2 f"]:
-    """Cross-correlation of volumes, as one convolution of pictures.
+    """Cross-correlation of volumes, as one convolution of images.
 
     ``y[d, h, w] = Σ_ijl k[i, j, l] · x[d + i, h + j, w + l]`` with the sum over i written as one over channels: the slices d to
-    d + kd − 1 lie one behind another in the channels of slice d. So the slices are pictures, for which XLA:CPU has fast
+    d + kd − 1 lie one behind another in the channels of slice d. So the slices are images, for which XLA:CPU has fast
     kernels; for volumes it has none. 32 volumes of 24×24×24 from 1 to 16 channels take 50 ms of one core this way and 558 ms
     by ``lax.conv_general_dilated``, the gradient by the kernel 68 ms and 115 ms, by the volumes 57 ms and 1133 ms (jaxlib
     0.10.2; ``python -m likeness.experiments.benchmarks.volumes``). It costs the memory of kd copies of x.

@@ -14,7 +14,7 @@ __all__ = ["convolve_by_tiles", "convolve_turned_by_tiles", "kernel_gradient_by_
 _Grid: TypeAlias = list[list[Array]]
 
 
-def tiles_pay(pictures: Sequence[int], kernel: Sequence[int]) -> bool:
+def tiles_pay(images: Sequence[int], kernel: Sequence[int]) -> bool:
     """Whether a core of a CPU is done sooner by tiles than by the convolution as it is defined, from the shapes alone.
 
     Of 9·c·d multiplications a pixel 5·c·d are saved, while numbers in proportion to c + d more go through memory: it pays
@@ -22,26 +22,26 @@ def tiles_pay(pictures: Sequence[int], kernel: Sequence[int]) -> bool:
     (``python -m likeness.experiments.benchmarks.convolutions`` prints the times of both for the layers of VGG-19).
 
     Args:
-        pictures: shape (b, h, w, c).
+        images: shape (b, h, w, c).
         kernel: shape (kh, kw, c, d).
 
     Example:
         >>> tiles_pay((1, 64, 64, 256), (3, 3, 256, 256)), tiles_pay((1, 256, 256, 64), (3, 3, 64, 64))
         (True, False)
     """
-    b, h, w, c = pictures
+    b, h, w, c = images
     d = kernel[3]
     return tuple(kernel[:2]) == (3, 3) and c * d >= 80 * (c + d) and b * h * w >= 256
 
 
-def tiles_pay_for_kernel(pictures: Sequence[int], kernel: Sequence[int]) -> bool:
+def tiles_pay_for_kernel(images: Sequence[int], kernel: Sequence[int]) -> bool:
     """The same for the gradient by the kernel, over which XLA:CPU takes several times as long as over the convolution.
 
     Args:
-        pictures: shape (b, h, w, c).
+        images: shape (b, h, w, c).
         kernel: shape (kh, kw, c, d).
     """
-    b, h, w, c = pictures
+    b, h, w, c = images
     narrow = min(c, kernel[3])
     return tuple(kernel[:2]) == (3, 3) and narrow >= 64 and b * h * w * narrow >= 2**17
 
@@ -124,7 +124,7 @@ def _filters_transposed(u: list[Array]) -> list[Array]:
 
 
 def _pixels(products: _Grid, shape: Sequence[int]) -> Array:
-    """Aᵀ m A of every tile, side by side as a picture of that height and width."""
+    """Aᵀ m A of every tile, side by side as an image of that height and width."""
     b, h, w, _ = shape
     high, wide, d = (h + 1) // 2, (w + 1) // 2, products[0][0].shape[-1]
     sums = [[products[0][j] + products[1][j] + products[2][j] for j in range(4)]]

@@ -1,7 +1,7 @@
-"""Networks that paint a picture in one pass.
+"""Networks that paint an image in one pass.
 
-``painter.apply(variables, pictures)`` takes and gives RGB in [0, 1], of any size. :class:`Johnson` knows one style,
-:class:`Conditional` several and their mixtures; :func:`adain` with a :class:`Decoder` takes any style from a picture of it.
+``painter.apply(variables, images)`` takes and gives RGB in [0, 1], of any size. :class:`Johnson` knows one style,
+:class:`Conditional` several and their mixtures; :func:`adain` with a :class:`Decoder` takes any style from an image of it.
 """
 
 from likeness.research.style_networks.adain import Decoder, adain, mirror, style_statistics

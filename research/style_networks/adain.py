@@ -37,8 +37,8 @@ def adain(
     In float32 whatever the features' dtype.
 
     Args:
-        content: x, a layer's activations of the content pictures.
-        style: μ_s and σ_s by :func:`style_statistics`, of one style for each picture, or of one for all.
+        content: x, a layer's activations of the content images.
+        style: μ_s and σ_s by :func:`style_statistics`, of one style for each image, or of one for all.
         alpha: strength: 0 leaves x as it is.
         epsilon: ε, in squared units of the activations.
 
@@ -58,15 +58,15 @@ class Decoder(nn.Module, kw_only=True):
 
     For the encoder to ``relu4_1`` of VGG-19 it is the paper's decoder: convolutions to 256, enlarge, 256 three times and
     128, enlarge, 128 and 64, enlarge, 64 and 3. Nothing is normalized, since a style lives in the statistics. The last
-    convolution has no ReLU: clip what must be a picture.
+    convolution has no ReLU: clip what must be an image.
     """
 
     convolutions: tuple[int, ...] = (2, 2, 4, 1)
-    """Of each block of the encoder, counted from the picture; of the last, only those up to the layer that is decoded."""
+    """Of each block of the encoder, counted from the image; of the last, only those up to the layer that is decoded."""
     widths: tuple[int, ...] = (64, 128, 256, 512)
     """Channels of each of the encoder's blocks."""
     dtype: Precision = "float32"
-    """Compute dtype; parameters and the picture stay float32."""
+    """Compute dtype; parameters and the image stay float32."""
 
     def __post_init__(self) -> None:
         if not self.widths or len(self.widths) != len(self.convolutions) or min(*self.widths, *self.convolutions) < 1:
@@ -78,7 +78,7 @@ class Decoder(nn.Module, kw_only=True):
 
     @property
     def stride(self) -> int:
-        """Pixels of the picture in one of the decoded map, on a side."""
+        """Pixels of the image in one of the decoded map, on a side."""
         return 2 ** (len(self.widths) - 1)
 
     @nn.compact

@@ -54,6 +54,6 @@ def enlarge(x: Float[AnyArray, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
         >>> enlarge(jnp.array([[[[1.0], [2.0]]]]))[0, :, :, 0].tolist()
         [[1.0, 1.0, 2.0, 2.0], [1.0, 1.0, 2.0, 2.0]]
     """
-    pictures, height, width, channels = x.shape
-    spread = jnp.broadcast_to(x[:, :, None, :, None], (pictures, height, 2, width, 2, channels))
-    return spread.reshape(pictures, 2 * height, 2 * width, channels)
+    images, height, width, channels = x.shape
+    spread = jnp.broadcast_to(x[:, :, None, :, None], (images, height, 2, width, 2, channels))
+    return spread.reshape(images, 2 * height, 2 * width, channels)

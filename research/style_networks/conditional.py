@@ -48,28 +48,28 @@ class Conditional(Transformer, kw_only=True):
         super().__post_init__()
 
     @nn.compact
-    def __call__(self, pictures: Images, weights: Float[AnyArray, "b n"]) -> ImagesFloat:
-        """Paints a batch of pictures.
+    def __call__(self, images: Images, weights: Float[AnyArray, "b n"]) -> ImagesFloat:
+        """Paints a batch of images.
 
         Args:
-            pictures: (b, h, w, 3), RGB in [0, 1].
-            weights: how much of each style, a row a picture. Trained on rows that choose one style; rows that sum to 1
+            images: (b, h, w, 3), RGB in [0, 1].
+            weights: how much of each style, a row an image. Trained on rows that choose one style; rows that sum to 1
                 paint what lies between.
 
         Returns:
-            Of the same shape as the pictures, float32.
+            Of the same shape as the images, float32.
 
         Raises:
-            ValueError: weights of another number of styles or pictures; pictures that are too small, not RGB, or not
+            ValueError: weights of another number of styles or images; images that are too small, not RGB, or not
                 floating point.
         """
-        if weights.shape != (len(pictures), self.styles):
+        if weights.shape != (len(images), self.styles):
             raise ValueError(
-                f"Conditional: the weights are {weights.shape}, and {len(pictures)} pictures in {self.styles} styles need "
-                f"{(len(pictures), self.styles)}: a row for each picture, a column for each style."
+                f"Conditional: the weights are {weights.shape}, and {len(images)} images in {self.styles} styles need "
+                f"{(len(images), self.styles)}: a row for each image, a column for each style."
             )
 
         def norm(x: Array, name: str) -> Array:
             return ConditionalInstanceNorm(styles=self.styles, epsilon=self.epsilon, name=name)(x, weights)
 
-        return self._paint(pictures, norm)
+        return self._paint(images, norm)

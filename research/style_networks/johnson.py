@@ -17,16 +17,16 @@ class Johnson(Transformer, kw_only=True):
     """
 
     @nn.compact
-    def __call__(self, pictures: Images) -> ImagesFloat:
-        """Paints a batch of pictures.
+    def __call__(self, images: Images) -> ImagesFloat:
+        """Paints a batch of images.
 
         Args:
-            pictures: (b, h, w, 3), RGB in [0, 1].
+            images: (b, h, w, 3), RGB in [0, 1].
 
         Returns:
             Of the same shape, float32.
 
         Raises:
-            ValueError: pictures that are too small, not RGB, or not floating point.
+            ValueError: images that are too small, not RGB, or not floating point.
         """
-        return self._paint(pictures, lambda x, name: InstanceNorm(epsilon=self.epsilon, name=name)(x))
+        return self._paint(images, lambda x, name: InstanceNorm(epsilon=self.epsilon, name=name)(x))

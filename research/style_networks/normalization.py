@@ -1,4 +1,4 @@
-"""Statistics of each channel of each picture, and normalization by them."""
+"""Statistics of each channel of each image, and normalization by them."""
 
 import jax.numpy as jnp
 from flax import linen as nn
@@ -9,7 +9,7 @@ __all__ = ["InstanceNorm", "mean_and_variance", "normalize"]
 
 
 def mean_and_variance(x: Float[AnyArray, "b h w c"]) -> tuple[Float[Array, "b 1 1 c"], Float[Array, "b 1 1 c"]]:
-    """``μ`` and the biased ``σ²`` over the places of each picture, in float32 whatever the dtype of x.
+    """``μ`` and the biased ``σ²`` over the places of each image, in float32 whatever the dtype of x.
 
     The mean is subtracted before squares are taken: a channel that is nearly constant keeps its digits.
     """
@@ -30,7 +30,7 @@ def normalize(x: Float[AnyArray, "b h w c"], epsilon: float) -> Float[Array, "b 
 
 
 class InstanceNorm(nn.Module, kw_only=True):
-    """``γ (x - μ)/√(σ² + ε) + β`` with μ and σ² over the places of each picture and channel.
+    """``γ (x - μ)/√(σ² + ε) + β`` with μ and σ² over the places of each image and channel.
 
     The same in training and in use, and whatever else is in the batch. Parameters: ``scale`` γ and ``bias`` β, (c,).
 

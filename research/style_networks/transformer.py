@@ -18,14 +18,14 @@ _Norm: TypeAlias = Callable[[Array, str], Array]
 
 
 class Transformer(nn.Module, kw_only=True):
-    """Convolutions that shrink the picture, residual blocks at the smallest size, and convolutions that enlarge it again.
+    """Convolutions that shrink the image, residual blocks at the smallest size, and convolutions that enlarge it again.
 
     A window of ``outer`` × ``outer`` to the first width; a 3×3 of stride 2 to each further one; ``blocks`` residual blocks
     ``x + N(K(relu(N(K x))))`` of 3×3; as many enlargements with a 3×3 back through the widths; a window of ``outer`` ×
     ``outer`` to three channels; and a squashing to pixels. Every convolution K has no bias and a normalization N after it,
     the last one too, and a ReLU follows all but those that end a block or the network.
 
-    A picture of any size: it is mirrored at its lower and right edges to a multiple of the smallest map's stride, and what
+    An image of any size: it is mirrored at its lower and right edges to a multiple of the smallest map's stride, and what
     was painted is cut back.
 
     Differences to the paper: instance normalization in place of batch normalization, after the last convolution too;
@@ -43,21 +43,21 @@ class Transformer(nn.Module, kw_only=True):
     outer: int = 9
     """Side of the first and the last window; odd."""
     padding: Literal["reflect", "zeros"] = "reflect"
-    """What surrounds the maps; zeros make a frame around the picture."""
+    """What surrounds the maps; zeros make a frame around the image."""
     upsampling: Literal["nearest", "transposed"] = "nearest"
     """How maps grow: by :func:`enlarge` and a convolution, or by a transposed convolution of stride 2."""
     output: Literal["sigmoid", "tanh150"] = "sigmoid"
     """From the last map to RGB in [0, 1]: ``1/(1 + exp(-x))``, or ``(150 tanh(x) + 127.5)/255``, which leaves [0, 1]
-    by 0.09 on both sides: clip what must be a picture."""
+    by 0.09 on both sides: clip what must be an image."""
     skip: bool = False
-    """Whether the last window also sees the picture that came in, each channel of it normalized, and not only the last map.
+    """Whether the last window also sees the image that came in, each channel of it normalized, and not only the last map.
     What is fine then need not be learned to pass all the layers, which takes thousands of steps. In neither paper."""
     brightness: float = 1.0
-    """What pictures in [0, 1] are multiplied by at first: 255 for weights that expect bytes."""
+    """What images in [0, 1] are multiplied by at first: 255 for weights that expect bytes."""
     epsilon: float = 1e-5
     """ε of the normalizations."""
     dtype: Precision = "float32"
-    """Compute dtype; parameters, statistics and the painted picture stay float32."""
+    """Compute dtype; parameters, statistics and the painted image stay float32."""
 
     def __post_init__(self) -> None:
         name = type(self).__name__
@@ -74,22 +74,22 @@ class Transformer(nn.Module, kw_only=True):
 
     @property
     def stride(self) -> int:
-        """Pixels of the picture in one of the smallest map, on a side."""
+        """Pixels of the image in one of the smallest map, on a side."""
         return 2 ** (len(self.widths) - 1)
 
     @property
     def smallest(self) -> int:
-        """The least side of a picture: every map then has enough pixels to mirror."""
+        """The least side of an image: every map then has enough pixels to mirror."""
         return max(self.stride + 1, self.outer // 2 + 1)
 
-    def _paint(self, pictures: Images, norm: _Norm) -> ImagesFloat:
-        """Paints pictures (b, h, w, 3) of RGB in [0, 1], normalizing each layer by its name.
+    def _paint(self, images: Images, norm: _Norm) -> ImagesFloat:
+        """Paints images (b, h, w, 3) of RGB in [0, 1], normalizing each layer by its name.
 
         Raises:
-            ValueError: pictures that are too small, not RGB, or not floating point.
+            ValueError: images that are too small, not RGB, or not floating point.
         """
-        height, width = self._check(pictures)
-        whole = reflect_to_multiple(self.brightness * rgb(pictures), self.stride)
+        height, width = self._check(images)
+        whole = reflect_to_multiple(self.brightness * rgb(images), self.stride)
         x = self._layer(whole, self.widths[0], "down1", norm, side=self.outer)
         for number, features in enumerate(self.widths[1:], 2):
             x = self._layer(x, features, f"down{number}", norm, stride=2)
@@ -103,11 +103,11 @@ class Transformer(nn.Module, kw_only=True):
         x = self._layer(x, 3, "last", norm, side=self.outer, ends=True)
         return self._squash(x.astype(jnp.float32))[:, :height, :width]
 
-    def _check(self, pictures: Images) -> tuple[int, int]:
-        height, width = rgb(pictures).shape[1:3]
+    def _check(self, images: Images) -> tuple[int, int]:
+        height, width = rgb(images).shape[1:3]
         if min(height, width) < self.smallest:
             raise ValueError(
-                f"{type(self).__name__}: pictures of {height}×{width} pixels are too small to paint; each side needs "
+                f"{type(self).__name__}: images of {height}×{width} pixels are too small to paint; each side needs "
                 f"{self.smallest} or more."
             )
         return height, width

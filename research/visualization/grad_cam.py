@@ -13,16 +13,16 @@ __all__ = ["Resize", "grad_cam", "last_features", "layers_below"]
 
 Resize: TypeAlias = Literal["nearest", "linear", "cubic"]
 Named: TypeAlias = Callable[[Float[Array, "n *space c"]], Activations]
-"""All activations of pictures, by name."""
+"""All activations of images, by name."""
 ScoreOf: TypeAlias = Callable[[Activations], Float[Array, "n"]]
-"""A number for each picture, of its activations."""
+"""A number for each image, of its activations."""
 
 
 def grad_cam(
     activations: Named,
     layer: str,
     score: ScoreOf,
-    pictures: Float[AnyArray, "n *space c"],
+    images: Float[AnyArray, "n *space c"],
     *,
     relu: bool = True,
     resize: Resize | None = "linear",
@@ -35,13 +35,13 @@ def grad_cam(
     differentiated. What the encoder computes aside and does not use again cannot be cut at.
 
     Args:
-        activations: of pictures, such as ``lambda x: encoder.apply(variables, x)``. Pictures must not mix.
+        activations: of images, such as ``lambda x: encoder.apply(variables, x)``. Images must not mix.
         layer: one with a map, (n, *map, c).
         score: of all activations, such as ``lambda found: found["embedding"][:, 0]``.
-        pictures: of any number of spatial axes.
+        images: of any number of spatial axes.
         relu: keep what raises the score only; False: what lowers it, too, below 0.
-        resize: how the map is brought to the pictures' size, as in :func:`jax.image.resize`; None leaves it as small as it is.
-            Its corners come to lie on the picture's, so it is out of place by as much as the layer's receptive fields are.
+        resize: how the map is brought to the images' size, as in :func:`jax.image.resize`; None leaves it as small as it is.
+            Its corners come to lie on the image's, so it is out of place by as much as the layer's receptive fields are.
 
     Raises:
         ValueError: there is no such layer, it has no map, or the score does not depend on it.
@@ -49,11 +49,11 @@ def grad_cam(
     Example:
         >>> def network(x):
         ...     return {"twice": (twice := 2 * x), "sum": twice.sum((1, 2, 3))}
-        >>> picture = jnp.asarray([[[[1.0], [2.0]], [[3.0], [4.0]]]])
-        >>> grad_cam(network, "twice", lambda found: found["sum"], picture).tolist()
+        >>> image = jnp.asarray([[[[1.0], [2.0]], [[3.0], [4.0]]]])
+        >>> grad_cam(network, "twice", lambda found: found["sum"], image).tolist()
         [[[2.0, 4.0], [6.0, 8.0]]]
     """
-    pixels = jnp.asarray(pictures)
+    pixels = jnp.asarray(images)
     traced = _Traced(activations, score, pixels)
     if layer not in traced.names:
         raise ValueError(f"there is no layer {layer!r}: {traced.hint}")
@@ -69,7 +69,7 @@ def grad_cam(
     return weighted if resize is None else jax.image.resize(weighted, pixels.shape[:-1], resize)
 
 
-def layers_below(activations: Named, score: ScoreOf, pictures: Float[AnyArray, "n *space c"]) -> tuple[str, ...]:
+def layers_below(activations: Named, score: ScoreOf, images: Float[AnyArray, "n *space c"]) -> tuple[str, ...]:
     """The layers with a map that the score is computed from, the deepest last: those that :func:`grad_cam` can look at.
 
     Example:
@@ -79,10 +79,10 @@ def layers_below(activations: Named, score: ScoreOf, pictures: Float[AnyArray, "
         >>> layers_below(network, lambda found: found["sum"], jnp.zeros((1, 4, 4, 3)))
         ('twice',)
     """
-    return _Traced(activations, score, jnp.asarray(pictures)).below
+    return _Traced(activations, score, jnp.asarray(images)).below
 
 
-def last_features(activations: Named, score: ScoreOf, pictures: Float[AnyArray, "n *space c"], *, least: int = 2) -> str | None:
+def last_features(activations: Named, score: ScoreOf, images: Float[AnyArray, "n *space c"], *, least: int = 2) -> str | None:
     """The layer that Grad-CAM is of in its paper: the last features that have places, before they are pooled; None without.
 
     It is the deepest that the score is computed from with ``least`` places along every axis. Where the layer before it has its
@@ -94,7 +94,7 @@ def last_features(activations: Named, score: ScoreOf, pictures: Float[AnyArray, 
         >>> last_features(network, lambda found: found["sum"], jnp.zeros((1, 4, 4, 3)))
         'features'
     """
-    traced = _Traced(activations, score, jnp.asarray(pictures))
+    traced = _Traced(activations, score, jnp.asarray(images))
     shapes = [(name, traced.names[name].shape) for name in traced.below if name != "input"]
     found = [(name, shape) for name, shape in shapes if min(shape[1:-1]) >= least]
     while len(found) > 1:

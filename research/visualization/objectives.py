@@ -1,4 +1,4 @@
-"""What a picture can be made to excite: scores of named activations, with an algebra."""
+"""What an image can be made to excite: scores of named activations, with an algebra."""
 
 import abc
 import dataclasses
@@ -17,7 +17,7 @@ _EXACT = jax.lax.Precision.HIGHEST
 
 
 class Objective(abc.ABC):
-    """A number for each picture, of its activations: the larger, the more of what is looked for.
+    """A number for each image, of its activations: the larger, the more of what is looked for.
 
     Objectives are added, subtracted and multiplied by numbers.
 
@@ -40,7 +40,7 @@ class Objective(abc.ABC):
 
     @abc.abstractmethod
     def __call__(self, activations: Activations) -> Float[Array, "n"]:
-        """The score of each picture, float32.
+        """The score of each image, float32.
 
         Args:
             activations: by name, (n, h, w, c) with any number of axes between, or (n, d).
@@ -185,7 +185,7 @@ class Direction(Objective):
     vector: tuple[float, ...]
     """One number a channel; its length does not matter."""
     cosine: float = 0.0
-    """0: the mean over places of the projection ``F·v/‖v‖`` alone, which a picture can raise by being loud in every channel.
+    """0: the mean over places of the projection ``F·v/‖v‖`` alone, which an image can raise by being loud in every channel.
     Above 0 it is multiplied by ``max(0.1, cos(F, v))^cosine``, so the direction counts as well (Carter et al. 2019)."""
 
     def __post_init__(self) -> None:
@@ -248,9 +248,9 @@ class Layer(Objective):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Diversity(Objective):
-    """How little several pictures resemble each other: for each, minus the mean cosine of its Gram matrix with the others'.
+    """How little several images resemble each other: for each, minus the mean cosine of its Gram matrix with the others'.
 
-    From -1, all alike, to 0. A picture alone has 0. Added to a channel's objective it shows the several things that a unit
+    From -1, all alike, to 0. An image alone has 0. Added to a channel's objective it shows the several things that a unit
     looks for (Olah et al. 2017).
     """
 

@@ -1,4 +1,4 @@
-"""Which regions of two pictures make them the same to an encoder, or different: the distance, by the pixels of each."""
+"""Which regions of two images make them the same to an encoder, or different: the distance, by the pixels of each."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -27,7 +27,7 @@ def explain_pairs(
     """Lays the likeness ``-d(f(a), f(b))`` of each pair to the pixels of a with b held fast, and to those of b with a.
 
     Args:
-        embed: f, of pictures. Pictures must not mix.
+        embed: f, of images. Images must not mix.
         distance: d, differentiable.
         first: a of each pair.
         second: b of each pair.
@@ -36,7 +36,7 @@ def explain_pairs(
                 lambda score, x: integrated_gradients(score, x, jnp.zeros_like(x))
 
     Returns:
-        For both pictures: above 0 is what speaks for the same person, wherever the method's sign says that.
+        For both images: above 0 is what speaks for the same person, wherever the method's sign says that.
 
     Example:
         >>> a, b = jnp.full((1, 1, 1, 1), 3.0), jnp.full((1, 1, 1, 1), 1.0)
@@ -44,11 +44,11 @@ def explain_pairs(
         >>> by_a.item(), by_b.item()
         (-4.0, 4.0)
     """
-    pictures = jnp.asarray(first), jnp.asarray(second)
-    codes = tuple(embed(each) for each in pictures)
+    images = jnp.asarray(first), jnp.asarray(second)
+    codes = tuple(embed(each) for each in images)
     one, other = (
         attribute(lambda x, code=code: -distance(embed(x), code), each)
-        for each, code in zip(pictures, reversed(codes), strict=True)
+        for each, code in zip(images, reversed(codes), strict=True)
     )
     return one, other
 
@@ -66,21 +66,21 @@ def grad_cam_of_pairs(
     """Grad-CAM of the likeness ``-d(f(a), f(b))``, for the layer's map of a and for that of b.
 
     Args:
-        activations: of pictures; f is their ``embedding``.
+        activations: of images; f is their ``embedding``.
         layer: see :func:`~likeness.research.visualization.grad_cam`, as for the others.
         distance: d, differentiable.
         first: a of each pair.
         second: b of each pair.
         relu: keep what speaks for the same person only; False: what speaks against it, too, below 0.
-        resize: to the pictures' size.
+        resize: to the images' size.
 
     Raises:
         ValueError: as :func:`~likeness.research.visualization.grad_cam` does.
     """
-    pictures = jnp.asarray(first), jnp.asarray(second)
-    codes = tuple(activations(each)["embedding"] for each in pictures)
+    images = jnp.asarray(first), jnp.asarray(second)
+    codes = tuple(activations(each)["embedding"] for each in images)
     one, other = (
         grad_cam(activations, layer, lambda a, code=code: -distance(a["embedding"], code), each, relu=relu, resize=resize)
-        for each, code in zip(pictures, reversed(codes), strict=True)
+        for each, code in zip(images, reversed(codes), strict=True)
     )
     return one, other

@@ -1,8 +1,8 @@
-"""What a picture is made of while it is learned: its pixels, or its waves and the colors that photographs have.
+"""What an image is made of while it is learned: its pixels, or its waves and the colors that photographs have.
 
-Gradient descent goes differently through different coordinates of the same pictures. In pixels it makes fine noise, which
+Gradient descent goes differently through different coordinates of the same images. In pixels it makes fine noise, which
 excites a network most cheaply. In waves whose amplitude falls as in photographs, and in axes of color that vary independently
-in them, it makes pictures (Olah, Mordvintsev and Schubert, "Feature visualization", Distill 2017).
+in them, it makes images (Olah, Mordvintsev and Schubert, "Feature visualization", Distill 2017).
 """
 
 import abc
@@ -18,9 +18,9 @@ from likeness.research.types import AnyArray, Array, Float, PRNGKey, PyTree
 __all__ = ["PHOTOGRAPHIC", "Fourier", "Parametrization", "Pixels", "color_axes", "wave_scale"]
 
 Shape: TypeAlias = tuple[int, int, int, int]
-"""Pictures, height, width, and three colors."""
+"""Images, height, width, and three colors."""
 Base: TypeAlias = Float[AnyArray, "1 h w 3"] | None
-"""A picture that what is learned is added to; None where it is the picture."""
+"""An image that what is learned is added to; None where it is the image."""
 
 PHOTOGRAPHIC = (
     (1.0449, 0.3908, -0.0310),
@@ -48,7 +48,7 @@ def color_axes(pixels: Float[AnyArray, "n 3"]) -> Float[np.ndarray, "3 3"]:
 
 
 def wave_scale(height: int, width: int) -> Float[np.ndarray, "h v"]:
-    """What each wave of a real picture is multiplied by, in the layout of ``rfft2``: 1/f, at most that of one wave a picture.
+    """What each wave of a real image is multiplied by, in the layout of ``rfft2``: 1/f, at most that of one wave an image.
 
     Scaled so that coefficients whose real and imaginary parts are independent of variance 1 make pixels of variance 1. The
     amplitude of photographs falls like this (Field 1987).
@@ -64,32 +64,32 @@ def wave_scale(height: int, width: int) -> Float[np.ndarray, "h v"]:
 
 
 class Parametrization(abc.ABC):
-    """Turns what is learned into pictures. A base class, for the command line reaches no fields through a protocol."""
+    """Turns what is learned into images. A base class, for the command line reaches no fields through a protocol."""
 
     @abc.abstractmethod
     def init(self, key: PRNGKey, shape: Shape, *, based: bool = False) -> PyTree:
-        """What is learned, at its start: a tree of real arrays whose first axis is the picture.
+        """What is learned, at its start: a tree of real arrays whose first axis is the image.
 
         Args:
             key: of the noise.
-            shape: of the pictures.
-            based: whether it is added to a picture.
+            shape: of the images.
+            based: whether it is added to an image.
         """
 
     @abc.abstractmethod
     def to_pixels(self, params: PyTree, shape: Shape, base: Base = None) -> Float[Array, "n h w 3"]:
-        """Pictures, RGB in [0, 1]. Runs under ``jit``."""
+        """Images, RGB in [0, 1]. Runs under ``jit``."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Pixels(Parametrization):
-    """Red, green and blue of every pixel, or how far they are from those of a picture.
+    """Red, green and blue of every pixel, or how far they are from those of an image.
 
     They are clipped to [0, 1], and the gradient goes through the clipping, so that what has left can come back.
     """
 
     deviation: float = 0.1
-    """Standard deviation of the noise to begin with, around gray; a difference from a picture begins at 0."""
+    """Standard deviation of the noise to begin with, around gray; a difference from an image begins at 0."""
 
     def __post_init__(self) -> None:
         _check_deviation(self)
@@ -111,12 +111,12 @@ class Pixels(Parametrization):
 class Fourier(Parametrization):
     """Waves, as strong as in photographs, along their axes of color, brought to [0, 1] by a sigmoid.
 
-    ``x = σ(A · irfft2(s · z))``: z is learned, s is :func:`wave_scale` and A the axes of color. The picture is periodic. White
+    ``x = σ(A · irfft2(s · z))``: z is learned, s is :func:`wave_scale` and A the axes of color. The image is periodic. White
     z makes noise with the spectrum and the colors of photographs, of deviation 1 before the sigmoid.
     """
 
     deviation: float = 0.1
-    """Standard deviation of the noise to begin with, before the sigmoid, around gray or the picture."""
+    """Standard deviation of the noise to begin with, before the sigmoid, around gray or the image."""
     colors: Literal["photographic", "rgb"] = "photographic"
     """The axes of color: those of photographs, or red, green and blue each for itself."""
 
@@ -130,11 +130,11 @@ class Fourier(Parametrization):
         return {"waves": self.deviation * jax.random.normal(key, (count, height, width // 2 + 1, channels, 2))}
 
     def to_pixels(self, params: PyTree, shape: Shape, base: Base = None) -> Float[Array, "n h w 3"]:
-        """``σ(A · irfft2(s · z))``, or of a picture b ``σ(logit(b) + A · irfft2(s · z))``, b within 0.01 to 0.99."""
+        """``σ(A · irfft2(s · z))``, or of an image b ``σ(logit(b) + A · irfft2(s · z))``, b within 0.01 to 0.99."""
         _, height, width, _ = shape
         scaled = params["waves"] * jnp.asarray(wave_scale(height, width), jnp.float32)[:, :, None, None]
         waves = jax.lax.complex(scaled[..., 0], scaled[..., 1])
-        # No division by the number of pixels: a wave is as strong in a picture of any size.
+        # No division by the number of pixels: a wave is as strong in an image of any size.
         logits = jnp.fft.irfft2(waves, s=(height, width), axes=(1, 2), norm="forward")
         if self.colors == "photographic":
             logits = jnp.matmul(logits, jnp.asarray(PHOTOGRAPHIC, jnp.float32).T, precision=_EXACT)

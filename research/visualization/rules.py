@@ -61,16 +61,16 @@ def with_rule(function: Callable[_P, _R], rule: Rule) -> Callable[_P, _R]:
 
 def reconstruct(
     activations: Callable[[Float[Array, "n *space c"]], Float[Array, "n *map units"]],
-    pictures: Float[AnyArray, "n *space c"],
+    images: Float[AnyArray, "n *space c"],
     units: Int[AnyArray, "n"],
     places: Int[AnyArray, "n axes"],
     rule: Rule,
 ) -> Float[Array, "n *space c"]:
-    """What in each picture excites one unit at one place, projected back to the pixels.
+    """What in each image excites one unit at one place, projected back to the pixels.
 
     Args:
-        activations: of a layer, of pictures. Pictures must not mix, as in a batch's own statistics.
-        pictures: as many as there are units.
+        activations: of a layer, of images. Images must not mix, as in a batch's own statistics.
+        images: as many as there are units.
         units: a channel for each.
         places: where in its map, for each.
         rule: how to go back through ReLUs; ``gradient`` needs none.
@@ -84,7 +84,7 @@ def reconstruct(
         at = tuple(jnp.asarray(places).T)
         return jnp.sum(found[(jnp.arange(len(found)), *at, jnp.asarray(units))].astype(jnp.float32))
 
-    pixels = jnp.asarray(pictures)
+    pixels = jnp.asarray(images)
     return jax.grad(excited if rule == "gradient" else with_rule(excited, rule))(pixels)
 
 

@@ -1,6 +1,6 @@
 """Sanity checks of saliency: does a map change when what the network has learned is destroyed? (Adebayo et al. 2018.)
 
-A map that stays as it was shows the picture, its edges say, and not what the network makes of it.
+A map that stays as it was shows the image, its edges say, and not what the network makes of it.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ def layers_with_weights(encoder: nn.Module, variables: PyTree, shape: Sequence[i
     Args:
         encoder: a flax module.
         variables: its variables.
-        shape: of one picture, (*space, c).
+        shape: of one image, (*space, c).
 
     Returns:
         For each part the paths of its modules in the collections of ``variables``.

@@ -17,25 +17,25 @@ EDGES = tuple(2.0**power for power in range(-8, 9))
 
 
 class UnitCounts(NamedTuple):
-    """Sums over the pictures so far, of each unit's maximum over the picture."""
+    """Sums over the images so far, of each unit's maximum over the image."""
 
     of_class: Float[AnyArray, "classes"]
-    """Pictures of each class."""
+    """Images of each class."""
     total: Float[AnyArray, "classes units"]
     """The sum of the maxima, by class."""
     bins: Float[AnyArray, "bins units"]
     """How many maxima lie in each bin of the histogram."""
     active: Float[AnyArray, "units"]
-    """The sum of the shares of each picture's places at which the unit is above 0."""
+    """The sum of the shares of each image's places at which the unit is above 0."""
 
     @classmethod
     def init(cls, classes: int, units: int) -> "UnitCounts":
-        """No picture yet."""
+        """No image yet."""
         return cls(jnp.zeros(classes), jnp.zeros((classes, units)), jnp.zeros((len(EDGES) + 1, units)), jnp.zeros(units))
 
 
 def count_units(counts: UnitCounts, activations: Float[Array, "b *space units"], labels: Int[Array, "b"]) -> UnitCounts:
-    """Takes in a batch; a picture whose label is below 0 is padding."""
+    """Takes in a batch; an image whose label is below 0 is padding."""
     largest = spatial_maximum(activations)
     above = jnp.mean(activations > 0, axis=tuple(range(1, activations.ndim - 1)), dtype=jnp.float32)
     one_hot = jax.nn.one_hot(labels, len(counts.of_class))
@@ -58,7 +58,7 @@ class UnitStatistics:
     mean: Float[np.ndarray, "units"]
     """Of the maxima."""
     active: Float[np.ndarray, "units"]
-    """The share of all pictures' places at which the unit is above 0; one that never is, is dead. Of pictures it would say
+    """The share of all images' places at which the unit is above 0; one that never is, is dead. Of images it would say
     little: nearly every unit is above 0 somewhere in each."""
     selectivity: Float[np.ndarray, "units"]
     """(μ − μ̄) / (μ + μ̄), with μ the mean of the class that excites the unit most and μ̄ that of the other classes' means: 0
@@ -67,7 +67,7 @@ class UnitStatistics:
     favorite: Int[np.ndarray, "units"]
     """That class."""
     histogram: Float[np.ndarray, "bins units"]
-    """The share of pictures in each bin: 0 and below, up to 2⁻⁸, up to 2⁻⁷, … up to 2⁷, above."""
+    """The share of images in each bin: 0 and below, up to 2⁻⁸, up to 2⁻⁷, … up to 2⁷, above."""
 
     @classmethod
     def of(cls, counts: UnitCounts) -> "UnitStatistics":
@@ -80,11 +80,11 @@ class UnitStatistics:
         others = (means.sum(axis=0) - largest) / max(1, len(means) - 1)
         sound = (len(means) > 1) & (means.min(axis=0) >= 0) & (largest + others > 0)
         selectivity = np.divide(largest - others, largest + others, out=np.full_like(largest, np.nan), where=sound)
-        pictures = of_class.sum()
-        histogram = bins / pictures
+        images = of_class.sum()
+        histogram = bins / images
         return cls(
-            mean=total.sum(axis=0) / pictures,
-            active=np.asarray(counts.active, np.float64) / pictures,
+            mean=total.sum(axis=0) / images,
+            active=np.asarray(counts.active, np.float64) / images,
             selectivity=selectivity,
             favorite=np.flatnonzero(seen)[best],
             histogram=histogram,
@@ -92,5 +92,5 @@ class UnitStatistics:
 
     @property
     def dead(self) -> Int[np.ndarray, "dead"]:
-        """Units that no picture excites."""
+        """Units that no image excites."""
         return np.flatnonzero(self.active == 0)

@@ -19,14 +19,14 @@ _PARTS = 4
 
 
 class Patches(NamedTuple):
-    """What was found for each unit, the first first; picture −1 where there were fewer than k."""
+    """What was found for each unit, the first first; image −1 where there were fewer than k."""
 
     priority: Float[AnyArray, "*shards units k"]
     """What the places are sorted by."""
     value: Float[AnyArray, "*shards units k"]
     """The activation there."""
-    picture: Int[AnyArray, "*shards units k"]
-    """The number of the picture."""
+    image: Int[AnyArray, "*shards units k"]
+    """The number of the image."""
     place: Int[AnyArray, "*shards units k axes"]
     """Where in the layer's map: row and column."""
 
@@ -36,11 +36,11 @@ class TopPatches:
     """Keeps, of a stream of activations, the k places of each unit that come first.
 
     A unit is a channel of a layer, at any place of its map. Memory is O(units · k), however long the stream. Places of equal
-    activation come in the order of the pictures, then of rows, then of columns, so the result is that of sorting everything and
+    activation come in the order of the images, then of rows, then of columns, so the result is that of sorting everything and
     does not depend on how the stream is cut into batches. Several devices may each take in a stream of their own, without a
     word to each other, of which :meth:`merge` makes one.
 
-    Zeiler and Fergus, Visualizing and understanding convolutional networks, ECCV 2014: the nine pictures in which a unit's
+    Zeiler and Fergus, Visualizing and understanding convolutional networks, ECCV 2014: the nine images in which a unit's
     maximum is largest.
     """
 
@@ -50,7 +50,7 @@ class TopPatches:
     """The largest activations, the smallest, or drawn among those above 0: the largest alone make a unit look as if it
     meant one thing only."""
     once: bool = True
-    """At most one place of each picture: that of the picture's maximum (minimum for ``bottom``)."""
+    """At most one place of each image: that of the image's maximum (minimum for ``bottom``)."""
 
     def __post_init__(self) -> None:
         if self.k < 1:
@@ -62,19 +62,19 @@ class TopPatches:
         return Patches(
             priority=jnp.full(shape, -jnp.inf),
             value=jnp.zeros(shape),
-            picture=jnp.full(shape, -1, jnp.int32),
+            image=jnp.full(shape, -1, jnp.int32),
             place=jnp.zeros((*shape, axes), jnp.int32),
         )
 
     def __call__(
-        self, found: Patches, activations: Float[Array, "b *space units"], pictures: Int[Array, "b"], key: PRNGKey
+        self, found: Patches, activations: Float[Array, "b *space units"], images: Int[Array, "b"], key: PRNGKey
     ) -> Patches:
         """Takes in a batch.
 
         Args:
             found: what was found before.
             activations: of a layer, whose maps may have one axis, two or three.
-            pictures: their numbers, increasing from call to call; one below 0 is padding and is left out.
+            images: their numbers, increasing from call to call; one below 0 is padding and is left out.
             key: of the draw, the same in every call; read for ``random`` only.
         """
         batch, *space, units = activations.shape
@@ -82,10 +82,10 @@ class TopPatches:
         if self.once:
             extremes = spatial_maximum(-activations if self.order == "bottom" else activations)
             found_values = (-extremes if self.order == "bottom" else extremes).T
-            numbers = pictures
+            numbers = images
         else:
             found_values = values.astype(jnp.float32).reshape(-1, units).T
-            numbers = jnp.repeat(pictures, values.shape[1])
+            numbers = jnp.repeat(images, values.shape[1])
         # NaN would be the largest of all.
         sound = (numbers >= 0) & ~jnp.isnan(found_values)
         priority = jnp.where(sound, self._priority(found_values, numbers, key), -jnp.inf)
@@ -93,7 +93,7 @@ class TopPatches:
         new = Patches(
             priority=priority,
             value=jnp.take_along_axis(found_values, kept, axis=1),
-            picture=jnp.where(jnp.isneginf(priority), -1, numbers[kept]),
+            image=jnp.where(jnp.isneginf(priority), -1, numbers[kept]),
             place=_unraveled(jnp.zeros_like(kept) if self.once else kept % values.shape[1], space),
         )
         # What was found before comes first, so that of equals the earlier one stays.
@@ -109,7 +109,7 @@ class TopPatches:
         return best._replace(place=jnp.where(entered[..., None], places, best.place))
 
     def merge(self, found: Patches) -> Patches:
-        """One of several, found in streams that have no picture in common, as if they had been one stream.
+        """One of several, found in streams that have no image in common, as if they had been one stream.
 
         Args:
             found: stacked along a leading axis.
@@ -118,30 +118,30 @@ class TopPatches:
         apart = [np.moveaxis(np.asarray(part), 0, 1) for part in found]
         together = Patches(*(part.reshape(units, streams * self.k, *part.shape[3:]) for part in apart))
         places = np.moveaxis(np.asarray(together.place), -1, 0)
-        order = np.lexsort((*places[::-1], together.picture, -together.priority), axis=-1)[:, : self.k]
+        order = np.lexsort((*places[::-1], together.image, -together.priority), axis=-1)[:, : self.k]
         return Patches(
             *(np.take_along_axis(part, np.expand_dims(order, tuple(range(2, part.ndim))), axis=1) for part in together)
         )
 
-    def _priority(self, values: Float[Array, "units n"], pictures: Int[Array, "n"], key: PRNGKey) -> Float[Array, "units n"]:
+    def _priority(self, values: Float[Array, "units n"], images: Int[Array, "n"], key: PRNGKey) -> Float[Array, "units n"]:
         if self.order != "random":
             return -values if self.order == "bottom" else values
         # A number of the place itself, so that batches of another size draw the same.
-        first = jnp.concatenate([jnp.ones(1, bool), pictures[1:] != pictures[:-1]])
-        order = jnp.arange(len(pictures))
+        first = jnp.concatenate([jnp.ones(1, bool), images[1:] != images[:-1]])
+        order = jnp.arange(len(images))
         places = order - lax.cummax(jnp.where(first, order, 0))
 
-        def draw(unit: Array, picture: Array, place: Array) -> Array:
-            mixed = jax.random.fold_in(jax.random.fold_in(jax.random.fold_in(key, unit), picture), place)
+        def draw(unit: Array, image: Array, place: Array) -> Array:
+            mixed = jax.random.fold_in(jax.random.fold_in(jax.random.fold_in(key, unit), image), place)
             return jax.random.uniform(mixed)
 
         units = jnp.broadcast_to(jnp.arange(len(values))[:, None], values.shape)
-        drawn = jnp.vectorize(draw)(units, jnp.broadcast_to(pictures, values.shape), jnp.broadcast_to(places, values.shape))
+        drawn = jnp.vectorize(draw)(units, jnp.broadcast_to(images, values.shape), jnp.broadcast_to(places, values.shape))
         return jnp.where(values > 0, drawn, -jnp.inf)
 
 
 def spatial_maximum(activations: Float[Array, "b *space units"]) -> Float[Array, "b units"]:
-    """Each unit's maximum over the picture, in float32; NaN where there is one.
+    """Each unit's maximum over the image, in float32; NaN where there is one.
 
     XLA:CPU does not fuse ``jnp.max`` with the ReLU before it, and writes the map for it. Four quarters of the map are compared
     first, which it does fuse, many units at once (``python -m likeness.experiments.benchmarks.top_patches``).

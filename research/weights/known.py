@@ -15,10 +15,10 @@ from likeness.research.weights.published import Published
 from likeness.research.weights.releases import released
 
 
-def _known(name: str, encoder: nn.Module | None, *known: Layout, picture: tuple[int, int, int] = (64, 64, 3)) -> Published:
+def _known(name: str, encoder: nn.Module | None, *known: Layout, image: tuple[int, int, int] = (64, 64, 3)) -> Published:
     found = released(name)
     told = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
-    return Published(**told, encoder=encoder, layouts=known, picture=picture)
+    return Published(**told, encoder=encoder, layouts=known, image=image)
 
 
 KNOWN = (
@@ -34,7 +34,7 @@ KNOWN = (
     ),
     _known("squeezenet11", SqueezeNet(), layouts.squeezenet_keras()),
     _known("squeezenet11_torchvision", SqueezeNet(preprocessing="torchvision", classes=1000), layouts.squeezenet_torchvision()),
-    _known("mobilefacenet", MobileFaceNet(), layouts.mobilefacenet(), picture=(112, 112, 3)),
+    _known("mobilefacenet", MobileFaceNet(), layouts.mobilefacenet(), image=(112, 112, 3)),
     _known(
         "johnson_wave",
         Johnson(padding="zeros", upsampling="transposed", output="tanh150", brightness=255.0, epsilon=1e-3),

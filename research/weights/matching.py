@@ -16,15 +16,15 @@ from likeness.research.weights.layout import Entry, Layout, flat
 from likeness.research.weights.report import Match, Report
 
 
-def shapes(encoder: nn.Module, picture: tuple[int, int, int] = (112, 112, 3)) -> PyTree:
+def shapes(encoder: nn.Module, image: tuple[int, int, int] = (112, 112, 3)) -> PyTree:
     """The shapes of an encoder's variables, without computing them.
 
     Args:
         encoder: any encoder.
-        picture: (h, w, c) of a picture that it takes; the variables of most encoders do not depend on h and w.
+        image: (h, w, c) of an image that it takes; the variables of most encoders do not depend on h and w.
     """
     key = jax.eval_shape(lambda: jax.random.key(0))
-    return jax.eval_shape(encoder.init, key, jax.ShapeDtypeStruct((1, *picture), np.float32))
+    return jax.eval_shape(encoder.init, key, jax.ShapeDtypeStruct((1, *image), np.float32))
 
 
 def compare(variables: PyTree, arrays: Mapping[str, np.ndarray | Header], layout: Layout) -> Report:

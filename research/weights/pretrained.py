@@ -25,8 +25,8 @@ class Pretrained:
     """Known weights, see `likeness weights list`; empty for a file under this project's own names."""
     path: str = ""
     """The file; empty: looked for where `likeness weights` keeps them, and below $LIKENESS_DATA/weights."""
-    picture: tuple[int, int, int] = (112, 112, 3)
-    """(h, w, c) of the pictures; matters for a file of an encoder whose dense layer depends on it."""
+    image: tuple[int, int, int] = (112, 112, 3)
+    """(h, w, c) of the images; matters for a file of an encoder whose dense layer depends on it."""
 
     def __post_init__(self) -> None:
         if not self.name and not self.path:
@@ -42,7 +42,7 @@ class Pretrained:
         """
         if not self.name:
             path = expand_path(self.path)
-            wanted = shapes(encoder, self.picture)
+            wanted = shapes(encoder, self.image)
             layout, source = own(wanted), printable(path)
             arrays = read(path, lambda headers: compare(wanted, headers, layout).check(source))
             return fill(wanted, arrays, layout, source=source)[0]

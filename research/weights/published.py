@@ -25,8 +25,8 @@ class Published(Release):
     """The encoder as the weights expect it; None while there is none."""
     layouts: tuple[Layout, ...]
     """How the files that these weights come in call their arrays; the one that knows most of a file's names is taken."""
-    picture: tuple[int, int, int] = (64, 64, 3)
-    """(h, w, c) of a picture that the encoder takes."""
+    image: tuple[int, int, int] = (64, 64, 3)
+    """(h, w, c) of an image that the encoder takes."""
 
     def load(self, encoder: nn.Module | None = None, *, strict: bool = True) -> tuple[PyTree, Report]:
         """Reads them into an encoder's variables.
@@ -56,7 +56,7 @@ class Published(Release):
                 f"Likeness has no encoder for the weights {self.name} yet; `likeness weights export` converts them."
             )
         self.verify(path)
-        wanted, layouts, source = shapes(encoder, self.picture), self.known_layouts(), printable(path)
+        wanted, layouts, source = shapes(encoder, self.image), self.known_layouts(), printable(path)
 
         def check(headers: Mapping[str, Header]) -> None:
             if strict:
@@ -69,4 +69,4 @@ class Published(Release):
         """The published layouts, and this project's own."""
         if self.encoder is None:
             return self.layouts
-        return (*self.layouts, own(shapes(self.encoder, self.picture)))
+        return (*self.layouts, own(shapes(self.encoder, self.image)))

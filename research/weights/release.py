@@ -57,7 +57,7 @@ class Release:
     editions: tuple[tuple[File, ...], ...]
     """The same numbers in several formats, the easiest to read first; an edition of several files is a folder."""
     preprocessing: str
-    """What the network expects of a picture; the encoder does it."""
+    """What the network expects of an image; the encoder does it."""
     licence: str
     """As its source states it."""
     citation: str

@@ -38,7 +38,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def write(*, brighter: str = ""):
-    """Faces of ten people; those of one are other pictures."""
+    """Faces of ten people; those of one are other images."""
     names = [f"p{number}" for number in range(10) for _ in range(2)]
     pixels = np.random.default_rng(0).integers(0, 200, (20, 16, 16), dtype=np.uint8)
     pixels[[name == brighter for name in names]] += 1
@@ -53,17 +53,17 @@ def test_training_data_that_change_are_refused_and_test_data_are_noted(capsys):
     assert run(["train", "mine.py"]) == 0
     write(brighter=data.test.people[0])
     assert run(["train", "mine.py"]) == 0
-    assert "warning: test pictures changed" in capsys.readouterr().err.replace("\n", " ")
+    assert "warning: test images changed" in capsys.readouterr().err.replace("\n", " ")
     write(brighter=data.train.people[0])
     for command in (["train", "mine.py"], ["train", "mine.py", "--steps", "3"], ["evaluate", "runs/mine"]):
         assert run(command) == 2
         said = capsys.readouterr().err
-        assert "training pictures" in said and "--accept-changed-inputs" in said
+        assert "training images" in said and "--accept-changed-inputs" in said
         assert ("--fresh" in said) == (command[0] == "train")
     assert run(["evaluate", "runs/mine", "--accept-changed-inputs"]) == 0
-    assert "training pictures" in json.loads(Path("runs/mine/summary.json").read_text())["notes"][-1]
+    assert "training images" in json.loads(Path("runs/mine/summary.json").read_text())["notes"][-1]
     assert run(["train", "mine.py", "--steps", "3", "--accept-changed-inputs"]) == 0
     kept = [json.loads(line) for line in Path("runs/mine/changes.jsonl").read_text().splitlines()]
-    assert any("inputs.training.training pictures" in change for line in kept for change in line["changed"])
+    assert any("inputs.training.training images" in change for line in kept for change in line["changed"])
     assert run(["train", "mine.py", "--fresh"]) == 0
     assert Path("runs/mine-2/summary.json").exists()

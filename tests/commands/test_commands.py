@@ -103,7 +103,7 @@ def test_verify_says_same_or_different_with_the_error_rate(world: World, likenes
     assert said.out.startswith("different: distance ")
 
 
-def test_a_person_enrolled_by_one_picture_is_known_by_another(workdir: Path, world: World, likeness: Likeness) -> None:
+def test_a_person_enrolled_by_one_image_is_known_by_another(workdir: Path, world: World, likeness: Likeness) -> None:
     """F4: enrolment is no training: the parameters stay as they are, to the bit."""
     before = contents(workdir)
     _, parameters = restore(workdir, read_run(workdir))
@@ -113,13 +113,13 @@ def test_a_person_enrolled_by_one_picture_is_known_by_another(workdir: Path, wor
     assert before.items() <= contents(workdir).items()
     _, after = restore(workdir, read_run(workdir))
     assert jax.tree.all(jax.tree.map(lambda a, b: bool((np.asarray(a) == np.asarray(b)).all()), parameters, after))
-    pictures = [world.strangers / name / "1.png" for name in ("ada", "bob")]
-    said = likeness("identify", *pictures, "--workdir", workdir)
+    images = [world.strangers / name / "1.png" for name in ("ada", "bob")]
+    said = likeness("identify", *images, "--workdir", workdir)
     assert said.code == 0
     *answers, measured_on = said.out.splitlines()
     assert "6 validation people" in measured_on
-    for line, picture, name in zip(answers, pictures, ("ada", "bob"), strict=True):
-        assert line.startswith(f"{picture}: {name}: nearest is {name} at distance ")
+    for line, image, name in zip(answers, images, ("ada", "bob"), strict=True):
+        assert line.startswith(f"{image}: {name}: nearest is {name} at distance ")
         assert "a stranger among 2 people" in line
 
 
@@ -141,8 +141,8 @@ def test_an_image_that_is_enrolled_is_said_to_be_and_under_two_names_is_a_tie(
     assert "this very image" not in likeness("identify", world.strangers / "ada" / "1.png", *where).out
 
 
-def test_the_gallery_decides_as_comparing_pictures_would(world: World, tmp_path: Path) -> None:
-    """F13: codes computed once at enrolment give the decisions and distances of encoding both pictures each time."""
+def test_the_gallery_decides_as_comparing_images_would(world: World, tmp_path: Path) -> None:
+    """F13: codes computed once at enrolment give the decisions and distances of encoding both images each time."""
     recognizer = Recognizer.load(world.workdir)
     enrolled = {name: [world.strangers / name / "0.png"] for name in ("ada", "bob", "cyd")}
     recognizer.enroll(tmp_path / "gallery.sqlite", enrolled)
@@ -150,7 +150,7 @@ def test_the_gallery_decides_as_comparing_pictures_would(world: World, tmp_path:
     with recognizer.gallery(tmp_path / "gallery.sqlite") as gallery:
         answers = recognizer.identify(gallery, probes)
     for probe, answer in zip(probes, answers, strict=True):
-        both = {name: recognizer.verify(probe, pictures[0]) for name, pictures in enrolled.items()}
+        both = {name: recognizer.verify(probe, images[0]) for name, images in enrolled.items()}
         nearest = min(both, key=lambda name: both[name].distance)
         assert answer.nearest.name == nearest
         assert answer.distance == pytest.approx(both[nearest].distance, abs=1e-5)
@@ -162,16 +162,16 @@ def test_enrolling_listing_renaming_and_removing(workdir: Path, world: World, li
     said = likeness("enroll", "add", "Ada Lovelace", ada / "0.png", ada / "1.png", *where)
     assert (said.code, said.out) == (
         0,
-        f"enrolled Ada Lovelace with 2 pictures\n1 person in {workdir / 'gallery.sqlite'}\n",
+        f"enrolled Ada Lovelace with 2 images\n1 person in {workdir / 'gallery.sqlite'}\n",
     )
     said = likeness("enroll", *where, "folder", world.strangers)
-    assert "enrolled bob with 3 pictures" in said.out
+    assert "enrolled bob with 3 images" in said.out
     assert f"warning: {ada / '0.png'} is also enrolled as Ada Lovelace" in said.out
     assert f"{ada / '1.png'} was enrolled before: skipped" in likeness("enroll", "add", "ada", ada / "1.png", *where).out
     assert likeness("enroll", "rename", "bob", "Bob", *where).out.startswith("bob is now Bob\n")
-    assert likeness("enroll", "remove", "ada", *where).out.startswith("removed ada with 3 pictures\n")
+    assert likeness("enroll", "remove", "ada", *where).out.startswith("removed ada with 3 images\n")
     said = likeness("enroll", "list", *where)
-    assert said.out.splitlines()[:3] == ["Ada Lovelace  2 pictures", "Bob  3 pictures", "cyd  3 pictures"]
+    assert said.out.splitlines()[:3] == ["Ada Lovelace  2 images", "Bob  3 images", "cyd  3 images"]
     said = likeness("enroll", "rename", "nobody", "somebody", *where)
     assert (said.code, said.out) == (2, "")
     assert "nobody is enrolled as nobody" in said.err
@@ -208,7 +208,7 @@ def test_the_fields_of_a_config_have_help(world: World, likeness: Likeness) -> N
         "--fresh",
         "--steps INT",
         "--experiment.loss.margin FLOAT",
-        "--optimizer.schedule.rate FLOAT",
+        "--optimizer.schedule.peak-lr FLOAT",
     ):
         assert flag in said.out
 
@@ -263,8 +263,8 @@ def test_an_interrupted_command_is_no_trace(world: World, likeness: Likeness, mo
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Recognizer, "load", interrupt)
-    picture = world.strangers / "ada" / "0.png"
-    said = likeness("verify", picture, picture, "--workdir", world.workdir)
+    image = world.strangers / "ada" / "0.png"
+    said = likeness("verify", image, image, "--workdir", world.workdir)
     assert (said.code, said.err) == (130, "likeness: interrupted.\n")
 
 

@@ -101,13 +101,13 @@ def test_a_run_of_ones_own_code_can_be_used_from_anywhere(config: Path, typed: L
     run, sheet = tmp_path / "run", tmp_path / "report.html"
     said = typed("train", config, "--workdir", run)
     assert said.code == 0, said.err
-    pictures = sorted(world.strangers.rglob("*.png"))
+    images = sorted(world.strangers.rglob("*.png"))
     for command in (
-        ("verify", *pictures[:2], "--workdir", run),
+        ("verify", *images[:2], "--workdir", run),
         ("evaluate", run),
         ("report", run, "--out", sheet),
-        ("enroll", "add", "ada", pictures[0], "--workdir", run),
-        ("identify", pictures[1], "--workdir", run),
+        ("enroll", "add", "ada", images[0], "--workdir", run),
+        ("identify", images[1], "--workdir", run),
         ("weights", "export", run, tmp_path / "mine.npz"),
         ("train", config, "--workdir", run, "--steps", 3),
     ):

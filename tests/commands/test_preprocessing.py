@@ -74,7 +74,7 @@ def test_arrays_refuse_files_until_it_is_stated_how_they_become_images(likeness,
     recognizer = Recognizer.load(tmp_path / "run")
     assert ModelInputs.load(tmp_path / "run").preprocessing == recognizer.experiment.preprocessing
     codes = recognizer.embed(arrays[:2, 0])
-    expected = float(recognizer.subject.distance(codes[:1], codes[1:])[0, 0])
+    expected = float(recognizer.embedder.distance(codes[:1], codes[1:])[0, 0])
     assert recognizer.verify(*files).distance == expected
     said = likeness("verify", *files, *where)
     assert said.code == 0, said.err

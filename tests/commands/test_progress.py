@@ -1,4 +1,4 @@
-"""Long work says what it does, how far it is and how long it will take, from its beginning; at the end what was judged."""
+"""Long work says what it does, how far it is and how long it will take, from its beginning; at the end what was evaluated."""
 
 from pathlib import Path
 
@@ -16,17 +16,17 @@ def test_enrolling_a_folder_says_how_far_it_is(likeness: Likeness, world: World,
     gallery = tmp_path / "gallery.sqlite"
     said = likeness("enroll", "folder", world.strangers, "--workdir", world.workdir, "--gallery", gallery)
     assert said.code == 0
-    assert said.err.splitlines() == ["reading pictures", "embedding pictures"]
+    assert said.err.splitlines() == ["reading images", "embedding images"]
 
 
-def test_a_folder_is_read_picture_by_picture_and_embedded_person_by_person(world: World, tmp_path: Path) -> None:
+def test_a_folder_is_read_image_by_image_and_embedded_person_by_person(world: World, tmp_path: Path) -> None:
     recognizer = Recognizer.load(world.workdir)
     told: list[tuple[str, int, int]] = []
     with watched(lambda *said: told.append(said)):
         people, _, _ = recognizer.find_people(world.strangers)
         recognizer.enroll(tmp_path / "gallery.sqlite", people)
-    assert told == [("reading pictures", done, 9) for done in range(10)] + [
-        ("embedding pictures", done, 9) for done in (0, 3, 6, 9)
+    assert told == [("reading images", done, 9) for done in range(10)] + [
+        ("embedding images", done, 9) for done in (0, 3, 6, 9)
     ]
 
 
@@ -49,7 +49,7 @@ def test_of_a_painting_no_test_part_is_told(
     Path("preset.py").write_text(PRESET)
     said = likeness("train", "preset.py", "--workdir", "run")
     assert said.code == 0
-    assert "judging the painting" in said.err
+    assert "evaluating the painting" in said.err
     assert "test part" not in said.out + said.err
     swept = likeness("sweep", "preset.py", "--over", "seed=0,1", "--workdir", "sweep")
     assert swept.code == 0

@@ -12,10 +12,10 @@ pytestmark = pytest.mark.end_to_end
 def test_the_table_and_the_figures_are_written(likeness, world, tmp_path):
     out = tmp_path / "sanity"
     methods = ("gradient", "guided", "occlusion")
-    said = likeness("sanity", world.workdir, "--data", world.strangers, "--pictures", "4", "--methods", *methods, "-o", out)
+    said = likeness("sanity", world.workdir, "--data", world.strangers, "--images", "4", "--methods", *methods, "-o", out)
     assert said.code == 0, said.err
     told = json.loads((out / "sanity.json").read_text())
-    assert told["layers"] == ["dense", "conv4", "conv3", "conv2", "conv1"] and told["pictures"] == 4
+    assert told["layers"] == ["dense", "conv4", "conv3", "conv2", "conv1"] and told["images"] == 4
     for order in ("cascading", "independent"):
         assert set(told[order]) == set(methods)
         for measure in told[order]["guided"].values():
@@ -31,16 +31,16 @@ def test_the_table_and_the_figures_are_written(likeness, world, tmp_path):
         assert f"{told['cascading'][method]['rank_absolute']['conv1']['value']:.2f} ±" in row and row.rstrip().endswith(stays)
 
 
-def test_one_picture_is_too_few(likeness, world):
-    said = likeness("sanity", world.workdir, "--pictures", "1")
-    assert said.code == 2 and "--pictures is 1: give 2 or more" in said.err
+def test_one_image_is_too_few(likeness, world):
+    said = likeness("sanity", world.workdir, "--images", "1")
+    assert said.code == 2 and "--images is 1: give 2 or more" in said.err
 
 
 def test_what_is_left_out_is_said(likeness, world, tmp_path):
     folder = tmp_path / "people"
     shutil.copytree(world.strangers, folder)
-    (folder / "bob" / "1.png").write_bytes(b"no picture")
+    (folder / "bob" / "1.png").write_bytes(b"no image")
     said = likeness("sanity", world.workdir, "--data", folder, "--methods", "gradient", "-o", tmp_path / "sanity")
     assert said.code == 0, said.err
     assert "1 file was skipped (bob/1.png: it is not" in said.out
-    assert "--pictures is 16 and there are 8: all were looked at" in said.out
+    assert "--images is 16 and there are 8: all were looked at" in said.out

@@ -26,17 +26,17 @@ def test_paints_two_files_and_again_the_same_bits(capsys):
     command = ["stylize", "content.png", "style.png", "-o", "out/painted.png", "--preset", "preset.py", "--size", "48"]
     assert run(command) == 0
     first = Path("out/painted.png").read_bytes()
-    with Image.open("out/painted.png") as picture:
-        assert picture.size == (48, 32)
+    with Image.open("out/painted.png") as image:
+        assert image.size == (48, 32)
     printed = capsys.readouterr().out
-    assert "picture  out/painted.png" in printed
+    assert "image  out/painted.png" in printed
     assert "style/relative" in printed
     assert len(list(Path("runs/stylize").iterdir())) == 1
     assert run([*command, "--workdir", "elsewhere"]) == 0
     assert Path("out/painted.png").read_bytes() == first
 
 
-def test_another_picture_of_the_same_name_and_size_is_painted_in_a_directory_of_its_own(capsys):
+def test_another_image_of_the_same_name_and_size_is_painted_in_a_directory_of_its_own(capsys):
     command = ["stylize", "content.png", "style.png", "--preset", "preset.py"]
     assert run([*command, "-o", "1.png"]) == 0
     assert run([*command, "-o", "kept.png", "--workdir", "given", "--steps", "2"]) == 0
@@ -69,7 +69,7 @@ def test_equal_weights_are_no_weights():
     assert Path("0.png").read_bytes() == Path("1.png").read_bytes() == Path("2.png").read_bytes()
 
 
-def test_strength_and_seed_make_another_picture_in_another_directory():
+def test_strength_and_seed_make_another_image_in_another_directory():
     for extra in ([], ["--strength", "9"]):
         assert run(["stylize", "-o", f"{len(extra)}.png", "--preset", "preset.py", *extra]) == 0
     assert Path("0.png").read_bytes() != Path("2.png").read_bytes()
@@ -79,16 +79,16 @@ def test_strength_and_seed_make_another_picture_in_another_directory():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["gone.png"], "The picture gone.png cannot be used: it cannot be opened (No such file or directory)."),
+        (["gone.png"], "The image gone.png cannot be used: it cannot be opened (No such file or directory)."),
         (["preset.py"], "it is not a "),
-        (["-o", "painted.psd"], "The picture painted.psd has the suffix .psd, which names no format: call it .png"),
-        (["-o", "."], "The picture"),
+        (["-o", "painted.psd"], "The image painted.psd has the suffix .psd, which names no format: call it .png"),
+        (["-o", "."], "The image"),
         (["--strength", "-1"], "--strength is -1.0: give a finite number, 0 or more"),
         (["content.png", "style.png", "style.png", "--weights", "1"], "--weights has 1 values for 2 styles: give one for each"),
         (["--face", "1", "2"], "--face is for a preset that holds a portrait to its person"),
         (["--film", "film.mp4"], "--film is film.mp4: give a file that ends in .gif or .webp"),
-        (["content.png", "style.png", "--regions", "square.png"], "StylePicture.region square has the proportions"),
-        (["content.png", "cut.png"], "The picture cut.png cannot be used: it is damaged"),
+        (["content.png", "style.png", "--regions", "square.png"], "StyleImage.region square has the proportions"),
+        (["content.png", "cut.png"], "The image cut.png cannot be used: it is damaged"),
         (["wide.png"], "wide.png"),
         (["--model", "nowhere", "content.png"], "There is no working directory nowhere"),
         (["--tile", "1"], "A tile of 1 pixels is smaller than the stride of the deepest layer"),
@@ -96,8 +96,8 @@ def test_strength_and_seed_make_another_picture_in_another_directory():
         (["--steps", "0"], "Run.steps is 0: give 1 or more"),
         (["--tile", "0"], "A tile of 0 pixels is smaller than"),
         (["content.png", "style.png", "style.png", "--weights", "0", "0"], "have the weight 0, all of them"),
-        (["content.png", "style.png", "style.png", "--weights", "1", "-1"], "StylePicture.weight is -1.0: give a finite"),
-        (["content.png", "style.png", "style.png", "--weights", "1", "nan"], "StylePicture.weight is nan: give a finite"),
+        (["content.png", "style.png", "style.png", "--weights", "1", "-1"], "StyleImage.weight is -1.0: give a finite"),
+        (["content.png", "style.png", "style.png", "--weights", "1", "nan"], "StyleImage.weight is nan: give a finite"),
         (["--size", "3"], "Stylization.size is 3: give 16 to 16384 pixels"),
         (["--preset", "recognition/quickstart"], "is a Recognition, not a Stylization"),
     ],
@@ -111,12 +111,12 @@ def test_bad_input_is_explained_and_nothing_is_written(arguments, message, capsy
 
 
 @pytest.mark.parametrize("kind", ["L", "LA", "RGBA", "I;16", "P"])
-def test_pictures_of_every_kind_are_painted_and_transparency_is_kept(kind):
+def test_images_of_every_kind_are_painted_and_transparency_is_kept(kind):
     gray = np.random.default_rng(1).integers(0, 256, (40, 60)).astype(np.uint8)
-    picture = Image.fromarray(gray.astype(np.uint16) * 257) if kind == "I;16" else Image.fromarray(gray).convert(kind)
+    image = Image.fromarray(gray.astype(np.uint16) * 257) if kind == "I;16" else Image.fromarray(gray).convert(kind)
     if "A" in kind:
-        picture.putalpha(Image.fromarray(gray))
-    picture.save("own.png")
+        image.putalpha(Image.fromarray(gray))
+    image.save("own.png")
     assert run(["stylize", "own.png", "style.png", "-o", "painted.png", "--preset", "preset.py"]) == 0
     with Image.open("painted.png") as painted:
         assert painted.size == (32, 21)
@@ -137,19 +137,19 @@ def test_several_styles_regions_colors_and_tiles_in_one_command():
     assert np.abs(whole - tiled).max() <= 1
 
 
-def test_a_much_larger_picture_is_painted_in_scales(capsys):
+def test_a_much_larger_image_is_painted_in_scales(capsys):
     assert run(["stylize", "--preset", "preset.py", "--size", "128", "-o", "large.png"]) == 0
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("painting ")]
     assert [line.split("(")[1].split(" ")[0] for line in lines] == ["32", "64", "128"]
 
 
-def test_a_film_shows_how_it_came_about_and_live_keeps_the_picture_up_to_date(monkeypatch):
+def test_a_film_shows_how_it_came_about_and_live_keeps_the_image_up_to_date(monkeypatch):
     from likeness.experiments.commands import painted
 
     written = []
-    whole = painted.write_picture
+    whole = painted.write_image
     monkeypatch.setattr(
-        painted, "write_picture", lambda out, *given, **more: (written.append(str(out)), whole(out, *given, **more))
+        painted, "write_image", lambda out, *given, **more: (written.append(str(out)), whole(out, *given, **more))
     )
     command = [
         "stylize",
@@ -168,6 +168,6 @@ def test_a_film_shows_how_it_came_about_and_live_keeps_the_picture_up_to_date(mo
     assert run(command) == 0
     # Once to see that it can be written, after each of three steps, and at the end.
     assert written == ["painted.png"] * 5
-    with Image.open("film.gif") as film, Image.open("painted.png") as picture:
+    with Image.open("film.gif") as film, Image.open("painted.png") as image:
         assert film.n_frames == 3
-        assert film.size == picture.size
+        assert film.size == image.size

@@ -20,7 +20,7 @@ from likeness.experiments.shipped import shipped
 
 FACES, ANGLES, SIGNALS = "recognition/quickstart", "recognition/orl_arcface", "classification/ecg"
 PAINTING, QUASI_NEWTON, PAINTER = "stylization/quickstart", "stylization/gatys_paper", "stylization/fast_johnson"
-RATE = "--optimizer.schedule.rate FLOAT (Learning rate at the peak; now"
+RATE = "--optimizer.schedule.peak-lr FLOAT (Learning rate at the peak; now"
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ RATE = "--optimizer.schedule.rate FLOAT (Learning rate at the peak; now"
         (f"sweep {FACES} --sweep seed=0,1", ["--over FIELD=VALUE,…"]),
         (
             f"sweep {FACES} --over learning_rate=1,2",
-            ["no field 'learning_rate'", "mean optimizer.schedule.rate (Learning rate"],
+            ["no field 'learning_rate'", "mean optimizer.schedule.peak_lr (Learning rate"],
         ),
         (f"show {FACES} --image-size 8", ["--experiment.data.size INT"]),
         ("verify a.png b.png --threshold 1", ["does not know --threshold", "calibrated on validation people"]),
@@ -97,7 +97,7 @@ def test_what_else_is_wrong_is_told_once_and_by_tyro(capsys: pytest.CaptureFixtu
     told = capsys.readouterr().err
     assert told.count("Error parsing --steps") == 1
     assert run(["verify", "a.png"]) == 2
-    assert "Another picture. (required)" in capsys.readouterr().err
+    assert "Another image. (required)" in capsys.readouterr().err
 
 
 ASKED = sorted({name for synonym in SYNONYMS for name in synonym.names[:2]} | set(CHOSEN))

@@ -17,7 +17,7 @@ def get_config():
     return once()
 
 def sweep():
-    return product({"optimizer.schedule.rate": (1e-3, 3e-3)})
+    return product({"optimizer.schedule.peak_lr": (1e-3, 3e-3)})
 """
 
 
@@ -31,13 +31,13 @@ def test_a_sweep_leaves_recognizers_and_a_comparison(world: World, likeness: Lik
     assert said.code == 0, said.err
     assert "rate" in said.out and "together with 1" in said.out
     runs = json.loads((root / "sweep.json").read_text())["runs"]
-    assert [run["override"] for run in runs] == [{"optimizer.schedule.rate": 0.001}, {"optimizer.schedule.rate": 0.003}]
+    assert [run["override"] for run in runs] == [{"optimizer.schedule.peak_lr": 0.001}, {"optimizer.schedule.peak_lr": 0.003}]
     assert all(run["status"] == "finished" and run["metrics"]["verification/eer"]["n"] > 0 for run in runs)
     assert "| rate |" in (root / "sweep.md").read_text()
     with Image.open(root / "sweep.png") as figure:
         assert figure.width > 500
-    pictures = sorted(world.people.rglob("*.png"))[:2]
-    answer = likeness("verify", *pictures, "--workdir", runs[0]["workdir"])
+    images = sorted(world.people.rglob("*.png"))[:2]
+    answer = likeness("verify", *images, "--workdir", runs[0]["workdir"])
     assert answer.code == 0, answer.err
     again = likeness(*command)
     assert again.code == 0 and "2 of 2 runs are finished already" in again.err
@@ -54,8 +54,8 @@ def test_runs_are_stopped_early_and_go_to_a_board(world: World, likeness: Likene
     pytest.importorskip("tensorboardX")
     config = tmp_path / "validated.py"
     config.write_text(world.config.read_text().replace("validation=()", "validation=(Verification(),)"))
-    flags = ("--metric", "verification/auc", "--best-is", "highest", "--log-to", "tensorboard", "--together", "yes")
-    over = ("--over", "optimizer.schedule.rate=1e-3,3e-3,1e-2", "--steps", 6)
+    flags = ("--metric", "verification/auc", "--mode", "max", "--log-to", "tensorboard", "--together", "yes")
+    over = ("--over", "optimizer.schedule.peak_lr=1e-3,3e-3,1e-2", "--steps", 6)
     said = likeness("sweep", config, "--workdir", tmp_path / "sweep", *over, "--halve", 3, *flags)
     assert said.code == 0, said.err
     assert "step 2: 1 of 3 runs go on" in said.err
@@ -88,10 +88,10 @@ def test_runs_in_processes_fail_alone(world: World, likeness: Likeness, tmp_path
         (("--over", "seed=0", "--over", "seed=1"), "names seed twice"),
         (("--over", "seed=0,1", "--jobs", "0"), "--jobs is 0"),
         (("--over", "seed=0,1", "--jobs", "2", "--together", "yes"), "exclude each other"),
-        (("--over", "seed=0,1", "--halve", "1"), "--halve 1 is refused: Halving.eta is 1"),
+        (("--over", "seed=0,1", "--halve", "1"), "--halve 1 is refused: SuccessiveHalving.eta is 1"),
         (("--over", "seed=0,1", "--first-rung", "5"), "means nothing without --halve"),
         (("--over", "seed=0,1", "--halve", "2", "--first-rung", "40"), "give a smaller --first-rung"),
-        (("--over", "seed=0,1", "--halve", "2", "--metric", "verification/auc"), "add --best-is lowest or --best-is highest"),
+        (("--over", "seed=0,1", "--halve", "2", "--metric", "verification/auc"), "add --mode min or --mode max"),
         (("--over", "seed=0,1", "--detach"), "means nothing without --slurm"),
         (("--over", "seed=0,1", "--slurm", "partition"), "is not NAME=VALUE"),
         (("--over", "seed=0,1", "--slurm", "partition=a,b"), "give timeout_min=MINUTES"),

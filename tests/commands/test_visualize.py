@@ -21,11 +21,11 @@ def test_a_working_directorys_units_are_drawn(likeness, world, tmp_path):
         assert whole.height > one.height
 
 
-def test_pictures_of_ones_own_are_looked_at(likeness, world, tmp_path):
+def test_images_of_ones_own_are_looked_at(likeness, world, tmp_path):
     said = likeness("visualize", world.workdir, "--data", world.strangers, "--units", "1", "-o", tmp_path / "units")
     assert said.code == 0, said.err
     told = json.loads((tmp_path / "units" / "units.json").read_text())
-    names = {patch["picture"].split("/")[0] for unit in told["relu4"]["units"] for patch in unit["patches"]}
+    names = {patch["image"].split("/")[0] for unit in told["relu4"]["units"] for patch in unit["patches"]}
     assert names <= {"ada", "bob", "cyd"} and names
 
 
@@ -86,13 +86,13 @@ def test_what_is_left_out_or_cut_is_said(likeness, world, tmp_path):
     shutil.copytree(world.strangers, folder)
     damaged = folder / "bob" / "1.png"
     damaged.write_bytes(damaged.read_bytes()[:60])
-    flags = ("--units", "500", "--k", "20", "--pictures", "100", "--layers", "relu1", "-o", tmp_path / "units")
+    flags = ("--units", "500", "--k", "20", "--images", "100", "--layers", "relu1", "-o", tmp_path / "units")
     said = likeness("visualize", world.workdir, "--data", folder, *flags)
     assert said.code == 0, said.err
     assert "1 file was skipped (bob/1.png: it is damaged" in said.out
     assert "--units is 500 and relu1 has 8, " in said.out
     assert "--k is 20 and there are 8 examples, of each of which one patch is kept: a unit has at most 8" in said.out
-    assert "--pictures is 100 and there are 8: all were looked at" in said.out
+    assert "--images is 100 and there are 8: all were looked at" in said.out
     quiet = likeness("visualize", world.workdir, "--data", world.strangers, "--units", "1", "-o", tmp_path / "units")
     assert "--" not in quiet.out and "skipped" not in quiet.out
     # Its layers have 8 units, fewer than the 12 that are drawn where nobody says how many.

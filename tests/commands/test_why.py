@@ -1,4 +1,4 @@
-"""``likeness verify A B --why FILE``: which parts of two pictures decide."""
+"""``likeness verify A B --why FILE``: which parts of two images decide."""
 
 import jax
 import jax.numpy as jnp
@@ -13,36 +13,36 @@ pytestmark = pytest.mark.end_to_end
 
 
 def test_the_figure_is_drawn_beside_the_answer(likeness, world, tmp_path):
-    pictures = [world.strangers / "ada" / f"{number}.png" for number in (0, 1)]
-    said = likeness("verify", *pictures, "--workdir", world.workdir, "--why", tmp_path / "why.png")
+    images = [world.strangers / "ada" / f"{number}.png" for number in (0, 1)]
+    said = likeness("verify", *images, "--workdir", world.workdir, "--why", tmp_path / "why.png")
     assert said.code == 0, said.err
     assert f"why      {tmp_path / 'why.png'}" in said.out
     with Image.open(tmp_path / "why.png") as drawn:
         assert drawn.width > drawn.height
-    said = likeness("verify", *pictures, "--workdir", world.workdir, "--why", tmp_path / "why.txt")
+    said = likeness("verify", *images, "--workdir", world.workdir, "--why", tmp_path / "why.txt")
     assert said.code == 2 and "a figure ends in .png" in said.err
 
 
 def test_it_is_what_covering_does_to_the_distance(world):
-    """Of one place, by hand: a square over the corner of the first picture."""
+    """Of one place, by hand: a square over the corner of the first image."""
     recognizer = Recognizer.load(world.workdir)
     first, second = world.strangers / "ada" / "0.png", world.strangers / "bob" / "0.png"
     found = why(recognizer, first, second, parts=32)
     assert found.answer.distance == pytest.approx(recognizer.verify(first, second).distance)
     # Windows of 2 pixels a pixel apart: only one covers the corner.
-    covered = found.pictures[0].copy()
+    covered = found.images[0].copy()
     covered[:2, :2] = 0.5
-    pixels = [np.round(255 * one).astype(np.uint8) for one in (covered, found.pictures[1])]
+    pixels = [np.round(255 * one).astype(np.uint8) for one in (covered, found.images[1])]
     codes = recognizer.embed(np.stack(pixels))
-    gained = recognizer.subject.distance(codes[:1], codes[1:])[0, 0] - found.answer.distance
+    gained = recognizer.embedder.distance(codes[:1], codes[1:])[0, 0] - found.answer.distance
     np.testing.assert_allclose(found.likeness[0][0, 0], gained, atol=1e-5)
 
 
 @pytest.mark.parametrize(("method", "remark"), [("smooth_gradient", "why "), ("grad_cam", "of relu4, which has 4 x 4 places")])
 def test_the_distance_is_differentiated_and_drawn(likeness, world, tmp_path, method, remark):
-    pictures = [world.strangers / "ada" / f"{number}.png" for number in (0, 1)]
+    images = [world.strangers / "ada" / f"{number}.png" for number in (0, 1)]
     figure = tmp_path / "why.png"
-    said = likeness("verify", *pictures, "--workdir", world.workdir, "--why", figure, "--why-method", method)
+    said = likeness("verify", *images, "--workdir", world.workdir, "--why", figure, "--why-method", method)
     assert said.code == 0, said.err
     assert figure.exists() and remark in said.out
 
@@ -53,19 +53,19 @@ def test_the_gradient_is_that_of_the_distance(world):
     found = why(recognizer, first, second, method="gradient")
     params, state = recognizer.variables
 
-    def distance(picture):
-        both = jnp.stack([picture, found.pictures[1]])
+    def distance(image):
+        both = jnp.stack([image, found.images[1]])
         codes = recognizer.experiment.encoder.apply({"params": params["encoder"], **state}, both)["embedding"]
         return recognizer.experiment.loss.distance(params["loss"], codes[0], codes[1])
 
-    slope = jax.jit(jax.grad(distance))(jnp.asarray(found.pictures[0]))
+    slope = jax.jit(jax.grad(distance))(jnp.asarray(found.images[0]))
     np.testing.assert_allclose(found.likeness[0], np.abs(slope).sum(axis=-1), rtol=1e-3, atol=1e-5)
 
 
 def test_integrated_gradients_say_that_they_are_complete(world):
     recognizer = Recognizer.load(world.workdir)
-    pictures = [world.strangers / name / "0.png" for name in ("ada", "bob")]
-    found = why(recognizer, *pictures, method="integrated_gradients")
+    images = [world.strangers / name / "0.png" for name in ("ada", "bob")]
+    found = why(recognizer, *images, method="integrated_gradients")
     numbers = [float(word) for word in found.remark.replace("and", "of").split() if word[0] in "+-"]
     for explained, gained in zip(numbers[::2], numbers[1::2], strict=True):
         assert explained == pytest.approx(gained, abs=0.01 * max(map(abs, numbers)))
@@ -84,7 +84,7 @@ def test_of_two_copies_nothing_is_drawn(likeness, world, tmp_path, method):
     assert "right of two copies of one image" in said.out
     found = why(Recognizer.load(world.workdir), one, copy, method=method)
     assert found.nothing and not np.any(found.likeness)
-    # Two pictures beside their gray ones, and no scale.
+    # Two images beside their gray ones, and no scale.
     assert len(found.figure().axes) == 4
     other = why(Recognizer.load(world.workdir), one, world.strangers / "ada" / "1.png", method=method)
     assert not other.nothing and len(other.figure().axes) == 5
@@ -92,8 +92,8 @@ def test_of_two_copies_nothing_is_drawn(likeness, world, tmp_path, method):
 
 @pytest.mark.parametrize("layer", ["conv1", "relu1", "relu4", "pool4"])
 def test_any_layer_with_places_can_be_asked(world, layer):
-    pictures = [world.strangers / "ada" / f"{number}.png" for number in (0, 1)]
-    found = why(Recognizer.load(world.workdir), *pictures, method="grad_cam", layer=layer)
+    images = [world.strangers / "ada" / f"{number}.png" for number in (0, 1)]
+    found = why(Recognizer.load(world.workdir), *images, method="grad_cam", layer=layer)
     assert found.remark.startswith(f"is of {layer}") and np.ptp(found.likeness[0]) > 0
 
 
@@ -107,6 +107,6 @@ def test_any_layer_with_places_can_be_asked(world, layer):
 )
 def test_flags_that_do_not_fit_are_explained(likeness, world, tmp_path, monkeypatch, flags, message):
     monkeypatch.chdir(tmp_path)
-    pictures = [world.strangers / "ada" / f"{number}.png" for number in (0, 1)]
-    said = likeness("verify", *pictures, "--workdir", world.workdir, *flags)
+    images = [world.strangers / "ada" / f"{number}.png" for number in (0, 1)]
+    said = likeness("verify", *images, "--workdir", world.workdir, *flags)
     assert said.code == 2 and message in " ".join(said.err.split())

@@ -59,8 +59,8 @@ def _bomb(path: Path) -> str:
 
 
 def _text(path: Path) -> str:
-    path.write_text("This is not a picture.\n" * 100)
-    return f"it is not a {READABLE} picture"
+    path.write_text("This is not an image.\n" * 100)
+    return f"it is not a {READABLE} image"
 
 
 def _loop(path: Path) -> str:
@@ -74,7 +74,7 @@ def _missing(path: Path) -> str:
 
 
 @pytest.mark.parametrize("make", [_missing, _cut_short, _one_pixel, _bomb, _text, _loop])
-def test_a_bad_picture(world: World, likeness: Likeness, tmp_path: Path, make: Callable[[Path], str]) -> None:
+def test_a_bad_image(world: World, likeness: Likeness, tmp_path: Path, make: Callable[[Path], str]) -> None:
     """Missing file, truncated JPEG, 1-pixel image, 100-megapixel bomb, text file named .jpg, symlink loop."""
     bad, good = tmp_path / "bad.jpg", world.strangers / "ada" / "0.png"
     why = make(bad)
@@ -86,7 +86,7 @@ def test_a_bad_picture(world: World, likeness: Likeness, tmp_path: Path, make: C
     assert contents(world.workdir) == before
 
 
-def test_a_bad_picture_among_many(world: World, likeness: Likeness, tmp_path: Path) -> None:
+def test_a_bad_image_among_many(world: World, likeness: Likeness, tmp_path: Path) -> None:
     """A folder is enrolled whole or not at all, unless it is asked to skip what is bad."""
     for person in ("ada", "zed"):
         (tmp_path / "people" / person).mkdir(parents=True)
@@ -98,7 +98,7 @@ def test_a_bad_picture_among_many(world: World, likeness: Likeness, tmp_path: Pa
     assert not gallery.exists()
     said = likeness(*command, "--on-bad", "skip")
     assert said.code == 0
-    assert "skipped: The picture" in said.out
+    assert "skipped: The image" in said.out
     assert "2 people" in said.out
 
 
@@ -110,7 +110,7 @@ def test_an_empty_folder(world: World, likeness: Likeness, tmp_path: Path, comma
         said = likeness("train", world.config, "--workdir", made, "--experiment.data.path", empty)
     else:
         said = likeness("enroll", "folder", empty, "--workdir", world.workdir, "--gallery", made)
-    refused(said, empty, "holds no picture")
+    refused(said, empty, "holds no image")
     assert not made.parent.exists()
 
 
@@ -127,7 +127,7 @@ def test_a_missing_folder(world: World, likeness: Likeness, tmp_path: Path) -> N
     [
         (("--step", "3"), ("does not know --step.", "--steps INT")),
         (("--experiment.loss.margin", "-0.1"), ("margin must be a finite number, at least 0",)),
-        (("--experiment.batches.images", "1"), ("IdentityBatches.images is 1", "at least 2 pictures")),
+        (("--experiment.batches.images", "1"), ("IdentityBatches.images is 1", "at least 2 images")),
         (("--steps", "many"), ("many", "--steps")),
     ],
     ids=["unknown flag", "negative margin", "K=1", "not a number"],
@@ -162,8 +162,8 @@ def test_a_checkpoint_of_another_encoder(workdir: Path, world: World, likeness: 
     config = workdir / "config.json"
     config.write_text(config.read_text().replace('"width": 8', '"width": 4'))
     before = contents(workdir)
-    picture = world.strangers / "ada" / "0.png"
-    refused(likeness("verify", picture, picture, "--workdir", workdir), workdir, *parts[:3])
+    image = world.strangers / "ada" / "0.png"
+    refused(likeness("verify", image, image, "--workdir", workdir), workdir, *parts[:3])
     refused(likeness("evaluate", workdir), workdir, *parts[:3])
     assert contents(workdir) == before
 
@@ -172,9 +172,9 @@ def test_a_gallery_of_another_model(world: World, likeness: Likeness, tmp_path: 
     path = tmp_path / "other.sqlite"
     Gallery.create(path, fingerprint="another model", dimension=16).close()
     before = contents(tmp_path)
-    picture = world.strangers / "ada" / "0.png"
+    image = world.strangers / "ada" / "0.png"
     where = ("--workdir", world.workdir, "--gallery", path)
-    for command in (("identify", picture), ("enroll", "add", "Ada", picture)):
+    for command in (("identify", image), ("enroll", "add", "Ada", image)):
         refused(likeness(*command, *where), path, "it was made with the model another model")
     # Names are nobody's model's.
     assert likeness("enroll", "list", *where).out == f"0 people in {path}\n"
@@ -185,8 +185,8 @@ def test_a_read_only_directory(world: World, likeness: Likeness) -> None:
     """The kernel's own file system takes no directory, from root neither."""
     where = Path("/sys/likeness")
     refused(likeness("train", world.config, "--workdir", where / "run"), where, "give a directory that you may write to")
-    picture = world.strangers / "ada" / "0.png"
-    said = likeness("enroll", "add", "Ada", picture, "--workdir", world.workdir, "--gallery", where / "gallery.sqlite")
+    image = world.strangers / "ada" / "0.png"
+    said = likeness("enroll", "add", "Ada", image, "--workdir", world.workdir, "--gallery", where / "gallery.sqlite")
     refused(said, where, "check the path and its permissions. Nothing was changed.")
     assert not where.exists()
 
@@ -287,7 +287,7 @@ def test_a_full_disk_in_enrollment(workdir: Path, world: World, likeness: Likene
 
 
 def tmp_files(world: World, number: int) -> list[Path]:
-    """So many pictures of different bytes."""
+    """So many images of different bytes."""
     folder = world.workdir.parent / "many"
     folder.mkdir(exist_ok=True)
     files = [folder / f"{i}.png" for i in range(number)]
@@ -299,14 +299,14 @@ def tmp_files(world: World, number: int) -> list[Path]:
 def test_no_people_left_after_the_split(world: World, likeness: Likeness, tmp_path: Path) -> None:
     made = tmp_path / "new"
     said = likeness("train", world.config, "--workdir", made, "--experiment.split.test", "18")
-    refused(said, "Of 24 people the split leaves none for train", "ask for fewer people to judge by")
+    refused(said, "Of 24 people the split leaves none for train", "ask for fewer people to evaluate by")
     assert not made.exists()
 
 
 def test_a_nan_image(world: World, likeness: Likeness, tmp_path: Path) -> None:
-    pictures = np.random.default_rng(0).random((24, 32, 32, 3), np.float32)
-    pictures[5, 7, 3, 1] = np.nan
-    np.savez(tmp_path / "faces.npz", images=pictures, labels=np.arange(24) // 2)
+    images = np.random.default_rng(0).random((24, 32, 32, 3), np.float32)
+    images[5, 7, 3, 1] = np.nan
+    np.savez(tmp_path / "faces.npz", images=images, labels=np.arange(24) // 2)
     config = tmp_path / "arrays_with_nan.py"
     text = CONFIG.format(path=str(tmp_path / "faces.npz")).replace("Folder", "Arrays").replace(", size=32, channels=3", "")
     config.write_text(text)
@@ -320,24 +320,24 @@ def test_names_that_are_not_utf8(world: World, likeness: Likeness, tmp_path: Pat
     shown = "Zo\N{REPLACEMENT CHARACTER}xeb"
     person = os.fsdecode(os.fsencode(tmp_path / "people") + b"/Zo\xeb")
     Path(person).mkdir(parents=True)
-    picture = Path(os.fsdecode(os.fsencode(person) + b"/\xff.png"))
-    Image.open(world.strangers / "bob" / "0.png").save(picture)
+    image = Path(os.fsdecode(os.fsencode(person) + b"/\xff.png"))
+    Image.open(world.strangers / "bob" / "0.png").save(image)
     where = ("--workdir", world.workdir, "--gallery", tmp_path / "gallery.sqlite")
     said = likeness("enroll", "folder", tmp_path / "people", *where)
     assert said.code == 0
-    assert f"enrolled {shown} with 1 picture" in said.out
-    said = likeness("identify", picture, *where)
+    assert f"enrolled {shown} with 1 image" in said.out
+    said = likeness("identify", image, *where)
     assert said.code == 0
     assert f"\\xff.png: {shown}: nearest is {shown} at distance 0" in said.out
-    picture.write_text("no picture any more")
-    refused(likeness("identify", picture, *where), "Zo\\xeb/\\xff.png", "it is not a JPEG")
+    image.write_text("no image any more")
+    refused(likeness("identify", image, *where), "Zo\\xeb/\\xff.png", "it is not a JPEG")
     refused(likeness("enroll", "remove", os.fsdecode(b"\xfe"), *where), "nobody is enrolled as \N{REPLACEMENT CHARACTER}xfe")
     (tmp_path / "people" / r"Zo\xeb").mkdir()
     for name in ("zed", "Zed", "Zed "):
         (tmp_path / "people" / name).mkdir()
     for name in ("zed", "Zed", "Zed ", r"Zo\xeb"):
         Image.open(world.strangers / "ada" / "0.png").save(tmp_path / "people" / name / "1.png")
-    Image.open(world.strangers / "ada" / "0.png").save(picture)
+    Image.open(world.strangers / "ada" / "0.png").save(image)
     said = likeness("enroll", "folder", tmp_path / "people", *where)
     assert said.code == 0
     assert "1 name is that of several folders, which are taken for one: Zed ('Zed', 'Zed ')" in said.out
@@ -360,8 +360,8 @@ def test_a_loop_of_links_among_the_people(world: World, likeness: Likeness, tmp_
 
 
 def test_an_empty_gallery(world: World, likeness: Likeness, tmp_path: Path) -> None:
-    path, picture = tmp_path / "gallery.sqlite", world.strangers / "ada" / "0.png"
-    command = ("identify", picture, "--workdir", world.workdir, "--gallery", path)
+    path, image = tmp_path / "gallery.sqlite", world.strangers / "ada" / "0.png"
+    command = ("identify", image, "--workdir", world.workdir, "--gallery", path)
     refused(likeness(*command), path, "there is no such file. Enroll someone first")
     assert not path.exists()
     Recognizer.load(world.workdir).gallery(path, create=True).close()
@@ -369,8 +369,8 @@ def test_an_empty_gallery(world: World, likeness: Likeness, tmp_path: Path) -> N
 
 
 def test_a_directory_that_is_no_working_directory(likeness: Likeness, world: World, tmp_path: Path) -> None:
-    picture = world.strangers / "ada" / "0.png"
-    for command in (("verify", picture, picture, "--workdir"), ("evaluate",), ("enroll", "list", "--workdir")):
+    image = world.strangers / "ada" / "0.png"
+    for command in (("verify", image, image, "--workdir"), ("evaluate",), ("enroll", "list", "--workdir")):
         refused(
             likeness(*command, tmp_path / "nowhere"), "There is no working directory", tmp_path / "nowhere", "likeness train"
         )
@@ -380,8 +380,8 @@ def test_a_directory_that_is_no_working_directory(likeness: Likeness, world: Wor
 
 def test_a_run_that_has_not_finished(workdir: Path, world: World, likeness: Likeness) -> None:
     (workdir / "preprocessing.json").unlink()
-    picture = world.strangers / "ada" / "0.png"
-    for command in (("verify", picture, picture), ("enroll", "add", "Ada", picture), ("identify", picture)):
+    image = world.strangers / "ada" / "0.png"
+    for command in (("verify", image, image), ("enroll", "add", "Ada", image), ("identify", image)):
         said = likeness(*command, "--workdir", workdir)
         refused(said, workdir, "has not finished", "launch the same `likeness train` command again")
 

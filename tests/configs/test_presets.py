@@ -1,6 +1,6 @@
 """The published presets as shipped: their cost and its gradient beside an oracle that knows only the publications.
 
-Networks are narrow and pictures small; layers, losses, weights of terms and conventions are the config's own.
+Networks are narrow and images small; layers, losses, weights of terms and conventions are the config's own.
 """
 
 import dataclasses
@@ -17,11 +17,11 @@ from style_oracle import Network
 
 from likeness.experiments.config import load
 from likeness.experiments.storage.metrics_log import read_metrics
-from likeness.experiments.style import StylePicture, Stylization
+from likeness.experiments.style import StyleImage, Stylization
+from likeness.experiments.style.evaluator import StyleEvaluator
 from likeness.experiments.style.frozen import FrozenEncoder
-from likeness.experiments.style.judge import Judge
 from likeness.experiments.training.trainer import train
-from likeness.research.images.sources import PictureFile, PictureSource
+from likeness.research.images.sources import ImageFile, ImageSource
 from likeness.research.types import PyTree
 
 PRESETS = ("course", "crowson", "gatys_code", "gatys_paper", "johnson_neural_style")
@@ -35,22 +35,22 @@ GOLDEN: dict[str, dict[str, tuple[float, float]]] = {
     "crowson": {
         "content": (0.00394238322915, 0.0138606000352),
         "style": (0.60192331051, 0.108816608273),
-        "picture": (0.559804740741, 0.0596056209236),
+        "image": (0.559804740741, 0.0596056209236),
     },
     "gatys_code": {"content": (812.748230725, 2994.47981976), "style": (5092907.61557, 4120255.50227)},
     "gatys_paper": {"content": (1345.72987496, 3089.78568), "style": (1184255840.86, 233672025.083)},
     "johnson_neural_style": {
         "content": (4063.74115363, 14972.3990988),
         "style": (201894129.943, 243733607.975),
-        "picture": (52458.9960005, 5836.59227073),
+        "image": (52458.9960005, 5836.59227073),
     },
 }
 """From the oracle: the parts of the cost, and the length of the gradient of each."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Noise(PictureSource):
-    """A picture of independent pixels: no two activations are equal, so a maximum has one place."""
+class Noise(ImageSource):
+    """An image of independent pixels: no two activations are equal, so a maximum has one place."""
 
     seed: int
     height: int
@@ -88,7 +88,7 @@ class Drawn:
 
 @functools.cache
 def preset(name: str) -> Stylization:
-    """As shipped, with other pictures, narrow, and with drawn weights."""
+    """As shipped, with other images, narrow, and with drawn weights."""
     experiment = load(f"stylization/{name}").experiment
     assert isinstance(experiment, Stylization)
     height, width = STYLE_SIZE.get(name, (40, 36))
@@ -98,14 +98,14 @@ def preset(name: str) -> Stylization:
     return dataclasses.replace(
         experiment,
         content=Noise(seed=0, height=SIZE[0], width=SIZE[1]),
-        styles=(dataclasses.replace(style, picture=Noise(seed=1, height=height, width=width, power=3.0)),),
+        styles=(dataclasses.replace(style, image=Noise(seed=1, height=height, width=width, power=3.0)),),
         size=SIZE[1],
         encoder=narrow,
-        judge=Judge(encoder=narrow, content=("relu2_1",), style=("relu1_1",)),
+        evaluator=StyleEvaluator(encoder=narrow, content=("relu2_1",), style=("relu1_1",)),
     )
 
 
-def picture() -> np.ndarray:
+def image() -> np.ndarray:
     """The one at which the cost is taken, neither the content nor the style."""
     return Noise(seed=2, height=SIZE[0], width=SIZE[1]).open(0)
 
@@ -131,21 +131,21 @@ def oracle(name: str) -> tuple[Network, str]:
 def expected(name: str) -> dict[str, tuple[float, np.ndarray]]:
     """The oracle's parts of the cost, each with its gradient."""
     experiment, (network, last) = preset(name), oracle(name)
-    content, style = experiment.content.open(0), experiment.styles[0].picture.open(0)
-    return network.costs(getattr(style_oracle, name), picture(), content, style, last)
+    content, style = experiment.content.open(0), experiment.styles[0].image.open(0)
+    return network.costs(getattr(style_oracle, name), image(), content, style, last)
 
 
 def found(name: str) -> tuple[float, dict[str, tuple[float, np.ndarray]]]:
     """The config's cost, and its parts, each with its gradient."""
     experiment = preset(name)
     data = experiment.open()
-    fixed, batch = experiment.fixed(data), next(experiment.stream(data, 0))
+    constants, batch = experiment.constants(data), next(experiment.stream(data, 0))
 
-    def parts(pixels, fixed, batch):
-        result = experiment.cost({"pixels": pixels}, {}, fixed, batch, jax.random.key(0))
+    def parts(pixels, constants, batch):
+        result = experiment.cost({"pixels": pixels}, {}, constants, batch, jax.random.key(0))
         return result.metrics, (result.value, result.metrics)
 
-    slopes, (value, values) = jax.jit(jax.jacrev(parts, has_aux=True))(jnp.asarray(picture())[None], fixed, batch)
+    slopes, (value, values) = jax.jit(jax.jacrev(parts, has_aux=True))(jnp.asarray(image())[None], constants, batch)
     return float(value), {part: (float(values[part]), np.asarray(slopes[part][0], np.float64)) for part in values}
 
 
@@ -171,12 +171,12 @@ def test_the_oracle_says_what_it_said(name):
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_oracle_s_gradient_is_the_difference_quotient(name):
     experiment, (network, last) = preset(name), oracle(name)
-    content, style = experiment.content.open(0), experiment.styles[0].picture.open(0)
+    content, style = experiment.content.open(0), experiment.styles[0].image.open(0)
     formula = getattr(style_oracle, name)
     if name == "crowson":
         # As many iterations as the smallest eigenvalues need; of the published 12, the published derivative is not the own one.
         formula = functools.partial(formula, iterations=40)
-    here = picture().astype(np.float64)
+    here = image().astype(np.float64)
     direction = np.random.default_rng(5).choice([-1.0, 1.0], here.shape)
     step = 1e-6
     ahead, behind = (network.costs(formula, here + shift * direction, content, style, last) for shift in (step, -step))
@@ -211,10 +211,10 @@ def test_gatys_code_follows_the_published_curve(real_data, tmp_path):
     for name, size in sizes.items():
         files.append(tmp_path / f"{len(files)}.png")
         Image.open(real_data / "pictures" / name).convert("RGB").resize(size, Image.Resampling.BILINEAR).save(files[-1])
-    content, painting = (PictureFile(path=str(file)) for file in files)
+    content, painting = (ImageFile(path=str(file)) for file in files)
     run = load("stylization/gatys_code")
     assert isinstance(run.experiment, Stylization)
-    style = StylePicture(picture=painting, scale=646 / 682)
+    style = StyleImage(image=painting, scale=646 / 682)
     experiment = dataclasses.replace(run.experiment, content=content, styles=(style,), size=682)
     run = dataclasses.replace(run, experiment=experiment, matmul_precision="highest", log_every=1, evaluate_every=None)
     trained = train(dataclasses.replace(run, steps=510), tmp_path / "run")

@@ -25,7 +25,7 @@ from likeness.experiments.training.trainer import train
 from likeness.experiments.visualization import Inversion, Network, Synthesis
 from likeness.research.data import Arrays, CountSplit, Faces
 from likeness.research.data.image_sets import Photographs, RandomCrops
-from likeness.research.encoders import Averaged, SqueezeNet, Vgg
+from likeness.research.encoders import SqueezeNet, TestTimeAugmentation, Vgg
 from likeness.research.visualization import Channel
 
 pytestmark = pytest.mark.end_to_end
@@ -63,7 +63,7 @@ def test_the_steps_alone_may_be_changed(name: str, steps: int) -> None:
 
 
 def shrunk(run: Run, folder: Path) -> Run:
-    """The config with its own parts, on a few small pictures."""
+    """The config with its own parts, on a few small images."""
     match run.experiment:
         case Recognition():
             small = small_recognition(run.experiment, folder)
@@ -134,7 +134,7 @@ def small_painter(experiment: Any) -> FastStyle | ArbitraryStyle:
         return dataclasses.replace(experiment, **fields, contents=crops, styles=crops, held_out_styles=styles)
     learned = tuple(dataclasses.replace(style, size=48) for style in experiment.styles)
     painter = experiment.painter.clone(widths=(4, 6), blocks=1)
-    return dataclasses.replace(experiment, **fields, pictures=crops, styles=learned, painter=painter)
+    return dataclasses.replace(experiment, **fields, images=crops, styles=learned, painter=painter)
 
 
 def small_recognition(experiment: Any, folder: Path) -> Recognition:
@@ -147,7 +147,7 @@ def small_recognition(experiment: Any, folder: Path) -> Recognition:
     if hasattr(batches, "within_group"):
         batches = dataclasses.replace(batches, people=4, images=2, within_group=0.0)
     encoder = experiment.encoder
-    if isinstance(encoder, Averaged):
+    if isinstance(encoder, TestTimeAugmentation):
         encoder = encoder.clone(views=1, encoder=encoder.encoder.clone(width=4))
     elif hasattr(encoder, "width"):
         encoder = encoder.clone(width=4)
@@ -175,9 +175,9 @@ def test_the_parts_fit_each_other(name: str, tmp_path: Path) -> None:
     run = dataclasses.replace(shrunk(load(name), tmp_path), steps=load(name).steps)
     data = run.experiment.open()
     batch = next(run.experiment.stream(data, 0))
-    program = build(run, run.experiment.fixed(data), batch)
-    start = jax.eval_shape(program.init, jax.random.key(0), program.fixed, batch)
-    state, report = jax.eval_shape(program.step, start, program.fixed, batch, jax.random.key(0))
+    program = build(run, run.experiment.constants(data), batch)
+    start = jax.eval_shape(program.init, jax.random.key(0), program.constants, batch)
+    state, report = jax.eval_shape(program.step, start, program.constants, batch, jax.random.key(0))
     assert jax.tree.leaves(program.state.params)
     # With one leaf of another type the second step would be compiled anew.
     assert jax.tree.map(typed, state) == jax.tree.map(typed, start)
@@ -196,6 +196,6 @@ def test_two_steps_and_a_resume_equal_four(name: str, tmp_path: Path) -> None:
     equal = jax.tree.map(lambda a, b: bool((np.asarray(a) == np.asarray(b)).all()), whole.state, resumed.state)
     assert jax.tree.all(equal)
     if isinstance(run.experiment, Stylization | Synthesis | Inversion):
-        assert (tmp_path / "parts" / "pictures" / "picture.png").exists()
+        assert (tmp_path / "parts" / "images" / "image.png").exists()
     else:
         assert (tmp_path / "parts" / "threshold.json").exists() or whole.evaluation.notes

@@ -19,7 +19,7 @@ maps = jit(Augmentation.maps, static_argnums=(0, 1))
 
 
 def oracle(image: np.ndarray, matrix: np.ndarray, offset: np.ndarray, fill: float | None) -> np.ndarray:
-    """Bilinear lookup of one picture, pixel by pixel, in float64."""
+    """Bilinear lookup of one image, pixel by pixel, in float64."""
     height, width, channels = image.shape
     out = np.zeros(image.shape)
     center = np.array([(width - 1) / 2, (height - 1) / 2])
@@ -129,7 +129,7 @@ def test_erasing_covers_the_stated_area() -> None:
     assert set(np.unique(result)) == {0.0, 1.0}
 
 
-def test_every_picture_is_changed_on_its_own_and_the_key_decides() -> None:
+def test_every_image_is_changed_on_its_own_and_the_key_decides() -> None:
     augmentation = Augmentation(rotate=20.0, translate=0.1, brightness=0.1, erase=0.5)
     same = np.repeat(IMAGES[:1], 8, axis=0)
     result = np.asarray(jit(augmentation)(same, KEY))

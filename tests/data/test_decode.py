@@ -15,12 +15,12 @@ from likeness.research.data.decode import BadImage, Decode, to_uint8
 from likeness.research.data.image_guard import FORMATS
 from likeness.research.data.preprocessing import Preprocessing
 from likeness.research.errors import UserError
-from likeness.research.images import read_picture
+from likeness.research.images import read_image
 
 
-def encoded(picture: Image.Image, kind: str = "PNG", **options) -> bytes:
+def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
     out = io.BytesIO()
-    picture.save(out, kind, **options)
+    image.save(out, kind, **options)
     return out.getvalue()
 
 
@@ -40,9 +40,9 @@ def png_header(width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_every_format_reads_gray_and_color(kind):
-    picture = Image.new("RGB", (16, 16), (200, 40, 40))
-    color = Preprocessing(size=(16, 16)).from_bytes(encoded(picture, kind), "x")
-    gray = Preprocessing(size=(16, 16), channels=1).from_bytes(encoded(picture, kind), "x")
+    image = Image.new("RGB", (16, 16), (200, 40, 40))
+    color = Preprocessing(size=(16, 16)).from_bytes(encoded(image, kind), "x")
+    gray = Preprocessing(size=(16, 16), channels=1).from_bytes(encoded(image, kind), "x")
     assert color.shape == (16, 16, 3)
     assert gray.shape == (16, 16, 1)
     # ITU-R 601: 0.299 * 200 + 0.587 * 40 + 0.114 * 40 = 87.84
@@ -65,7 +65,7 @@ def test_a_gif_shows_its_first_frame():
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_rotation_is_applied(orientation):
-    """All eight orientations show the picture that was turned for storage, upright."""
+    """All eight orientations show the image that was turned for storage, upright."""
     upright = np.kron(np.array([[30, 90], [150, 210]], np.uint8), np.ones((8, 8), np.uint8))
     undo = {
         1: lambda a: a,
@@ -85,7 +85,7 @@ def test_exif_rotation_is_applied(orientation):
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
-def test_broken_exif_leaves_the_picture_as_stored():
+def test_broken_exif_leaves_the_image_as_stored():
     data = encoded(Image.fromarray(ramp()), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
     assert Preprocessing(size=(24, 24), channels=1).from_bytes(data, "x").shape == (24, 24, 1)
 
@@ -126,7 +126,7 @@ def test_a_tiff_whose_numbers_pillow_would_misread_is_refused(tmp_path, bits, sm
         Decode(channels=1).from_bytes(data, "x")
     (tmp_path / "x.tif").write_bytes(data)
     with pytest.raises(BadImage, match=why):
-        read_picture(tmp_path / "x.tif")
+        read_image(tmp_path / "x.tif")
 
 
 def test_a_tiff_of_eight_bits_counts_from_white_where_it_says_so():
@@ -143,8 +143,8 @@ def test_a_transparent_gray_of_sixteen_bits_is_laid_on_white():
 
 
 def test_transparency_is_laid_on_white():
-    picture = Image.new("RGBA", (8, 8), (255, 0, 0, 0))
-    assert (Preprocessing(size=(8, 8)).from_bytes(encoded(picture), "x") == 255).all()
+    image = Image.new("RGBA", (8, 8), (255, 0, 0, 0))
+    assert (Preprocessing(size=(8, 8)).from_bytes(encoded(image), "x") == 255).all()
 
 
 @pytest.mark.parametrize("mode", ["1", "P", "LA", "RGBA", "CMYK", "YCbCr"])
@@ -172,14 +172,14 @@ def test_box_averages_areas():
     assert np.abs(out[:, :, 0] - exact).max() <= 1
 
 
-def test_size_zero_keeps_the_pictures_own_size():
+def test_size_zero_keeps_the_images_own_size():
     assert Decode().from_bytes(encoded(Image.new("RGB", (31, 17))), "x").shape == (17, 31, 3)
 
 
 def test_a_large_jpeg_read_small_is_close_to_its_mean():
     small = np.add.outer(np.arange(0, 120, 3), np.arange(0, 120, 3)).astype(np.uint8)
-    picture = Image.fromarray(np.kron(small, np.ones((20, 20), np.uint8)))
-    out = Preprocessing(size=(40, 40), channels=1).from_bytes(encoded(picture, "JPEG", quality=95), "x")
+    image = Image.fromarray(np.kron(small, np.ones((20, 20), np.uint8)))
+    out = Preprocessing(size=(40, 40), channels=1).from_bytes(encoded(image, "JPEG", quality=95), "x")
     assert np.abs(out[:, :, 0].astype(float) - small).max() < 4
 
 
@@ -214,7 +214,7 @@ def test_a_bomb_is_refused_before_it_is_decoded(monkeypatch):
 
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, 400), st.integers(0, 255), st.sampled_from(["PNG", "JPEG", "GIF", "BMP", "PPM"]))
-def test_a_flipped_byte_gives_a_picture_or_bad_image(position, value, kind):
+def test_a_flipped_byte_gives_an_image_or_bad_image(position, value, kind):
     data = bytearray(encoded(Image.fromarray(ramp()), kind))
     data[position % len(data)] = value
     with contextlib.suppress(BadImage):

@@ -13,7 +13,7 @@ from likeness.research.errors import UserError
 
 @pytest.fixture
 def root(tmp_path) -> Path:
-    """Two people, three pictures."""
+    """Two people, three images."""
     for name, value in {"ann/1.png": 10, "ann/2.jpg": 20, "bob/x": 30}.items():
         save(tmp_path / name, value)
     return tmp_path
@@ -46,7 +46,7 @@ def test_reading_when_needed_reads_the_same(root, verify):
 
 def make_hostile(root: Path) -> dict[str, str]:
     """Adds one of each bad entry; returns its name and a word of why."""
-    (root / "ann" / "text.jpg").write_text("I am no picture")
+    (root / "ann" / "text.jpg").write_text("I am no image")
     (root / "ann" / "cut.png").write_bytes((root / "ann" / "1.png").read_bytes()[:45])
     (root / "ann" / "empty.png").touch()
     Image.new("L", (1, 1)).save(root / "ann" / "dot.png")
@@ -86,7 +86,7 @@ def test_every_bad_entry_is_found_on_opening_and_named(root, cache):
     bad = make_hostile(root)
     images = Folder(str(root), size=8, max_megapixels=1.0, cache_megabytes=cache).open()
     skipped = dict(images.skipped)
-    # The picture at the circle's end is a good one, of a person called after the link.
+    # The image at the circle's end is a good one, of a person called after the link.
     assert "circle/loose.png" not in skipped
     assert set(skipped) >= set(bad)
     for name, why in bad.items():
@@ -96,8 +96,8 @@ def test_every_bad_entry_is_found_on_opening_and_named(root, cache):
     np.testing.assert_array_equal(images.read(np.array(kept)), good.read(np.arange(3)))
 
 
-def test_refuse_stops_at_the_first_bad_picture(root):
-    (root / "ann" / "text.jpg").write_text("I am no picture")
+def test_refuse_stops_at_the_first_bad_image(root):
+    (root / "ann" / "text.jpg").write_text("I am no image")
     with pytest.raises(BadImage, match=r"ann/text\.jpg.*not a JPEG"):
         Folder(str(root), on_bad="refuse").open()
 
@@ -132,8 +132,8 @@ def test_one_rule_for_names(root):
 
 
 @pytest.mark.parametrize("verify", ["decode", "header"])
-def test_copies_of_pictures_are_counted_and_those_of_others_refused(root, verify):
-    """A public copy of Yale has 34 of 187 pictures twice."""
+def test_copies_of_images_are_counted_and_those_of_others_refused(root, verify):
+    """A public copy of Yale has 34 of 187 images twice."""
     source = Folder(str(root), size=8, channels=1, cache_megabytes=0.0, verify=verify)
     (root / "ann" / "copy.png").write_bytes((root / "ann" / "1.png").read_bytes())
     images = source.open()
@@ -157,9 +157,9 @@ def test_copies_of_pictures_are_counted_and_those_of_others_refused(root, verify
     assert len(dataclasses.replace(source, duplicates=KEEP_ALL).open()) == 5
 
 
-def test_the_same_picture_in_another_file_is_a_copy_too(root):
-    with Image.open(root / "ann" / "1.png") as picture:
-        picture.save(root / "ann" / "again.bmp")
+def test_the_same_image_in_another_file_is_a_copy_too(root):
+    with Image.open(root / "ann" / "1.png") as image:
+        image.save(root / "ann" / "again.bmp")
     assert len(Folder(str(root), size=8).open()) == 3
     assert len(Folder(str(root), size=8, cache_megabytes=0.0, verify="header").open()) == 4
 
@@ -198,10 +198,10 @@ def test_a_file_without_permission_is_skipped(root):
     assert "Permission" in Folder(str(root), size=8).open().skipped[0][1]
 
 
-def test_no_folder_no_people_no_pictures(tmp_path):
+def test_no_folder_no_people_no_images(tmp_path):
     with pytest.raises(UserError, match=r"no folder .*ann/1\.jpg"):
         Folder(str(tmp_path / "missing")).open()
-    with pytest.raises(UserError, match=r"holds no pictures.*ann/1\.jpg"):
+    with pytest.raises(UserError, match=r"holds no images.*ann/1\.jpg"):
         Folder(str(tmp_path)).open()
     save(tmp_path / "1.png", 0)
     with pytest.raises(UserError, match=r"1\.png: it lies beside.*ann/1\.jpg"):
@@ -217,10 +217,10 @@ def test_people_one_level_deeper_are_hinted_at(tmp_path):
         Folder(str(tmp_path)).open()
 
 
-def test_only_bad_pictures_is_an_error(tmp_path):
+def test_only_bad_images_is_an_error(tmp_path):
     (tmp_path / "ann").mkdir()
     (tmp_path / "ann" / "1.jpg").write_text("no")
-    with pytest.raises(UserError, match=r"no picture that can be used.*ann/1\.jpg"):
+    with pytest.raises(UserError, match=r"no image that can be used.*ann/1\.jpg"):
         Folder(str(tmp_path)).open()
 
 
@@ -243,7 +243,7 @@ def test_the_fingerprint_follows_content_and_not_place_or_time(root, tmp_path_fa
     assert Folder(str(moved), size=8).open().fingerprint != before
 
 
-def test_a_part_is_another_one_only_where_its_own_pictures_are(root):
+def test_a_part_is_another_one_only_where_its_own_images_are(root):
     def parts() -> list[str]:
         images = Folder(str(root), size=8).open()
         return [images.select_people([person]).fingerprint for person in range(2)]
@@ -256,7 +256,7 @@ def test_a_part_is_another_one_only_where_its_own_pictures_are(root):
     assert parts()[0] != before[0]
 
 
-def test_a_picture_that_goes_away_is_named_when_read(root):
+def test_an_image_that_goes_away_is_named_when_read(root):
     images = Folder(str(root), size=8, cache_megabytes=0.0).open()
     (root / "bob" / "x").unlink()
     with pytest.raises(BadImage, match="bob/x"):
@@ -276,6 +276,6 @@ def test_orl_is_forty_people_of_ten(real_data):
     assert images.counts().tolist() == [10] * 40
     assert images.skipped == ()
     row = list(images.names).index("s7/3.pgm")
-    with Image.open(real_data / "orl_faces/s7/3.pgm") as picture:
-        assert picture.size == (92, 112)
-        np.testing.assert_array_equal(images.read(np.array([row]))[0, :, :, 0], np.asarray(picture)[10:102])
+    with Image.open(real_data / "orl_faces/s7/3.pgm") as image:
+        assert image.size == (92, 112)
+        np.testing.assert_array_equal(images.read(np.array([row]))[0, :, :, 0], np.asarray(image)[10:102])

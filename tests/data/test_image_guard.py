@@ -13,8 +13,8 @@ from PIL import Image, features
 
 from likeness.research.data import BadImage, Decode, Folder, Preprocessing
 from likeness.research.data.image_guard import FORMATS, Excessive, check_file, has_more
-from likeness.research.data.image_sets import PictureFolder
-from likeness.research.images import read_picture
+from likeness.research.data.image_sets import ImageFolder
+from likeness.research.images import read_image
 
 
 def encoded(kind: str, side: int = 32, **options) -> bytes:
@@ -102,7 +102,7 @@ def test_what_would_take_long_is_refused_at_once(tmp_path: Path, kind: str) -> N
     started = time.perf_counter()
     with pytest.raises(Excessive, match=why):
         check_file(io.BytesIO(data))
-    for read in (Decode(), Decode().verify, read_picture):
+    for read in (Decode(), Decode().verify, read_image):
         with pytest.raises(BadImage, match=rf"bomb cannot be used: .*{why}"):
             read(path)
     assert time.perf_counter() - started < 2
@@ -117,7 +117,7 @@ def test_a_file_too_long_to_be_read_is_refused_by_its_length(tmp_path: Path) -> 
         path = tmp_path / name
         path.write_bytes(head)
         os.truncate(path, size << 20)
-        for read in (Decode(), read_picture):
+        for read in (Decode(), read_image):
             with pytest.raises(BadImage, match=r"the file has [\d,]+ MB, and at most"):
                 read(path)
 
@@ -127,7 +127,7 @@ def test_pages_are_not_counted(tmp_path: Path) -> None:
     path.write_bytes(pages(20_000))
     started = time.perf_counter()
     assert Preprocessing(size=(8, 8), channels=1)(path)[0, :, 0].tolist() == list(range(8))
-    assert read_picture(path).notes == ("It has more than one page or frame; only the first is read.",)
+    assert read_image(path).notes == ("It has more than one page or frame; only the first is read.",)
     assert time.perf_counter() - started < 1
 
 
@@ -138,20 +138,20 @@ def test_ordinary_files_pass_and_their_frames_are_told(kind: str) -> None:
         out = io.BytesIO()
         many[0].save(out, kind, **({"save_all": True, "append_images": many[1:]} if frames == 2 else {}))
         check_file(out)
-        with Image.open(out) as picture:
+        with Image.open(out) as image:
             position = out.tell()
-            assert has_more(picture, out) == (frames == 2)
+            assert has_more(image, out) == (frames == 2)
             assert out.tell() == position
 
 
 def test_a_gif_of_blocks_without_end_has_more_for_all_one_knows() -> None:
     out = io.BytesIO(gif(blocks=10))
-    with Image.open(out) as picture:
-        assert not has_more(picture, out)
+    with Image.open(out) as image:
+        assert not has_more(image, out)
     out = io.BytesIO(gif(blocks=270_000))
     check_file(out)
-    with Image.open(out) as picture:
-        assert has_more(picture, out)
+    with Image.open(out) as image:
+        assert has_more(image, out)
 
 
 def test_real_progressive_files_with_metadata_pass() -> None:
@@ -165,7 +165,7 @@ def test_real_progressive_files_with_metadata_pass() -> None:
 
 
 @pytest.mark.parametrize("kind", ["TIFF", "WEBP", "AVIF"])
-def test_newer_formats_are_read_wherever_pictures_are(tmp_path: Path, kind: str) -> None:
+def test_newer_formats_are_read_wherever_images_are(tmp_path: Path, kind: str) -> None:
     if kind == "AVIF" and not features.check("avif"):
         pytest.skip("this Pillow has no AVIF")
     suffix = {"TIFF": "tif", "WEBP": "webp", "AVIF": "avif"}[kind]
@@ -174,12 +174,12 @@ def test_newer_formats_are_read_wherever_pictures_are(tmp_path: Path, kind: str)
     frames = [Image.new("RGB", (40, 40), color) for color in ((200, 40, 40), (0, 0, 0))]
     frames[0].save(path, kind, save_all=True, append_images=frames[1:])
     expected = np.array([200, 40, 40])
-    folder, below = Folder(str(tmp_path), size=16).open(), PictureFolder(path=str(tmp_path)).open()
+    folder, below = Folder(str(tmp_path), size=16).open(), ImageFolder(path=str(tmp_path)).open()
     for read in (
         Preprocessing(size=(16, 16))(path),
         folder.read(np.array([0]))[0],
         below.read(0),
-        np.round(255 * read_picture(path).pixels),
+        np.round(255 * read_image(path).pixels),
     ):
         assert np.abs(read[8, 8] - expected).max() <= 4
     loose = tmp_path / f"loose.{suffix}"
@@ -206,7 +206,7 @@ def test_formats_that_nobody_knows_are_told_from_layouts() -> None:
     odd = tiff([(256, 3, 1, 8), (257, 3, 1, 8), (258, 3, 1, 7), (262, 3, 1, 77), (273, 4, 1, 8)])
     with pytest.raises(BadImage, match="it is a TIFF that is damaged or of a layout"):
         Decode().from_bytes(odd, "x")
-    with pytest.raises(BadImage, match="it is not a JPEG, PNG, TIFF, WebP, .*PNM picture"):
+    with pytest.raises(BadImage, match="it is not a JPEG, PNG, TIFF, WebP, .*PNM image"):
         Decode().from_bytes(b"text", "x")
 
 
@@ -227,7 +227,7 @@ def test_bombs_of_full_size_take_less_than_two_seconds_and_300_megabytes(
     """``-s`` prints what they cost."""
     path = tmp_path / make.__name__
     path.write_bytes(make(*arguments))
-    imports = "from likeness.research.data import Decode\nfrom likeness.research.images import read_picture"
-    for cost in fresh.costs(imports, "(Decode(), Decode().verify, read_picture)", path):
+    imports = "from likeness.research.data import Decode\nfrom likeness.research.images import read_image"
+    for cost in fresh.costs(imports, "(Decode(), Decode().verify, read_image)", path):
         assert why in cost.said
         assert cost.seconds < fresh.SECONDS and cost.megabytes < fresh.MEGABYTES

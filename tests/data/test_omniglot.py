@@ -14,7 +14,7 @@ from likeness.research.errors import UserError
 
 
 def drawing(seed: int, side: int = 105) -> tuple[np.ndarray, bytes]:
-    """A one-bit picture, True where there is paper, and its PNG."""
+    """A one-bit image, True where there is paper, and its PNG."""
     paper = np.random.default_rng(seed).random((side, side)) < 0.8
     out = io.BytesIO()
     Image.fromarray(paper).save(out, "PNG")
@@ -107,7 +107,7 @@ def test_missing_and_damaged_zips_say_where_to_fetch_them(tmp_path):
     with pytest.raises(UserError, match="no files like"):
         Omniglot(path=str(tmp_path)).open()
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("Greek/character01/0001_01.png", b"no picture")
+        archive.writestr("Greek/character01/0001_01.png", b"no image")
     with pytest.raises(UserError, match=r"0001_01\.png cannot be used: it is not a"):
         Omniglot(path=str(tmp_path)).open()
     with zipfile.ZipFile(path, "w") as archive:

@@ -11,7 +11,7 @@ from likeness.research.errors import UserError
 
 
 def table(counts, groups=None) -> Images:
-    """Person i has counts[i] pictures; the rows of different people alternate."""
+    """Person i has counts[i] images; the rows of different people alternate."""
     labels = np.repeat(np.arange(len(counts)), counts)
     labels = np.random.default_rng(0).permutation(labels)
     images = from_arrays(np.zeros((len(labels), 1, 1), np.uint8), labels)
@@ -27,7 +27,7 @@ several = st.lists(st.integers(2, 9), min_size=4, max_size=12)
 
 @given(several, st.integers(2, 4), st.integers(2, 7), st.integers(0, 5), st.integers(0, 10_000))
 def test_every_anchor_has_a_positive_and_a_negative(counts, P, K, seed, i):
-    """F9: a batch is P people with K pictures each, of at least two different pictures."""
+    """F9: a batch is P people with K images each, of at least two different images."""
     images = table(counts)
     rows = IdentityBatches(people=P, images=K).batches(images, seed)[i]
     assert rows.dtype == np.int64
@@ -86,8 +86,8 @@ def test_batch_i_is_the_same_after_a_restart(sampler):
     assert len({tuple(rows) for rows in forwards}) > 30
 
 
-def test_pictures_are_drawn_uniformly():
-    """A person's pictures and pairs of pictures come equally often: chi-square below its 1e-6 quantile."""
+def test_images_are_drawn_uniformly():
+    """A person's images and pairs of images come equally often: chi-square below its 1e-6 quantile."""
     images = table([5, 5, 2])
     batches = IdentityBatches(people=3, images=3).batches(images, 0)
     drawn = np.array([batches[i] for i in range(3000)])
@@ -95,21 +95,21 @@ def test_pictures_are_drawn_uniformly():
     assert len(rows) == 10
     assert ((uses - 1800) ** 2 / 1800).sum() < 50
     few = np.unique(drawn[images.labels[drawn] == 2], return_counts=True)[1]
-    # Of two pictures three times, one comes twice: which is a fair coin, three standard deviations wide.
+    # Of two images three times, one comes twice: which is a fair coin, three standard deviations wide.
     assert abs(int(few[0]) - 4500) < 3 * np.sqrt(3000) / 2 + 1
     subsets = collections.Counter(tuple(sorted(b)) for b in drawn.reshape(-1, 3) if images.labels[b[0]] == 0)
     assert len(subsets) == 10
     assert sum((n - 300) ** 2 / 300 for n in subsets.values()) < 50
 
 
-def test_a_person_with_one_picture_is_refused_by_name():
+def test_a_person_with_one_image_is_refused_by_name():
     """F9: people with one image are refused with a clear error."""
     images = table([3, 1, 3, 1])
     with pytest.raises(UserError, match=r"2 of 4 people .*\(1, 3\).*single=drop"):
         IdentityBatches(people=2, images=2).batches(images, 0)
 
 
-def test_people_with_one_picture_are_dropped_if_asked():
+def test_people_with_one_image_are_dropped_if_asked():
     images = table([3, 1, 3, 1, 2])
     batches = IdentityBatches(people=2, images=2, single="drop").batches(images, 0)
     assert batches.dropped == ("1", "3")
@@ -118,7 +118,7 @@ def test_people_with_one_picture_are_dropped_if_asked():
     assert seen == {0, 2, 4}
 
 
-def test_ten_thousand_pictures_of_a_thousand_people():
+def test_ten_thousand_images_of_a_thousand_people():
     """F9 at its stated size: each anchor of an epoch has a positive, and all 1,000 people come."""
     images = table([10] * 1000)
     batches = IdentityBatches(people=32, images=4).batches(images, 0)
@@ -128,7 +128,7 @@ def test_ten_thousand_pictures_of_a_thousand_people():
 
 
 def test_too_few_people_is_an_error():
-    with pytest.raises(UserError, match="there are 2 with two pictures"):
+    with pytest.raises(UserError, match="there are 2 with two images"):
         IdentityBatches(people=3, images=2, single="drop").batches(table([3, 3, 1]), 0)
 
 
@@ -168,7 +168,7 @@ def test_groups_that_are_missing_or_small_are_an_error():
 
 @given(st.lists(st.integers(1, 5), min_size=2, max_size=9).filter(lambda c: max(c) > 1), st.integers(1, 6), st.integers(0, 999))
 def test_exactly_half_of_the_pairs_are_the_same_person(counts, half, i):
-    """F14: the labels of balanced pairs are exact, and a picture is never paired with itself."""
+    """F14: the labels of balanced pairs are exact, and an image is never paired with itself."""
     images = table(counts)
     rows = BalancedPairs(pairs=2 * half).batches(images, 0)[i].reshape(-1, 2)
     labels = images.labels[rows]
@@ -194,15 +194,15 @@ def test_pairs_that_cannot_be_made_are_an_error():
 
 
 @given(st.integers(1, 12), st.integers(1, 30))
-def test_shuffled_shows_every_picture_once_an_epoch(n, size):
+def test_shuffled_shows_every_image_once_an_epoch(n, size):
     batches = Shuffled(size).batches(table([n]), 0)
     rows = np.concatenate([batches[i] for i in range(3 * n)])
     for epoch in range(3):
         assert sorted(rows[epoch * n : (epoch + 1) * n].tolist()) == list(range(n))
 
 
-def test_shuffled_refuses_no_pictures():
-    with pytest.raises(UserError, match="no pictures"):
+def test_shuffled_refuses_no_images():
+    with pytest.raises(UserError, match="no images"):
         Shuffled().batches(table([2]).select(np.array([], np.int64)), 0)
 
 

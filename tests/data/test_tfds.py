@@ -15,14 +15,14 @@ tfds = pytest.importorskip("tensorflow_datasets")
 COLORS = [10, 40, 70, 100, 130, 160]
 
 
-def picture(value: int, side: int = 16) -> bytes:
+def image(value: int, side: int = 16) -> bytes:
     out = io.BytesIO()
     Image.new("RGB", (side, side), (value, 0, 0)).save(out, "PNG")
     return out.getvalue()
 
 
 class LikenessTiny(tfds.core.GeneratorBasedBuilder):
-    """Six pictures: named by a text as LFW's are, classed, numbered; one in the split `damaged` is cut short."""
+    """Six images: named by a text as LFW's are, classed, numbered; one in the split `damaged` is cut short."""
 
     VERSION = tfds.core.Version("1.0.0")
     pkg_dir_path = Path(__file__).parent
@@ -41,9 +41,9 @@ class LikenessTiny(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, cut=-1):
         for i, value in enumerate(COLORS):
-            data = picture(value)
-            image = io.BytesIO(data[:45] if i == cut else data)
-            yield i, {"image": image, "name": ["Zoë", "Bob"][i % 2], "label": i % 3, "number": 10 * (i % 2)}
+            data = image(value)
+            encoded = io.BytesIO(data[:45] if i == cut else data)
+            yield i, {"image": encoded, "name": ["Zoë", "Bob"][i % 2], "label": i % 3, "number": 10 * (i % 2)}
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_a_slice_of_a_split(prepared):
     assert len(source(prepared, split="train[:50%]").open()) == 3
 
 
-def test_the_fingerprint_follows_labels_pictures_and_size(prepared):
+def test_the_fingerprint_follows_labels_images_and_size(prepared):
     base = source(prepared)
     assert base.open().fingerprint == source(prepared, cache_megabytes=0.0).open().fingerprint
     others = [
@@ -137,7 +137,7 @@ def test_a_stock_data_set_under_mock_data():
             return 4
 
         def __getitem__(self, row):
-            return {"image": picture(50 * row, 28), "label": row % 3}
+            return {"image": image(50 * row, 28), "label": row % 3}
 
         def __getitems__(self, rows):
             return [self[row] for row in rows]

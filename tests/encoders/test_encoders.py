@@ -10,7 +10,7 @@ import pytest
 import tyro
 from flax import linen as nn
 
-from likeness.research.encoders import Conv4, IResNet, Koch, NN4Small2, OrientedGradients, dimension_of, l2_normalize
+from likeness.research.encoders import HOG, Conv4, IResNet, Koch, NN4Small2, dimension_of, l2_normalize
 from likeness.research.encoders.layers import standardize
 
 TINY = {
@@ -18,14 +18,14 @@ TINY = {
     "conv4_flatten": (Conv4(width=4, head="flatten", normalize=False), (35, 32, 3)),
     "koch": (Koch(dimension=8), (65, 65, 1)),
     "iresnet": (IResNet(blocks=(1, 1, 1, 1), width=4), (16, 16, 3)),
-    "gradients": (OrientedGradients(dimension=8), (17, 16, 3)),
+    "gradients": (HOG(dimension=8), (17, 16, 3)),
 }
 FULL = {
     "conv4": (Conv4(), (28, 28, 1)),
     "koch": (Koch(), (105, 105, 1)),
     "nn4small2": (NN4Small2(), (96, 96, 3)),
     "iresnet50": (IResNet(), (112, 112, 3)),
-    "gradients": (OrientedGradients(), (48, 48, 1)),
+    "gradients": (HOG(), (48, 48, 1)),
 }
 tiny = pytest.mark.parametrize("name", TINY)
 full = pytest.mark.parametrize("name", FULL)
@@ -156,7 +156,7 @@ def test_a_field_is_replaced_as_in_any_dataclass(name):
     assert dataclasses.replace(encoder, dimension=16).dimension == 16
 
 
-@pytest.mark.parametrize("kind", [Conv4, Koch, NN4Small2, IResNet, OrientedGradients])
+@pytest.mark.parametrize("kind", [Conv4, Koch, NN4Small2, IResNet, HOG])
 def test_tyro_overrides_a_field_and_shows_no_parent_or_name(kind, capsys):
     options = (tyro.conf.AvoidSubcommands,)
     encoder = tyro.cli(kind, args=["--dimension", "16", "--dtype", "bfloat16"], config=options)
@@ -178,8 +178,8 @@ def test_tyro_overrides_a_field_and_shows_no_parent_or_name(kind, capsys):
         (Koch, {"dimension": 0}, "dimension"),
         (NN4Small2, {"dimension": 0}, "dimension"),
         (IResNet, {"blocks": (1, 0, 1, 1)}, "blocks"),
-        (OrientedGradients, {"cell": 0}, "cell"),
-        (OrientedGradients, {"directions": 0}, "directions"),
+        (HOG, {"cell": 0}, "cell"),
+        (HOG, {"directions": 0}, "directions"),
     ],
 )
 def test_an_illegal_field_is_named(kind, fields, named):
@@ -194,7 +194,7 @@ def test_an_illegal_field_is_named(kind, fields, named):
         (Koch(), 65, "conv4"),
         (NN4Small2(), 65, "inception_5a"),
         (IResNet(), 9, "layer4"),
-        (OrientedGradients(), 8, "cells"),
+        (HOG(), 8, "cells"),
     ],
 )
 def test_an_image_too_small_is_refused_by_layer_and_size(encoder, minimum, layer):

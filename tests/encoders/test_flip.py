@@ -3,27 +3,27 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from likeness.research.encoders import Conv4, Mirrored
+from likeness.research.encoders import Conv4, FlipEmbedding
 
 IMAGES = np.random.default_rng(0).random((3, 16, 16, 1), np.float32)
 
 
 def both(normalize=True):
     encoder = Conv4(width=4, dimension=6)
-    mirrored = Mirrored(encoder=encoder, normalize=normalize)
+    mirrored = FlipEmbedding(encoder=encoder, normalize=normalize)
     variables = mirrored.init(jax.random.key(0), IMAGES)
     return encoder, {name: tree["encoder"] for name, tree in variables.items()}, mirrored, variables
 
 
 @pytest.mark.parametrize("normalize", [True, False])
-def test_embedding_is_the_sum_over_both_pictures(normalize):
+def test_embedding_is_the_sum_over_both_images(normalize):
     encoder, inner, mirrored, variables = both(normalize)
     embed = [np.asarray(encoder.apply(inner, x)["embedding"], np.float64) for x in (IMAGES, IMAGES[:, :, ::-1])]
     expected = sum(embed) / (np.linalg.norm(sum(embed), axis=1, keepdims=True) if normalize else 2)
     np.testing.assert_allclose(mirrored.apply(variables, IMAGES)["embedding"], expected, atol=1e-6)
 
 
-def test_a_picture_and_its_mirror_image_have_one_embedding():
+def test_an_image_and_its_mirror_image_have_one_embedding():
     _, _, mirrored, variables = both()
     embed = [mirrored.apply(variables, x)["embedding"] for x in (IMAGES, IMAGES[:, :, ::-1])]
     np.testing.assert_array_equal(*embed)

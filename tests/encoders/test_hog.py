@@ -2,7 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from likeness.research.encoders import OrientedGradients
+from likeness.research.encoders import HOG
 from likeness.research.encoders.hog import oriented_edges
 
 IMAGES = np.random.default_rng(0).random((2, 19, 16, 1), np.float32)
@@ -10,7 +10,7 @@ IMAGES = np.random.default_rng(0).random((2, 19, 16, 1), np.float32)
 
 def test_shapes_and_parameters():
     activations, variables = jax.eval_shape(
-        lambda images: OrientedGradients().init_with_output(jax.random.key(0), images), jnp.zeros((2, 48, 48, 1))
+        lambda images: HOG().init_with_output(jax.random.key(0), images), jnp.zeros((2, 48, 48, 1))
     )
     assert {name: value.shape for name, value in activations.items()} == {
         "gradients": (2, 48, 48, 8),
@@ -30,7 +30,7 @@ def test_edges_and_cells_equal_the_oracle():
     length, angle = np.hypot(right, down), np.arctan2(down, right)
     expected = np.stack([length * np.maximum(np.cos(angle - k * np.pi / 3), 0) ** 4 for k in range(6)], axis=-1)
     np.testing.assert_allclose(jax.jit(oriented_edges, static_argnums=1)(IMAGES, 6), expected, atol=1e-4)
-    encoder = OrientedGradients(cell=5, directions=6)
+    encoder = HOG(cell=5, directions=6)
     cells = np.asarray(jax.jit(encoder.init_with_output)(jax.random.key(0), IMAGES)[0]["cells"])
     assert cells.shape == (2, 4, 3, 6)
     y, x = np.mgrid[:19, :16]
@@ -39,14 +39,14 @@ def test_edges_and_cells_equal_the_oracle():
 
 
 def test_gray_values_may_be_shifted_but_not_stretched():
-    encode = jax.jit(lambda images: OrientedGradients().init_with_output(jax.random.key(0), images)[0]["cells"])
+    encode = jax.jit(lambda images: HOG().init_with_output(jax.random.key(0), images)[0]["cells"])
     cells = [np.asarray(encode(images)) for images in (0.5 * IMAGES, 0.5 * IMAGES + np.float32(0.4), IMAGES)]
     np.testing.assert_allclose(cells[0], cells[1], atol=1e-6)
     np.testing.assert_allclose(2 * cells[0], cells[2], rtol=1e-3)
 
 
-def test_gradient_by_a_blank_picture_is_finite():
-    encoder = OrientedGradients(dimension=4)
+def test_gradient_by_a_blank_image_is_finite():
+    encoder = HOG(dimension=4)
     variables = jax.jit(encoder.init)(jax.random.key(0), IMAGES)
     gradient = jax.jit(jax.grad(lambda x: encoder.apply(variables, x)["embedding"].sum()))
     for value in (0.0, 0.5, 1.0):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from likeness.research.encoders.layer_geometry import LayerGeometry, check_picture, map_sides, smallest_side
+from likeness.research.encoders.layer_geometry import LayerGeometry, check_image, map_sides, smallest_side
 from likeness.research.ops.pooling import max_pool
 
 LAYERS = [
@@ -29,7 +29,7 @@ def test_smallest_side():
     assert smallest_side(LAYERS[:1]) == 1
 
 
-def test_a_small_picture_is_refused_by_the_layer_it_does_not_reach():
-    check_picture("Net", LAYERS, np.zeros((1, 4, 9, 3)))
-    with pytest.raises(ValueError, match=r"Net: pictures of 9×3 pixels .* pool2 gets a map of 4×1 and needs 2×2.* least 4×4"):
-        check_picture("Net", LAYERS, np.zeros((1, 9, 3, 3)))
+def test_a_small_image_is_refused_by_the_layer_it_does_not_reach():
+    check_image("Net", LAYERS, np.zeros((1, 4, 9, 3)))
+    with pytest.raises(ValueError, match=r"Net: images of 9×3 pixels .* pool2 gets a map of 4×1 and needs 2×2.* least 4×4"):
+        check_image("Net", LAYERS, np.zeros((1, 9, 3, 3)))

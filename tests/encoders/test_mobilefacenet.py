@@ -50,7 +50,7 @@ def test_names_and_shapes():
     [
         ((1, 96, 112, 3), "images of 96×112 pixels are too small"),
         ((1, 112, 113, 3), "images of 112×113 pixels are too large"),
-        ((1, 112, 112, 1), "RGB pictures"),
+        ((1, 112, 112, 1), "RGB images"),
     ],
 )
 def test_images_that_it_cannot_take(shape, why):

@@ -10,13 +10,11 @@ from likeness.research.encoders import SqueezeNet
 from likeness.research.encoders.layer_geometry import map_sides, smallest_side
 
 TINY = SqueezeNet(first=4, squeeze=(1, 2, 1, 1, 2), classes=3)
-PICTURES = np.random.default_rng(0).uniform(size=(2, 30, 33, 3)).astype(np.float32)
+IMAGES = np.random.default_rng(0).uniform(size=(2, 30, 33, 3)).astype(np.float32)
 
 
 def abstract(encoder, height=64, width=64):
-    return jax.eval_shape(
-        lambda pictures: encoder.init_with_output(jax.random.key(0), pictures), jnp.zeros((1, height, width, 3))
-    )
+    return jax.eval_shape(lambda images: encoder.init_with_output(jax.random.key(0), images), jnp.zeros((1, height, width, 3)))
 
 
 def random_variables(encoder):
@@ -42,9 +40,9 @@ def pool(x):
     return np.stack([np.stack([x[:, i : i + 3, j : j + 3].max((1, 2)) for j in columns], 1) for i in rows], 1)
 
 
-def oracle(encoder, params, pictures):
-    found = {"input": pictures}
-    x = 255.0 * pictures[..., ::-1].astype(np.float64) - (104, 117, 123)
+def oracle(encoder, params, images):
+    found = {"input": images}
+    x = 255.0 * images[..., ::-1].astype(np.float64) - (104, 117, 123)
     found["conv1"] = convolve(x, params["conv1"], 0, 2)
     found["relu_conv1"] = np.maximum(found["conv1"], 0)
     x = found["pool1"] = pool(found["relu_conv1"])
@@ -66,8 +64,8 @@ def oracle(encoder, params, pictures):
 
 def test_every_layer_equals_numpy():
     variables = random_variables(TINY)
-    activations = jax.jit(TINY.apply)(variables, PICTURES)
-    expected = oracle(TINY, variables["params"], PICTURES)
+    activations = jax.jit(TINY.apply)(variables, IMAGES)
+    expected = oracle(TINY, variables["params"], IMAGES)
     assert set(activations) == set(expected)
     for name, value in expected.items():
         np.testing.assert_allclose(activations[name], value, rtol=1e-5, atol=1e-5 * np.abs(value).max(), err_msg=name)
@@ -94,10 +92,10 @@ def test_geometry_lists_what_is_computed(side):
     assert {name: value.shape[1] for name, value in activations.items()} == map_sides(TINY.geometry, side)
 
 
-def test_a_small_picture_is_refused_by_layer_and_size():
+def test_a_small_image_is_refused_by_layer_and_size():
     assert smallest_side(SqueezeNet().geometry) == 17
     abstract(SqueezeNet(), 17, 17)
-    with pytest.raises(ValueError, match=r"SqueezeNet: pictures of 16×20 .*pool5 gets a map of 1×2 .*at least 17×17"):
+    with pytest.raises(ValueError, match=r"SqueezeNet: images of 16×20 .*pool5 gets a map of 1×2 .*at least 17×17"):
         abstract(SqueezeNet(), 16, 20)
 
 

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from likeness.research.encoders import Averaged, Conv4
+from likeness.research.encoders import Conv4, TestTimeAugmentation
 from likeness.research.geometry.affine import look_up, places
 
 IMAGES = np.random.default_rng(0).random((3, 16, 16, 1), np.float32)
@@ -15,7 +15,7 @@ ALONE = jax.jit(lambda variables, images: ENCODER.apply(variables, images)["embe
 
 
 def wrapped(**fields):
-    averaged = Averaged(encoder=ENCODER, views=3, **fields)
+    averaged = TestTimeAugmentation(encoder=ENCODER, views=3, **fields)
     inner = INNER(jax.random.key(0), IMAGES)
     return averaged, {name: {"encoder": tree} for name, tree in inner.items()}, inner
 
@@ -27,7 +27,7 @@ def test_the_variables_are_those_of_the_encoder():
 
 
 @pytest.mark.parametrize("normalize", [True, False])
-def test_embedding_is_the_mean_over_the_picture_and_its_moved_copies(normalize):
+def test_embedding_is_the_mean_over_the_image_and_its_moved_copies(normalize):
     averaged, variables, inner = wrapped(normalize=normalize, border="constant", fill=0.5)
     matrices, offsets = averaged.maps()
     total = np.asarray(ALONE(inner, IMAGES), np.float64)
@@ -44,7 +44,9 @@ def test_maps_that_move_nothing_leave_the_encoder_as_it_is():
 
 
 def test_maps_stay_within_their_ranges():
-    matrices, offsets = Averaged(encoder=ENCODER, views=500, rotate=20.0, scale=1.5, shear=0.0, translate=0.1).maps()
+    matrices, offsets = TestTimeAugmentation(
+        encoder=ENCODER, views=500, rotate=20.0, scale=1.5, shear=0.0, translate=0.1
+    ).maps()
     zoom = np.sqrt(np.linalg.det(matrices))
     assert 1 / 1.5 - 1e-5 <= zoom.min() < 0.7
     assert 1.45 < zoom.max() <= 1.5 + 1e-5
@@ -66,4 +68,4 @@ def test_trains_as_the_encoder_alone():
 @pytest.mark.parametrize("field", [{"views": 0}, {"scale": 0.9}, {"rotate": -1.0}, {"shear": 70.0}, {"translate": 2.0}])
 def test_illegal_ranges_are_refused(field):
     with pytest.raises(ValueError, match=f"Averaged.{next(iter(field))}"):
-        Averaged(encoder=ENCODER, **field)
+        TestTimeAugmentation(encoder=ENCODER, **field)

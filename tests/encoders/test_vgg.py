@@ -18,12 +18,12 @@ TINY = Vgg(convolutions=(2, 1, 2), widths=(3, 4, 5), preprocessing="torchvision"
 NORMALISED = Vgg(last="relu3_1", padding="reflect")
 PRUNED = Vgg(widths=(16, 32, 64, 128, 128), last="relu5_1", padding="reflect", preprocessing="convolution")
 OFFLINE = Vgg(convolutions=(2, 2, 4, 2), widths=(32, 64, 128, 256), pooling="average")
-PICTURES = np.random.default_rng(0).uniform(size=(2, 13, 10, 3)).astype(np.float32)
+IMAGES = np.random.default_rng(0).uniform(size=(2, 13, 10, 3)).astype(np.float32)
 
 
 def abstract(encoder, height=32, width=32, channels=3):
     return jax.eval_shape(
-        lambda pictures: encoder.init_with_output(jax.random.key(0), pictures), jnp.zeros((1, height, width, channels))
+        lambda images: encoder.init_with_output(jax.random.key(0), images), jnp.zeros((1, height, width, channels))
     )
 
 
@@ -42,10 +42,10 @@ def random_variables(encoder, seed=1):
     return jax.tree.map(draw, abstract(encoder)[1])
 
 
-def oracle(encoder, variables, pictures):
+def oracle(encoder, variables, images):
     """The network in float64, one window at a time."""
     mode = {"zeros": "constant", "replicate": "edge", "reflect": "reflect"}
-    x = (pictures.astype(np.float64) - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225)
+    x = (images.astype(np.float64) - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225)
     found = {}
     for block, convolutions in enumerate(encoder.convolutions, 1):
         for index in range(1, convolutions + 1):
@@ -78,30 +78,28 @@ def oracle(encoder, variables, pictures):
 def test_every_layer_equals_numpy(fields):
     encoder = TINY.clone(**fields, last="pool3")
     variables = random_variables(encoder)
-    activations = jax.jit(encoder.apply)(variables, PICTURES)
-    np.testing.assert_array_equal(activations.pop("input"), PICTURES)
-    expected = oracle(encoder, variables, PICTURES)
+    activations = jax.jit(encoder.apply)(variables, IMAGES)
+    np.testing.assert_array_equal(activations.pop("input"), IMAGES)
+    expected = oracle(encoder, variables, IMAGES)
     assert set(activations) == set(expected)
     for name, value in expected.items():
         np.testing.assert_allclose(activations[name], value, rtol=1e-5, atol=1e-5, err_msg=name)
 
 
 @pytest.mark.parametrize("padding", ["zeros", "replicate", "reflect"])
-def test_the_gradient_of_the_picture_is_the_difference_quotient(padding):
+def test_the_gradient_of_the_image_is_the_difference_quotient(padding):
     # Average pooling: the maximum's kinks would lie within the step.
     encoder = TINY.clone(padding=padding, pooling="average", last="conv2_1")
     variables = random_variables(encoder)
     rng = np.random.default_rng(2)
     weights = rng.normal(size=(2, 6, 5, 4))
 
-    def cost(pictures):
-        return jnp.sum(encoder.apply(variables, pictures)["conv2_1"] * jnp.asarray(weights, jnp.float32))
+    def cost(images):
+        return jnp.sum(encoder.apply(variables, images)["conv2_1"] * jnp.asarray(weights, jnp.float32))
 
-    gradient = jax.jit(jax.grad(cost))(PICTURES)
-    for direction in rng.choice([-1.0, 1.0], size=(3, *PICTURES.shape)):
-        values = [
-            np.sum(oracle(encoder, variables, PICTURES + step * direction)["conv2_1"] * weights) for step in (1e-7, -1e-7)
-        ]
+    gradient = jax.jit(jax.grad(cost))(IMAGES)
+    for direction in rng.choice([-1.0, 1.0], size=(3, *IMAGES.shape)):
+        values = [np.sum(oracle(encoder, variables, IMAGES + step * direction)["conv2_1"] * weights) for step in (1e-7, -1e-7)]
         quotient = (values[0] - values[1]) / 2e-7
         np.testing.assert_allclose(np.sum(gradient * direction), quotient, rtol=1e-3, atol=1e-3)
 
@@ -159,10 +157,10 @@ def test_random_filters_are_he_normal_and_biases_zero():
 
 def test_the_preprocessing_by_convolution_starts_as_caffe():
     encoder = TINY.clone(preprocessing="convolution")
-    variables = jax.jit(encoder.init)(jax.random.key(0), PICTURES)
+    variables = jax.jit(encoder.init)(jax.random.key(0), IMAGES)
     without = {"params": {name: value for name, value in variables["params"].items() if name != "conv0"}}
-    ours = jax.jit(encoder.apply)(variables, PICTURES)
-    theirs = jax.jit(TINY.clone(preprocessing="caffe").apply)(without, PICTURES)
+    ours = jax.jit(encoder.apply)(variables, IMAGES)
+    theirs = jax.jit(TINY.clone(preprocessing="caffe").apply)(without, IMAGES)
     assert set(ours) == set(theirs)
     np.testing.assert_allclose(ours["relu3_2"], theirs["relu3_2"], rtol=1e-4, atol=1e-3)
 
@@ -174,7 +172,7 @@ def test_bfloat16_keeps_parameters_and_input_in_float32():
     assert {value.dtype for value in activations.values()} == {jnp.dtype("bfloat16")}
 
 
-def test_a_constant_picture_has_no_border_under_replication():
+def test_a_constant_image_has_no_border_under_replication():
     encoder = TINY.clone(padding="replicate")
     activations = jax.jit(encoder.apply)(random_variables(encoder), np.full((1, 16, 16, 3), 0.3, np.float32))
     for value in activations.values():
@@ -190,14 +188,14 @@ def test_a_constant_picture_has_no_border_under_replication():
         (OFFLINE, 8, "pool3"),
     ],
 )
-def test_a_small_picture_is_refused_by_layer_and_size(encoder, smallest, layer):
+def test_a_small_image_is_refused_by_layer_and_size(encoder, smallest, layer):
     assert smallest_side(encoder.geometry) == smallest
     abstract(encoder, smallest, smallest)
     with pytest.raises(ValueError, match=rf"{smallest - 1}×{smallest} .*{layer} .*at least {smallest}×{smallest}"):
         abstract(encoder, smallest - 1, smallest)
 
 
-def test_gray_pictures_are_refused():
+def test_gray_images_are_refused():
     with pytest.raises(ValueError, match="RGB"):
         abstract(TINY, channels=1)
 
@@ -265,14 +263,14 @@ def test_published_weights_have_the_shapes_of_the_encoder(which):
 def test_published_weights_activate_as_in_torch(which):
     torch = pytest.importorskip("torch")
     encoder, variables, tensors, names, first = published(which)
-    pictures = np.random.default_rng(0).uniform(size=(1, 37, 50, 3)).astype(np.float32)
-    activations = jax.jit(encoder.apply)(variables, pictures)
+    images = np.random.default_rng(0).uniform(size=(1, 37, 50, 3)).astype(np.float32)
+    activations = jax.jit(encoder.apply)(variables, images)
 
     def convolve(x, key):
         weight, bias = (torch.from_numpy(tensors[f"{key}.{kind}"]).double() for kind in ("weight", "bias"))
         return torch.nn.functional.conv2d(x, weight, bias)
 
-    x = convolve(torch.from_numpy(pictures.transpose(0, 3, 1, 2).copy()).double(), first)
+    x = convolve(torch.from_numpy(images.transpose(0, 3, 1, 2).copy()).double(), first)
     block = "1"
     for key, name in names.items():
         if name[4] != block:
@@ -289,8 +287,8 @@ def test_published_weights_activate_as_in_torch(which):
 @pytest.mark.data
 def test_the_normalised_weights_have_a_mean_activation_of_about_one():
     encoder, variables, *_ = published("normalised")
-    picture = Image.open(weights_folder().parent / "pictures" / "content" / "tubingen_neckarfront.jpg")
-    pixels = np.asarray(picture.convert("RGB").resize((96, 72)), np.float32)[None] / 255
+    image = Image.open(weights_folder().parent / "pictures" / "content" / "tubingen_neckarfront.jpg")
+    pixels = np.asarray(image.convert("RGB").resize((96, 72)), np.float32)[None] / 255
     activations = jax.jit(encoder.apply)(variables, pixels)
     means = [float(jnp.mean(activations[name])) for name in ("relu1_1", "relu1_2", "relu2_1", "relu2_2", "relu3_1")]
     assert all(0.4 < mean < 2.5 for mean in means), means

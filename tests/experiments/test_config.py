@@ -88,8 +88,8 @@ def test_any_part_survives_being_written_down(part: object) -> None:
 
 
 def test_changes_are_told_by_path() -> None:
-    before, after = to_json(Adam()), to_json(Adam(schedule=Constant(rate=0.5), clip_norm=1.0))
-    assert describe_changes(before, after) == ["schedule.rate: 0.001 → 0.5", "clip_norm: null → 1.0"]
+    before, after = to_json(Adam()), to_json(Adam(schedule=Constant(peak_lr=0.5), clip_norm=1.0))
+    assert describe_changes(before, after) == ["schedule.peak_lr: 0.001 → 0.5", "clip_norm: null → 1.0"]
     assert describe_changes(to_json(Adam()), to_json(Lbfgs())) == [": Adam → Lbfgs"]
 
 

@@ -14,15 +14,15 @@ from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.style.terms import Term, layers, total
 from likeness.experiments.training.step import initial_state, train_step
 from likeness.research.encoders import (
-    Averaged,
+    HOG,
     Conv4,
+    FlipEmbedding,
     IResNet,
     Koch,
-    Mirrored,
     MobileFaceNet,
     NN4Small2,
-    OrientedGradients,
     SqueezeNet,
+    TestTimeAugmentation,
     Vgg,
 )
 from likeness.research.losses import BatchHard, Content, Gram, TotalVariation, Triplet
@@ -36,34 +36,36 @@ ENCODERS = [
     (IResNet(blocks=(1, 1, 1, 1), dtype="bfloat16"), 32),
     (NN4Small2(dtype="bfloat16"), 96),
     (MobileFaceNet(dtype="bfloat16"), 112),
-    (OrientedGradients(dtype="bfloat16"), 32),
-    (Mirrored(encoder=Conv4(dtype="bfloat16")), 32),
-    (Averaged(encoder=Conv4(dtype="bfloat16"), views=1), 32),
+    (HOG(dtype="bfloat16"), 32),
+    (FlipEmbedding(encoder=Conv4(dtype="bfloat16")), 32),
+    (TestTimeAugmentation(encoder=Conv4(dtype="bfloat16"), views=1), 32),
 ]
 TERMS = (Term(loss=Gram(layers=("relu1_1",))), Term(loss=Content(layers=("relu2_1",))), Term(loss=TotalVariation()))
 FIRE = (Term(loss=Gram(layers=("relu_conv1",))), Term(loss=Content(layers=("relu_conv1",))), Term(loss=TotalVariation()))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Cost:
+class LossOutput:
     """As much of an experiment as a step needs."""
 
     network: nn.Module
     state: bool
     value: Any
 
-    def init(self, key: Any, fixed: Any, batch: Any) -> Any:
+    def init(self, key: Any, constants: Any, batch: Any) -> Any:
         from likeness.experiments.experiment import Variables
 
-        variables = dict(self.network.init(key, batch["images"], *fixed))
+        variables = dict(self.network.init(key, batch["images"], *constants))
         return Variables(variables.pop("params"), variables)
 
-    def cost(self, params: Any, state: Any, fixed: Any, batch: Any, key: Any) -> Any:
-        from likeness.experiments.experiment import Cost as Result
+    def cost(self, params: Any, state: Any, constants: Any, batch: Any, key: Any) -> Any:
+        from likeness.experiments.experiment import LossOutput as Result
 
         del key
         train = {"train": True} if self.state else {}
-        out, changed = self.network.apply({"params": params, **state}, batch["images"], *fixed, **train, mutable=list(state))
+        out, changed = self.network.apply(
+            {"params": params, **state}, batch["images"], *constants, **train, mutable=list(state)
+        )
         return Result(self.value(out, batch), dict(changed), {})
 
 
@@ -83,14 +85,14 @@ def sums_in_bfloat16(function: Any, *arguments: Any) -> list[str]:
     return [str(e) for e in found if e.primitive.name in kinds and any(v.aval.dtype == jnp.bfloat16 for v in e.outvars)]
 
 
-def check_step(experiment: Cost, fixed: Any, batch: Any) -> Any:
+def check_step(experiment: LossOutput, constants: Any, batch: Any) -> Any:
     """Traces a step and returns the parameters' shapes; nothing is computed."""
     optimizer = Adam().transformation(2)
     key = jax.random.key(0)
     averaged = True
-    state = jax.eval_shape(lambda: initial_state(experiment, optimizer, averaged, key, fixed, batch))  # pyright: ignore
+    state = jax.eval_shape(lambda: initial_state(experiment, optimizer, averaged, key, constants, batch))  # pyright: ignore
     after, report = jax.eval_shape(
-        lambda state: train_step(experiment, optimizer, Adam().recovers, 0.9, state, fixed, batch, key),  # pyright: ignore
+        lambda state: train_step(experiment, optimizer, Adam().recovers, 0.9, state, constants, batch, key),  # pyright: ignore
         state,
     )
     assert after == state
@@ -103,7 +105,7 @@ def check_step(experiment: Cost, fixed: Any, batch: Any) -> Any:
 def test_recognition(encoder: nn.Module, side: int) -> None:
     loss = Triplet(rule=BatchHard(), reduction="mean")
     labels = np.arange(4) // 2
-    experiment = Cost(network=encoder, state=True, value=lambda out, batch: loss(out["embedding"], labels))
+    experiment = LossOutput(network=encoder, state=True, value=lambda out, batch: loss(out["embedding"], labels))
     batch = {"images": np.zeros((4, side, side, 3), np.float32)}
     state = check_step(experiment, (), batch)
     variables = {"params": state.params, **state.model_state}
@@ -119,19 +121,19 @@ def test_recognition(encoder: nn.Module, side: int) -> None:
 )
 def test_style_by_pixels(encoder: Any, terms: tuple[Term, ...]) -> None:
     """No sum is bfloat16 in the whole cost: these networks have convolutions alone."""
-    picture = jnp.zeros((1, 64, 64, 3))
-    variables = jax.eval_shape(encoder.init, jax.random.key(0), picture)
+    image = jnp.zeros((1, 64, 64, 3))
+    variables = jax.eval_shape(encoder.init, jax.random.key(0), image)
     assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(variables))
 
-    def cost(variables: Any, picture: Any) -> Any:
-        seen = encoder.apply(variables, picture)
+    def cost(variables: Any, image: Any) -> Any:
+        seen = encoder.apply(variables, image)
         return total(terms, seen, [term.loss.target(seen) for term in terms])
 
-    value, gradient = jax.eval_shape(jax.value_and_grad(cost, argnums=1), variables, picture)
+    value, gradient = jax.eval_shape(jax.value_and_grad(cost, argnums=1), variables, image)
     assert (value.dtype, gradient.dtype) == (jnp.float32, jnp.float32)
-    seen = jax.eval_shape(encoder.apply, variables, picture)
+    seen = jax.eval_shape(encoder.apply, variables, image)
     assert all(seen[layer].dtype == jnp.bfloat16 for layer in layers(terms) if layer != "input")
-    assert not sums_in_bfloat16(cost, variables, picture)
+    assert not sums_in_bfloat16(cost, variables, image)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +142,7 @@ def test_style_by_pixels(encoder: Any, terms: tuple[Term, ...]) -> None:
     ids=["Johnson", "Conditional"],
 )
 def test_painters(painter: nn.Module, chosen: tuple[Any, ...]) -> None:
-    experiment = Cost(network=painter, state=False, value=lambda out, batch: jnp.mean((out - 0.5) ** 2))
+    experiment = LossOutput(network=painter, state=False, value=lambda out, batch: jnp.mean((out - 0.5) ** 2))
     batch = {"images": np.zeros((1, 64, 64, 3), np.float32)}
     state = check_step(experiment, chosen, batch)
     painted = jax.eval_shape(lambda params: painter.apply({"params": params}, batch["images"], *chosen), state.params)

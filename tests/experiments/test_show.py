@@ -20,7 +20,7 @@ def test_every_layer_is_shown_with_its_map_its_field_and_its_stride():
     assert len(rows) == 1 + len(Koch().geometry)
 
 
-def test_without_a_picture_there_are_no_maps():
+def test_without_an_image_there_are_no_maps():
     assert cells(show.fields(Vgg(), None))["relu5_1"] == ["156", "px", "16", "px"]
 
 
@@ -29,7 +29,7 @@ def test_layers_without_a_field_are_left_out():
 
 
 @pytest.mark.end_to_end
-def test_the_command_shows_the_encoder_on_the_pictures_of_its_data(capsys):
+def test_the_command_shows_the_encoder_on_the_images_of_its_data(capsys):
     assert show.main(["recognition/digits", "--no-compile", "--experiment.encoder.dtype", "bfloat16"]) == 0
     shown = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["pool4", "1×1×16", "46", "px", "16", "px"] in shown

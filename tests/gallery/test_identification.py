@@ -13,10 +13,10 @@ def threshold(tau):
     return Threshold(tau=tau, target_far=0.01, far=RATE, tar=RATE, people=10, fingerprint="abc")
 
 
-def encode(pictures):
+def encode(images):
     """Stands for a network: any deterministic map will do."""
-    weights = np.random.default_rng(7).normal(size=(pictures.shape[1], 8)).astype(np.float32)
-    codes = np.tanh(pictures @ weights)
+    weights = np.random.default_rng(7).normal(size=(images.shape[1], 8)).astype(np.float32)
+    codes = np.tanh(images @ weights)
     return codes / np.linalg.norm(codes, axis=1, keepdims=True)
 
 
@@ -27,8 +27,8 @@ def test_codes_computed_at_enrollment_decide_as_both_branches_computed_anew(tmp_
     probes = np.concatenate([enrolled + 0.2 * rng.normal(size=(12, 5)), rng.normal(size=(12, 5))])
     probes = probes.astype(np.float32)
     with Gallery.create(tmp_path / "g.sqlite", "abc", 8) as gallery:
-        for person, picture in enumerate(enrolled):
-            gallery.add(f"{person:02}", encode(picture[None]))
+        for person, image in enumerate(enrolled):
+            gallery.add(f"{person:02}", encode(image[None]))
         codes = gallery.codes()
     distances = np.asarray(squared_euclidean(encode(probes)[:, None], encode(enrolled)[None]))
     # A distance that occurs, so that some probe lies exactly on the threshold.
@@ -164,5 +164,5 @@ def test_an_empty_gallery_is_refused(tmp_path):
 @pytest.mark.parametrize("number", [np.nan, np.inf, 3e38])
 def test_an_embedding_that_cannot_be_compared_is_named(number):
     codes = Codes(("Ada",), np.zeros((1, 2), np.float32), np.zeros(1, np.int64), np.zeros(1, np.int64))
-    with pytest.raises(UserError, match="Picture 1"):
+    with pytest.raises(UserError, match="Image 1"):
         Identifier(codes, threshold(0.1))(np.asarray([[0, 0], [number, 0]], np.float32))

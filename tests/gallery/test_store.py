@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from likeness.research.errors import UserError
-from likeness.research.gallery import Gallery, Picture
+from likeness.research.gallery import EnrolledImage, Gallery
 from likeness.research.gallery.store import SCHEMA
 
 PRINT = "model-a"
@@ -32,7 +32,7 @@ def gallery(path):
 
 
 def test_people_are_added_renamed_and_removed(gallery):
-    first = gallery.add("Ada", code(0, 2), [Picture("a.jpg", "aa"), Picture("b.jpg", "bb")])
+    first = gallery.add("Ada", code(0, 2), [EnrolledImage("a.jpg", "aa"), EnrolledImage("b.jpg", "bb")])
     gallery.add("Bob", code(1))
     gallery.add("Ada", code(2))
     assert len(first.added) == 2
@@ -68,18 +68,18 @@ def test_vectors_are_little_endian_float32_on_disk(gallery, path):
 
 
 def test_embeddings_are_listed_with_time_and_source(gallery):
-    gallery.add("Ada", code(0), [Picture("faces/ada.jpg", "ab" * 32)])
+    gallery.add("Ada", code(0), [EnrolledImage("faces/ada.jpg", "ab" * 32)])
     (row,) = gallery.embeddings()
     assert (row.name, row.source, row.sha256) == ("Ada", "faces/ada.jpg", "ab" * 32)
     assert row.added.endswith("+00:00")
 
 
-def test_the_same_picture_is_noted(gallery):
-    gallery.add("Ada", code(0), [Picture("a.jpg", "aa")])
-    again = gallery.add("Ada", code(0, 2), [Picture("copy.jpg", "aa"), Picture("b.jpg", "bb")])
+def test_the_same_image_is_noted(gallery):
+    gallery.add("Ada", code(0), [EnrolledImage("a.jpg", "aa")])
+    again = gallery.add("Ada", code(0, 2), [EnrolledImage("copy.jpg", "aa"), EnrolledImage("b.jpg", "bb")])
     assert len(again.added) == 1
     assert [(d.source, d.name, d.earlier) for d in again.skipped] == [("copy.jpg", "Ada", "a.jpg")]
-    other = gallery.add("Bob", code(0), [Picture("bob.jpg", "aa")])
+    other = gallery.add("Bob", code(0), [EnrolledImage("bob.jpg", "aa")])
     assert len(other.added) == 1
     assert [d.name for d in other.shared] == ["Ada"]
     assert gallery.people() == {"Ada": 2, "Bob": 1}

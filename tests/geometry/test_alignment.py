@@ -24,18 +24,18 @@ def umeyama(points: np.ndarray, template: np.ndarray) -> tuple[np.ndarray, np.nd
     return matrix, template.mean(0) - matrix @ points.mean(0)
 
 
-def bilinear(picture: np.ndarray, x: float, y: float) -> np.ndarray:
-    """One place of a picture in float64, black outside."""
+def bilinear(image: np.ndarray, x: float, y: float) -> np.ndarray:
+    """One place of an image in float64, black outside."""
     i, j = int(np.floor(y)), int(np.floor(x))
-    total = np.zeros(picture.shape[-1])
+    total = np.zeros(image.shape[-1])
     for row, column, share in (
         (i, j, (1 - (y - i)) * (1 - (x - j))),
         (i, j + 1, (1 - (y - i)) * (x - j)),
         (i + 1, j, (y - i) * (1 - (x - j))),
         (i + 1, j + 1, (y - i) * (x - j)),
     ):
-        if 0 <= row < picture.shape[0] and 0 <= column < picture.shape[1]:
-            total += share * picture[row, column]
+        if 0 <= row < image.shape[0] and 0 <= column < image.shape[1]:
+            total += share * image[row, column]
     return total
 
 
@@ -101,28 +101,28 @@ def test_what_is_no_similarity_is_refused(values: tuple[float, float]):
 
 @pytest.mark.parametrize("move", [turned(0, 1), turned(25, 0.6, 2, 1), turned(-50, 1.7, -2, 11), turned(10, 3.2, 1, -2)])
 def test_a_crop_equals_the_oracle(move: Similarity):
-    picture = noise(14, 17, 3)
+    image = noise(14, 17, 3)
     n = max(1, int(np.ceil(move.scale)))
     inside = (np.arange(n) + 0.5) / n - 0.5
     expected = np.zeros((5, 6, 3))
     for i, j in np.ndindex(5, 6):
         spots = move(np.array([[j + dx, i + dy] for dx in inside for dy in inside]))
-        expected[i, j] = np.mean([bilinear(picture, x, y) for x, y in spots], axis=0)
-    np.testing.assert_allclose(crop(move, (14, 17), (5, 6))(picture[None])[0], expected, rtol=1e-5, atol=1e-6)
+        expected[i, j] = np.mean([bilinear(image, x, y) for x, y in spots], axis=0)
+    np.testing.assert_allclose(crop(move, (14, 17), (5, 6))(image[None])[0], expected, rtol=1e-5, atol=1e-6)
 
 
 def test_shrinking_by_a_whole_number_takes_the_mean_of_blocks():
-    picture = noise(12, 20, 3)
-    blocks = picture.reshape(3, 4, 5, 4, 3).mean(axis=(1, 3))
-    taken = crop(Similarity(a=4.0, b=0.0, right=1.5, down=1.5), (12, 20), (3, 5))(picture[None])[0]
+    image = noise(12, 20, 3)
+    blocks = image.reshape(3, 4, 5, 4, 3).mean(axis=(1, 3))
+    taken = crop(Similarity(a=4.0, b=0.0, right=1.5, down=1.5), (12, 20), (3, 5))(image[None])[0]
     np.testing.assert_allclose(taken, blocks, rtol=1e-5)
 
 
-def test_the_same_place_is_the_same_picture_and_a_quarter_turn_turns_it():
-    picture = noise(6, 6, 2).astype(np.float32)
-    np.testing.assert_array_equal(crop(turned(0, 1), (6, 6), (6, 6))(picture[None])[0], picture)
-    quarter = crop(Similarity(a=0.0, b=1.0, right=5.0), (6, 6), (6, 6))(picture[None])[0]
-    np.testing.assert_allclose(quarter, np.rot90(picture), rtol=1e-6)
+def test_the_same_place_is_the_same_image_and_a_quarter_turn_turns_it():
+    image = noise(6, 6, 2).astype(np.float32)
+    np.testing.assert_array_equal(crop(turned(0, 1), (6, 6), (6, 6))(image[None])[0], image)
+    quarter = crop(Similarity(a=0.0, b=1.0, right=5.0), (6, 6), (6, 6))(image[None])[0]
+    np.testing.assert_allclose(quarter, np.rot90(image), rtol=1e-6)
 
 
 def test_weights_add_to_one_inside_and_outside_is_black():
@@ -146,12 +146,12 @@ def test_the_derivative_is_the_transpose_under_jit():
     np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_a_crop_is_a_pytree_that_knows_its_picture():
+def test_a_crop_is_a_pytree_that_knows_its_image():
     cut = crop(turned(0, 1), (5, 7), (2, 2))
     moved = jax.tree.map(jnp.asarray, cut)
-    assert isinstance(moved, Crop) and moved.picture == (5, 7) and len(jax.tree.leaves(cut)) == 2
+    assert isinstance(moved, Crop) and moved.image == (5, 7) and len(jax.tree.leaves(cut)) == 2
     assert jax.tree.all(jax.tree.map(lambda leaf: True, cut))
-    with pytest.raises(ValueError, match="of a picture of 5×7 pixels, not of 7×5"):
+    with pytest.raises(ValueError, match="of an image of 5×7 pixels, not of 7×5"):
         cut(np.zeros((1, 7, 5, 3), np.float32))
     with pytest.raises(ValueError, match="has no pixels"):
         crop(turned(0, 1), (5, 7), (0, 2))

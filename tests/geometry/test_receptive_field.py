@@ -3,15 +3,15 @@ import jax
 import pytest
 
 from likeness.research.encoders import (
-    Averaged,
+    HOG,
     Conv4,
+    FlipEmbedding,
     IResNet,
     Koch,
-    Mirrored,
     MobileFaceNet,
     NN4Small2,
-    OrientedGradients,
     SqueezeNet,
+    TestTimeAugmentation,
     Vgg,
 )
 from likeness.research.encoders.layer_geometry import LayerGeometry, map_sides, smallest_side
@@ -47,7 +47,7 @@ def test_branches_of_different_strides_are_refused():
         receptive_fields(Odd())
 
 
-def test_kochs_last_unit_sees_as_much_as_the_smallest_picture():
+def test_kochs_last_unit_sees_as_much_as_the_smallest_image():
     assert receptive_fields(Koch())["relu4"] == ReceptiveField(size=65, stride=8, offset=0)
 
 
@@ -64,7 +64,7 @@ def test_wrappers_keep_the_maps_of_what_they_wrap():
     class Silent(nn.Module):
         pass
 
-    for wrapper in (Mirrored, Averaged):
+    for wrapper in (FlipEmbedding, TestTimeAugmentation):
         assert isinstance(wrapper(encoder=Koch()), Network)
         assert receptive_fields(wrapper(encoder=Koch())) == receptive_fields(Koch())
         assert wrapper(encoder=Silent()).geometry == ()
@@ -78,7 +78,7 @@ def test_wrappers_keep_the_maps_of_what_they_wrap():
         (NN4Small2(), 3, (65, 66, 67, 68, 96)),
         (IResNet(blocks=(1, 2, 1, 1), width=1), 3, (9, 10, 33, 112)),
         (MobileFaceNet(), 3, (97, 98, 100, 112)),
-        (OrientedGradients(), 1, (8, 13)),
+        (HOG(), 1, (8, 13)),
         (Vgg(widths=(1, 1, 1, 1, 1)), 3, (16, 31, 32)),
         (SqueezeNet(classes=2), 3, (17, 33, 34, 36, 64)),
     ],
@@ -98,5 +98,5 @@ def test_maps_are_as_large_as_the_geometry_says(encoder, channels, sides):
     [(Conv4(), 16), (Koch(), 65), (IResNet(), 9), (MobileFaceNet(), 97)],
     ids=lambda value: type(value).__name__,
 )
-def test_what_layers_need_gives_the_smallest_picture(encoder, smallest):
+def test_what_layers_need_gives_the_smallest_image(encoder, smallest):
     assert smallest_side(encoder.geometry) == smallest

@@ -1,4 +1,4 @@
-"""Colors kept: luminance from one picture, colors from the other, and never NaN."""
+"""Colors kept: luminance from one image, colors from the other, and never NaN."""
 
 import colorsys
 
@@ -23,14 +23,14 @@ METHODS = ("symmetric", "cholesky", "pca")
 EPSILON = 1e-5
 
 
-def picture(seed: int, height: int = 13, width: int = 17) -> np.ndarray:
+def image(seed: int, height: int = 13, width: int = 17) -> np.ndarray:
     """Correlated colors, unevenly distributed."""
     rng = np.random.default_rng(seed)
     colors = rng.random((height, width, 3)) ** rng.uniform(0.5, 2.0, 3)
     return (0.2 + 0.6 * colors @ rng.dirichlet(np.ones(3) * 2.0, 3).T).astype(np.float32)
 
 
-STYLE, CONTENT = picture(0), picture(1, 9, 11)
+STYLE, CONTENT = image(0), image(1, 9, 11)
 FLAT = np.full((6, 7, 3), 0.4, np.float32)
 GRAY = np.repeat(np.linspace(0.1, 0.9, 30, dtype=np.float32).reshape(5, 6, 1), 3, 2)
 
@@ -95,7 +95,7 @@ def test_color_matching_gives_the_contents_moments(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_picture_matched_with_itself_stays(method: str) -> None:
+def test_an_image_matched_with_itself_stays(method: str) -> None:
     np.testing.assert_allclose(match_colors(jnp.asarray(STYLE), jnp.asarray(STYLE), method), STYLE, atol=1e-4)
 
 
@@ -115,7 +115,7 @@ def test_histogram_matching_agrees_with_ranks_of_scipy() -> None:
 
 
 def test_histogram_matching_gives_the_contents_values() -> None:
-    content = picture(3)
+    content = image(3)
     matched = match_histogram(jnp.asarray(STYLE), jnp.asarray(content))
     np.testing.assert_allclose(np.sort(np.reshape(matched, (-1, 3)), 0), np.sort(content.reshape(-1, 3), 0), atol=1e-6)
     for c in range(3):
@@ -124,7 +124,7 @@ def test_histogram_matching_gives_the_contents_values() -> None:
 
 @pytest.mark.parametrize("style", [STYLE, FLAT, GRAY], ids=["color", "flat", "gray"])
 @pytest.mark.parametrize("content", [CONTENT, FLAT, GRAY], ids=["color", "flat", "gray"])
-def test_gray_and_flat_pictures_stay_finite(style: np.ndarray, content: np.ndarray) -> None:
+def test_gray_and_flat_images_stay_finite(style: np.ndarray, content: np.ndarray) -> None:
     a, b = jnp.asarray(style), jnp.asarray(content)
 
     def check(matched: Array, reach: float) -> None:

@@ -12,15 +12,15 @@ import pytest
 from PIL import Image, ImageCms
 
 from likeness.research.data.decode import BadImage
-from likeness.research.images import Picture, read_picture, write_picture
+from likeness.research.images import LoadedImage, read_image, write_image
 from likeness.research.images.profiles import convert
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
-def saved(folder: Path, picture: Image.Image, suffix: str, **options) -> Path:
-    path = folder / f"picture.{suffix}"
-    picture.save(path, **options)
+def saved(folder: Path, image: Image.Image, suffix: str, **options) -> Path:
+    path = folder / f"image.{suffix}"
+    image.save(path, **options)
     return path
 
 
@@ -101,7 +101,7 @@ ADOBE = matrix_profile(gamma(2.19921875), _ADAPT @ _ADOBE)
 def test_every_lossless_format_gives_its_values(tmp_path: Path, suffix: str) -> None:
     values = noise(9, 13, 3)
     options = {"lossless": True} if suffix == "webp" else {}
-    read = read_picture(saved(tmp_path, Image.fromarray(values), suffix, **options))
+    read = read_image(saved(tmp_path, Image.fromarray(values), suffix, **options))
     np.testing.assert_array_equal(read.pixels, values / np.float32(255.0))
     assert read.pixels.dtype == np.float32
     assert (read.alpha, read.bits, read.gray, read.icc, read.notes) == (None, 8, False, None, ())
@@ -110,15 +110,15 @@ def test_every_lossless_format_gives_its_values(tmp_path: Path, suffix: str) -> 
 def test_jpeg_is_read_and_told_by_content(tmp_path: Path) -> None:
     path = saved(tmp_path, Image.new("RGB", (16, 8), (200, 100, 50)), "jpg", quality=95)
     path = path.rename(tmp_path / "misnamed.png")
-    np.testing.assert_allclose(read_picture(path).pixels[4, 8] * 255.0, [200, 100, 50], atol=2.0)
+    np.testing.assert_allclose(read_image(path).pixels[4, 8] * 255.0, [200, 100, 50], atol=2.0)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA"])
 def test_gray_becomes_three_equal_channels(tmp_path: Path, mode: str) -> None:
-    picture = Image.fromarray(noise(6, 7, 1)[..., 0]).convert(mode)
-    read = read_picture(saved(tmp_path, picture, "png"))
+    image = Image.fromarray(noise(6, 7, 1)[..., 0]).convert(mode)
+    read = read_image(saved(tmp_path, image, "png"))
     assert read.gray
-    expected = np.asarray(picture.convert("L")) / np.float32(255.0)
+    expected = np.asarray(image.convert("L")) / np.float32(255.0)
     np.testing.assert_array_equal(read.pixels, np.repeat(expected[..., None], 3, 2))
     assert (read.alpha is not None) == (mode == "LA")
 
@@ -127,15 +127,15 @@ def test_gray_becomes_three_equal_channels(tmp_path: Path, mode: str) -> None:
 def test_alpha_is_kept_aside(tmp_path: Path, suffix: str) -> None:
     values = noise(6, 7, 4)
     options = {"lossless": True, "exact": True} if suffix == "webp" else {}
-    read = read_picture(saved(tmp_path, Image.fromarray(values), suffix, **options))
+    read = read_image(saved(tmp_path, Image.fromarray(values), suffix, **options))
     np.testing.assert_array_equal(read.pixels, values[..., :3] / np.float32(255.0))
     np.testing.assert_array_equal(read.alpha, values[..., 3] / np.float32(255.0))
 
 
 def test_a_transparent_color_of_a_palette_is_alpha(tmp_path: Path) -> None:
-    picture = Image.fromarray(np.array([[0, 1], [1, 2]], np.uint8)).convert("P")
-    picture.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
-    read = read_picture(saved(tmp_path, picture, "png", transparency=1))
+    image = Image.fromarray(np.array([[0, 1], [1, 2]], np.uint8)).convert("P")
+    image.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
+    read = read_image(saved(tmp_path, image, "png", transparency=1))
     np.testing.assert_array_equal(read.alpha, [[1.0, 0.0], [0.0, 1.0]])
     np.testing.assert_array_equal(read.pixels[0, 0], [1.0, 0.0, 0.0])
 
@@ -146,7 +146,7 @@ def test_all_sixteen_bits_of_a_png_are_kept(tmp_path: Path, color_type: int, cha
     values = noise(13, 11, channels, np.uint16)
     path = tmp_path / "wide.png"
     path.write_bytes(png(values, color_type, interlaced))
-    read = read_picture(path)
+    read = read_image(path)
     assert read.bits == 16
     assert read.gray == (channels < 3)
     exact = values / 65535.0
@@ -163,7 +163,7 @@ def test_all_sixteen_bits_of_a_tiff_are_kept(tmp_path: Path, order: str, channel
     values = noise(13, 11, channels, np.uint16)
     path = tmp_path / "wide.tif"
     path.write_bytes(tiff(values, order, 2 if channels == 4 else None))
-    read = read_picture(path)
+    read = read_image(path)
     assert read.bits == 16
     np.testing.assert_allclose(read.pixels, values[..., :3] / 65535.0, atol=1e-7)
 
@@ -172,7 +172,7 @@ def test_a_gray_tiff_and_a_pgm_of_sixteen_bits(tmp_path: Path) -> None:
     values = noise(5, 6, 1, np.uint16)[..., 0]
     path = saved(tmp_path, Image.fromarray(values), "tif", compression="tiff_lzw")
     (tmp_path / "wide.pgm").write_bytes(b"P5 6 5 65535\n" + values.astype(">u2").tobytes())
-    for read in (read_picture(path), read_picture(tmp_path / "wide.pgm")):
+    for read in (read_image(path), read_image(tmp_path / "wide.pgm")):
         np.testing.assert_allclose(read.pixels[..., 1], values / 65535.0, atol=1e-7)
         assert (read.bits, read.gray) == (16, True)
 
@@ -182,7 +182,7 @@ def test_premultiplied_sixteen_bits_are_read_as_eight_with_a_note(tmp_path: Path
     values[..., 3] = 65535
     path = tmp_path / "odd.tif"
     path.write_bytes(tiff(values, "<", 1))
-    read = read_picture(path)
+    read = read_image(path)
     assert read.bits == 8
     assert "only 8 are read" in read.notes[0]
     np.testing.assert_allclose(read.pixels, values[..., :3] / 65535.0, atol=1.0 / 255.0)
@@ -192,7 +192,7 @@ def test_a_transparent_color_of_sixteen_bits_is_compared_in_full(tmp_path: Path)
     values = np.array([[[300, 2, 3], [301, 2, 3]]], np.uint16)
     path = tmp_path / "key.png"
     path.write_bytes(png(values, 2, extra=chunk(b"tRNS", struct.pack(">3H", 300, 2, 3))))
-    np.testing.assert_array_equal(read_picture(path).alpha, [[0.0, 1.0]])
+    np.testing.assert_array_equal(read_image(path).alpha, [[0.0, 1.0]])
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -218,12 +218,12 @@ def test_orientation_is_applied(tmp_path: Path, suffix: str, orientation: int) -
     else:
         options = {"lossless": True} if suffix == "webp" else {"quality": 100} if suffix == "jpg" else {}
         path = saved(tmp_path, Image.fromarray(stored), suffix, exif=exif, **options)
-    np.testing.assert_allclose(read_picture(path).pixels[..., 0] * 255.0, upright, atol=2.0)
+    np.testing.assert_allclose(read_image(path).pixels[..., 0] * 255.0, upright, atol=2.0)
 
 
-def test_broken_exif_leaves_the_picture_as_stored(tmp_path: Path) -> None:
+def test_broken_exif_leaves_the_image_as_stored(tmp_path: Path) -> None:
     path = saved(tmp_path, Image.new("RGB", (9, 5)), "jpg", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
-    assert read_picture(path).pixels.shape == (5, 9, 3)
+    assert read_image(path).pixels.shape == (5, 9, 3)
 
 
 def adobe_to_srgb(values: np.ndarray) -> np.ndarray:
@@ -233,7 +233,7 @@ def adobe_to_srgb(values: np.ndarray) -> np.ndarray:
 
 def test_a_profile_is_converted_to_srgb_in_eight_bits(tmp_path: Path) -> None:
     values = noise(16, 16, 3) // 2 + 60
-    read = read_picture(saved(tmp_path, Image.fromarray(values), "png", icc_profile=ADOBE))
+    read = read_image(saved(tmp_path, Image.fromarray(values), "png", icc_profile=ADOBE))
     np.testing.assert_allclose(read.pixels, adobe_to_srgb(values / 255.0), atol=4e-4)
     assert read.icc == ADOBE
     assert read.notes == ()
@@ -243,14 +243,14 @@ def test_a_profile_is_converted_to_srgb_in_sixteen_bits(tmp_path: Path) -> None:
     values = noise(16, 16, 3, np.uint16) // 2 + 16000
     path = tmp_path / "wide.png"
     path.write_bytes(png(values, 2, extra=chunk(b"iCCP", b"adobe\0\0" + zlib.compress(ADOBE))))
-    read = read_picture(path)
+    read = read_image(path)
     assert read.bits == 16
     np.testing.assert_allclose(read.pixels, adobe_to_srgb(values / 65535.0), atol=4e-4)
 
 
 def test_the_srgb_profile_changes_nothing(tmp_path: Path) -> None:
     values = noise(16, 16, 3)
-    read = read_picture(saved(tmp_path, Image.fromarray(values), "png", icc_profile=SRGB))
+    read = read_image(saved(tmp_path, Image.fromarray(values), "png", icc_profile=SRGB))
     np.testing.assert_array_equal(read.pixels, values / np.float32(255.0))
 
 
@@ -266,7 +266,7 @@ def test_a_profile_that_is_a_table_goes_through_little_cms(tmp_path: Path) -> No
     icc = icc[:12] + b"prtr" + icc[16:20] + b"Lab " + icc[24:]
     inks = np.zeros((8, 16, 4), np.uint8)
     inks[:, 8:, 3] = 255
-    read = read_picture(saved(tmp_path, Image.fromarray(inks, "CMYK"), "tif", icc_profile=icc))
+    read = read_image(saved(tmp_path, Image.fromarray(inks, "CMYK"), "tif", icc_profile=icc))
     np.testing.assert_allclose(read.pixels[4, 2], 1.0, atol=0.01)
     np.testing.assert_allclose(read.pixels[4, 13], 0.0, atol=0.01)
     assert read.notes == ()
@@ -282,8 +282,8 @@ def test_parametric_curves_agree_with_little_cms(kind: int) -> None:
         3: [2.4, 1.0 / 1.055, 0.055 / 1.055, 1.0 / 12.92, 0.04045],
         4: [2.4, 0.93, 0.055, 0.07, 0.05, 0.01, 0.005],
     }[kind]
-    fixed = [round(number * 65536) for number in numbers]
-    curve = b"para\0\0\0\0" + struct.pack(f">HH{len(fixed)}i", kind, 0, *fixed)
+    constants = [round(number * 65536) for number in numbers]
+    curve = b"para\0\0\0\0" + struct.pack(f">HH{len(constants)}i", kind, 0, *constants)
     icc = matrix_profile(curve, _ADAPT @ _SRGB)
     # Version 4, in which parametric curves are allowed.
     icc = icc[:8] + struct.pack(">I", 0x04300000) + icc[12:]
@@ -304,31 +304,31 @@ def test_a_gray_profile(tmp_path: Path) -> None:
     values = np.arange(256, dtype=np.uint8).reshape(16, 16)
     light = values / 255.0
     exact = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1.0 / 2.4) - 0.055)
-    read = read_picture(saved(tmp_path, Image.fromarray(values), "png", icc_profile=icc))
+    read = read_image(saved(tmp_path, Image.fromarray(values), "png", icc_profile=icc))
     np.testing.assert_allclose(read.pixels[..., 0], exact, atol=1e-5)
     path = tmp_path / "wide.png"
     path.write_bytes(png(values[..., None].astype(np.uint16) * 257, 0, extra=chunk(b"iCCP", b"x\0\0" + zlib.compress(icc))))
-    np.testing.assert_allclose(read_picture(path).pixels[..., 0], exact, atol=1e-5)
+    np.testing.assert_allclose(read_image(path).pixels[..., 0], exact, atol=1e-5)
 
 
 @pytest.mark.parametrize("icc", [b"nonsense", SRGB[:200], ADOBE[:150]])
 def test_a_damaged_profile_is_ignored_with_a_note(tmp_path: Path, icc: bytes) -> None:
     values = noise(8, 8, 3)
-    read = read_picture(saved(tmp_path, Image.fromarray(values), "png", icc_profile=icc))
+    read = read_image(saved(tmp_path, Image.fromarray(values), "png", icc_profile=icc))
     np.testing.assert_array_equal(read.pixels, values / np.float32(255.0))
     assert read.notes == ("Its color profile is ignored: it is damaged.",)
     path = tmp_path / "wide.png"
     path.write_bytes(png(noise(8, 8, 3, np.uint16), 2, extra=chunk(b"iCCP", b"x\0\0" + zlib.compress(icc))))
-    assert read_picture(path).notes[0].startswith("Its color profile is ignored")
+    assert read_image(path).notes[0].startswith("Its color profile is ignored")
 
 
 def test_a_profile_of_another_color_space_is_ignored_with_a_note(tmp_path: Path) -> None:
-    read = read_picture(saved(tmp_path, Image.fromarray(noise(8, 8, 1)[..., 0]), "png", icc_profile=SRGB))
-    assert read.notes == ("Its color profile is ignored: it is for RGB and the picture is gray.",)
+    read = read_image(saved(tmp_path, Image.fromarray(noise(8, 8, 1)[..., 0]), "png", icc_profile=SRGB))
+    assert read.notes == ("Its color profile is ignored: it is for RGB and the image is gray.",)
 
 
 def test_cmyk_is_converted(tmp_path: Path) -> None:
-    read = read_picture(saved(tmp_path, Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "jpg", quality=100))
+    read = read_image(saved(tmp_path, Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "jpg", quality=100))
     np.testing.assert_allclose(read.pixels[4, 4], [1.0, 0.0, 0.0], atol=0.03)
     assert "approximate" in read.notes[0]
 
@@ -337,19 +337,19 @@ def test_cmyk_is_converted(tmp_path: Path) -> None:
 def test_of_an_animation_the_first_frame_is_read_and_said(tmp_path: Path, suffix: str) -> None:
     frames = [Image.new("RGB", (12, 12), color) for color in ("red", "blue", "green")]
     options = {"lossless": True} if suffix == "webp" else {}
-    read = read_picture(saved(tmp_path, frames[0], suffix, save_all=True, append_images=frames[1:], **options))
+    read = read_image(saved(tmp_path, frames[0], suffix, save_all=True, append_images=frames[1:], **options))
     np.testing.assert_allclose(read.pixels[6, 6], [1.0, 0.0, 0.0], atol=0.01)
     assert read.notes == ("It has more than one page or frame; only the first is read.",)
 
 
-def test_too_wide_a_picture_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+def test_too_wide_an_image_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
     path = tmp_path / "panorama.png"
     header = struct.pack(">IIBBBBB", 30000, 400, 8, 2, 0, 0, 0)
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
     with pytest.raises(BadImage, match=r"panorama.png .* 30000 x 400 pixels \(12.0 megapixels\).*Shrink it"):
-        read_picture(path)
+        read_image(path)
     with pytest.raises(BadImage, match="damaged"):
-        read_picture(path, max_side=30000)
+        read_image(path, max_side=30000)
 
 
 @pytest.mark.parametrize("side", [9000, 16000, 60000])
@@ -359,7 +359,7 @@ def test_a_decompression_bomb_is_refused(tmp_path: Path, side: int) -> None:
     data = chunk(b"IDAT", zlib.compress(b"\0" * 1000))
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + data + chunk(b"IEND", b""))
     with pytest.raises(BadImage, match=r"bomb.png .* megapixels"):
-        read_picture(path)
+        read_image(path)
 
 
 @pytest.mark.parametrize(
@@ -371,18 +371,18 @@ def test_a_decompression_bomb_is_refused(tmp_path: Path, side: int) -> None:
         (b"\xff\xd8\xff\xe0" + b"\0" * 40, "damaged|not a JPEG"),
     ],
 )
-def test_what_is_no_picture_is_said(tmp_path: Path, content: bytes, why: str) -> None:
+def test_what_is_no_image_is_said(tmp_path: Path, content: bytes, why: str) -> None:
     path = tmp_path / "upload.jpg"
     path.write_bytes(content)
     with pytest.raises(BadImage, match=rf"upload.jpg cannot be used: .*({why})"):
-        read_picture(path)
+        read_image(path)
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp", "bmp", "gif", "wide.png"])
 def test_a_file_cut_short_anywhere_is_an_error(tmp_path: Path, suffix: str) -> None:
     values = noise(24, 24, 3)
     if suffix == "wide.png":
-        write_picture(tmp_path / "whole.png", values / np.float32(255.0), bits=16)
+        write_image(tmp_path / "whole.png", values / np.float32(255.0), bits=16)
         whole = (tmp_path / "whole.png").read_bytes()
     else:
         whole = saved(tmp_path, Image.fromarray(values), suffix).read_bytes()
@@ -390,12 +390,12 @@ def test_a_file_cut_short_anywhere_is_an_error(tmp_path: Path, suffix: str) -> N
     for length in np.linspace(1, 0.9 * len(whole), 25).astype(int):
         path.write_bytes(whole[:length])
         with pytest.raises(BadImage, match=r"cut\."):
-            read_picture(path)
+            read_image(path)
 
 
-def test_flipped_bytes_are_an_error_or_a_picture(tmp_path: Path) -> None:
+def test_flipped_bytes_are_an_error_or_an_image(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    path = tmp_path / "picture.bin"
+    path = tmp_path / "image.bin"
     for suffix in ("jpg", "png", "tif", "webp", "gif"):
         whole = np.frombuffer(saved(tmp_path, Image.fromarray(noise(16, 16, 3)), suffix).read_bytes(), np.uint8)
         for _ in range(30):
@@ -403,20 +403,20 @@ def test_flipped_bytes_are_an_error_or_a_picture(tmp_path: Path) -> None:
             damaged[rng.integers(0, len(damaged), 4)] = rng.integers(0, 256, 4)
             path.write_bytes(damaged.tobytes())
             with contextlib.suppress(BadImage):
-                assert isinstance(read_picture(path), Picture)
+                assert isinstance(read_image(path), LoadedImage)
 
 
 def test_missing_folders_and_pipes(tmp_path: Path) -> None:
     with pytest.raises(BadImage, match=r"missing.png .*No such file"):
-        read_picture(tmp_path / "missing.png")
+        read_image(tmp_path / "missing.png")
     with pytest.raises(BadImage, match="a folder"):
-        read_picture(tmp_path)
+        read_image(tmp_path)
     os.mkfifo(tmp_path / "pipe.png")
     with pytest.raises(BadImage, match="pipe"):
-        read_picture(tmp_path / "pipe.png")
+        read_image(tmp_path / "pipe.png")
 
 
-def test_floating_point_pictures_are_refused(tmp_path: Path) -> None:
+def test_floating_point_images_are_refused(tmp_path: Path) -> None:
     path = saved(tmp_path, Image.fromarray(np.zeros((4, 4), np.float32)), "tif")
     with pytest.raises(BadImage, match="floating-point"):
-        read_picture(path)
+        read_image(path)

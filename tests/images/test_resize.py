@@ -9,7 +9,7 @@ from PIL import Image
 from likeness.research.images import fit, resize
 
 
-def picture(*shape: int) -> np.ndarray:
+def image(*shape: int) -> np.ndarray:
     return np.random.default_rng(0).random(shape, np.float32)
 
 
@@ -22,29 +22,29 @@ def area_mean(line: np.ndarray, new: int) -> np.ndarray:
 
 @pytest.mark.parametrize(("old", "new"), [(9, 3), (9, 4), (10, 7), (64, 1), (31, 30)])
 def test_shrinking_is_the_mean_of_areas(old: int, new: int) -> None:
-    pixels = picture(1, old, 1)
+    pixels = image(1, old, 1)
     np.testing.assert_allclose(resize(jnp.asarray(pixels), (1, new))[0, :, 0], area_mean(pixels[0, :, 0], new), rtol=1e-5)
 
 
 @pytest.mark.parametrize(("old", "new"), [(8, 16), (7, 19), (5, 6)])
 def test_growing_is_the_cubic_that_pillow_has(old: int, new: int) -> None:
-    pixels = picture(old, old + 3, 1)
+    pixels = image(old, old + 3, 1)
     height, width = new, new + 8
     pillow = Image.fromarray(pixels[..., 0]).resize((width, height), Image.Resampling.BICUBIC)
     np.testing.assert_allclose(resize(jnp.asarray(pixels), (height, width))[..., 0], np.asarray(pillow), atol=2e-6)
 
 
 @pytest.mark.parametrize(("old", "size"), [((1, 1), (3, 2)), ((5, 3), (2, 7)), ((9, 8), (1, 1)), ((2, 2), (3, 9))])
-def test_a_flat_picture_stays_flat(old: tuple[int, int], size: tuple[int, int]) -> None:
+def test_a_flat_image_stays_flat(old: tuple[int, int], size: tuple[int, int]) -> None:
     flat = jnp.full((*old, 2), 0.3)
     np.testing.assert_allclose(resize(flat, size), np.full((*size, 2), 0.3), rtol=1e-6)
 
 
 def test_shrinking_keeps_the_mean_and_leaves_nothing_of_a_checkerboard() -> None:
-    pixels = picture(21, 30, 3)
+    pixels = image(21, 30, 3)
     np.testing.assert_allclose(resize(jnp.asarray(pixels), (7, 4)).mean((0, 1)), pixels.mean((0, 1)), rtol=1e-5)
-    board = (np.indices((64, 64)).sum(0) % 2).astype(np.float32)[..., None]
-    np.testing.assert_allclose(resize(jnp.asarray(board), (16, 16)), 0.5, atol=1e-6)
+    tracker = (np.indices((64, 64)).sum(0) % 2).astype(np.float32)[..., None]
+    np.testing.assert_allclose(resize(jnp.asarray(tracker), (16, 16)), 0.5, atol=1e-6)
 
 
 def test_growing_keeps_a_ramp() -> None:
@@ -55,7 +55,7 @@ def test_growing_keeps_a_ramp() -> None:
 
 
 def test_leading_axes_are_a_batch_and_one_axis_may_shrink_while_the_other_grows() -> None:
-    pixels = picture(2, 3, 12, 5, 4)
+    pixels = image(2, 3, 12, 5, 4)
     together = resize(jnp.asarray(pixels), (4, 9))
     assert together.shape == (2, 3, 4, 9, 4)
     np.testing.assert_allclose(together[1, 2], resize(jnp.asarray(pixels[1, 2]), (4, 9)), rtol=1e-5)
@@ -63,14 +63,14 @@ def test_leading_axes_are_a_batch_and_one_axis_may_shrink_while_the_other_grows(
     np.testing.assert_allclose(together, resize(by_rows, (4, 9)), rtol=1e-4, atol=1e-6)
 
 
-def test_its_own_size_is_the_picture_itself_and_bfloat16_becomes_float32() -> None:
-    pixels = picture(6, 7, 3)
+def test_its_own_size_is_the_image_itself_and_bfloat16_becomes_float32() -> None:
+    pixels = image(6, 7, 3)
     np.testing.assert_array_equal(resize(jnp.asarray(pixels), (6, 7)), pixels)
     assert resize(jnp.asarray(pixels, jnp.bfloat16), (3, 3)).dtype == jnp.float32
 
 
 def test_it_is_linear_and_runs_inside_jit() -> None:
-    pixels = jnp.asarray(picture(8, 6, 3))
+    pixels = jnp.asarray(image(8, 6, 3))
     inside = jax.jit(lambda x: resize(x, (4, 12)))
     np.testing.assert_allclose(inside(pixels), resize(pixels, (4, 12)), rtol=1e-6)
     _, tangent = jax.jvp(inside, (pixels,), (jnp.ones_like(pixels),))

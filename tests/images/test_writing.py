@@ -1,4 +1,4 @@
-"""Pictures come back as they were written, with 16 bits too, and nothing is left of a failure."""
+"""Images come back as they were written, with 16 bits too, and nothing is left of a failure."""
 
 import struct
 import zlib
@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from likeness.research.errors import UserError
-from likeness.research.images import read_picture, write_picture
+from likeness.research.images import read_image, write_image
 from likeness.research.images.sixteen_bits import encode_png
 
 
-def picture(height: int = 12, width: int = 17, channels: int = 3) -> np.ndarray:
+def image(height: int = 12, width: int = 17, channels: int = 3) -> np.ndarray:
     return np.random.default_rng(0).random((height, width, channels), np.float32)
 
 
@@ -48,31 +48,31 @@ def decode_png(data: bytes) -> np.ndarray:
 
 @pytest.mark.parametrize("suffix", ["png", "PNG", "tif", "tiff", "bmp"])
 def test_eight_bits_come_back_rounded(tmp_path: Path, suffix: str) -> None:
-    pixels = picture()
-    write_picture(tmp_path / f"out.{suffix}", pixels)
+    pixels = image()
+    write_image(tmp_path / f"out.{suffix}", pixels)
     levels = np.asarray(Image.open(tmp_path / f"out.{suffix}"))
     np.testing.assert_array_equal(levels, np.rint(np.float64(pixels) * 255.0))
-    np.testing.assert_array_equal(read_picture(tmp_path / f"out.{suffix}").pixels, levels / np.float32(255.0))
+    np.testing.assert_array_equal(read_image(tmp_path / f"out.{suffix}").pixels, levels / np.float32(255.0))
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "jpeg", "webp"])
 def test_lossy_formats_come_back_near(tmp_path: Path, suffix: str) -> None:
     y, x = np.mgrid[:48, :64] / 64.0
     pixels = np.stack([x, y, 0.5 + 0.5 * np.sin(9.0 * x)], -1).astype(np.float32)
-    write_picture(tmp_path / f"out.{suffix}", pixels)
-    assert np.abs(read_picture(tmp_path / f"out.{suffix}").pixels - pixels).mean() < 0.01
-    write_picture(tmp_path / f"small.{suffix}", pixels, quality=10)
+    write_image(tmp_path / f"out.{suffix}", pixels)
+    assert np.abs(read_image(tmp_path / f"out.{suffix}").pixels - pixels).mean() < 0.01
+    write_image(tmp_path / f"small.{suffix}", pixels, quality=10)
     assert (tmp_path / f"small.{suffix}").stat().st_size < (tmp_path / f"out.{suffix}").stat().st_size
 
 
 @pytest.mark.parametrize("channels", [3, 4])
 def test_sixteen_bits_come_back_by_two_readers(tmp_path: Path, channels: int) -> None:
-    values = picture(channels=channels)
+    values = image(channels=channels)
     alpha = values[..., 3] if channels == 4 else None
-    write_picture(tmp_path / "wide.png", values[..., :3], bits=16, alpha=alpha)
+    write_image(tmp_path / "wide.png", values[..., :3], bits=16, alpha=alpha)
     levels = np.rint(np.float64(values) * 65535.0)
     np.testing.assert_array_equal(decode_png((tmp_path / "wide.png").read_bytes()), levels)
-    read = read_picture(tmp_path / "wide.png")
+    read = read_image(tmp_path / "wide.png")
     assert read.bits == 16
     np.testing.assert_allclose(read.pixels, levels[..., :3] / 65535.0, atol=1e-7)
     # And Pillow, which reads the upper byte.
@@ -99,7 +99,7 @@ def test_the_encoder_agrees_with_the_specification(height, width, channels, sixt
     np.testing.assert_array_equal(decode_png(encode_png(values, sixteen)), values)
 
 
-def test_smooth_pictures_are_filtered_well() -> None:
+def test_smooth_images_are_filtered_well() -> None:
     y, x = np.mgrid[:64, :64]
     values = np.stack([500 * x, 700 * y, 300 * (x + y)], -1).astype(np.uint16)
     assert len(encode_png(values, sixteen=True)) < 0.1 * values.nbytes
@@ -108,21 +108,21 @@ def test_smooth_pictures_are_filtered_well() -> None:
 @pytest.mark.parametrize("suffix", ["png", "tif", "webp"])
 def test_alpha_comes_back(tmp_path: Path, suffix: str) -> None:
     alpha = np.linspace(0.0, 1.0, 12 * 17, dtype=np.float32).reshape(12, 17)
-    write_picture(tmp_path / f"out.{suffix}", picture(), alpha=alpha)
-    read = read_picture(tmp_path / f"out.{suffix}").alpha
+    write_image(tmp_path / f"out.{suffix}", image(), alpha=alpha)
+    read = read_image(tmp_path / f"out.{suffix}").alpha
     assert read is not None
     np.testing.assert_allclose(read, alpha, atol=0.51 / 255.0)
 
 
 def test_values_beyond_the_range_are_clipped(tmp_path: Path) -> None:
-    write_picture(tmp_path / "out.png", np.array([[[-3.0, 0.5, 7.0]]], np.float32))
+    write_image(tmp_path / "out.png", np.array([[[-3.0, 0.5, 7.0]]], np.float32))
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out.png"))[0, 0], [0, 128, 255])
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tif", "bmp"])
-def test_the_same_picture_is_the_same_bytes(tmp_path: Path, suffix: str) -> None:
+def test_the_same_image_is_the_same_bytes(tmp_path: Path, suffix: str) -> None:
     for name in ("a", "b"):
-        write_picture(tmp_path / f"{name}.{suffix}", picture())
+        write_image(tmp_path / f"{name}.{suffix}", image())
     assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
 
 
@@ -139,13 +139,13 @@ def test_the_same_picture_is_the_same_bytes(tmp_path: Path, suffix: str) -> None
 )
 def test_what_a_format_cannot_hold_is_said(tmp_path: Path, name: str, options: dict, why: str) -> None:
     with pytest.raises(UserError, match=why):
-        write_picture(tmp_path / name, picture(), **options)
+        write_image(tmp_path / name, image(), **options)
     assert not list(tmp_path.iterdir())
 
 
 def test_too_long_for_webp(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="16384 x 1 pixels, and WEBP holds 16383"):
-        write_picture(tmp_path / "out.webp", np.zeros((1, 16384, 3), np.float32))
+        write_image(tmp_path / "out.webp", np.zeros((1, 16384, 3), np.float32))
 
 
 @pytest.mark.parametrize(
@@ -158,21 +158,21 @@ def test_too_long_for_webp(tmp_path: Path) -> None:
 )
 def test_illegal_values_are_refused(tmp_path: Path, options: dict, why: str) -> None:
     with pytest.raises(ValueError, match=why):
-        write_picture(tmp_path / "out.png", picture(), **options)
+        write_image(tmp_path / "out.png", image(), **options)
 
 
 def test_nan_is_not_written(tmp_path: Path) -> None:
-    pixels = picture()
+    pixels = image()
     pixels[3, 4, 1] = np.nan
     with pytest.raises(ValueError, match=r"first at \(row, column, channel\) \[3, 4, 1\]"):
-        write_picture(tmp_path / "out.png", pixels)
+        write_image(tmp_path / "out.png", pixels)
 
 
 def test_folders_are_made_and_a_failure_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "out.png"
-    write_picture(path, picture())
+    write_image(path, image())
     before = path.read_bytes()
     with pytest.raises(UserError):
-        write_picture(path.with_suffix(".png") / "below.png", picture())
+        write_image(path.with_suffix(".png") / "below.png", image())
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == ["out.png"]

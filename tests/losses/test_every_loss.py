@@ -189,7 +189,7 @@ def activations(seed: int, count: int) -> dict[str, jax.Array]:
 
 
 @pytest.mark.parametrize("loss", ON_ACTIVATIONS, ids=name)
-def test_no_picture_costs_nothing(loss):
+def test_no_image_costs_nothing(loss):
     cost = lambda x, y: loss(x, loss.target(y))  # noqa: E731
     value, gradient = jax.jit(jax.value_and_grad(cost))(activations(1, 0), activations(0, 1))
     assert value == 0

@@ -27,7 +27,7 @@ def people_of_all_pairs(labels):
 
 
 def test_weights_equal_resampling_by_hand():
-    """Draw people, copy each one's pictures as often as drawn, list the pairs: the same EER, replicate by replicate."""
+    """Draw people, copy each one's images as often as drawn, list the pairs: the same EER, replicate by replicate."""
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(6), 3)
     points = rng.normal(size=(6, 2))[labels] + 0.7 * rng.normal(size=(18, 2))
@@ -80,16 +80,16 @@ def test_share_people(pairs, shared):
 def test_independent_pairs():
     _, people = people_of_all_pairs(np.repeat(np.arange(3), 10))
     assert independent_pairs(people) == (30, 30)
-    # One pair of a kind is one trial; three pairs of two people take two pictures of each.
+    # One pair of a kind is one trial; three pairs of two people take two images of each.
     assert independent_pairs(np.array([[0, 0], [1, 2], [2, 1], [1, 2], [2, 3]])) == (1, 3)
 
 
 @pytest.mark.parametrize("pairs", range(1, 30))
-def test_pairs_of_a_person_count_as_the_fewest_pictures_that_make_so_many(pairs):
-    pictures = next(k for k in range(2, 100) if k * (k - 1) / 2 >= pairs)
-    expected = min(pictures, pairs)
+def test_pairs_of_a_person_count_as_the_fewest_images_that_make_so_many(pairs):
+    images = next(k for k in range(2, 100) if k * (k - 1) / 2 >= pairs)
+    expected = min(images, pairs)
     assert independent_pairs(np.zeros((pairs, 2), int)) == (expected, 0)
-    # Of two people as many pictures each as make so many pairs.
+    # Of two people as many images each as make so many pairs.
     of_two = next(k for k in range(1, 100) if k * k >= pairs)
     assert independent_pairs(np.repeat([[0, 0], [3, 3], [0, 3]], pairs, axis=0)) == (2 * expected, of_two)
 
@@ -122,16 +122,16 @@ def test_a_perfect_score_keeps_a_width():
     same = people[:, 0] == people[:, 1]
     estimate = clustered_rate(np.ones(same.sum(), bool), people[same])
     assert (estimate.value, estimate.high) == (1.0, 1.0)
-    # No better than Wilson's for the 100 pictures, though there are 450 pairs.
+    # No better than Wilson's for the 100 images, though there are 450 pairs.
     assert estimate.low <= wilson(100, 100).low
 
 
-def test_more_pictures_of_two_people_tell_more_of_them_but_not_as_many_times_more():
+def test_more_images_of_two_people_tell_more_of_them_but_not_as_many_times_more():
     highs = {}
-    for pictures in (1, 10):
-        _, people = people_of_all_pairs(np.repeat(np.arange(6), pictures))
+    for images in (1, 10):
+        _, people = people_of_all_pairs(np.repeat(np.arange(6), images))
         of_two = people[people[:, 0] != people[:, 1]]
-        highs[pictures] = clustered_rate(np.zeros(len(of_two), bool), of_two).high
+        highs[images] = clustered_rate(np.zeros(len(of_two), bool), of_two).high
     # 15 pairs of people, worth ten trials each but for their likeness: (6 · 0 + 2 · 0.5) / (6 + 2) of ten, at first sight.
     worth = 150 / (1 + 9 / 8) * (stats.norm.ppf(0.975) / stats.t.ppf(0.975, 5)) ** 2
     assert highs[10] == pytest.approx(wilson_interval(0.0, worth)[1], rel=1e-9)
@@ -213,15 +213,15 @@ def test_no_trials_are_unresolvable():
 def test_coverage_where_people_differ():
     """Error rates differ between people; the interval holds the population's rate as often as it says."""
     rng = np.random.default_rng(1)
-    people, pictures, studies = 30, 10, 200
+    people, images, studies = 30, 10, 200
     covered = naive = 0
     for study in range(studies):
         rates = rng.beta(1, 4, size=people)
-        hits = rng.random((people, pictures)) < rates[:, None]
-        estimate = clustered_rate(hits.ravel(), np.repeat(np.arange(people), pictures), replicates=100, seed=study)
+        hits = rng.random((people, images)) < rates[:, None]
+        estimate = clustered_rate(hits.ravel(), np.repeat(np.arange(people), images), replicates=100, seed=study)
         covered += estimate.low <= 0.2 <= estimate.high
         interval = wilson(int(hits.sum()), hits.size)
         naive += interval.low <= 0.2 <= interval.high
-    # 0.95 within what 200 studies can tell, where treating pictures as independent misses by far.
+    # 0.95 within what 200 studies can tell, where treating images as independent misses by far.
     assert stats.binomtest(covered, studies, 0.95).pvalue > 0.001
     assert naive / studies < 0.9

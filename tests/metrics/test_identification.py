@@ -76,7 +76,7 @@ def test_ranks_count_people_and_ties_count_against(search):
         assert rank == 1 + sum(rival <= own for rival in rivals)
 
 
-def test_several_pictures_of_a_person_count_as_the_nearest():
+def test_several_images_of_a_person_count_as_the_nearest():
     nearest, people = person_distances(np.array([[0.4, 0.2, 0.1, 0.3]]), np.array([7, 5, 7, 5]))
     assert (nearest.tolist(), people.tolist()) == ([[0.2, 0.1]], [5, 7])
 
@@ -100,15 +100,15 @@ def test_f3_compound_error_is_the_law(error, people):
     np.testing.assert_allclose(compound_error(error, people), 1 - (1 - error) ** people, rtol=0, atol=1e-12)
 
 
-def faces(people=24, pictures=5, noise=0.5, seed=0):
+def faces(people=24, images=5, noise=0.5, seed=0):
     rng = np.random.default_rng(seed)
-    labels = np.repeat(np.arange(people), pictures)
+    labels = np.repeat(np.arange(people), images)
     points = rng.normal(size=(people, 6))[labels] + noise * rng.normal(size=(len(labels), 6))
     return ((points[:, None] - points) ** 2).sum(axis=-1), labels
 
 
 def test_f2_protocol_keeps_unknowns_out_of_the_gallery():
-    """F2: half of the people enrolled, the others never seen by the gallery; no picture in two parts."""
+    """F2: half of the people enrolled, the others never seen by the gallery; no image in two parts."""
     _, labels = faces()
     parts = protocol(labels, shots=2, seed=3)
     assert len(parts.gallery) == 12 * 2
@@ -123,7 +123,7 @@ def test_f2_protocol_keeps_unknowns_out_of_the_gallery():
     assert set(labels[parts.gallery]) != set(labels[other.gallery])
 
 
-def test_of_who_says_no_more_half_are_enrolled_with_one_picture_each():
+def test_of_who_says_no_more_half_are_enrolled_with_one_image_each():
     _, labels = faces()
     parts = protocol(labels)
     assert (len(parts.gallery), len(parts.probes), len(parts.unknowns)) == (12, 12 * 4, 12 * 5)

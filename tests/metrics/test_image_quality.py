@@ -1,4 +1,4 @@
-"""The measures of pictures, against their definitions written out in loops and against other libraries."""
+"""The measures of images, against their definitions written out in loops and against other libraries."""
 
 import math
 
@@ -18,14 +18,14 @@ from likeness.research.metrics.image_quality import (
 )
 
 
-def picture(seed: int, height: int = 24, width: int = 30) -> np.ndarray:
+def image(seed: int, height: int = 24, width: int = 30) -> np.ndarray:
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width]
     waves = np.sin(x[..., None] * rng.uniform(0.1, 0.5, 3) + y[..., None] * rng.uniform(0.1, 0.5, 3))
     return np.clip(0.5 + 0.35 * waves + 0.08 * rng.standard_normal((height, width, 3)), 0.0, 1.0).astype(np.float32)
 
 
-FIRST, SECOND = picture(0), picture(1)
+FIRST, SECOND = image(0), image(1)
 
 
 def luminance(pixels: np.ndarray) -> np.ndarray:
@@ -74,7 +74,7 @@ def test_ssim_agrees_with_scikit_image() -> None:
         assert ssim(FIRST, other) == pytest.approx(values[5:-5, 5:-5].mean(), rel=1e-6)
 
 
-def test_equal_pictures() -> None:
+def test_equal_images() -> None:
     assert ssim(FIRST, FIRST) == pytest.approx(1.0)
     assert edge_correlation(FIRST, FIRST) == pytest.approx(1.0)
     assert psnr(FIRST, FIRST) == math.inf
@@ -159,33 +159,33 @@ def test_patches_know_a_texture() -> None:
 
 
 def test_a_draw_of_patches_is_near_to_all_of_them_and_repeats() -> None:
-    first, second = picture(3, 64, 64), picture(4, 70, 50)
+    first, second = image(3, 64, 64), image(4, 70, 50)
     every = patch_distance(first, second, scales=1, projections=64)
     drawn = patch_distance(first, second, scales=1, projections=64, patches=1000)
     assert drawn == pytest.approx(every, rel=0.1)
     assert drawn == patch_distance(first, second, scales=1, projections=64, patches=1000)
 
 
-def test_pictures_that_cannot_be_compared_are_refused() -> None:
+def test_images_that_cannot_be_compared_are_refused() -> None:
     for measure in (psnr, ssim, edge_correlation):
         with pytest.raises(ValueError, match=r"\(24, 30, 3\) and \(30, 24, 3\)"):
-            measure(FIRST, picture(0, 30, 24))
+            measure(FIRST, image(0, 30, 24))
     with pytest.raises(ValueError, match="30 x 10"):
         ssim(FIRST[:10], SECOND[:10])
     with pytest.raises(ValueError, match="30 x 3"):
         edge_correlation(FIRST[:3], SECOND[:3])
-    with pytest.raises(ValueError, match="needs 28 pixels on a side; the pictures are 30 x 24 and 30 x 24"):
+    with pytest.raises(ValueError, match="needs 28 pixels on a side; the images are 30 x 24 and 30 x 24"):
         patch_distance(FIRST, SECOND)
     with pytest.raises(ValueError, match=r"\(24, 30, 2\)"):
         ssim(FIRST[..., :2], SECOND[..., :2])
 
 
 @pytest.mark.parametrize(("scales", "needed"), [(1, 3), (2, 6), (3, 12), (4, 24)])
-def test_a_picture_holds_a_patch_at_the_coarsest_scale(scales: int, needed: int) -> None:
+def test_an_image_holds_a_patch_at_the_coarsest_scale(scales: int, needed: int) -> None:
     settings = {"side": 3, "scales": scales, "projections": 4}
     assert patch_distance(FIRST[:needed, :needed], SECOND[:needed, :needed], **settings) > 0
     for size in ((needed - 1, needed), (needed, needed - 1)):
-        with pytest.raises(ValueError, match=f"needs {needed} pixels on a side; the pictures are .* {size[1]} x {size[0]}\\."):
+        with pytest.raises(ValueError, match=f"needs {needed} pixels on a side; the images are .* {size[1]} x {size[0]}\\."):
             patch_distance(FIRST[:needed, :needed], SECOND[: size[0], : size[1]], **settings)
 
 
@@ -196,5 +196,5 @@ def test_values_of_another_scale_and_a_fourth_channel_are_refused(measure):
     levels = (255 * wide).astype(np.uint8)
     opaque = np.concatenate([wide, np.ones_like(wide[..., :1])], axis=-1)
     for wrong in (levels, opaque, wide[None]):
-        with pytest.raises(ValueError, match="the pictures' values must be floats of shape"):
+        with pytest.raises(ValueError, match="the images' values must be floats of shape"):
             measure(wrong, wrong)

@@ -48,7 +48,7 @@ def test_trials_within_a_group():
 def test_impossible_trials_are_refused():
     with pytest.raises(UserError, match="of 12 people 0 have that many"):
         draw_trials(LABELS, 5, shots=4)
-    with pytest.raises(UserError, match="20 people with 2 pictures"):
+    with pytest.raises(UserError, match="20 people with 2 images"):
         draw_trials(LABELS, 20)
     with pytest.raises(UserError, match="at least 1"):
         draw_trials(LABELS, 5, count=0)

@@ -50,7 +50,7 @@ def test_pairs_read_the_matrix():
     assert len(pairs) == len(pairs.distances)
 
 
-def test_a_matrix_of_other_pictures_is_refused():
+def test_a_matrix_of_other_images_is_refused():
     with pytest.raises(UserError, match="does not fit 3 labels"):
         all_pairs(np.zeros((2, 2)), np.array([0, 1, 2]))
 
@@ -63,8 +63,8 @@ def test_hardest_pairs_come_first():
     assert hardest(distances[:3], same[:3], 9)[1].size == 0
 
 
-def test_the_hardest_pairs_show_each_picture_once():
-    """Picture 0 is far from all of its person's others; the next pair is of pictures not seen yet."""
+def test_the_hardest_pairs_show_each_image_once():
+    """Image 0 is far from all of its person's others; the next pair is of images not seen yet."""
     distances = np.array([0.9, 0.8, 0.7, 0.1, 0.2, 0.3])
     same = np.array([True, True, True, False, False, False])
     rows = np.array([[0, 1], [0, 2], [2, 3], [0, 4], [1, 4], [1, 5]])

@@ -13,7 +13,7 @@ WEIGHTS = {name: RNG.uniform(size=shape[-1]).astype(np.float32) for name, shape 
 
 
 def oracle(ours, theirs, weights):
-    """Picture by picture and place by place, in float64."""
+    """Image by image and place by place, in float64."""
     total = np.zeros(2)
     for layer, weight in weights.items():
         b, h, w, _ = ours[layer].shape
@@ -31,7 +31,7 @@ def test_it_is_the_publications():
     np.testing.assert_allclose(jax.jit(perceptual_distance)(OURS, THEIRS, WEIGHTS), expected, rtol=1e-5)
 
 
-def test_a_picture_is_no_distance_from_itself_and_brightness_of_features_does_not_count():
+def test_an_image_is_no_distance_from_itself_and_brightness_of_features_does_not_count():
     same = jax.jit(perceptual_distance)(OURS, OURS, WEIGHTS)
     np.testing.assert_array_equal(same, 0.0)
     brighter = {name: 3.0 * value for name, value in THEIRS.items()}

@@ -21,15 +21,15 @@ from likeness.research.metrics.verification import (
 )
 
 
-def scattered(people=30, pictures=6, noise=0.6, seed=0):
-    """All pairs of pictures that scatter around their person, some people more than others."""
+def scattered(people=30, images=6, noise=0.6, seed=0):
+    """All pairs of images that scatter around their person, some people more than others."""
     rng = np.random.default_rng(seed)
     spread = noise * np.exp(0.4 * rng.normal(size=(people, 1, 1)))
-    points = rng.normal(size=(people, 1, 8)) + spread * rng.normal(size=(people, pictures, 8))
+    points = rng.normal(size=(people, 1, 8)) + spread * rng.normal(size=(people, images, 8))
     flat = points.reshape(-1, 8)
     squares = (flat**2).sum(axis=-1)
     distances = np.maximum(squares[:, None] + squares - 2 * flat @ flat.T, 1e-9)
-    return all_pairs(distances, np.repeat(np.arange(people), pictures))
+    return all_pairs(distances, np.repeat(np.arange(people), images))
 
 
 def test_f1_summary_names_values_and_counts():
@@ -62,11 +62,11 @@ def resampled(pairs, weights, fars):
 
 
 def test_every_interval_of_pairs_that_share_people_is_that_of_people_drawn_anew():
-    """Six people with four pictures each are worth 24 same-person and 60 different-person pairs.
+    """Six people with four images each are worth 24 same-person and 60 different-person pairs.
 
     Resamples of areas and equal error rates, which are biased, do not stretch their intervals.
     """
-    pairs, fars = scattered(people=6, pictures=4, noise=0.9), (0.2, 0.05)
+    pairs, fars = scattered(people=6, images=4, noise=0.9), (0.2, 0.05)
     weights = np.concatenate(list(replicate_weights(pairs.people, 40, 3)))
     samples = resampled(pairs, weights, fars)
     correct = kfold_accuracy(pairs.distances, pairs.same, stratified_folds(pairs.same, 5, 3), balanced=True).correct
@@ -101,7 +101,7 @@ def test_no_more_same_person_pairs_count_than_there_are_of_the_other_kind():
 
 
 def test_the_band_is_made_as_the_intervals_are():
-    pairs = scattered(people=6, pictures=4, noise=0.9)
+    pairs = scattered(people=6, images=4, noise=0.9)
     fars = np.geomspace(1 / 240, 1, 5)
     band = roc_band(pairs.distances, pairs.same, pairs.people, points=5, replicates=30, seed=3)
     weights = np.concatenate(list(replicate_weights(pairs.people, 30, 3)))
@@ -128,7 +128,7 @@ def test_independent_pairs_have_the_intervals_of_their_kinds():
 
 
 def test_rates_at_a_threshold_have_the_intervals_of_their_people():
-    pairs = scattered(people=6, pictures=4)
+    pairs = scattered(people=6, images=4)
     accepted = pairs.distances <= 5.0
     rates = at_threshold(pairs.distances, pairs.same, 5.0, pairs.people, seed=3)
     assert rates.far == clustered_rate(accepted[~pairs.same], pairs.people[~pairs.same], seed=3)
@@ -223,7 +223,7 @@ def test_f1_equal_to_tau_is_the_same_person():
 
 
 def test_band_holds_the_curve():
-    pairs = scattered(people=12, pictures=4)
+    pairs = scattered(people=12, images=4)
     band = roc_band(pairs.distances, pairs.same, pairs.people, points=9, replicates=50)
     assert (np.diff(band.tar) >= 0).all()
     assert ((band.low <= band.tar) & (band.tar <= band.high)).all()
@@ -256,10 +256,10 @@ def test_rate_names(rate, name):
 
 @pytest.mark.end_to_end
 def test_coverage_of_the_eer_where_people_differ():
-    truth = verification_value(scattered(people=300, pictures=5, seed=1))
+    truth = verification_value(scattered(people=300, images=5, seed=1))
     covered = 0
     for study in range(30):
-        pairs = scattered(people=25, pictures=5, seed=100 + study)
+        pairs = scattered(people=25, images=5, seed=100 + study)
         estimate = verification(pairs.distances, pairs.same, pairs.people, fars=(), replicates=60)["verification/eer"]
         covered += estimate.low <= truth <= estimate.high
     # At a true coverage of 95 %, fewer than 24 of 30 happen once in 1500 tries.

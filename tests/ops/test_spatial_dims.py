@@ -10,7 +10,7 @@ import pytest
 from flax import linen as nn
 from jax import lax
 
-from likeness.research.encoders import Conv4, Plain, avg_pool, l2_pool, max_pool
+from likeness.research.encoders import Conv4, PlainConvNet, avg_pool, l2_pool, max_pool
 from likeness.research.geometry import receptive_fields
 from likeness.research.ops.spatial import convolution, convolve_volumes
 from likeness.research.visualization import TopPatches
@@ -48,7 +48,7 @@ def drawn(encoder: nn.Module, shape: tuple[int, ...]):
 @pytest.mark.parametrize(("dims", "channels"), [(1, 1), (2, 3), (3, 1)])
 def test_the_course_example(dims, channels):
     """14 * 5 → 10 with 16 filters, * 5 → 6 with 32: N1, N2 and N3."""
-    x, variables, activations = drawn(Plain(spatial_dims=dims, dimension=4), (2, *[14] * dims, channels))
+    x, variables, activations = drawn(PlainConvNet(spatial_dims=dims, dimension=4), (2, *[14] * dims, channels))
     variables = jax.tree.map(np.asarray, variables["params"])
     assert activations["conv1"].shape == (2, *[10] * dims, 16)
     assert activations["conv2"].shape == (2, *[6] * dims, 32)
@@ -133,19 +133,19 @@ def test_batch_norm_takes_the_statistics_of_all_places(dims):
     assert activations["embedding"].shape == (3, 4)
 
 
-def test_volumes_that_do_not_change_along_an_axis_are_pictures():
-    """A kernel of one slice sees each slice as a picture."""
+def test_volumes_that_do_not_change_along_an_axis_are_images():
+    """A kernel of one slice sees each slice as an image."""
     x, kernel = normal(6, 2, 3, 5, 4, 2), normal(7, 1, 3, 3, 2, 4)
     volumes = jax.jit(convolve_volumes)(x, kernel)
-    pictures = lax.conv_general_dilated(
+    images = lax.conv_general_dilated(
         x.reshape(6, 5, 4, 2), kernel[0], (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
     )
-    np.testing.assert_allclose(volumes, pictures.reshape(2, 3, 3, 2, 4), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(volumes, images.reshape(2, 3, 3, 2, 4), rtol=1e-5, atol=1e-5)
 
 
 @DIMS
 def test_receptive_fields_are_the_support_of_the_gradient(dims):
-    encoder = Plain(spatial_dims=dims, widths=(2, 2), side=3, pool=2, dimension=2)
+    encoder = PlainConvNet(spatial_dims=dims, widths=(2, 2), side=3, pool=2, dimension=2)
     x, variables, activations = drawn(encoder, (1, *[14] * dims, 1))
     # All weights positive, so that nothing is cancelled or cut off.
     variables = jax.tree.map(jnp.abs, variables)
@@ -177,7 +177,7 @@ def _positive(variables, x, layer):
 @pytest.mark.parametrize("dims", [1, 3])
 def test_top_patches_of_signals_and_volumes(dims):
     """The places that excite a unit most, and what it sees there, recomputed from the patch alone."""
-    encoder = Plain(spatial_dims=dims, widths=(3,), side=3, dimension=2)
+    encoder = PlainConvNet(spatial_dims=dims, widths=(3,), side=3, dimension=2)
     x, variables, activations = drawn(encoder, (6, *[7] * dims, 2))
     top = TopPatches(k=4, once=False)
     found = jax.jit(top)(top.init(3, dims), activations["conv1"], jnp.arange(6, dtype=jnp.int32), KEY)
@@ -186,8 +186,8 @@ def test_top_patches_of_signals_and_volumes(dims):
     for unit in range(3):
         values = np.sort(response[..., unit].ravel())[::-1][:4]
         np.testing.assert_array_equal(found.value[unit], values)
-        for value, picture, place in zip(values, found.picture[unit], np.asarray(found.place[unit]), strict=True):
-            patch = x[picture, *itertools.starmap(slice, map(field.window, place.tolist()))]
+        for value, image, place in zip(values, found.image[unit], np.asarray(found.place[unit]), strict=True):
+            patch = x[image, *itertools.starmap(slice, map(field.window, place.tolist()))]
             assert patch.shape == (3,) * dims + (2,)
             again = convolved(patch[None], weights["kernel"], weights["bias"])[0, *[0] * dims, unit]
             np.testing.assert_allclose(value, again, rtol=1e-5)
@@ -213,5 +213,5 @@ def test_what_does_not_fit_is_refused(dims, shape, says):
 
 @pytest.mark.parametrize("fields", [{"widths": ()}, {"widths": (4, 0)}, {"side": 0}, {"pool": 0}])
 def test_plain_refuses_fields_without_meaning(fields):
-    with pytest.raises(ValueError, match="Plain"):
-        Plain(**fields)
+    with pytest.raises(ValueError, match="PlainConvNet"):
+        PlainConvNet(**fields)

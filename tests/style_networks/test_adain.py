@@ -27,7 +27,7 @@ def test_adain_equals_numpy(alpha):
     np.testing.assert_allclose(moved, oracle(CONTENT, STYLE, alpha), rtol=1e-5, atol=1e-5)
 
 
-def test_one_style_serves_all_pictures():
+def test_one_style_serves_all_images():
     one = adain(CONTENT, style_statistics(STYLE[:1]))
     np.testing.assert_allclose(one, oracle(CONTENT, STYLE[[0, 0]]), rtol=1e-5, atol=1e-5)
 

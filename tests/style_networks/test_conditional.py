@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from painted import PICTURES, TINY, abstract, oracle, random_variables
+from painted import IMAGES, TINY, abstract, oracle, random_variables
 
 from likeness.research.style_networks import Conditional, ConditionalInstanceNorm
 
@@ -13,24 +13,24 @@ WEIGHTS = np.array([[0.0, 1.0, 0.0], [0.2, 0.3, 0.5]], np.float32)
 
 
 def test_painting_equals_numpy():
-    variables = random_variables(THREE, PICTURES, WEIGHTS)
-    painted = jax.jit(THREE.apply)(variables, PICTURES, WEIGHTS)
-    np.testing.assert_allclose(painted, oracle(THREE, variables, PICTURES, WEIGHTS), rtol=1e-4, atol=1e-5)
+    variables = random_variables(THREE, IMAGES, WEIGHTS)
+    painted = jax.jit(THREE.apply)(variables, IMAGES, WEIGHTS)
+    np.testing.assert_allclose(painted, oracle(THREE, variables, IMAGES, WEIGHTS), rtol=1e-4, atol=1e-5)
 
 
 def test_a_style_alone_is_the_network_of_one_style():
-    variables = random_variables(THREE, PICTURES, WEIGHTS)
+    variables = random_variables(THREE, IMAGES, WEIGHTS)
     choose = lambda name, leaf: leaf[1] if name[-1].key in ("scale", "bias") else leaf  # noqa: E731
     alone = jax.tree_util.tree_map_with_path(choose, variables)
     chosen = np.tile(np.array([0.0, 1.0, 0.0], np.float32), (2, 1))
-    expected = jax.jit(TINY.apply)(alone, PICTURES)
-    np.testing.assert_allclose(jax.jit(THREE.apply)(variables, PICTURES, chosen), expected, rtol=1e-5, atol=1e-6)
+    expected = jax.jit(TINY.apply)(alone, IMAGES)
+    np.testing.assert_allclose(jax.jit(THREE.apply)(variables, IMAGES, chosen), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_a_style_that_is_not_chosen_is_not_learned():
     norm, chosen = ConditionalInstanceNorm(styles=3), np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], np.float32)
-    variables = random_variables(norm, PICTURES, chosen)
-    gradient = jax.jit(jax.grad(lambda v: jnp.sum(norm.apply(v, PICTURES, chosen) ** 2)))(variables)
+    variables = random_variables(norm, IMAGES, chosen)
+    gradient = jax.jit(jax.grad(lambda v: jnp.sum(norm.apply(v, IMAGES, chosen) ** 2)))(variables)
     for table in gradient["params"].values():
         assert np.abs(table[:2]).min() > 0
         np.testing.assert_array_equal(table[2], 0)
@@ -39,5 +39,5 @@ def test_a_style_that_is_not_chosen_is_not_learned():
 def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="styles is 0"):
         Conditional(styles=0)
-    with pytest.raises(ValueError, match=r"weights are \(2, 2\), and 2 pictures in 3 styles need \(2, 3\)"):
-        abstract(THREE, jnp.asarray(PICTURES), jnp.ones((2, 2)))
+    with pytest.raises(ValueError, match=r"weights are \(2, 2\), and 2 images in 3 styles need \(2, 3\)"):
+        abstract(THREE, jnp.asarray(IMAGES), jnp.ones((2, 2)))

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from painted import PICTURES, TINY, abstract, oracle, random_variables
+from painted import IMAGES, TINY, abstract, oracle, random_variables
 
 from likeness.research.style_networks import Conditional, Johnson
 from likeness.research.style_networks.borders import enlarge, reflect, reflect_to_multiple
@@ -23,19 +23,19 @@ PUBLISHED = Johnson(
 
 @pytest.mark.parametrize("painter", [TINY.clone(skip=True), PUBLISHED], ids=["ours", "published"])
 def test_painting_equals_numpy(painter):
-    variables = random_variables(painter, PICTURES)
-    painted = jax.jit(painter.apply)(variables, PICTURES)
+    variables = random_variables(painter, IMAGES)
+    painted = jax.jit(painter.apply)(variables, IMAGES)
     assert painted.dtype == jnp.float32
-    np.testing.assert_allclose(painted, oracle(painter, variables, PICTURES), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(painted, oracle(painter, variables, IMAGES), rtol=1e-4, atol=1e-5)
 
 
 def test_the_gradient_by_the_weights_is_the_difference_quotient():
-    variables = random_variables(TINY, PICTURES)
+    variables = random_variables(TINY, IMAGES)
     rng = np.random.default_rng(2)
-    seen = rng.normal(size=PICTURES.shape)
+    seen = rng.normal(size=IMAGES.shape)
 
     def cost(variables):
-        return jnp.sum(TINY.apply(variables, PICTURES) * jnp.asarray(seen, jnp.float32))
+        return jnp.sum(TINY.apply(variables, IMAGES) * jnp.asarray(seen, jnp.float32))
 
     gradient = jax.jit(jax.grad(cost))(variables)
     direction = jax.tree.map(lambda leaf: rng.choice([-1.0, 1.0], size=leaf.shape), variables)
@@ -43,7 +43,7 @@ def test_the_gradient_by_the_weights_is_the_difference_quotient():
 
     def value(step):
         moved = jax.tree.map(lambda leaf, turn: np.asarray(leaf, np.float64) + step * turn, variables, direction)
-        return np.sum(oracle(TINY, moved, PICTURES) * seen)
+        return np.sum(oracle(TINY, moved, IMAGES) * seen)
 
     found = sum(jax.tree.leaves(jax.tree.map(lambda g, d: float(np.sum(np.asarray(g) * d)), gradient, direction)))
     np.testing.assert_allclose(found, (value(step) - value(-step)) / (2 * step), rtol=2e-3)
@@ -51,9 +51,9 @@ def test_the_gradient_by_the_weights_is_the_difference_quotient():
 
 def test_parameter_counts():
     count = lambda painter, *given: sum(leaf.size for leaf in jax.tree.leaves(abstract(painter, *given)[1]))  # noqa: E731
-    picture = jnp.zeros((1, 32, 32, 3))
-    assert count(Johnson(), picture) == 1_677_638
-    two, three = (count(Conditional(styles=n), picture, jnp.ones((1, n))) for n in (2, 3))
+    image = jnp.zeros((1, 32, 32, 3))
+    assert count(Johnson(), image) == 1_677_638
+    two, three = (count(Conditional(styles=n), image, jnp.ones((1, n))) for n in (2, 3))
     assert three - two == 3_206
     assert two - 2 * 3_206 == 1_674_432
 
@@ -63,20 +63,20 @@ def test_any_size_comes_back_as_it_was(height, width):
     assert abstract(TINY, jnp.zeros((1, height, width, 3)))[0].shape == (1, height, width, 3)
 
 
-def test_a_picture_of_a_multiple_is_painted_without_a_border():
-    """The mirrored rows of a picture that does not divide change nothing of one that does."""
-    variables = random_variables(TINY, PICTURES)
-    whole = np.concatenate([PICTURES, PICTURES[:, -2:-4:-1]], axis=1)[:, :12]
+def test_an_image_of_a_multiple_is_painted_without_a_border():
+    """The mirrored rows of an image that does not divide change nothing of one that does."""
+    variables = random_variables(TINY, IMAGES)
+    whole = np.concatenate([IMAGES, IMAGES[:, -2:-4:-1]], axis=1)[:, :12]
     whole = np.concatenate([whole, whole[:, :, -2:-5:-1]], axis=2)
     expected = jax.jit(TINY.apply)(variables, whole)[:, :10, :13]
-    np.testing.assert_allclose(jax.jit(TINY.apply)(variables, PICTURES), expected, atol=1e-6)
+    np.testing.assert_allclose(jax.jit(TINY.apply)(variables, IMAGES), expected, atol=1e-6)
 
 
-def test_bfloat16_paints_the_same_picture():
-    variables = random_variables(TINY, PICTURES)
-    coarse = jax.jit(TINY.clone(dtype="bfloat16").apply)(variables, PICTURES)
+def test_bfloat16_paints_the_same_image():
+    variables = random_variables(TINY, IMAGES)
+    coarse = jax.jit(TINY.clone(dtype="bfloat16").apply)(variables, IMAGES)
     assert coarse.dtype == jnp.float32
-    assert np.abs(coarse - oracle(TINY, variables, PICTURES)).mean() < 0.03
+    assert np.abs(coarse - oracle(TINY, variables, IMAGES)).mean() < 0.03
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_illegal_fields_are_refused(fields, message):
         Johnson(**fields)
 
 
-def test_pictures_that_cannot_be_painted_are_refused():
+def test_images_that_cannot_be_painted_are_refused():
     with pytest.raises(ValueError, match="4×9 pixels are too small to paint; each side needs 5 or more"):
         abstract(TINY, jnp.zeros((1, 4, 9, 3)))
     with pytest.raises(ValueError, match="RGB"):

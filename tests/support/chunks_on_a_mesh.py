@@ -1,7 +1,7 @@
 """Run in a process of its own: the gradient through chunks of a batch that is split over eight devices.
 
 Prints one JSON object: for each way through the chunks the largest difference to the whole batch's gradient, and how many
-arrays of pictures devices send each other.
+arrays of images devices send each other.
 """
 
 import json
@@ -52,7 +52,7 @@ def main() -> None:
         apart = jax.tree.map(lambda a, b: float(np.abs(np.asarray(a) - np.asarray(b)).max()), whole, found)
         report["looped" if loop else "apart"] = {
             "gradient": max(jax.tree.leaves(apart)),
-            "pictures": sum(str(SIDE) in shape.split(",")[1:3] for shape in shapes),
+            "images": sum(str(SIDE) in shape.split(",")[1:3] for shape in shapes),
         }
     print(json.dumps(report))
 

@@ -8,22 +8,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-PICTURE = (12, 8)
+IMAGE = (12, 8)
 MAPS = {"relu1_1": (6, 4, 3), "relu2_1": (3, 4, 2)}
-"""Two layers of a picture of 12 × 8."""
+"""Two layers of an image of 12 × 8."""
 
 Oracle = Callable[..., float]
-"""``oracle(x, y, m, n)``: the loss of features x (h, w, c) of one picture with mask m (h, w), against y with mask n."""
+"""``oracle(x, y, m, n)``: the loss of features x (h, w, c) of one image with mask m (h, w), against y with mask n."""
 
 
-def maps(seed: int, *, pictures: int = 1, maps: dict = MAPS, scale: float = 1.0) -> dict[str, np.ndarray]:
+def maps(seed: int, *, images: int = 1, maps: dict = MAPS, scale: float = 1.0) -> dict[str, np.ndarray]:
     """Activations as after a ReLU: some are 0, no two others are equal. Exact in float32."""
     generator = np.random.default_rng(seed)
-    drawn = {layer: generator.normal(0.4, 1.0, (pictures, *shape)) for layer, shape in maps.items()}
+    drawn = {layer: generator.normal(0.4, 1.0, (images, *shape)) for layer, shape in maps.items()}
     return {layer: (scale * np.maximum(x, 0)).astype(np.float32) for layer, x in drawn.items()}
 
 
-def smooth_mask(seed: int, shape: tuple[int, int] = PICTURE) -> np.ndarray:
+def smooth_mask(seed: int, shape: tuple[int, int] = IMAGE) -> np.ndarray:
     """A mask of 12 × 8 with soft edges that is nowhere quite 0."""
     return np.random.default_rng(seed).uniform(0.05, 1.0, shape).astype(np.float32)
 
@@ -96,13 +96,13 @@ def check(oracles: Mapping[Any, Oracle], x, y, *, mask=None, reference_mask=None
 
 
 def _expected(oracle: Oracle, x: np.ndarray, y: np.ndarray, mask, reference_mask) -> tuple[float, np.ndarray]:
-    """Mean over the pictures at one layer, and its derivative."""
+    """Mean over the images at one layer, and its derivative."""
     m, n = averaged(mask, x.shape[1:3]), averaged(reference_mask, y.shape[1:3])
     references = [y[b % len(y)].astype(np.float64) for b in range(len(x))]
     own = [functools.partial(lambda r, z: oracle(z, r, m, n), reference) for reference in references]
-    pictures = list(zip(own, x.astype(np.float64), strict=True))
-    term = np.mean([function(features) for function, features in pictures])
-    return float(term), np.stack([differences(function, features) for function, features in pictures]) / len(x)
+    images = list(zip(own, x.astype(np.float64), strict=True))
+    term = np.mean([function(features) for function, features in images])
+    return float(term), np.stack([differences(function, features) for function, features in images]) / len(x)
 
 
 def as_arrays(activations: dict[str, np.ndarray]) -> dict[str, jax.Array]:

@@ -29,7 +29,7 @@ for read in {readers}:
 """
 
 
-class Cost(NamedTuple):
+class LossOutput(NamedTuple):
     """Of a reader that was given a file."""
 
     seconds: float
@@ -38,7 +38,7 @@ class Cost(NamedTuple):
     said: str
 
 
-def costs(imports: str, readers: str, path: Path) -> list[Cost]:
+def costs(imports: str, readers: str, path: Path) -> list[LossOutput]:
     """Gives a file to each of the readers and prints what it cost.
 
     Args:
@@ -53,7 +53,7 @@ def costs(imports: str, readers: str, path: Path) -> list[Cost]:
     found = []
     for line in out.splitlines():
         seconds, megabytes, said = line.split("|", 2)
-        found.append(Cost(float(seconds), float(megabytes), said))
+        found.append(LossOutput(float(seconds), float(megabytes), said))
         print(
             f"{path.name}, {path.stat().st_size / 1e6:.2f} MB: {found[-1].seconds:.2f} s, {found[-1].megabytes:.0f} MB; {said}"
         )

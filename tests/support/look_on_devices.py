@@ -1,6 +1,6 @@
 """Run in a process of its own: the top patches of a stream that several devices share, beside those of one alone.
 
-Prints one JSON object: for each order whether each part of what was found is the same, and the pictures found.
+Prints one JSON object: for each order whether each part of what was found is the same, and the images found.
 """
 
 import json
@@ -21,7 +21,7 @@ COUNT, K = 45, 4
 
 
 def some_images() -> Images:
-    """Each picture three times, far from each other: three of each maximum are equal, and the first must win."""
+    """Each image three times, far from each other: three of each maximum are equal, and the first must win."""
     pixels = np.random.default_rng(0).integers(0, 256, (COUNT // 3, 16, 16, 3), np.uint8)
     return Images(
         labels=(np.arange(COUNT) % 3).astype(np.int32),
@@ -51,11 +51,11 @@ def main() -> None:
         pixels = jnp.asarray(images.read(np.arange(COUNT)), jnp.float32) / 255
         largest = np.asarray(spatial_maximum(scope.activations(variables, pixels)[layer]))
         report[f"{order} {once}"] = {
-            "pictures": bool(np.array_equal(seen.patches.picture, alone.picture)),
+            "images": bool(np.array_equal(seen.patches.image, alone.image)),
             "places": bool(np.array_equal(seen.patches.place, alone.place)),
             "values": float(np.abs(np.asarray(seen.patches.value) - np.asarray(alone.value)).max()),
             "means": float(np.abs(seen.statistics.mean - largest.mean(axis=0)).max()),
-            "found": np.asarray(seen.patches.picture).tolist(),
+            "found": np.asarray(seen.patches.image).tolist(),
             "brute": np.argsort(-largest, axis=0, kind="stable")[:K].T.tolist(),
         }
     print(json.dumps(report))

@@ -44,7 +44,7 @@ def make(root):
         "seconds": 3.5,
         "steps": 300,
         "figures": [],
-        "pictures": [],
+        "images": [],
     }
     write_json(files.summary, summary)
     threshold().save(files.artifact("threshold"))

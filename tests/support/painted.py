@@ -7,7 +7,7 @@ import numpy as np
 from likeness.research.style_networks import Johnson
 
 TINY = Johnson(widths=(2, 3, 4), blocks=1, outer=5)
-PICTURES = np.random.default_rng(0).uniform(size=(2, 10, 13, 3)).astype(np.float32)
+IMAGES = np.random.default_rng(0).uniform(size=(2, 10, 13, 3)).astype(np.float32)
 
 
 def abstract(painter, *arguments):
@@ -34,18 +34,18 @@ def convolved(x, kernel, stride, padding):
 
 def transposed(x, kernel):
     """What each pixel throws onto a map twice as large; the last row and column reach beyond it."""
-    pictures, height, width, _ = x.shape
-    out = np.zeros((pictures, 2 * height + 1, 2 * width + 1, kernel.shape[2]))
+    images, height, width, _ = x.shape
+    out = np.zeros((images, 2 * height + 1, 2 * width + 1, kernel.shape[2]))
     for u in range(3):
         for v in range(3):
             out[:, u : u + 2 * height : 2, v : v + 2 * width : 2] += np.einsum("bhwc,oc->bhwo", x, kernel[u, v])
     return out[:, : 2 * height, : 2 * width]
 
 
-def oracle(painter, variables, pictures, weights=None):
+def oracle(painter, variables, images, weights=None):
     params = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), variables["params"])
-    height, width = pictures.shape[1:3]
-    x = painter.brightness * pictures.astype(np.float64)
+    height, width = images.shape[1:3]
+    x = painter.brightness * images.astype(np.float64)
     x = np.pad(x, ((0, 0), (0, -height % painter.stride), (0, -width % painter.stride), (0, 0)), mode="reflect")
 
     def normalized(x, name):

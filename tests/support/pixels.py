@@ -1,4 +1,4 @@
-"""The trainer's other use, in small: a picture is fitted so that a random encoder sees in it what it sees in a target."""
+"""The trainer's other use, in small: an image is fitted so that a random encoder sees in it what it sees in a target."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from likeness.experiments.experiment import Cost, Evaluation, Variables
+from likeness.experiments.experiment import Evaluation, LossOutput, Variables
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
@@ -47,10 +47,10 @@ class Endless:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Pixels:
-    """Fits the pixels of a picture to a target's activations."""
+    """Fits the pixels of an image to a target's activations."""
 
     size: int = 8
-    """Side of the picture."""
+    """Side of the image."""
     nan_at: int | None = None
     """The batch whose loss is not a number."""
     rows: int = 8
@@ -69,34 +69,34 @@ class Pixels:
         del data, seed
         return Endless(self.rows)
 
-    def fixed(self, data: np.ndarray) -> dict[str, np.ndarray]:
+    def constants(self, data: np.ndarray) -> dict[str, np.ndarray]:
         return {"target": data}
 
-    def init(self, key: Any, fixed: Any, batch: Any) -> Variables:
-        del fixed, batch
-        return Variables({"picture": jax.random.uniform(key, (1, self.size, self.size, 3))}, {"calls": jnp.zeros(())})
+    def init(self, key: Any, constants: Any, batch: Any) -> Variables:
+        del constants, batch
+        return Variables({"image": jax.random.uniform(key, (1, self.size, self.size, 3))}, {"calls": jnp.zeros(())})
 
-    def _activations(self, picture: Any) -> Any:
+    def _activations(self, image: Any) -> Any:
         features = Features()
-        weights = features.init(jax.random.key(7), picture)
-        return features.apply(weights, picture)["conv2"]  # type: ignore[index]
+        weights = features.init(jax.random.key(7), image)
+        return features.apply(weights, image)["conv2"]  # type: ignore[index]
 
-    def cost(self, params: Any, state: Any, fixed: Any, batch: Any, key: Any) -> Cost:
+    def cost(self, params: Any, state: Any, constants: Any, batch: Any, key: Any) -> LossOutput:
         del key
-        target = self._activations(fixed["target"])
-        difference = self._activations(params["picture"]) - jax.lax.stop_gradient(target)
+        target = self._activations(constants["target"])
+        difference = self._activations(params["image"]) - jax.lax.stop_gradient(target)
         value = 0.5 * (difference**2).sum()
         if self.nan_at is not None:
             value = jnp.where(batch["number"][0] == self.nan_at, jnp.nan, value)
-        return Cost(value, {"calls": state["calls"] + 1}, {"number": batch["number"][0].astype(jnp.float32)})
+        return LossOutput(value, {"calls": state["calls"] + 1}, {"number": batch["number"][0].astype(jnp.float32)})
 
-    def remark(self, metrics: Mapping[str, float]) -> str | None:
+    def diagnose(self, metrics: Mapping[str, float]) -> str | None:
         return "the loss is huge" if metrics["loss"] > 1e9 else None
 
     def evaluate(self, data: np.ndarray, params: Any, state: Any, part: str) -> Evaluation:
         del state
         return Evaluation(
-            metrics={"pixels/rmse": float(np.sqrt(np.mean((np.asarray(params["picture"]) - data) ** 2)))},
+            metrics={"pixels/rmse": float(np.sqrt(np.mean((np.asarray(params["image"]) - data) ** 2)))},
             artifacts={"palette": {"part": part}},
         )
 
@@ -106,7 +106,7 @@ def eight_steps(**changes: Any) -> Run:
     default: dict[str, Any] = {
         "experiment": Pixels(size=4),
         "steps": 8,
-        "optimizer": Adam(schedule=WarmupCosine(rate=0.05, warmup_share=0.25)),
+        "optimizer": Adam(schedule=WarmupCosine(peak_lr=0.05, warmup_share=0.25)),
         "log_every": 1,
         "checkpoints": Checkpoints(every=5),
     }

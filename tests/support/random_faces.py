@@ -20,8 +20,8 @@ class RandomFaces:
     def variables(self):
         return _variables(self.seed)
 
-    def __call__(self, variables, pictures):
-        return ENCODER.apply(variables, pictures)
+    def __call__(self, variables, images):
+        return ENCODER.apply(variables, images)
 
 
 @functools.cache

@@ -21,9 +21,9 @@ def main() -> None:
     together = put_together(runs)
     states = together.start()
     keys, rows, batch = together.keys(), together.rows, together.batch()
-    text = together.step.lower(states, together.fixed, batch, keys, rows).compile().as_text()
+    text = together.step.lower(states, together.constants, batch, keys, rows).compile().as_text()
     for _ in range(2):
-        states, _ = together.step(states, together.fixed, batch, keys, rows)
+        states, _ = together.step(states, together.constants, batch, keys, rows)
         batch = together.batch()
     differences = []
     for number in (0, 3):

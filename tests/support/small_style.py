@@ -5,8 +5,8 @@ from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.run import Run
 from likeness.experiments.optim.schedules import Constant
-from likeness.experiments.style.judge import Judge
-from likeness.experiments.style import StylePicture, Stylization
+from likeness.experiments.style.evaluate import Evaluate
+from likeness.experiments.style import StyleImage, Stylization
 from likeness.experiments.style.terms import Term
 from likeness.research.images.sources import Photograph
 from likeness.research.encoders import Vgg
@@ -19,9 +19,9 @@ def get_config():
     return Run(
         experiment=Stylization(
             content=Photograph(name="china"),
-            styles=(StylePicture(picture=Photograph(name="flower")),),
+            styles=(StyleImage(image=Photograph(name="flower")),),
             encoder=TINY,
-            judge=Judge(encoder=TINY, content=("relu2_1",), style=("relu1_1",)),
+            evaluate=StyleEvaluator(encoder=TINY, content=("relu2_1",), style=("relu1_1",)),
             size=32,
             content_terms=(Term(loss=Content(layers=("relu2_1",))),),
             style_terms=(Term(loss=Gram(layers=("relu1_1",))),),

@@ -1,4 +1,4 @@
-"""What the tests of the command line are about: small pictures of people, a config, and what a command said."""
+"""What the tests of the command line are about: small images of people, a config, and what a command said."""
 
 import dataclasses
 import hashlib
@@ -58,25 +58,25 @@ Likeness = Callable[..., Said]
 
 @dataclasses.dataclass(frozen=True)
 class World:
-    """Pictures to learn from, pictures of others, and what was learned."""
+    """Images to learn from, images of others, and what was learned."""
 
     people: Path
-    """One folder a person: 24 people, 6 pictures each."""
+    """One folder a person: 24 people, 6 images each."""
     strangers: Path
     """Three people who are not among them: ada, bob and cyd."""
     config: Path
     workdir: Path
 
 
-def draw(folder: Path, names: list[str], pictures: int, seed: int) -> None:
-    """A person is a smooth colored pattern; their pictures are shifted, lit and noisy."""
+def draw(folder: Path, names: list[str], images: int, seed: int) -> None:
+    """A person is a smooth colored pattern; their images are shifted, lit and noisy."""
     generator = np.random.default_rng(seed)
     for name in names:
         (folder / name).mkdir(parents=True)
         pattern = Image.fromarray(generator.integers(0, 256, (4, 4, 3), np.uint8)).resize(
             (SIZE + 2, SIZE + 2), Image.Resampling.BICUBIC
         )
-        for index in range(pictures):
+        for index in range(images):
             x, y = generator.integers(0, 3, 2)
             seen = np.asarray(pattern, np.float32)[y : y + SIZE, x : x + SIZE] * generator.uniform(0.9, 1.1)
             seen += generator.normal(0, 4, seen.shape)

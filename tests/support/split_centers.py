@@ -68,8 +68,8 @@ def alone(loss: MarginSoftmax, shape: tuple[int, int]) -> dict[str, float]:
 def in_training(folder: str) -> dict[str, float]:
     """Two steps of the trainer's own program with centers over four devices, against centers whole on all eight."""
     people = np.arange(CLASSES + 2) % CLASSES
-    pictures = np.random.default_rng(0).integers(0, 255, (len(people), 16, 16, 1), np.uint8)
-    np.savez(Path(folder) / "people.npz", images=pictures, labels=people)
+    images = np.random.default_rng(0).integers(0, 255, (len(people), 16, 16, 1), np.uint8)
+    np.savez(Path(folder) / "people.npz", images=images, labels=people)
     experiment = Recognition(
         data=Arrays(path=str(Path(folder) / "people.npz")),
         split=CountSplit(validation=0, test=0),

@@ -14,7 +14,7 @@ Maps = Mapping[str, np.ndarray]
 Part = tuple[float, dict[str, np.ndarray]]
 """A cost of activations (h, w, c), and its derivatives by those that it reads."""
 Formula = Callable[[Maps, Maps, Maps], dict[str, Part]]
-"""``formula(picture, content, style)`` of activations by name: the parts of the cost."""
+"""``formula(image, content, style)`` of activations by name: the parts of the cost."""
 
 STYLE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 BGR_MEANS = (103.939, 116.779, 123.68)
@@ -23,7 +23,7 @@ TORCHVISION = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """VGG, one picture at a time."""
+    """VGG, one image at a time."""
 
     convolutions: Sequence[int]
     weights: Mapping[str, tuple[np.ndarray, np.ndarray]]
@@ -35,10 +35,10 @@ class Network:
     borders: Mapping[str, str]
     """How a convolution's map is padded, as ``np.pad`` calls it: edge or reflect; constant where nothing is said."""
 
-    def forward(self, picture: np.ndarray, last: str) -> tuple[dict[str, np.ndarray], list[tuple[str, Callable]]]:
-        """Activations of a picture (h, w, 3), RGB in [0, 1], and for each the map from its derivative to that of its input."""
-        found, tape = {"input": picture}, []
-        x, backward = _prepared(picture, self.preprocessing)
+    def forward(self, image: np.ndarray, last: str) -> tuple[dict[str, np.ndarray], list[tuple[str, Callable]]]:
+        """Activations of an image (h, w, 3), RGB in [0, 1], and for each the map from its derivative to that of its input."""
+        found, tape = {"input": image}, []
+        x, backward = _prepared(image, self.preprocessing)
         tape.append(("input", backward))
         before = "prepared"
 
@@ -60,10 +60,10 @@ class Network:
         raise AssertionError(f"no layer {last}")
 
     def costs(
-        self, formula: Formula, picture: np.ndarray, content: np.ndarray, style: np.ndarray, last: str
+        self, formula: Formula, image: np.ndarray, content: np.ndarray, style: np.ndarray, last: str
     ) -> dict[str, tuple[float, np.ndarray]]:
-        """The parts of the cost, and the derivative of each by the picture's pixels."""
-        maps, tape = self.forward(picture.astype(np.float64), last)
+        """The parts of the cost, and the derivative of each by the image's pixels."""
+        maps, tape = self.forward(image.astype(np.float64), last)
         references = [self.forward(other.astype(np.float64), last)[0] for other in (content, style)]
         found = {}
         for part, (value, slopes) in formula(maps, *references).items():
@@ -74,11 +74,11 @@ class Network:
         return found
 
 
-def _prepared(picture: np.ndarray, kind: str) -> tuple[np.ndarray, Callable]:
+def _prepared(image: np.ndarray, kind: str) -> tuple[np.ndarray, Callable]:
     if kind == "caffe":
-        return 255.0 * picture[:, :, ::-1] - BGR_MEANS, lambda slope: 255.0 * slope[:, :, ::-1]
+        return 255.0 * image[:, :, ::-1] - BGR_MEANS, lambda slope: 255.0 * slope[:, :, ::-1]
     means, deviations = map(np.asarray, TORCHVISION)
-    return (picture - means) / deviations, lambda slope: slope / deviations
+    return (image - means) / deviations, lambda slope: slope / deviations
 
 
 def _convolved(x: np.ndarray, kernel: np.ndarray, bias: np.ndarray, mode: str) -> tuple[np.ndarray, Callable]:
@@ -186,7 +186,7 @@ def gatys_code(x: Maps, content: Maps, style: Maps) -> dict[str, Part]:
 def johnson_neural_style(x: Maps, content: Maps, style: Maps) -> dict[str, Part]:
     """5 MSE of features + 100 MSE of F Fᵀ/(C h w) in each layer + the function whose gradient TVLoss adds, with 1e-3.
 
-    TVLoss sees what the network sees: there, of pictures multiplied by 256.
+    TVLoss sees what the network sees: there, of images multiplied by 256.
     """
     looks = [gram_squares(x, style, layer, 1e2 / x[layer].shape[2] ** 2, np.size) for layer in STYLE]
     seen, strength = 256.0 * x["input"], 1e-3
@@ -196,7 +196,7 @@ def johnson_neural_style(x: Maps, content: Maps, style: Maps) -> dict[str, Part]
     slope[:-1, 1:] -= right
     slope[1:, :-1] -= down
     rough = 0.5 * strength * float(np.sum(right**2) + np.sum(down**2)), {"input": 256.0 * strength * slope}
-    return {"content": mean_squares(x, content, "relu4_2", 5e0), "style": together(*looks), "picture": rough}
+    return {"content": mean_squares(x, content, "relu4_2", 5e0), "style": together(*looks), "image": rough}
 
 
 def crowson(x: Maps, content: Maps, style: Maps, iterations: int = 12) -> dict[str, Part]:
@@ -207,7 +207,7 @@ def crowson(x: Maps, content: Maps, style: Maps, iterations: int = 12) -> dict[s
         for layer, weight in zip(STYLE, (256, 64, 16, 4, 1), strict=True)
     ]
     rough = _nine_points(x["input"], 2.0)
-    return {"content": mean_squares(x, content, "relu4_2", 0.015), "style": together(*looks), "picture": rough}
+    return {"content": mean_squares(x, content, "relu4_2", 0.015), "style": together(*looks), "image": rough}
 
 
 def _wasserstein(x: Maps, y: Maps, layer: str, factor: float, iterations: int) -> Part:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from likeness.experiments.experiment import Cost, Evaluation, Variables
+from likeness.experiments.experiment import Evaluation, LossOutput, Variables
 from likeness.experiments.optim.optimizers import Sgd
 from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Checkpoints, Run
@@ -60,7 +60,7 @@ class Toy:
         del data
         return ()
 
-    def fixed(self, data: str) -> dict[str, np.ndarray]:
+    def constants(self, data: str) -> dict[str, np.ndarray]:
         del data
         return {"number": np.float32(self.fixed_number)}
 
@@ -68,20 +68,20 @@ class Toy:
         del data
         return Counting(self.rows, seed)
 
-    def init(self, key: Any, fixed: Any, batch: Any) -> Variables:
-        del fixed
+    def init(self, key: Any, constants: Any, batch: Any) -> Variables:
+        del constants
         # A step must not miss the batch that only the shapes were wanted of.
         shape = (2 + 0 * len(batch["number"]), 3)
         params = {"weights": jax.random.uniform(key, shape), "biases": jnp.ones(3)}
         return Variables(params, {"steps": jnp.zeros((), jnp.int32)})
 
-    def cost(self, params: Any, state: Any, fixed: Any, batch: Any, key: Any) -> Cost:
+    def cost(self, params: Any, state: Any, constants: Any, batch: Any, key: Any) -> LossOutput:
         number = jnp.mean(batch["number"])
         value = number * (jnp.sum(params["weights"]) + 2.0 * jnp.sum(params["biases"]))
-        metrics = {"number": number, "drawn": jax.random.uniform(key), "fixed": fixed["number"]}
-        return Cost(value, {"steps": state["steps"] + 1}, metrics)
+        metrics = {"number": number, "drawn": jax.random.uniform(key), "fixed": constants["number"]}
+        return LossOutput(value, {"steps": state["steps"] + 1}, metrics)
 
-    def remark(self, metrics: Mapping[str, float]) -> str | None:
+    def diagnose(self, metrics: Mapping[str, float]) -> str | None:
         return f"the mean number is {metrics['number']:g}" if self.curve else None
 
     def evaluate(self, data: str, params: Any, state: Any, part: str) -> Evaluation:
@@ -102,7 +102,7 @@ def toy_run(**changes: Any) -> Run:
     default: dict[str, Any] = {
         "experiment": Toy(),
         "steps": 6,
-        "optimizer": Sgd(schedule=Constant(rate=0.01), momentum=0.0),
+        "optimizer": Sgd(schedule=Constant(peak_lr=0.01), momentum=0.0),
         "log_every": 1,
         "checkpoints": Checkpoints(every=100),
     }

@@ -26,11 +26,11 @@ class Widened(Toy):
         # Each stage reads something else.
         return Fingerprints(training={"data": f"{data} {self.width}"})
 
-    def promote(self, learned: Any, fixed: Any) -> Any:
+    def promote(self, learned: Any, constants: Any) -> Any:
         # What is fixed is that of the stage that begins.
-        return jnp.repeat(learned, self.width // learned.shape[-1], axis=-1) + 0 * fixed["number"]
+        return jnp.repeat(learned, self.width // learned.shape[-1], axis=-1) + 0 * constants["number"]
 
-    def init(self, key: Any, fixed: Any, batch: Any) -> Variables:
+    def init(self, key: Any, constants: Any, batch: Any) -> Variables:
         return Variables({"weights": jax.random.uniform(key, (2, self.width)), "biases": jnp.ones(self.width)}, {"steps": 0})
 
 

@@ -1,4 +1,4 @@
-"""Procedural faces: the same row is the same picture, and pictures obey the pose that their vectors state."""
+"""Procedural faces: the same row is the same image, and images obey the pose that their vectors state."""
 
 import dataclasses
 import subprocess
@@ -35,7 +35,7 @@ def test_shapes_and_dtypes(size: int, channels: int) -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_row_is_the_same_picture_in_any_batch(channels: int) -> None:
+def test_a_row_is_the_same_image_in_any_batch(channels: int) -> None:
     faces = dataclasses.replace(FACES, channels=channels, cache=0)
     rows = np.arange(200)
     together = faces.open().read(rows)
@@ -66,7 +66,7 @@ def test_importing_and_drawing_touch_no_device() -> None:
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_more_people_or_pictures_change_none_of_those_there_were() -> None:
+def test_more_people_or_images_change_none_of_those_there_were() -> None:
     few, many = Faces(people=3, images=2, size=32).open(), Faces(people=5, images=4, size=32).open()
     np.testing.assert_array_equal(few.read(np.array([3])), many.read(np.array([5])))
 
@@ -82,14 +82,14 @@ def test_the_cache_and_pickling_change_nothing() -> None:
     np.testing.assert_array_equal(images.read(np.array([7, 7, 2])), first)
 
 
-def test_the_fingerprint_says_what_the_pictures_depend_on() -> None:
+def test_the_fingerprint_says_what_the_images_depend_on() -> None:
     base = FACES.open().fingerprint
     assert dataclasses.replace(FACES, cache=0).open().fingerprint == base
     for change in ({"seed": 4}, {"size": 32}, {"light": 0.5}, {"images": 6}, {"channels": 1}):
         assert dataclasses.replace(FACES, **change).open().fingerprint != base
 
 
-def test_people_differ_more_than_pictures_of_a_person_do_without_nuisance() -> None:
+def test_people_differ_more_than_images_of_a_person_do_without_nuisance() -> None:
     people = person(20)
     portraits = render(people, Nuisance().vector(20), 48).astype(float)
     noisy = render(people, Nuisance(grain=4.0, grain_key=5.0).vector(20), 48).astype(float)
@@ -98,7 +98,7 @@ def test_people_differ_more_than_pictures_of_a_person_do_without_nuisance() -> N
 
 
 def test_light_and_pose_move_pixels_more_than_identity_does() -> None:
-    """Raw pixels must not verify: the nearest other picture is usually another person's."""
+    """Raw pixels must not verify: the nearest other image is usually another person's."""
     images = FACES.open()
     pixels = images.read(np.arange(200)).reshape(200, -1).astype(np.float32)
     squares = (pixels**2).sum(1)

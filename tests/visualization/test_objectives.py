@@ -68,7 +68,7 @@ def test_the_algebra_is_that_of_the_scores():
     assert made == Sum(terms=made.terms)
 
 
-def test_alike_pictures_are_not_diverse_and_one_alone_has_no_other():
+def test_alike_images_are_not_diverse_and_one_alone_has_no_other():
     one = ACTIVATIONS["conv"][:1]
     np.testing.assert_allclose(Diversity(layer="conv")({"conv": jnp.concatenate([one, one])}), -1.0, rtol=1e-5)
     np.testing.assert_allclose(Diversity(layer="conv")({"conv": one}), 0.0, atol=1e-7)

@@ -1,4 +1,4 @@
-"""Pairs of pictures: the gradient of their distance, and its axioms."""
+"""Pairs of images: the gradient of their distance, and its axioms."""
 
 import functools
 
@@ -24,7 +24,7 @@ def an_encoder():
 
 
 def test_the_gradient_of_the_distance_is_that_of_numpy_and_pairs_do_not_mix():
-    """f(x) = x W on flat pictures, d squared: ∂(−d)/∂a = −2 W Wᵀ (a − b)."""
+    """f(x) = x W on flat images, d squared: ∂(−d)/∂a = −2 W Wᵀ (a − b)."""
     rng = np.random.default_rng(0)
     first, second = rng.normal(size=(2, 3, 2, 2, 1))
     weights = rng.normal(size=(4, 5))
@@ -42,8 +42,8 @@ def test_it_is_the_finite_difference_of_an_encoders_distance():
         return network(x)["embedding"]
 
     by_first, by_second = explain_pairs(embed, squared, first, second)
-    for number, (found, pictures) in enumerate(((by_first, first), (by_second, second))):
-        direction = jax.random.normal(jax.random.key(number), pictures.shape)
+    for number, (found, images) in enumerate(((by_first, first), (by_second, second))):
+        direction = jax.random.normal(jax.random.key(number), images.shape)
         pair = (first, second)
         ends = [
             squared(*(embed(each + step * direction if at == number else each) for at, each in enumerate(pair)))
@@ -64,14 +64,14 @@ def test_integrated_gradients_add_up_to_the_likeness_gained_and_are_symmetric():
         return integrated_gradients(score, x, baseline, steps=48)
 
     by_first, by_second = explain_pairs(embed, squared, first, second, attribute)
-    for found, pictures, other in ((by_first, first, second), (by_second, second, first)):
-        gained = squared(embed(baseline), embed(other)) - squared(embed(pictures), embed(other))
+    for found, images, other in ((by_first, first, second), (by_second, second, first)):
+        gained = squared(embed(baseline), embed(other)) - squared(embed(images), embed(other))
         np.testing.assert_allclose(found.sum(axis=(1, 2, 3)), gained, atol=0.005 * float(jnp.abs(gained).max()))
     exchanged = explain_pairs(embed, squared, second, first, attribute)
     np.testing.assert_allclose(exchanged[0], by_second, atol=1e-6)
 
 
-def test_a_picture_and_itself_have_no_gradient():
+def test_an_image_and_itself_have_no_gradient():
     network, first, _ = an_encoder()
     for found in explain_pairs(lambda x: network(x)["embedding"], squared, first, first, gradient_times_input):
         np.testing.assert_allclose(found, 0.0, atol=1e-6)

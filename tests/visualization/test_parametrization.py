@@ -38,7 +38,7 @@ def test_white_waves_have_variance_one_by_parseval_and_fall_as_one_over_f(size):
     drawn = np.random.default_rng(0).normal(size=(4000, height, width // 2 + 1, 2))
     scale = wave_scale(*size)
     pixels = np.fft.irfft2((drawn[..., 0] + 1j * drawn[..., 1]) * scale, s=size, norm="forward")
-    # Four thousand pictures of a few hundred correlated pixels.
+    # Four thousand images of a few hundred correlated pixels.
     np.testing.assert_allclose(np.mean(pixels**2), 1.0, atol=0.04)
     power = np.mean(np.abs(np.fft.rfft2(pixels, norm="forward")) ** 2, axis=0)
     cycles = max(size) * np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width))
@@ -60,7 +60,7 @@ def test_the_axes_of_photographs_are_those_that_the_command_prints():
     np.testing.assert_allclose(np.asarray(PHOTOGRAPHIC), axes_of_photographs(), atol=6e-5)
 
 
-def test_nothing_learned_leaves_a_picture_as_it_is():
+def test_nothing_learned_leaves_an_image_as_it_is():
     base = jax.random.uniform(KEY, (1, 6, 8, 3), minval=0.05, maxval=0.95)
     shape = (2, 6, 8, 3)
     for made in (Pixels(), Fourier(deviation=0.0)):

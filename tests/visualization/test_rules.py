@@ -69,22 +69,22 @@ ENCODERS = [
 @pytest.mark.parametrize(("encoder", "side", "layer"), ENCODERS)
 def test_an_encoder_computes_the_same_and_its_gradient_is_the_gradient(encoder, side, layer):
     channels = 1 if isinstance(encoder, Koch) else 3
-    pictures = jax.random.uniform(jax.random.key(0), (2, side, side, channels))
-    variables = encoder.init(jax.random.key(1), pictures)
+    images = jax.random.uniform(jax.random.key(0), (2, side, side, channels))
+    variables = encoder.init(jax.random.key(1), images)
 
-    def read(pictures):
-        return encoder.apply(variables, pictures)[layer]
+    def read(images):
+        return encoder.apply(variables, images)[layer]
 
-    found = read(pictures)
-    np.testing.assert_allclose(with_rule(read, "guided")(pictures), found, rtol=1e-5, atol=1e-6)
-    # Where each picture's map is largest, since a unit at 0 has no gradient.
+    found = read(images)
+    np.testing.assert_allclose(with_rule(read, "guided")(images), found, rtol=1e-5, atol=1e-6)
+    # Where each image's map is largest, since a unit at 0 has no gradient.
     largest = [np.unravel_index(np.argmax(one), one.shape) for one in np.asarray(found)]
     units, places = np.array([place[2] for place in largest]), np.array([place[:2] for place in largest])
-    plain = jax.grad(lambda x: jnp.sum(read(x)[np.arange(2), places[:, 0], places[:, 1], units]))(pictures)
-    np.testing.assert_allclose(reconstruct(read, pictures, units, places, "gradient"), plain, rtol=1e-5, atol=1e-7)
+    plain = jax.grad(lambda x: jnp.sum(read(x)[np.arange(2), places[:, 0], places[:, 1], units]))(images)
+    np.testing.assert_allclose(reconstruct(read, images, units, places, "gradient"), plain, rtol=1e-5, atol=1e-7)
     by_rule = jax.grad(lambda x: jnp.sum(with_rule(read, "gradient")(x)[np.arange(2), places[:, 0], places[:, 1], units]))
-    np.testing.assert_allclose(by_rule(pictures), plain, rtol=1e-4, atol=1e-6)
-    guided = reconstruct(read, pictures, units, places, "guided")
+    np.testing.assert_allclose(by_rule(images), plain, rtol=1e-4, atol=1e-6)
+    guided = reconstruct(read, images, units, places, "guided")
     assert np.isfinite(guided).all() and np.abs(np.asarray(guided) - np.asarray(plain)).max() > 0
 
 
@@ -92,7 +92,7 @@ def test_without_a_relu_it_says_so():
     with pytest.raises(ValueError, match="has none"):
         with_rule(jnp.tanh, "guided")(jnp.ones(3))
     encoder = IResNet(blocks=(1, 1, 1, 1), dimension=8)
-    pictures = jnp.zeros((1, 112, 112, 3))
-    variables = jax.eval_shape(encoder.init, jax.random.key(0), pictures)
+    images = jnp.zeros((1, 112, 112, 3))
+    variables = jax.eval_shape(encoder.init, jax.random.key(0), images)
     with pytest.raises(ValueError, match="PReLU"):
-        jax.eval_shape(with_rule(lambda x, v: encoder.apply(v, x), "guided"), pictures, variables)
+        jax.eval_shape(with_rule(lambda x, v: encoder.apply(v, x), "guided"), images, variables)

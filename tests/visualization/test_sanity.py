@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from likeness.research.encoders import Conv4, Mirrored, SqueezeNet
+from likeness.research.encoders import Conv4, FlipEmbedding, SqueezeNet
 from likeness.research.visualization.sanity import layers_with_weights, map_similarity, rank_correlation, with_other_weights
 
 
-@pytest.mark.parametrize("encoder", [Conv4(width=2, dimension=2), Mirrored(encoder=Conv4(width=2, dimension=2))])
+@pytest.mark.parametrize("encoder", [Conv4(width=2, dimension=2), FlipEmbedding(encoder=Conv4(width=2, dimension=2))])
 def test_layers_come_in_the_order_of_use_with_their_normalization(encoder):
     variables = jax.eval_shape(encoder.init, jax.random.key(0), jnp.zeros((1, 16, 16, 1)))
     parts = layers_with_weights(encoder, variables, (16, 16, 1))
-    above = ("encoder",) if isinstance(encoder, Mirrored) else ()
+    above = ("encoder",) if isinstance(encoder, FlipEmbedding) else ()
     expected = [((*above, f"conv{block}"), (*above, f"norm{block}")) for block in range(1, 5)]
     assert parts == (*expected, ((*above, "dense"),))
 

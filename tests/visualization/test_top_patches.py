@@ -21,12 +21,12 @@ def stream(top, activations, batch, numbers=None):
 
 
 def brute_force(activations, k, sign, once):
-    """(value, picture, place) of each unit, by sorting all; a NaN is left out."""
+    """(value, image, place) of each unit, by sorting all; a NaN is left out."""
     found = []
     for unit in range(activations.shape[-1]):
         rows = []
-        for picture, one in enumerate(activations[..., unit]):
-            places = [(sign * float(value), picture, place) for place, value in np.ndenumerate(one) if not np.isnan(value)]
+        for image, one in enumerate(activations[..., unit]):
+            places = [(sign * float(value), image, place) for place, value in np.ndenumerate(one) if not np.isnan(value)]
             places.sort(key=lambda row: (-row[0], row[1:]))
             rows += places[:1] if once else places
         rows.sort(key=lambda row: (-row[0], row[1:]))
@@ -39,13 +39,13 @@ def brute_force(activations, k, sign, once):
 @pytest.mark.parametrize("once", [True, False])
 @pytest.mark.parametrize("batch", [1, 5, 23])
 def test_equals_brute_force(shape, order, once, batch):
-    """Values, pictures and places, with many equal activations, however the stream is cut."""
+    """Values, images and places, with many equal activations, however the stream is cut."""
     activations = np.random.default_rng(0).integers(-3, 4, (23, *shape, 6)).astype(np.float32)
     found = stream(TopPatches(k=5, order=order, once=once), activations, batch)
     sign = 1 if order == "top" else -1
     for unit, rows in enumerate(brute_force(activations, 5, sign, once)):
         np.testing.assert_array_equal(found.value[unit], [sign * value for value, _, _ in rows])
-        np.testing.assert_array_equal(found.picture[unit], [picture for _, picture, _ in rows])
+        np.testing.assert_array_equal(found.image[unit], [image for _, image, _ in rows])
         np.testing.assert_array_equal(found.place[unit], [place for _, _, place in rows])
 
 
@@ -53,7 +53,7 @@ def test_fewer_than_k_padding_and_nan_leave_gaps():
     activations = np.ones((4, 2, 2, 1), np.float32)
     activations[1] = np.nan
     found = stream(TopPatches(k=5), activations, 2, np.array([0, 1, 2, -1], np.int32))
-    assert found.picture.tolist() == [[0, 2, -1, -1, -1]]
+    assert found.image.tolist() == [[0, 2, -1, -1, -1]]
 
 
 def test_random_are_active_the_same_for_every_batch_size_and_uniform():
@@ -61,7 +61,7 @@ def test_random_are_active_the_same_for_every_batch_size_and_uniform():
     one, other = (stream(TopPatches(k=40, order="random"), activations, batch) for batch in (16, 400))
     jax.tree.map(np.testing.assert_array_equal, one, other)
     assert (one.value > 0).all()
-    # Not the largest: their mean is that of all pictures' maxima above 0.
+    # Not the largest: their mean is that of all images' maxima above 0.
     maxima = activations.max(axis=(1, 2))
     expected = np.mean(maxima[maxima > 0])
     np.testing.assert_allclose(one.value.mean(), expected, atol=0.15)

@@ -13,7 +13,7 @@ from flax import traverse_util
 
 from likeness.research.encoders import Vgg
 from likeness.research.errors import UserError
-from likeness.research.images import read_picture, resize
+from likeness.research.images import read_image, resize
 from likeness.research.metrics.image_quality import edge_correlation
 from likeness.research.weights import KNOWN, Pretrained, fetch, named, own, read, recognize, shapes, take, write
 from likeness.research.weights.johnson import johnson_wave
@@ -55,7 +55,7 @@ def test_each_says_what_it_is_and_how_to_get_it(published, alone):
 
 @pytest.mark.parametrize("published", WITH_ENCODER, ids=lambda published: published.name)
 def test_each_layout_has_a_name_for_every_variable(published):
-    variables = traverse_util.flatten_dict(shapes(published.encoder, published.picture), sep="/")
+    variables = traverse_util.flatten_dict(shapes(published.encoder, published.image), sep="/")
     for layout in published.layouts:
         assert variables.keys() <= {entry.variable for entry in layout.entries}
 
@@ -74,7 +74,7 @@ def test_each_layout_has_a_name_for_every_variable(published):
 )
 def test_the_encoders_have_the_published_size(name, parameters):
     published = named(name)
-    variables = shapes(published.encoder, published.picture)
+    variables = shapes(published.encoder, published.image)
     assert sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(variables["params"])) == parameters
 
 
@@ -161,17 +161,17 @@ def test_every_array_of_the_real_files_is_accounted_for(real_data, name):
 
 @pytest.mark.data
 def test_the_published_painter_paints_waves(real_data):
-    """Hokusai's palette, blue on cream, from whatever comes in, with the picture still there."""
+    """Hokusai's palette, blue on cream, from whatever comes in, with the image still there."""
     published = named("johnson_wave")
     variables, report = published.load()
     assert report.complete
-    pixels = read_picture(real_data / "pictures" / "content" / "chelsea.png").pixels
-    picture = np.asarray(resize(jnp.asarray(pixels), (170, 256)))
-    painted = np.clip(np.asarray(jax.jit(published.encoder.apply)(variables, picture[None])[0]), 0, 1)
+    pixels = read_image(real_data / "pictures" / "content" / "chelsea.png").pixels
+    image = np.asarray(resize(jnp.asarray(pixels), (170, 256)))
+    painted = np.clip(np.asarray(jax.jit(published.encoder.apply)(variables, image[None])[0]), 0, 1)
     dark, light = painted[painted.mean(2) < 0.35].mean(0), painted[painted.mean(2) > 0.7].mean(0)
     assert dark[2] > dark[0] + 0.1
     assert light[0] > light[2] + 0.05
-    assert 0.3 < edge_correlation(picture, painted) < 0.9
+    assert 0.3 < edge_correlation(image, painted) < 0.9
 
 
 @pytest.mark.data
@@ -215,8 +215,8 @@ def test_the_real_networks_are_torch_s(real_data, name):
     functional = torch.nn.functional
     published = named(name)
     arrays = read(published.find())
-    pictures = np.random.default_rng(0).uniform(size=(1, 34, 37, 3)).astype(np.float32)
-    x = torch.from_numpy(pictures).permute(0, 3, 1, 2)
+    images = np.random.default_rng(0).uniform(size=(1, 34, 37, 3)).astype(np.float32)
+    x = torch.from_numpy(images).permute(0, 3, 1, 2)
     keys = {entry.variable: entry.key for entry in published.layouts[0].entries}
 
     def weights(layer):
@@ -229,7 +229,7 @@ def test_the_real_networks_are_torch_s(real_data, name):
         else:
             x = functional.relu(x) if layer.name.startswith("relu") else functional.max_pool2d(x, 2)
     variables, _ = published.load()
-    activations = jax.jit(published.encoder.apply)(variables, pictures)
+    activations = jax.jit(published.encoder.apply)(variables, images)
     expected = x.permute(0, 2, 3, 1).numpy()
     np.testing.assert_allclose(activations[layer.name], expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
     assert 0.01 < float(activations[layer.name].mean()) < 100

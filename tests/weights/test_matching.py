@@ -68,12 +68,12 @@ def test_the_same_network_in_torch():
     net = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3, padding=1), torch.nn.BatchNorm2d(4))
     head = torch.nn.Linear(4, 5)
     x = np.random.default_rng(0).normal(size=(6, 8, 8, 3)).astype(np.float32)
-    pictures = torch.from_numpy(x).permute(0, 3, 1, 2)
-    net(pictures)
+    images = torch.from_numpy(x).permute(0, 3, 1, 2)
+    net(images)
     state = {f"net.{name}": value for name, value in net.state_dict().items()}
     state |= {f"head.{name}": value for name, value in head.state_dict().items()}
     variables, _ = fill(WANTED, {name: value.numpy() for name, value in state.items()}, LAYOUT)
-    expected = head(net.eval()(pictures).mean((2, 3))).detach().numpy()
+    expected = head(net.eval()(images).mean((2, 3))).detach().numpy()
     np.testing.assert_allclose(Small().apply(variables, x), expected, rtol=1e-4, atol=1e-5)
 
 
@@ -136,9 +136,9 @@ def test_dtypes_become_the_encoder_s():
     assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {np.dtype(np.float32)}
 
 
-def filled(encoder, picture=(112, 112, 3)):
+def filled(encoder, image=(112, 112, 3)):
     rng = np.random.default_rng(0)
-    return jax.tree.map(lambda leaf: rng.normal(size=leaf.shape).astype(leaf.dtype), shapes(encoder, picture))
+    return jax.tree.map(lambda leaf: rng.normal(size=leaf.shape).astype(leaf.dtype), shapes(encoder, image))
 
 
 @pytest.mark.parametrize("ending", ["safetensors", "npz"])

@@ -1,4 +1,4 @@
-"""Pictures of anything and of any size, to train painters on: where they come from, and random crops of them.
+"""Images of anything and of any size, to train painters on: where they come from, and random crops of them.
 
 A source is opened to an :class:`Album`; :class:`RandomCrops` cuts squares out of several; :func:`crop_stream` reads them.
 """
@@ -6,20 +6,20 @@ A source is opened to an :class:`Album`; :class:`RandomCrops` cuts squares out o
 from likeness.research.data.image_sets.album import Album, AlbumSource
 from likeness.research.data.image_sets.crops import Crops, RandomCrops, crop_stream
 from likeness.research.data.image_sets.dead_leaves import DeadLeaves
+from likeness.research.data.image_sets.image_folder import ImageFolder
 from likeness.research.data.image_sets.paintings import Paintings
 from likeness.research.data.image_sets.photographs import Photographs
-from likeness.research.data.image_sets.picture_folder import PictureFolder
-from likeness.research.data.image_sets.portraits import Portraits
+from likeness.research.data.image_sets.portraits import FaceImages
 
 __all__ = [
     "Album",
     "AlbumSource",
     "Crops",
     "DeadLeaves",
+    "FaceImages",
+    "ImageFolder",
     "Paintings",
     "Photographs",
-    "PictureFolder",
-    "Portraits",
     "RandomCrops",
     "crop_stream",
 ]

@@ -1,4 +1,4 @@
-"""The table that every source of pictures of anything opens to."""
+"""The table that every source of images of anything opens to."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from likeness.research.types import UInt8
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Album:
-    """Pictures by number, each of its own size.
+    """Images by number, each of its own size.
 
     Example:
         >>> album = Album(names=("gray",), read=lambda index: np.full((2, 3, 3), 128, np.uint8), fingerprint="")
@@ -28,7 +28,7 @@ class Album:
     synthetic: bool = False
     """Whether a program drew them."""
     skipped: tuple[tuple[str, str], ...] = ()
-    """(file, why) of every picture that was left out."""
+    """(file, why) of every image that was left out."""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -36,7 +36,7 @@ class Album:
 
 @runtime_checkable
 class AlbumSource(Protocol):
-    """Where pictures of anything come from."""
+    """Where images of anything come from."""
 
     def open(self) -> Album:
         """The table of all of them.
@@ -48,9 +48,9 @@ class AlbumSource(Protocol):
 
 
 class Remembered:
-    """Keeps what was drawn: each picture is drawn when it is first read, and at most a few times where threads race.
+    """Keeps what was drawn: each image is drawn when it is first read, and at most a few times where threads race.
 
-    A picture is drawn from its number alone, so threads that race draw the same.
+    An image is drawn from its number alone, so threads that race draw the same.
     """
 
     def __init__(self, draw: Callable[[int], np.ndarray]) -> None:

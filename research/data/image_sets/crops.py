@@ -1,4 +1,4 @@
-"""Random squares cut out of pictures of any size: crop i is a function of the seed and i alone."""
+"""Random squares cut out of images of any size: crop i is a function of the seed and i alone."""
 
 import dataclasses
 import hashlib
@@ -12,7 +12,7 @@ from PIL import Image
 from likeness.research.data.image_sets.album import Album, AlbumSource
 from likeness.research.data.image_sets.dead_leaves import DeadLeaves
 from likeness.research.data.image_sets.photographs import Photographs
-from likeness.research.data.image_sets.portraits import Portraits
+from likeness.research.data.image_sets.portraits import FaceImages
 from likeness.research.types import UInt8
 
 # Grain wants a length; this many batches are never reached, and fit an index into every integer type there is.
@@ -21,27 +21,27 @@ _ENDLESS = 1 << 40
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RandomCrops:
-    """Squares at random places and scales of random pictures, half of them mirrored.
+    """Squares at random places and scales of random images, half of them mirrored.
 
-    A source is drawn, each with its weight, then one of its pictures, then a window: its side is ``size/zoom`` pixels of the
-    picture, the logarithm of the zoom uniform between its bounds, and at most the picture's shorter side. The window is
+    A source is drawn, each with its weight, then one of its images, then a window: its side is ``size/zoom`` pixels of the
+    image, the logarithm of the zoom uniform between its bounds, and at most the image's shorter side. The window is
     resampled (Lanczos, antialiased) to ``size``.
     """
 
-    sources: tuple[AlbumSource, ...] = (Photographs(), DeadLeaves(), Portraits())
-    """Where the pictures come from."""
+    sources: tuple[AlbumSource, ...] = (Photographs(), DeadLeaves(), FaceImages())
+    """Where the images come from."""
     weights: tuple[float, ...] = ()
     """How often each source is drawn; () for all alike."""
     size: int = 128
     """Side of the squares, in pixels."""
     zoom: tuple[float, float] = (0.3, 1.0)
-    """Pixels of the square for one of the picture: least and most."""
+    """Pixels of the square for one of the image: least and most."""
     mirror: float = 0.5
     """Share of the squares in which left and right are exchanged."""
 
     def __post_init__(self) -> None:
         if not self.sources:
-            raise ValueError("RandomCrops.sources is empty: give at least one source of pictures.")
+            raise ValueError("RandomCrops.sources is empty: give at least one source of images.")
         if self.weights and (len(self.weights) != len(self.sources) or not all(0 < w < float("inf") for w in self.weights)):
             raise ValueError(
                 f"RandomCrops.weights is {self.weights} for {len(self.sources)} sources: give one finite number above 0 a "
@@ -73,18 +73,18 @@ class Crops:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256, in hex, of what identifies the pictures."""
+        """SHA-256, in hex, of what identifies the images."""
         return hashlib.sha256("".join(album.fingerprint for album in self.albums).encode()).hexdigest()
 
     @property
     def description(self) -> tuple[str, ...]:
-        """How many pictures there are, which are synthetic, and what was left out."""
+        """How many images there are, which are synthetic, and what was left out."""
         parts = [
             f"{len(album):,} {'synthetic ' if album.synthetic else ''}of {type(source).__name__}"
             for source, album in zip(self.config.sources, self.albums, strict=True)
         ]
         size, total = self.config.size, sum(map(len, self.albums))
-        sentences = [f"{size} × {size} pixels out of {total:,} picture{'' if total == 1 else 's'}: {'; '.join(parts)}"]
+        sentences = [f"{size} × {size} pixels out of {total:,} image{'' if total == 1 else 's'}: {'; '.join(parts)}"]
         skipped = [entry for album in self.albums for entry in album.skipped]
         if skipped:
             shown = "; ".join(f"{name}: {why}" for name, why in skipped[:5])
@@ -132,7 +132,7 @@ def crop_stream(crops: Mapping[str, Crops], batch_size: int, seed: int, *, threa
     """Iterates over batches of squares, reading ahead in threads.
 
     Args:
-        crops: by name in the batch: content pictures, and style pictures where they vary too.
+        crops: by name in the batch: content images, and style images where they vary too.
         batch_size: squares of each.
         seed: another seed, other squares.
         threads: how many batches are read at a time; 0 reads in the caller's thread. Default: one for each processor.
@@ -142,8 +142,8 @@ def crop_stream(crops: Mapping[str, Crops], batch_size: int, seed: int, *, threa
         that holds the number of the next batch; ``set_state(state)`` goes on from there, to the bit.
 
     Example:
-        >>> iterator = crop_stream({"pictures": RandomCrops(sources=(Photographs(),), size=16).open()}, 2, seed=0)
-        >>> next(iterator)["pictures"].shape, iterator.get_state()
+        >>> iterator = crop_stream({"images": RandomCrops(sources=(Photographs(),), size=16).open()}, 2, seed=0)
+        >>> next(iterator)["images"].shape, iterator.get_state()
         ((2, 16, 16, 3), {'next_index': 1})
         >>> iterator.close()
     """

@@ -1,4 +1,4 @@
-"""Pictures with the statistics of photographs and nothing in them: shapes that cover one another."""
+"""Images with the statistics of photographs and nothing in them: shapes that cover one another."""
 
 import dataclasses
 import hashlib
@@ -16,7 +16,7 @@ _VERSION = 1
 class DeadLeaves:
     """Polygons and ellipses of all sizes thrown on top of one another, shaded, over a wash of noise.
 
-    Radii r have the density r⁻³ between two bounds: then the picture looks the same at every scale, with the spectrum, the
+    Radii r have the density r⁻³ between two bounds: then the image looks the same at every scale, with the spectrum, the
     edges and the occlusions of photographs, which is what a painter must see in training beside faces and paintings.
 
     Lee, Mumford and Huang, "Occlusion models for natural images", IJCV 2001; as training data: Baradad et al., "Learning to
@@ -24,13 +24,13 @@ class DeadLeaves:
     """
 
     count: int = 30
-    """How many pictures."""
+    """How many images."""
     size: int = 320
     """Pixels on a side. Edges are jagged: crop and shrink."""
     leaves: int = 250
-    """Shapes in a picture."""
+    """Shapes in an image."""
     seed: int = 0
-    """Which pictures. Another seed has none in common."""
+    """Which images. Another seed has none in common."""
 
     def __post_init__(self) -> None:
         if self.count < 1 or not 16 <= self.size <= 2048 or self.leaves < 1 or self.seed < 0:
@@ -52,7 +52,7 @@ class DeadLeaves:
         rng = np.random.default_rng((self.seed, index))
         side = self.size
         palette = _palette(rng)
-        picture = Image.fromarray(_wash(rng, palette, side))
+        image = Image.fromarray(_wash(rng, palette, side))
         # What is thrown last lies on top; a texture that all leaves are cut from gives each its own shading.
         for _ in range(self.leaves):
             radius = side * _radius(rng)
@@ -61,8 +61,8 @@ class DeadLeaves:
             mask = Image.new("L", (width, width))
             ImageDraw.Draw(mask).polygon([tuple(point) for point in _outline(rng, radius)], fill=255)
             left, top = (int(edge) for edge in center - radius)
-            picture.paste(_leaf(rng, palette, width), (left, top), mask)
-        return np.asarray(picture)
+            image.paste(_leaf(rng, palette, width), (left, top), mask)
+        return np.asarray(image)
 
 
 def _palette(rng: np.random.Generator) -> Float[np.ndarray, "n 3"]:

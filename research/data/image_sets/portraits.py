@@ -1,4 +1,4 @@
-"""The procedural faces as pictures of anything."""
+"""The procedural faces as images of anything."""
 
 import dataclasses
 
@@ -9,7 +9,7 @@ from likeness.research.data.synthetic_faces import Faces
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Portraits:
+class FaceImages:
     """Procedural faces, whoever they show."""
 
     faces: Faces = Faces(people=40, images=2, size=256, noise=1.0)

@@ -18,7 +18,7 @@ class Content(Layers):
 
     Gatys, Ecker and Bethge, "A neural algorithm of artistic style", 2015.
 
-    The factor s_l belongs to the target, and so does its mask M: a picture's loss is the sum of the losses of its
+    The factor s_l belongs to the target, and so does its mask M: an image's loss is the sum of the losses of its
     tiles, each with its part of the target's features. Give the same mask to both to compare a region only.
 
     Example:
@@ -52,7 +52,7 @@ class Content(Layers):
         return kept
 
     def __call__(self, activations: Activations, target: PyTree, mask: PlaceMask | None = None) -> Scalar:
-        """The loss of pictures: mean over b of ``Σ_l λ_l J_l``.
+        """The loss of images: mean over b of ``Σ_l λ_l J_l``.
 
         Raises:
             ValueError: layers that do not exist; a reference of another size or encoder; a mask of another size.
@@ -68,8 +68,8 @@ class Content(Layers):
         return self.total(terms)
 
     def _scale(self, features: Float[Array, "b h w c"], weights: Float[Array, "h w"] | None) -> Float[Array, "b"]:
-        pictures, height, width, channels = features.shape
-        places = jnp.full((pictures,), height * width, jnp.float32) if weights is None else jnp.sum(weights)
+        images, height, width, channels = features.shape
+        places = jnp.full((images,), height * width, jnp.float32) if weights is None else jnp.sum(weights)
         match self.normalizer:
             case "relative":
                 squares = jnp.square(features.astype(jnp.float32))
@@ -81,4 +81,4 @@ class Content(Layers):
                 scale = safe_divide(jnp.full((), 0.25), places * channels)
             case "mean":
                 scale = safe_divide(jnp.ones(()), places * channels)
-        return jnp.broadcast_to(scale.astype(jnp.float32), (pictures,))
+        return jnp.broadcast_to(scale.astype(jnp.float32), (images,))

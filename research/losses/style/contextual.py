@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from likeness.research.checks import check_count, check_finite_positive
 from likeness.research.losses.distances import safe_sqrt
-from likeness.research.losses.style.layers import Layers, Mask, each_picture, flatten_places, mask_at, safe_divide
+from likeness.research.losses.style.layers import Layers, Mask, each_image, flatten_places, mask_at, safe_divide
 from likeness.research.types import Activations, Array, Float, PyTree, Scalar
 
 # Below every exponent that can occur, and still a number: a region of no place must not become NaN.
@@ -16,17 +16,17 @@ NOWHERE = -1e30
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Contextual(Layers):
-    """``J_l = -log CX``, ``CX = mean_j max_i CX_ij``, for features x_i of the picture and y_j of the reference.
+    """``J_l = -log CX``, ``CX = mean_j max_i CX_ij``, for features x_i of the image and y_j of the reference.
 
     With cosine distances ``d_ij = 1 - cos(x_i - μ, y_j - μ)``, μ the mean of y: relative to the nearest,
     ``d̃_ij = d_ij / (min_k d_ik + ε)``, then ``CX_ij = exp((1 - d̃_ij)/h) / Σ_k exp((1 - d̃_ik)/h)``. From 0, when every
-    y_j is the clear nearest of some x_i, to log m, m the number of the reference's places. It needs no two pictures of
+    y_j is the clear nearest of some x_i, to log m, m the number of the reference's places. It needs no two images of
     one size and no alignment.
 
     Mechrez, Talmi and Zelnik-Manor, "The contextual loss for image transformation with non-aligned data", 2018. (Their
     code halves d, which halves what ε weighs, and samples large layers; here all places are used, ``chunk`` at a time.)
 
-    Under a mask only the places where it is at least ½ take part, of the picture and of the reference.
+    Under a mask only the places where it is at least ½ take part, of the image and of the reference.
 
     Time and the intermediate arrays of a chunk grow with the product of both numbers of places: read layers of some
     64 × 64 (the paper: conv3_2 and conv4_2).
@@ -39,7 +39,7 @@ class Contextual(Layers):
     """ε, so that a distance of 0 can be divided by."""
 
     chunk: int = 1024
-    """Places of the picture compared at once with all of the reference's."""
+    """Places of the image compared at once with all of the reference's."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -57,13 +57,13 @@ class Contextual(Layers):
         return kept
 
     def __call__(self, activations: Activations, target: PyTree, mask: Mask | None = None) -> Scalar:
-        """The loss of pictures: mean over b of ``Σ_l λ_l J_l``."""
+        """The loss of images: mean over b of ``Σ_l λ_l J_l``."""
         terms = {}
         for layer, features in self.read_maps(activations):
             kept = target[layer]
             self.check_shape(layer, kept["center"].shape, features.shape[::3])
             own = (flatten_places(features), _inside(mask, features, activations))
-            terms[layer] = each_picture(self._term, own, (kept["center"], kept["directions"], kept["inside"]))
+            terms[layer] = each_image(self._term, own, (kept["center"], kept["directions"], kept["inside"]))
         return self.total(terms)
 
     def _term(

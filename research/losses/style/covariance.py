@@ -35,7 +35,7 @@ class Covariance(AdditiveLayers):
         return {layer: {"covariance": covariance(sums)} for layer, sums in statistics.items()}
 
     def from_statistics(self, statistics: dict[str, Sums], target: PyTree) -> Scalar:
-        """The loss of pictures of which only the sums over pixels are known."""
+        """The loss of images of which only the sums over pixels are known."""
         terms = {}
         for layer, sums in statistics.items():
             found, kept = covariance(sums), target[layer]["covariance"]

@@ -22,22 +22,22 @@ class Gram(AdditiveLayers):
     Gatys, Ecker and Bethge, "A neural algorithm of artistic style", 2015.
 
     A mask makes it the guided Gram matrix of Gatys et al. 2017: features are multiplied by the mask, and Σ m² takes
-    the place of nH·nW, in the picture and in the reference each its own. The three formulas that demand equal sizes
-    then see the reference's Gram matrix scaled to the picture's Σ m².
+    the place of nH·nW, in the image and in the reference each its own. The three formulas that demand equal sizes
+    then see the reference's Gram matrix scaled to the image's Σ m².
 
     Reverse mode only: ``jax.jvp`` raises.
 
     Example:
         >>> import jax.numpy as jnp
         >>> style = {"relu1_1": jnp.ones((1, 2, 2, 3))}
-        >>> picture = {"relu1_1": 2.0 * jnp.ones((1, 4, 6, 3))}
+        >>> image = {"relu1_1": 2.0 * jnp.ones((1, 4, 6, 3))}
         >>> loss = Gram(layers=("relu1_1",))
-        >>> print(loss(picture, loss.target(style)))  # every entry is 4 instead of 1
+        >>> print(loss(image, loss.target(style)))  # every entry is 4 instead of 1
         9.0
     """
 
     normalizer: GramNormalizer = "relative"
-    """J_l for a layer of nC channels and nH × nW places, G of the picture, A of the reference:
+    """J_l for a layer of nC channels and nH × nW places, G of the image, A of the reference:
 
     ``relative``: ``‖G/(nH nW) - A/(nH' nW')‖² / ‖A/(nH' nW')‖²``. Dimensionless, any two sizes.
     ``course``: ``‖G - A‖² / (2 nH nW nC)²``, which is Gatys' ``1/(4 N² M²)`` (N = nC, M = nH nW). Equal sizes only.
@@ -63,7 +63,7 @@ class Gram(AdditiveLayers):
         return kept
 
     def __call__(self, activations: Activations, target: PyTree, mask: PlaceMask | None = None) -> Scalar:
-        """The loss of pictures: mean over b of ``Σ_l λ_l J_l``.
+        """The loss of images: mean over b of ``Σ_l λ_l J_l``.
 
         Raises:
             ValueError: a formula that demands equal sizes, and a reference of another size; layers that do not exist;
@@ -72,14 +72,14 @@ class Gram(AdditiveLayers):
         if self.normalizer in EQUAL_SIZES:
             for layer, features in self.read_maps(activations):
                 reason = (
-                    f"normalizer={self.normalizer!r} compares sums over pixels: give a style picture of the picture's "
+                    f"normalizer={self.normalizer!r} compares sums over pixels: give a style image of the image's "
                     "size, or choose normalizer='relative'"
                 )
                 self.check_extent(layer, extent(features), target[layer]["extent"], reason)
         return super().__call__(activations, target, mask)
 
     def from_statistics(self, statistics: dict[str, Sums], target: PyTree) -> Scalar:
-        """The loss of pictures of which only the sums over pixels are known. Sizes are not checked."""
+        """The loss of images of which only the sums over pixels are known. Sizes are not checked."""
         terms = {}
         for layer, sums in statistics.items():
             gram, reference = second_moment(sums), target[layer]["gram"]

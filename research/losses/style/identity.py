@@ -15,9 +15,9 @@ Distance: TypeAlias = Literal["cosine", "euclidean", "squared_euclidean"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Identity(Layers):
-    """Distance of a face encoder's embeddings of the picture and of the reference.
+    """Distance of a face encoder's embeddings of the image and of the reference.
 
-    The activations are those of the face encoder, for a crop of the picture around the face as that encoder wants it.
+    The activations are those of the face encoder, for a crop of the image around the face as that encoder wants it.
     A portrait whose distance stays below the encoder's calibrated threshold is verified as the same person.
     """
 
@@ -38,7 +38,7 @@ class Identity(Layers):
         return {layer: {"embedding": embedding} for layer, embedding in self._read_embeddings(reference)}
 
     def __call__(self, activations: Activations, target: PyTree, mask: Mask | None = None) -> Scalar:
-        """The loss of pictures: mean over b.
+        """The loss of images: mean over b.
 
         Raises:
             ValueError: with a mask, since an embedding has no places; a layer that is not (b, d).
@@ -64,7 +64,7 @@ class Identity(Layers):
         found = [(layer, embedding.astype(jnp.float32)) for layer, embedding in self.read(activations)]
         for layer, embedding in found:
             if embedding.ndim != 2:
-                raise ValueError(f"Identity: {layer!r} is {embedding.shape}, not one embedding (b, d) a picture.")
+                raise ValueError(f"Identity: {layer!r} is {embedding.shape}, not one embedding (b, d) an image.")
         return found
 
     def _check_mask(self, mask: Mask | None) -> None:

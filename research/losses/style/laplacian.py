@@ -14,16 +14,16 @@ LaplacianNormalizer: TypeAlias = Literal["relative", "sum", "mean"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Laplacian(Layers):
-    """``J = s Σ_ij (D(x)_ij - D(x')_ij)²``, D the Laplacian of the picture averaged over squares of ``pooling`` pixels.
+    """``J = s Σ_ij (D(x)_ij - D(x')_ij)²``, D the Laplacian of the image averaged over squares of ``pooling`` pixels.
 
     The filter is ``[[0, -1, 0], [-1, 4, -1], [0, -1, 0]]`` without padding, summed over the channels. It keeps the
     drawing of the content that style layers paint over. Several scales: several of these losses.
 
-    Li et al., "Laplacian-steered neural style transfer", 2017: pooling 4 (weight 100 on pictures in 0…255), or 4 and 16.
+    Li et al., "Laplacian-steered neural style transfer", 2017: pooling 4 (weight 100 on images in 0…255), or 4 and 16.
     """
 
     layers: tuple[str, ...] = ("input",)
-    """The picture; any map will do."""
+    """The image; any map will do."""
 
     pooling: int = 4
     """Side of the squares, in pixels; what is left over at the right and at the bottom is not seen."""
@@ -49,10 +49,10 @@ class Laplacian(Layers):
         return kept
 
     def __call__(self, activations: Activations, target: PyTree, mask: Mask | None = None) -> Scalar:
-        """The loss of pictures: mean over b.
+        """The loss of images: mean over b.
 
         Raises:
-            ValueError: a picture with fewer than three squares a side; a reference of another size.
+            ValueError: an image with fewer than three squares a side; a reference of another size.
         """
         terms = {}
         for layer, features in self.read_maps(activations):
@@ -67,8 +67,8 @@ class Laplacian(Layers):
     def _edges(self, layer: str, features: Float[Array, "b h w c"]) -> Float[Array, "b i j"]:
         if min(features.shape[1:3]) < 3 * self.pooling:
             raise ValueError(
-                f"Laplacian(pooling={self.pooling}): at {layer!r} the picture is {features.shape[1]}×{features.shape[2]}, but "
-                f"three squares a side, {3 * self.pooling} pixels, are needed. Give a larger picture or a smaller pooling."
+                f"Laplacian(pooling={self.pooling}): at {layer!r} the image is {features.shape[1]}×{features.shape[2]}, but "
+                f"three squares a side, {3 * self.pooling} pixels, are needed. Give a larger image or a smaller pooling."
             )
         x = self._pooled(features.astype(jnp.float32).sum(axis=3))
         around = x[:, :-2, 1:-1] + x[:, 2:, 1:-1] + x[:, 1:-1, :-2] + x[:, 1:-1, 2:]

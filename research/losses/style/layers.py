@@ -14,7 +14,7 @@ from likeness.research.checks import check_array
 from likeness.research.types import Activations, AnyArray, Array, Float, PyTree, Scalar, Shaped
 
 Mask: TypeAlias = Shaped[AnyArray, "..."]
-"""Where in a picture a loss looks: 0 nowhere, 1 fully, at the picture's own resolution (h, w). What is no such mask is refused
+"""Where in an image a loss looks: 0 nowhere, 1 fully, at the image's own resolution (h, w). What is no such mask is refused
 in a sentence."""
 
 PlaceMask: TypeAlias = Mask | Mapping[str, Shaped[AnyArray, "..."]]
@@ -26,7 +26,7 @@ _ROUNDING = 1e-5
 
 
 class ActivationLoss(abc.ABC):
-    """A loss that compares the activations of pictures with what it kept of a reference picture.
+    """A loss that compares the activations of images with what it kept of a reference image.
 
     A base class, for the command line reaches no fields through a protocol.
     """
@@ -36,11 +36,11 @@ class ActivationLoss(abc.ABC):
 
     @abc.abstractmethod
     def target(self, reference: Activations, mask: Mask | None = None) -> PyTree:
-        """What it keeps of the reference picture: a pytree of arrays."""
+        """What it keeps of the reference image: a pytree of arrays."""
 
     @abc.abstractmethod
     def __call__(self, activations: Activations, target: PyTree, mask: Mask | None = None) -> Scalar:
-        """The float32 mean over the pictures of their losses; a target of one picture is that of all of them."""
+        """The float32 mean over the images of their losses; a target of one image is that of all of them."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -94,11 +94,11 @@ class Layers(ActivationLoss):
             yield layer, features
 
     def check_shape(self, layer: str, shape: tuple[int, ...], expected: tuple[int, ...]) -> None:
-        """Raises ValueError unless the target's shape is the expected one, its first axis 1 or the number of pictures."""
+        """Raises ValueError unless the target's shape is the expected one, its first axis 1 or the number of images."""
         if shape[1:] != expected[1:] or shape[0] not in (1, expected[0]):
             raise ValueError(
-                f"{type(self).__name__}: at {layer!r} the target is {shape} and the pictures are {expected}. "
-                "Take the target with the same encoder, of one reference or of one for each picture, and, for a loss "
+                f"{type(self).__name__}: at {layer!r} the target is {shape} and the images are {expected}. "
+                "Take the target with the same encoder, of one reference or of one for each image, and, for a loss "
                 "that compares place by place, at the same size."
             )
 
@@ -106,11 +106,11 @@ class Layers(ActivationLoss):
         """Raises ValueError, naming both sizes and the reason, unless they are equal."""
         if found != expected:
             raise ValueError(
-                f"{type(self).__name__}: at {layer!r} the picture is {found} and the reference is {expected}, but {reason}."
+                f"{type(self).__name__}: at {layer!r} the image is {found} and the reference is {expected}, but {reason}."
             )
 
     def total(self, terms: Mapping[str, Float[Array, "b"]]) -> Scalar:
-        """``Σ_l λ_l mean_b J_l``; no picture costs 0."""
+        """``Σ_l λ_l mean_b J_l``; no image costs 0."""
         total = jnp.zeros((), jnp.float32)
         for layer, weight in zip(self.layers, self.lambdas, strict=True):
             total = total + weight * jnp.sum(terms[layer]) / max(len(terms[layer]), 1)
@@ -135,26 +135,26 @@ def extent(features: Array) -> Extent:
 
 
 def mask_at(mask: Mask, features: Array, activations: Activations) -> Float[Array, "h w"]:
-    """The mask at a layer's resolution, by area averaging: what share of each cell's picture is in the mask.
+    """The mask at a layer's resolution, by area averaging: what share of each cell's image is in the mask.
 
-    The picture is cut into the layer's h × w equal cells; a layer that a convolution without padding has made
-    smaller sees slightly less of the picture than that, at its borders.
+    The image is cut into the layer's h × w equal cells; a layer that a convolution without padding has made
+    smaller sees slightly less of the image than that, at its borders.
 
     Raises:
-        ValueError: the mask is no (h, w) of floats or booleans; the activations hold the picture, and it is not of the mask's
+        ValueError: the mask is no (h, w) of floats or booleans; the activations hold the image, and it is not of the mask's
             size.
     """
     _check_mask(mask, ("h", "w"))
     if "input" in activations and activations["input"].shape[1:3] != mask.shape:
         height, width = activations["input"].shape[1:3]
         raise ValueError(
-            f"The mask is {mask.shape[0]}×{mask.shape[1]} and the picture {height}×{width}: resize the mask to the picture."
+            f"The mask is {mask.shape[0]}×{mask.shape[1]} and the image {height}×{width}: resize the mask to the image."
         )
     return averaged_mask(mask, (features.shape[1], features.shape[2]))
 
 
 def averaged_mask(mask: Mask, size: tuple[int, int]) -> Float[Array, "h w"]:
-    """The mask at another resolution (h, w): what share of each cell's picture is in the mask."""
+    """The mask at another resolution (h, w): what share of each cell's image is in the mask."""
     rows, columns = _shares(size[0], mask.shape[0]), _shares(size[1], mask.shape[1])
     averaged = jnp.asarray(mask, jnp.float32)
     if rows is not None:
@@ -180,17 +180,15 @@ def mask_of(mask: PlaceMask, layer: str, activations: Activations) -> Float[Arra
 
 def flatten_places(features: Float[Array, "b h w c"]) -> Float[Array, "b p c"]:
     """One row a place, float32."""
-    pictures, height, width, channels = features.shape
-    return features.reshape(pictures, height * width, channels).astype(jnp.float32)
+    images, height, width, channels = features.shape
+    return features.reshape(images, height * width, channels).astype(jnp.float32)
 
 
-def each_picture(
-    function: Callable[..., Array], pictures: tuple[Array, ...], references: tuple[Array, ...]
-) -> Float[Array, "b"]:
-    """The function of every picture and its reference: arrays with the first axis b, which that of the first array is, or 1
-    for all pictures alike."""
-    arrays = (*pictures, *references)
-    count = len(pictures[0])
+def each_image(function: Callable[..., Array], images: tuple[Array, ...], references: tuple[Array, ...]) -> Float[Array, "b"]:
+    """The function of every image and its reference: arrays with the first axis b, which that of the first array is, or 1
+    for all images alike."""
+    arrays = (*images, *references)
+    count = len(images[0])
     shared = [array[0] if len(array) == 1 != count else array for array in arrays]
     axes = tuple(None if len(array) == 1 != count else 0 for array in arrays)
     return jax.vmap(function, in_axes=axes)(*shared)
@@ -207,7 +205,7 @@ def absolute(x: Array) -> Array:
 
 
 def _check_mask(mask: AnyArray, shape: tuple[int | str, ...], where: str = "") -> None:
-    """A mask (h, w, 1) would be stretched over the pictures, and one of 0…255 would weigh by 255."""
+    """A mask (h, w, 1) would be stretched over the images, and one of 0…255 would weigh by 255."""
     if mask.dtype != bool:
         check_array("A loss under a mask", f"the mask's numbers{where}", mask, shape, "floats", "They are shares, from 0 to 1.")
         # Under `jit` the numbers are not known.

@@ -41,7 +41,7 @@ class MeanStd(AdditiveLayers):
         return {layer: self._mean_and_std(sums) for layer, sums in statistics.items()}
 
     def from_statistics(self, statistics: dict[str, Sums], target: PyTree) -> Scalar:
-        """The loss of pictures of which only the sums over pixels are known."""
+        """The loss of images of which only the sums over pixels are known."""
         terms = {}
         for layer, sums in statistics.items():
             found, kept = self._mean_and_std(sums), target[layer]

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from likeness.research.checks import check_choice, check_count
 from likeness.research.losses.distances import safe_sqrt
-from likeness.research.losses.style.layers import Layers, Mask, each_picture, mask_at, safe_divide
+from likeness.research.losses.style.layers import Layers, Mask, each_image, mask_at, safe_divide
 from likeness.research.types import Activations, Array, Float, PyTree, Scalar
 
 MRFNormalizer: TypeAlias = Literal["relative", "sum", "mean"]
@@ -16,12 +16,12 @@ MRFNormalizer: TypeAlias = Literal["relative", "sum", "mean"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MRF(Layers):
-    """``J_l = s_l Σ_i ‖Ψ_i - Ψ'_NN(i)‖²`` over all patches Ψ_i of the picture's features, stride 1.
+    """``J_l = s_l Σ_i ‖Ψ_i - Ψ'_NN(i)‖²`` over all patches Ψ_i of the image's features, stride 1.
 
     ``NN(i)`` is the reference's patch of the highest normalized cross-correlation, ``argmax_j Ψ_i·Ψ'_j / (|Ψ_i| |Ψ'_j|)``,
-    held fixed in the derivative. It copies parts of the style that belong together, and wants a style picture with
+    held fixed in the derivative. It copies parts of the style that belong together, and wants a style image with
     parts like the content's. The paper reads relu3_1 and relu4_1 and adds turned and scaled copies of the style
-    picture; give those as pictures of their own.
+    image; give those as images of their own.
 
     Li and Wand, "Combining Markov random fields and convolutional neural networks for image synthesis", 2016.
 
@@ -38,7 +38,7 @@ class MRF(Layers):
     formula. ``mean``: one over the number of patches and their ``patch² nC`` numbers. (Σ m for the number.)"""
 
     chunk: int = 1024
-    """Patches of the picture whose nearest neighbors are searched at once."""
+    """Patches of the image whose nearest neighbors are searched at once."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -56,7 +56,7 @@ class MRF(Layers):
         return kept
 
     def __call__(self, activations: Activations, target: PyTree, mask: Mask | None = None) -> Scalar:
-        """The loss of pictures: mean over b of ``Σ_l λ_l J_l``.
+        """The loss of images: mean over b of ``Σ_l λ_l J_l``.
 
         Raises:
             ValueError: a layer smaller than a patch; layers that do not exist; a target of another encoder.
@@ -68,7 +68,7 @@ class MRF(Layers):
             self.check_shape(layer, kept.shape[::3], features.shape[::3])
             weights = self._weights(mask, features, activations)
             own = (features.astype(jnp.float32), weights)
-            terms[layer] = each_picture(self._distance, own, (kept, target[layer]["inside"]))
+            terms[layer] = each_image(self._distance, own, (kept, target[layer]["inside"]))
         return self.total(terms)
 
     def nearest(self, patches: Float[Array, "p n"], references: Float[Array, "q n"], inside: Float[Array, "q"]) -> Array:
@@ -125,5 +125,5 @@ class MRF(Layers):
         if min(features.shape[1:3]) < self.patch:
             raise ValueError(
                 f"MRF(patch={self.patch}): {layer!r} is {features.shape[1]}×{features.shape[2]}, smaller than a patch. "
-                "Give a larger picture or a shallower layer."
+                "Give a larger image or a shallower layer."
             )

@@ -20,7 +20,7 @@ class QuantileLayers(Layers, abc.ABC):
     """A loss that compares the sorted values of one-dimensional views of a layer.
 
     The i-th smallest of n values is the quantile (i - ½)/n; between two quantiles of the reference values are
-    interpolated linearly and beyond the outermost they are constant, so pictures of any two sizes can be compared.
+    interpolated linearly and beyond the outermost they are constant, so images of any two sizes can be compared.
     A place of mask m weighs m: quantiles are shares of Σ m. A reference of which nothing is in its mask is 0 everywhere.
     """
 
@@ -59,7 +59,7 @@ class QuantileLayers(Layers, abc.ABC):
         return kept
 
     def __call__(self, activations: Activations, target: PyTree, mask: Mask | None = None) -> Scalar:
-        """The loss of pictures: mean over b of ``Σ_l λ_l J_l``."""
+        """The loss of images: mean over b of ``Σ_l λ_l J_l``."""
         terms = {}
         for index, (layer, features) in enumerate(self.read_maps(activations)):
             views, kept = self.views(index, flatten_places(features)), target[layer]

@@ -1,4 +1,4 @@
-"""Self-similarity: which places of a picture are alike stays, whatever they look like."""
+"""Self-similarity: which places of an image are alike stays, whatever they look like."""
 
 import dataclasses
 
@@ -13,9 +13,9 @@ from likeness.research.types import Activations, Array, Float, Int, PyTree, Scal
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SelfSimilarity(Layers):
-    """``J_l = (1/n) Σ_ij |D_ij/Σ_k D_kj - D'_ij/Σ_k D'_kj|``, D the cosine distances between n places of one picture.
+    """``J_l = (1/n) Σ_ij |D_ij/Σ_k D_kj - D'_ij/Σ_k D'_kj|``, D the cosine distances between n places of one image.
 
-    A content loss that does not hold on to values: pictures can change all colors and strokes as long as what was alike
+    A content loss that does not hold on to values: images can change all colors and strokes as long as what was alike
     stays alike. From 0 to 2.
 
     Kolkin, Salavon and Shakhnarovich, "Style transfer by relaxed optimal transport and self-similarity" (STROTSS), 2019.
@@ -26,7 +26,7 @@ class SelfSimilarity(Layers):
     """
 
     samples: int = 1024
-    """n at most: places drawn from a larger layer, spread evenly. Memory is n² numbers a layer and picture."""
+    """n at most: places drawn from a larger layer, spread evenly. Memory is n² numbers a layer and image."""
 
     seed: int = 0
     """Of the places; each layer has its own."""
@@ -53,7 +53,7 @@ class SelfSimilarity(Layers):
         return kept
 
     def __call__(self, activations: Activations, target: PyTree, mask: Mask | None = None) -> Scalar:
-        """The loss of pictures: mean over b of ``Σ_l λ_l J_l``.
+        """The loss of images: mean over b of ``Σ_l λ_l J_l``.
 
         Raises:
             ValueError: a reference of another size.

@@ -16,7 +16,7 @@ class SlicedWasserstein(QuantileLayers):
 
     Unlike the Gram matrix it sees the whole distribution, not two moments of it. Heitz et al., "A sliced Wasserstein
     loss for neural texture synthesis", 2021, draw nC directions anew at every step; here they are fixed by the seed, so
-    that the loss is a function and the same command gives the same picture.
+    that the loss is a function and the same command gives the same image.
 
     The target holds ``projections`` sorted values for every place of the reference: at 512² and 64 of them 64 MiB for a
     layer of full resolution. Sorting is most of the cost on a CPU, and there is no way to have it exactly from tiles.

@@ -1,6 +1,6 @@
 """Sums over pixels from which Gram matrix, mean, standard deviation and covariance follow.
 
-They are additive: the sums of a picture are the sums of the sums of its parts, so a picture too large for a device
+They are additive: the sums of an image are the sums of the sums of its parts, so an image too large for a device
 can be taken tile by tile, exactly. A pixel with mask m weighs m² (Gatys et al., "Controlling perceptual factors in
 neural style transfer", 2017, multiply the features by the mask before the Gram matrix); everything is divided by
 Σ m², which without a mask is the number of pixels.
@@ -25,7 +25,7 @@ Moments: TypeAlias = Literal["diagonal", "full"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AdditiveLayers(Layers):
-    """A loss that sees of a picture only sums over its pixels.
+    """A loss that sees of an image only sums over its pixels.
 
     So it can be had exactly from tiles: add up ``statistics`` of the tiles (each with a mask that is 1 on the pixels
     that the tile owns), then ``from_statistics``. The derivative goes back the same way.
@@ -34,7 +34,7 @@ class AdditiveLayers(Layers):
     moments: ClassVar[Moments] = "full"
 
     def statistics(self, activations: Activations, mask: PlaceMask | None = None) -> dict[str, Sums]:
-        """Sums over the pixels of each picture, by layer: ``count``, ``first``, ``second``; float32."""
+        """Sums over the pixels of each image, by layer: ``count``, ``first``, ``second``; float32."""
         return {
             layer: pixel_sums(features, None if mask is None else mask_of(mask, layer, activations), self.moments)
             for layer, features in self.read_maps(activations)
@@ -46,37 +46,37 @@ class AdditiveLayers(Layers):
 
     @abc.abstractmethod
     def from_statistics(self, statistics: dict[str, Sums], target: PyTree) -> Scalar:
-        """The loss of pictures of which only the sums are known."""
+        """The loss of images of which only the sums are known."""
 
     def target(self, reference: Activations, mask: PlaceMask | None = None) -> PyTree:
-        """What the loss keeps of a reference picture, by layer."""
+        """What the loss keeps of a reference image, by layer."""
         return self.keep(self.statistics(reference, mask))
 
     def __call__(self, activations: Activations, target: PyTree, mask: PlaceMask | None = None) -> Scalar:
-        """The loss of pictures: mean over b of ``Σ_l λ_l J_l``."""
+        """The loss of images: mean over b of ``Σ_l λ_l J_l``."""
         return self.from_statistics(self.statistics(activations, mask), target)
 
 
 def pixel_sums(features: Float[Array, "b h w c"], mask: Float[Array, "h w"] | None = None, moments: Moments = "full") -> Sums:
-    """Sums over the pixels of each picture, accumulated in float32 whatever the features' dtype.
+    """Sums over the pixels of each image, accumulated in float32 whatever the features' dtype.
 
     Args:
         features: one layer.
         mask: m at the layer's resolution; None weighs all pixels 1.
         moments: which second moments.
     """
-    pictures, height, width, channels = features.shape
+    images, height, width, channels = features.shape
     if mask is None:
-        count = jnp.full((pictures,), height * width, jnp.float32)
+        count = jnp.full((images,), height * width, jnp.float32)
         first = jnp.sum(features, axis=(1, 2), dtype=jnp.float32)
         seen = features
     else:
         weights = mask[None, :, :, None]
         seen = features.astype(jnp.float32) * weights
-        count = jnp.broadcast_to(jnp.sum(mask * mask), (pictures,))
+        count = jnp.broadcast_to(jnp.sum(mask * mask), (images,))
         first = jnp.sum(seen * weights, axis=(1, 2))
     if moments == "full":
-        second = gram_matrix(seen.reshape(pictures, height * width, channels))
+        second = gram_matrix(seen.reshape(images, height * width, channels))
     else:
         second = jnp.sum(jnp.square(flatten_places(seen)), axis=1)
     return {"count": count, "first": first, "second": second}

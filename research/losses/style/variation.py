@@ -1,4 +1,4 @@
-"""Total variation: how rough a picture is."""
+"""Total variation: how rough an image is."""
 
 import dataclasses
 import math
@@ -15,14 +15,14 @@ Convention: TypeAlias = Literal["anisotropic", "johnson", "crowson"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TotalVariation(Layers):
-    """Differences of neighboring pixels, with no reference. Reads the picture in [0, 1].
+    """Differences of neighboring pixels, with no reference. Reads the image in [0, 1].
 
-    Published weights for pictures in 0…255 need a factor 255² here (256² for jcjohnson's, which multiplies by 256)
+    Published weights for images in 0…255 need a factor 255² here (256² for jcjohnson's, which multiplies by 256)
     under the conventions that square, 255 under the other.
     """
 
     layers: tuple[str, ...] = ("input",)
-    """The picture; any map will do."""
+    """The image; any map will do."""
 
     convention: Convention = "anisotropic"
     """With ``x_ij`` a pixel's channel, of h × w × c in all:
@@ -31,7 +31,7 @@ class TotalVariation(Layers):
     by their height, so it smooths without blurring.
     ``johnson``: ``½ Σ_{i<h, j<w} [(x_i,j+1 - x_ij)² + (x_i+1,j - x_ij)²]``, not divided, the pairs within the last row
     and within the last column left out: the function whose gradient jcjohnson/neural-style adds (it prints no value).
-    ``crowson``: with the picture's border repeated once, ``⅔`` of the mean square differences to the right and down
+    ``crowson``: with the image's border repeated once, ``⅔`` of the mean square differences to the right and down
     (over h w c) plus ``⅙`` of those along both diagonals (over (h+1)(w+1) c): a nine-point stencil, turned less by the
     pixel grid (style-transfer-pytorch)."""
 
@@ -44,10 +44,10 @@ class TotalVariation(Layers):
         return {}
 
     def __call__(self, activations: Activations, target: PyTree, mask: Mask | None = None) -> Scalar:
-        """The loss of pictures: mean over b.
+        """The loss of images: mean over b.
 
         Raises:
-            ValueError: with a mask; roughness is a matter of the whole picture.
+            ValueError: with a mask; roughness is a matter of the whole image.
         """
         if mask is not None:
             raise ValueError("TotalVariation takes no mask: leave it out of the losses that a region has.")

@@ -21,7 +21,7 @@ class Wasserstein(AdditiveLayers):
 
     The second term is the Bures distance of the covariances. Both roots are Newton–Schulz iterations
     (:func:`~likeness.research.losses.style.square_root.matrix_square_root`): directions whose variance product is below a
-    thousandth of the largest are not converged in 12 of them, so the distance of a picture to itself is a little above 0. In
+    thousandth of the largest are not converged in 12 of them, so the distance of an image to itself is a little above 0. In
     float32 it can be below 0 by rounding, some 1e-6 of tr Σ. A pixel of mask m weighs m². Reverse mode only: ``jax.jvp``
     raises.
 
@@ -30,7 +30,7 @@ class Wasserstein(AdditiveLayers):
     """
 
     normalizer: WassersteinNormalizer = "relative"
-    """s_l. ``relative``: ``1/(|μ'|² + tr Σ')``, dimensionless: W₂² to a picture without any feature is 1.
+    """s_l. ``relative``: ``1/(|μ'|² + tr Σ')``, dimensionless: W₂² to an image without any feature is 1.
     ``crowson``: ``1/nC``. ``none``: 1."""
 
     eps: float = 1e-4
@@ -54,7 +54,7 @@ class Wasserstein(AdditiveLayers):
         return kept
 
     def from_statistics(self, statistics: dict[str, Sums], target: PyTree) -> Scalar:
-        """The loss of pictures of which only the sums over pixels are known."""
+        """The loss of images of which only the sums over pixels are known."""
         terms = {}
         for layer, sums in statistics.items():
             center, spread, kept = mean(sums), self._covariance(sums), target[layer]

@@ -1,4 +1,4 @@
-"""What the parts of a drawing paint on: a window of the picture with its pixels in the frames of body and head.
+"""What the parts of a drawing paint on: a window of the image with its pixels in the frames of body and head.
 
 Planes are float32 (b, h, w) or, for color, (channels, b, h, w), in linear light. Edges are soft by one pixel, which is
 all the antialiasing there is.
@@ -19,7 +19,7 @@ Planes = np.ndarray
 """(channels, b, h, w) float32."""
 
 Window = tuple[slice, slice]
-"""Rows and columns of a picture."""
+"""Rows and columns of an image."""
 
 
 class Canvas(NamedTuple):
@@ -35,7 +35,7 @@ class Canvas(NamedTuple):
 
     @classmethod
     def open(cls, scene: Scene, planes: Planes) -> "Canvas":
-        """Trace the pixels of pictures back to the frames of body and head."""
+        """Trace the pixels of images back to the frames of body and head."""
         camera = scene.camera
         ticks = np.arange(planes.shape[-1], dtype=np.float32)
         body_x = (ticks + (0.5 - camera.center_x)) * (1.0 / camera.unit)
@@ -85,13 +85,13 @@ class Canvas(NamedTuple):
         cosine += ny * light.y
         cosine += 0.15
         cosine.clip(0.0, 1.15, out=cosine)
-        cosine *= 0.80 * self.scene.picture.light_intensity
+        cosine *= 0.80 * self.scene.image.light_intensity
         return cosine
 
     def lit(self, color: Planes, lamp: Plane, ambient: float = 1.0) -> Planes:
         """Color under the lamp's light and the ambient one."""
         light = self.scene.paints.lamp * lamp
-        light += self.scene.picture.light_ambient * ambient
+        light += self.scene.image.light_ambient * ambient
         light *= color
         return light
 
@@ -133,7 +133,7 @@ def window(scene: Scene, size: int, x: tuple[Number, Number], y: tuple[float, fl
 
 
 def extent(where: np.ndarray) -> slice:
-    """The rows from the first to the last that hold a true pixel in any picture."""
+    """The rows from the first to the last that hold a true pixel in any image."""
     rows = np.flatnonzero(np.logical_or.reduce(where, axis=0)) // where.shape[2]
     return slice(int(rows[0]), int(rows[-1]) + 1) if len(rows) else slice(0, 0)
 

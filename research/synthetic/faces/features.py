@@ -61,7 +61,7 @@ def face(easel: Canvas) -> None:
     _brows(easel, around)
     _eyes(easel, around)
     color = easel.lit(albedo, lamp)
-    skin.gloss[...] *= scene.picture.light_intensity
+    skin.gloss[...] *= scene.image.light_intensity
     color += skin.gloss
     easel.paint(easel.cover(inside * (0.5 * scene.skull.half_x)), color)
 
@@ -90,7 +90,7 @@ def ears(head: Canvas) -> tuple[Canvas, Plane, Plane, Planes]:
     side = np.sign(x)
     facing = side * (0.6 * light.x)
     facing += 0.5 * light.z
-    facing *= scene.picture.light_intensity
+    facing *= scene.image.light_intensity
     lamp *= facing.clip(0.05, 2.0, out=facing)
     mask = easel.cover(inside * (0.3 * height))
     # Long hair hides the ears.
@@ -202,7 +202,7 @@ def _brows(easel: Canvas, skin: Skin) -> None:
     length = 0.17 + 0.06 * person.brow_length
     u = skin.side - (shape.eye_x + 0.01)
     u *= 1.0 / length
-    level = shape.eye_y - 0.155 - 0.06 * person.brow_level - 0.045 * scene.picture.brow_raise
+    level = shape.eye_y - 0.155 - 0.06 * person.brow_level - 0.045 * scene.image.brow_raise
     curve = u * u
     curve -= 0.35
     curve *= 0.02 + 0.07 * person.brow_arch
@@ -222,7 +222,7 @@ def _brows(easel: Canvas, skin: Skin) -> None:
 def _eyes(easel: Canvas, skin: Skin) -> None:
     """Almond, iris, pupil, catchlight, lashes and the crease of the lid."""
     scene = easel.scene
-    person, shape, picture, paints = scene.person, scene.shape, scene.picture, scene.paints
+    person, shape, image, paints = scene.person, scene.shape, scene.image, scene.paints
     width = shape.eye_w
     sign = np.sign(skin.X)
     u = skin.side - shape.eye_x
@@ -232,10 +232,10 @@ def _eyes(easel: Canvas, skin: Skin) -> None:
     v += u * (0.35 * (person.eye_tilt - 0.35))
     arc = 1.0 - u * u
     opening = 0.38 + 0.28 * person.eye_opening
-    opened = picture.eyes_open * (1.0 - 0.12 * np.maximum(picture.smile, 0.0))
+    opened = image.eyes_open * (1.0 - 0.12 * np.maximum(image.smile, 0.0))
     upper = arc * (opening * (1.25 * opened - 0.25))
     upper += v
-    lower = arc * (opening * (0.62 - 0.10 * picture.smile))
+    lower = arc * (opening * (0.62 - 0.10 * image.smile))
     lower -= v
     inside = np.minimum(upper, lower, out=lower)
     inside *= width
@@ -248,8 +248,8 @@ def _eyes(easel: Canvas, skin: Skin) -> None:
     over(skin.albedo, crease, 0.45 * paints.skin)
 
     # Iris and pupil on the white: brighter towards the lower rim, dark at the limbus.
-    across = u - sign * (0.30 * picture.gaze_x)
-    down = v + (0.02 - 0.16 * picture.gaze_y)
+    across = u - sign * (0.30 * image.gaze_x)
+    down = v + (0.02 - 0.16 * image.gaze_y)
     square = across * across
     square += down * down
     ring = easel.cover((0.2025 - square) * (1.11 * width))
@@ -287,7 +287,7 @@ def _mouth(easel: Canvas, skin: Skin) -> None:
     """Two lips with a cupid's bow, the line between them, and teeth when the mouth is open."""
     scene = easel.scene
     person, shape, paints = scene.person, scene.shape, scene.paints
-    opened = scene.picture.mouth_open
+    opened = scene.image.mouth_open
     u = skin.X * (1.0 / shape.mouth_w)
     square = u * u
     np.abs(u, out=u)

@@ -1,8 +1,8 @@
-"""The procedural face as numbers: what fixes a person, what varies from picture to picture, and where both put a feature.
+"""The procedural face as numbers: what fixes a person, what varies from image to image, and where both put a feature.
 
-The head is an ellipsoid of half axes (a, 1, c) in its own frame: X to the picture's right, Y down, Z towards the viewer,
-in units of half a head's height. A picture shows it turned by ``R = Rx(pitch) Ry(yaw)``, seen in parallel projection,
-narrowed towards the jaw, then rolled, scaled and shifted in the picture plane. The renderer walks this path backwards
+The head is an ellipsoid of half axes (a, 1, c) in its own frame: X to the image's right, Y down, Z towards the viewer,
+in units of half a head's height. An image shows it turned by ``R = Rx(pitch) Ry(yaw)``, seen in parallel projection,
+narrowed towards the jaw, then rolled, scaled and shifted in the image plane. The renderer walks this path backwards
 from every pixel; :func:`landmarks` walks it forwards from five points, so both agree exactly.
 """
 
@@ -13,14 +13,14 @@ import numpy as np
 from likeness.research.types import Float
 
 Column: TypeAlias = Any
-"""One number per picture, float32 (b, 1), so that it broadcasts over pixels (b, n). NumPy types its sums as array or float."""
+"""One number per image, float32 (b, 1), so that it broadcasts over pixels (b, n). NumPy types its sums as array or float."""
 
 Number: TypeAlias = np.ndarray | float
 
 Vectors: TypeAlias = Float[np.ndarray, "b k"]
 
 HEAD = 0.355
-"""Half a head's height as a fraction of the picture at scale 1."""
+"""Half a head's height as a fraction of the image at scale 1."""
 
 
 # The nose is two hills of height h (1 - u^2 - v^2)^2: their centers above the landmark, and their vertical radii.
@@ -75,18 +75,18 @@ class Identity(NamedTuple):
 
 
 class Nuisance(NamedTuple):
-    """What varies between pictures of one person; the defaults are a frontal, evenly lit, neutral portrait.
+    """What varies between images of one person; the defaults are a frontal, evenly lit, neutral portrait.
 
     ``Nuisance(yaw=30.0).vector(4)`` is the (4, N) array that :func:`likeness.research.synthetic.faces.render` takes.
     """
 
-    yaw: Column | float = 0.0  # degrees; > 0 turns the face to the picture's right
+    yaw: Column | float = 0.0  # degrees; > 0 turns the face to the image's right
     pitch: Column | float = 0.0  # degrees; > 0 looks down
     roll: Column | float = 0.0  # degrees; > 0 clockwise
     scale: Column | float = 1.0
-    shift_x: Column | float = 0.0  # fractions of the picture
+    shift_x: Column | float = 0.0  # fractions of the image
     shift_y: Column | float = 0.0
-    light_azimuth: Column | float = -25.0  # degrees; > 0 from the picture's right
+    light_azimuth: Column | float = -25.0  # degrees; > 0 from the image's right
     light_elevation: Column | float = 35.0  # degrees; > 0 from above
     light_intensity: Column | float = 1.0
     light_ambient: Column | float = 0.35
@@ -102,7 +102,7 @@ class Nuisance(NamedTuple):
     glasses_tint: Column | float = 0.0  # 0 clear to 1 dark
     occlusion: Column | float = 0.0  # opacity of something blurred in the foreground
     occlusion_angle: Column | float = 0.0  # turns; the side from which it comes in
-    occlusion_depth: Column | float = 0.0  # how far it comes in, fraction of the picture
+    occlusion_depth: Column | float = 0.0  # how far it comes in, fraction of the image
     backdrop_hue: Column | float = 0.55  # turns
     backdrop_value: Column | float = 0.6
     backdrop_x: Column | float = 0.35  # where the backdrop is brightest, 0 to 1
@@ -143,8 +143,8 @@ class Head(NamedTuple):
     smile: Column
 
 
-def head(person: Identity, picture: Nuisance) -> Head:
-    """Proportions of the head: the person's, moved by the picture's expression."""
+def head(person: Identity, image: Nuisance) -> Head:
+    """Proportions of the head: the person's, moved by the image's expression."""
     nose_y = 0.36 + 0.16 * person.nose_length
     return Head(
         width=0.66 + 0.16 * person.head_width,
@@ -159,14 +159,14 @@ def head(person: Identity, picture: Nuisance) -> Head:
         nose_h=0.13 + 0.11 * person.nose_height,
         bridge_h=0.05 + 0.08 * person.nose_bridge,
         bridge_w=0.10 + 0.05 * person.nose_width,
-        mouth_y=nose_y + 0.185 + 0.075 * person.mouth_level + 0.02 * picture.mouth_open,
-        mouth_w=(0.20 + 0.12 * person.mouth_width) * (1.0 + 0.16 * picture.smile - 0.10 * picture.mouth_open),
-        smile=0.10 * picture.smile,
+        mouth_y=nose_y + 0.185 + 0.075 * person.mouth_level + 0.02 * image.mouth_open,
+        mouth_w=(0.20 + 0.12 * person.mouth_width) * (1.0 + 0.16 * image.smile - 0.10 * image.mouth_open),
+        smile=0.10 * image.smile,
     )
 
 
 class View(NamedTuple):
-    """The rotation's sines and cosines and the picture's placement, each (b, 1)."""
+    """The rotation's sines and cosines and the image's placement, each (b, 1)."""
 
     sin_yaw: Column
     cos_yaw: Column
@@ -197,9 +197,9 @@ class View(NamedTuple):
         )
 
 
-def view(picture: Nuisance, size: int) -> View:
-    """Pose and placement of a picture of ``size`` x ``size`` pixels."""
-    yaw, pitch, roll = (np.asarray(angle * (np.pi / 180), np.float32) for angle in picture[:3])
+def view(image: Nuisance, size: int) -> View:
+    """Pose and placement of an image of ``size`` x ``size`` pixels."""
+    yaw, pitch, roll = (np.asarray(angle * (np.pi / 180), np.float32) for angle in image[:3])
     return View(
         np.sin(yaw),
         np.cos(yaw),
@@ -207,9 +207,9 @@ def view(picture: Nuisance, size: int) -> View:
         np.cos(pitch),
         np.sin(roll),
         np.cos(roll),
-        picture.scale * (HEAD * size),
-        (0.5 + picture.shift_x) * size,
-        (0.48 + picture.shift_y) * size,
+        image.scale * (HEAD * size),
+        (0.5 + image.shift_x) * size,
+        (0.48 + image.shift_y) * size,
     )
 
 
@@ -251,7 +251,7 @@ def narrowing(shape: Head, camera: View, y: Column) -> tuple[Column, Column]:
 def landmarks(
     identity: Float[np.ndarray, "b i"], nuisance: Float[np.ndarray, "b k"], size: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Where five features and the face are in the picture, without rendering it.
+    """Where five features and the face are in the image, without rendering it.
 
     Args:
         identity: (b, I) in [0, 1], see :class:`Identity`.
@@ -259,12 +259,12 @@ def landmarks(
         size: pixels on a side.
 
     Returns:
-        Landmarks (b, 5, 2) as (x, y) in pixels, pixel centers at half integers: the eye on the picture's left, the eye
+        Landmarks (b, 5, 2) as (x, y) in pixels, pixel centers at half integers: the eye on the image's left, the eye
         on its right, the tip of the nose, the corner of the mouth on the left, on the right; and boxes (b, 4) as
-        (x0, y0, x1, y1) around the face from the forehead to the chin, not clipped to the picture.
+        (x0, y0, x1, y1) around the face from the forehead to the chin, not clipped to the image.
     """
-    person, picture = Identity(*columns(identity)), Nuisance(*columns(nuisance))
-    shape, camera = head(person, picture), view(picture, size)
+    person, image = Identity(*columns(identity)), Nuisance(*columns(nuisance))
+    shape, camera = head(person, image), view(image, size)
     zero = np.zeros_like(shape.width)
     corner_y = shape.mouth_y - shape.smile
     X = np.concatenate([-shape.eye_x, shape.eye_x, zero, -shape.mouth_w, shape.mouth_w], axis=1)
@@ -272,18 +272,18 @@ def landmarks(
     Z = shape.depth * np.sqrt(np.maximum(1.0 - (X / shape.width) ** 2 - Y**2, 1e-6))
     Z[:, 2:3] += shape.nose_h * (1.0 - (NOSE_TIP / NOSE_TIP_RADIUS) ** 2) ** 2
     Z[:, 2:3] += shape.bridge_h * (1.0 - (NOSE_BRIDGE / NOSE_BRIDGE_RADIUS) ** 2) ** 2
-    points = np.stack(_picture(shape, camera, *camera.project(X, Y, Z)[:2]), axis=-1)
+    points = np.stack(_image(shape, camera, *camera.project(X, Y, Z)[:2]), axis=-1)
 
     angle = np.linspace(0.0, 2.0 * np.pi, 33, dtype=np.float32)[None, :-1]
     rim = Ellipsoid.seen(camera, shape.width, 1.0, shape.depth)
     x = rim.half_x * np.cos(angle)
     y = np.maximum(rim.slant * np.cos(angle) + rim.half_y * np.sin(angle), -0.62)
-    outline = np.concatenate([np.stack(_picture(shape, camera, x, y), axis=-1), points], axis=1)
+    outline = np.concatenate([np.stack(_image(shape, camera, x, y), axis=-1), points], axis=1)
     boxes = np.concatenate([outline.min(axis=1), outline.max(axis=1)], axis=1)
     return points.astype(np.float32), boxes.astype(np.float32)
 
 
-def _picture(shape: Head, camera: View, x: Column, y: Column) -> tuple[Column, Column]:
+def _image(shape: Head, camera: View, x: Column, y: Column) -> tuple[Column, Column]:
     factor, shift = narrowing(shape, camera, y)
     x = x * factor + shift
     return (

@@ -53,7 +53,7 @@ def behind(easel: Canvas) -> None:
     x *= 0.6 * scene.light.x
     x += 0.6
     lamp *= x
-    lamp *= scene.picture.light_intensity
+    lamp *= scene.image.light_intensity
     easel.paint(easel.cover(level * (0.25 * half_width)), easel.lit(scene.paints.hair, lamp, 0.5))
 
 

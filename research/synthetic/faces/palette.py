@@ -39,7 +39,7 @@ def _stops(position: Column, stops: tuple[tuple[int, int, int], ...]) -> Color:
 
 
 def channels(color: Color, count: int) -> np.ndarray:
-    """The color (3, b, 1, 1), or its luminance (1, b, 1, 1) when pictures are gray."""
+    """The color (3, b, 1, 1), or its luminance (1, b, 1, 1) when images are gray."""
     if count == 1:
         gray = sum(weight * np.sqrt(channel) for weight, channel in zip(_LUMA, color, strict=True))
         color = [gray * gray]

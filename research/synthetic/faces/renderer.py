@@ -2,7 +2,7 @@
 
 Every pixel is traced back to the head it shows (:mod:`.geometry`), so features foreshorten and slide as on a real head;
 normals come from the ellipsoid and from hills for nose, sockets, cheeks and lips, so light acts in three dimensions.
-Pictures are drawn a few at a time, enough to hide what a call of NumPy costs, few enough for the processor's cache.
+Images are drawn a few at a time, enough to hide what a call of NumPy costs, few enough for the processor's cache.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ VERSION = 1
 """Raised whenever the same vectors give different pixels; part of the data's fingerprint."""
 
 _PIXELS = 1 << 17
-"""In a plane of the pictures drawn together."""
+"""In a plane of the images drawn together."""
 
 _LARGE = 24 << 20
 """Bytes; glibc learns from blocks of up to 32 MiB."""
@@ -34,7 +34,7 @@ def render(
         channels: 3 for RGB, 1 for gray.
 
     Returns:
-        uint8 pictures (b, size, size, channels).
+        uint8 images (b, size, size, channels).
 
     Example:
         >>> from likeness.research.synthetic.faces import Identity, Nuisance
@@ -76,9 +76,9 @@ def _draw(portraits: Scene, images: UInt8[np.ndarray, "b size size channels"]) -
     # A turned head shows the near ear in front of its outline.
     sides.paint(near, color)
     hair.shell(head)
-    subset(scenery.glasses, head, portraits.picture.glasses > 0.0)
+    subset(scenery.glasses, head, portraits.image.glasses > 0.0)
     planes[..., where[0], where[1]] = head.planes
-    subset(scenery.foreground, easel, portraits.picture.occlusion > 0.0)
+    subset(scenery.foreground, easel, portraits.image.occlusion > 0.0)
     _develop(portraits, planes, images)
 
 
@@ -89,8 +89,8 @@ def _develop(portraits: Scene, planes: np.ndarray, images: UInt8[np.ndarray, "b 
     shoulder += 1.0 / (1.30 * 255.0)
     np.sqrt(planes, out=planes)
     planes /= shoulder
-    picture = portraits.picture
-    for i, (key, strength) in enumerate(zip(np.ravel(picture.grain_key).tolist(), np.ravel(picture.grain), strict=True)):
+    image = portraits.image
+    for i, (key, strength) in enumerate(zip(np.ravel(image.grain_key).tolist(), np.ravel(image.grain), strict=True)):
         if strength > 0.0:
             planes[:, i] += scenery.grain(int(key), planes[:, i].shape) * strength
     planes.clip(0.0, 255.0, out=planes)

@@ -71,7 +71,7 @@ class Scene(NamedTuple):
     """Some portraits; numbers are (b, 1, 1), so that they broadcast over pixels."""
 
     person: Identity
-    picture: Nuisance
+    image: Nuisance
     shape: Head
     camera: View
     skull: Ellipsoid
@@ -96,17 +96,17 @@ HAIR_BACK = -0.06
 def scene(identity: np.ndarray, nuisance: np.ndarray, size: int, channels: int) -> Scene:
     """Everything about b portraits that does not depend on the pixel."""
     person = Identity(*(column[:, :, None] for column in columns(identity)))
-    picture = Nuisance(*(column[:, :, None] for column in columns(nuisance)))
-    shape, camera, cut = head(person, picture), view(picture, size), _style(person)
+    image = Nuisance(*(column[:, :, None] for column in columns(nuisance)))
+    shape, camera, cut = head(person, image), view(image, size), _style(person)
     azimuth, elevation = (
-        np.asarray(angle * (np.pi / 180), np.float32) for angle in (picture.light_azimuth, picture.light_elevation)
+        np.asarray(angle * (np.pi / 180), np.float32) for angle in (image.light_azimuth, image.light_elevation)
     )
     level = np.cos(elevation)
     light = Vector(level * np.sin(azimuth), -np.sin(elevation), level * np.cos(azimuth))
     zero = np.zeros_like(level)
     return Scene(
         person,
-        picture,
+        image,
         shape,
         camera,
         Ellipsoid.seen(camera, shape.width, 1.0, shape.depth),
@@ -117,9 +117,9 @@ def scene(identity: np.ndarray, nuisance: np.ndarray, size: int, channels: int) 
             shape.depth + cut.volume,
         ),
         cut,
-        _paints(person, picture, channels),
+        _paints(person, image, channels),
         _hills(_nose(shape, 1.0, 1.0)),
-        _hills(_relief(shape, person, picture)),
+        _hills(_relief(shape, person, image)),
         light,
         Vector(
             *camera.unproject(
@@ -140,8 +140,8 @@ def _nose(shape: Head, tip: float, bridge: float) -> list[tuple]:
     ]
 
 
-def _relief(shape: Head, person: Identity, picture: Nuisance) -> list[tuple]:
-    cheek = 0.03 + 0.035 * person.cheekbones + 0.02 * picture.smile
+def _relief(shape: Head, person: Identity, image: Nuisance) -> list[tuple]:
+    cheek = 0.03 + 0.035 * person.cheekbones + 0.02 * image.smile
     return [
         *_nose(shape, 0.55, 0.75),
         (0.0, shape.mouth_y, 1.25 * shape.mouth_w, 0.20, 0.030),
@@ -172,10 +172,10 @@ def _style(person: Identity) -> Style:
     return Style(present, volume * present, fringe, long * (0.45 + 0.75 * person.hair_length), curly)
 
 
-def _paints(person: Identity, picture: Nuisance, channels: int) -> Paints:
+def _paints(person: Identity, image: Nuisance, channels: int) -> Paints:
     skin = palette.skin(person.skin_tone, person.skin_warmth)
-    value = picture.backdrop_value * (0.45 + 0.4 * np.minimum(picture.light_intensity, 1.2))
-    square = picture.glasses_shape
+    value = image.backdrop_value * (0.45 + 0.4 * np.minimum(image.light_intensity, 1.2))
+    square = image.glasses_shape
     return Paints(
         *(
             palette.channels(color, channels)
@@ -185,13 +185,13 @@ def _paints(person: Identity, picture: Nuisance, channels: int) -> Paints:
                 palette.lips(person.lip_color, skin),
                 palette.hair(person.hair_tone, person.hair_redness, person.skin_tone),
                 palette.iris(person.eye_color, person.skin_tone),
-                palette.light(picture.light_warmth),
-                palette.hsv(picture.backdrop_hue, 0.25, value),
-                palette.hsv(picture.backdrop_hue + 0.06, 0.42, value * 0.5),
-                palette.hsv(picture.clothes_hue, 0.5, picture.clothes_value),
-                palette.hsv(picture.clothes_hue + 0.3, 0.45, 0.08 + 0.25 * (1.0 - square)),
-                palette.hsv(picture.clothes_hue + 0.5, 0.3, 0.13 + 0.0 * square),
-                palette.hsv(picture.clothes_hue + 0.45, 0.4, 0.25 + 0.4 * picture.backdrop_value),
+                palette.light(image.light_warmth),
+                palette.hsv(image.backdrop_hue, 0.25, value),
+                palette.hsv(image.backdrop_hue + 0.06, 0.42, value * 0.5),
+                palette.hsv(image.clothes_hue, 0.5, image.clothes_value),
+                palette.hsv(image.clothes_hue + 0.3, 0.45, 0.08 + 0.25 * (1.0 - square)),
+                palette.hsv(image.clothes_hue + 0.5, 0.3, 0.13 + 0.0 * square),
+                palette.hsv(image.clothes_hue + 0.45, 0.4, 0.25 + 0.4 * image.backdrop_value),
             )
         )
     )

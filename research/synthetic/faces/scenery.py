@@ -1,4 +1,4 @@
-"""Everything in the picture but the head: backdrop, clothes, neck, glasses, something in the foreground, noise."""
+"""Everything in the image but the head: backdrop, clothes, neck, glasses, something in the foreground, noise."""
 
 import functools
 import math
@@ -11,13 +11,13 @@ from likeness.research.synthetic.faces.scene import Scene
 
 def backdrop(scene: Scene, planes: Planes) -> None:
     """A soft glow with a blurred light far behind."""
-    picture, paints = scene.picture, scene.paints
+    image, paints = scene.image, scene.paints
     across, down = _ticks(planes)
-    glow = (across - picture.backdrop_x) ** 2 + (down - picture.backdrop_y) ** 2
+    glow = (across - image.backdrop_x) ** 2 + (down - image.backdrop_y) ** 2
     glow *= 2.6
     glow += 1.0
     np.divide(1.0, glow, out=glow)
-    spot_x, spot_y = (picture.backdrop_x + 0.53) % 1.0, (1.3 * picture.backdrop_y + 0.31) % 0.8
+    spot_x, spot_y = (image.backdrop_x + 0.53) % 1.0, (1.3 * image.backdrop_y + 0.31) % 0.8
     disk = bump(across, down, spot_x, spot_y, 0.17, 0.17)
     disk *= 0.5
     glow += disk.clip(0.0, 0.12, out=disk)
@@ -59,7 +59,7 @@ def neck(easel: Canvas) -> None:
 def glasses(easel: Canvas) -> None:
     """Two rims and a bridge, flat in a plane in front of the eyes, and the temples that reach back to the ears."""
     scene = easel.scene
-    shape, camera, picture, paints = scene.shape, scene.camera, scene.picture, scene.paints
+    shape, camera, image, paints = scene.shape, scene.camera, scene.image, scene.paints
     # Solve for the point of the pixel's ray in the plane Z = front.
     front = shape.depth * np.sqrt(1.0 - shape.eye_y**2) - 0.02
     z = easel.x * (-camera.sin_yaw)
@@ -68,7 +68,7 @@ def glasses(easel: Canvas) -> None:
     z *= 1.0 / (camera.cos_yaw * camera.cos_pitch)
     X, Y, _ = camera.unproject(easel.x, easel.y, z)
     side = np.abs(X)
-    square = picture.glasses_shape
+    square = image.glasses_shape
     radius = 0.215 + 0.03 * square
     middle = 0.75 * shape.eye_x + 0.095
     level = shape.eye_y + 0.035
@@ -87,12 +87,12 @@ def glasses(easel: Canvas) -> None:
         hinge = camera.project(hand * (middle + radius), level - 0.05, front)
         ear = camera.project(hand * shape.width * 0.99, level + 0.02, -0.02 + 0.0 * level)
         np.maximum(rim, easel.line(_segment(easel, hinge, ear), thick, np.ones_like(rim)) * seen, out=rim)
-    rim *= picture.glasses
+    rim *= image.glasses
     lens = easel.cover(distance)
-    easel.paint(lens * (picture.glasses * (0.06 + 0.84 * picture.glasses_tint)), paints.lens)
+    easel.paint(lens * (image.glasses * (0.06 + 0.84 * image.glasses_tint)), paints.lens)
     glare = bump(u, v, -0.35, -0.45, 0.5, 0.3)
     glare *= lens
-    easel.paint(glare * (0.2 * picture.glasses), np.ones_like(paints.lens))
+    easel.paint(glare * (0.2 * image.glasses), np.ones_like(paints.lens))
     easel.paint(rim, paints.frame)
 
 
@@ -109,18 +109,18 @@ def _segment(easel: Canvas, start: tuple[Plane, ...], stop: tuple[Plane, ...]) -
 
 def foreground(easel: Canvas) -> None:
     """Something out of focus between the viewer and the face, coming in from one side."""
-    picture = easel.scene.picture
+    image = easel.scene.image
     across, down = (ticks - 0.5 for ticks in _ticks(easel.planes))
-    turn = picture.occlusion_angle * (2.0 * np.pi)
+    turn = image.occlusion_angle * (2.0 * np.pi)
     cos, sin = np.cos(turn), np.sin(turn)
     along = cos * across + sin * down
     beside = cos * down - sin * across
-    mask = along - (0.5 - picture.occlusion_depth) - 1.4 * beside * beside
+    mask = along - (0.5 - image.occlusion_depth) - 1.4 * beside * beside
     mask *= 9.0
     mask += 0.5
     mask.clip(0.0, 1.0, out=mask)
     mask *= mask * (3.0 - 2.0 * mask)
-    mask *= picture.occlusion
+    mask *= image.occlusion
     easel.paint(mask, easel.scene.paints.foreground * (0.8 - 0.8 * beside))
 
 

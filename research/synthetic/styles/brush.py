@@ -14,7 +14,7 @@ _PIXELS = 1 << 14
 _BRISTLES = (128, 1024)
 """Across and along the map of bristles, in hairs; powers of two."""
 _HAIR = 0.0026
-"""Thickness of a bristle in units of the picture's shorter side."""
+"""Thickness of a bristle in units of the image's shorter side."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +48,7 @@ def join(parts: Sequence[Strokes], order: Int[np.ndarray, "n"] | None = None) ->
 
 @dataclasses.dataclass(frozen=True)
 class Canvas:
-    """A picture under the brush: RGB and the height of the paint, in pixels."""
+    """An image under the brush: RGB and the height of the paint, in pixels."""
 
     planes: Float[np.ndarray, "h w 4"]
     bristles: Float[np.ndarray, "128 1024"]
@@ -145,13 +145,13 @@ class Canvas:
         return owner[run], dx.astype(np.float32), dy[run].astype(np.float32), line[run] * width + column
 
     def lit(self, strength: float) -> Float[np.ndarray, "h w 3"]:
-        """The dry picture under light from the upper left, float32 in [0, 1]; at strength 0 the paint is flat."""
+        """The dry image under light from the upper left, float32 in [0, 1]; at strength 0 the paint is flat."""
         dy, dx = np.gradient(ndimage.gaussian_filter(self.planes[..., 3], 0.5))
         slope = 0.6 * dx + 0.8 * dy
         shade = strength * slope / np.sqrt(1.0 + slope * slope)
-        picture = self.planes[..., :3] * (1.0 + np.minimum(shade, 0.0))[..., None] * (1.0 + shade)[..., None]
+        image = self.planes[..., :3] * (1.0 + np.minimum(shade, 0.0))[..., None] * (1.0 + shade)[..., None]
         gloss = 0.6 * np.maximum(shade - 0.35 * strength, 0.0)[..., None]
-        return np.clip(picture + gloss * (1.0 - picture), 0.0, 1.0).astype(np.float32)
+        return np.clip(image + gloss * (1.0 - image), 0.0, 1.0).astype(np.float32)
 
 
 def _runs(start: Int[np.ndarray, "n"], count: Int[np.ndarray, "n"]) -> tuple[np.ndarray, np.ndarray]:

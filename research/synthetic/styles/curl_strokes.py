@@ -43,7 +43,7 @@ class CurlStrokes:
             raise ValueError(f"CurlStrokes(stars={self.stars}): the moon is the first star, so give 1 or more.")
 
     def __call__(self, size: tuple[int, int], key: PRNGKey) -> Float[np.ndarray, "h w 3"]:
-        """Paints a picture of ``size`` (height, width); see :class:`~likeness.research.synthetic.styles.Style`."""
+        """Paints an image of ``size`` (height, width); see :class:`~likeness.research.synthetic.styles.Style`."""
         layout, texture = begin(size, key)
         night = _Night.draw(layout, *proportions(size), self.stars)
         canvas = Canvas.prime(underpainting(night, size), texture)

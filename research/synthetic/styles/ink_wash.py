@@ -35,7 +35,7 @@ class InkWash:
             raise ValueError(f"InkWash(ranges={self.ranges}): give 2 to 20 ranges of mountains.")
 
     def __call__(self, size: tuple[int, int], key: PRNGKey) -> Float[np.ndarray, "h w 3"]:
-        """Paints a picture of ``size`` (height, width); see :class:`~likeness.research.synthetic.styles.Style`."""
+        """Paints an image of ``size`` (height, width); see :class:`~likeness.research.synthetic.styles.Style`."""
         layout, texture = begin(size, key)
         width, height = proportions(size)
         x, y = axes(size)
@@ -52,10 +52,8 @@ class InkWash:
         tooth = (1.0 + 0.018 * grain + 0.02 * cloud.grid(2.0 * x, 2.0 * y)) * (1.0 + 0.028 * fibers)
         blue = np.clip(blue, 0.0, 1.0)[..., None]
         absorbance = np.log(_BLACK_INK) * (1.0 - blue) + np.log(_BLUE_INK) * blue
-        picture = (
-            _PAPER * tooth[..., None] * np.exp(0.62 * density[..., None] * absorbance + sun[..., None] * np.log(_VERMILION))
-        )
-        canvas = Canvas.prime(np.clip(picture, 0.0, 1.0), texture)
+        image = _PAPER * tooth[..., None] * np.exp(0.62 * density[..., None] * absorbance + sun[..., None] * np.log(_VERMILION))
+        canvas = Canvas.prime(np.clip(image, 0.0, 1.0), texture)
         canvas.paint(pine(width, height, min(size), layout))
         canvas.paint(birds(width, height, min(size), layout))
         return canvas.lit(0.0)

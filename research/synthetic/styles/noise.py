@@ -1,4 +1,4 @@
-"""Smooth random fields on pictures of any size: the same field, only sampled more finely."""
+"""Smooth random fields on images of any size: the same field, only sampled more finely."""
 
 import dataclasses
 

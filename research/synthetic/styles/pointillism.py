@@ -47,7 +47,7 @@ _CLUMPS = np.array(
 class Pointillism:
     """Sails before a low sun, seen from under a pine, in divided color.
 
-    The picture has a smooth color everywhere; each dot is one of 27 pigments, drawn with probability proportional to
+    The image has a smooth color everywhere; each dot is one of 27 pigments, drawn with probability proportional to
     ``exp(-d² / purity)`` of its distance ``d`` from that color, so a patch of dots averages about to it.
     """
 
@@ -61,7 +61,7 @@ class Pointillism:
         check_finite_positive("Pointillism", "purity", self.purity)
 
     def __call__(self, size: tuple[int, int], key: PRNGKey) -> Float[np.ndarray, "h w 3"]:
-        """Paints a picture of ``size`` (height, width); see :class:`~likeness.research.synthetic.styles.Style`."""
+        """Paints an image of ``size`` (height, width); see :class:`~likeness.research.synthetic.styles.Style`."""
         layout, texture = begin(size, key)
         harbor = _Harbor.draw(layout, *proportions(size))
         canvas = Canvas.prime(np.broadcast_to(_CANVAS, (*size, 3)), texture)

@@ -12,14 +12,14 @@ _SMALLEST = 8
 
 @runtime_checkable
 class Style(Protocol):
-    """A picture drawn from a key."""
+    """An image drawn from a key."""
 
     def __call__(self, size: tuple[int, int], key: PRNGKey) -> Float[np.ndarray, "h w 3"]:
         """Paints.
 
         Args:
-            size: height and width in pixels. All lengths are fractions of the shorter side, so a larger picture of the
-                same proportions is the same picture, painted more finely.
+            size: height and width in pixels. All lengths are fractions of the shorter side, so a larger image of the
+                same proportions is the same image, painted more finely.
             key: typed key; the same key gives the same bytes on the same machine.
 
         Returns:
@@ -32,7 +32,7 @@ class Style(Protocol):
 
 
 def begin(size: tuple[int, int], key: PRNGKey) -> tuple[np.random.Generator, np.random.Generator]:
-    """Two independent generators: one for what the picture shows, one for what depends on how many pixels it has."""
+    """Two independent generators: one for what the image shows, one for what depends on how many pixels it has."""
     if min(size) < _SMALLEST:
         raise ValueError(f"A style of {size[1]} x {size[0]} pixels is too small to paint: each side needs {_SMALLEST} or more.")
     layout, texture = np.random.default_rng(np.asarray(jax.random.key_data(key))).spawn(2)

@@ -104,7 +104,7 @@ def underpainting(scene: Scene, size: tuple[int, int]) -> Float[np.ndarray, "h w
 
 
 def _scattered(size: tuple[int, int], spacing: float, rng: np.random.Generator) -> np.ndarray:
-    """x and y of a jittered grid over the picture and a margin, in random order."""
+    """x and y of a jittered grid over the image and a margin, in random order."""
     columns, rows = (int(np.ceil(side / min(size) / spacing)) + 2 for side in (size[1], size[0]))
     cell = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), -1).reshape(-1, 2)
     points = (cell + rng.uniform(0.0, 1.0, cell.shape) - 1.0) * spacing

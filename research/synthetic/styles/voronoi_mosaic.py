@@ -37,7 +37,7 @@ class VoronoiMosaic:
     """
 
     tile: float = 0.0215
-    """Side of a tile in units of the picture's shorter side."""
+    """Side of a tile in units of the image's shorter side."""
     grout: float = 0.1
     """Width of the mortar between tiles as a share of the tile."""
     norm: float = 5.0
@@ -52,7 +52,7 @@ class VoronoiMosaic:
             raise ValueError(f"VoronoiMosaic(norm={self.norm}) is the p of a p-norm: give 1.0 to 32.0.")
 
     def __call__(self, size: tuple[int, int], key: PRNGKey) -> Float[np.ndarray, "h w 3"]:
-        """Paints a picture of ``size`` (height, width); see :class:`~likeness.research.synthetic.styles.Style`."""
+        """Paints an image of ``size`` (height, width); see :class:`~likeness.research.synthetic.styles.Style`."""
         layout, texture = begin(size, key)
         unit = min(size)
         design = _Design.draw(layout, *proportions(size))

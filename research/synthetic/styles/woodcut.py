@@ -47,7 +47,7 @@ class Woodcut:
         check_finite_positive("Woodcut", "line", self.line)
 
     def __call__(self, size: tuple[int, int], key: PRNGKey) -> Float[np.ndarray, "h w 3"]:
-        """Paints a picture of ``size`` (height, width); see :class:`~likeness.research.synthetic.styles.Style`."""
+        """Paints an image of ``size`` (height, width); see :class:`~likeness.research.synthetic.styles.Style`."""
         layout, texture = begin(size, key)
         sheet = Sheet.blank(size)
         _Print(sheet, layout, 0.0032 * self.line, *proportions(size)).draw()

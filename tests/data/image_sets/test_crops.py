@@ -6,26 +6,26 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from likeness.research.data.image_sets import Crops, PictureFolder, RandomCrops, crop_stream
+from likeness.research.data.image_sets import Crops, ImageFolder, RandomCrops, crop_stream
 from likeness.research.data.image_sets.album import Album
 
-# A picture in which every pixel says where it is: red along x, green along y.
+# An image in which every pixel says where it is: red along x, green along y.
 PLACES = np.full((40, 60, 3), 7, np.uint8)
 PLACES[..., 0] = np.arange(60, dtype=np.uint8) * 4
 PLACES[..., 1] = (np.arange(40, dtype=np.uint8) * 6)[:, None]
 
 
-def album(*pictures):
-    names = tuple(map(str, range(len(pictures))))
-    return Album(names=names, read=lambda number: pictures[number], fingerprint=hashlib.sha256(b"".join(pictures)).hexdigest())
+def album(*images):
+    names = tuple(map(str, range(len(images))))
+    return Album(names=names, read=lambda number: images[number], fingerprint=hashlib.sha256(b"".join(images)).hexdigest())
 
 
 def crops(*albums, **fields):
-    sources = tuple(PictureFolder(path=str(number)) for number in range(len(albums)))
+    sources = tuple(ImageFolder(path=str(number)) for number in range(len(albums)))
     return Crops(RandomCrops(sources=sources, **fields), albums)
 
 
-def test_a_square_at_scale_one_is_a_piece_of_the_picture():
+def test_a_square_at_scale_one_is_a_piece_of_the_image():
     squares = crops(album(PLACES), size=16, zoom=(1.0, 1.0), mirror=0.0)
     lefts, tops = [], []
     for number in range(40):
@@ -42,7 +42,7 @@ def test_a_square_at_scale_one_is_a_piece_of_the_picture():
     assert max(tops) > 20
 
 
-def test_zoom_shrinks_and_never_reaches_beyond_the_picture():
+def test_zoom_shrinks_and_never_reaches_beyond_the_image():
     squares = crops(album(PLACES), size=10, zoom=(0.01, 0.5), mirror=0.0)
     spans = [np.ptp(squares.draw(1, number)[..., 0].astype(float)) / 4 for number in range(60)]
     # Of the 40 pixels of the shorter side, which is what the smaller zooms are cut to, or 20 and more.
@@ -90,9 +90,9 @@ def test_the_stream_is_a_function_of_the_seed_and_the_number():
 def test_what_there_is_and_what_was_left_out_is_said(tmp_path):
     Image.fromarray(PLACES).save(tmp_path / "a.png")
     (tmp_path / "b.png").write_text("")
-    opened = RandomCrops(sources=(PictureFolder(path=str(tmp_path)),), size=32).open()
+    opened = RandomCrops(sources=(ImageFolder(path=str(tmp_path)),), size=32).open()
     first, second = opened.description
-    assert first == "32 × 32 pixels out of 1 picture: 1 of PictureFolder"
+    assert first == "32 × 32 pixels out of 1 image: 1 of ImageFolder"
     assert second.startswith("1 file was skipped (b.png: ")
     assert len(opened.fingerprint) == 64
 

@@ -1,18 +1,18 @@
-"""Where pictures of anything come from: folders as people keep them, and pictures that are drawn."""
+"""Where images of anything come from: folders as people keep them, and images that are drawn."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from likeness.research.data import BadImage, Faces
-from likeness.research.data.image_sets import AlbumSource, DeadLeaves, Paintings, Photographs, PictureFolder, Portraits
+from likeness.research.data.image_sets import AlbumSource, DeadLeaves, FaceImages, ImageFolder, Paintings, Photographs
 from likeness.research.errors import UserError
 from likeness.research.synthetic.styles import InkWash
 
 DRAWN = (
     DeadLeaves(count=3, size=48, leaves=40),
     Paintings(styles=(InkWash(),), count=3, size=48),
-    Portraits(faces=Faces(people=3, images=1, size=32)),
+    FaceImages(faces=Faces(people=3, images=1, size=32)),
 )
 
 
@@ -22,24 +22,24 @@ def folder(tmp_path):
     (tmp_path / "below" / "deeper").mkdir(parents=True)
     for name, size in (("b.png", (40, 50)), ("below/A.JPG", (64, 33)), ("below/deeper/c.gif", (32, 32))):
         Image.fromarray(rng.integers(0, 256, (*size, 3), np.uint8)).save(tmp_path / name)
-    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "notes.txt").write_text("no image")
     (tmp_path / ".hidden.png").write_bytes(b"")
     return tmp_path
 
 
 @pytest.mark.parametrize("source", DRAWN, ids=lambda source: type(source).__name__)
-def test_drawn_pictures_depend_on_their_number_only(source):
+def test_drawn_images_depend_on_their_number_only(source):
     assert isinstance(source, AlbumSource)
     album, again = source.open(), source.open()
     assert album.synthetic
     assert len(album) == 3
-    pictures = [album.read(number) for number in (2, 0)]
-    for picture, number in zip(pictures, (2, 0), strict=True):
-        assert picture.dtype == np.uint8
-        assert picture.shape[2] == 3
-        assert picture.std() > 5
-        np.testing.assert_array_equal(picture, again.read(number))
-    assert not np.array_equal(*pictures)
+    images = [album.read(number) for number in (2, 0)]
+    for image, number in zip(images, (2, 0), strict=True):
+        assert image.dtype == np.uint8
+        assert image.shape[2] == 3
+        assert image.std() > 5
+        np.testing.assert_array_equal(image, again.read(number))
+    assert not np.array_equal(*images)
     assert album.read(0) is album.read(0)
 
 
@@ -75,43 +75,43 @@ def test_the_photographs_are_scikit_learn_s():
 
 
 def test_a_folder_is_read_to_its_bottom(folder):
-    album = PictureFolder(path=str(folder)).open()
+    album = ImageFolder(path=str(folder)).open()
     assert album.names == ("b.png", "below/A.JPG", "below/deeper/c.gif")
     assert [album.read(number).shape for number in range(3)] == [(40, 50, 3), (64, 33, 3), (32, 32, 3)]
     assert album.skipped == ()
     before = album.fingerprint
     (folder / "b.png").unlink()
-    assert PictureFolder(path=str(folder)).open().fingerprint != before
+    assert ImageFolder(path=str(folder)).open().fingerprint != before
 
 
-def test_another_picture_of_as_many_bytes_is_another_album(folder):
+def test_another_image_of_as_many_bytes_is_another_album(folder):
     path = folder / "plain.bmp"
     Image.new("RGB", (200, 200), (0, 0, 0)).save(path)
-    before, size = PictureFolder(path=str(folder)).open().fingerprint, path.stat().st_size
+    before, size = ImageFolder(path=str(folder)).open().fingerprint, path.stat().st_size
     Image.new("RGB", (200, 200), (0, 0, 1)).save(path)
     assert path.stat().st_size == size
-    assert PictureFolder(path=str(folder)).open().fingerprint != before
+    assert ImageFolder(path=str(folder)).open().fingerprint != before
 
 
 def test_bad_files_are_listed_or_refused(folder):
     (folder / "cut.png").write_bytes((folder / "b.png").read_bytes()[:20])
     Image.new("RGB", (8, 90)).save(folder / "thin.png")
-    album = PictureFolder(path=str(folder)).open()
+    album = ImageFolder(path=str(folder)).open()
     assert [name for name, _ in album.skipped] == ["cut.png", "thin.png"]
     assert "8 x 90" in album.skipped[1][1]
     assert len(album) == 3
     with pytest.raises(BadImage, match="cut.png"):
-        PictureFolder(path=str(folder), on_bad="refuse").open()
+        ImageFolder(path=str(folder), on_bad="refuse").open()
 
 
-def test_a_folder_without_pictures_says_so(tmp_path):
+def test_a_folder_without_images_says_so(tmp_path):
     with pytest.raises(UserError, match="There is no folder .*nowhere: mend the field `path`"):
-        PictureFolder(path=str(tmp_path / "nowhere")).open()
-    with pytest.raises(UserError, match="holds no picture that can be used. The field `path` expects"):
-        PictureFolder(path=str(tmp_path)).open()
-    (tmp_path / "bad.jpg").write_text("not a picture")
+        ImageFolder(path=str(tmp_path / "nowhere")).open()
+    with pytest.raises(UserError, match="holds no image that can be used. The field `path` expects"):
+        ImageFolder(path=str(tmp_path)).open()
+    (tmp_path / "bad.jpg").write_text("not an image")
     with pytest.raises(UserError, match=r"1 were left out, the first of them bad.jpg: it is not a JPEG"):
-        PictureFolder(path=str(tmp_path)).open()
+        ImageFolder(path=str(tmp_path)).open()
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,8 @@ def test_a_folder_without_pictures_says_so(tmp_path):
         (lambda: DeadLeaves(leaves=0), "leaves 0"),
         (lambda: Paintings(styles=()), "styles is empty"),
         (lambda: Paintings(size=4), "size 4"),
-        (lambda: Portraits(faces=Faces(channels=1)), "is gray"),
-        (lambda: PictureFolder(path="x", min_side=0), "min_side must be at least 1"),
+        (lambda: FaceImages(faces=Faces(channels=1)), "is gray"),
+        (lambda: ImageFolder(path="x", min_side=0), "min_side must be at least 1"),
     ],
 )
 def test_illegal_fields_are_refused(make, message):

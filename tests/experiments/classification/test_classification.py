@@ -1,4 +1,4 @@
-"""Classification through the one trainer: in one dimension and in three, cost, baselines and judgement."""
+"""Classification through the one trainer: in one dimension and in three, cost, baselines and evaluation."""
 
 import dataclasses
 
@@ -15,7 +15,7 @@ from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Checkpoints, Run
 from likeness.experiments.training.trainer import train
 from likeness.research.data import Ecg, ExampleArrays, Examples, Volumes
-from likeness.research.encoders import Conv4, Plain
+from likeness.research.encoders import Conv4, PlainConvNet
 from likeness.research.errors import UserError
 from likeness.research.losses import CrossEntropy
 
@@ -28,7 +28,7 @@ SIGNALS = Classification(
 VOLUMES = dataclasses.replace(
     SIGNALS,
     data=Volumes(train=16, validation=8, test=8),
-    encoder=Plain(spatial_dims=3, widths=(2, 2), side=3, pool=2, dimension=4),
+    encoder=PlainConvNet(spatial_dims=3, widths=(2, 2), side=3, pool=2, dimension=4),
 )
 
 
@@ -118,11 +118,11 @@ def test_films_from_a_file_are_learned_by_the_one_trainer(tmp_path):
     run = Run(
         experiment=Classification(
             data=ExampleArrays(path=str(tmp_path / "films.npz"), classes=("left", "right")),
-            encoder=Plain(spatial_dims=3, widths=(8,), side=3, dimension=8),
+            encoder=PlainConvNet(spatial_dims=3, widths=(8,), side=3, dimension=8),
             batch=16,
         ),
         steps=60,
-        optimizer=Adam(schedule=Constant(rate=1e-2)),
+        optimizer=Adam(schedule=Constant(peak_lr=1e-2)),
         checkpoints=Checkpoints(every=60),
     )
     assert from_json(to_json(run)) == run

@@ -57,9 +57,9 @@ def test_distances_tell_what_tau_gets_wrong():
 
 def test_where_a_stage_begins_the_curve_breaks_and_says_so():
     train = [{"step": 2 * i, "split": "train", "loss": 1.0 / i, "stage": 1 + (i > 3)} for i in range(1, 7)]
-    judged = [{"step": 4 * i, "split": "validation", "style/relative": 0.5} for i in range(1, 4)]
-    figure = figures.training_curves([*train, *judged])
-    assert figures.stage_ends(train) == [6.0] and figures.stage_ends(judged) == []
+    evaluated = [{"step": 4 * i, "split": "validation", "style/relative": 0.5} for i in range(1, 4)]
+    figure = figures.training_curves([*train, *evaluated])
+    assert figures.stage_ends(train) == [6.0] and figures.stage_ends(evaluated) == []
     loss, validation = figure.axes
     drawn = [
         [line.get_xdata().tolist() for line in axes.lines if len(line.get_xdata()) and line.get_linestyle() == "-"]
@@ -85,8 +85,8 @@ def test_infinite_distances_do_not_stretch_the_histogram():
 @pytest.mark.parametrize("kind", [np.uint8, np.float32])
 def test_mistakes_are_marked_by_tau(channels, kind):
     shape = (4, 12, 10, channels)
-    pictures = (np.random.default_rng(0).random(shape) * (255 if kind == np.uint8 else 1)).astype(kind)
-    figure = figures.mistakes(pictures, pictures, PAIR_DISTANCES, PAIR_SAME, tau=0.3)
+    images = (np.random.default_rng(0).random(shape) * (255 if kind == np.uint8 else 1)).astype(kind)
+    figure = figures.mistakes(images, images, PAIR_DISTANCES, PAIR_SAME, tau=0.3)
     labels = [axes.get_xlabel() for axes in figure.axes if axes.get_xlabel()]
     assert labels == ["0.9, told apart", "0.7, told apart", "0.2, taken for one", "0.4"]
     assert drawn(figure).any()
@@ -94,8 +94,8 @@ def test_mistakes_are_marked_by_tau(channels, kind):
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_mistakes_of_few_pairs(count):
-    pictures = np.zeros((count, 8, 8, 1), np.uint8)
-    figure = figures.mistakes(pictures, pictures, PAIR_DISTANCES[:count], PAIR_SAME[:count])
+    images = np.zeros((count, 8, 8, 1), np.uint8)
+    figure = figures.mistakes(images, images, PAIR_DISTANCES[:count], PAIR_SAME[:count])
     texts = [text.get_text() for axes in figure.axes for text in axes.texts]
     assert texts.count("no such pairs") == 2 - count
     assert drawn(figure).any()

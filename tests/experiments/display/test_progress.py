@@ -5,8 +5,8 @@ import pytest
 
 from likeness.experiments.display.phases import watched
 from likeness.experiments.display.progress import Pace, Phases, Terminal
-from likeness.experiments.recognition.protocols import judge
-from likeness.experiments.recognition.subjects import RawPixels
+from likeness.experiments.recognition.embedders import RawPixels
+from likeness.experiments.recognition.protocols import evaluate
 from likeness.research.data import from_arrays
 
 
@@ -72,9 +72,9 @@ def test_an_evaluation_tells_how_many_images_are_embedded() -> None:
     images = from_arrays(np.zeros((600, 8, 8, 1), np.uint8), np.arange(600) % 7)
     told: list[tuple[str, int, int]] = []
     with watched(lambda *said: told.append(said)):
-        judge(RawPixels().fit(images), images)
+        evaluate(RawPixels().fit(images), images)
     assert told == [("embedding images", done, 600) for done in (0, 256, 512, 600)]
-    judge(RawPixels().fit(images), images)
+    evaluate(RawPixels().fit(images), images)
     assert len(told) == 4
 
 

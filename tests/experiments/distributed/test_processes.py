@@ -205,7 +205,7 @@ def finish(started):
 
 
 @pytest.mark.end_to_end
-def test_two_processes_train_and_judge_as_one_does_and_stop_at_one_step(tmp_path):
+def test_two_processes_train_and_evaluate_as_one_does_and_stop_at_one_step(tmp_path):
     together = list(launch(tmp_path, "two", 2, "--steps", "100000"))
     metrics = tmp_path / "two" / "metrics.jsonl"
     deadline = time.monotonic() + 200
@@ -268,7 +268,7 @@ def test_who_loses_another_does_not_wait_for_ever(tmp_path, lost, fate, codes, s
 
 @pytest.mark.slow
 @pytest.mark.end_to_end
-def test_margins_and_a_picture_in_tiles_are_the_same_in_two_processes(tmp_path, monkeypatch):
+def test_margins_and_an_image_in_tiles_are_the_same_in_two_processes(tmp_path, monkeypatch):
     monkeypatch.chdir(Path(__file__).parents[3])
     asked = Benchmark(counts=(1, 2), steps=10, only=("margin softmax", "style"), out=str(tmp_path))
     for count in asked.counts:

@@ -99,14 +99,14 @@ def adagrad(initial):
 )
 def test_rules_are_the_textbook_s_with_decay_beside_them(optimizer, direction, decay):
     """The decay is decoupled: no moment sees it. Neither biases, nor the scales of norms, nor scalars decay."""
-    found = path(optimizer(schedule=Constant(rate=0.1), weight_decay=decay))[-1]
+    found = path(optimizer(schedule=Constant(peak_lr=0.1), weight_decay=decay))[-1]
     close(found, textbook(direction(), decay=decay))
 
 
 def test_without_a_gradient_only_the_weights_decay():
     nothing = [jax.tree.map(jnp.zeros_like, START)] * 2
     for optimizer in (Adam, Sgd, AdaGrad):
-        found = path(optimizer(schedule=Constant(rate=0.1), weight_decay=0.5), nothing)[-1]
+        found = path(optimizer(schedule=Constant(peak_lr=0.1), weight_decay=0.5), nothing)[-1]
         np.testing.assert_allclose(found["dense"]["kernel"], 0.95**2 * START["dense"]["kernel"], rtol=1e-6)
         for name in ("norm", "temperature"):
             jax.tree.map(np.testing.assert_array_equal, found[name], START[name])
@@ -123,13 +123,13 @@ def test_the_gradient_of_all_parameters_is_clipped_before_the_rule_sees_it():
     assert min(map(norm, GRADIENTS)) < most < max(map(norm, GRADIENTS))
     clipped = [jax.tree.map(lambda leaf, g=g: leaf * min(1.0, most / norm(g)), g) for g in GRADIENTS]
     for optimizer in (Sgd, AdaGrad):
-        settings = {"schedule": Constant(rate=0.1), "weight_decay": 0.3}
+        settings = {"schedule": Constant(peak_lr=0.1), "weight_decay": 0.3}
         close(path(optimizer(clip_norm=most, **settings))[-1], path(optimizer(**settings), clipped)[-1])
 
 
 def test_batches_are_averaged_into_one_update():
     """Nothing moves until the last of k batches; then the rule sees their mean, clipped as one."""
-    settings = {"schedule": Constant(rate=0.1), "clip_norm": 1.0, "weight_decay": 0.3}
+    settings = {"schedule": Constant(peak_lr=0.1), "clip_norm": 1.0, "weight_decay": 0.3}
     points = path(Adam(accumulate=2, **settings), GRADIENTS[:4])
     means = [jax.tree.map(lambda a, b: (a + b) / 2, GRADIENTS[i], GRADIENTS[i + 1]) for i in (0, 2)]
     expected = path(Adam(**settings), means)
@@ -140,7 +140,7 @@ def test_batches_are_averaged_into_one_update():
 @pytest.mark.parametrize("accumulate", [1, 3])
 def test_the_schedule_counts_updates_from_0_over_the_whole_run(accumulate):
     """Update t is taken at rate(t), where the run has steps // accumulate updates."""
-    schedule = WarmupCosine(rate=0.5, warmup_share=0.4, final=0.1)
+    schedule = WarmupCosine(peak_lr=0.5, warmup_share=0.4, final=0.1)
     one = [{"x": jnp.ones(())}] * (5 * accumulate)
     points = path(Sgd(momentum=0.0, schedule=schedule, accumulate=accumulate), one, {"x": jnp.zeros(())})
     rates = [float(schedule.over(5)(t)) for t in range(5)]
@@ -150,7 +150,7 @@ def test_the_schedule_counts_updates_from_0_over_the_whole_run(accumulate):
 
 
 def test_the_next_stage_gets_the_moments_in_its_shapes_and_the_counts_go_on():
-    schedule = WarmupCosine(rate=0.5, warmup_share=0.4)
+    schedule = WarmupCosine(peak_lr=0.5, warmup_share=0.4)
     for optimizer in (Adam(schedule=schedule), Adam(schedule=schedule, halvings=2), Sgd(schedule=schedule, clip_norm=1.0)):
         rule, start = optimizer.transformation(10), {"x": jnp.array([1.0, 2.0])}
         state = rule.init(start)
@@ -165,7 +165,7 @@ def test_the_next_stage_gets_the_moments_in_its_shapes_and_the_counts_go_on():
 
 
 @pytest.mark.parametrize(
-    "optimizer", [Sgd(schedule=Constant(rate=0.3), box=(0.0, 1.0)), Adam(schedule=Constant(rate=0.2), box=(0.0, 1.0))]
+    "optimizer", [Sgd(schedule=Constant(peak_lr=0.3), box=(0.0, 1.0)), Adam(schedule=Constant(peak_lr=0.2), box=(0.0, 1.0))]
 )
 def test_a_box_keeps_parameters_inside_and_finds_the_best_of_them(optimizer):
     """The minimum of |x - t|² in the box is t clipped to it."""

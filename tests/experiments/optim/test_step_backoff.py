@@ -42,7 +42,7 @@ def points(optimizer, steps):
 
 def test_a_step_that_leads_too_far_is_halved_until_it_does_not():
     """The first step, 100 times the gradient (2, -4), leads to (-199, 398): halved 6 times it is inside the domain."""
-    seen = points(Sgd(schedule=Constant(rate=100.0), momentum=0.0, halvings=10), 40)
+    seen = points(Sgd(schedule=Constant(peak_lr=100.0), momentum=0.0, halvings=10), 40)
     values = [value for _, value, _ in seen]
     bad = [index for index, value in enumerate(values) if not np.isfinite(value)]
     assert bad[:5] == [1, 2, 3, 4, 5]
@@ -57,15 +57,15 @@ def test_a_step_that_leads_too_far_is_halved_until_it_does_not():
 
 
 def test_the_rule_sees_nothing_of_what_is_not_finite():
-    seen = points(Adam(schedule=Constant(rate=8.0), halvings=5), 60)
+    seen = points(Adam(schedule=Constant(peak_lr=8.0), halvings=5), 60)
     assert sum(not np.isfinite(value) for _, value, _ in seen) >= 1
     assert np.isfinite(seen[-1][0]).all()
     assert seen[-1][1] < seen[0][1]
 
 
 def test_without_anything_to_halve_the_rule_is_the_same_to_the_bit():
-    plain = points(Adam(schedule=Constant(rate=0.1)), 10)
-    halving = points(Adam(schedule=Constant(rate=0.1), halvings=3), 10)
+    plain = points(Adam(schedule=Constant(peak_lr=0.1)), 10)
+    halving = points(Adam(schedule=Constant(peak_lr=0.1), halvings=3), 10)
     for (ours, _, _), (theirs, _, _) in zip(halving, plain, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -85,7 +85,7 @@ def test_halvings_and_accumulation_exclude_each_other():
 
 
 def a_run(**changes):
-    optimizer = Adam(schedule=Constant(rate=0.05), halvings=changes.pop("halvings", 3))
+    optimizer = Adam(schedule=Constant(peak_lr=0.05), halvings=changes.pop("halvings", 3))
     return Run(experiment=Pixels(nan_at=5), optimizer=optimizer, ema_decay=0.9, log_every=4, **changes)
 
 
@@ -112,12 +112,12 @@ def test_without_halvings_the_run_stops(tmp_path):
 def test_what_comes_in_is_not_mended_and_what_never_ends_is_given_up():
     run = a_run(steps=9)
     experiment = Pixels(nan_at=1)
-    fixed = experiment.fixed(experiment.open())
+    constants = experiment.constants(experiment.open())
     optimizer = run.optimizer.transformation(9)
     key, batch = jax.random.key(0), {"number": np.ones(8, np.int32)}
-    state = initial_state(experiment, optimizer, averaged=True, key=key, fixed=fixed, batch=batch)
+    state = initial_state(experiment, optimizer, averaged=True, key=key, constants=constants, batch=batch)
     step = jax.jit(
-        lambda state, batch: train_step(experiment, optimizer, run.optimizer.recovers, 0.9, state, fixed, batch, key)
+        lambda state, batch: train_step(experiment, optimizer, run.optimizer.recovers, 0.9, state, constants, batch, key)
     )
     recovers = []
     for _ in range(5):
@@ -125,5 +125,5 @@ def test_what_comes_in_is_not_mended_and_what_never_ends_is_given_up():
         recovers.append(bool(report.recovers))
     assert recovers == [True, True, True, False, False]
     broken = {"number": np.ones(8, np.int32), "more": np.full(8, np.nan, np.float32)}
-    fresh = initial_state(experiment, optimizer, averaged=True, key=key, fixed=fixed, batch=broken)
+    fresh = initial_state(experiment, optimizer, averaged=True, key=key, constants=constants, batch=broken)
     assert not bool(step(fresh, broken)[1].recovers)

@@ -132,7 +132,7 @@ def test_recognition_in_chunks_is_recognition():
     """The same augmentation, loss, metrics and gradient by the same key."""
     found = []
     for chunks in (1, 4):
-        experiment = an_experiment(chunks=chunks)
+        experiment = an_experiment(gradient_cache_chunks=chunks)
         batch = next(experiment.stream(experiment.open(), 0))
 
         def cost(params, state, batch, key, experiment=experiment):
@@ -152,11 +152,11 @@ def test_recognition_in_chunks_is_recognition():
 @pytest.mark.end_to_end
 def test_what_chunks_cannot_do_is_explained():
     with pytest.raises(ValueError, match="give 1 or more"):
-        an_experiment(chunks=0)
-    with pytest.raises(UserError, match="16 pictures cannot be cut into 3 equal chunks"):
-        experiment = an_experiment(chunks=3)
+        an_experiment(gradient_cache_chunks=0)
+    with pytest.raises(UserError, match="16 images cannot be cut into 3 equal chunks"):
+        experiment = an_experiment(gradient_cache_chunks=3)
         experiment.stream(experiment.open(), 0)
-    normalized = an_experiment(chunks=4, encoder=Conv4(width=4, dimension=8))
+    normalized = an_experiment(gradient_cache_chunks=4, encoder=Conv4(width=4, dimension=8))
     batch = {"images": np.zeros((16, 16, 16, 1), np.uint8)}
     with pytest.raises(UserError, match="keeps batch_stats.*statistics of the whole batch"):
         jax.eval_shape(normalized.init, jax.random.key(0), {}, batch)
@@ -165,7 +165,7 @@ def test_what_chunks_cannot_do_is_explained():
 
 
 @pytest.mark.slow
-def test_on_eight_devices_no_picture_changes_its_device():
+def test_on_eight_devices_no_image_changes_its_device():
     """The gradient to 1e-6, and each device has its share of every chunk."""
     root = Path(__file__).parents[3]
     environment = os.environ | {
@@ -180,4 +180,4 @@ def test_on_eight_devices_no_picture_changes_its_device():
     assert report.pop("devices") == 8
     for name in ("apart", "looped"):
         assert report[name]["gradient"] <= 1e-6, name
-        assert report[name]["pictures"] == 0, name
+        assert report[name]["images"] == 0, name

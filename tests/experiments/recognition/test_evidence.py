@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from likeness.experiments.recognition.evidence import embedding_sample, hardest_pairs, pair_pictures, roc_points
-from likeness.experiments.recognition.protocols import Verification, judge
-from likeness.experiments.recognition.subjects import RawPixels
+from likeness.experiments.recognition.embedders import RawPixels
+from likeness.experiments.recognition.evidence import embedding_sample, hardest_pairs, pair_images, roc_points
+from likeness.experiments.recognition.protocols import Verification, evaluate
 from likeness.research.data.images import ArrayReader, Images
 from likeness.research.metrics.verification import RocBand
 
@@ -17,16 +17,16 @@ def faces(counts, shape=(8, 8, 3)):
 
 
 def sample(images, most):
-    return embedding_sample(judge(RawPixels().fit(images), images), most)
+    return embedding_sample(evaluate(RawPixels().fit(images), images), most)
 
 
-def test_rows_belong_together_and_people_of_one_picture_come_last():
+def test_rows_belong_together_and_people_of_one_image_come_last():
     images = faces([1, 3, 1, 30, 2])
     kept = sample(images, 25)
     assert len(kept["people"]) == 25
     assert all(name.startswith(person) for name, person in zip(kept["names"], kept["people"], strict=True))
     rows = [int(name.split("/")[1]) for name in kept["names"]]
-    np.testing.assert_array_equal(kept["pictures"], images.read(np.array(rows)))
+    np.testing.assert_array_equal(kept["images"], images.read(np.array(rows)))
     counts = {person: (kept["people"] == person).sum() for person in set(kept["people"])}
     assert counts == {"p01": 3, "p03": 20, "p04": 2}
     assert int(kept["of"]) == 37
@@ -41,21 +41,21 @@ def test_a_small_table_is_kept_whole_and_twice_the_same():
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_large_pictures_are_made_smaller(channels):
+def test_large_images_are_made_smaller(channels):
     images = faces([2, 2], (90, 180, channels))
-    assert sample(images, 4)["pictures"].shape == (4, 32, 64, channels)
+    assert sample(images, 4)["images"].shape == (4, 32, 64, channels)
 
 
-def test_the_hardest_pairs_are_kept_as_pictures():
+def test_the_hardest_pairs_are_kept_as_images():
     images = faces([3, 3, 2], (8, 6, 1))
-    judged = judge(RawPixels().fit(images), images)
-    pairs = Verification().pairs(judged)
-    kept = pair_pictures(hardest_pairs(judged, pairs), 1)
+    evaluated = evaluate(RawPixels().fit(images), images)
+    pairs = Verification().pairs(evaluated)
+    kept = pair_images(hardest_pairs(evaluated, pairs), 1)
     assert sorted(kept) == [f"mistakes/{kind}_1_{letter}" for kind in ("different", "same") for letter in "ab"]
     for kind, same, extreme in (("different", False, np.argmin), ("same", True, np.argmax)):
         place = np.flatnonzero(pairs.same == same)[extreme(pairs.distances[pairs.same == same])]
-        for letter, picture in zip("ab", images.read(pairs.rows[place]), strict=True):
-            np.testing.assert_allclose(kept[f"mistakes/{kind}_1_{letter}"], np.repeat(picture, 3, -1) / 255, atol=1e-6)
+        for letter, image in zip("ab", images.read(pairs.rows[place]), strict=True):
+            np.testing.assert_allclose(kept[f"mistakes/{kind}_1_{letter}"], np.repeat(image, 3, -1) / 255, atol=1e-6)
 
 
 def test_curves_keep_their_ends():

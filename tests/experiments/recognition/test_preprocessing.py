@@ -17,9 +17,9 @@ from PIL import Image
 from likeness.experiments.classification import Classification
 from likeness.experiments.preprocessing import ModelInputs
 from likeness.experiments.recognition import Recognition
+from likeness.experiments.recognition.embedders import trained
 from likeness.experiments.recognition.protocols import OfficialOmniglot, Verification
 from likeness.experiments.recognition.recognizer import Recognizer
-from likeness.experiments.recognition.subjects import trained
 from likeness.experiments.recognition.why import why
 from likeness.experiments.storage.workdir import Workdir, write_json
 from likeness.experiments.visualization.microscope import Microscope
@@ -245,8 +245,8 @@ def recognizer_of(experiment: Recognition, workdir: Path, shape: tuple[int, int,
     Threshold(tau=1.0, target_far=0.1, far=rate, tar=rate, people=3, fingerprint=fingerprint).save(
         Workdir(workdir).artifact("threshold")
     )
-    subject = trained(experiment.encoder, experiment.loss, variables.params, variables.state)
-    return Recognizer(workdir, experiment, variables, subject, inputs, fingerprint)
+    embedder = trained(experiment.encoder, experiment.loss, variables.params, variables.state)
+    return Recognizer(workdir, experiment, variables, embedder, inputs, fingerprint)
 
 
 def scope_of(recognizer: Recognizer) -> Microscope:
@@ -275,7 +275,7 @@ def test_a_file_becomes_what_training_saw_or_is_refused(cases, tmp_path, name):
     }
     of_folders: dict[str, Callable[[str], object]] = {
         "enroll folder": lambda folder: recognizer.find_people(folder),
-        "visualize, sanity": lambda folder: scope_of(recognizer).pictures_in(folder),
+        "visualize, sanity": lambda folder: scope_of(recognizer).images_in(folder),
     }
     if case.refused is not None:
         for command in commands.values():
@@ -288,7 +288,7 @@ def test_a_file_becomes_what_training_saw_or_is_refused(cases, tmp_path, name):
         return
     seen = images.read(rows)
     codes = recognizer.embed(seen)
-    distance = recognizer.subject.distance(codes[:1], codes[1:2])[0, 0]
+    distance = recognizer.embedder.distance(codes[:1], codes[1:2])[0, 0]
     np.testing.assert_array_equal(commands["embed"](files), codes)
     assert commands["verify"](files).distance == distance
     commands["enroll add"](files)
@@ -298,7 +298,7 @@ def test_a_file_becomes_what_training_saw_or_is_refused(cases, tmp_path, name):
     assert [answer.name for answer in answers] == ["a", "a", "b"] and max(answer.distance for answer in answers) < 1e-6
     explained = commands["verify --why"](files)
     assert explained.answer.distance == distance
-    np.testing.assert_array_equal(explained.pictures, to_unit(seen[:2]))
+    np.testing.assert_array_equal(explained.images, to_unit(seen[:2]))
     people, skipped, said = of_folders["enroll folder"](str(folder))
     assert not skipped and not said
     np.testing.assert_array_equal(recognizer.embed_files([*people["a"], *people["b"]]), codes)
@@ -343,7 +343,7 @@ def test_arrays_that_are_not_what_the_model_takes_are_refused(cases, tmp_path):
         with pytest.raises(ValueError, match=r"takes uint8 images \(n, 32, 24, 1\)"):
             recognizer.embed(wrong)
     with pytest.raises(ValueError, match="Images to embed are uint8"):
-        recognizer.subject.embed(np.zeros((1, *TALL), np.float32))
+        recognizer.embedder.embed(np.zeros((1, *TALL), np.float32))
 
 
 def test_the_preprocessing_is_a_part_of_the_model(cases, tmp_path):
@@ -375,9 +375,9 @@ def test_a_classifier_of_images_reads_files_as_was_stated_or_not_at_all(tmp_path
     png(tmp_path / "folder" / "some" / "1.png", values[0])
     if stated is None:
         with pytest.raises(UserError, match=r"of 20 × 16 × 1 of ExampleArrays, and nothing says"):
-            scope.pictures_in(str(tmp_path / "folder"))
+            scope.images_in(str(tmp_path / "folder"))
         return
-    np.testing.assert_array_equal(scope.pictures_in(str(tmp_path / "folder")).read(np.array([0])), values[:1])
+    np.testing.assert_array_equal(scope.images_in(str(tmp_path / "folder")).read(np.array([0])), values[:1])
     with pytest.raises(UserError, match="Classification.preprocessing makes images of 20 × 20 × 1"):
         dataclasses.replace(experiment, preprocessing=Preprocessing(size=(20, 20), channels=1)).open()
 

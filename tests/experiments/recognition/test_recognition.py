@@ -1,4 +1,4 @@
-"""The recognition experiment, small: what it says of its data, how it judges, and that its weights survive."""
+"""The recognition experiment, small: what it says of its data, how it evaluates, and that its weights survive."""
 
 import dataclasses
 import json
@@ -12,9 +12,9 @@ from PIL import Image
 
 from likeness.experiments.config import load
 from likeness.experiments.recognition import Recognition
-from likeness.experiments.recognition.protocols import Identification, OneShot, Verification, judge
+from likeness.experiments.recognition.embedders import Eigenfaces, RawPixels, trained
+from likeness.experiments.recognition.protocols import Identification, OneShot, Verification, evaluate
 from likeness.experiments.recognition.recognizer import Recognizer
-from likeness.experiments.recognition.subjects import Eigenfaces, RawPixels, trained
 from likeness.experiments.run import Checkpoints, Run
 from likeness.experiments.training.trainer import Trained, train
 from likeness.research.data import Arrays, CountSplit, Digits, Duplicates, Faces, IdentityBatches
@@ -49,23 +49,23 @@ def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 def test_the_weights_survive_to_the_bit(finished: Trained) -> None:
-    """F15: codes of the reloaded recognizer equal those of the trained one; F5: one tree of weights embeds both pictures."""
+    """F15: codes of the reloaded recognizer equal those of the trained one; F5: one tree of weights embeds both images."""
     recognizer = Recognizer.load(finished.workdir)
     experiment = recognizer.experiment
-    pictures = experiment.open().test.read(np.arange(10))
-    before = trained(experiment.encoder, experiment.loss, *finished.variables).embed(pictures)
-    np.testing.assert_array_equal(recognizer.embed(pictures), before)
+    images = experiment.open().test.read(np.arange(10))
+    before = trained(experiment.encoder, experiment.loss, *finished.variables).embed(images)
+    np.testing.assert_array_equal(recognizer.embed(images), before)
     assert before.shape == (10, 8)
     assert recognizer.fingerprint == experiment.model_fingerprint(finished.variables, recognizer.inputs)
-    distances = recognizer.subject.distance(before, before)
+    distances = recognizer.embedder.distance(before, before)
     np.testing.assert_allclose(distances, distances.T, rtol=1e-6, atol=1e-6)
 
 
-def test_the_summary_holds_everyone_judged_alike(finished: Trained) -> None:
+def test_the_summary_holds_everyone_evaluated_alike(finished: Trained) -> None:
     metrics = json.loads((finished.workdir / "summary.json").read_text())["metrics"]
     for name in ("verification/eer", "identification/rank1"):
-        for subject in ("", "raw_pixels/", "eigenfaces/"):
-            entry = metrics[subject + name]
+        for embedder in ("", "raw_pixels/", "eigenfaces/"):
+            entry = metrics[embedder + name]
             assert entry["low"] <= entry["value"] <= entry["high"]
             assert entry["n"] > 0
     assert {path.name for path in (finished.workdir / "figures").iterdir()} == {
@@ -83,8 +83,8 @@ def test_the_threshold_is_the_models_and_holds_on_its_validation_people(finished
     assert threshold.target_far == 0.05
     assert threshold.far.value is not None
     assert threshold.people == 8
-    judged = judge(recognizer.subject, recognizer.experiment.open().validation)
-    pairs = Verification().pairs(judged)
+    evaluated = evaluate(recognizer.embedder, recognizer.experiment.open().validation)
+    pairs = Verification().pairs(evaluated)
     strangers = pairs.distances[~pairs.same]
     accepted = np.mean(strangers <= threshold.tau)
     assert accepted <= 0.05 < accepted + 1 / len(strangers)
@@ -98,8 +98,8 @@ def test_the_threshold_is_the_models_and_holds_on_its_validation_people(finished
 def test_pairs_have_the_distances_of_their_rows() -> None:
     experiment = an_experiment()
     images = experiment.open().test
-    judged = judge(RawPixels().fit(images), images)
-    pairs = Verification().pairs(judged)
+    evaluated = evaluate(RawPixels().fit(images), images)
+    pairs = Verification().pairs(evaluated)
     pixels = images.read(np.arange(len(images))).reshape(len(images), -1) / 255.0
     expected = ((pixels[pairs.rows[:, 0]] - pixels[pairs.rows[:, 1]]) ** 2).sum(1)
     np.testing.assert_allclose(pairs.distances, expected, rtol=1e-9, atol=1e-9)
@@ -108,9 +108,9 @@ def test_pairs_have_the_distances_of_their_rows() -> None:
 
 def test_pairs_are_measured_once_however_many_ask() -> None:
     images = an_experiment().open().test
-    judged = judge(RawPixels().fit(images), images)
-    assert Verification(fars=(0.5,)).pairs(judged) is Verification().pairs(judged)
-    assert len(Verification(max_pairs=9).pairs(judged)) < len(Verification().pairs(judged))
+    evaluated = evaluate(RawPixels().fit(images), images)
+    assert Verification(fars=(0.5,)).pairs(evaluated) is Verification().pairs(evaluated)
+    assert len(Verification(max_pairs=9).pairs(evaluated)) < len(Verification().pairs(evaluated))
 
 
 def test_the_learned_distance_is_the_losss_own_in_every_block() -> None:
@@ -119,30 +119,30 @@ def test_the_learned_distance_is_the_losss_own_in_every_block() -> None:
     first, second = rng.normal(size=(70, 8)).astype(np.float32), rng.normal(size=(5, 8)).astype(np.float32)
     for loss in (Triplet(), Siamese(), Siamese(feature="chi_square"), MarginSoftmax(classes=3)):
         params = {"encoder": {}, "loss": loss.init(jax.random.key(0), 8)}
-        subject = trained(Conv4(), loss, params, {})
+        embedder = trained(Conv4(), loss, params, {})
         expected = [[float(loss.distance(params["loss"], a, b)) for b in second] for a in first]
-        np.testing.assert_allclose(subject.distance(first, second), expected, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(embedder.distance(first, second), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_one_shot_trials_of_a_perfect_subject_are_right() -> None:
     images = an_experiment().open().train
     by_label = dict(zip(range(len(images)), images.labels, strict=True))
-    subject = RawPixels().fit(images)
-    judged = dataclasses.replace(judge(subject, images), embeddings=np.eye(14)[list(by_label.values())] * 1.0)
-    assert OneShot(ways=5, trials=50).metrics(judged)["one_shot/error"].value == 0  # type: ignore[union-attr]
-    collapsed = dataclasses.replace(judged, embeddings=np.zeros((len(images), 14)))
+    embedder = RawPixels().fit(images)
+    evaluated = dataclasses.replace(evaluate(embedder, images), embeddings=np.eye(14)[list(by_label.values())] * 1.0)
+    assert OneShot(ways=5, trials=50).metrics(evaluated)["one_shot/error"].value == 0  # type: ignore[union-attr]
+    collapsed = dataclasses.replace(evaluated, embeddings=np.zeros((len(images), 14)))
     assert OneShot(ways=5, trials=50).metrics(collapsed)["one_shot/error"].value == 1  # type: ignore[union-attr]
 
 
-def test_a_person_with_one_picture_is_refused_or_counted(tmp_path: Path) -> None:
-    pictures = np.random.default_rng(0).integers(0, 255, (41, 16, 16, 1), np.uint8)
+def test_a_person_with_one_image_is_refused_or_counted(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 255, (41, 16, 16, 1), np.uint8)
     labels = np.array([*np.repeat(np.arange(20), 2), 20])
-    np.savez(tmp_path / "people.npz", images=pictures, labels=labels)
+    np.savez(tmp_path / "people.npz", images=images, labels=labels)
     experiment = an_experiment(data=Arrays(path=str(tmp_path / "people.npz")), split=CountSplit(validation=0, test=0))
-    with pytest.raises(UserError, match="one picture|single"):
+    with pytest.raises(UserError, match="one image|single"):
         experiment.stream(experiment.open(), 0)
     dropping = dataclasses.replace(experiment, batches=IdentityBatches(people=4, images=2, single="drop"))
-    assert any("1 person with too few pictures is left out" in text for text in dropping.describe(dropping.open()))
+    assert any("1 person with too few images is left out" in text for text in dropping.describe(dropping.open()))
 
 
 def test_every_training_person_needs_a_class() -> None:
@@ -162,7 +162,7 @@ def test_synthetic_data_says_so() -> None:
     assert not any("synthetic" in text for text in real.describe(real.open()))
 
 
-def test_no_people_to_judge_by_is_explained() -> None:
+def test_no_people_to_evaluate_by_is_explained() -> None:
     experiment = an_experiment(split=CountSplit(validation=0, test=0))
     data = experiment.open()
     variables = jax.jit(experiment.init)(jax.random.key(0), {}, next(experiment.stream(data, 0)))
@@ -173,11 +173,11 @@ def test_no_people_to_judge_by_is_explained() -> None:
 def test_a_collapse_is_remarked() -> None:
     experiment = an_experiment()
     statistics = {"relative_spread": 0.0, "effective_rank": 0.0, "stuck_at_margin": 1.0}
-    assert "collapsed" in (experiment.remark(statistics) or "")
-    assert experiment.remark({"relative_spread": 0.5, "effective_rank": 9.0, "stuck_at_margin": 0.0}) is None
+    assert "collapsed" in (experiment.diagnose(statistics) or "")
+    assert experiment.diagnose({"relative_spread": 0.5, "effective_rank": 9.0, "stuck_at_margin": 0.0}) is None
 
 
-def test_each_part_of_the_data_is_known_by_its_own_pictures(tmp_path: Path) -> None:
+def test_each_part_of_the_data_is_known_by_its_own_images(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (12, 8, 8), dtype=np.uint8)
     names = [f"person {number}" for number in range(6) for _ in range(2)]
 
@@ -186,7 +186,7 @@ def test_each_part_of_the_data_is_known_by_its_own_pictures(tmp_path: Path) -> N
         experiment = an_experiment(data=Arrays(path=str(tmp_path / "faces.npz")), split=CountSplit(validation=2, test=2))
         data = experiment.open()
         found = experiment.fingerprints(data)
-        assert set(found.training) == {"training pictures"}
+        assert set(found.training) == {"training images"}
         tested.update(data.test.people)
         return {**found.training, **found.validation, **found.test}
 
@@ -194,7 +194,7 @@ def test_each_part_of_the_data_is_known_by_its_own_pictures(tmp_path: Path) -> N
     before = parts()
     pixels[names.index(min(tested))] ^= 1
     after = parts()
-    assert [name for name in before if before[name] != after[name]] == ["test pictures"]
+    assert [name for name in before if before[name] != after[name]] == ["test images"]
 
 
 def test_a_config_that_sets_everybody_aside_says_so(tmp_path: Path) -> None:
@@ -202,13 +202,13 @@ def test_a_config_that_sets_everybody_aside_says_so(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for person in range(15):
         (tmp_path / f"p{person}").mkdir()
-        for picture in range(2):
-            Image.fromarray(rng.integers(0, 256, (32, 32)).astype(np.uint8)).save(tmp_path / f"p{person}" / f"{picture}.png")
+        for image in range(2):
+            Image.fromarray(rng.integers(0, 256, (32, 32)).astype(np.uint8)).save(tmp_path / f"p{person}" / f"{image}.png")
     experiment: Any = load("recognition/folder").experiment
     experiment = dataclasses.replace(experiment, data=dataclasses.replace(experiment.data, path=str(tmp_path)))
     data = experiment.open()
     for ask in (lambda: experiment.describe(data), lambda: experiment.stream(data, 0)):
-        with pytest.raises(UserError, match="there are 3 with two pictures or more") as refused:
+        with pytest.raises(UserError, match="there are 3 with two images or more") as refused:
             ask()
         assert "Of 15 people the split has set 6 aside for validation and 6 for the test" in str(refused.value)
         for flag in ("split.validation", "split.test", "batches.people"):

@@ -14,7 +14,7 @@ from likeness.experiments.recognition.chunks import embed_in_chunks
 from likeness.experiments.run import Run
 from likeness.experiments.training.program import build
 from likeness.research.data import Augmentation, CountSplit, Digits, IdentityBatches
-from likeness.research.encoders import Averaged, Conv4, IResNet, Koch, MobileFaceNet
+from likeness.research.encoders import Conv4, IResNet, Koch, MobileFaceNet, TestTimeAugmentation
 from likeness.research.encoders.iresnet import Block
 from likeness.research.errors import UserError
 from likeness.research.losses import BatchHard, Triplet
@@ -65,7 +65,7 @@ def embed(encoder: nn.Module, keep: Keep, state: Any, params: Any, images: Any) 
 
 
 def gradients(encoder: nn.Module, keep: Keep, state: Any) -> Any:
-    """Of parameters and pictures: the value, the state after it, and the gradients by both."""
+    """Of parameters and images: the value, the state after it, and the gradients by both."""
 
     def cost(params: Any, images: Any) -> Any:
         embeddings, changed = embed(encoder, keep, state, params, images)
@@ -81,7 +81,9 @@ def assert_equal(found: Any, expected: Any) -> None:
     jax.tree.map(check, found, expected)
 
 
-@pytest.mark.parametrize("encoder", [Residual(), Averaged(encoder=Residual(), views=1)], ids=["residual", "wrapped"])
+@pytest.mark.parametrize(
+    "encoder", [Residual(), TestTimeAugmentation(encoder=Residual(), views=1)], ids=["residual", "wrapped"]
+)
 def test_the_same_gradient_and_statistics(encoder: nn.Module) -> None:
     params, state = variables_of(encoder)
     images = jax.random.uniform(jax.random.key(1), SHAPE)
@@ -149,7 +151,7 @@ def test_a_gradient_that_is_not_a_number_stays_one() -> None:
     [
         (IResNet(blocks=(2, 1, 1, 1)), 12, 5),
         (MobileFaceNet(), 112, 15),
-        (Averaged(encoder=Residual()), 12, 2),
+        (TestTimeAugmentation(encoder=Residual()), 12, 2),
         (Conv4(), 16, 0),
     ],
 )
@@ -165,7 +167,7 @@ def recognition(encoder: nn.Module, keep: Keep) -> Recognition:
         augmentation=Augmentation(erase=0.5),
         encoder=encoder,
         loss=Triplet(rule=BatchHard(), reduction="mean"),
-        keep=keep,
+        remat=keep,
     )
 
 
@@ -177,8 +179,8 @@ def test_an_experiment_keeps_what_its_config_says() -> None:
         run = Run(experiment=recognition(Residual(), keep), steps=1)
         batch = next(run.experiment.stream(run.experiment.open(), 0))
         program = build(run, {}, batch)
-        state = program.init(program.key(0), program.fixed, program.put(batch))
-        states.append(program.step(state, program.fixed, program.put(batch), program.key(0)))
+        state = program.init(program.key(0), program.constants, program.put(batch))
+        states.append(program.step(state, program.constants, program.put(batch), program.key(0)))
     # Adam's first step is ±1 times the rate wherever a gradient is not 0, so gradients are compared by the moments.
     (first, one), (second, two) = states
     assert_equal(second.optimizer, first.optimizer)
@@ -189,5 +191,5 @@ def test_an_experiment_keeps_what_its_config_says() -> None:
 def test_an_encoder_without_blocks_is_refused() -> None:
     for encoder in (Conv4(width=4), Koch(dimension=8)):
         experiment = recognition(encoder, "blocks")
-        with pytest.raises(UserError, match=r"has no blocks .* --experiment.keep at activations"):
+        with pytest.raises(UserError, match=r"has no blocks .* --experiment.remat at activations"):
             jax.eval_shape(experiment.init, jax.random.key(0), {}, {"images": np.zeros((6, 65, 65, 1), np.uint8)})

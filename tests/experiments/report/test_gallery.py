@@ -49,7 +49,7 @@ def test_every_config_has_its_words_and_its_command(tmp_path: Path) -> None:
     assert not re.search(r"(src|href)=\"http", page)
 
 
-def test_what_was_run_is_shown_with_picture_numbers_and_cost(tmp_path: Path) -> None:
+def test_what_was_run_is_shown_with_image_numbers_and_cost(tmp_path: Path) -> None:
     ran(tmp_path / "runs")
     found = entry(gallery(tmp_path / "runs"), NAME)
     assert "data:image/" in found
@@ -67,8 +67,8 @@ def test_what_is_kept_shows_the_same_and_is_small(tmp_path: Path) -> None:
     keep(root, NAME, tmp_path / "kept")
     kept = sorted(path.relative_to(tmp_path / "kept" / NAME).as_posix() for path in (tmp_path / "kept").rglob("*.*"))
     assert kept == ["config.json", "figures/roc.webp", "provenance.json", "summary.json"]
-    with Image.open(tmp_path / "kept" / NAME / "figures" / "roc.webp") as picture:
-        assert picture.size == (800, 600)
+    with Image.open(tmp_path / "kept" / NAME / "figures" / "roc.webp") as image:
+        assert image.size == (800, 600)
     found = entry(gallery(tmp_path / "nothing"), NAME)
     assert "data:image/" in found
     assert "21 s of training, 250 steps, 2 cores." in found

@@ -62,7 +62,7 @@ def rate(value, low, high):
     return {"value": value, "low": low, "high": high, "n": 840}
 
 
-def picture(path: Path, seed: int = 0, size: tuple[int, int] = (40, 60)) -> None:
+def image(path: Path, seed: int = 0, size: tuple[int, int] = (40, 60)) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     noise = np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
     Image.fromarray(noise).save(path)
@@ -98,7 +98,7 @@ def recognition(root: Path, steps: int = 4, seed: int = 0, eer: float = 0.04) ->
     }
     written(root, config, metrics)
     for number, name in enumerate(("roc", "distances", "mistakes", HOSTILE.replace("/", "_"), "units/conv1", "units/conv2")):
-        picture(root / "figures" / f"{name}.png", number)
+        image(root / "figures" / f"{name}.png", number)
     return root
 
 
@@ -107,8 +107,8 @@ def style(tmp_path: Path) -> Path:
     preset = tmp_path / "tiny_style_of_a_report.py"
     preset.write_text(PRESET)
     root = written(tmp_path / "style", to_json(load(str(preset))), {"content/relative": 0.04, "style/relative": 0.006})
-    for number, name in enumerate(("picture_000001", "picture_000002", "picture_000003", "picture")):
-        picture(root / "pictures" / f"{name}.png", number)
+    for number, name in enumerate(("image_000001", "image_000002", "image_000003", "image")):
+        image(root / "images" / f"{name}.png", number)
     return root
 
 
@@ -126,13 +126,13 @@ def checked(page: str) -> Page:
     assert "url(" not in style[1]
     assert "@import" not in style[1]
     assert not re.search(r"https?://|\"//", page)
-    for image in parsed.all("img"):
-        assert image["alt"]
-        data = re.fullmatch(r"data:image/(png|webp);base64,(.+)", image["src"] or "")
+    for img in parsed.all("img"):
+        assert img["alt"]
+        data = re.fullmatch(r"data:image/(png|webp);base64,(.+)", img["src"] or "")
         assert data is not None
         with Image.open(io.BytesIO(base64.b64decode(data[2]))) as opened:
             opened.load()
-            assert opened.size == (int(image["width"] or 0), int(image["height"] or 0))
+            assert opened.size == (int(img["width"] or 0), int(img["height"] or 0))
     ids = [attributes["id"] for _, attributes in parsed.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
     for _, attributes in parsed.elements:
@@ -239,10 +239,10 @@ def test_a_stylization_has_sliders(style: Path) -> None:
     page = checked(report([style]).page)
     cut, progress = page.all("input")
     assert (cut["type"], progress["type"], progress["max"]) == ("range", "range", "2")
-    alts = [image["alt"] or "" for image in page.all("img")]
+    alts = [img["alt"] or "" for img in page.all("img")]
     assert sum("at step" in alt for alt in alts) == 3
     assert any("before" in alt for alt in alts)
-    assert any("Style picture 1" in alt for alt in alts)
+    assert any("Style image 1" in alt for alt in alts)
 
 
 def test_an_unfinished_run_is_explained(tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_an_unfinished_run_is_explained(tmp_path: Path) -> None:
         ("summary.json", '{"metrics": {"loss": NaN}}', "no number under loss"),
         ("provenance.json", "{", "not readable as JSON"),
         ("config.json", "\x00", "not readable as JSON"),
-        ("figures/roc.png", "no picture", "cannot identify image"),
+        ("figures/roc.png", "no image", "cannot identify image"),
         ("threshold.json", '{"tau": "x", "far": 3}', ""),
         (
             "metrics.jsonl",
@@ -284,25 +284,25 @@ def test_what_is_damaged_is_explained_and_the_rest_is_shown(tmp_path: Path, name
     assert bool(made.problems) == bool(said)
 
 
-def test_pictures_are_shown_without_a_config(style: Path, tmp_path: Path) -> None:
+def test_images_are_shown_without_a_config(style: Path, tmp_path: Path) -> None:
     root = Path(shutil.copytree(style, tmp_path / "copied"))
     (root / "config.json").write_text("{")
     page = checked(report([root]).page)
-    assert "not readable as JSON" in page.text and any("at step" in (image["alt"] or "") for image in page.all("img"))
+    assert "not readable as JSON" in page.text and any("at step" in (img["alt"] or "") for img in page.all("img"))
 
 
 def test_a_page_stays_small_whatever_is_in_it(tmp_path: Path) -> None:
     root = recognition(tmp_path / "a")
     for number in range(3):
-        picture(root / "figures" / f"large{number}.png", number, size=(250, 500))
+        image(root / "figures" / f"large{number}.png", number, size=(250, 500))
     page = checked(report([root]).page)
     assert len(page.all("img")) == 9
     sources = {str(path): path for path in sorted((root / "figures").rglob("*.png"))}
     small = album(sources, budget=200_000)
-    assert len(small.pictures) == len(sources)
-    assert max(picture.width for picture in small.pictures.values()) < 500
+    assert len(small.images) == len(sources)
+    assert max(image.width for image in small.images.values()) < 500
     smallest = album(sources, budget=40_000)
-    assert 0 < len(smallest.pictures) < len(sources)
+    assert 0 < len(smallest.images) < len(sources)
     assert "left out" in smallest.problems[0]
 
 

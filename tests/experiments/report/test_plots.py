@@ -22,8 +22,8 @@ def clusters(people: int = 6, each: int = 8) -> tuple[np.ndarray, np.ndarray]:
     return np.eye(people, 16)[labels] + 0.02 * rng.normal(size=(len(labels), 16)), labels
 
 
-def judged(root: Path) -> Path:
-    """The working directory of a run that was judged, with arrays only."""
+def evaluated(root: Path) -> Path:
+    """The working directory of a run that was evaluated, with arrays only."""
     embeddings, labels = clusters()
     write_json(root / "config.json", to_json(load("recognition/quickstart")))
     write_json(root / "provenance.json", {"seed": 0})
@@ -32,12 +32,12 @@ def judged(root: Path) -> Path:
     tar = np.array([0.1, 0.3, 0.6, 0.9, 1.0])
     bands = {"far": far, "tar": tar, "low": tar * 0.9, "high": np.minimum(1.0, tar * 1.05)}
     write_arrays(root / "roc.npz", {f"{name}/{part}": band for name in ("trained", HOSTILE) for part, band in bands.items()})
-    pictures = np.random.default_rng(0).integers(0, 256, (len(labels), 12, 10, 3), np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (len(labels), 12, 10, 3), np.uint8)
     kept = {
         "embeddings": embeddings.astype(np.float32),
         "people": np.array([f"{HOSTILE}{label}" for label in labels]),
         "names": np.array([f"{row}.png" for row in range(len(labels))]),
-        "pictures": pictures,
+        "images": images,
         "of": np.array(900),
     }
     write_arrays(root / "embeddings.npz", kept)
@@ -58,7 +58,7 @@ def test_what_has_no_map_gets_none(embeddings):
 
 
 def test_plots_travel_as_data_that_cannot_leave_its_element(tmp_path):
-    made = report([judged(tmp_path / "run")])
+    made = report([evaluated(tmp_path / "run")])
     assert made.problems == ()
     found = re.findall(r'<script type="application/json">(.*?)</script>', made.page, re.S)
     plots = [json.loads(text) for text in found]
@@ -66,12 +66,12 @@ def test_plots_travel_as_data_that_cannot_leave_its_element(tmp_path):
     assert all(plot["version"] for plot in plots)
     assert HOSTILE in json.dumps(plots)
     assert HOSTILE not in made.page
-    assert "48 of the 900 pictures that were judged, of 6 people" in made.page
+    assert "48 of the 900 images that were evaluated, of 6 people" in made.page
     assert len(made.page) < 5_000_000
 
 
 def test_without_arrays_there_is_no_library_in_the_page(tmp_path):
-    root = judged(tmp_path / "run")
+    root = evaluated(tmp_path / "run")
     for name in ("roc", "embeddings"):
         (root / f"{name}.npz").unlink()
     assert len(report([root]).page) < 100_000
@@ -79,7 +79,7 @@ def test_without_arrays_there_is_no_library_in_the_page(tmp_path):
 
 @pytest.mark.parametrize("wrong", ["cut", "text", "lacking"])
 def test_damaged_arrays_are_said_and_the_rest_is_shown(tmp_path, wrong):
-    root = judged(tmp_path / "run")
+    root = evaluated(tmp_path / "run")
     for name in ("roc", "embeddings"):
         path = root / f"{name}.npz"
         whole = path.read_bytes()
@@ -96,10 +96,10 @@ def test_damaged_arrays_are_said_and_the_rest_is_shown(tmp_path, wrong):
 
 
 @pytest.mark.end_to_end
-def test_in_a_browser_plots_are_drawn_and_show_pictures(tmp_path):
+def test_in_a_browser_plots_are_drawn_and_show_images(tmp_path):
     browser = chromium.find() or pytest.skip("Chromium is not installed: apt-get install chromium")
     page = tmp_path / "page.html"
-    write_report([judged(tmp_path / "run")], page)
+    write_report([evaluated(tmp_path / "run")], page)
     with chromium.Chromium(browser, tmp_path / "profile", width=390, dark=True) as window:
         window.open(page)
         window.evaluate("var drawn = () => Bokeh.index.roots.filter(view => view.model.type !== 'Notifications')")
@@ -111,7 +111,7 @@ def test_in_a_browser_plots_are_drawn_and_show_pictures(tmp_path):
 
         window.evaluate("var map = drawn().find(view => view.model.type === 'Row').child_views[1]")
         window.evaluate("map.el.scrollIntoView({ block: 'center' })")
-        # Where the sixth picture is: its place in the frame of the plot, and the frame's in the window.
+        # Where the sixth image is: its place in the frame of the plot, and the frame's in the window.
         window.evaluate("var [x, y] = ['x1', 'y1'].map(name => map.model.renderers[0].data_source.data[name][5])")
         place = window.evaluate(
             "(() => { const box = map.el.getBoundingClientRect(), frame = map.frame; return "

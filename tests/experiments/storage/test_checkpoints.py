@@ -10,7 +10,7 @@ import pytest
 
 from likeness.experiments.experiment import Variables
 from likeness.experiments.run import Checkpoints
-from likeness.experiments.storage.checkpoints import CheckpointStore, Misfit
+from likeness.experiments.storage.checkpoints import CheckpointMismatch, CheckpointStore
 from likeness.experiments.training.step import TrainState
 from likeness.research.errors import UserError
 
@@ -68,7 +68,7 @@ def test_of_other_shapes_four_are_named_and_the_rest_counted(opened):
         return {name: leaf[:1] if at < count else leaf for at, (name, leaf) in enumerate(a_state(1).params.items())}
 
     for count, told in ((3, 3), (4, 4), (5, 4), (6, 4)):
-        with pytest.raises(Misfit) as refused:
+        with pytest.raises(CheckpointMismatch) as refused:
             store.load(1, abstract(dataclasses.replace(a_state(1), params=reshaped(count))))
         message = str(refused.value)
         sentences = [f"params/{name}: float32[2, 3] in the checkpoint, float32[1, 3] in the config" for name in NAMES]
@@ -76,12 +76,14 @@ def test_of_other_shapes_four_are_named_and_the_rest_counted(opened):
         assert message.count(" in the checkpoint") == told
         assert (f"; and {count - 4} more. Use" in message) == (count > 4)
         assert ("more. Use" in message) == (count > 4)
-        with pytest.raises(Misfit, match="params/a"):
+        with pytest.raises(CheckpointMismatch, match="params/a"):
             store.load_variables(1, abstract(Variables(reshaped(count), a_state(1).model_state)))
     other = dataclasses.replace(a_state(1), params=jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), a_state(1).params))
-    with pytest.raises(Misfit, match=r"params/a: float32\[2, 3\] in the checkpoint, bfloat16\[2, 3\] in the config"):
+    with pytest.raises(
+        CheckpointMismatch, match=r"params/a: float32\[2, 3\] in the checkpoint, bfloat16\[2, 3\] in the config"
+    ):
         store.load(1, abstract(other))
-    with pytest.raises(Misfit, match=r"average/f: float32\[2, 3\] in the checkpoint, nothing in the config"):
+    with pytest.raises(CheckpointMismatch, match=r"average/f: float32\[2, 3\] in the checkpoint, nothing in the config"):
         names = NAMES[:-1]
         fewer = dataclasses.replace(a_state(1), average={name: a_state(1).average[name] for name in names})
         store.load(1, abstract(fewer))
@@ -97,7 +99,7 @@ def test_weights_are_named_before_what_follows_from_them(opened):
         average=other.average | {"a": jnp.zeros(5), "f": jnp.zeros(5)},
         optimizer={"count": jnp.zeros(3)},
     )
-    with pytest.raises(Misfit) as refused:
+    with pytest.raises(CheckpointMismatch) as refused:
         store.load(1, abstract(other))
     named = [part.split(": ")[-2].split(" ")[-1] for part in str(refused.value).split(" in the checkpoint")[:-1]]
     assert named == ["params/f", "average/a", "average/f", "optimizer/count"]
@@ -123,9 +125,9 @@ def test_who_meets_a_damaged_one_is_told_what_comes_without_it(opened, steps, wi
             read()
 
 
-@pytest.mark.parametrize(("best_is", "used"), [("lowest", 6), ("highest", 4)])
-def test_of_equally_good_ones_the_newest_is_used(opened, best_is, used):
-    policy = {"keep_last": 9, "best_metric": "a/b", "best_is": best_is, "keep_best": 2}
+@pytest.mark.parametrize(("mode", "used"), [("min", 6), ("max", 4)])
+def test_of_equally_good_ones_the_newest_is_used(opened, mode, used):
+    policy = {"keep_last": 9, "best_metric": "a/b", "mode": mode, "keep_best": 2}
     store = opened(**policy)
     for step, value in ((1, 0.5), (2, 0.2), (3, 0.9), (4, 0.9), (5, None), (6, 0.2), (7, 0.4), (8, None)):
         store.save(step, a_state(step), {}, value)

@@ -223,7 +223,7 @@ def test_a_checkpoint_that_goes_while_it_is_fetched_is_left_out(
         assert not list(copy.rglob("b"))
 
 
-def test_who_is_interrupted_has_put_what_was_judged(store: Any) -> None:
+def test_who_is_interrupted_has_put_what_was_evaluated(store: Any) -> None:
     copy: list[Path] = []
     with pytest.raises(KeyboardInterrupt), followed_in_store(URL, Quiet()) as at:
         copy.append(at[0])
@@ -232,12 +232,12 @@ def test_who_is_interrupted_has_put_what_was_judged(store: Any) -> None:
     assert names(store) == {"evaluations.jsonl"} and not copy[0].exists()
 
 
-def test_what_was_judged_stays_where_the_store_takes_nothing(
+def test_what_was_evaluated_stays_where_the_store_takes_nothing(
     store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr(type(store), "put_file", lambda *_, **__: 1 / 0)
-    with pytest.raises(UserError, match=r"What was judged is in .*evaluations.jsonl"), followed_in_store(URL, Quiet()) as at:
+    with pytest.raises(UserError, match=r"What was evaluated is in .*evaluations.jsonl"), followed_in_store(URL, Quiet()) as at:
         (at[0] / "evaluations.jsonl").write_text("{}")
     assert (at[0] / "evaluations.jsonl").read_text() == "{}"
 

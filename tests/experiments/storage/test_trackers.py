@@ -36,7 +36,7 @@ def scalars(folder):
 
 @pytest.mark.end_to_end
 def test_tensorboard_gets_what_the_lines_hold_and_the_hyperparameters(tmp_path):
-    train(RUN, tmp_path, boards=("tensorboard",))
+    train(RUN, tmp_path, trackers=("tensorboard",))
     found = scalars(tmp_path / "tensorboard")
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     expected = {
@@ -82,8 +82,8 @@ def test_a_run_of_weights_and_biases_stays_one_run(tmp_path, monkeypatch):
     fake.util = types.SimpleNamespace(generate_id=lambda: f"number{len(runs)}")
     fake.__spec__ = types.SimpleNamespace()
     monkeypatch.setitem(sys.modules, "wandb", fake)
-    train(RUN, tmp_path, boards=("wandb",))
-    train(RUN, tmp_path, boards=("wandb",))
+    train(RUN, tmp_path, trackers=("wandb",))
+    train(RUN, tmp_path, trackers=("wandb",))
     assert list(runs) == ["number0"]
     (run,) = runs.values()
     assert run.finished == 2
@@ -97,7 +97,7 @@ def test_a_board_that_is_not_installed_is_told_before_training(monkeypatch):
     with pytest.raises(
         UserError, match=r"--log-to wandb needs wandb, which is not installed: pip install 'likeness-jax\[wandb\]'"
     ):
-        trackers.check_boards(("wandb",))
+        trackers.check_trackers(("wandb",))
 
 
 def test_a_config_is_flat_for_a_table():

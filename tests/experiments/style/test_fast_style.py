@@ -11,16 +11,16 @@ from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Checkpoints, Run
 from likeness.experiments.storage.metrics_log import read_metrics
 from likeness.experiments.style import ArbitraryStyle, FastStyle, LearnedStyle
+from likeness.experiments.style.evaluator import StyleEvaluator
 from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.held_out import HeldOut, sheet, square
-from likeness.experiments.style.judge import Judge
 from likeness.experiments.style.painting import Painter, paint
 from likeness.experiments.style.terms import Term
 from likeness.experiments.training.trainer import train
 from likeness.research.data.image_sets import Photographs, RandomCrops
 from likeness.research.encoders import SqueezeNet, Vgg
 from likeness.research.errors import UserError
-from likeness.research.images import read_picture, write_picture
+from likeness.research.images import read_image, write_image
 from likeness.research.images.sources import Photograph
 from likeness.research.losses import Content, Gram, MeanStd, TotalVariation
 from likeness.research.style_networks import Conditional, Johnson, adain, style_statistics
@@ -45,20 +45,20 @@ LAYERS = ("relu1_1", "relu2_1")
 SHARED = {
     "encoder": TINY,
     # The same layers as the terms read, so that one program serves both.
-    "judge": Judge(encoder=TINY, content=("relu2_1",), style=LAYERS),
+    "evaluate": StyleEvaluator(encoder=TINY, content=("relu2_1",), style=LAYERS),
     "held_out": HeldOut(size=16),
     "batch_size": 8,
-    "picture_terms": (Term(loss=TotalVariation(), weight=0.1),),
+    "image_terms": (Term(loss=TotalVariation(), weight=0.1),),
 }
 CROPS = RandomCrops(sources=(Photographs(names=("flower",)),), size=16)
-LOOKS = tuple(LearnedStyle(picture=Photograph(name=name), size=24) for name in ("flower", "china"))
+LOOKS = tuple(LearnedStyle(image=Photograph(name=name), size=24) for name in ("flower", "china"))
 NETWORK = {"widths": (4, 6), "blocks": 0, "outer": 3}
 
 
 def fast(**fields):
     defaults = {
         "styles": LOOKS[:1],
-        "pictures": CROPS,
+        "images": CROPS,
         "painter": Johnson(**NETWORK),
         "content_terms": (Term(loss=Content(layers=("relu2_1",)), weight=0.5),),
         "style_terms": (Term(loss=Gram(layers=LAYERS), weight=2.0),),
@@ -74,7 +74,7 @@ def arbitrary(**fields):
     defaults = {
         "contents": CROPS,
         "styles": dataclasses.replace(CROPS, sources=(Photographs(names=("china",)),)),
-        "held_out_styles": HeldOut(pictures=(Photograph(name="flower"),), size=16),
+        "held_out_styles": HeldOut(images=(Photograph(name="flower"),), size=16),
         "layer": "relu2_1",
         "content_terms": (Term(loss=Content(layers=("relu2_1",)), weight=0.5),),
         "style_terms": (Term(loss=MeanStd(layers=LAYERS), weight=2.0),),
@@ -84,50 +84,50 @@ def arbitrary(**fields):
 
 def cost_of(experiment, key=2):
     data = experiment.open()
-    fixed, stream = experiment.fixed(data), experiment.stream(data, 0)
+    constants, stream = experiment.constants(data), experiment.stream(data, 0)
     batch = next(stream)
     stream.close()
-    params = filled(jax.eval_shape(experiment.init, jax.random.key(1), fixed, batch).params)
-    cost = jax.jit(experiment.cost)(params, {}, fixed, batch, jax.random.key(key))
-    return cost, params, fixed, batch, data
+    params = filled(jax.eval_shape(experiment.init, jax.random.key(1), constants, batch).params)
+    cost = jax.jit(experiment.cost)(params, {}, constants, batch, jax.random.key(key))
+    return cost, params, constants, batch, data
 
 
 def test_cost_is_the_weighted_sum_of_its_parts():
     experiment = fast(alpha=3.0, beta=5.0)
-    cost, params, fixed, batch, data = cost_of(experiment)
+    cost, params, constants, batch, data = cost_of(experiment)
     kept, look, rough = Content(layers=("relu2_1",)), Gram(layers=LAYERS), TotalVariation()
 
     @jax.jit
-    def expected(pictures, look_of):
-        content, style = TINY(fixed["encoder"], pictures), TINY(fixed["encoder"], look_of)
-        here = TINY(fixed["encoder"], experiment.painter.apply({"params": params["painter"]}, pictures))
+    def expected(images, look_of):
+        content, style = TINY(constants["encoder"], images), TINY(constants["encoder"], look_of)
+        here = TINY(constants["encoder"], experiment.painter.apply({"params": params["painter"]}, images))
         return {
             "content": 3.0 * 0.5 * kept(here, kept.target(content)),
             "style": 5.0 * 2.0 * look(here, look.target(style)),
-            "picture": 0.1 * rough(here, rough.target(here)),
+            "image": 0.1 * rough(here, rough.target(here)),
         }
 
-    parts = expected(batch["pictures"].astype(np.float32) / 255, data.styles[0][None])
+    parts = expected(batch["images"].astype(np.float32) / 255, data.styles[0][None])
     assert set(cost.metrics) == set(parts)
     for name, part in parts.items():
         np.testing.assert_allclose(cost.metrics[name], part, rtol=1e-5)
     np.testing.assert_allclose(cost.value, sum(map(float, parts.values())), rtol=1e-5)
 
 
-def test_each_picture_is_painted_in_its_style_and_compared_with_it():
-    experiment = several(content_terms=(), picture_terms=())
-    cost, params, fixed, batch, data = cost_of(experiment)
-    look, drawn = Gram(layers=LAYERS), np.asarray(jax.random.choice(jax.random.key(2), 2, (8,), p=fixed["chances"]))
+def test_each_image_is_painted_in_its_style_and_compared_with_it():
+    experiment = several(content_terms=(), image_terms=())
+    cost, params, constants, batch, data = cost_of(experiment)
+    look, drawn = Gram(layers=LAYERS), np.asarray(jax.random.choice(jax.random.key(2), 2, (8,), p=constants["chances"]))
     assert 0 < drawn.sum() < 8
 
     @jax.jit
-    def expected(pictures, weights, style):
-        here = TINY(fixed["encoder"], experiment.painter.apply({"params": params["painter"]}, pictures, weights))
-        return 2.0 * look(here, look.target(TINY(fixed["encoder"], style)))
+    def expected(images, weights, style):
+        here = TINY(constants["encoder"], experiment.painter.apply({"params": params["painter"]}, images, weights))
+        return 2.0 * look(here, look.target(TINY(constants["encoder"], style)))
 
-    pictures = batch["pictures"].astype(np.float32) / 255
+    images = batch["images"].astype(np.float32) / 255
     costs = [
-        expected(pictures[[number]], np.eye(2, dtype=np.float32)[[style]], data.styles[style][None])
+        expected(images[[number]], np.eye(2, dtype=np.float32)[[style]], data.styles[style][None])
         for number, style in enumerate(drawn)
     ]
     np.testing.assert_allclose(cost.value, np.mean(costs), rtol=1e-5)
@@ -135,19 +135,19 @@ def test_each_picture_is_painted_in_its_style_and_compared_with_it():
 
 def test_styles_are_drawn_by_their_weights():
     heavy = several(styles=(dataclasses.replace(LOOKS[0], weight=3.0), LOOKS[1]))
-    np.testing.assert_allclose(heavy.fixed(heavy.open())["chances"], [0.75, 0.25])
+    np.testing.assert_allclose(heavy.constants(heavy.open())["chances"], [0.75, 0.25])
 
 
 def test_arbitrary_cost_compares_with_the_features_at_their_style():
     experiment = arbitrary(alpha=3.0, beta=5.0)
-    cost, params, fixed, batch, _ = cost_of(experiment)
+    cost, params, constants, batch, _ = cost_of(experiment)
     kept, look, rough = Content(layers=("relu2_1",)), MeanStd(layers=LAYERS), TotalVariation()
 
     @jax.jit
     def expected(contents, styles):
-        looks = TINY(fixed["encoder"], styles)
-        features = adain(TINY(fixed["encoder"], contents)["relu2_1"], style_statistics(looks["relu2_1"]))
-        here = TINY(fixed["encoder"], experiment.decoder.apply({"params": params["decoder"]}, features))
+        looks = TINY(constants["encoder"], styles)
+        features = adain(TINY(constants["encoder"], contents)["relu2_1"], style_statistics(looks["relu2_1"]))
+        here = TINY(constants["encoder"], experiment.decoder.apply({"params": params["decoder"]}, features))
         value = 3.0 * 0.5 * kept(here, kept.target({"relu2_1": features})) + 5.0 * 2.0 * look(here, look.target(looks))
         return value + 0.1 * rough(here, rough.target(here))
 
@@ -169,7 +169,7 @@ def training(kind, folder):
     run = Run(
         experiment=KINDS[kind](),
         steps=24,
-        optimizer=Adam(schedule=Constant(rate=0.03)),
+        optimizer=Adam(schedule=Constant(peak_lr=0.03)),
         log_every=8,
         checkpoints=Checkpoints(every=24),
     )
@@ -183,11 +183,11 @@ def test_an_evaluation_says_how_far_it_is(kind):
     told = []
     with watched(lambda *said: told.append(said)):
         experiment.evaluate(data, params, {}, "test")
-    phases = ["painting held-out pictures", "comparing painted pictures", "comparing unpainted pictures"]
+    phases = ["painting held-out images", "comparing painted images", "comparing unpainted images"]
     # A single one is done before there is anything to say.
     assert [what for what, done, _ in told if done == 0] == (phases if kind == "several" else [])
     assert [what for what, done, of in told if done == of] == phases
-    assert experiment.judging == "painting and judging the held-out pictures"
+    assert experiment.evaluating == "painting and evaluating the held-out images"
 
 
 @pytest.mark.slow
@@ -201,8 +201,8 @@ def test_training_lowers_the_cost_and_draws_a_sheet(trained):
     assert {f"unpainted/{name}" for name in errors} <= set(metrics)
     assert metrics["unpainted/content/relative"] == 0
     columns = {"fast": 2, "several": 4, "arbitrary": 2}[kind]
-    assert run.evaluation.pictures["sheet"].shape == (2 * 16 + 4, columns * 16 + 4 * (columns - 1), 3)
-    assert (run.workdir / "pictures" / "sheet.png").exists()
+    assert run.evaluation.images["sheet"].shape == (2 * 16 + 4, columns * 16 + 4 * (columns - 1), 3)
+    assert (run.workdir / "images" / "sheet.png").exists()
 
 
 @pytest.mark.slow
@@ -210,10 +210,10 @@ def test_a_trained_painter_paints_files(trained, tmp_path):
     kind, run = trained
     rng = np.random.default_rng(0)
     content, style, out = (tmp_path / f"{name}.png" for name in ("content", "style", "out"))
-    write_picture(content, rng.uniform(size=(21, 34, 3)).astype(np.float32), bits=16, alpha=np.full((21, 34), 0.5))
-    write_picture(style, rng.uniform(size=(18, 30, 3)).astype(np.float32))
+    write_image(content, rng.uniform(size=(21, 34, 3)).astype(np.float32), bits=16, alpha=np.full((21, 34), 0.5))
+    write_image(style, rng.uniform(size=(18, 30, 3)).astype(np.float32))
     paint(run.workdir, content, out, styles=(style,) if kind == "arbitrary" else (), size=17)
-    painted = read_picture(out)
+    painted = read_image(out)
     assert painted.pixels.shape == (10, 17, 3)
     assert painted.bits == 16
     assert painted.alpha is not None
@@ -225,35 +225,35 @@ def painters(tmp_path_factory):
     """A painter of each kind that has learned nothing: what it can be asked is the same."""
     made = {}
     for kind, experiment in (("fast", fast()), ("several", several()), ("arbitrary", arbitrary())):
-        batch = {"pictures": jax.ShapeDtypeStruct((1, 16, 16, 3), np.uint8)}
+        batch = {"images": jax.ShapeDtypeStruct((1, 16, 16, 3), np.uint8)}
         params = filled(jax.eval_shape(experiment.init, jax.random.key(0), {}, batch).params)
         if isinstance(experiment, ArbitraryStyle):
             made[kind] = Painter("here", experiment, params, TINY.variables())
         else:
-            titles = tuple(style.picture.title for style in experiment.styles)
+            titles = tuple(style.image.title for style in experiment.styles)
             made[kind] = Painter("here", experiment.painter, {"params": params["painter"]}, styles=titles)
     return made
 
 
-PICTURE, ONE, OTHER = (np.random.default_rng(0).uniform(size=(16, 20, 3)).astype(np.float32) ** p for p in (1.0, 3.0, 0.3))
+IMAGE, ONE, OTHER = (np.random.default_rng(0).uniform(size=(16, 20, 3)).astype(np.float32) ** p for p in (1.0, 3.0, 0.3))
 
 
 def test_weights_choose_and_mix_styles(painters):
     painter = painters["several"]
-    first, second, between, alike = (painter(PICTURE, weights=w) for w in ((2.0, 0.0), (0.0, 1.0), (0.5, 0.5), ()))
+    first, second, between, alike = (painter(IMAGE, weights=w) for w in ((2.0, 0.0), (0.0, 1.0), (0.5, 0.5), ()))
     np.testing.assert_array_equal(between, alike)
     assert np.abs(first - second).max() > 1e-2
     assert min(np.abs(first - between).max(), np.abs(second - between).max()) > 1e-3
-    expected = jax.jit(painter.network.apply)(painter.params, PICTURE[None], np.array([[1.0, 0.0]], np.float32))[0]
+    expected = jax.jit(painter.network.apply)(painter.params, IMAGE[None], np.array([[1.0, 0.0]], np.float32))[0]
     np.testing.assert_allclose(first, np.clip(expected, 0, 1), atol=1e-6)
 
 
 def test_strength_and_weights_of_any_style(painters):
     painter = painters["arbitrary"]
-    same = painter(PICTURE, styles=(ONE, OTHER), weights=(1.0, 0.0))
-    np.testing.assert_allclose(same, painter(PICTURE, styles=(ONE,)), atol=1e-5)
-    none = painter(PICTURE, styles=(ONE,), strength=0.0)
-    np.testing.assert_allclose(none, painter(PICTURE, styles=(OTHER,), strength=0.0), atol=1e-5)
+    same = painter(IMAGE, styles=(ONE, OTHER), weights=(1.0, 0.0))
+    np.testing.assert_allclose(same, painter(IMAGE, styles=(ONE,)), atol=1e-5)
+    none = painter(IMAGE, styles=(ONE,), strength=0.0)
+    np.testing.assert_allclose(none, painter(IMAGE, styles=(OTHER,), strength=0.0), atol=1e-5)
     assert np.abs(none - same).max() > 1e-3
 
 
@@ -264,13 +264,13 @@ def test_what_a_painter_cannot_do_is_explained(painters, tmp_path):
         (one, {"strength": 0.5}, "learned its style at one strength"),
         (one, {"weights": (1.0, 2.0)}, "2 weights are given for 1 styles .flower."),
         (one, {"weights": (-1.0,)}, "not all 0"),
-        (any_style, {}, "give a style picture"),
+        (any_style, {}, "give a style image"),
         (any_style, {"styles": (ONE,), "strength": 2.0}, "from 0 to 1"),
     ):
         with pytest.raises(UserError, match=message):
-            painter(PICTURE, **fields)
-    with pytest.raises(UserError, match="cannot paint this picture: Johnson: pictures of 2×20 pixels are too small"):
-        one(PICTURE[:2])
+            painter(IMAGE, **fields)
+    with pytest.raises(UserError, match="cannot paint this image: Johnson: images of 2×20 pixels are too small"):
+        one(IMAGE[:2])
     with pytest.raises(UserError, match="no published painter of that name.*or give one of johnson_wave"):
         Painter.load(tmp_path / "nowhere")
 
@@ -293,9 +293,9 @@ def test_sheets_show_styles_contents_and_paintings():
         (lambda: fast(styles=LOOKS), r"2 styles and a Johnson that paints 1: give as many, or Conditional\(styles=2\)"),
         (lambda: fast(batch_size=0), "batch_size is 0"),
         (lambda: fast(alpha=-1.0), "alpha is -1.0"),
-        (lambda: LearnedStyle(picture=Photograph(), size=3), "size is 3"),
-        (lambda: LearnedStyle(picture=Photograph(), weight=0.0), "weight is 0.0"),
-        (lambda: HeldOut(pictures=()), "pictures is empty"),
+        (lambda: LearnedStyle(image=Photograph(), size=3), "size is 3"),
+        (lambda: LearnedStyle(image=Photograph(), weight=0.0), "weight is 0.0"),
+        (lambda: HeldOut(images=()), "images is empty"),
         (lambda: HeldOut(size=5), "size is 5"),
         (lambda: arbitrary(layer="relu9_1"), "'relu9_1' cannot be decoded"),
         (lambda: arbitrary(encoder=FrozenEncoder(encoder=SqueezeNet())), "SqueezeNet, which has no decoder"),

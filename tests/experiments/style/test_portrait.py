@@ -18,7 +18,7 @@ from likeness.research.data import CountSplit, Faces, IdentityBatches
 from likeness.research.encoders import Conv4
 from likeness.research.errors import UserError
 from likeness.research.images.portraits import GraceHopper, ProceduralFace
-from likeness.research.images.sources import Photograph, PictureFile
+from likeness.research.images.sources import ImageFile, Photograph
 from likeness.research.losses import BatchAll, Identity, Triplet
 
 FACE = ProceduralFace(person=3)
@@ -27,7 +27,7 @@ SMALL = Template(height=20, width=16, points=((5.0, 7.0), (10.0, 7.0), (7.5, 10.
 
 @jax.jit
 def embed(variables, cut, pixels):
-    """The embeddings of the crop of a picture and of its mirror image, (2, d)."""
+    """The embeddings of the crop of an image and of its mirror image, (2, d)."""
     faces = cut(pixels)
     return RandomFaces()(variables, jnp.concatenate([faces, faces[:, :, ::-1]]))["embedding"]
 
@@ -41,30 +41,30 @@ def painted(content: np.ndarray, amount: float = 0.5) -> jax.Array:
     return jnp.asarray((1 - amount) * content + amount * noise, jnp.float32)[None]
 
 
-def test_the_original_is_at_distance_zero_and_another_picture_is_not():
+def test_the_original_is_at_distance_zero_and_another_image_is_not():
     content = FACE.open(40)
     portrait = small()
-    fixed = portrait.fixed(content, FACE)
-    assert portrait.distance(fixed, content[None]) == pytest.approx(0, abs=1e-6)
-    assert portrait.distance(fixed, painted(content)) > 0.005
+    constants = portrait.constants(content, FACE)
+    assert portrait.distance(constants, content[None]) == pytest.approx(0, abs=1e-6)
+    assert portrait.distance(constants, painted(content)) > 0.005
 
 
 def test_the_cost_is_the_weighted_distance_of_the_aligned_faces_and_their_mirror_images():
     content = FACE.open(40)
     portrait = small(weight=3.0)
-    fixed = portrait.fixed(content, FACE)
-    picture = painted(content)
-    assert fixed["crops"][0](picture).shape == (1, 20, 16, 3)
+    constants = portrait.constants(content, FACE)
+    image = painted(content)
+    assert constants["crops"][0](image).shape == (1, 20, 16, 3)
     original, other = (
-        np.asarray(embed(fixed["encoder"], fixed["crops"][0], pixels), np.float64) for pixels in (content[None], picture)
+        np.asarray(embed(constants["encoder"], constants["crops"][0], pixels), np.float64) for pixels in (content[None], image)
     )
-    cost = jax.jit(portrait.cost)(fixed, picture)
+    cost = jax.jit(portrait.cost)(constants, image)
     assert cost.shape == () and cost.dtype == jnp.float32
     np.testing.assert_allclose(cost, 3.0 * cosine(original.mean(0), other.mean(0)), rtol=1e-3)
-    np.testing.assert_allclose(portrait.distance(fixed, picture), cost / 3.0, rtol=1e-5)
+    np.testing.assert_allclose(portrait.distance(constants, image), cost / 3.0, rtol=1e-5)
     one = small(mirror=False)
     expected = cosine(original[0], other[0])
-    np.testing.assert_allclose(one.distance(one.fixed(content, FACE), picture), expected, rtol=1e-3)
+    np.testing.assert_allclose(one.distance(one.constants(content, FACE), image), expected, rtol=1e-3)
 
 
 def cosine(first, second):
@@ -73,53 +73,55 @@ def cosine(first, second):
 
 def test_below_the_margin_nothing_is_gained():
     content = FACE.open(40)
-    picture = painted(content)
+    image = painted(content)
     portrait = small()
-    apart = portrait.distance(portrait.fixed(content, FACE), picture)
+    apart = portrait.distance(portrait.constants(content, FACE), image)
     for margin, expected in ((0.4 * apart, 2 * 0.6 * apart), (1.1 * apart, 0.0)):
         lenient = small(margin=margin, weight=2.0)
-        fixed = lenient.fixed(content, FACE)
-        value, gradient = jax.jit(jax.value_and_grad(lambda x, lenient=lenient, fixed=fixed: lenient.cost(fixed, x)))(picture)
+        constants = lenient.constants(content, FACE)
+        value, gradient = jax.jit(
+            jax.value_and_grad(lambda x, lenient=lenient, constants=constants: lenient.cost(constants, x))
+        )(image)
         np.testing.assert_allclose(value, expected, rtol=1e-4, atol=1e-7)
         assert bool(jnp.any(gradient != 0)) == (expected > 0)
-        assert lenient.distance(fixed, picture) == pytest.approx(apart, rel=1e-5)
+        assert lenient.distance(constants, image) == pytest.approx(apart, rel=1e-5)
 
 
 @pytest.mark.end_to_end
 def test_the_cost_looks_through_a_blur_and_verification_does_not():
     content = FACE.open(40)
-    picture = painted(content)
+    image = painted(content)
     soft, sharp = small(blur=0.7, mirror=False), small(mirror=False)
-    fixed = soft.fixed(content, FACE)
+    constants = soft.constants(content, FACE)
     reach = np.arange(-3, 4)
     weights = np.exp(-(reach**2) / (2 * 0.7**2))
     weights /= weights.sum()
     embeddings = []
-    for pixels in (content[None], picture):
-        face = np.asarray(fixed["crops"][0](pixels), np.float64)[0]
+    for pixels in (content[None], image):
+        face = np.asarray(constants["crops"][0](pixels), np.float64)[0]
         for axis in (0, 1):
             wide = np.pad(face, [(3, 3) if each == axis else (0, 0) for each in range(3)], mode="edge")
             face = sum(w * np.take(wide, np.arange(face.shape[axis]) + i, axis) for i, w in enumerate(weights))
-        embeddings.append(np.asarray(RandomFaces()(fixed["encoder"], jnp.asarray(face, jnp.float32)[None])["embedding"][0]))
-    np.testing.assert_allclose(soft.cost(fixed, picture), cosine(*embeddings), rtol=1e-3)
-    apart = sharp.distance(sharp.fixed(content, FACE), picture)
-    assert soft.distance(fixed, picture) == pytest.approx(apart, rel=1e-5) != pytest.approx(cosine(*embeddings), rel=1e-2)
+        embeddings.append(np.asarray(RandomFaces()(constants["encoder"], jnp.asarray(face, jnp.float32)[None])["embedding"][0]))
+    np.testing.assert_allclose(soft.cost(constants, image), cosine(*embeddings), rtol=1e-3)
+    apart = sharp.distance(sharp.constants(content, FACE), image)
+    assert soft.distance(constants, image) == pytest.approx(apart, rel=1e-5) != pytest.approx(cosine(*embeddings), rel=1e-2)
 
 
 @pytest.mark.end_to_end
 def test_moved_crops_count_as_much_and_verification_does_not_see_them():
     content = FACE.open(40)
-    picture = painted(content)
+    image = painted(content)
     one, several = small(), small(moved=3)
-    fixed = several.fixed(content, FACE)
+    constants = several.constants(content, FACE)
     apart = []
-    for cut in fixed["crops"]:
-        original, other = (embed(fixed["encoder"], cut, pixels).mean(0) for pixels in (content[None], picture))
+    for cut in constants["crops"]:
+        original, other = (embed(constants["encoder"], cut, pixels).mean(0) for pixels in (content[None], image))
         apart.append(float(cosine(original, other)))
     assert len(set(apart)) == 4
-    np.testing.assert_allclose(several.cost(fixed, picture), np.mean(apart), rtol=1e-3)
-    np.testing.assert_allclose(several.distance(fixed, picture), apart[0], rtol=1e-3)
-    np.testing.assert_allclose(one.distance(one.fixed(content, FACE), picture), apart[0], rtol=1e-3)
+    np.testing.assert_allclose(several.cost(constants, image), np.mean(apart), rtol=1e-3)
+    np.testing.assert_allclose(several.distance(constants, image), apart[0], rtol=1e-3)
+    np.testing.assert_allclose(one.distance(one.constants(content, FACE), image), apart[0], rtol=1e-3)
     middle = np.array([[7.5, 9.5]])
     for move in several.moves():
         assert np.abs(move(middle) - middle).max() <= 0.8 + 1e-9 and 0.9 < move.scale < 1.11 and abs(move.angle) < 0.14
@@ -128,17 +130,17 @@ def test_moved_crops_count_as_much_and_verification_does_not_see_them():
 def test_the_gradient_is_the_finite_difference():
     content = FACE.open(40)
     portrait = small(loss=Identity(distance="squared_euclidean"))
-    fixed, picture = portrait.fixed(content, FACE), painted(content)
-    cost = jax.jit(lambda x: portrait.cost(fixed, x))
-    gradient = jax.jit(jax.grad(cost))(picture)
+    constants, image = portrait.constants(content, FACE), painted(content)
+    cost = jax.jit(lambda x: portrait.cost(constants, x))
+    gradient = jax.jit(jax.grad(cost))(image)
     assert jnp.isfinite(gradient).all()
     direction = gradient / jnp.linalg.norm(gradient)
     step = 1e-2
-    slope = (cost(picture + step * direction) - cost(picture - step * direction)) / (2 * step)
+    slope = (cost(image + step * direction) - cost(image - step * direction)) / (2 * step)
     np.testing.assert_allclose(slope, jnp.linalg.norm(gradient), rtol=0.02)
     border = np.asarray(gradient)[0]
     touched = np.zeros((40, 40), bool)
-    cut = fixed["crops"][0]
+    cut = constants["crops"][0]
     touched.ravel()[np.unique(np.asarray(cut.index)[np.asarray(cut.weight) > 0])] = True
     np.testing.assert_array_equal(border[~touched], 0)
 
@@ -147,19 +149,19 @@ def test_the_gradient_is_the_finite_difference():
 def test_a_few_steps_bring_the_person_back():
     content = FACE.open(40)
     portrait = small()
-    fixed, picture = portrait.fixed(content, FACE), painted(content)
-    before = portrait.distance(fixed, picture)
-    slope = jax.jit(jax.grad(lambda x: portrait.cost(fixed, x)))
+    constants, image = portrait.constants(content, FACE), painted(content)
+    before = portrait.distance(constants, image)
+    slope = jax.jit(jax.grad(lambda x: portrait.cost(constants, x)))
     for _ in range(20):
-        gradient = slope(picture)
-        picture = picture - 0.1 * gradient / jnp.linalg.norm(gradient)
-    assert portrait.distance(fixed, picture) < 0.5 * before
+        gradient = slope(image)
+        image = image - 0.1 * gradient / jnp.linalg.norm(gradient)
+    assert portrait.distance(constants, image) < 0.5 * before
 
 
 def test_equal_faces_at_other_sizes_are_one_face():
     """The same face, painted at another size, is laid over the template in the same way."""
     portrait = small()
-    crops = [np.asarray(portrait.fixed(FACE.open(size), FACE)["crops"][0](FACE.open(size)[None])) for size in (48, 192)]
+    crops = [np.asarray(portrait.constants(FACE.open(size), FACE)["crops"][0](FACE.open(size)[None])) for size in (48, 192)]
     assert np.abs(crops[0] - crops[1]).mean() < 0.03
     template = Template()
     for source, size in itertools.product((FACE, GraceHopper()), (64, 300)):
@@ -168,7 +170,7 @@ def test_equal_faces_at_other_sizes_are_one_face():
         assert np.abs(moved - np.array(template.points)).max() < 8
 
 
-def test_landmarks_are_scaled_with_the_picture():
+def test_landmarks_are_scaled_with_the_image():
     points = tuple(map(tuple, FACE.landmarks(64).tolist()))
     known, given = Known(), Landmarks(points=points, size=(64, 64))
     for size in (64, 200):
@@ -177,7 +179,7 @@ def test_landmarks_are_scaled_with_the_picture():
         np.testing.assert_allclose(dataclasses.astuple(found), dataclasses.astuple(expected), rtol=1e-4, atol=1e-4)
 
 
-def test_a_center_crop_is_the_middle_of_the_picture():
+def test_a_center_crop_is_the_middle_of_the_image():
     square = CenterCrop().to_template(Template(height=20, width=20), (40, 40), None)
     np.testing.assert_allclose(square(np.array([[0.5, 0.5], [38.5, 38.5]])), [[0, 0], [19, 19]])
     tall = CenterCrop(share=0.5).to_template(Template(height=10, width=10), (60, 40), None)
@@ -200,21 +202,21 @@ def test_a_center_crop_is_the_middle_of_the_picture():
 )
 def test_a_face_that_cannot_be_there_is_explained(face, why):
     with pytest.raises(UserError, match=why):
-        small(face=face).fixed(FACE.open(40))
+        small(face=face).constants(FACE.open(40))
 
 
-@pytest.mark.parametrize("source", [Photograph(name="china"), PictureFile(path="me.jpg")])
-def test_a_picture_without_landmarks_asks_for_them(source):
+@pytest.mark.parametrize("source", [Photograph(name="china"), ImageFile(path="me.jpg")])
+def test_an_image_without_landmarks_asks_for_them(source):
     with pytest.raises(UserError, match=f"A {type(source).__name__} does not say. Give five points"):
-        small().fixed(FACE.open(40), source)
+        small().constants(FACE.open(40), source)
 
 
 def test_a_template_that_the_encoder_does_not_take_is_explained():
     portrait = Portrait(encoder=RandomFaces(), template=Template(height=5, width=5), face=CenterCrop())
     with pytest.raises(UserError, match="do not fit each other: Conv4: images of 5×5 pixels are too small"):
-        portrait.fixed(FACE.open(40))
+        portrait.constants(FACE.open(40))
     with pytest.raises(UserError, match=r"Identity: 'conv1' is \(1, 20, 16, 6\), not one embedding"):
-        small(loss=Identity(layers=("conv1",))).fixed(FACE.open(40), FACE)
+        small(loss=Identity(layers=("conv1",))).constants(FACE.open(40), FACE)
 
 
 @pytest.mark.parametrize(
@@ -227,7 +229,7 @@ def test_a_template_that_the_encoder_does_not_take_is_explained():
         (lambda: Portrait(blur=-1.0), "blur is -1"),
         (lambda: CenterCrop(share=0.0), "share is 0"),
         (lambda: Template(height=0), "Template is 0×112"),
-        (lambda: Landmarks(points=((500.0, 3.0),), size=(40, 40)), "outside of the picture of 40 × 40"),
+        (lambda: Landmarks(points=((500.0, 3.0),), size=(40, 40)), "outside of the image of 40 × 40"),
         (lambda: Landmarks(points=(), size=(0, 40)), "size is"),
         (lambda: ProceduralFace(person=-1), "person is -1"),
         (lambda: ProceduralFace(smile=2.0), "smile is 2.0"),
@@ -240,7 +242,7 @@ def test_illegal_fields_are_refused(make, why):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A recognizer of gray pictures of 24 × 24 pixels, hardly trained."""
+    """A recognizer of gray images of 24 × 24 pixels, hardly trained."""
     workdir = tmp_path_factory.mktemp("run")
     recognition = Recognition(
         data=Faces(people=8, images=4, size=24, channels=1),
@@ -262,19 +264,19 @@ def test_the_encoder_of_a_run_is_the_one_that_its_recognizer_answers_with(run):
     portrait = Portrait(encoder=encoder, template=square, face=CenterCrop(), mirror=False, moved=0)
     levels = np.random.default_rng(0).integers(0, 256, (24, 24), np.uint8)
     content = np.repeat(levels[..., None], 3, axis=2).astype(np.float32) / 255
-    fixed = portrait.fixed(content)
+    constants = portrait.constants(content)
     expected = Recognizer.load(run).embed(levels[None, ..., None])
-    np.testing.assert_allclose(fixed["verified"]["embedding"]["embedding"], expected, rtol=1e-4, atol=1e-6)
-    gradient = jax.jit(jax.grad(lambda x: portrait.cost(fixed, x)))(painted(content))
+    np.testing.assert_allclose(constants["verified"]["embedding"]["embedding"], expected, rtol=1e-4, atol=1e-6)
+    gradient = jax.jit(jax.grad(lambda x: portrait.cost(constants, x)))(painted(content))
     assert jnp.isfinite(gradient).all() and jnp.any(gradient != 0)
 
 
 @pytest.mark.slow
 def test_a_run_that_does_not_fit_is_explained(run, tmp_path):
-    with pytest.raises(UserError, match="was trained on pictures of 24×24 pixels and the crop is 20×16"):
-        Portrait(encoder=FromRun(workdir=str(run)), template=SMALL, face=Known()).fixed(FACE.open(40), FACE)
+    with pytest.raises(UserError, match="was trained on images of 24×24 pixels and the crop is 20×16"):
+        Portrait(encoder=FromRun(workdir=str(run)), template=SMALL, face=Known()).constants(FACE.open(40), FACE)
     with pytest.raises(UserError, match="There is no working directory"):
-        Portrait(encoder=FromRun(workdir=str(tmp_path / "none"))).fixed(FACE.open(40), FACE)
+        Portrait(encoder=FromRun(workdir=str(tmp_path / "none"))).constants(FACE.open(40), FACE)
 
 
 @pytest.mark.data
@@ -286,19 +288,19 @@ def test_mobilefacenet_knows_people_through_the_alignment(real_data):
     names = [f"{who}/{who}_000{number}.jpg" for who in ("Aaron_Peirsol", "Abdullah_Gul", "Adel_Al-Jubeir") for number in (1, 2)]
     embeddings = []
     for name in names:
-        source = PictureFile(path=str(real_data / "lfw" / name))
+        source = ImageFile(path=str(real_data / "lfw" / name))
         portrait = Portrait(face=Landmarks(points=points[name], size=(160, 160)), moved=0)
-        fixed = portrait.fixed(source.open(160))
-        assert portrait.distance(fixed, source.open(160)[None]) == pytest.approx(0, abs=1e-5)
+        constants = portrait.constants(source.open(160))
+        assert portrait.distance(constants, source.open(160)[None]) == pytest.approx(0, abs=1e-5)
         if name == names[0]:
-            larger = portrait.fixed(source.open(240))
-            assert float(portrait.loss(_embedding(larger), fixed["verified"])) < 0.02
-        embeddings.append(np.asarray(_embedding(fixed)["embedding"][0]))
+            larger = portrait.constants(source.open(240))
+            assert float(portrait.loss(_embedding(larger), constants["verified"])) < 0.02
+        embeddings.append(np.asarray(_embedding(constants)["embedding"][0]))
     unit = np.stack(embeddings) / np.linalg.norm(embeddings, axis=1, keepdims=True)
     distances = 1 - unit @ unit.T
     same = np.arange(6) // 2 == np.arange(6)[:, None] // 2
     assert distances[same & ~np.eye(6, dtype=bool)].max() < 0.6 < distances[~same].min()
 
 
-def _embedding(fixed):
-    return {"embedding": fixed["verified"]["embedding"]["embedding"]}
+def _embedding(constants):
+    return {"embedding": constants["verified"]["embedding"]["embedding"]}

@@ -3,9 +3,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from likeness.experiments.style.starts import FromContent, FromNoise, FromPicture, FromStyleColors, Start
+from likeness.experiments.style.starts import FromContent, FromImage, FromNoise, FromStyleColors, Start
 from likeness.research.errors import UserError
-from likeness.research.images.sources import Photograph, PictureFile
+from likeness.research.images.sources import ImageFile, Photograph
 
 RNG = np.random.default_rng(0)
 CONTENT = RNG.uniform(size=(48, 40, 3)).astype(np.float32)
@@ -18,7 +18,7 @@ def first(start, *styles, seed=0):
 
 
 def correlated(mean, mixing, shape=(30, 50)):
-    """A style picture of a known mean and covariance, well inside [0, 1]."""
+    """A style image of a known mean and covariance, well inside [0, 1]."""
     noise = RNG.normal(size=(*shape, 3))
     noise -= noise.mean((0, 1))
     return (np.asarray(mean) + noise @ np.asarray(mixing).T).astype(np.float32)
@@ -61,8 +61,8 @@ def test_a_style_of_one_color_is_that_color():
     np.testing.assert_allclose(first(FromStyleColors(), np.full((8, 8, 3), 0.25, np.float32)), 0.25, atol=1e-6)
 
 
-def test_a_picture_of_one_s_own_is_brought_to_the_content_s_size():
-    start = first(FromPicture(picture=Photograph(name="flower")))
+def test_an_image_of_one_s_own_is_brought_to_the_content_s_size():
+    start = first(FromImage(image=Photograph(name="flower")))
     assert start.shape == (1, 48, 40, 3)
     assert start.min() >= 0
     assert start.max() <= 1
@@ -70,9 +70,9 @@ def test_a_picture_of_one_s_own_is_brought_to_the_content_s_size():
     np.testing.assert_allclose(start.mean((0, 1, 2)), Photograph(name="flower").open(48).mean((0, 1)), atol=0.01)
 
 
-def test_a_picture_that_is_not_there_is_explained(tmp_path):
+def test_an_image_that_is_not_there_is_explained(tmp_path):
     with pytest.raises(UserError, match=r"none\.png"):
-        FromPicture(picture=PictureFile(path=str(tmp_path / "none.png"))).open(CONTENT, ())
+        FromImage(image=ImageFile(path=str(tmp_path / "none.png"))).open(CONTENT, ())
 
 
 @pytest.mark.parametrize("start", [FromContent(noise=0.5), FromNoise(), FromStyleColors()])

@@ -11,18 +11,18 @@ from PIL import Image
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.style import StylePicture, Stylization
+from likeness.experiments.style import StyleImage, Stylization
 from likeness.experiments.style.colors import ByLuminance, Matched
+from likeness.experiments.style.evaluator import StyleEvaluator
 from likeness.experiments.style.frozen import FrozenEncoder, RandomWeights
-from likeness.experiments.style.judge import Judge
-from likeness.experiments.style.starts import FromContent, FromNoise, FromPicture
+from likeness.experiments.style.starts import FromContent, FromImage, FromNoise
 from likeness.experiments.style.terms import Term
 from likeness.experiments.training.interruption import Interrupted
 from likeness.experiments.training.trainer import train
 from likeness.research.encoders import Vgg
 from likeness.research.errors import UserError
-from likeness.research.images import write_picture
-from likeness.research.images.sources import Photograph, PictureFile
+from likeness.research.images import write_image
+from likeness.research.images.sources import ImageFile, Photograph
 from likeness.research.losses import MRF, Content, Gram, TotalVariation
 from likeness.research.weights import Pretrained, own, take, write
 
@@ -30,37 +30,37 @@ pytestmark = pytest.mark.end_to_end
 
 TINY = FrozenEncoder(encoder=Vgg(convolutions=(1, 1), widths=(4, 6), pooling="average", preprocessing="torchvision"))
 
-STYLE = StylePicture(picture=Photograph(name="flower"))
+STYLE = StyleImage(image=Photograph(name="flower"))
 
 
 def small(**fields):
     defaults = {
         "content": Photograph(name="china"),
-        "styles": (StylePicture(picture=Photograph(name="flower")),),
+        "styles": (StyleImage(image=Photograph(name="flower")),),
         "encoder": TINY,
-        "judge": Judge(encoder=TINY, content=("relu2_1",), style=("relu1_1",)),
+        "evaluate": StyleEvaluator(encoder=TINY, content=("relu2_1",), style=("relu1_1",)),
         "size": 32,
         "content_terms": (Term(loss=Content(layers=("relu2_1",)), weight=0.5),),
         "style_terms": (Term(loss=Gram(layers=("relu1_1", "relu2_1")), weight=2.0),),
-        "picture_terms": (Term(loss=TotalVariation(), weight=0.1),),
+        "image_terms": (Term(loss=TotalVariation(), weight=0.1),),
     }
     return Stylization(**{**defaults, **fields})
 
 
 def cost_of(experiment, pixels=None):
     data = experiment.open()
-    fixed = experiment.fixed(data)
+    constants = experiment.constants(data)
     batch = next(experiment.stream(data, 0))
-    params, state = experiment.init(jax.random.key(1), fixed, batch)
+    params, state = experiment.init(jax.random.key(1), constants, batch)
     if pixels is not None:
         params = {"pixels": pixels}
-    return experiment.cost(params, state, fixed, batch, jax.random.key(2)), params, data
+    return experiment.cost(params, state, constants, batch, jax.random.key(2)), params, data
 
 
 def test_cost_is_the_weighted_sum_of_its_parts():
     experiment = small(alpha=3.0, beta=5.0, scale=7.0, start=FromNoise())
     cost, params, data = cost_of(experiment)
-    encode = lambda x: TINY(data.fixed["encoder"], jnp.asarray(x))  # noqa: E731
+    encode = lambda x: TINY(data.constants["encoder"], jnp.asarray(x))  # noqa: E731
     here, content, style = encode(params["pixels"]), encode(data.content[None]), encode(data.styles[0][None])
     kept, look, rough = Content(layers=("relu2_1",)), Gram(layers=("relu1_1", "relu2_1")), TotalVariation()
     expected = (
@@ -73,8 +73,8 @@ def test_cost_is_the_weighted_sum_of_its_parts():
 
 
 def test_two_styles_count_by_their_shares():
-    flower, china = (StylePicture(picture=Photograph(name=name)) for name in ("flower", "china"))
-    only = {"content_terms": (), "picture_terms": (), "start": FromNoise()}
+    flower, china = (StyleImage(image=Photograph(name=name)) for name in ("flower", "china"))
+    only = {"content_terms": (), "image_terms": (), "start": FromNoise()}
 
     def both(*weights):
         styles = (dataclasses.replace(s, weight=w) for s, w in zip((flower, china), weights, strict=True))
@@ -89,7 +89,7 @@ def test_two_styles_count_by_their_shares():
         both(0.0, 0.0)
 
 
-def test_the_content_picture_costs_no_content_and_the_start_is_what_it_says():
+def test_the_content_image_costs_no_content_and_the_start_is_what_it_says():
     cost, params, data = cost_of(small())
     assert float(cost.metrics["content"]) == 0.0
     np.testing.assert_array_equal(params["pixels"][0], data.content)
@@ -116,7 +116,7 @@ def painting(tmp_path, name, steps=12, **fields):
     run = Run(
         experiment=small(**fields),
         steps=steps,
-        optimizer=Adam(schedule=Constant(rate=0.05), box=(0.0, 1.0)),
+        optimizer=Adam(schedule=Constant(peak_lr=0.05), box=(0.0, 1.0)),
         log_every=4,
         evaluate_every=4,
         checkpoints=Checkpoints(every=4),
@@ -124,21 +124,21 @@ def painting(tmp_path, name, steps=12, **fields):
     return train(run, tmp_path / name)
 
 
-def test_painting_nears_the_style_and_writes_pictures(tmp_path):
+def test_painting_nears_the_style_and_writes_images(tmp_path):
     painted = painting(tmp_path, "run")
     before, _, data = cost_of(small())
     after = cost_of(small(), painted.variables.params["pixels"])[0]
     assert float(after.value) < 0.5 * float(before.value)
     assert float(painted.variables.params["pixels"].min()) >= 0.0
     assert float(painted.variables.params["pixels"].max()) <= 1.0
-    files = sorted(path.name for path in (tmp_path / "run" / "pictures").iterdir())
-    assert files == ["picture.png", "picture_000004.png", "picture_000008.png", "picture_000012.png"]
+    files = sorted(path.name for path in (tmp_path / "run" / "images").iterdir())
+    assert files == ["image.png", "image_000004.png", "image_000008.png", "image_000012.png"]
     assert (tmp_path / "run" / "figures" / "side_by_side.png").exists()
     metrics = painted.evaluation.metrics
     errors = {f"{who}{what}/relative" for who in ("", "held_out/") for what in ("content", "style")}
     assert set(metrics) == {*errors, "style/color_distance"}
     assert 0 < metrics["style/relative"] < 1
-    assert painted.evaluation.pictures["picture"].shape == data.content.shape
+    assert painted.evaluation.images["image"].shape == data.content.shape
 
 
 def test_the_same_run_twice_and_in_two_parts_gives_the_same_bits(tmp_path):
@@ -175,20 +175,20 @@ def test_illegal_fields_are_refused(fields, message):
     with pytest.raises(ValueError, match=message):
         small(**fields)
     with pytest.raises(ValueError, match="scale is 0"):
-        StylePicture(picture=Photograph(), scale=0.0)
+        StyleImage(image=Photograph(), scale=0.0)
     with pytest.raises(ValueError, match=r"weight is -1.0"):
         Term(loss=TotalVariation(), weight=-1.0)
 
 
 def gradient_of(experiment):
     data = experiment.open()
-    fixed, batch = experiment.fixed(data), next(experiment.stream(data, 0))
-    params = {"pixels": jax.random.uniform(jax.random.key(5), fixed["content"].shape)}
-    cost = jax.jit(lambda params: experiment.cost(params, {}, fixed, batch, jax.random.key(2)).value)
+    constants, batch = experiment.constants(data), next(experiment.stream(data, 0))
+    params = {"pixels": jax.random.uniform(jax.random.key(5), constants["content"].shape)}
+    cost = jax.jit(lambda params: experiment.cost(params, {}, constants, batch, jax.random.key(2)).value)
     return jax.value_and_grad(cost)(params)
 
 
-def test_a_picture_read_in_tiles_costs_what_it_costs_whole():
+def test_an_image_read_in_tiles_costs_what_it_costs_whole():
     regions = dataclasses.replace(STYLE, region=Photograph(name="china"), mask=Photograph(name="flower"))
     experiment = small(size=64, styles=(STYLE, regions))
     value, gradient = gradient_of(experiment)
@@ -201,17 +201,17 @@ def test_a_picture_read_in_tiles_costs_what_it_costs_whole():
 def test_a_loss_that_compares_places_is_refused_in_tiles():
     with pytest.raises(ValueError, match="MRF compares places"):
         small(tile=16, style_terms=(Term(loss=MRF(layers=("relu1_1",))),))
-    with pytest.raises(ValueError, match="compares whole pictures of one size"):
+    with pytest.raises(ValueError, match="compares whole images of one size"):
         small(tile=16, style_terms=(Term(loss=Gram(layers=("relu1_1",), normalizer="course")),))
 
 
-def test_a_picture_of_which_light_alone_was_painted_is_compared_in_gray():
+def test_an_image_of_which_light_alone_was_painted_is_compared_in_gray():
     experiment = small(colors=ByLuminance(), size=48)
     data = experiment.open()
     # The content as it came is what its gray would be, painted perfectly and colored again.
     perfect = {"pixels": jnp.asarray(data.content)[None]}
     metrics = experiment.evaluate(data, perfect, {}, "validation").metrics
-    assert experiment.picture(perfect).std(axis=2).max() > 0.1
+    assert experiment.image(perfect).std(axis=2).max() > 0.1
     assert metrics["content/relative"] < 1e-4 and metrics["content/ssim"] > 0.999
     in_style = small(content=Photograph(name="flower"), colors=ByLuminance())
     data = in_style.open()
@@ -235,25 +235,25 @@ def test_a_style_is_painted_only_in_its_region(tmp_path):
     """The gradient of a style whose region is the left half is zero far to the right of it."""
     half = np.zeros((32, 48, 3), np.float32)
     half[:, :24] = 1.0
-    write_picture(tmp_path / "left.png", half)
-    left = dataclasses.replace(STYLE, region=PictureFile(path=str(tmp_path / "left.png")))
-    experiment = small(size=48, styles=(left,), content_terms=(), picture_terms=())
+    write_image(tmp_path / "left.png", half)
+    left = dataclasses.replace(STYLE, region=ImageFile(path=str(tmp_path / "left.png")))
+    experiment = small(size=48, styles=(left,), content_terms=(), image_terms=())
     _, gradient = gradient_of(experiment)
     assert float(jnp.abs(gradient["pixels"][:, :, :20]).max()) > 0
     assert float(jnp.abs(gradient["pixels"][:, :, 30:]).max()) == 0.0
 
 
 def test_a_mask_of_other_proportions_is_refused(tmp_path):
-    write_picture(tmp_path / "mask.png", np.ones((32, 32, 3), np.float32))
-    masked = dataclasses.replace(STYLE, mask=PictureFile(path=str(tmp_path / "mask.png")))
-    with pytest.raises(UserError, match=r"StylePicture.mask mask .* same proportions"):
+    write_image(tmp_path / "mask.png", np.ones((32, 32, 3), np.float32))
+    masked = dataclasses.replace(STYLE, mask=ImageFile(path=str(tmp_path / "mask.png")))
+    with pytest.raises(UserError, match=r"StyleImage.mask mask .* same proportions"):
         small(styles=(masked,)).open()
 
 
 def test_scales_go_on_from_one_another_and_resume_to_the_bit(tmp_path):
     assert [stage.size for stage in small(size=48, scales=(0.5, 0.75)).stages()] == [24, 36, 48]
     experiment = small(size=48, scales=(0.5,))
-    run = Run(experiment=experiment, steps=6, log_every=1, optimizer=Adam(schedule=Constant(rate=0.02)), ema_decay=0.9)
+    run = Run(experiment=experiment, steps=6, log_every=1, optimizer=Adam(schedule=Constant(peak_lr=0.02)), ema_decay=0.9)
     run = dataclasses.replace(run, checkpoints=Checkpoints(every=2))
     whole = train(run, tmp_path / "whole")
     assert whole.state.params["pixels"].shape == (1, 32, 48, 3)
@@ -264,7 +264,7 @@ def test_scales_go_on_from_one_another_and_resume_to_the_bit(tmp_path):
     lines = [json.loads(line) for line in (tmp_path / "whole" / "metrics.jsonl").read_text().splitlines() if "loss" in line]
     assert lines[-1]["loss"] < lines[0]["loss"]
     assert [(line["step"], line["stage"]) for line in lines] == [(1, 1), (2, 1), (3, 1), (4, 2), (5, 2), (6, 2)]
-    # Step 6 of 6 was of the larger picture; of 12 it would be of the smaller one.
+    # Step 6 of 6 was of the larger image; of 12 it would be of the smaller one.
     with pytest.raises(UserError, match="launched with 6 steps .* step 6, in stage 2; with 12 steps that step is in stage 1"):
         train(dataclasses.replace(run, steps=12), tmp_path / "whole")
 
@@ -279,11 +279,11 @@ def train_until(run, steps, workdir):
     return None
 
 
-def test_every_picture_that_is_read_is_known_by_its_content(tmp_path):
+def test_every_image_that_is_read_is_known_by_its_content(tmp_path):
     def write(name, seed):
         pixels = np.random.default_rng(seed).integers(0, 256, (24, 32, 3)).astype(np.uint8)
         Image.fromarray(pixels).save(tmp_path / name)
-        return PictureFile(path=str(tmp_path / name))
+        return ImageFile(path=str(tmp_path / name))
 
     names = {
         "content": "a.png",
@@ -294,11 +294,11 @@ def test_every_picture_that_is_read_is_known_by_its_content(tmp_path):
         "start": "f.png",
     }
     files = {role: write(name, seed) for seed, (role, name) in enumerate(names.items())}
-    second = StylePicture(picture=files["style 2"], region=files["region of style 2"], mask=files["mask of style 2"])
+    second = StyleImage(image=files["style 2"], region=files["region of style 2"], mask=files["mask of style 2"])
     experiment = small(
         content=files["content"],
-        styles=(StylePicture(picture=files["style 1"]), second),
-        start=FromPicture(picture=files["start"]),
+        styles=(StyleImage(image=files["style 1"]), second),
+        start=FromImage(image=files["start"]),
     )
     data = experiment.open()
     before = experiment.fingerprints(data).training
@@ -314,7 +314,7 @@ def test_weights_from_a_file_are_inputs_and_drawn_ones_are_the_configs(tmp_path)
     drawn = TINY.variables()
     assert TINY.fingerprint(drawn) == {}
     write(tmp_path / "own.safetensors", take(drawn, own(drawn)))
-    read = dataclasses.replace(TINY, weights=Pretrained(path=str(tmp_path / "own.safetensors"), picture=(32, 32, 3)))
+    read = dataclasses.replace(TINY, weights=Pretrained(path=str(tmp_path / "own.safetensors"), image=(32, 32, 3)))
     kept = read.fingerprint(read.variables())
     assert set(kept) == {"weights of the encoder"}
     assert kept == read.fingerprint(read.variables()) != read.fingerprint(jax.tree.map(lambda leaf: leaf + 1, read.variables()))

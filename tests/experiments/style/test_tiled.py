@@ -16,17 +16,17 @@ def network(padding="zeros", pooling="average"):
     return Vgg(convolutions=(1, 1, 2), widths=(4, 6, 5), padding=padding, pooling=pooling, preprocessing="torchvision")
 
 
-def pictures(height, width):
+def images(height, width):
     keys = jax.random.split(jax.random.key(height), 2)
     return [jax.random.uniform(key, (1, height, width, 3)) for key in keys]
 
 
 def both(module, size, tile, together, masked=False):
-    """Cost and gradient of the whole picture, and of its tiles."""
+    """Cost and gradient of the whole image, and of its tiles."""
     encoder = FrozenEncoder(encoder=module)
     layers = DEEP if isinstance(module, Vgg) else ("fire2/concat", "fire5/concat")
-    picture, reference = pictures(*size)
-    variables = module.init(jax.random.key(0), picture)
+    image, reference = images(*size)
+    variables = module.init(jax.random.key(0), image)
     content = Content(layers=layers[-1:])
     styles = [Gram(layers=layers), MeanStd(layers=layers[:1]), Wasserstein(layers=layers[-1:])]
     mask = jnp.linspace(0.0, 1.0, size[0] * size[1]).reshape(size) if masked else None
@@ -38,7 +38,7 @@ def both(module, size, tile, together, masked=False):
         return content(activations, kept) + sum(loss(activations, look, mask) for loss, look in zip(styles, looks, strict=True))
 
     reader = TiledReader(encoder, cut(module, layers, *size, tile), together)
-    masks = [None if mask is None else _at_layers(loss, mask, encoder(variables, picture)) for loss in styles]
+    masks = [None if mask is None else _at_layers(loss, mask, encoder(variables, image)) for loss in styles]
 
     def tiled(pixels):
         contents, sums = reader.sums(variables, pixels, reader.places, [(content, kept)], list(zip(styles, masks, strict=True)))
@@ -46,7 +46,7 @@ def both(module, size, tile, together, masked=False):
             loss.from_statistics(found, look) for loss, found, look in zip(styles, sums, looks, strict=True)
         )
 
-    return jax.jit(jax.value_and_grad(whole))(picture), jax.jit(jax.value_and_grad(tiled))(picture), reader
+    return jax.jit(jax.value_and_grad(whole))(image), jax.jit(jax.value_and_grad(tiled))(image), reader
 
 
 def _at_layers(loss, mask, activations):
@@ -88,10 +88,10 @@ def test_a_network_of_strided_convolutions_is_tiled_exactly():
 
 def test_features_are_put_together_without_seams():
     module = network()
-    encoder, (picture, _) = FrozenEncoder(encoder=module), pictures(70, 45)
-    variables = module.init(jax.random.key(0), picture)
+    encoder, (image, _) = FrozenEncoder(encoder=module), images(70, 45)
+    variables = module.init(jax.random.key(0), image)
     reader = TiledReader(encoder, cut(module, DEEP, 70, 45, 16), 2)
-    found = jax.jit(lambda x: reader.features(variables, x, reader.places, ("relu1_1", "relu3_1")))(picture)
-    expected = encoder(variables, picture)
+    found = jax.jit(lambda x: reader.features(variables, x, reader.places, ("relu1_1", "relu3_1")))(image)
+    expected = encoder(variables, image)
     for layer in ("relu1_1", "relu3_1"):
         np.testing.assert_allclose(found[layer], expected[layer], rtol=1e-4, atol=1e-5)

@@ -21,15 +21,15 @@ from likeness.experiments.storage.metrics_log import read_metrics
 from likeness.experiments.sweeps import product
 from likeness.experiments.sweeps.members import Member, Stopped, members, note_rung, outcome, write_results
 from likeness.experiments.sweeps.report import deciding, fitted, ranked, table, write_markdown
-from likeness.experiments.sweeps.rungs import Halving
+from likeness.experiments.sweeps.rungs import SuccessiveHalving
 from likeness.experiments.sweeps.runner import sweep
 from likeness.experiments.training.evaluation import restore
 from likeness.experiments.training.interruption import Interrupted
 from likeness.experiments.training.trainer import train
 from likeness.research.errors import UserError
 
-RATES = product({"optimizer.schedule.rate": (0.001, 0.1, 0.01, 0.03)})
-HALVE = Halving(eta=2, first=3)
+RATES = product({"optimizer.schedule.peak_lr": (0.001, 0.1, 0.01, 0.03)})
+HALVE = SuccessiveHalving(eta=2, first=3)
 """Rungs at 3 and 6 of 8 steps: four runs, two, one."""
 
 
@@ -37,7 +37,9 @@ def plan(root: Path, overrides: Any = RATES, **changes: Any) -> list[Member]:
     return members(eight_steps(**changes), overrides, root)
 
 
-def make(made: list[Member], root: Path, together: Any = "no", halving: Halving | None = HALVE, say: Any = None) -> None:
+def make(
+    made: list[Member], root: Path, together: Any = "no", halving: SuccessiveHalving | None = HALVE, say: Any = None
+) -> None:
     sweep(made, root, together=together, jobs=1, say=say or Quiet(), halving=halving)
 
 
@@ -49,7 +51,7 @@ def logged(member: Member) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("eta", [2, 3, 4])
 def test_rungs_end_with_one_run(runs: int, eta: int) -> None:
     """Equal factors between them; by default the last that is left trains η times as long as those stopped last."""
-    halving, steps = Halving(eta=eta), 10_000
+    halving, steps = SuccessiveHalving(eta=eta), 10_000
     rungs = halving.rungs(runs, steps)
     left = runs
     for _ in rungs:
@@ -64,13 +66,13 @@ def test_rungs_end_with_one_run(runs: int, eta: int) -> None:
 
 
 def test_wrong_rungs_say_what_to_do(tmp_path: Path) -> None:
-    assert Halving(eta=3, first=40).rungs(9, 100) == (40,)
+    assert SuccessiveHalving(eta=3, first=40).rungs(9, 100) == (40,)
     with pytest.raises(UserError, match="smaller --first-rung"):
-        Halving(first=100).rungs(9, 100)
+        SuccessiveHalving(first=100).rungs(9, 100)
     with pytest.raises(ValueError, match="eta is 1"):
-        Halving(eta=1)
+        SuccessiveHalving(eta=1)
     with pytest.raises(ValueError, match="first is 0"):
-        Halving(first=0)
+        SuccessiveHalving(first=0)
     with pytest.raises(UserError, match="from 4 to 8 steps"):
         make(plan(tmp_path, product({"steps": (4, 8)})), tmp_path)
 
@@ -81,7 +83,7 @@ def test_places_are_read_aloud() -> None:
     assert str(Stopped(100, 7, 9)) == "at step 100, 7th of 9"
 
 
-def judged(root: Path, values: Any) -> list[Member]:
+def evaluated(root: Path, values: Any) -> list[Member]:
     """Runs that stand at step 3 with these values."""
     made = plan(root, product({"seed": range(len(values))}))
     for member, value in zip(made, values, strict=True):
@@ -91,50 +93,50 @@ def judged(root: Path, values: Any) -> list[Member]:
 
 def test_the_best_go_on_and_equals_as_they_came(tmp_path: Path) -> None:
     values = (0.4, 0.1, 0.3, 0.1, 0.1, 0.9)
-    made = judged(tmp_path, values)
-    kept = Halving(eta=3, metric="eer").survivors(made, 3, Quiet())
+    made = evaluated(tmp_path, values)
+    kept = SuccessiveHalving(eta=3, metric="eer").survivors(made, 3, Quiet())
     assert [member.name for member in kept] == ["seed=1", "seed=3"]
     assert made[4].stopped == Stopped(3, 3, 6) and made[5].became == "stopped at step 3, 6th of 6"
-    highest = Halving(eta=3, metric="eer", best_is="highest").survivors(judged(tmp_path, values), 3, Quiet())
+    highest = SuccessiveHalving(eta=3, metric="eer", mode="max").survivors(evaluated(tmp_path, values), 3, Quiet())
     assert [member.name for member in highest] == ["seed=0", "seed=5"]
 
 
 def test_who_failed_or_has_no_number_does_not_go_on(tmp_path: Path) -> None:
     """Both count among those that came: of six, three are kept at most."""
-    made = judged(tmp_path, (0.4, None, 0.3, 0.1, None, 0.9))
+    made = evaluated(tmp_path, (0.4, None, 0.3, 0.1, None, 0.9))
     made[3].status = "failed"
-    kept = Halving(eta=2, metric="eer").survivors(made, 3, Quiet())
+    kept = SuccessiveHalving(eta=2, metric="eer").survivors(made, 3, Quiet())
     assert [member.name for member in kept] == ["seed=0", "seed=2", "seed=5"]
     assert made[3].stopped is None and made[1].stopped == Stopped(3, 4, 6)
-    few = judged(tmp_path / "few", (None, None, None, 0.5))
-    assert [member.name for member in Halving(eta=2, metric="eer").survivors(few, 3, Quiet())] == ["seed=3"]
-    dead = judged(tmp_path / "dead", (0.1, 0.2))
+    few = evaluated(tmp_path / "few", (None, None, None, 0.5))
+    assert [member.name for member in SuccessiveHalving(eta=2, metric="eer").survivors(few, 3, Quiet())] == ["seed=3"]
+    dead = evaluated(tmp_path / "dead", (0.1, 0.2))
     for member in dead:
         member.status = "failed"
-    assert Halving(eta=2).survivors(dead, 3, Quiet()) == []
+    assert SuccessiveHalving(eta=2).survivors(dead, 3, Quiet()) == []
 
 
 def test_who_is_beyond_a_rung_goes_on_uncompared(tmp_path: Path) -> None:
-    made = judged(tmp_path, (0.4, 0.1, 0.3))
+    made = evaluated(tmp_path, (0.4, 0.1, 0.3))
     (made[0].workdir / "rungs.json").unlink()
     (made[0].workdir / "checkpoints" / "5").mkdir(parents=True)
-    kept = Halving(eta=2, metric="eer").survivors(made, 3, Quiet())
+    kept = SuccessiveHalving(eta=2, metric="eer").survivors(made, 3, Quiet())
     assert [member.name for member in kept] == ["seed=0", "seed=1"] and made[2].stopped == Stopped(3, 2, 2)
 
 
 def test_a_metric_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="No run reports 'auc'.*choose one of eer, other"):
-        Halving(metric="auc").survivors(judged(tmp_path, (0.1, 0.2)), 3, Quiet())
+        SuccessiveHalving(metric="auc").survivors(evaluated(tmp_path, (0.1, 0.2)), 3, Quiet())
     made = plan(tmp_path / "none", product({"seed": (0, 1)}))
     for member in made:
         note_rung(member.workdir, 3, {}, 1.0)
     with pytest.raises(UserError, match="reports no number"):
-        Halving().survivors(made, 3, Quiet())
+        SuccessiveHalving().survivors(made, 3, Quiet())
 
 
 @pytest.mark.end_to_end
 def test_a_run_stopped_on_the_way_goes_on_to_the_bit(tmp_path: Path) -> None:
-    """Stopped where nothing is due, between the lines of the log; judged there, and nothing of that is logged."""
+    """Stopped where nothing is due, between the lines of the log; evaluated there, and nothing of that is logged."""
     run = eight_steps(log_every=4, evaluate_every=4, checkpoints=Checkpoints(every=5, best_metric="pixels/rmse"))
     whole = train(run, tmp_path / "whole")
     stopped = train(run, tmp_path / "parts", until=3)
@@ -164,7 +166,7 @@ def test_survivors_are_what_they_are_without_halving(tmp_path: Path) -> None:
 
     found = [outcome(member) for member in made]
     metric = deciding(made[0].run, found, None)
-    rows = table(made, ranked(made, found, metric, "lowest"), found, metric)
+    rows = table(made, ranked(made, found, metric, "min"), found, metric)
     assert [row[0] for row in rows] == ["rate", "0.1", "0.03", "0.01", "0.001"]
     assert rows[2][1] == "" and float(rows[2][2]) >= 0 and rows[2][3] == "stopped at step 6, 2nd of 2"
     write_markdown(tmp_path / "sweep.md", rows, made, metric)
@@ -222,8 +224,8 @@ def test_together_rows_that_lose_are_dropped_and_an_interruption_changes_nothing
 @pytest.mark.parametrize("together", ["yes", "no"])
 def test_a_failure_in_a_rung_is_no_survivor(together: Any, tmp_path: Path) -> None:
     """A rate at which the loss is no number; of three with η = 3 one goes on, and it is not that one."""
-    made = plan(tmp_path, product({"optimizer.schedule.rate": (1e38, 0.1, 0.001)}))
-    make(made, tmp_path, together=together, halving=Halving(eta=3, first=4), say=Listener())
+    made = plan(tmp_path, product({"optimizer.schedule.peak_lr": (1e38, 0.1, 0.001)}))
+    make(made, tmp_path, together=together, halving=SuccessiveHalving(eta=3, first=4), say=Listener())
     assert [member.status for member in made] == ["failed", "finished", "stopped"]
     assert made[2].stopped == Stopped(4, 2, 3) and "is not finite" in made[0].why
 
@@ -235,7 +237,7 @@ def test_processes_are_halved_and_interrupted(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("JAX_PLATFORMS", "cpu")
     # So long that the signal comes before the rung.
     made = plan(tmp_path, RATES[1:3], steps=2000, log_every=50, checkpoints=Checkpoints(every=2000))
-    halving = Halving(eta=2, first=1500)
+    halving = SuccessiveHalving(eta=2, first=1500)
 
     def stop() -> None:
         while not all(logged(member) for member in made):

@@ -23,7 +23,7 @@ from likeness.experiments.storage.metrics_log import read_metrics
 from likeness.experiments.sweeps import product
 from likeness.experiments.sweeps import worker as sweep_worker
 from likeness.experiments.sweeps.members import Member, members
-from likeness.experiments.sweeps.rungs import Halving
+from likeness.experiments.sweeps.rungs import SuccessiveHalving
 from likeness.experiments.sweeps.runner import sweep
 from likeness.experiments.sweeps.slurm import SlurmArray
 from likeness.experiments.sweeps.worker import QueuedTask, write_task
@@ -35,7 +35,7 @@ needs_submitit = pytest.mark.skipif(importlib.util.find_spec("submitit") is None
 PARAMETERS: dict[str, Any] = {"timeout_min": 30, "partition": "short,long"}
 
 
-RATES = product({"optimizer.schedule.rate": (1e38, 0.1, 0.001)})
+RATES = product({"optimizer.schedule.peak_lr": (1e38, 0.1, 0.001)})
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def make(made: list[Member], root: Path, array: SlurmArray, halving: Halving | None = None) -> list[str]:
+def make(made: list[Member], root: Path, array: SlurmArray, halving: SuccessiveHalving | None = None) -> list[str]:
     listener = Listener()
     sweep(made, root, together="auto", jobs=1, say=listener, halving=halving, slurm=array)
     return listener.said
@@ -64,7 +64,7 @@ def test_an_array_per_rung_is_waited_for(slurm: Path, tmp_path: Path) -> None:
     """Three runs, of which one fails and one is stopped; the survivor is to the bit what it is alone."""
     root = tmp_path / "sweep"
     made = plan(root)
-    said = make(made, root, SlurmArray(parameters=PARAMETERS, poll=0.5), Halving(eta=3, first=4))
+    said = make(made, root, SlurmArray(parameters=PARAMETERS, poll=0.5), SuccessiveHalving(eta=3, first=4))
     assert [member.status for member in made] == ["failed", "finished", "stopped"]
     assert "is not finite" in made[0].why and "_log.out" in made[0].why
     assert made[1].how == "in job 101" and made[2].became == "stopped at step 4, 2nd of 3"

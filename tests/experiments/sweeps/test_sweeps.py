@@ -30,7 +30,7 @@ from likeness.experiments.sweeps.overrides import Choice, LogUniform, Override, 
 from likeness.experiments.sweeps.report import deciding, parallel_coordinates, ranked, table, write_markdown
 from likeness.experiments.sweeps.runner import sweep
 from likeness.experiments.sweeps.timing import Timed
-from likeness.experiments.sweeps.together import Apart, put_together
+from likeness.experiments.sweeps.together import Incompatible, put_together
 from likeness.experiments.training.evaluation import restore
 from likeness.experiments.training.interruption import Interrupted
 from likeness.experiments.training.program import build
@@ -49,8 +49,8 @@ class Weighted(pixels.Pixels):
 
     weight: float = 1.0
 
-    def cost(self, params: Any, state: Any, fixed: Any, batch: Any, key: Any) -> Any:
-        cost = super().cost(params, state, fixed, batch, key)
+    def cost(self, params: Any, state: Any, constants: Any, batch: Any, key: Any) -> Any:
+        cost = super().cost(params, state, constants, batch, key)
         value = cost.value * self.weight if self.weight > 0 else cost.value
         return cost._replace(value=jnp.where(value > 1e12, jnp.nan, value))
 
@@ -59,15 +59,17 @@ class Weighted(pixels.Pixels):
 class Nosy(Weighted):
     """Reads its weight in Python."""
 
-    def cost(self, params: Any, state: Any, fixed: Any, batch: Any, key: Any) -> Any:
-        return super().cost(params, state, fixed, batch, key)._replace(metrics={"weight": jnp.zeros(()) + float(self.weight)})
+    def cost(self, params: Any, state: Any, constants: Any, batch: Any, key: Any) -> Any:
+        return (
+            super().cost(params, state, constants, batch, key)._replace(metrics={"weight": jnp.zeros(()) + float(self.weight)})
+        )
 
 
 def a_run(**changes: Any) -> Run:
     default: dict[str, Any] = {
         "experiment": Weighted(size=4),
         "steps": 6,
-        "optimizer": Adam(schedule=WarmupCosine(rate=0.05, warmup_share=1 / 3), weight_decay=0.01),
+        "optimizer": Adam(schedule=WarmupCosine(peak_lr=0.05, warmup_share=1 / 3), weight_decay=0.01),
         "log_every": 2,
         "checkpoints": Checkpoints(every=3),
     }
@@ -109,8 +111,8 @@ def test_samples_are_within_bounds_and_stay_as_more_are_drawn() -> None:
 
 def test_apply_changes_fields_wherever_they_are() -> None:
     run = a_run()
-    other = apply(run, {"optimizer.schedule.rate": 1, "seed": 3, "experiment.weight": 2.0, "optimizer.weight-decay": 0.1})
-    schedule = WarmupCosine(rate=1.0, warmup_share=1 / 3)
+    other = apply(run, {"optimizer.schedule.peak_lr": 1, "seed": 3, "experiment.weight": 2.0, "optimizer.weight-decay": 0.1})
+    schedule = WarmupCosine(peak_lr=1.0, warmup_share=1 / 3)
     assert other == a_run(seed=3, experiment=Weighted(size=4, weight=2.0), optimizer=Adam(schedule=schedule, weight_decay=0.1))
     assert isinstance(other.optimizer.schedule.rate, float)  # type: ignore[attr-defined]
     assert apply(run, {"optimizer": Sgd()}).optimizer == Sgd()
@@ -127,9 +129,9 @@ def test_apply_changes_fields_wherever_they_are() -> None:
         ({"seed.x": 1}, "is 0, which has no parts"),
         ({"seed": 0.5}, "a float, where a int such as 0 belongs"),
         ({"optimizer": "adam"}, "name one of its fields, such as optimizer.schedule"),
-        ({"optimizer.schedule.rate": -1.0}, "refused: the learning rate is -1.0"),
-        ({"optimizer.schedule": Constant(), "optimizer.schedule.rate": 1.0}, "leave one of the two out"),
-        ({"optimizer.schedule.rate": 1.0, "optimizer.schedule": Constant()}, "leave one of the two out"),
+        ({"optimizer.schedule.peak_lr": -1.0}, "refused: the learning rate is -1.0"),
+        ({"optimizer.schedule": Constant(), "optimizer.schedule.peak_lr": 1.0}, "leave one of the two out"),
+        ({"optimizer.schedule.peak_lr": 1.0, "optimizer.schedule": Constant()}, "leave one of the two out"),
     ],
 )
 def test_a_wrong_override_says_what_to_do(override: Override, message: str) -> None:
@@ -215,7 +217,13 @@ def test_together_each_is_what_it_is_alone(tmp_path: Path) -> None:
     """The seed, the rate, the weight of a loss, the decays of weights and of the mean; files as of a run alone."""
     overrides = (
         {},
-        {"seed": 1, "optimizer.schedule.rate": 0.02, "experiment.weight": 3.0, "optimizer.weight_decay": 0.1, "ema_decay": 0.8},
+        {
+            "seed": 1,
+            "optimizer.schedule.peak_lr": 0.02,
+            "experiment.weight": 3.0,
+            "optimizer.weight_decay": 0.1,
+            "ema_decay": 0.8,
+        },
     )
     fields: dict[str, Any] = {
         "ema_decay": 0.9,
@@ -255,21 +263,21 @@ def recognition() -> Recognition:
 def test_together_recognizers_are_what_they_are_alone(loss: RecognitionLoss) -> None:
     """Three rates and two seeds: parameters and statistics after three steps."""
     base = a_run(experiment=dataclasses.replace(recognition(), loss=loss), optimizer=Adam())
-    runs = [apply(base, one) for one in product({"optimizer.schedule.rate": (1e-3, 3e-3, 1e-2), "seed": (0, 1)})]
+    runs = [apply(base, one) for one in product({"optimizer.schedule.peak_lr": (1e-3, 3e-3, 1e-2), "seed": (0, 1)})]
     together = put_together(runs)
     assert len({id(data) for data in together.data}) == 1
     keys, states = together.keys(), together.start()
     for _ in range(3):
-        states, report = together.step(states, together.fixed, together.batch(), keys, together.rows)
+        states, report = together.step(states, together.constants, together.batch(), keys, together.rows)
     assert report.finite.all()
     for number in (1, 4):
         run = runs[number]
         stream = run.experiment.stream(together.data[number], run.seed)
         batches = [next(stream) for _ in range(3)]
-        program = build(run, together.fixed, batches[0])
-        state = program.init(program.key(run.seed), program.fixed, program.put(batches[0]))
+        program = build(run, together.constants, batches[0])
+        state = program.init(program.key(run.seed), program.constants, program.put(batches[0]))
         for batch in batches:
-            state, _ = program.step(state, program.fixed, program.put(batch), program.key(run.seed))
+            state, _ = program.step(state, program.constants, program.put(batch), program.key(run.seed))
         row = together.row(states, number)
         close((row.params, row.model_state), (state.params, state.model_state))
 
@@ -291,7 +299,7 @@ def test_each_device_takes_the_steps_of_its_own_runs() -> None:
 @pytest.mark.end_to_end
 def test_split_parameters_keep_runs_apart_with_a_reason() -> None:
     run = dataclasses.replace(a_run(), mesh=Mesh(fsdp=2))
-    with pytest.raises(Apart, match="mesh.fsdp is 2, which splits the parameters of one run"):
+    with pytest.raises(Incompatible, match="mesh.fsdp is 2, which splits the parameters of one run"):
         put_together([run, run])
 
 
@@ -303,8 +311,8 @@ def test_one_batch_serves_runs_of_one_seed() -> None:
 
 @pytest.mark.end_to_end
 def test_what_python_reads_is_told_apart(tmp_path: Path) -> None:
-    overrides = product({"experiment.weight": (1.0, 2.0), "optimizer.schedule.rate": (0.1, 0.2)})
-    with pytest.raises(Apart, match=r"experiment\.weight") as apart:
+    overrides = product({"experiment.weight": (1.0, 2.0), "optimizer.schedule.peak_lr": (0.1, 0.2)})
+    with pytest.raises(Incompatible, match=r"experiment\.weight") as apart:
         put_together([apply(a_run(experiment=Nosy(size=4)), one) for one in overrides])
     assert apart.value.paths == {("experiment", "weight")}
     listener = Listener()
@@ -348,7 +356,7 @@ def test_who_fails_fails_alone_and_the_report_says_so(mode: Any, tmp_path: Path)
     assert "is not finite" in made[1].why and (tmp_path / "failures" / f"{made[1].name}.txt").exists()
     found = [outcome(member) for member in made]
     metric = deciding(made[0].run, found, None)
-    order = ranked(made, found, metric, "lowest")
+    order = ranked(made, found, metric, "min")
     assert metric == "pixels/rmse" and order[-1] == 1 and found[order[0]].metrics[metric] <= found[order[1]].metrics[metric]
     rows = table(made, order, found, metric)
     assert rows[0] == ["weight", "pixels/rmse", "seconds", "status"] and rows[-1][0] == "1e+30"

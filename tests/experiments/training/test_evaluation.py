@@ -23,8 +23,8 @@ RED, BLUE = (np.tile(np.float32(color), (4, 6, 1)) for color in ((1, 0, 0), (0, 
 
 
 def pixels(path):
-    with Image.open(path) as picture:
-        return np.asarray(picture.convert("RGB"))
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class Full(Toy):
             figures={"spread": figures.distances(np.array([0.1, 0.2, 0.8]), np.array([True, True, False]))},
             artifacts={"threshold": {"tau": 0.75}},
             arrays={"embeddings": {"rows": np.arange(6.0).reshape(2, 3), "names": np.array(["a", "b"])}},
-            pictures={"painting": RED},
+            images={"painting": RED},
             examples={"rows/first": BLUE},
             notes=("One of its own.",),
         )
@@ -49,14 +49,14 @@ def test_everything_is_written_and_the_summary_names_it(tmp_path):
     run = toy_run(experiment=Full())
     lines = [{"step": step, "split": "train", "loss": 1.0 / step} for step in (1, 2, 3)]
     files.metrics.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    judged = evaluate_run(run, files, "data", Variables({}, {}), step=5, seconds=1.23456, notes=("One more.",))
-    assert judged.metrics["part"] == 1.0
-    assert judged.notes == ("One of its own.", "One more.")
+    evaluated = evaluate_run(run, files, "data", Variables({}, {}), step=5, seconds=1.23456, notes=("One more.",))
+    assert evaluated.metrics["part"] == 1.0
+    assert evaluated.notes == ("One of its own.", "One more.")
     assert json.loads((tmp_path / "threshold.json").read_text()) == {"tau": 0.75}
     with np.load(tmp_path / "embeddings.npz") as arrays:
         np.testing.assert_array_equal(arrays["rows"], [[0, 1, 2], [3, 4, 5]])
         assert list(arrays["names"]) == ["a", "b"]
-    np.testing.assert_array_equal(pixels(tmp_path / "pictures" / "painting.png"), 255 * RED)
+    np.testing.assert_array_equal(pixels(tmp_path / "images" / "painting.png"), 255 * RED)
     np.testing.assert_array_equal(pixels(tmp_path / "figures" / "rows" / "first.png"), 255 * BLUE)
     for name in ("spread", "curves"):
         drawn = pixels(tmp_path / "figures" / f"{name}.png")
@@ -64,13 +64,13 @@ def test_everything_is_written_and_the_summary_names_it(tmp_path):
     summary = json.loads(files.summary.read_text())
     assert summary["metrics"]["a/b"] == 0.25
     assert summary["metrics"]["a/c"]["value"] == 0.5
-    assert {name: summary[name] for name in ("columns", "notes", "seconds", "steps", "figures", "pictures")} == {
+    assert {name: summary[name] for name in ("columns", "notes", "seconds", "steps", "figures", "images")} == {
         "columns": {"": "all of them"},
         "notes": ["One of its own.", "One more."],
         "seconds": 1.235,
         "steps": 5,
         "figures": ["figures/curves.png", "figures/spread.png"],
-        "pictures": ["pictures/painting.png"],
+        "images": ["images/painting.png"],
     }
 
 
@@ -80,16 +80,16 @@ def test_of_a_run_without_a_log_no_curves_are_drawn(tmp_path):
     assert not (tmp_path / "figures").exists()
 
 
-BEFORE = Fingerprints(training={"pictures": "1"}, validation={"held out": "1"}, test={"strangers": "1"})
+BEFORE = Fingerprints(training={"images": "1"}, validation={"held out": "1"}, test={"strangers": "1"})
 
 
 def test_only_what_was_trained_on_must_be_the_same(tmp_path):
     assert not check_inputs(tmp_path, BEFORE.to_json(), BEFORE)
-    judged_otherwise = dataclasses.replace(BEFORE, validation={"held out": "2"}, test={})
-    changes = check_inputs(tmp_path, BEFORE.to_json(), judged_otherwise)
+    evaluated_otherwise = dataclasses.replace(BEFORE, validation={"held out": "2"}, test={})
+    changes = check_inputs(tmp_path, BEFORE.to_json(), evaluated_otherwise)
     assert (changes.training, changes.beside_training) == ((), ("held out", "strangers"))
-    with pytest.raises(ChangedInputs, match="pictures changed since .* was trained"):
-        check_inputs(tmp_path, BEFORE.to_json(), dataclasses.replace(BEFORE, training={"pictures": "2"}))
+    with pytest.raises(ChangedInputs, match="images changed since .* was trained"):
+        check_inputs(tmp_path, BEFORE.to_json(), dataclasses.replace(BEFORE, training={"images": "2"}))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -99,8 +99,8 @@ class Read(Toy):
     path: str
 
     def fingerprints(self, data):
-        trained, judged = Path(self.path).read_text().split()
-        return Fingerprints(training={"pictures": trained}, test={"strangers": judged})
+        trained, evaluated = Path(self.path).read_text().split()
+        return Fingerprints(training={"images": trained}, test={"strangers": evaluated})
 
 
 @pytest.mark.end_to_end
@@ -114,9 +114,9 @@ def test_what_was_read_otherwise_is_noted_or_refused(tmp_path):
     again = evaluate(place)
     assert (again.notes, again.metrics) == ((note.format("strangers"),), trained.evaluation.metrics)
     path.write_text("2 2")
-    with pytest.raises(ChangedInputs, match="pictures changed"):
+    with pytest.raises(ChangedInputs, match="images changed"):
         evaluate(place)
-    assert evaluate(place, accept_changed_inputs=True).notes == (note.format("pictures and strangers"),)
+    assert evaluate(place, accept_changed_inputs=True).notes == (note.format("images and strangers"),)
     # What it took to train is in the summary only.
     assert json.loads((place / "summary.json").read_text())["seconds"] == pytest.approx(trained.seconds, abs=1e-3)
     (place / "summary.json").unlink()

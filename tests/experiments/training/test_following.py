@@ -18,7 +18,7 @@ from likeness.research.errors import UserError
 RUN = Run(
     experiment=Pixels(),
     steps=6,
-    optimizer=Adam(schedule=Constant(rate=0.05)),
+    optimizer=Adam(schedule=Constant(peak_lr=0.05)),
     evaluate_every=2,
     checkpoints=Checkpoints(every=2, keep_last=10),
 )
@@ -37,7 +37,7 @@ def in_training(workdir):
 
 
 @pytest.mark.end_to_end
-def test_each_checkpoint_is_judged_as_in_training_until_the_last(tmp_path):
+def test_each_checkpoint_is_evaluated_as_in_training_until_the_last(tmp_path):
     train(dataclasses.replace(RUN, steps=4), tmp_path)
     # Asked for more, the run goes on while it is followed.
     waited = []
@@ -69,7 +69,9 @@ def test_it_goes_on_where_it_stopped_and_leaves_out_what_is_gone(tmp_path):
     shutil.rmtree(tmp_path / "checkpoints" / "4")
     told = []
     assert [step for step, _ in follow(tmp_path, tell=told.append)] == [6]
-    assert told == ["no checkpoint of step 4 is there to be judged: the run keeps the last 10 of them (checkpoints.keep_last)"]
+    assert told == [
+        "no checkpoint of step 4 is there to be evaluated: the run keeps the last 10 of them (checkpoints.keep_last)"
+    ]
     assert [step for step, _ in found(tmp_path)] == [2, 6]
     after = {path: path.stat().st_mtime_ns for path in (tmp_path / "checkpoints").rglob("*")}
     assert {path: time for path, time in before.items() if path in after and path.is_file()} == {

@@ -46,7 +46,7 @@ def kept(workdir):
 def record_of(workdir, run, step):
     """What a checkpoint holds beside the arrays."""
     experiment = run.experiment
-    program = build(run, experiment.fixed("data"), next(experiment.stream("data", 0)))
+    program = build(run, experiment.constants("data"), next(experiment.stream("data", 0)))
     store = CheckpointStore(workdir / "checkpoints", run.checkpoints, reading=True)
     _, record = store.load(step, program.state)
     store.close()
@@ -57,18 +57,18 @@ def test_what_is_due_at_each_step():
     run = toy_run(steps=10, log_every=3, evaluate_every=4, checkpoints=Checkpoints(every=6))
     plan = [due(run, step, last=step == 10, stopping=False) for step in range(11)]
     assert [now.step for now in plan if now.writes] == [3, 6, 9, 10]
-    assert [now.step for now in plan if now.judges] == [4, 8, 10]
+    assert [now.step for now in plan if now.evaluate] == [4, 8, 10]
     assert [now.step for now in plan if now.saves] == [6, 10]
     assert [now.step for now in plan if now.anything] == [3, 4, 6, 8, 9, 10]
 
 
-def test_who_is_stopped_only_saves_and_who_never_judges_does_not_at_the_end():
+def test_who_is_stopped_only_saves_and_who_never_evaluate_does_not_at_the_end():
     stopped = due(toy_run(evaluate_every=4), 2, last=False, stopping=True)
-    assert stopped.saves and not stopped.judges
+    assert stopped.saves and not stopped.evaluate
     stopped = due(toy_run(log_every=3), 2, last=False, stopping=True)
     assert not stopped.writes
     last = due(toy_run(evaluate_every=None), 6, last=True, stopping=False)
-    assert last.writes and last.saves and not last.judges
+    assert last.writes and last.saves and not last.evaluate
 
 
 CURVE = (9.0, 9.0, 0.5, 9.0, 0.3, 9.0, 0.1, 9.0, 0.4, 9.0, 0.1, 9.0, 0.6)
@@ -77,17 +77,17 @@ CURVE = (9.0, 9.0, 0.5, 9.0, 0.3, 9.0, 0.1, 9.0, 0.4, 9.0, 0.1, 9.0, 0.6)
 
 @pytest.mark.end_to_end
 @pytest.mark.parametrize(
-    ("keep_best", "best_is", "stays", "used"),
+    ("keep_best", "mode", "stays", "used"),
     [
-        (1, "lowest", {6, 10, 12}, 6),
-        (2, "lowest", {4, 6, 10, 12}, 6),
-        (2, "highest", {4, 6, 10, 12}, 6),
-        (0, "lowest", {10, 12}, 12),
+        (1, "min", {6, 10, 12}, 6),
+        (2, "min", {4, 6, 10, 12}, 6),
+        (2, "max", {4, 6, 10, 12}, 6),
+        (0, "min", {10, 12}, 12),
     ],
 )
-def test_the_best_is_saved_where_no_checkpoint_is_due_and_used_in_the_end(tmp_path, keep_best, best_is, stays, used):
-    curve = CURVE if best_is == "lowest" else tuple(-value for value in CURVE)
-    policy = Checkpoints(every=5, keep_last=2, keep_best=keep_best, best_metric="toy/score", best_is=best_is)
+def test_the_best_is_saved_where_no_checkpoint_is_due_and_used_in_the_end(tmp_path, keep_best, mode, stays, used):
+    curve = CURVE if mode == "min" else tuple(-value for value in CURVE)
+    policy = Checkpoints(every=5, keep_last=2, keep_best=keep_best, best_metric="toy/score", mode=mode)
     run = toy_run(experiment=Toy(curve=curve), steps=12, evaluate_every=2, log_every=100, checkpoints=policy)
     # Launched in two parts, the second knows of the best of the first.
     train(run, tmp_path, until=7)
@@ -105,7 +105,7 @@ def test_the_best_is_saved_where_no_checkpoint_is_due_and_used_in_the_end(tmp_pa
 
 
 @pytest.mark.end_to_end
-def test_the_log_has_the_mean_of_the_steps_since_its_last_line_before_what_is_judged(tmp_path):
+def test_the_log_has_the_mean_of_the_steps_since_its_last_line_before_what_is_evaluated(tmp_path):
     run = toy_run(experiment=Toy(curve=(0.0,) * 8), steps=7, log_every=3, evaluate_every=2, seed=2)
     listener = Listener()
     whole = train(run, tmp_path / "whole", reporter=listener)
@@ -139,7 +139,7 @@ def test_the_log_has_the_mean_of_the_steps_since_its_last_line_before_what_is_ju
 
 
 @pytest.mark.end_to_end
-def test_a_checkpoint_knows_what_was_judged_at_its_step(tmp_path):
+def test_a_checkpoint_knows_what_was_evaluated_at_its_step(tmp_path):
     policy = Checkpoints(every=2, best_metric="toy/score")
     run = toy_run(experiment=Toy(curve=CURVE), steps=4, log_every=2, evaluate_every=2, checkpoints=policy)
     train(run, tmp_path, until=2)
@@ -151,7 +151,7 @@ def test_a_checkpoint_knows_what_was_judged_at_its_step(tmp_path):
 
 @pytest.mark.end_to_end
 @pytest.mark.parametrize("decay", [None, 0.9])
-def test_the_beginning_is_the_seed_s_and_what_is_judged_is_the_mean_where_there_is_one(tmp_path, decay):
+def test_the_beginning_is_the_seed_s_and_what_is_evaluated_is_the_mean_where_there_is_one(tmp_path, decay):
     """By hand: plain gradient descent on a cost whose gradient is the batch's number."""
     trained = train(toy_run(steps=3, seed=5, evaluate_every=3, ema_decay=decay), tmp_path)
     weights = np.float64(jax.random.uniform(jax.random.key(5), WEIGHTS))
@@ -161,14 +161,14 @@ def test_the_beginning_is_the_seed_s_and_what_is_judged_is_the_mean_where_there_
         share = 0.0 if decay is None else (1 + step) / (10 + step)
         mean = share * mean + (1 - share) * weights
     np.testing.assert_allclose(trained.variables.params["weights"], mean, rtol=1e-5)
-    (judged,) = [record for record in read_metrics(tmp_path / "metrics.jsonl") if record["split"] == "validation"]
-    np.testing.assert_allclose([judged["toy/score"], trained.evaluation.metrics["toy/score"]], mean.mean(), rtol=1e-5)
-    # On the way it is judged on the validation part, in the end on the test part.
-    assert (judged["toy/tests"], trained.evaluation.metrics["toy/tests"]) == (0.0, 1.0)
+    (evaluated,) = [record for record in read_metrics(tmp_path / "metrics.jsonl") if record["split"] == "validation"]
+    np.testing.assert_allclose([evaluated["toy/score"], trained.evaluation.metrics["toy/score"]], mean.mean(), rtol=1e-5)
+    # On the way it is evaluated on the validation part, in the end on the test part.
+    assert (evaluated["toy/tests"], trained.evaluation.metrics["toy/tests"]) == (0.0, 1.0)
 
 
 @pytest.mark.end_to_end
-def test_a_pause_is_judged_on_the_validation_part_and_leaves_nothing_but_a_checkpoint(tmp_path):
+def test_a_pause_is_evaluated_on_the_validation_part_and_leaves_nothing_but_a_checkpoint(tmp_path):
     run = toy_run(steps=4, log_every=4)
     paused = train(run, tmp_path, until=3)
     assert paused.evaluation.metrics["toy/tests"] == 0.0
@@ -182,26 +182,26 @@ RED, BLUE = (np.tile(np.float32(color), (4, 6, 1)) for color in ((1, 0, 0), (0, 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Painter(Toy):
-    """Its evaluations have a picture, red on the way and blue in the end."""
+    """Its evaluations have an image, red on the way and blue in the end."""
 
     def evaluate(self, data, params, state, part):
-        picture = BLUE if part == "test" else RED
-        return Evaluation(metrics={"steps": float(state["steps"])}, pictures={"painting": picture})
+        image = BLUE if part == "test" else RED
+        return Evaluation(metrics={"steps": float(state["steps"])}, images={"painting": image})
 
 
 @pytest.mark.end_to_end
-def test_pictures_on_the_way_are_written_with_their_step_and_shown(tmp_path):
+def test_images_on_the_way_are_written_with_their_step_and_shown(tmp_path):
     shown = []
 
     class Watcher(Listener):
-        def show(self, name, picture):
-            shown.append((name, picture.tolist()))
+        def show(self, name, image):
+            shown.append((name, image.tolist()))
 
     train(toy_run(experiment=Painter(), steps=3, evaluate_every=2), tmp_path, reporter=Watcher())
-    written = {path.name: plt.imread(path)[..., :3] for path in (tmp_path / "pictures").iterdir()}
+    written = {path.name: plt.imread(path)[..., :3] for path in (tmp_path / "images").iterdir()}
     assert written.keys() == {"painting_000002.png", "painting_000003.png", "painting.png"}
-    for name, picture in written.items():
-        np.testing.assert_array_equal(picture, BLUE if name == "painting.png" else RED)
+    for name, image in written.items():
+        np.testing.assert_array_equal(image, BLUE if name == "painting.png" else RED)
     assert shown == [("painting", RED.tolist())] * 2
 
 
@@ -224,7 +224,7 @@ def test_seconds_are_those_of_all_launches(tmp_path, monkeypatch):
 
 
 @pytest.mark.end_to_end
-def test_nothing_that_is_not_finite_is_judged_or_saved(tmp_path):
+def test_nothing_that_is_not_finite_is_evaluated_or_saved(tmp_path):
     run = toy_run(experiment=Pixels(size=4, nan_at=3), log_every=5, evaluate_every=5, checkpoints=Checkpoints(every=5))
     with pytest.raises(NonFinite, match=r"Step 2 is not finite, first seen in loss.*No checkpoint was written yet"):
         train(run, tmp_path)
@@ -235,15 +235,15 @@ def test_nothing_that_is_not_finite_is_judged_or_saved(tmp_path):
 class Steep(Toy):
     """Its cost is infinite at the batch of number 2."""
 
-    def cost(self, params, state, fixed, batch, key):
-        cost = super().cost(params, state, fixed, batch, key)
+    def cost(self, params, state, constants, batch, key):
+        cost = super().cost(params, state, constants, batch, key)
         return cost._replace(value=cost.value + jnp.where(batch["number"][0] == 2, jnp.inf, 0.0))
 
 
 @pytest.mark.end_to_end
 def test_a_step_that_was_taken_back_is_said_and_is_in_no_line(tmp_path):
     listener = Listener()
-    halved = Sgd(schedule=Constant(rate=0.01), momentum=0.0, halvings=1)
+    halved = Sgd(schedule=Constant(peak_lr=0.01), momentum=0.0, halvings=1)
     train(toy_run(experiment=Steep(), optimizer=halved, steps=5, log_every=5), tmp_path, reporter=listener)
     assert listener.warned == ["step 2 is not finite: the step before it is taken back and tried again at half its length"]
     (line,) = read_metrics(tmp_path / "metrics.jsonl")

@@ -38,7 +38,7 @@ class Told:
 
     def say(self, text: str) -> None: ...
     def advance(self, step: int, metrics: Any) -> None: ...
-    def show(self, name: str, picture: Any) -> None: ...
+    def show(self, name: str, image: Any) -> None: ...
     def warn(self, text: str) -> None:
         self.warned.append(text)
 
@@ -58,7 +58,7 @@ def write(folder: Path, seed: int, validation: str = "v", test: str = "t") -> No
 
 
 def a_run(folder: Path, steps: int = 4, **changes: Any) -> Run:
-    optimizer = Adam(schedule=Constant(rate=0.05))
+    optimizer = Adam(schedule=Constant(peak_lr=0.05))
     return pixels.eight_steps(optimizer=optimizer, experiment=FromFile(folder=str(folder)), steps=steps, **changes)
 
 
@@ -116,15 +116,15 @@ def test_other_evaluation_data_are_said_and_refused_where_they_decide(folder: Pa
 
 
 def test_what_has_come_and_what_has_gone_are_changes_and_an_old_record_has_none() -> None:
-    now = Fingerprints(training={"style 1": "a", "style 2": "b"}, test={"pictures": "c"})
+    now = Fingerprints(training={"style 1": "a", "style 2": "b"}, test={"images": "c"})
     assert not now.since(now.to_json()) and not now.since({})
-    before = {"training": {"style 1": "a", "region of style 1": "r"}, "validation": {}, "test": {"pictures": "d"}}
+    before = {"training": {"style 1": "a", "region of style 1": "r"}, "validation": {}, "test": {"images": "d"}}
     changes = now.since(before)
-    assert changes == Changes(training=("region of style 1", "style 2"), test=("pictures",))
+    assert changes == Changes(training=("region of style 1", "style 2"), test=("images",))
     assert changes.described(before, now) == [
         "inputs.training.region of style 1: r → nothing",
         "inputs.training.style 2: nothing → b",
-        "inputs.test.pictures: d → c",
+        "inputs.test.images: d → c",
     ]
     assert listed(changes.training) == "region of style 1 and style 2"
     assert listed([str(n) for n in range(7)]) == "0, 1, 2, 3, 4 and 2 more"

@@ -38,23 +38,23 @@ def test_what_cannot_be_staged_is_refused():
 
 @pytest.mark.parametrize("widths", [(2, 4), (1, 2, 4)])
 def test_no_metric_decides_over_stages_that_do_not_compare(widths):
-    judged = {"evaluate_every": 1, "checkpoints": Checkpoints(best_metric="toy/score")}
+    evaluated = {"evaluate_every": 1, "checkpoints": Checkpoints(best_metric="toy/score")}
     with pytest.raises(UserError, match="values of different stages do not compare"):
-        stages(toy_run(experiment=Widened(widths=widths), **judged))
-    (only,) = stages(toy_run(experiment=Widened(), **judged))
+        stages(toy_run(experiment=Widened(widths=widths), **evaluated))
+    (only,) = stages(toy_run(experiment=Widened(), **evaluated))
     assert only.run.checkpoints.best_metric == "toy/score"
 
 
 def test_the_next_stage_begins_where_the_last_has_ended():
     """Parameters, their mean and the optimizer's moments in the new shapes; the counts and the model's state as they are."""
-    run = staged(steps=6, optimizer=Adam(schedule=Constant(rate=0.1)), ema_decay=0.9)
+    run = staged(steps=6, optimizer=Adam(schedule=Constant(peak_lr=0.1)), ema_decay=0.9)
     first, second, _ = (stage.run for stage in stages(run))
     assert isinstance(first.experiment, Staged)
-    rule, fixed, batch = run.optimizer.transformation(6), {"number": jnp.float32(7)}, {"number": jnp.ones(8)}
-    state = initial_state(first.experiment, rule, averaged=True, key=jax.random.key(0), fixed=fixed, batch=batch)
+    rule, constants, batch = run.optimizer.transformation(6), {"number": jnp.float32(7)}, {"number": jnp.ones(8)}
+    state = initial_state(first.experiment, rule, averaged=True, key=jax.random.key(0), constants=constants, batch=batch)
     for _ in range(2):
-        state, _ = train_step(first.experiment, rule, run.optimizer.recovers, 0.9, state, fixed, batch, jax.random.key(0))
-    after = promoted(second, state, fixed)
+        state, _ = train_step(first.experiment, rule, run.optimizer.recovers, 0.9, state, constants, batch, jax.random.key(0))
+    after = promoted(second, state, constants)
     assert int(after.step) == 2 and int(after.model_state["steps"]) == 2
 
     def twice(tree):

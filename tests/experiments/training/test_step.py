@@ -10,7 +10,7 @@ import optax
 import pytest
 from toy import Toy, toy_run
 
-from likeness.experiments.experiment import Cost, Variables
+from likeness.experiments.experiment import LossOutput, Variables
 from likeness.experiments.optim.lbfgs import Lbfgs
 from likeness.experiments.optim.optimizers import AdaGrad, Adam, Sgd
 from likeness.experiments.optim.schedules import Constant, ExponentialDecay, WarmupCosine
@@ -22,7 +22,7 @@ from likeness.experiments.training.step import strongly_typed, watched
 def program(**changes):
     run = toy_run(**changes)
     experiment = run.experiment
-    return build(run, experiment.fixed("data"), next(experiment.stream("data", run.seed)))
+    return build(run, experiment.constants("data"), next(experiment.stream("data", run.seed)))
 
 
 def taken(steps, seed=0, **changes):
@@ -30,11 +30,11 @@ def taken(steps, seed=0, **changes):
     made = program(seed=seed, **changes)
     stream = toy_run(**changes).experiment.stream("data", seed)
     key = made.key(seed)
-    state = made.init(key, made.fixed, made.put(next(stream)))
+    state = made.init(key, made.constants, made.put(next(stream)))
     stream.set_state({"position": 0})
     states, reports = [jax.device_get(state)], []
     for _ in range(steps):
-        state, report = made.step(state, made.fixed, made.put(next(stream)), key)
+        state, report = made.step(state, made.constants, made.put(next(stream)), key)
         states.append(jax.device_get(state))
         reports.append(jax.device_get(report))
     return states, reports
@@ -117,23 +117,23 @@ def test_each_flag_is_of_what_it_is_named_after(spoiled, flagged):
     made = program()
     key, number = made.key(0), np.full(8, np.nan if spoiled == "batch" else 1.0, np.float32)
     batch = made.put({"number": number})
-    state = made.init(key, made.fixed, batch)
+    state = made.init(key, made.constants, batch)
     params = {name: leaf * (np.nan if name == spoiled else 1.0) for name, leaf in state.params.items()}
-    _, report = made.step(dataclasses.replace(state, params=params), made.fixed, batch, key)
+    _, report = made.step(dataclasses.replace(state, params=params), made.constants, batch, key)
     assert [name for name, finite in zip(made.watched, report.finite, strict=True) if not finite] == flagged
 
 
 class Steep(Toy):
     """Its cost is infinite at the batch of number 2, whose gradient is not."""
 
-    def cost(self, params, state, fixed, batch, key):
-        cost = super().cost(params, state, fixed, batch, key)
+    def cost(self, params, state, constants, batch, key):
+        cost = super().cost(params, state, constants, batch, key)
         return cost._replace(value=cost.value + jnp.where(batch["number"][0] == 2, jnp.inf, 0.0))
 
 
 def test_after_a_step_that_was_taken_back_the_mean_starts_anew():
     """Step 1 leads to a cost that is not finite: step 2 goes halfway back, and the mean holds nothing of where it was."""
-    halved = Sgd(schedule=Constant(rate=0.01), momentum=0.0, halvings=1)
+    halved = Sgd(schedule=Constant(peak_lr=0.01), momentum=0.0, halvings=1)
     states, reports = taken(5, experiment=Steep(), optimizer=halved, ema_decay=0.9, seed=0)
     assert [bool(report.recovers) for report in reports] == [False, False, True, False, False]
     weights = [np.float64(state.params["weights"]) for state in states]
@@ -149,10 +149,10 @@ def test_after_a_step_that_was_taken_back_the_mean_starts_anew():
 def test_a_step_takes_the_place_of_the_state_it_was_given():
     made = program()
     key, batch = made.key(0), made.put({"number": np.zeros(8, np.float32)})
-    before = made.init(key, made.fixed, batch)
-    after, _ = made.step(before, made.fixed, batch, key)
+    before = made.init(key, made.constants, batch)
+    after, _ = made.step(before, made.constants, batch, key)
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves(before))
-    assert not any(leaf.is_deleted() for leaf in jax.tree.leaves((after, made.fixed, batch, key)))
+    assert not any(leaf.is_deleted() for leaf in jax.tree.leaves((after, made.constants, batch, key)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,13 +188,13 @@ def typed(tree):
 class Weak(Toy):
     """Of an author who knows nothing of weak types."""
 
-    def init(self, key, fixed, batch):
-        del key, fixed, batch
+    def init(self, key, constants, batch):
+        del key, constants, batch
         return Variables({"weights": jnp.full((2, 3), 1.0), "biases": jnp.full(3, 0.5)}, {"steps": 0, "scale": 1.0})
 
-    def cost(self, params, state, fixed, batch, key):
-        cost = super().cost(params, state, fixed, batch, key)
-        return Cost(cost.value, {"steps": 1 + state["steps"], "scale": 2.0}, cost.metrics)
+    def cost(self, params, state, constants, batch, key):
+        cost = super().cost(params, state, constants, batch, key)
+        return LossOutput(cost.value, {"steps": 1 + state["steps"], "scale": 2.0}, cost.metrics)
 
 
 @pytest.mark.parametrize("experiment", [Toy(), Weak()], ids=lambda each: type(each).__name__)
@@ -204,8 +204,8 @@ def test_no_step_changes_a_type(optimizer, decay, experiment):
     """Of another shape, dtype or weakness of type the next state would compile the step again."""
     made = program(optimizer=optimizer, ema_decay=decay, experiment=experiment)
     batch, key = {"number": np.zeros(8, np.float32)}, jax.random.key(0)
-    before = jax.eval_shape(made.init, key, made.fixed, batch)
-    after, _ = jax.eval_shape(made.step, before, made.fixed, batch, key)
+    before = jax.eval_shape(made.init, key, made.constants, batch)
+    after, _ = jax.eval_shape(made.step, before, made.constants, batch, key)
     assert typed(after) == typed(before)
     assert not any(weak for _, _, weak in typed(before).values())
 

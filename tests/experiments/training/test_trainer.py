@@ -1,4 +1,4 @@
-"""The trainer, on a picture instead of an encoder: it must not know the difference."""
+"""The trainer, on an image instead of an encoder: it must not know the difference."""
 
 import dataclasses
 import json
@@ -35,7 +35,7 @@ def a_run(**changes: Any) -> Run:
     default: dict[str, Any] = {
         "experiment": pixels.Pixels(),
         "steps": 12,
-        "optimizer": Adam(schedule=Constant(rate=0.05)),
+        "optimizer": Adam(schedule=Constant(peak_lr=0.05)),
         "log_every": 3,
         "checkpoints": Checkpoints(every=5),
     }
@@ -111,14 +111,14 @@ def test_launching_a_finished_run_again_trains_nothing_and_a_longer_one_goes_on(
 
 
 def test_what_changes_is_kept_with_its_step_and_a_finished_run_takes_no_changes(tmp_path: Path) -> None:
-    slower = Adam(schedule=Constant(rate=0.01))
+    slower = Adam(schedule=Constant(peak_lr=0.01))
     train(a_run(), tmp_path, until=5)
     train(a_run(optimizer=slower), tmp_path)
     lines = [json.loads(line) for line in Workdir(tmp_path).changes.read_text().splitlines()]
-    assert lines == [{"step": 5, "changed": ["optimizer.schedule.rate: 0.05 → 0.01"]}]
+    assert lines == [{"step": 5, "changed": ["optimizer.schedule.peak_lr: 0.05 → 0.01"]}]
     before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
-    with pytest.raises(UserError, match=r"has taken all of its 12 steps.*optimizer.schedule.rate: 0.01 → 7.0"):
-        train(a_run(optimizer=Adam(schedule=Constant(rate=7.0))), tmp_path)
+    with pytest.raises(UserError, match=r"has taken all of its 12 steps.*optimizer.schedule.peak_lr: 0.01 → 7.0"):
+        train(a_run(optimizer=Adam(schedule=Constant(peak_lr=7.0))), tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
 
@@ -137,7 +137,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_spares_the_checkpoint(tmp_pa
         train(run, tmp_path)
     step, variables = restore(tmp_path, run)
     assert step == 4
-    assert np.isfinite(variables.params["picture"]).all()
+    assert np.isfinite(variables.params["image"]).all()
 
 
 def test_the_running_mean_is_what_is_evaluated_and_saved(tmp_path: Path) -> None:
@@ -152,8 +152,8 @@ def test_last_every_and_best_checkpoints_are_kept(tmp_path: Path) -> None:
     run = a_run(
         steps=20,
         evaluate_every=2,
-        # The learning rate is so high that the picture gets worse at once: the first evaluation stays the best.
-        optimizer=Sgd(schedule=Constant(rate=0.2), momentum=0.0),
+        # The learning rate is so high that the image gets worse at once: the first evaluation stays the best.
+        optimizer=Sgd(schedule=Constant(peak_lr=0.2), momentum=0.0),
         checkpoints=Checkpoints(every=2, keep_last=2, keep_every=8, best_metric="pixels/rmse"),
     )
     trained = train(run, tmp_path)
@@ -171,9 +171,9 @@ def test_a_checkpoint_of_another_config_is_explained_by_path_and_shape(tmp_path:
     with pytest.raises(UserError) as caught:
         train(a_run(experiment=pixels.Pixels(size=10)), tmp_path)
     message = str(caught.value)
-    assert "params/picture: float32[1, 8, 8, 3] in the checkpoint, float32[1, 10, 10, 3] in the config" in message
+    assert "params/image: float32[1, 8, 8, 3] in the checkpoint, float32[1, 10, 10, 3] in the config" in message
     assert "another working directory" in message and "Changed since the last launch: experiment.size: 8 → 10." in message
-    with pytest.raises(UserError, match=r"average/picture: nothing in the checkpoint"):
+    with pytest.raises(UserError, match=r"average/image: nothing in the checkpoint"):
         train(a_run(ema_decay=0.9), tmp_path)
 
 
@@ -229,7 +229,7 @@ def test_hidden_transfers_in_the_loop_are_refused(tmp_path: Path) -> None:
 
 def test_a_remark_of_the_experiment_reaches_the_log(tmp_path: Path) -> None:
     listener = Listener()
-    huge = Sgd(schedule=Constant(rate=1e4), momentum=0.0)
+    huge = Sgd(schedule=Constant(peak_lr=1e4), momentum=0.0)
     train(a_run(steps=3, optimizer=huge), tmp_path, reporter=listener)
     assert listener.warned == ["step 3: the loss is huge"]
 
@@ -261,7 +261,7 @@ def test_the_checkpoint_record_survives_as_json(tmp_path: Path) -> None:
         (lambda: Checkpoints(every=0), "Checkpoints.every is 0"),
         (lambda: Adam(clip_norm=0.0), "Adam.clip_norm is 0.0"),
         (lambda: Adam(accumulate=0), "Adam.accumulate is 0"),
-        (lambda: WarmupCosine(rate=-1.0), "the learning rate is -1.0"),
+        (lambda: WarmupCosine(peak_lr=-1.0), "the learning rate is -1.0"),
     ],
 )
 def test_illegal_values_are_refused_where_they_are_written(build: Any, message: str) -> None:
@@ -274,7 +274,7 @@ def test_what_a_run_says_on_its_way(tmp_path: Path) -> None:
     curve = Toy(curve=(9.0, 9.0, 1.0, 9.0, 3.0, 9.0, 9.0))
     run = toy_run(steps=4, experiment=curve, evaluate_every=2, log_every=2, checkpoints=policy)
     working = f"working in {tmp_path}; the first step is compiled"
-    best = ["step 2 was the best by toy/score: it is the one that is evaluated and used", "judging on the test part"]
+    best = ["step 2 was the best by toy/score: it is the one that is evaluated and used", "evaluating on the test part"]
     first, second, third = Listener(), Listener(), Listener()
     train(run, tmp_path, until=2, reporter=first)
     assert first.said == [working, "step 2: toy/score 1, the best so far"]
@@ -323,7 +323,7 @@ def test_a_run_in_stages_takes_each_from_where_the_one_before_has_ended(tmp_path
         f"working in {tmp_path / 'whole'}; the first step is compiled",
         "stage 2 of 3: its losses do not compare with those before",
         "stage 3 of 3: its losses do not compare with those before",
-        "judging on the test part",
+        "evaluating on the test part",
     ]
     assert json.loads((tmp_path / "whole" / "provenance.json").read_text())["inputs"]["training"] == {"data": "data 4"}
     # Stopped where two stages meet and within one, it is the same to the bit.

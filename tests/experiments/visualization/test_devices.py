@@ -30,10 +30,10 @@ def report():
 @pytest.mark.slow
 @pytest.mark.parametrize("case", ["top True", "bottom True", "random True", "top False"])
 def test_devices_together_find_what_one_finds_alone(report, case):
-    """Pictures and places equal, ties included; activations are of size 100, and a batch of another size rounds otherwise."""
+    """Images and places equal, ties included; activations are of size 100, and a batch of another size rounds otherwise."""
     assert report["devices"] == DEVICES
     found = report[case]
-    assert found["pictures"] and found["places"]
+    assert found["images"] and found["places"]
     assert found["values"] < 1e-3 and found["means"] < 1e-3
 
 

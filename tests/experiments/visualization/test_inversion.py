@@ -31,10 +31,10 @@ def small(**fields):
 def test_cost_is_the_relative_errors_and_the_roughness():
     experiment = small(variation=(0.5, 2.0))
     data = experiment.open()
-    params, state = experiment.init(jax.random.key(0), data.fixed, None)
-    cost = jax.jit(experiment.cost)(params, state, data.fixed, None, jax.random.key(1))
-    pixels = jnp.asarray(experiment.pictures(data, params))
-    made, kept = (jax.jit(TINY)(data.fixed["network"], each) for each in (pixels, jnp.asarray(data.picture)[None]))
+    params, state = experiment.init(jax.random.key(0), data.constants, None)
+    cost = jax.jit(experiment.cost)(params, state, data.constants, None, jax.random.key(1))
+    pixels = jnp.asarray(experiment.images(data, params))
+    made, kept = (jax.jit(TINY)(data.constants["network"], each) for each in (pixels, jnp.asarray(data.image)[None]))
     expected = 0.0
     for number, (layer, weight) in enumerate(zip(experiment.layers, (0.5, 2.0), strict=True)):
         here, there = (np.asarray(each, np.float64) for each in (made[layer][number], kept[layer][0]))
@@ -48,7 +48,7 @@ def test_a_shallow_layer_gives_the_photograph_back_and_a_deep_one_less(tmp_path)
     run = Run(
         experiment=small(),
         steps=150,
-        optimizer=Adam(schedule=WarmupCosine(rate=0.1, final=0.05)),
+        optimizer=Adam(schedule=WarmupCosine(peak_lr=0.1, final=0.05)),
         log_every=50,
         evaluate_every=75,
         checkpoints=Checkpoints(every=75),
@@ -56,22 +56,22 @@ def test_a_shallow_layer_gives_the_photograph_back_and_a_deep_one_less(tmp_path)
     metrics = train(run, tmp_path / "run").evaluation.metrics
     assert metrics["relu1_1/relative"] < 0.01
     assert metrics["relu1_1/psnr"] > 25 > metrics["relu3_1/psnr"] > 10
-    files = {path.name for path in (tmp_path / "run" / "pictures").iterdir()}
-    assert {"picture.png", "relu1_1.png", "relu3_1.png", "picture_000075.png"} <= files
+    files = {path.name for path in (tmp_path / "run" / "images").iterdir()}
+    assert {"image.png", "relu1_1.png", "relu3_1.png", "image_000075.png"} <= files
     assert (tmp_path / "run" / "figures" / "inversion.png").exists()
     page = report([tmp_path / "run"]).page
     assert "relu1_1, before and after" in page and "relu3_1, before and after" in page
-    assert "picture, before" not in page
+    assert "image, before" not in page
 
 
 def test_either_parametrization_goes_downhill():
     for made in (small(), small(parametrization=Fourier())):
         data = made.open()
-        params, _ = made.init(jax.random.key(0), data.fixed, None)
+        params, _ = made.init(jax.random.key(0), data.constants, None)
 
         @jax.jit
         def cost(params, made=made, data=data):
-            return made.cost(params, {}, data.fixed, None, jax.random.key(0)).value
+            return made.cost(params, {}, data.constants, None, jax.random.key(0)).value
 
         value, slope = jax.jit(jax.value_and_grad(cost))(params)
         length = sum(float(jnp.sum(leaf**2)) for leaf in jax.tree.leaves(slope))

@@ -39,7 +39,7 @@ def some_images(count=30):
 
 
 def test_a_look_equals_brute_force():
-    """In batches that do not divide the pictures; only values and pictures that sorting everything gives."""
+    """In batches that do not divide the images; only values and images that sorting everything gives."""
     scope, images = a_scope(), some_images()
     seen = scope.look(images, ("relu1_1", "relu2_1"), TopPatches(k=4), batch=7)
     pixels = images.read(np.arange(30)).astype(np.float32) / 255
@@ -48,43 +48,43 @@ def test_a_look_equals_brute_force():
         largest = maps.reshape(30, -1, maps.shape[-1]).max(axis=1)
         order = np.argsort(-largest, axis=0, kind="stable")[:4].T
         np.testing.assert_allclose(seen[layer].patches.value, np.take_along_axis(largest.T, order, axis=1), rtol=1e-5)
-        np.testing.assert_array_equal(seen[layer].patches.picture, order)
+        np.testing.assert_array_equal(seen[layer].patches.image, order)
         np.testing.assert_allclose(seen[layer].statistics.mean, largest.mean(axis=0), rtol=1e-5)
 
 
 def test_a_unit_sees_nothing_beyond_its_patch():
-    """Its activation is the same with everything else of the picture painted over."""
+    """Its activation is the same with everything else of the image painted over."""
     scope, images = a_scope(), some_images()
     seen = scope.look(images, ("relu2_1",))["relu2_1"]
     for unit in np.flatnonzero(seen.statistics.active > 0):
-        picture, place = seen.patches.picture[unit, 0], seen.patches.place[unit, 0]
+        image, place = seen.patches.image[unit, 0], seen.patches.place[unit, 0]
         kept = np.zeros((16, 16, 1), bool)
         rows, columns = (slice(max(0, start), stop) for start, stop in (seen.field.window(int(index)) for index in place))
         kept[rows, columns] = True
-        pixels = jnp.asarray(np.where(kept, images.read(np.array([picture]))[0] / 255, 0.3), jnp.float32)
+        pixels = jnp.asarray(np.where(kept, images.read(np.array([image]))[0] / 255, 0.3), jnp.float32)
         found = scope.activations(scope.variables, pixels[None])["relu2_1"][0, place[0], place[1], unit]
         np.testing.assert_allclose(found, seen.patches.value[unit, 0], rtol=1e-4)
 
 
 def test_a_patch_is_the_window_and_nothing_beyond_the_edge():
-    picture = np.arange(25, dtype=np.float32).reshape(5, 5, 1) / 25
+    image = np.arange(25, dtype=np.float32).reshape(5, 5, 1) / 25
     field = ReceptiveField(size=3, stride=1, offset=-1)
-    np.testing.assert_array_equal(cut(picture, field, (2, 3)), picture[1:4, 2:5])
-    corner = cut(picture, field, (0, 4))
+    np.testing.assert_array_equal(cut(image, field, (2, 3)), image[1:4, 2:5])
+    corner = cut(image, field, (0, 4))
     assert np.isnan(corner[0]).all() and np.isnan(corner[:, 2]).all()
-    np.testing.assert_array_equal(corner[1:, :2], picture[:2, 3:])
-    assert cut(picture, ReceptiveField(size=9, stride=1, offset=-4), (2, 2)) is picture
+    np.testing.assert_array_equal(corner[1:, :2], image[:2, 3:])
+    assert cut(image, ReceptiveField(size=9, stride=1, offset=-4), (2, 2)) is image
 
 
 @pytest.mark.parametrize("side", [20, 200])
-def test_outside_of_a_picture_is_hatched_and_the_gray_of_a_picture_is_not(side):
+def test_outside_of_an_image_is_hatched_and_the_gray_of_an_image_is_not(side):
     gray = np.full((side, side, 3), 0.5, np.float32)
     gray[: side // 2] = np.nan
     drawn = grid([gray], 1)
     middle = drawn.shape[0] // 2
     np.testing.assert_allclose(drawn[middle:], 0.5, atol=1 / 255)
     assert set(np.unique(drawn[:middle])) == {np.float32(0.45), np.float32(1.0)}
-    # What is projected back is gray where it is nothing, too, and hatched where there is no picture.
+    # What is projected back is gray where it is nothing, too, and hatched where there is no image.
     np.testing.assert_array_equal(np.isnan(shown(gray - 0.5)), np.isnan(gray))
 
 
@@ -96,8 +96,8 @@ def test_gray_is_nothing_and_the_largest_hundredth_is_black_or_white():
     np.testing.assert_array_equal(shown(np.zeros((2, 2, 3))), np.full((2, 2, 3), 0.5))
     back = np.full((400, 1, 3), -1.0)
     back[0], back[1] = 50, 0
-    picture = shown(back)
-    np.testing.assert_array_equal(picture[[0, 1, 2], 0, 0], [1, 0.5, 0])
+    image = shown(back)
+    np.testing.assert_array_equal(image[[0, 1, 2], 0, 0], [1, 0.5, 0])
 
 
 def test_a_grid_enlarges_small_patches_and_leaves_gaps_white():
@@ -120,13 +120,13 @@ def test_sheets_are_drawn_and_stacked(k):
     assert all(np.asarray(sheet).std() > 0 for sheet in sheets)
 
 
-def test_what_is_written_names_pictures_and_windows():
+def test_what_is_written_names_images_and_windows():
     scope, images = a_scope(), some_images()
     seen = scope.look(images, ("relu1_1",), TopPatches(k=2))["relu1_1"]
     told = seen.to_json(images)
     alive = next(unit for unit in told["units"] if unit["patches"])
-    number = int(alive["patches"][0]["picture"].removesuffix(".png"))
-    assert number == seen.patches.picture[alive["unit"], 0]
+    number = int(alive["patches"][0]["image"].removesuffix(".png"))
+    assert number == seen.patches.image[alive["unit"], 0]
     start, stop = alive["patches"][0]["window"][0]
     assert stop - start == seen.field.size == told["field"]["size"]
     assert alive["favorite"] in images.people
@@ -141,8 +141,8 @@ def test_layers_are_spread_over_the_depth_or_named():
 
 
 def test_what_cannot_be_looked_at_is_explained():
-    with pytest.raises(UserError, match="comes without its pictures"):
-        a_scope().own_pictures()
+    with pytest.raises(UserError, match="comes without its images"):
+        a_scope().own_images()
     with pytest.raises(UserError, match="no known weights 'squeeze'; nearest: squeezenet11"):
         Microscope.load("squeeze")
     blind = dataclasses.replace(a_scope(), encoder=object())
@@ -151,7 +151,7 @@ def test_what_cannot_be_looked_at_is_explained():
 
 
 @pytest.mark.parametrize("size", [0, -3, 15])
-def test_published_weights_look_at_no_picture_of_no_size(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+def test_published_weights_look_at_no_image_of_no_size(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     """0 is no way to say that none was given."""
 
     class Tiny:
@@ -161,7 +161,7 @@ def test_published_weights_look_at_no_picture_of_no_size(monkeypatch: pytest.Mon
             return a_scope().variables, None
 
     monkeypatch.setattr("likeness.experiments.visualization.microscope.named", lambda name: Tiny())
-    with pytest.raises(UserError, match=f"The size of the pictures is {size}: give --size of 16"):
+    with pytest.raises(UserError, match=f"The size of the images is {size}: give --size of 16"):
         Microscope.load("tiny", size)
     assert Microscope.load("tiny", 16).inputs.shape == (16, 16, 3)
     assert Microscope.load("tiny").inputs.shape == (128, 128, 3)

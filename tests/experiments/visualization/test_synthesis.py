@@ -1,4 +1,4 @@
-"""Synthesis: the cost is what it says, pictures excite their units more than anything that was seen, and runs resume."""
+"""Synthesis: the cost is what it says, images excite their units more than anything that was seen, and runs resume."""
 
 import jax
 import jax.numpy as jnp
@@ -36,9 +36,9 @@ def small(**fields):
 
 def started(experiment, seed=1):
     data = experiment.open()
-    fixed, batch = experiment.fixed(data), next(experiment.stream(data, 0))
-    params, state = experiment.init(jax.random.key(seed), fixed, batch)
-    return jax.jit(experiment.cost)(params, state, fixed, batch, jax.random.key(2)), params, data
+    constants, batch = experiment.constants(data), next(experiment.stream(data, 0))
+    params, state = experiment.init(jax.random.key(seed), constants, batch)
+    return jax.jit(experiment.cost)(params, state, constants, batch, jax.random.key(2)), params, data
 
 
 def run_of(experiment, steps, optimizer):
@@ -47,10 +47,10 @@ def run_of(experiment, steps, optimizer):
 
 @pytest.mark.parametrize("copies", [1, 2])
 def test_cost_is_minus_the_sum_of_scores_plus_roughness(copies):
-    experiment = small(copies=copies, picture_terms=(Term(loss=TotalVariation(), weight=2.0),))
+    experiment = small(copies=copies, image_terms=(Term(loss=TotalVariation(), weight=2.0),))
     cost, params, data = started(experiment)
     pixels = Fourier().to_pixels(params, (3 * copies, 16, 16, 3))
-    activations = TINY(data.fixed["network"], pixels)
+    activations = TINY(data.constants["network"], pixels)
     rough = TotalVariation()({"input": pixels}, {})
     expected = 0.0
     for number, objective in enumerate(experiment.objectives):
@@ -62,7 +62,7 @@ def test_cost_is_minus_the_sum_of_scores_plus_roughness(copies):
 def test_copies_are_told_apart_by_diversity():
     experiment = small(objectives=(Channel(layer="relu1_1", channel=1) + 10.0 * Diversity(layer="relu2_1"),), copies=2)
     cost, params, data = started(experiment)
-    activations = TINY(data.fixed["network"], jnp.asarray(experiment.pictures(data, params)))
+    activations = TINY(data.constants["network"], jnp.asarray(experiment.images(data, params)))
     np.testing.assert_allclose(-cost.value, jnp.mean(experiment.objectives[0](activations)), rtol=1e-5)
 
 
@@ -73,26 +73,26 @@ def digits(tmp_path_factory):
     return Learned(workdir=str(trained.workdir))
 
 
-def test_pictures_excite_units_more_than_any_that_was_seen(digits, tmp_path):
-    """Twice as much as the best place of four hundred training pictures, after 80 steps.
+def test_images_excite_units_more_than_any_that_was_seen(digits, tmp_path):
+    """Twice as much as the best place of four hundred training images, after 80 steps.
 
     Before the ReLU: a unit that noise leaves silent has no slope behind it.
     """
     network = Network(encoder=Conv4(width=4, dimension=8), weights=digits, gray=True)
     objectives = tuple(Neuron(layer="conv2", channel=channel) for channel in range(4))
     experiment = Synthesis(network=network, objectives=objectives, size=16, transforms=Chain())
-    made = train(run_of(experiment, 80, Adam(schedule=Constant(rate=0.2))), tmp_path / "made")
+    made = train(run_of(experiment, 80, Adam(schedule=Constant(peak_lr=0.2))), tmp_path / "made")
     data, variables = experiment.open(), network.variables()
 
     @jax.jit
-    def scores_of(pictures):
-        activations = network(variables, pictures)
+    def scores_of(images):
+        activations = network(variables, images)
         return jnp.stack([objective(activations) for objective in objectives])
 
     seen = np.asarray(small_digits.get_config().experiment.open().train.read(np.arange(400)), np.float32) / 255.0
     best = np.asarray(jax.jit(network)(variables, jnp.asarray(np.repeat(seen, 3, axis=3)))["conv2"].max((0, 1, 2)))
-    begun = experiment.init(jax.random.key(0), data.fixed, None).params
-    noise, scores = (np.diag(scores_of(experiment.pictures(data, each))) for each in (begun, made.variables.params))
+    begun = experiment.init(jax.random.key(0), data.constants, None).params
+    noise, scores = (np.diag(scores_of(experiment.images(data, each))) for each in (begun, made.variables.params))
     assert (scores > 2 * best).all(), scores / best
     assert (scores > 2 * noise).all(), scores / noise
     assert made.evaluation.metrics["synthesis/score"] == pytest.approx(scores.mean(), rel=1e-4)
@@ -101,7 +101,7 @@ def test_pictures_excite_units_more_than_any_that_was_seen(digits, tmp_path):
 def dreaming(**fields):
     defaults = {
         "objectives": (Layer(layer="relu2_1"),),
-        "picture": Photograph(name="china"),
+        "image": Photograph(name="china"),
         "size": 48,
         "octaves": 3,
         "parametrization": Pixels(),
@@ -117,28 +117,28 @@ def test_a_dream_grows_through_its_octaves_and_resumes_to_the_bit(tmp_path):
     parts = train(run, tmp_path / "parts")
     np.testing.assert_array_equal(whole.variables.params["pixels"], parts.variables.params["pixels"])
     data = dreaming(octaves=1).open()
-    assert whole.variables.params["pixels"].shape == (1, *data.picture.shape)
+    assert whole.variables.params["pixels"].shape == (1, *data.image.shape)
     metrics = whole.evaluation.metrics
     assert metrics["synthesis/score"] > 1.2 * metrics["synthesis/score_of_photographs"]
-    assert (tmp_path / "whole" / "pictures" / "picture.png").exists()
+    assert (tmp_path / "whole" / "images" / "image.png").exists()
     assert (tmp_path / "whole" / "figures" / "synthesis.png").exists()
     assert [each.size for each in dreaming().stages()] == [24, 34, 48]
 
 
-def test_before_anything_is_learned_a_dream_is_the_picture():
+def test_before_anything_is_learned_a_dream_is_the_image():
     experiment = dreaming(octaves=1)
     _, params, data = started(experiment)
-    np.testing.assert_allclose(experiment.pictures(data, params)[0], data.picture, atol=1e-6)
+    np.testing.assert_allclose(experiment.images(data, params)[0], data.image, atol=1e-6)
 
 
-def test_one_dream_has_a_picture_before_it_and_pictures_from_noise_have_none():
+def test_one_dream_has_an_image_before_it_and_images_from_noise_have_none():
     before = dreaming().originals().before
-    assert before.keys() == {"picture"} and before["picture"].shape[2] == 3
+    assert before.keys() == {"image"} and before["image"].shape[2] == 3
     assert small().originals().before == {} == dreaming(copies=2).originals().before
 
 
-def test_a_normalized_step_is_as_long_for_every_picture():
-    rule = NormalizedGradient(schedule=Constant(rate=0.25)).transformation(10)
+def test_a_normalized_step_is_as_long_for_every_image():
+    rule = NormalizedGradient(schedule=Constant(peak_lr=0.25)).transformation(10)
     params = {"pixels": jnp.zeros((3, 4, 4, 3))}
     gradient = {"pixels": jax.random.normal(jax.random.key(0), (3, 4, 4, 3)) * jnp.array([1e-6, 0.0, 1e6])[:, None, None, None]}
     updates, _ = rule.update(gradient, rule.init(params), params)
@@ -153,7 +153,7 @@ def test_a_normalized_step_is_as_long_for_every_picture():
         ({"size": 8}, "size is 8"),
         ({"copies": 0}, "copies is 0"),
         ({"octave_scale": 1.0}, "octave_scale is 1.0"),
-        ({"octaves": 2}, "octaves is 2, but the pictures are made of Fourier"),
+        ({"octaves": 2}, "octaves is 2, but the images are made of Fourier"),
     ],
 )
 def test_illegal_fields_are_refused(fields, message):

@@ -32,7 +32,7 @@ def test_value_and_gradient_equal_the_oracle(masked: bool):
     """S3: ½‖a(C) - a(G)‖² and the other conventions."""
     masks = {"mask": smooth_mask(3), "reference_mask": smooth_mask(4)} if masked else {}
     oracles = {Content(layers=LAYERS, normalizer=each): oracle(each) for each in NORMALIZERS}
-    check(oracles, maps(0, pictures=2), maps(1), **masks)
+    check(oracles, maps(0, images=2), maps(1), **masks)
 
 
 def test_mean_is_the_mean_squared_error():
@@ -51,7 +51,7 @@ def test_zero_only_for_equal_activations():
 
 
 @pytest.mark.parametrize("normalizer", NORMALIZERS)
-def test_a_pictures_loss_is_the_sum_of_its_tiles(normalizer: str):
+def test_an_images_loss_is_the_sum_of_its_tiles(normalizer: str):
     """Each tile takes its part of the target's features and the whole target's scale."""
     loss = Content(layers=LAYERS, normalizer=normalizer)
     x, y = as_arrays(maps(0)), as_arrays(maps(1))
@@ -69,6 +69,6 @@ def test_a_pictures_loss_is_the_sum_of_its_tiles(normalizer: str):
         np.testing.assert_allclose(np.concatenate([s[layer] for s in slopes], axis=2), gradient[layer], rtol=1e-6)
 
 
-def test_pictures_of_different_sizes_are_refused():
-    with pytest.raises(ValueError, match=r"at 'relu1_1' the target is \(1, 5, 4, 3\) and the pictures are \(1, 6, 4, 3\)"):
+def test_images_of_different_sizes_are_refused():
+    with pytest.raises(ValueError, match=r"at 'relu1_1' the target is \(1, 5, 4, 3\) and the images are \(1, 6, 4, 3\)"):
         refuse(Content(layers=("relu1_1",)), maps(0), maps(1, maps={"relu1_1": (5, 4, 3)}))

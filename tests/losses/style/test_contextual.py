@@ -35,7 +35,7 @@ def test_value_and_gradient_equal_the_oracle(masked: bool):
     losses = [Contextual(layers=tuple(MAPS), bandwidth=0.5, eps=0.1, chunk=chunk) for chunk in (1024, 5)]
     masks = {"mask": halves(0.9, 0.3), "reference_mask": halves(0.2, 1.0)} if masked else {}
     sizes = OTHER_SIZE if not masked else MAPS
-    check(dict.fromkeys(losses, oracle(0.5, 0.1)), generic(0, pictures=2), generic(1, maps=sizes), **masks)
+    check(dict.fromkeys(losses, oracle(0.5, 0.1)), generic(0, images=2), generic(1, maps=sizes), **masks)
 
 
 def generic(seed: int, **kwargs):

@@ -24,7 +24,7 @@ def test_value_and_gradient_equal_the_oracle(masked: bool):
     masks = {"mask": smooth_mask(3), "reference_mask": smooth_mask(4)} if masked else {}
     losses = {each: Covariance(layers=tuple(MAPS), normalizer=each) for each in ("relative", "mean")}
     oracles = {loss: functools.partial(oracle, each) for each, loss in losses.items()}
-    check(oracles, maps(0, pictures=2), maps(1, maps=OTHER_SIZE), **masks)
+    check(oracles, maps(0, images=2), maps(1, maps=OTHER_SIZE), **masks)
 
 
 def test_a_shift_of_the_features_changes_nothing():

@@ -30,7 +30,7 @@ def uncentered(x: np.ndarray) -> np.ndarray:
 
 
 def oracle(normalizer: str):
-    """Each formula as its source writes it. A reference whose mask has another sum is scaled to the picture's."""
+    """Each formula as its source writes it. A reference whose mask has another sum is scaled to the image's."""
 
     def value(x, y, m, n):
         g, a = uncentered(x * m[..., None]), uncentered(y * n[..., None])
@@ -60,7 +60,7 @@ def test_value_and_gradient_equal_the_oracle(normalizers: tuple[str, ...], maske
     oracles = {Gram(layers=LAYERS, weights=(0.7, 0.2), normalizer=each): oracle(each) for each in normalizers}
     y = maps(1, maps=MAPS if normalizers == EQUAL_SIZES else OTHER_SIZE)
     masks = {"mask": smooth_mask(3), "reference_mask": smooth_mask(4)} if masked else {}
-    check(oracles, maps(0, pictures=2), y, **masks)
+    check(oracles, maps(0, images=2), y, **masks)
 
 
 def test_gatys_formula_is_the_courses():
@@ -132,12 +132,12 @@ def test_gradient_is_one_product():
 def test_formulas_that_demand_equal_sizes_say_so(normalizer: str):
     loss = Gram(layers=LAYERS, normalizer=normalizer)
     target = jax.jit(loss.target)(as_arrays(maps(1, maps=OTHER_SIZE)))
-    with pytest.raises(ValueError, match=r"at 'relu1_1' the picture is 6×4 and the reference is 5×7.*relative"):
+    with pytest.raises(ValueError, match=r"at 'relu1_1' the image is 6×4 and the reference is 5×7.*relative"):
         jax.jit(loss)(as_arrays(maps(0)), target)
 
 
-def test_the_default_does_not_see_a_pictures_size():
-    """A picture of four copies of a style has the style."""
+def test_the_default_does_not_see_an_images_size():
+    """An image of four copies of a style has the style."""
     y = maps(1)
     tiled = {layer: np.tile(x, (1, 2, 2, 1)) for layer, x in y.items()}
     assert cost(Gram(layers=LAYERS), tiled, y) == pytest.approx(0, abs=1e-10)

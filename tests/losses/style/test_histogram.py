@@ -41,7 +41,7 @@ def test_the_match_has_the_references_histogram():
 
 @pytest.mark.parametrize(("columns", "rows"), [(2, 3), (3, 2), (3, 1)])
 def test_a_region_of_hard_edges_is_the_region_cut_out(columns: int, rows: int):
-    """Also where the picture has fewer places in it than the reference, or more, whose outermost quantiles lie farther out."""
+    """Also where the image has fewer places in it than the reference, or more, whose outermost quantiles lie farther out."""
     x, y = distinct(0, maps=LAYER), distinct(1, maps=LAYER)
     left, top = np.zeros((2, 4, 4), np.float32)
     left[:, :columns], top[:rows] = 1, 1

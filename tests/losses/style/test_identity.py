@@ -48,5 +48,5 @@ def test_maps_and_masks_are_refused():
         refuse(loss, x, x, reference_mask=np.ones((4, 4), np.float32))
     with pytest.raises(ValueError, match=r"'conv1' is \(1, 4, 4, 3\), not one embedding"):
         refuse(Identity(layers=("conv1",)), {}, {"conv1": np.zeros((1, 4, 4, 3), np.float32)})
-    with pytest.raises(ValueError, match=r"the target is \(1, 6\) and the pictures are \(1, 4\)"):
+    with pytest.raises(ValueError, match=r"the target is \(1, 6\) and the images are \(1, 4\)"):
         refuse(loss, {"embedding": embeddings(0)[:, :4]}, x)

@@ -12,8 +12,8 @@ from likeness.research.losses import Laplacian
 FILTER = np.array([[0, -1, 0], [-1, 4, -1], [0, -1, 0]])
 
 
-def picture(seed: int, pictures: int = 1) -> dict[str, np.ndarray]:
-    return {"input": np.random.default_rng(seed).random((pictures, 9, 8, 3)).astype(np.float32)}
+def image(seed: int, images: int = 1) -> dict[str, np.ndarray]:
+    return {"input": np.random.default_rng(seed).random((images, 9, 8, 3)).astype(np.float32)}
 
 
 def pool(x: np.ndarray) -> np.ndarray:
@@ -35,7 +35,7 @@ def test_value_and_gradient_equal_the_oracle(masked: bool):
     draw = lambda: generator.uniform(0.05, 1, (9, 8)).astype(np.float32)  # noqa: E731
     masks = {"mask": draw(), "reference_mask": draw()} if masked else {}
     losses = {each: Laplacian(pooling=2, normalizer=each) for each in ("relative", "sum", "mean")}
-    check({loss: functools.partial(oracle, each) for each, loss in losses.items()}, picture(0, 2), picture(1), **masks)
+    check({loss: functools.partial(oracle, each) for each, loss in losses.items()}, image(0, 2), image(1), **masks)
 
 
 def test_a_ramp_of_brightness_has_no_edges():
@@ -45,8 +45,8 @@ def test_a_ramp_of_brightness_has_no_edges():
     assert cost(loss, {"input": ramp}, flat) == pytest.approx(0, abs=1e-10)
 
 
-def test_pictures_too_small_are_refused():
-    with pytest.raises(ValueError, match="the picture is 9×8, but three squares a side, 12 pixels, are needed"):
-        refuse(Laplacian(pooling=4), picture(0), picture(1))
+def test_images_too_small_are_refused():
+    with pytest.raises(ValueError, match="the image is 9×8, but three squares a side, 12 pixels, are needed"):
+        refuse(Laplacian(pooling=4), image(0), image(1))
     with pytest.raises(ValueError, match="pooling=0"):
         Laplacian(pooling=0)

@@ -49,8 +49,8 @@ ONES, NONE = np.ones((16, 16), np.float32), np.zeros((16, 16), np.float32)
 name = lambda loss: f"{type(loss).__name__}-{getattr(loss, 'normalizer', '')}"  # noqa: E731
 
 
-def pictures(seed: int, count: int = 1) -> dict[str, jax.Array]:
-    return as_arrays(maps(seed, pictures=count, maps=SHAPES))
+def images(seed: int, count: int = 1) -> dict[str, jax.Array]:
+    return as_arrays(maps(seed, images=count, maps=SHAPES))
 
 
 def test_lambdas():
@@ -90,8 +90,8 @@ def test_protocol(loss):
 
 @pytest.mark.parametrize("loss", ALL, ids=name)
 def test_the_loss_of_a_batch_is_the_mean(loss):
-    """Each picture has its own reference, or one serves all."""
-    x, y = maps(0, pictures=2, maps=SHAPES), maps(1, pictures=2, maps=SHAPES)
+    """Each image has its own reference, or one serves all."""
+    x, y = maps(0, images=2, maps=SHAPES), maps(1, images=2, maps=SHAPES)
     each = [{layer: a[i : i + 1] for layer, a in z.items()} for z in (x, y) for i in (0, 1)]
     together = jax.jit(lambda x, y, first: (loss(x, loss.target(y)), loss(x, loss.target(first))))
     own, shared = together(as_arrays(x), as_arrays(y), as_arrays(each[2]))
@@ -101,16 +101,16 @@ def test_the_loss_of_a_batch_is_the_mean(loss):
 
 @pytest.mark.parametrize("loss", ALL, ids=name)
 def test_bfloat16_in_float32_out(loss):
-    x = {layer: a.astype(jnp.bfloat16) for layer, a in pictures(0).items()}
+    x = {layer: a.astype(jnp.bfloat16) for layer, a in images(0).items()}
     value, gradient = jax.eval_shape(value_and_gradient(loss), x, x, None, None)
     assert value.dtype == jnp.float32
     assert all(slope.dtype == jnp.bfloat16 for slope in gradient.values())
 
 
 @pytest.mark.parametrize("loss", ALL, ids=name)
-def test_degenerate_pictures_have_finite_gradients(loss):
-    """Black or constant pictures, against a black reference and against a real one; the reference itself."""
-    y = pictures(1)
+def test_degenerate_images_have_finite_gradients(loss):
+    """Black or constant images, against a black reference and against a real one; the reference itself."""
+    y = images(1)
     black, gray = ({k: jnp.full_like(a, v) for k, a in y.items()} for v in (0.0, 0.5))
     for a, b in [(black, black), (black, y), (y, black), (gray, gray), (y, y)]:
         finite(value_and_gradient(loss)(a, b, None, None))
@@ -118,16 +118,16 @@ def test_degenerate_pictures_have_finite_gradients(loss):
 
 @pytest.mark.parametrize("loss", ON_MAPS, ids=name)
 def test_a_mask_of_ones_is_no_mask_and_one_of_zeros_is_finite(loss):
-    x, y = pictures(0), pictures(1)
+    x, y = images(0), images(1)
     assert cost(loss, x, y, ONES, ONES) == pytest.approx(cost(loss, x, y), rel=1e-5)
     for mask, reference_mask in [(NONE, NONE), (NONE, ONES), (ONES, NONE)]:
         finite(value_and_gradient(loss)(x, y, mask, reference_mask))
 
 
 @pytest.mark.parametrize("loss", ON_MAPS[:-1], ids=name)
-def test_half_a_mask_is_half_the_picture(loss):
-    """Cut at the layer's resolution: the left half of the picture, the upper half of the reference."""
-    x, y = pictures(0), pictures(1)
+def test_half_a_mask_is_half_the_image(loss):
+    """Cut at the layer's resolution: the left half of the image, the upper half of the reference."""
+    x, y = images(0), images(1)
     left, upper = NONE.copy(), NONE.copy()
     left[:, :8], upper[:8] = 1, 1
     half = {layer: a[:, :, : a.shape[2] // 2] for layer, a in x.items()}
@@ -175,21 +175,21 @@ def test_masks_are_averaged_over_each_cells_area(sizes: tuple[int, ...]):
 
 @pytest.mark.parametrize("loss", ON_MAPS, ids=name)
 def test_masks_of_another_size_are_refused(loss):
-    x = pictures(0)
+    x = images(0)
     for masks in ((ONES[:9], None), (None, ONES[:9])):
-        with pytest.raises(ValueError, match="The mask is 9×16 and the picture 16×16: resize the mask"):
+        with pytest.raises(ValueError, match="The mask is 9×16 and the image 16×16: resize the mask"):
             refuse(loss, x, x, *masks)
 
 
 @pytest.mark.parametrize("loss", ON_MAPS, ids=name)
 def test_targets_of_another_encoder_or_number_are_refused(loss):
-    x = pictures(0, 2)
+    x = images(0, 2)
     if not isinstance(loss, SlicedWasserstein | SelfSimilarity | Laplacian):  # which do not keep the channels
         wide = {**x, "relu3_1": jnp.ones((2, 8, 8, 5))}
         with pytest.raises(ValueError, match=rf"{type(loss).__name__}: at 'relu3_1' the target is .* same encoder"):
             refuse(loss, x, wide)
-    with pytest.raises(ValueError, match="of one reference or of one for each picture"):
-        refuse(loss, x, pictures(0, 3))
+    with pytest.raises(ValueError, match="of one reference or of one for each image"):
+        refuse(loss, x, images(0, 3))
 
 
 @pytest.mark.parametrize("loss", ALL, ids=name)

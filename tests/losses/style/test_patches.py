@@ -46,7 +46,7 @@ def test_value_and_gradient_equal_the_oracle(masked: bool):
     region[:, :1] = 0.2
     masks = {"mask": smooth_mask(3), "reference_mask": region} if masked else {}
     oracles = {MRF(layers=tuple(LAYERS), normalizer=each): oracle(each) for each in ("relative", "sum", "mean")}
-    check(oracles, maps(0, pictures=2, maps=LAYERS), maps(1, maps=OTHER_SIZE), **masks)
+    check(oracles, maps(0, images=2, maps=LAYERS), maps(1, maps=OTHER_SIZE), **masks)
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 8, 100])
@@ -67,7 +67,7 @@ def test_memory_is_bounded_by_the_chunk():
     assert memory[0].temp_size_in_bytes < 0.25 * memory[1].temp_size_in_bytes
 
 
-def test_a_picture_made_of_the_references_patches_costs_nothing():
+def test_an_image_made_of_the_references_patches_costs_nothing():
     y = maps(1, maps={"relu3_1": (6, 9, 3)})
     assert cost(MRF(layers=("relu3_1",)), {"relu3_1": y["relu3_1"][:, 1:5, 2:8]}, y) == 0
 

@@ -33,7 +33,7 @@ def test_value_and_gradient_equal_the_oracle(masked: bool, samples: int):
         return (m[:, None] * m * np.abs(shares(x, m) - shares(y, n))).sum() / m.sum()
 
     masks = {"mask": smooth_mask(3), "reference_mask": smooth_mask(4)} if masked else {}
-    check({loss: oracle}, generic(0, pictures=2), generic(1), **masks)
+    check({loss: oracle}, generic(0, images=2), generic(1), **masks)
 
 
 @pytest.mark.parametrize(("samples", "count"), [(10, 24), (7, 7), (12, 1000), (5, 3), (1024, 300_000)])
@@ -56,10 +56,10 @@ def test_colors_may_change_but_not_likeness():
     assert cost(loss, {"relu1_1": x[:, ::-1]}, {"relu1_1": x}) > 0.05
 
 
-def test_pictures_of_different_sizes_are_refused():
+def test_images_of_different_sizes_are_refused():
     """Also where the same number of places is drawn from both."""
     loss = SelfSimilarity(layers=("relu1_1",), samples=10)
-    with pytest.raises(ValueError, match=r"the picture is 6×4 and the reference is 4×6, but the same places"):
+    with pytest.raises(ValueError, match=r"the image is 6×4 and the reference is 4×6, but the same places"):
         refuse(loss, maps(0), maps(0, maps={"relu1_1": (4, 6, 3)}))
     with pytest.raises(ValueError, match="samples=1"):
         SelfSimilarity(layers=("relu1_1",), samples=1)

@@ -65,7 +65,7 @@ def test_value_and_gradient_equal_the_oracle(masked: tuple[str, ...], sizes: dic
 
     masks = {each: MASKS[each] for each in masked}
     oracles = {loss: functools.partial(oracle, each) for each, loss in losses.items()}
-    check(oracles, positive(0, pictures=2), positive(1, maps=sizes), **masks)
+    check(oracles, positive(0, images=2), positive(1, maps=sizes), **masks)
 
 
 def test_directions_are_unit_vectors_and_the_layers_own():

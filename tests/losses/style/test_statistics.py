@@ -1,4 +1,4 @@
-"""Sums over pixels: what they are, and that a picture's are those of its tiles added up."""
+"""Sums over pixels: what they are, and that an image's are those of its tiles added up."""
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +22,7 @@ LOSSES = [
 @pytest.mark.parametrize("moments", ["full", "diagonal"])
 @pytest.mark.parametrize("masked", [False, True])
 def test_sums_equal_numpy(moments, masked: bool):
-    x = maps(0, pictures=2)["relu1_1"]
+    x = maps(0, images=2)["relu1_1"]
     mask = averaged(smooth_mask(1), x.shape[1:3]).astype(np.float32) if masked else None
     sums = jax.jit(pixel_sums, static_argnums=2)(jnp.asarray(x), None if mask is None else jnp.asarray(mask), moments)
     weighted = x.astype(np.float64) * (1.0 if mask is None else mask[..., None])
@@ -35,12 +35,12 @@ def test_sums_equal_numpy(moments, masked: bool):
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda x: f"{type(x).__name__}-{x.normalizer}")
-def test_tiles_add_up_to_the_picture(loss: AdditiveLayers):
+def test_tiles_add_up_to_the_image(loss: AdditiveLayers):
     """Value and gradient, from tiles that overlap by a halo which their masks leave out."""
     x, y = maps(0), maps(1)
 
     def cut(start: int, stop: int) -> dict[str, np.ndarray]:
-        """Rows of the picture, 12 high, at each layer."""
+        """Rows of the image, 12 high, at each layer."""
         return {layer: a[:, start * a.shape[1] // 12 : stop * a.shape[1] // 12] for layer, a in x.items()}
 
     tiles = [cut(0, 8), cut(0, 12), cut(4, 12)]

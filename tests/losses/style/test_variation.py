@@ -9,8 +9,8 @@ from likeness.research.losses import TotalVariation
 CONVENTIONS = ("anisotropic", "johnson", "crowson")
 
 
-def picture(seed: int, pictures: int = 1) -> dict[str, np.ndarray]:
-    return {"input": np.random.default_rng(seed).random((pictures, 5, 4, 3)).astype(np.float32)}
+def image(seed: int, images: int = 1) -> dict[str, np.ndarray]:
+    return {"input": np.random.default_rng(seed).random((images, 5, 4, 3)).astype(np.float32)}
 
 
 def oracle(convention: str):
@@ -46,23 +46,23 @@ def oracle(convention: str):
 
 
 def test_value_and_gradient_equal_the_oracle():
-    check({TotalVariation(convention=each): oracle(each) for each in CONVENTIONS}, picture(0, 2), picture(1))
+    check({TotalVariation(convention=each): oracle(each) for each in CONVENTIONS}, image(0, 2), image(1))
 
 
 def test_gradient_is_the_one_jcjohnson_adds():
     """``(x_ij - x_i,j+1) + (x_ij - x_i+1,j)`` at a pixel, less the same at its right and lower neighbor, border left out."""
-    x = picture(0)["input"].astype(np.float64)
+    x = image(0)["input"].astype(np.float64)
     expected = np.zeros_like(x)
     right, down = x[:, :-1, :-1] - x[:, :-1, 1:], x[:, :-1, :-1] - x[:, 1:, :-1]
     expected[:, :-1, :-1] += right + down
     expected[:, :-1, 1:] -= right
     expected[:, 1:, :-1] -= down
-    _, found = value_and_gradient(TotalVariation(convention="johnson"))(picture(0), picture(0), None, None)
+    _, found = value_and_gradient(TotalVariation(convention="johnson"))(image(0), image(0), None, None)
     assert_close(found["input"], expected)
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
-def test_a_flat_picture_costs_nothing_and_is_flat(convention: str):
+def test_a_flat_image_costs_nothing_and_is_flat(convention: str):
     flat = {"input": np.full((1, 4, 4, 3), 0.3, np.float32)}
     value, gradient = value_and_gradient(TotalVariation(convention=convention))(flat, flat, None, None)
     assert value == 0
@@ -73,4 +73,4 @@ def test_has_no_target_and_takes_no_mask():
     loss = TotalVariation()
     assert loss.target({}) == {}
     with pytest.raises(ValueError, match="takes no mask"):
-        refuse(loss, picture(0), picture(0), np.ones((5, 4), np.float32))
+        refuse(loss, image(0), image(0), np.ones((5, 4), np.float32))

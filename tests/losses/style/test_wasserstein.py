@@ -39,13 +39,13 @@ def test_value_and_gradient_equal_the_oracle(masked: bool):
     }
     check(
         {loss: functools.partial(oracle, each) for each, loss in losses.items()},
-        maps(0, pictures=2),
+        maps(0, images=2),
         maps(1, maps=OTHER_SIZE),
         **masks,
     )
 
 
-def test_a_shift_costs_its_square_and_the_same_picture_nothing():
+def test_a_shift_costs_its_square_and_the_same_image_nothing():
     loss = Wasserstein(layers=("relu1_1",), normalizer="none", eps=EPS, iterations=16)
     x = maps(0)
     assert cost(loss, x, x) == pytest.approx(0, abs=1e-5)
@@ -54,7 +54,7 @@ def test_a_shift_costs_its_square_and_the_same_picture_nothing():
 
 
 def test_more_channels_than_places_stay_finite():
-    """Deep layers of small pictures have singular covariances; ε is what holds them."""
+    """Deep layers of small images have singular covariances; ε is what holds them."""
     wide = {"relu5_1": (2, 2, 16)}
     loss = Wasserstein(layers=("relu5_1",))
     value, gradient = value_and_gradient(loss)(maps(0, maps=wide), maps(1, maps=wide), None, None)

@@ -75,7 +75,7 @@ def test_areas_and_ribbons_are_where_they_are_drawn() -> None:
     sheet = Sheet.blank((40, 60))
     sheet.area(np.array([[0.25, 0.25], [0.75, 0.25], [0.75, 0.75], [0.25, 0.75]]), np.array([1.0, 0.0, 0.0]))
     sheet.ribbon(np.array([[1.0, 0.2], [1.0, 0.8]]), 0.1, np.array([0.0, 1.0, 0.0]))
-    picture = np.asarray(sheet.image.reduce(sheet.image.width // 60), float) / 255.0
-    assert picture[..., 0].sum() / 40.0**2 == pytest.approx(0.25, rel=0.05)
-    assert picture[..., 1].sum() / 40.0**2 == pytest.approx(0.2 * 0.6 + np.pi * 0.01, rel=0.07)
-    assert picture[20, 40].tolist() == [0.0, 1.0, 0.0]
+    image = np.asarray(sheet.image.reduce(sheet.image.width // 60), float) / 255.0
+    assert image[..., 0].sum() / 40.0**2 == pytest.approx(0.25, rel=0.05)
+    assert image[..., 1].sum() / 40.0**2 == pytest.approx(0.2 * 0.6 + np.pi * 0.01, rel=0.07)
+    assert image[20, 40].tolist() == [0.0, 1.0, 0.0]

@@ -1,4 +1,4 @@
-"""Procedural styles: the same key is the same picture, at any size, and a color is what the eye makes of the dots."""
+"""Procedural styles: the same key is the same image, at any size, and a color is what the eye makes of the dots."""
 
 import dataclasses
 
@@ -20,20 +20,20 @@ STYLES: list[Style] = [
 every_style = pytest.mark.parametrize("style", STYLES, ids=lambda style: type(style).__name__)
 
 
-def shrunk(picture: np.ndarray, by: int) -> np.ndarray:
-    height, width, _ = picture.shape
-    return picture.reshape(height // by, by, width // by, by, 3).mean((1, 3))
+def shrunk(image: np.ndarray, by: int) -> np.ndarray:
+    height, width, _ = image.shape
+    return image.reshape(height // by, by, width // by, by, 3).mean((1, 3))
 
 
 @every_style
 @pytest.mark.parametrize("size", [(20, 33), (8, 8)])
-def test_every_size_is_a_picture(style: Style, size: tuple[int, int]) -> None:
-    picture = style(size, jax.random.key(1))
-    assert picture.shape == (*size, 3)
-    assert picture.dtype == np.float32
-    assert picture.min() >= 0.0
-    assert picture.max() <= 1.0
-    assert picture.std((0, 1)).min() > 0.02
+def test_every_size_is_an_image(style: Style, size: tuple[int, int]) -> None:
+    image = style(size, jax.random.key(1))
+    assert image.shape == (*size, 3)
+    assert image.dtype == np.float32
+    assert image.min() >= 0.0
+    assert image.max() <= 1.0
+    assert image.std((0, 1)).min() > 0.02
 
 
 @every_style
@@ -45,8 +45,8 @@ def test_the_key_is_all_that_matters(style: Style) -> None:
 
 
 @every_style
-def test_a_larger_picture_is_the_same_picture(style: Style) -> None:
-    """Area averages of the large one are nearer to the small one than another key's picture is, by far."""
+def test_a_larger_image_is_the_same_image(style: Style) -> None:
+    """Area averages of the large one are nearer to the small one than another key's image is, by far."""
     key = jax.random.key(2)
     small, large = shrunk(style((48, 64), key), 4), shrunk(style((96, 128), key), 8)
     other = shrunk(style((48, 64), jax.random.key(3)), 4)
@@ -55,7 +55,7 @@ def test_a_larger_picture_is_the_same_picture(style: Style) -> None:
 
 
 @every_style
-def test_too_small_a_picture_is_refused(style: Style) -> None:
+def test_too_small_an_image_is_refused(style: Style) -> None:
     with pytest.raises(ValueError, match="90 x 7 pixels"):
         style((7, 90), jax.random.key(0))
 
@@ -88,8 +88,8 @@ def test_dots_average_to_about_the_color() -> None:
 
 
 def test_the_night_sky_is_blue_and_its_moon_yellow() -> None:
-    picture = CurlStrokes()((96, 144), jax.random.key(0))
-    red, _, blue = picture[:60].reshape(-1, 3).mean(0)
+    image = CurlStrokes()((96, 144), jax.random.key(0))
+    red, _, blue = image[:60].reshape(-1, 3).mean(0)
     assert blue > 1.5 * red
-    red, green, blue = picture[12:24, 120:132].reshape(-1, 3).mean(0)
+    red, green, blue = image[12:24, 120:132].reshape(-1, 3).mean(0)
     assert red > green > 1.3 * blue

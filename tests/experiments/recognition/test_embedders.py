@@ -1,4 +1,4 @@
-"""Who is judged: how pictures are embedded."""
+"""Who is evaluated: how images are embedded."""
 
 import subprocess
 import sys
@@ -8,26 +8,26 @@ from typing import Any
 import numpy as np
 import pytest
 
-from likeness.experiments.recognition import subjects
+from likeness.experiments.recognition import embedders
 from likeness.research.encoders import Conv4
 
 
 @pytest.mark.parametrize(
-    "pictures, sizes", [(1, [8]), (2, [8]), (20, [8, 8, 8]), (65, [256]), (256, [256]), (300, [256, *[8] * 6])]
+    "images, sizes", [(1, [8]), (2, [8]), (20, [8, 8, 8]), (65, [256]), (256, [256]), (300, [256, *[8] * 6])]
 )
-def test_a_few_pictures_do_not_cost_a_full_batch(monkeypatch: pytest.MonkeyPatch, pictures: int, sizes: list[int]) -> None:
-    """Two programs at most, and each picture's embedding in its place."""
+def test_a_few_images_do_not_cost_a_full_batch(monkeypatch: pytest.MonkeyPatch, images: int, sizes: list[int]) -> None:
+    """Two programs at most, and each image's embedding in its place."""
     embedded = []
 
     def embed(encoder: Any, variables: Any, batch: np.ndarray) -> np.ndarray:
         embedded.append(len(batch))
         return batch.reshape(len(batch), -1)[:, :1]
 
-    monkeypatch.setattr(subjects, "_embed", embed)
+    monkeypatch.setattr(embedders, "_embed", embed)
     loss: Any = SimpleNamespace(distance=None)
-    subject = subjects.trained(Conv4(), loss, {"encoder": {}, "loss": {}}, {})
-    table = np.arange(pictures, dtype=np.uint16).reshape(-1, 1, 1, 1)
-    assert subject.embed(table).ravel().tolist() == list(range(pictures))
+    embedder = embedders.trained(Conv4(), loss, {"encoder": {}, "loss": {}}, {})
+    table = np.arange(images, dtype=np.uint16).reshape(-1, 1, 1, 1)
+    assert embedder.embed(table).ravel().tolist() == list(range(images))
     assert embedded == sizes
 
 

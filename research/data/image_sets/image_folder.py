@@ -1,4 +1,4 @@
-"""All pictures below a folder, whatever they show."""
+"""All images below a folder, whatever they show."""
 
 import dataclasses
 import hashlib
@@ -15,24 +15,24 @@ from likeness.research.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PictureFolder:
-    """Picture files in a folder and the folders below it, by their ending; hidden ones are passed over.
+class ImageFolder:
+    """Image files in a folder and the folders below it, by their ending; hidden ones are passed over.
 
-    Every header is checked when the folder is opened; a picture is decoded each time it is read.
+    Every header is checked when the folder is opened; an image is decoded each time it is read.
 
     Example::
 
-        PictureFolder(path="~/coco/train2017").open()
+        ImageFolder(path="~/coco/train2017").open()
     """
 
     path: str
     """The folder; ``~`` and environment variables are replaced."""
     on_bad: Literal["skip", "refuse"] = "skip"
-    """``skip`` leaves a bad picture out and lists it in ``Album.skipped``; ``refuse`` stops at the first."""
+    """``skip`` leaves a bad image out and lists it in ``Album.skipped``; ``refuse`` stops at the first."""
     max_megapixels: float = 50.0
-    """A picture with more pixels is bad."""
+    """An image with more pixels is bad."""
     min_side: int = 32
-    """A picture with a shorter side is bad."""
+    """An image with a shorter side is bad."""
 
     def __post_init__(self) -> None:
         self._decode  # noqa: B018 - its fields are checked now and not when the folder is opened
@@ -42,10 +42,10 @@ class PictureFolder:
         return Decode(max_megapixels=self.max_megapixels, min_side=self.min_side)
 
     def open(self) -> Album:
-        """Finds the pictures and checks their headers.
+        """Finds the images and checks their headers.
 
         Raises:
-            UserError: the folder is missing or cannot be read, or holds no picture that can be used.
+            UserError: the folder is missing or cannot be read, or holds no image that can be used.
             BadImage: one is bad and ``on_bad`` is ``"refuse"``.
         """
         root, decode = expand_path(self.path), self._decode
@@ -65,7 +65,7 @@ class PictureFolder:
         if not good:
             why = f"; {len(skipped)} were left out, the first of them {skipped[0][0]}: {skipped[0][1]}" if skipped else ""
             raise UserError(
-                f"The folder {printable(root)} holds no picture that can be used{why}. The field `path` expects a folder of "
+                f"The folder {printable(root)} holds no image that can be used{why}. The field `path` expects a folder of "
                 f"files that end in {', '.join(SUFFIXES)}."
             )
         return Album(
@@ -77,7 +77,7 @@ class PictureFolder:
 
 
 def _find(root: Path) -> list[str]:
-    """Paths below the root of the files that are called like pictures, in a fixed order."""
+    """Paths below the root of the files that are called like images, in a fixed order."""
     if not root.is_dir():
         raise UserError(f"There is no folder {printable(root)}: mend the field `path`.")
 

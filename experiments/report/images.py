@@ -1,4 +1,4 @@
-"""The pictures of a report: figures that can be enlarged, what came out step by step, and before beside after."""
+"""The images of a report: figures that can be enlarged, what came out step by step, and before beside after."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from likeness.experiments.config import from_json
-from likeness.experiments.experiment import MadeOfPictures, Originals
+from likeness.experiments.experiment import MadeOfImages, Originals
 from likeness.experiments.own_code.classes import RunCode
 from likeness.experiments.report.album import Album, Embedded, Source
 from likeness.experiments.report.html import Html, element, tabs
@@ -16,11 +16,11 @@ from likeness.experiments.report.words import caption, rank
 from likeness.research.errors import UserError
 
 _FRAMES = 24
-"""Pictures of a progress slider; of more, evenly spaced ones are shown."""
+"""Images of a progress slider; of more, evenly spaced ones are shown."""
 
 
 def sources(run: ReportedRun, number: int) -> dict[str, Source]:
-    """The pictures of a run that its report needs, by key, the most important first."""
+    """The images of a run that its report needs, by key, the most important first."""
     found: dict[str, Source] = {}
     for series in progress(run).values():
         found[_key(number, series[-1][1])] = series[-1][1]
@@ -33,23 +33,23 @@ def sources(run: ReportedRun, number: int) -> dict[str, Source]:
 
 
 def originals(run: ReportedRun, number: int) -> tuple[dict[str, Source], list[str]]:
-    """What the pictures of a run were made of, read anew, and why that could not be."""
-    if not run.pictures:
+    """What the images of a run were made of, read anew, and why that could not be."""
+    if not run.images:
         return {}, []
     try:
         experiment = from_json(run.config.get("experiment"), RunCode(run.root))
-        made = experiment.originals() if isinstance(experiment, MadeOfPictures) else Originals({})
+        made = experiment.originals() if isinstance(experiment, MadeOfImages) else Originals({})
     except (UserError, ValueError) as error:
-        return {}, [f"What the pictures were made of cannot be shown beside them: {error}"]
+        return {}, [f"What the images were made of cannot be shown beside them: {error}"]
     found: dict[str, Source] = {_before(number, name): np.asarray(one, np.float32) for name, one in made.before.items()}
     found |= {f"{number}:style:{i}": np.asarray(style, np.float32) for i, style in enumerate(made.styles)}
     return found, []
 
 
 def progress(run: ReportedRun) -> dict[str, list[tuple[int, Path]]]:
-    """Pictures by name, with the step of each: ``pictures/NAME_000050.png``; that without a number is the last."""
+    """Images by name, with the step of each: ``images/NAME_000050.png``; that without a number is the last."""
     series: dict[str, list[tuple[int, Path]]] = {}
-    for path in run.pictures:
+    for path in run.images:
         found = re.fullmatch(r"(.+)_(\d{6,})", path.stem)
         name, step = (found[1], int(found[2])) if found else (path.stem, run.reached)
         series.setdefault(name, []).append((step, path))
@@ -83,11 +83,11 @@ def painted(run: ReportedRun, number: int, book: Album) -> Html | None:
         return None
     parts: list[Html] = []
     for place, (name, paths) in enumerate(series.items()):
-        last = book.pictures.get(_key(number, paths[-1][1]))
+        last = book.images.get(_key(number, paths[-1][1]))
         if last is None:
             continue
-        key = f"run-{number}-picture-{place}"
-        before = book.pictures.get(_before(number, name))
+        key = f"run-{number}-image-{place}"
+        before = book.images.get(_before(number, name))
         if before is not None:
             parts.append(
                 _compare(
@@ -97,19 +97,15 @@ def painted(run: ReportedRun, number: int, book: Album) -> Html | None:
                     last.image(f"{name} of {run.name}, after {paths[-1][0]} steps"),
                 )
             )
-        frames = [
-            (step, book.pictures[_key(number, path)]) for step, path in _shown(paths) if _key(number, path) in book.pictures
-        ]
+        frames = [(step, book.images[_key(number, path)]) for step, path in _shown(paths) if _key(number, path) in book.images]
         if len(frames) > 1:
-            images = [(step, picture.image(f"{name} of {run.name} at step {step}")) for step, picture in frames]
-            left_out = f", {len(frames)} of {len(paths)} pictures" if len(frames) < len(paths) else ""
+            images = [(step, image.image(f"{name} of {run.name} at step {step}")) for step, image in frames]
+            left_out = f", {len(frames)} of {len(paths)} images" if len(frames) < len(paths) else ""
             parts.append(_progress(key, f"{name}, step by step{left_out}", images))
         elif before is None:
             parts.append(figure(last, f"{name} of {run.name}", f"{name} at step {paths[-1][0]:,}"))
-    styles = [(key, picture) for key, picture in book.pictures.items() if key.startswith(f"{number}:style:")]
-    parts += [
-        figure(picture, f"Style picture {i + 1} of {run.name}", f"Style {i + 1}") for i, (_, picture) in enumerate(styles)
-    ]
+    styles = [(key, image) for key, image in book.images.items() if key.startswith(f"{number}:style:")]
+    parts += [figure(image, f"Style image {i + 1} of {run.name}", f"Style {i + 1}") for i, (_, image) in enumerate(styles)]
     return element("div", {"class": "gallery"}, *parts) if parts else None
 
 
@@ -159,11 +155,11 @@ def _progress(key: str, title: str, images: Sequence[tuple[int, Html]]) -> Html:
     return element("figure", {"class": "progress"}, element("figcaption", {}, element("strong", {}, title)), *frames, bar)
 
 
-def figure(picture: Embedded, alt: str, title: str) -> Html:
-    """A picture with its caption; a press shows it in its own size."""
+def figure(image: Embedded, alt: str, title: str) -> Html:
+    """An image with its caption; a press shows it in its own size."""
     # What is much wider than high is read only over the whole width.
-    wide = "wide" if picture.width > 2 * picture.height else None
-    button = element("button", {"type": "button", "class": "enlarge", "aria-label": f"Enlarge: {title}"}, picture.image(alt))
+    wide = "wide" if image.width > 2 * image.height else None
+    button = element("button", {"type": "button", "class": "enlarge", "aria-label": f"Enlarge: {title}"}, image.image(alt))
     return element("figure", {"class": wide}, button, element("figcaption", {}, title))
 
 
@@ -172,17 +168,17 @@ def figures(run: ReportedRun, number: int, book: Album, drawn: Collection[str]) 
     shown = []
     left = [path for path in run.figures if path.stem not in drawn]
     for path in sorted(left, key=lambda path: (rank(path.stem), path.name)):
-        if (picture := book.pictures.get(_key(number, path))) is not None:
+        if (image := book.images.get(_key(number, path))) is not None:
             words = caption(path.stem)
-            shown.append(figure(picture, f"{words}; {run.name}", words))
+            shown.append(figure(image, f"{words}; {run.name}", words))
     return element("div", {"class": "gallery"}, *shown) if shown else None
 
 
 def units(run: ReportedRun, number: int, book: Album) -> Html | None:
     """What the units of each layer see, a tab for each layer."""
     panels: Mapping[str, Html] = {
-        path.stem: figure(book.pictures[_key(number, path)], f"What units of {path.stem} see; {run.name}", path.stem)
+        path.stem: figure(book.images[_key(number, path)], f"What units of {path.stem} see; {run.name}", path.stem)
         for path in run.units
-        if _key(number, path) in book.pictures
+        if _key(number, path) in book.images
     }
     return tabs(f"run-{number}-units", "Layers", panels) if panels else None

@@ -1,4 +1,4 @@
-"""How a painted picture is judged: by an encoder that did not paint it."""
+"""How a painted image is evaluated: by an encoder that did not paint it."""
 
 import dataclasses
 import functools
@@ -18,19 +18,19 @@ from likeness.research.metrics.image_quality import color_distance, edge_correla
 from likeness.research.types import Array, PyTree, Scalar
 
 SMALLEST = 28
-"""Least side of a picture that has 7 x 7 patches at three scales."""
+"""Least side of an image that has 7 x 7 patches at three scales."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Judge:
-    """An encoder by which a painted picture is judged and not painted, and the layers it looks at."""
+class StyleEvaluator:
+    """An encoder by which a painted image is evaluated and not painted, and the layers it looks at."""
 
     encoder: FrozenEncoder = FrozenEncoder(
         encoder=Vgg(convolutions=(2, 2, 2, 2), widths=(24, 48, 96, 192), pooling="max", preprocessing="torchvision"),
         weights=RandomWeights(seed=1),
     )
     """Of other filters and another shape than the one that painted, so that its flaws are not shared. What random filters say
-    compares under the same filters only: with other seeds the same picture's errors are several times larger or smaller."""
+    compares under the same filters only: with other seeds the same image's errors are several times larger or smaller."""
     content: tuple[str, ...] = ("relu3_1",)
     """Layers at which the content is compared."""
     style: tuple[str, ...] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
@@ -38,18 +38,18 @@ class Judge:
     perceptual: Perceptual | None = None
     """LPIPS from the content as well, where its weights are given."""
     size: int = 640
-    """Longer side at which pictures are compared; larger ones are shrunk."""
+    """Longer side at which images are compared; larger ones are shrunk."""
 
     def variables(self) -> PyTree:
-        """The weights of the encoders that judge.
+        """The weights of the encoders that evaluator.
 
         Raises:
             UserError: when they cannot be had, or the encoder has no such layers.
         """
         variables = self.encoder.variables()
 
-        def look(picture: Array) -> None:
-            activations = self.encoder(variables, picture)
+        def look(image: Array) -> None:
+            activations = self.encoder(variables, image)
             for loss in (Content(layers=self.content), Gram(layers=self.style)):
                 list(loss.read(activations))
 
@@ -57,14 +57,14 @@ class Judge:
             # Now, and not after the painting; of shapes only.
             jax.eval_shape(look, jax.ShapeDtypeStruct((1, 96, 96, 3), jnp.float32))
         except ValueError as error:
-            raise UserError(f"The Judge of this config does not fit its encoder: {error}") from error
+            raise UserError(f"The StyleEvaluator of this config does not fit its encoder: {error}") from error
         perceptual = None if self.perceptual is None else self.perceptual.variables()
         return {"encoder": variables, "perceptual": perceptual}
 
     def fingerprint(self, variables: PyTree) -> dict[str, str]:
-        """Of the weights of the encoders that judge."""
+        """Of the weights of the encoders that evaluator."""
         of_encoder = self.encoder.fingerprint(variables["encoder"])
-        found = {f"{name} that judges": value for name, value in of_encoder.items()}
+        found = {f"{name} that evaluates": value for name, value in of_encoder.items()}
         return found if self.perceptual is None else found | {"weights of LPIPS": of_arrays(variables["perceptual"])}
 
     def metrics(
@@ -73,55 +73,55 @@ class Judge:
         painter: FrozenEncoder,
         painter_weights: PyTree,
         layers: tuple[tuple[str, ...], tuple[str, ...]],
-        picture: np.ndarray,
+        image: np.ndarray,
         content: np.ndarray,
         styles: tuple[np.ndarray, ...],
     ) -> dict[str, float]:
-        """How far a picture is from the content and from the styles, in numbers that no loss or normalizer shifts.
+        """How far an image is from the content and from the styles, in numbers that no loss or normalizer shifts.
 
         Args:
             weights: :meth:`variables`.
-            painter: the encoder by which the picture was painted.
+            painter: the encoder by which the image was painted.
             painter_weights: its weights.
             layers: those at which the painter compared content, and style.
-            picture: (h, w, 3), RGB in [0, 1].
+            image: (h, w, 3), RGB in [0, 1].
             content: of the same size.
             styles: of any size.
 
         Returns:
             Relative errors under both encoders (``content/relative``, ``style/relative``, and ``held_out/…``, see
             :func:`relative_errors`), structural similarity and correlation of edges with the content, and the distances of
-            colors and of patches from the nearest style; LPIPS from the content where it was asked for. Pictures with a side
+            colors and of patches from the nearest style; LPIPS from the content where it was asked for. Images with a side
             below 28 pixels have no patches and no structural similarity.
         """
-        share = min(1.0, self.size / max(picture.shape))
-        picture, content, *looks = (_shrunk(each, share) for each in (picture, content, *styles))
-        arrays = [jnp.asarray(each) for each in (picture, content)], [jnp.asarray(look) for look in looks]
+        share = min(1.0, self.size / max(image.shape))
+        image, content, *looks = (_shrunk(each, share) for each in (image, content, *styles))
+        arrays = [jnp.asarray(each) for each in (image, content)], [jnp.asarray(look) for look in looks]
         # A painter that compares no content, or no style, has no layers at which to look at it.
         seen = tuple(own or others for own, others in zip(layers, layers[::-1], strict=True))
         own = relative_errors(painter, *seen, painter_weights, *arrays[0], arrays[1])
         other = relative_errors(self.encoder, self.content, self.style, weights["encoder"], *arrays[0], arrays[1])
         errors = {"content/relative": own[0], "style/relative": own[1]}
         errors |= {"held_out/content/relative": other[0], "held_out/style/relative": other[1]}
-        errors["style/color_distance"] = min(color_distance(picture, look) for look in looks)
-        if min(min(each.shape[:2]) for each in (picture, *looks)) >= SMALLEST:
-            errors |= {"content/ssim": ssim(picture, content), "content/edge_correlation": edge_correlation(picture, content)}
-            errors["style/patch_distance"] = min(patch_distance(picture, look) for look in looks)
+        errors["style/color_distance"] = min(color_distance(image, look) for look in looks)
+        if min(min(each.shape[:2]) for each in (image, *looks)) >= SMALLEST:
+            errors |= {"content/ssim": ssim(image, content), "content/edge_correlation": edge_correlation(image, content)}
+            errors["style/patch_distance"] = min(patch_distance(image, look) for look in looks)
         if self.perceptual is not None:
             errors["content/lpips"] = _perceptual(self.perceptual, weights["perceptual"], *arrays[0])
         return {name: float(value) for name, value in errors.items()}
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _perceptual(perceptual: Perceptual, variables: PyTree, picture: Array, content: Array) -> Scalar:
-    return perceptual(variables, picture[None], content[None])
+def _perceptual(perceptual: Perceptual, variables: PyTree, image: Array, content: Array) -> Scalar:
+    return perceptual(variables, image[None], content[None])
 
 
-def _shrunk(picture: np.ndarray, share: float) -> np.ndarray:
+def _shrunk(image: np.ndarray, share: float) -> np.ndarray:
     if share == 1.0:
-        return picture
-    size = (round(picture.shape[0] * share), round(picture.shape[1] * share))
-    return np.clip(np.asarray(resize(jnp.asarray(picture), size)), 0.0, 1.0)
+        return image
+    size = (round(image.shape[0] * share), round(image.shape[1] * share))
+    return np.clip(np.asarray(resize(jnp.asarray(image), size)), 0.0, 1.0)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
@@ -130,13 +130,13 @@ def relative_errors(
     content_layers: tuple[str, ...],
     style_layers: tuple[str, ...],
     variables: PyTree,
-    picture: Array,
+    image: Array,
     reference: Array,
     styles: list[Array],
 ) -> tuple[Scalar, Scalar]:
     """``‖F - P‖²/‖P‖²`` from the content and ``‖G - A‖²/‖A‖²`` from the styles, means over layers and styles."""
     content, style = Content(layers=content_layers), Gram(layers=style_layers)
-    painted = encoder(variables, picture[None])
+    painted = encoder(variables, image[None])
     kept = content(painted, content.target(encoder(variables, reference[None])))
     looks = [style(painted, style.target(encoder(variables, other[None]))) for other in styles]
     return kept, jnp.mean(jnp.stack(looks))

@@ -3,11 +3,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from likeness.experiments.style.picture import StylePicture
+from likeness.experiments.style.image import StyleImage
 from likeness.research.images.sources import Photograph
 
 CONTENT = np.zeros((48, 40, 3), np.float32)
-STYLE = StylePicture(picture=Photograph(name="flower"))
+STYLE = StyleImage(image=Photograph(name="flower"))
 
 
 def fitted(**fields):
@@ -25,11 +25,11 @@ def test_stretched_it_has_the_content_s_size_and_its_own_colors():
     np.testing.assert_allclose(stretched.mean((0, 1)), fitted().mean((0, 1)), atol=0.01)
 
 
-def test_cropped_it_is_the_middle_of_the_picture_that_covers_the_content():
-    whole = STYLE.picture.open(72)
+def test_cropped_it_is_the_middle_of_the_image_that_covers_the_content():
+    whole = STYLE.image.open(72)
     assert whole.shape == (48, 72, 3)
     np.testing.assert_array_equal(fitted(fit="crop"), whole[:, 16:56])
-    np.testing.assert_array_equal(fitted(fit="crop", scale=2.0), STYLE.picture.open(144)[24:72, 52:92])
+    np.testing.assert_array_equal(fitted(fit="crop", scale=2.0), STYLE.image.open(144)[24:72, 52:92])
 
 
 @pytest.mark.parametrize("shape", [(61, 33), (33, 61), (17, 64), (40, 40)])

@@ -1,4 +1,4 @@
-"""The pictures whose look is taken on, and where."""
+"""The images whose look is taken on, and where."""
 
 import dataclasses
 import math
@@ -10,25 +10,25 @@ import numpy as np
 from likeness.experiments.style.terms import Term
 from likeness.research.errors import UserError
 from likeness.research.images.resize import resize
-from likeness.research.images.sources import PictureSource
+from likeness.research.images.sources import ImageSource
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class StylePicture:
-    """A picture whose look is taken on."""
+class StyleImage:
+    """An image whose look is taken on."""
 
-    picture: PictureSource
-    """The picture."""
+    image: ImageSource
+    """The image."""
     weight: float = 1.0
     """How much it counts beside other styles: what matters is its share in the sum of all weights."""
     scale: float = 1.0
-    """Size of its longer side beside that of the picture painted: 2 makes strokes twice as large."""
+    """Size of its longer side beside that of the image painted: 2 makes strokes twice as large."""
     terms: tuple[Term, ...] = ()
     """Losses of its own in place of the experiment's, such as other layers: forms of one style, fine strokes of another."""
-    region: PictureSource | None = None
-    """Where in the painted picture it applies: a picture of the content's proportions, white there and black elsewhere (Gatys
+    region: ImageSource | None = None
+    """Where in the painted image it applies: an image of the content's proportions, white there and black elsewhere (Gatys
     et al. 2017, "Controlling perceptual factors in neural style transfer"); None for everywhere."""
-    mask: PictureSource | None = None
+    mask: ImageSource | None = None
     """What of it counts, in the same way; None for all of it."""
     fit: Literal["longer side", "stretch", "crop"] = "longer side"
     """longer side: it keeps its proportions. The others give it the content's own height and width, as losses demand that
@@ -37,56 +37,56 @@ class StylePicture:
 
     def __post_init__(self) -> None:
         if not 0 < self.scale <= 16:
-            raise ValueError(f"StylePicture.scale is {self.scale}: give a number above 0, at most 16")
+            raise ValueError(f"StyleImage.scale is {self.scale}: give a number above 0, at most 16")
         if not 0 <= self.weight < float("inf"):
-            raise ValueError(f"StylePicture.weight is {self.weight}: give a finite number, 0 or more")
+            raise ValueError(f"StyleImage.weight is {self.weight}: give a finite number, 0 or more")
         if (self.fit == "stretch" and self.scale != 1) or (self.fit == "crop" and self.scale < 1):
             raise ValueError(
-                f"StylePicture.scale is {self.scale}, but fit={self.fit!r} gives it the content's size: leave scale at 1, or "
+                f"StyleImage.scale is {self.scale}, but fit={self.fit!r} gives it the content's size: leave scale at 1, or "
                 "show a part of it larger by fit='crop' and a scale above 1"
             )
 
     def open(self, content: np.ndarray) -> np.ndarray:
-        """The picture for a content picture (h, w, 3): RGB in [0, 1]."""
+        """The image for a content image (h, w, 3): RGB in [0, 1]."""
         height, width, _ = content.shape
         if self.fit == "longer side":
-            return self.picture.open(round(max(height, width) * self.scale))
-        pixels = self.picture.open(max(height, width))
+            return self.image.open(round(max(height, width) * self.scale))
+        pixels = self.image.open(max(height, width))
         if self.fit == "stretch":
             return np.clip(np.asarray(resize(jnp.asarray(pixels), (height, width))), 0.0, 1.0)
         size = math.ceil(self.scale * max(height / pixels.shape[0], width / pixels.shape[1]) * max(pixels.shape[:2]))
-        pixels = self.picture.open(size)
+        pixels = self.image.open(size)
         # The shorter side is rounded, and may lack a pixel of what it was to cover.
         while pixels.shape[0] < height or pixels.shape[1] < width:
-            pixels = self.picture.open(size := size + 1)
+            pixels = self.image.open(size := size + 1)
         top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
         return pixels[top : top + height, left : left + width]
 
-    def sources(self) -> dict[str, PictureSource]:
+    def sources(self) -> dict[str, ImageSource]:
         """Everything that it reads, by what it is to the style: the style itself is called ``""``."""
-        read = {"": self.picture, "region of ": self.region, "mask of ": self.mask}
+        read = {"": self.image, "region of ": self.region, "mask of ": self.mask}
         return {name: source for name, source in read.items() if source is not None}
 
     def region_in(self, content: np.ndarray) -> np.ndarray | None:
         """The region at the content's size (h, w), from 0 to 1."""
-        return None if self.region is None else _opened_mask(self.region, content, "region", "the content picture")
+        return None if self.region is None else _opened_mask(self.region, content, "region", "the content image")
 
     def mask_of(self, opened: np.ndarray) -> np.ndarray | None:
         """The mask at the opened style's size (h, w), from 0 to 1."""
-        return None if self.mask is None else _opened_mask(self.mask, opened, "mask", f"the style picture {self.picture.title}")
+        return None if self.mask is None else _opened_mask(self.mask, opened, "mask", f"the style image {self.image.title}")
 
 
-def _opened_mask(source: PictureSource, picture: np.ndarray, field: str, whose: str) -> np.ndarray:
-    height, width, _ = picture.shape
+def _opened_mask(source: ImageSource, image: np.ndarray, field: str, whose: str) -> np.ndarray:
+    height, width, _ = image.shape
     mask = source.open(max(height, width)).mean(axis=2)
     # The longer side fits by construction; a rounding of the other by one pixel is no other shape.
     if abs(mask.shape[0] - height) > 1 or abs(mask.shape[1] - width) > 1:
         raise UserError(
-            f"StylePicture.{field} {source.title} has the proportions {mask.shape[1]}:{mask.shape[0]} and {whose} has "
+            f"StyleImage.{field} {source.title} has the proportions {mask.shape[1]}:{mask.shape[0]} and {whose} has "
             f"{width}:{height}: give a mask of the same proportions."
         )
     mask = np.asarray(resize(jnp.asarray(np.repeat(mask[:, :, None], 3, axis=2)), (height, width)))[:, :, 0]
     mask = np.clip(mask, 0.0, 1.0)
     if mask.max() < 1 / 255:
-        raise UserError(f"StylePicture.{field} {source.title} is black everywhere: white marks what counts.")
+        raise UserError(f"StyleImage.{field} {source.title} is black everywhere: white marks what counts.")
     return mask

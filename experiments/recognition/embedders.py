@@ -1,4 +1,4 @@
-"""Who is judged: a trained encoder, or a baseline that any encoder must beat, behind one interface."""
+"""Who is evaluated: a trained encoder, or a baseline that any encoder must beat, behind one interface."""
 
 import dataclasses
 import functools
@@ -22,11 +22,11 @@ _BLOCK = 64
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Subject:
-    """Embeds pictures and says how far apart two embeddings are. Smaller is more alike."""
+class Embedder:
+    """Embeds images and says how far apart two embeddings are. Smaller is more alike."""
 
     embed: Callable[[AnyArray], Float[np.ndarray, "n d"]]
-    """uint8 pictures (n, h, w, c) to embeddings."""
+    """uint8 images (n, h, w, c) to embeddings."""
     distance: Callable[[AnyArray, AnyArray], Float[np.ndarray, "n m"]]
     """Of each of n embeddings to each of m."""
 
@@ -43,52 +43,52 @@ class Subject:
 
 @runtime_checkable
 class Distance(Protocol):
-    """What of a loss the judge needs."""
+    """What of a loss the evaluator needs."""
 
     def distance(self, params: PyTree, first: AnyArray, second: AnyArray) -> Array: ...
 
 
-def trained(encoder: nn.Module, loss: Distance, params: PyTree, state: PyTree) -> Subject:
+def trained(encoder: nn.Module, loss: Distance, params: PyTree, state: PyTree) -> Embedder:
     """A trained encoder, compared by its loss's own distance."""
     variables = {"params": params["encoder"], **state}
 
-    def embed(pictures: AnyArray) -> np.ndarray:
-        parts = _batches(pictures)
+    def embed(images: AnyArray) -> np.ndarray:
+        parts = _batches(images)
         return np.concatenate([np.asarray(_embed(encoder, variables, _padded(part, n)))[: len(part)] for part, n in parts])
 
     def distance(first: AnyArray, second: AnyArray) -> np.ndarray:
         return _in_blocks(functools.partial(_distance, loss, params["loss"]), first, second)
 
-    return Subject(embed=embed, distance=distance)
+    return Embedder(embed=embed, distance=distance)
 
 
 @runtime_checkable
 class Baseline(Protocol):
-    """A method without a network, fitted to the training pictures."""
+    """A method without a network, fitted to the training images."""
 
     @property
     def name(self) -> str: ...
-    def fit(self, train: Images) -> Subject: ...
+    def fit(self, train: Images) -> Embedder: ...
 
 
 @dataclasses.dataclass(frozen=True)
 class RawPixels:
-    """Pictures compared pixel by pixel: squared Euclidean distance."""
+    """Images compared pixel by pixel: squared Euclidean distance."""
 
     name = "raw_pixels"
 
-    def fit(self, train: Images) -> Subject:
+    def fit(self, train: Images) -> Embedder:
         """Nothing is learned; ``train`` only has to be of the same shape."""
         del train
-        return Subject(embed=_flat, distance=_euclidean)
+        return Embedder(embed=_flat, distance=_euclidean)
 
 
 @dataclasses.dataclass(frozen=True)
 class Eigenfaces:
-    """Pictures projected on the training pictures' principal components (Turk & Pentland, 1991)."""
+    """Images projected on the training images' principal components (Turk & Pentland, 1991)."""
 
     components: int = 100
-    """Components kept, at most one fewer than there are training pictures."""
+    """Components kept, at most one fewer than there are training images."""
 
     name = "eigenfaces"
 
@@ -96,22 +96,22 @@ class Eigenfaces:
         if self.components < 1:
             raise ValueError(f"Eigenfaces.components is {self.components}: give 1 or more")
 
-    def fit(self, train: Images) -> Subject:
-        """Finds the components in at most 2,000 training pictures, evenly spaced over the table."""
+    def fit(self, train: Images) -> Embedder:
+        """Finds the components in at most 2,000 training images, evenly spaced over the table."""
         # Most of a second, for which commands that fit nothing do not wait.
         from sklearn.decomposition import PCA
 
         rows = np.unique(np.linspace(0, len(train) - 1, min(len(train), 2000)).astype(np.int64))
         pixels = _flat(train.read(rows))
         projection = PCA(min(self.components, *(side - 1 for side in pixels.shape)), random_state=0).fit(pixels)
-        return Subject(embed=lambda pictures: projection.transform(_flat(pictures)), distance=_euclidean)
+        return Embedder(embed=lambda images: projection.transform(_flat(images)), distance=_euclidean)
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _embed(encoder: nn.Module, variables: PyTree, pictures: Any) -> Array:
-    if pictures.dtype != np.uint8:
-        raise ValueError(f"Images to embed are uint8, and these are {pictures.dtype}: nothing else says what 1 is.")
-    activations: Any = encoder.apply(variables, to_unit(pictures), train=False)
+def _embed(encoder: nn.Module, variables: PyTree, images: Any) -> Array:
+    if images.dtype != np.uint8:
+        raise ValueError(f"Images to embed are uint8, and these are {images.dtype}: nothing else says what 1 is.")
+    activations: Any = encoder.apply(variables, to_unit(images), train=False)
     return activations["embedding"]
 
 
@@ -120,15 +120,15 @@ def _distance(loss: Distance, params: PyTree, first: Any, second: Any) -> Array:
     return loss.distance(params, first[:, None, :], second[None, :, :])
 
 
-def _batches(pictures: AnyArray) -> Iterator[tuple[AnyArray, int]]:
+def _batches(images: AnyArray) -> Iterator[tuple[AnyArray, int]]:
     """Parts of a table, each with the size to embed it at: of two sizes, since each is compiled.
 
-    A few pictures go in small batches: padded to a full one, two faces would cost what 256 cost.
+    A few images go in small batches: padded to a full one, two faces would cost what 256 cost.
     """
     start = 0
-    while start < len(pictures):
-        size = _BATCH if 4 * (len(pictures) - start) > _BATCH else _FEW
-        yield pictures[start : start + size], size
+    while start < len(images):
+        size = _BATCH if 4 * (len(images) - start) > _BATCH else _FEW
+        yield images[start : start + size], size
         start += size
 
 
@@ -151,8 +151,8 @@ def _euclidean(first: AnyArray, second: AnyArray) -> np.ndarray:
     return np.maximum(squares, 0)
 
 
-def _flat(pictures: AnyArray) -> np.ndarray:
-    return np.asarray(pictures).reshape(len(pictures), -1).astype(np.float64) / 255
+def _flat(images: AnyArray) -> np.ndarray:
+    return np.asarray(images).reshape(len(images), -1).astype(np.float64) / 255
 
 
 def _padded(rows: AnyArray, count: int) -> np.ndarray:
@@ -164,4 +164,4 @@ def _power_of_two(number: int) -> int:
     return 1 << max(0, number - 1).bit_length()
 
 
-__all__ = ["Baseline", "Eigenfaces", "RawPixels", "Subject", "trained"]
+__all__ = ["Baseline", "Eigenfaces", "Embedder", "RawPixels", "trained"]

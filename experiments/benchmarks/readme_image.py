@@ -1,6 +1,6 @@
-"""Draws the README's picture from a trained quickstart: unseen people, the ROC and the distances.
+"""Draws the README's image from a trained quickstart: unseen people, the ROC and the distances.
 
-python -m likeness.experiments.benchmarks.readme_picture
+python -m likeness.experiments.benchmarks.readme_image
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ from likeness.experiments.storage.workdir import Workdir
 from likeness.research.data import Faces
 from likeness.research.files import write_atomically
 
-WORKDIR, PICTURE = Path("runs/recognition/quickstart"), Path("docs/quickstart.png")
+WORKDIR, IMAGE = Path("runs/recognition/quickstart"), Path("docs/quickstart.png")
 PEOPLE, COLUMNS, SIDE = 5, 14, 96
 
 
@@ -32,12 +32,12 @@ def main() -> None:
     sheet.paste(Image.fromarray(faces), (0, 0))
     for index, figure in enumerate(shrunk):
         sheet.paste(figure, (index * (width // 2), faces.shape[0] + 16))
-    PICTURE.parent.mkdir(exist_ok=True)
-    temporary = PICTURE.with_suffix(".tmp.png")
+    IMAGE.parent.mkdir(exist_ok=True)
+    temporary = IMAGE.with_suffix(".tmp.png")
     sheet.quantize(256, dither=Image.Dither.NONE).save(temporary, optimize=True)
-    write_atomically(PICTURE, temporary.read_bytes())
+    write_atomically(IMAGE, temporary.read_bytes())
     temporary.unlink()
-    print(f"{PICTURE}, {PICTURE.stat().st_size // 1024} KiB")
+    print(f"{IMAGE}, {IMAGE.stat().st_size // 1024} KiB")
 
 
 if __name__ == "__main__":
