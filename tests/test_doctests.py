@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ WITH_EXAMPLES = sorted(
     ".".join(("likeness", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
     for room in ("research", "experiments", "configs")
     for path in (ROOT / room).rglob("*.py")
-    if ">>> " in path.read_text()
+    if re.search(r"^ *>>> ", path.read_text(), re.MULTILINE)
 )
 
 

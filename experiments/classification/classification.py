@@ -116,7 +116,7 @@ class Classification:
             raise UserError(
                 f"The examples have {dims} spatial axes, in all {data.train.shape} with the channels, and this "
                 f"{type(self.encoder).__name__} takes {expected}: set --experiment.encoder.spatial-dims {dims}, or choose an "
-                "encoder that has it, such as Conv4 or Plain."
+                "encoder that has it, such as Conv4 or PlainConvNet."
             )
         return stream_examples(
             data.train, self.batch, seed, process_index=jax.process_index(), process_count=jax.process_count()

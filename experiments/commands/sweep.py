@@ -140,7 +140,7 @@ def halving_of(options: Options, run: Run) -> SuccessiveHalving | None:
     if options.metric is not None and options.metric != best and options.mode is None:
         raise UserError(
             f"--halve compares by {options.metric}, of which the config does not say whether the lowest is best: add --mode "
-            "lowest or --mode max."
+            "min or --mode max."
         )
     try:
         return SuccessiveHalving(

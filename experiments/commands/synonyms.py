@@ -10,7 +10,7 @@ class Synonym:
     Attributes:
         names: what is typed, in small letters with spaces between words; ``batch size`` stands for ``batch_size``,
             ``batch-size`` and ``batchsize`` too.
-        fields: ends of paths of flags, the likeliest first, such as ``schedule.peak_lr``. A config has some of them, or none.
+        fields: ends of paths of flags, the likeliest first, such as ``schedule.peak-lr``. A config has some of them, or none.
         remark: whole sentences to say as well, for what is no flag or counted otherwise.
         wants: the end of a path without which the remark means nothing.
     """
@@ -24,7 +24,7 @@ class Synonym:
 SYNONYMS = (
     Synonym(
         ("lr", "learning rate", "learn rate", "base lr", "peak lr", "max lr", "init lr", "step size"),
-        ("schedule.peak_lr", "optimizer.rate"),
+        ("schedule.peak-lr", "optimizer.rate"),
     ),
     Synonym(
         ("epochs", "epoch", "num epochs", "n epochs", "max epochs", "train epochs", "num train epochs"),
@@ -158,7 +158,7 @@ SYNONYMS = (
     ),
     Synonym(
         ("gradient checkpointing", "remat", "checkpoint activations", "activation checkpointing"),
-        ("experiment.remat", "experiment.gradient_cache_chunks"),
+        ("experiment.remat", "experiment.gradient-cache-chunks"),
     ),
     Synonym(
         ("save every", "save steps", "save freq", "save interval", "checkpoint every", "ckpt every"), ("checkpoints.every",)

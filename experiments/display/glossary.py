@@ -51,10 +51,10 @@ MEANINGS = (
     Meaning(
         "threshold/far",
         "threshold/far",
-        "FAR at τ: pairs of two of the people evaluated here that τ accepts",
+        "FAR at τ: pairs of two people, evaluated here, that τ accepts",
         "lower is better",
     ),
-    Meaning("threshold/tar", "threshold/tar", "TAR at τ: pairs of one of the people evaluated here that τ accepts"),
+    Meaning("threshold/tar", "threshold/tar", "TAR at τ: pairs of one person, evaluated here, that τ accepts"),
 )
 
 

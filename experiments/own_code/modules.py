@@ -221,6 +221,9 @@ def _elsewhere(top: str) -> importlib.machinery.ModuleSpec | None:
 def _with_known_source(spec: importlib.machinery.ModuleSpec | None) -> importlib.machinery.ModuleSpec | None:
     if spec is not None and spec.origin is not None and isinstance(spec.loader, importlib.machinery.SourceFileLoader):
         path = Path(spec.origin)
+        # The directory that a command is typed in may hold Likeness's checkout, or an environment with packages.
+        if is_foreign(path):
+            return spec
         spec.loader = KnownSource(Source(path.read_bytes(), path))
     return spec
 

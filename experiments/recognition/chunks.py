@@ -56,8 +56,8 @@ def check_chunks(chunks: int, rows: int) -> None:
     """Refuses a batch that does not divide into so many chunks."""
     if rows % chunks:
         raise UserError(
-            f"A batch of {rows} images cannot be cut into {chunks} equal chunks: choose --experiment.gradient-cache-chunks so that it "
-            "divides the size of the batch."
+            f"A batch of {rows} images cannot be cut into {chunks} equal chunks: choose "
+            "--experiment.gradient-cache-chunks so that it divides the size of the batch."
         )
 
 
@@ -66,8 +66,8 @@ def check_stateless(state: PyTree) -> None:
     if state:
         raise UserError(
             f"The encoder keeps {', '.join(sorted(state))}: in training it normalizes an image by the statistics of the whole "
-            "batch, and those of a chunk are others, so a batch in chunks would train another network. Set --experiment.gradient-cache-chunks "
-            "to 1, or choose an encoder without batch normalization, such as Koch."
+            "batch, and those of a chunk are others, so a batch in chunks would train another network. Set "
+            "--experiment.gradient-cache-chunks to 1, or choose an encoder without batch normalization, such as Koch."
         )
 
 

@@ -26,7 +26,8 @@ def identity_name(name: str | bytes | os.PathLike) -> str:
     text = unicodedata.normalize("NFC", os.fsdecode(name)).strip()
     if not text:
         raise UserError("A person's name is empty; give one with at least one letter.")
-    return text if text.isprintable() else "".join(map(_printed, text))
+    # An accent after a byte that is no text is one on the last digit of the byte's number.
+    return text if text.isprintable() else unicodedata.normalize("NFC", "".join(map(_printed, text)))
 
 
 def folded(name: str) -> str:

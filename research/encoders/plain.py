@@ -43,7 +43,7 @@ class PlainConvNet(nn.Module, kw_only=True):
     def __post_init__(self) -> None:
         check_fields("PlainConvNet", side=self.side, pool=self.pool, dimension=self.dimension)
         if not self.widths or min(self.widths) < 1:
-            raise ValueError(f"Plain.widths is {self.widths}; give the filters of each convolution, such as (16, 32).")
+            raise ValueError(f"PlainConvNet.widths is {self.widths}; give the filters of each convolution, such as (16, 32).")
         super().__post_init__()
 
     @property

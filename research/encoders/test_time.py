@@ -1,5 +1,7 @@
 """An encoder that looks at an image several times, each time moved a little."""
 
+from typing import ClassVar
+
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
@@ -27,6 +29,8 @@ class TestTimeAugmentation(nn.Module, kw_only=True):
         (3, 128)
     """
 
+    __test__: ClassVar[bool] = False  # pytest takes a class of such a name for tests
+
     encoder: nn.Module
     """f, any encoder."""
     views: int = 12
@@ -51,7 +55,7 @@ class TestTimeAugmentation(nn.Module, kw_only=True):
         for field, low, high in (("rotate", 0, 180), ("scale", 1, 20), ("shear", 0, 60), ("translate", 0, 1), ("fill", 0, 1)):
             value = getattr(self, field)
             if not low <= value <= high:
-                raise ValueError(f"Averaged.{field} is {value}; choose a value from {low} to {high}.")
+                raise ValueError(f"TestTimeAugmentation.{field} is {value}; choose a value from {low} to {high}.")
         super().__post_init__()
 
     @property

@@ -40,7 +40,7 @@ def get_config() -> Run:
             target_far=0.05,
         ),
         steps=2,
-        optimizer=Adam(schedule=Slow(rate=3e-3)),
+        optimizer=Adam(schedule=Slow(peak_lr=3e-3)),
         log_every=1,
     )
 

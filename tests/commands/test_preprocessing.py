@@ -40,7 +40,7 @@ def get_config() -> Run:
             target_far=0.1,
         ),
         steps={steps},
-        optimizer=Adam(schedule=Constant(rate=1e-3)),
+        optimizer=Adam(schedule=Constant(peak_lr=1e-3)),
         checkpoints=Checkpoints(every=2),
     )
 '''

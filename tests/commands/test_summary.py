@@ -68,7 +68,7 @@ def test_each_metric_that_occurs_is_explained_once(printed: Printed) -> None:
 
 def test_the_two_false_accept_rates_of_a_threshold_are_told_apart(printed: Printed) -> None:
     text = "\n".join(printed())
-    assert "threshold/far  FAR at τ: pairs of two of the people evaluated here that τ accepts" in text
+    assert "threshold/far  FAR at τ: pairs of two people, evaluated here, that τ accepts" in text
     assert "τ              0.2911, chosen on 60 validation people; verify and identify tell" in text
     assert f"the FAR of those: {RATE.text()}" in text
 

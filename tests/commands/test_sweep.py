@@ -29,11 +29,11 @@ def test_a_sweep_leaves_recognizers_and_a_comparison(world: World, likeness: Lik
     command = ("sweep", config, "--workdir", root, "--together", "yes", "--steps", 4, "--experiment.loss.margin", 0.4)
     said = likeness(*command)
     assert said.code == 0, said.err
-    assert "rate" in said.out and "together with 1" in said.out
+    assert "peak_lr" in said.out and "together with 1" in said.out
     runs = json.loads((root / "sweep.json").read_text())["runs"]
     assert [run["override"] for run in runs] == [{"optimizer.schedule.peak_lr": 0.001}, {"optimizer.schedule.peak_lr": 0.003}]
     assert all(run["status"] == "finished" and run["metrics"]["verification/eer"]["n"] > 0 for run in runs)
-    assert "| rate |" in (root / "sweep.md").read_text()
+    assert "| peak_lr |" in (root / "sweep.md").read_text()
     with Image.open(root / "sweep.png") as figure:
         assert figure.width > 500
     images = sorted(world.people.rglob("*.png"))[:2]
@@ -83,7 +83,7 @@ def test_runs_in_processes_fail_alone(world: World, likeness: Likeness, tmp_path
     "flags, message",
     [
         ((), "has no sweep(): define one"),
-        (("--over", "optimizer.schedule.rat=1"), "did you mean 'rate'"),
+        (("--over", "optimizer.schedule.peak_l=1"), "did you mean 'peak_lr'"),
         (("--over", "seed"), "is not FIELD=VALUE,VALUE"),
         (("--over", "seed=0", "--over", "seed=1"), "names seed twice"),
         (("--over", "seed=0,1", "--jobs", "0"), "--jobs is 0"),

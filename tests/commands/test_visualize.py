@@ -62,7 +62,7 @@ def get_config() -> Run:
             batch=8,
         ),
         steps=2,
-        optimizer=Adam(schedule=Constant(rate=1e-3)),
+        optimizer=Adam(schedule=Constant(peak_lr=1e-3)),
         checkpoints=Checkpoints(every=2),
     )
 '''

@@ -249,7 +249,7 @@ def test_weights_that_nothing_here_can_read_are_not_called_usable(
     assert "cannot be read" not in likeness("doctor").out
     _without(monkeypatch, library)
     reason = f"{name} is {kind}"
-    install = f"{library} is not installed: pip install -e '.[{extra}]' in the folder"
+    install = f"{library} is not installed: pip install 'likeness-jax[{extra}]'"
     listed = likeness("weights", "list").out
     assert "LIKENESS_DATA, unreadable" in listed
     assert f"→ net cannot be read: {reason}" in listed

@@ -36,7 +36,7 @@ def refused(said: Said, *parts: object) -> None:
         # What a run tells as it goes on comes before.
         *progress, paragraph = paragraph.splitlines()
         assert paragraph.startswith("likeness: ")
-        assert all(line.startswith(("data: ", "working in ", "embedding ", "measuring")) for line in progress)
+        assert all(line.startswith(("data: ", "working in ", "embedding ", "measuring", "reading ")) for line in progress)
     for part in parts:
         assert str(part) in paragraph
 

@@ -2,7 +2,7 @@ import os
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from likeness.research.data.names import about_names, easily_confused, identity_name
@@ -10,6 +10,7 @@ from likeness.research.errors import UserError
 
 
 @given(st.binary(min_size=1, max_size=12) | st.text(min_size=1, max_size=8))
+@example(b"\xba\xcc\x80")
 def test_any_name_is_printable_once_and_for_all(raw):
     try:
         name = identity_name(raw)

@@ -67,5 +67,5 @@ def test_trains_as_the_encoder_alone():
 
 @pytest.mark.parametrize("field", [{"views": 0}, {"scale": 0.9}, {"rotate": -1.0}, {"shear": 70.0}, {"translate": 2.0}])
 def test_illegal_ranges_are_refused(field):
-    with pytest.raises(ValueError, match=f"Averaged.{next(iter(field))}"):
+    with pytest.raises(ValueError, match=f"TestTimeAugmentation.{next(iter(field))}"):
         TestTimeAugmentation(encoder=ENCODER, **field)

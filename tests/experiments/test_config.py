@@ -73,7 +73,7 @@ def test_a_config_survives_being_written_down(name: str) -> None:
 
 @given(
     st.one_of(
-        st.builds(Adam, schedule=st.builds(Constant, rate=st.floats(0, 1)), clip_norm=st.none() | st.floats(0.1, 9)),
+        st.builds(Adam, schedule=st.builds(Constant, peak_lr=st.floats(0, 1)), clip_norm=st.none() | st.floats(0.1, 9)),
         st.builds(Adam, schedule=st.builds(WarmupCosine, warmup_share=st.floats(0, 0.9)), accumulate=st.integers(1, 4)),
         st.builds(Adam, schedule=st.builds(ExponentialDecay, factor=st.floats(0.1, 1))),
         st.builds(Lbfgs, memory=st.integers(1, 30)),

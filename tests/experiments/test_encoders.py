@@ -58,7 +58,7 @@ def recognition(**fields: Any) -> Recognition:
         ({"loss": Triplet}, r"Recognition.loss is the class Triplet: give one of its values, such as Triplet\(…\)"),
         ({"data": Half()}, "Recognition.data is .*no Source: Half has no `open`"),
         ({"batches": Half()}, "Recognition.batches is .*no Sampler: Half has no `batches`"),
-        ({"validation": (Half(),)}, "Recognition.validation is .*no EvaluatingProtocol: Half has no `metrics`"),
+        ({"validation": (Half(),)}, "Recognition.validation is .*no EvaluationProtocol: Half has no `metrics`"),
         ({"baselines": (Half(),)}, "Recognition.baselines is .*no Baseline: Half has no `name` and no `fit`"),
         ({"encoder": Half()}, "Recognition.encoder is .*Half is no flax.linen.Module"),
         ({"encoder": Conv4}, r"Recognition.encoder is the class Conv4: give one of its values, such as Conv4\(\)"),

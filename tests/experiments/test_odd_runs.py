@@ -21,7 +21,7 @@ def root(tmp_path):
 
 def test_a_whole_run_has_no_problems(root):
     (problem,) = report([root]).problems
-    assert "lacks names, of, people, images: no map is drawn" in problem
+    assert "lacks images, names, of, people: no map is drawn" in problem
     assert read_run(root) == load("recognition/quickstart")
 
 

@@ -5,7 +5,7 @@ from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.run import Run
 from likeness.experiments.optim.schedules import Constant
-from likeness.experiments.style.evaluate import Evaluate
+from likeness.experiments.style.evaluator import StyleEvaluator
 from likeness.experiments.style import StyleImage, Stylization
 from likeness.experiments.style.terms import Term
 from likeness.research.images.sources import Photograph
@@ -21,12 +21,12 @@ def get_config():
             content=Photograph(name="china"),
             styles=(StyleImage(image=Photograph(name="flower")),),
             encoder=TINY,
-            evaluate=StyleEvaluator(encoder=TINY, content=("relu2_1",), style=("relu1_1",)),
+            evaluator=StyleEvaluator(encoder=TINY, content=("relu2_1",), style=("relu1_1",)),
             size=32,
             content_terms=(Term(loss=Content(layers=("relu2_1",))),),
             style_terms=(Term(loss=Gram(layers=("relu1_1",))),),
         ),
         steps=3,
-        optimizer=Adam(schedule=Constant(rate=0.05), box=(0.0, 1.0)),
+        optimizer=Adam(schedule=Constant(peak_lr=0.05), box=(0.0, 1.0)),
     )
 """

@@ -37,7 +37,7 @@ def get_config() -> Run:
             target_far=0.05,
         ),
         steps=40,
-        optimizer=Adam(schedule=Constant(rate=3e-3)),
+        optimizer=Adam(schedule=Constant(peak_lr=3e-3)),
         log_every=8,
         checkpoints=Checkpoints(every=20),
     )

@@ -79,7 +79,7 @@ def test_the_weights_are_finite_differences_of_the_layer():
 
 
 def test_a_network_under_a_wrapper_is_cut_in_the_image_itself():
-    """Mirrored adds the embedding of the mirror image, in which the layer is another."""
+    """FlipEmbedding adds the embedding of the mirror image, in which the layer is another."""
     encoder = FlipEmbedding(encoder=Conv4(width=4, dimension=4, normalize=False), normalize=False)
     images = jax.random.uniform(KEY, (2, 16, 16, 1))
     variables = jax.jit(encoder.init)(jax.random.key(1), images)

@@ -40,7 +40,7 @@ class Slow(Constant):
 
 
 def get_config():
-    return Run(experiment=my_parts.Mine(size=6, deep=Deep()), steps=2, optimizer=Sgd(schedule=Slow(rate=0.5)))
+    return Run(experiment=my_parts.Mine(size=6, deep=Deep()), steps=2, optimizer=Sgd(schedule=Slow(peak_lr=0.5)))
 """
 DEEP = """
 import dataclasses
@@ -189,10 +189,10 @@ def test_a_written_config_imports_and_calls_nothing(written: str) -> None:
     before = set(sys.modules)
     with pytest.raises(UserError):
         from_json({"type": written, "args": "true"}, RunCode(Path("nowhere")))
-    assert not {name for name in set(sys.modules) - before if not name.startswith("experiments")}
+    assert not {name for name in set(sys.modules) - before if not name.startswith("likeness")}
 
 
-@pytest.mark.parametrize("name", ["numpy.py", "types.py", "jax.py", "test.py", "experiments.py", "sys.py"])
+@pytest.mark.parametrize("name", ["numpy.py", "types.py", "jax.py", "test.py", "likeness.py", "sys.py"])
 def test_a_config_does_not_stand_for_another_module(mine: Path, name: str) -> None:
     before, path = sys.modules.get(name[:-3]), list(sys.path)
     (mine / name).write_text(CONFIG)
@@ -209,6 +209,25 @@ def test_a_neighbour_does_not_stand_for_another_module(mine: Path) -> None:
     (mine / "my_config.py").write_text(CONFIG + "import colorsys\n")
     with pytest.raises(UserError, match=r"imports colorsys, .*Give the file beside it another name"):
         load(str(mine / "my_config.py"))
+
+
+def test_a_config_imports_from_the_directory_that_a_command_is_typed_in(
+    tmp_path: Path, mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither Likeness's checkout nor an environment in it is kept with the run."""
+    project = write(
+        tmp_path / "project", {f"configs/{name}" if name == "my_config.py" else name: text for name, text in FILES.items()}
+    )
+    installed = write(
+        project / ".venv" / "lib" / "site-packages", {"bought/__init__.py": "from bought import parts", "bought/parts.py": ""}
+    )
+    (project / "configs" / "my_config.py").write_text(CONFIG + "import bought\n")
+    monkeypatch.chdir(project)
+    monkeypatch.syspath_prepend(str(installed))
+    with new_process():
+        run = load("configs/my_config.py")
+        code = own_code(run, project / "configs" / "my_config.py")
+    assert "my_parts.py" in code.files and not [name for name in code.files if "bought" in name or "likeness" in name]
 
 
 def test_a_config_in_a_package_may_import_its_neighbours_relatively(tmp_path: Path, mine: Path) -> None:

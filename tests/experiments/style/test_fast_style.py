@@ -45,7 +45,7 @@ LAYERS = ("relu1_1", "relu2_1")
 SHARED = {
     "encoder": TINY,
     # The same layers as the terms read, so that one program serves both.
-    "evaluate": StyleEvaluator(encoder=TINY, content=("relu2_1",), style=LAYERS),
+    "evaluator": StyleEvaluator(encoder=TINY, content=("relu2_1",), style=LAYERS),
     "held_out": HeldOut(size=16),
     "batch_size": 8,
     "image_terms": (Term(loss=TotalVariation(), weight=0.1),),

@@ -58,7 +58,7 @@ def small(**fields):
         "styles": (FLOWER, FACE),
         "methods": (method(start=FromNoise()),),
         "size": 32,
-        "evaluate": StyleEvaluator(encoder=OTHER, content=("relu2_1",), style=LAYERS),
+        "evaluator": StyleEvaluator(encoder=OTHER, content=("relu2_1",), style=LAYERS),
     }
     return StyleGrid(**{**defaults, **fields})
 

@@ -38,7 +38,7 @@ def small(**fields):
         "content": Photograph(name="china"),
         "styles": (StyleImage(image=Photograph(name="flower")),),
         "encoder": TINY,
-        "evaluate": StyleEvaluator(encoder=TINY, content=("relu2_1",), style=("relu1_1",)),
+        "evaluator": StyleEvaluator(encoder=TINY, content=("relu2_1",), style=("relu1_1",)),
         "size": 32,
         "content_terms": (Term(loss=Content(layers=("relu2_1",)), weight=0.5),),
         "style_terms": (Term(loss=Gram(layers=("relu1_1", "relu2_1")), weight=2.0),),

@@ -167,7 +167,7 @@ def test_survivors_are_what_they_are_without_halving(tmp_path: Path) -> None:
     found = [outcome(member) for member in made]
     metric = deciding(made[0].run, found, None)
     rows = table(made, ranked(made, found, metric, "min"), found, metric)
-    assert [row[0] for row in rows] == ["rate", "0.1", "0.03", "0.01", "0.001"]
+    assert [row[0] for row in rows] == ["peak_lr", "0.1", "0.03", "0.01", "0.001"]
     assert rows[2][1] == "" and float(rows[2][2]) >= 0 and rows[2][3] == "stopped at step 6, 2nd of 2"
     write_markdown(tmp_path / "sweep.md", rows, made, metric)
     assert "compared on the validation part" in (tmp_path / "sweep.md").read_text()

@@ -114,7 +114,7 @@ def test_apply_changes_fields_wherever_they_are() -> None:
     other = apply(run, {"optimizer.schedule.peak_lr": 1, "seed": 3, "experiment.weight": 2.0, "optimizer.weight-decay": 0.1})
     schedule = WarmupCosine(peak_lr=1.0, warmup_share=1 / 3)
     assert other == a_run(seed=3, experiment=Weighted(size=4, weight=2.0), optimizer=Adam(schedule=schedule, weight_decay=0.1))
-    assert isinstance(other.optimizer.schedule.rate, float)  # type: ignore[attr-defined]
+    assert isinstance(other.optimizer.schedule.peak_lr, float)  # type: ignore[attr-defined]
     assert apply(run, {"optimizer": Sgd()}).optimizer == Sgd()
     assert apply(a_run(optimizer=Adam(box=(0.0, 1.0))), {"optimizer.box.1": 2.0}).optimizer.box == (0.0, 2.0)  # type: ignore[attr-defined]
     faces = dataclasses.replace(run, experiment=recognition())
@@ -125,7 +125,7 @@ def test_apply_changes_fields_wherever_they_are() -> None:
 @pytest.mark.parametrize(
     "override, message",
     [
-        ({"optimizer.schedule.rte": 1.0}, "WarmupCosine has no field 'rte': did you mean 'rate'"),
+        ({"optimizer.schedule.peak_rl": 1.0}, "WarmupCosine has no field 'peak_rl': did you mean 'peak_lr'"),
         ({"seed.x": 1}, "is 0, which has no parts"),
         ({"seed": 0.5}, "a float, where a int such as 0 belongs"),
         ({"optimizer": "adam"}, "name one of its fields, such as optimizer.schedule"),
