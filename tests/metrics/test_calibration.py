@@ -74,6 +74,12 @@ def test_pairs_that_share_people_are_worth_what_their_variance_says(people, rank
     assert found.value <= worth / (worth + 1)
 
 
+def test_a_rate_of_all_is_no_surer_than_so_many_pairs_of_people_make_it():
+    pairs = crowd(np.random.default_rng(0), 5, 3)
+    d, who = pairs.distances[~pairs.same], pairs.people[~pairs.same]
+    assert stranger_rate(d, d.max(), who).value == pytest.approx(10 / 11, rel=1e-12)
+
+
 def test_three_people_say_nothing_of_strangers():
     pairs = crowd(np.random.default_rng(0), 3, 10)
     found = threshold_at_far(pairs.distances, pairs.same, 0.01, pairs.people)
