@@ -123,6 +123,18 @@ def test_one_idea_a_file() -> None:
     assert statistics.median(lengths) < 200
 
 
+def test_no_public_class_name_twice() -> None:
+    """Whoever reads a name knows which class it is. Options of commands and benchmarks are nobody's but their own."""
+    homes: dict[str, list[str]] = {}
+    for path in FILES:
+        if {"commands", "benchmarks"} & set(path.parts):
+            continue
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    assert not {name: found for name, found in homes.items() if len(found) > 1}
+
+
 def test_importing_touches_no_device() -> None:
     """With a platform that does not exist, whatever asks for a device at import fails."""
     modules = [

@@ -24,7 +24,7 @@ from likeness.experiments.shipped import docstring
 from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.training.program import Program, build
 from likeness.research.errors import UserError
-from likeness.research.geometry import Network, receptive_fields
+from likeness.research.geometry import NetworkGeometry, receptive_fields
 from likeness.research.types import PyTree
 
 
@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> int:
         console.print(line, markup=False)
     encoder = getattr(run.experiment, "encoder", None)
     encoder = encoder.encoder if isinstance(encoder, FrozenEncoder) else encoder
-    if isinstance(encoder, nn.Module) and isinstance(encoder, Network) and encoder.geometry:
+    if isinstance(encoder, nn.Module) and isinstance(encoder, NetworkGeometry) and encoder.geometry:
         console.print(fields(encoder, _image(batch)))
     if options.compile:
         console.print("compiling a step …")
@@ -108,7 +108,7 @@ def fields(encoder: nn.Module, image: tuple[int, ...] | None) -> Table:
         encoder: one with a ``geometry``.
         image: the shape of what it is given, (h, w, c), for the shapes of the maps; they are left out where it is None.
     """
-    assert isinstance(encoder, Network)
+    assert isinstance(encoder, NetworkGeometry)
     unit = {2: "samples", 4: "voxels"}.get(len(image or ()), "px")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("layer")

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from likeness.experiments.own_code.modules import OURS, Source, name_of, source_of, taken
+from likeness.experiments.own_code.modules import OURS, ModuleSource, name_of, source_of, taken
 from likeness.research.errors import UserError
 
 LIMIT = 16 << 20
@@ -24,7 +24,7 @@ _BROUGHT = ("builtins", "flax", "jax", "optax")
 class Code:
     """Modules of one's own, by their full names, and which installed modules classes of the config come from."""
 
-    modules: Mapping[str, Source] = dataclasses.field(default_factory=dict)
+    modules: Mapping[str, ModuleSource] = dataclasses.field(default_factory=dict)
     installed: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     """What cannot be found again, in sentences."""
@@ -40,7 +40,7 @@ class Code:
         return {place: hashlib.sha256(source.data).hexdigest() for place, source in self.files.items()}
 
     @property
-    def files(self) -> dict[str, Source]:
+    def files(self) -> dict[str, ModuleSource]:
         """The modules by where their files lie below the folder of the code."""
         return {f"{name.replace('.', '/')}{_ending(source)}": source for name, source in sorted(self.modules.items())}
 
@@ -48,7 +48,7 @@ class Code:
         return bool(self.modules or self.installed)
 
 
-def _ending(source: Source) -> str:
+def _ending(source: ModuleSource) -> str:
     return "/__init__.py" if source.is_package else ".py"
 
 
@@ -62,7 +62,7 @@ def own_code(run: Any, config: str | Path | None = None) -> Code:
     Raises:
         UserError: a class is no longer the one of its module, or there is too much code.
     """
-    starts: dict[str, Source] = {}
+    starts: dict[str, ModuleSource] = {}
     installed, remarks = set(), []
     for kind in dict.fromkeys(_classes(run)):
         module = kind.__module__
@@ -98,7 +98,7 @@ def own_code(run: Any, config: str | Path | None = None) -> Code:
     return Code(found, tuple(sorted(installed)), tuple(remarks))
 
 
-def closure(starts: Mapping[str, Source], near: Path | None = None) -> dict[str, Source]:
+def closure(starts: Mapping[str, ModuleSource], near: Path | None = None) -> dict[str, ModuleSource]:
     """Modules, their packages and all modules of one's own that they import anywhere, be it in a function, and so on.
 
     Args:
@@ -108,7 +108,7 @@ def closure(starts: Mapping[str, Source], near: Path | None = None) -> dict[str,
     Raises:
         UserError: one imports a module that is both near and installed.
     """
-    found: dict[str, Source] = {}
+    found: dict[str, ModuleSource] = {}
     waiting = list(starts.items())
     while waiting:
         name, source = waiting.pop()
@@ -136,7 +136,7 @@ def closure_of(name: str, code: Code) -> set[str]:
     return found
 
 
-def _check_clear(name: str, near: Path, asked: Source) -> None:
+def _check_clear(name: str, near: Path, asked: ModuleSource) -> None:
     top = name.partition(".")[0]
     beside = next((path for path in (near / f"{top}.py", near / top / "__init__.py") if path.is_file()), None)
     if beside is not None and top != OURS and (place := taken(top)) and Path(place) != beside:
@@ -169,7 +169,7 @@ def _packages(name: str) -> list[str]:
     return [".".join(parts[:length]) for length in range(1, len(parts))]
 
 
-def _imported(name: str, source: Source) -> Iterable[str]:
+def _imported(name: str, source: ModuleSource) -> Iterable[str]:
     """All that a module may import, in full; an attribute may be among it."""
     try:
         tree = ast.parse(source.data)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from likeness.experiments.own_code.code import LIMIT, Code
-from likeness.experiments.own_code.modules import Source
+from likeness.experiments.own_code.modules import ModuleSource
 from likeness.experiments.storage.workdir import read_json, write_json
 from likeness.research.data.regular import open_regular
 from likeness.research.errors import UserError
@@ -98,7 +98,7 @@ def kept(root: Path, digest: str | None = None) -> Code:
         file = file / "__init__.py" if name in packages else file.with_name(f"{file.name}.py")
         data = _read(file, left)
         left -= len(data)
-        found[name] = Source(data, file.absolute())
+        found[name] = ModuleSource(data, file.absolute())
     code = Code(found, tuple(installed))
     if code.digest != stated:
         raise UserError(

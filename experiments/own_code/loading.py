@@ -7,7 +7,16 @@ from pathlib import Path
 from types import ModuleType
 
 from likeness.experiments.own_code.code import closure
-from likeness.experiments.own_code.modules import KnownSource, Source, check_same, is_ours, known_source, name_of, search, taken
+from likeness.experiments.own_code.modules import (
+    KnownSource,
+    ModuleSource,
+    check_same,
+    is_ours,
+    known_source,
+    name_of,
+    search,
+    taken,
+)
 from likeness.research.errors import UserError
 
 
@@ -26,7 +35,7 @@ def load_file(path: Path, data: bytes) -> ModuleType:
             f"The config {path} has the name of another module, {top} ({place}), and would stand for it: give the file another "
             "name."
         )
-    source = Source(data, path.absolute())
+    source = ModuleSource(data, path.absolute())
     search(Path.cwd(), path.parent.absolute(), folder)
     for other, one in closure({name: source}, near=path.parent.absolute()).items():
         if other != name:

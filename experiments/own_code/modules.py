@@ -21,7 +21,7 @@ OURS = "likeness"
 """The package that is Likeness."""
 
 
-class Source(NamedTuple):
+class ModuleSource(NamedTuple):
     """A module as a file."""
 
     data: bytes
@@ -36,7 +36,7 @@ class Source(NamedTuple):
 class KnownSource(importlib.abc.SourceLoader):
     """Executes a module from its source as it was read, and keeps that, so that what a run keeps is what it was made with."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: ModuleSource) -> None:
         self.source = source
 
     def get_filename(self, fullname: str) -> str:
@@ -65,7 +65,7 @@ def name_of(path: Path) -> tuple[str, Path]:
     return parts[-1], path.parent
 
 
-def offer(modules: Mapping[str, Source], needed: Collection[str]) -> None:
+def offer(modules: Mapping[str, ModuleSource], needed: Collection[str]) -> None:
     """Makes modules that a run has kept importable, before all others of their names.
 
     Args:
@@ -83,7 +83,7 @@ def offer(modules: Mapping[str, Source], needed: Collection[str]) -> None:
             _KEPT[name] = source
 
 
-def source_of(name: str, near: Path | None = None) -> Source | None:
+def source_of(name: str, near: Path | None = None) -> ModuleSource | None:
     """The source of a module of one's own, loaded or to be found; nothing is imported.
 
     Args:
@@ -156,7 +156,7 @@ def _python() -> tuple[Path, ...]:
 
 _FOLDERS: list[str] = []
 """Of the configs that were loaded; the newest comes first."""
-_KEPT: dict[str, Source] = {}
+_KEPT: dict[str, ModuleSource] = {}
 """What runs have kept, by name."""
 
 
@@ -224,24 +224,24 @@ def _with_known_source(spec: importlib.machinery.ModuleSpec | None) -> importlib
         # The directory that a command is typed in may hold Likeness's checkout, or an environment with packages.
         if is_foreign(path):
             return spec
-        spec.loader = KnownSource(Source(path.read_bytes(), path))
+        spec.loader = KnownSource(ModuleSource(path.read_bytes(), path))
     return spec
 
 
-def known_source(module: ModuleType) -> Source | None:
+def known_source(module: ModuleType) -> ModuleSource | None:
     """What a module was executed from, where that is known."""
     loader = getattr(getattr(module, "__spec__", None), "loader", None)
     return loader.source if isinstance(loader, KnownSource) else None
 
 
-def _readable(origin: str | None) -> Source | None:
+def _readable(origin: str | None) -> ModuleSource | None:
     path = Path(origin or "")
     if path.suffix != ".py" or not path.is_file() or is_foreign(path):
         return None
-    return Source(path.read_bytes(), path)
+    return ModuleSource(path.read_bytes(), path)
 
 
-def check_same(name: str, source: Source) -> None:
+def check_same(name: str, source: ModuleSource) -> None:
     """Refuses two modules of one name in one process.
 
     Raises:

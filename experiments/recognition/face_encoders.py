@@ -40,7 +40,7 @@ class FaceEncoder(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Published:
+class PublishedFace:
     """A published face encoder."""
 
     encoder: Encoder = MobileFaceNet(normalize=False)

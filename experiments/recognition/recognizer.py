@@ -21,7 +21,15 @@ from likeness.research.data import BadImage, Faces, printable
 from likeness.research.data.folder import CLUTTER
 from likeness.research.data.names import about_one_name, identity_name
 from likeness.research.errors import UserError
-from likeness.research.gallery import EnrolledImage, Enrollment, Gallery, Identification, Identifier, Threshold, Verification
+from likeness.research.gallery import (
+    EnrolledImage,
+    Enrollment,
+    Gallery,
+    IdentificationResult,
+    Identifier,
+    Threshold,
+    VerificationResult,
+)
 from likeness.research.losses.metric.protocol import orders_as_euclid
 from likeness.research.types import AnyArray
 
@@ -125,12 +133,12 @@ class Recognizer:
         """
         return self.embed(np.stack([self.inputs.read(path) for path in paths]))
 
-    def verify(self, first: str | Path, second: str | Path) -> Verification:
+    def verify(self, first: str | Path, second: str | Path) -> VerificationResult:
         """Do two image files show the same person?"""
         codes = self.embed_files([first, second])
         return self.threshold.verify(float(self.embedder.distance(codes[:1], codes[1:])[0, 0]))
 
-    def identify(self, gallery: Gallery, paths: Sequence[str | Path]) -> tuple[Identification, ...]:
+    def identify(self, gallery: Gallery, paths: Sequence[str | Path]) -> tuple[IdentificationResult, ...]:
         """Who of the gallery is in each image file, if anyone?"""
         identifier = Identifier(
             gallery.codes(),

@@ -16,7 +16,7 @@ from likeness.experiments.display.phases import telling
 from likeness.experiments.recognition.recognizer import Recognizer
 from likeness.research.data import to_unit
 from likeness.research.errors import UserError
-from likeness.research.gallery import Verification
+from likeness.research.gallery import VerificationResult
 from likeness.research.types import Activations, Array, Embeddings, Float
 from likeness.research.visualization import (
     Score,
@@ -49,7 +49,7 @@ _NOTHING = 1e-3
 class Why:
     """What each part of two images adds to their likeness."""
 
-    answer: Verification
+    answer: VerificationResult
     images: tuple[np.ndarray, np.ndarray]
     """As the encoder sees them, (h, w, c) in [0, 1]."""
     likeness: Maps
@@ -211,7 +211,7 @@ class _Network:
         return [np.asarray(each)[0] for each in found]
 
 
-def _integrated(network: _Network, answer: Verification, pair: tuple[np.ndarray, np.ndarray]) -> Why:
+def _integrated(network: _Network, answer: VerificationResult, pair: tuple[np.ndarray, np.ndarray]) -> Why:
     errors = []
 
     def attribute(score: Score, x: Array) -> Array:
@@ -228,7 +228,7 @@ def _integrated(network: _Network, answer: Verification, pair: tuple[np.ndarray,
     return Why(answer, (pair[0], pair[1]), (one, other), "likeness gained over a blurred face", remark)
 
 
-def _weighted_map(network: _Network, answer: Verification, pair: tuple[np.ndarray, np.ndarray], layer: str | None) -> Why:
+def _weighted_map(network: _Network, answer: VerificationResult, pair: tuple[np.ndarray, np.ndarray], layer: str | None) -> Why:
     images = [each[None] for each in pair]
     shapes: Any = jax.eval_shape(network.activations, jax.ShapeDtypeStruct(images[0].shape, jnp.float32))
     found = layers_below(network.activations, lambda a: jnp.sum(a["embedding"], axis=-1), images[0])

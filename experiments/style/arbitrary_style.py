@@ -29,7 +29,7 @@ from likeness.research.types import Array, PRNGKey, PyTree
 
 
 @dataclasses.dataclass(frozen=True)
-class Opened:
+class OpenedArbitraryStyle:
     """The images of a training."""
 
     contents: Crops
@@ -111,9 +111,9 @@ class ArbitraryStyle:
         assert isinstance(self.encoder.encoder, Vgg)
         return mirror(self.encoder.encoder, self.layer)
 
-    def open(self) -> Opened:
+    def open(self) -> OpenedArbitraryStyle:
         """Opens the images and loads the encoder."""
-        return Opened(
+        return OpenedArbitraryStyle(
             contents=self.contents.open(),
             styles=self.styles.open(),
             held_out=self.held_out.open(),
@@ -122,11 +122,11 @@ class ArbitraryStyle:
             evaluator=self.evaluator.variables(),
         )
 
-    def constants(self, data: Opened) -> PyTree:
+    def constants(self, data: OpenedArbitraryStyle) -> PyTree:
         """The encoder's weights."""
         return data.constants
 
-    def fingerprints(self, data: Opened) -> Fingerprints:
+    def fingerprints(self, data: OpenedArbitraryStyle) -> Fingerprints:
         """Of the training images, those that are held out, and the weights of the encoders."""
         return Fingerprints(
             training={
@@ -141,7 +141,7 @@ class ArbitraryStyle:
             },
         )
 
-    def describe(self, data: Opened) -> tuple[str, ...]:
+    def describe(self, data: OpenedArbitraryStyle) -> tuple[str, ...]:
         """The training images and those that are held out."""
         evaluated, looks = (", ".join(image.title for image in kept.images) for kept in (self.held_out, self.held_out_styles))
         return (
@@ -150,7 +150,7 @@ class ArbitraryStyle:
             f"evaluated on {evaluated} in the look of {looks}",
         )
 
-    def stream(self, data: Opened, seed: int) -> Batches:
+    def stream(self, data: OpenedArbitraryStyle, seed: int) -> Batches:
         """Batches of uint8 ``contents`` and ``styles``, both (b, size, size, 3)."""
         return crop_stream({"contents": data.contents, "styles": data.styles}, self.batch_size, seed)
 
@@ -201,7 +201,7 @@ class ArbitraryStyle:
         """Nothing to remark."""
         del metrics
 
-    def evaluate(self, data: Opened, params: PyTree, state: PyTree, part: Part) -> Evaluation:
+    def evaluate(self, data: OpenedArbitraryStyle, params: PyTree, state: PyTree, part: Part) -> Evaluation:
         """How far the held-out images are from their content and from the held-out styles, and what they look like.
 
         What begins with ``unpainted`` is the same of the images as they came.

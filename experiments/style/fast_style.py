@@ -44,7 +44,7 @@ class LearnedStyle:
 
 
 @dataclasses.dataclass(frozen=True)
-class Opened:
+class OpenedFastStyle:
     """The images of a training and what the cost keeps of the styles."""
 
     crops: Crops
@@ -112,7 +112,7 @@ class FastStyle:
         """How many styles the painter has."""
         return self.painter.styles if isinstance(self.painter, Conditional) else 1
 
-    def open(self) -> Opened:
+    def open(self) -> OpenedFastStyle:
         """Opens the images, loads the encoder and takes the targets."""
         crops, held_out = self.images.open(), self.held_out.open()
         styles = tuple(style.image.open(style.size) for style in self.styles)
@@ -127,13 +127,13 @@ class FastStyle:
             ) from error
         weights = jnp.asarray([style.weight for style in self.styles], jnp.float32)
         constants = {"encoder": variables, "styles": stacked, "chances": weights / weights.sum()}
-        return Opened(crops, styles, held_out, constants, self.evaluator.variables())
+        return OpenedFastStyle(crops, styles, held_out, constants, self.evaluator.variables())
 
-    def constants(self, data: Opened) -> PyTree:
+    def constants(self, data: OpenedFastStyle) -> PyTree:
         """The encoder's weights, what the losses keep of the styles, and how often each is drawn."""
         return data.constants
 
-    def fingerprints(self, data: Opened) -> Fingerprints:
+    def fingerprints(self, data: OpenedFastStyle) -> Fingerprints:
         """Of the training images, the styles, the images that are held out, and the weights of the encoders."""
         styles = {f"style {number}": style.image.fingerprint() for number, style in enumerate(self.styles, 1)}
         return Fingerprints(
@@ -145,7 +145,7 @@ class FastStyle:
             validation={**self.held_out.fingerprint("held-out image"), **self.evaluator.fingerprint(data.evaluator)},
         )
 
-    def describe(self, data: Opened) -> tuple[str, ...]:
+    def describe(self, data: OpenedFastStyle) -> tuple[str, ...]:
         """The styles, the training images and those that are held out."""
         named = [
             f"{style.image.title} ({pixels.shape[1]} × {pixels.shape[0]})"
@@ -158,7 +158,7 @@ class FastStyle:
             f"evaluated on {evaluated}",
         )
 
-    def stream(self, data: Opened, seed: int) -> Batches:
+    def stream(self, data: OpenedFastStyle, seed: int) -> Batches:
         """Batches of uint8 ``images`` (b, size, size, 3)."""
         return crop_stream({"images": data.crops}, self.batch_size, seed)
 
@@ -193,7 +193,7 @@ class FastStyle:
         """Nothing to remark."""
         del metrics
 
-    def evaluate(self, data: Opened, params: PyTree, state: PyTree, part: Part) -> Evaluation:
+    def evaluate(self, data: OpenedFastStyle, params: PyTree, state: PyTree, part: Part) -> Evaluation:
         """How far the held-out images are from their content and from the styles, and what they look like.
 
         What begins with ``unpainted`` is the same of the images as they came.

@@ -15,7 +15,7 @@ from likeness.experiments.experiment import Evaluation, LossOutput, Part, Variab
 from likeness.experiments.style.cropped import Cropped
 from likeness.experiments.style.evaluator import StyleEvaluator
 from likeness.experiments.style.frozen import FrozenEncoder
-from likeness.experiments.style.grid_report import UNPAINTED, Shown, Work, contact_sheet, entry, means, scatter, table
+from likeness.experiments.style.grid_report import UNPAINTED, ShownGrid, Work, contact_sheet, entry, means, scatter, table
 from likeness.experiments.style.starts import FromContent, FromImage
 from likeness.experiments.style.stylization import Rounds, Stylization
 from likeness.experiments.style.terms import layers
@@ -93,7 +93,7 @@ class OpenedGrid:
     constants: PyTree
     """The encoders' weights and the targets, on the device."""
     places: np.ndarray
-    """See :class:`likeness.experiments.style.stylization.Opened`."""
+    """See :class:`likeness.experiments.style.stylization.OpenedStylization`."""
     evaluator: PyTree
     """The weights of the encoder that evaluates."""
 
@@ -254,7 +254,7 @@ class StyleGrid:
             return Evaluation(metrics=means(works))
         unpainted = self._unpainted(data)
         contents, styles = self._titles
-        shown = Shown(
+        shown = ShownGrid(
             dict(zip(contents, data.contents, strict=True)), dict(zip(styles, data.styles, strict=True)), tuple(works)
         )
         seeded = len(self.seeds) > 1

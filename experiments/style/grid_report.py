@@ -35,7 +35,7 @@ class Work:
 
 
 @dataclasses.dataclass(frozen=True)
-class Shown:
+class ShownGrid:
     """The images of a grid by title, and what was painted, method by method in one order of the images."""
 
     contents: Mapping[str, np.ndarray]
@@ -75,7 +75,7 @@ def table(works: Sequence[Work]) -> str:
     return "\n".join([f"Error of content · error of style by an encoder that did not paint ({CONTENT}, {STYLE}):", "", *lines])
 
 
-def contact_sheet(shown: Shown) -> "Figure":
+def contact_sheet(shown: ShownGrid) -> "Figure":
     """A row for each content, style and seed: both images, then what each method made of them, with its two errors."""
     methods = _by_method(shown.works)
     seeded = len({work.seed for work in shown.works}) > 1

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from likeness.experiments.recognition.face_crops import Face, Known, Template
-from likeness.experiments.recognition.face_encoders import FaceEncoder, Published
+from likeness.experiments.recognition.face_encoders import FaceEncoder, PublishedFace
 from likeness.research.errors import UserError
 from likeness.research.geometry import Crop, Similarity, crop
 from likeness.research.images.sources import ImageSource
@@ -31,7 +31,7 @@ class Portrait:
     holds an identity in one need not in another; and the blur, which leaves only shapes as coarse as strokes.
     """
 
-    encoder: FaceEncoder = Published()
+    encoder: FaceEncoder = PublishedFace()
     """e, and where its weights come from."""
     face: Face = Known()
     """Where the face is in the content image."""

@@ -29,7 +29,7 @@ _COLUMNS = {"": "painted"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Opened:
+class OpenedStylization:
     """The images of a stylization and what the cost keeps of them."""
 
     original: np.ndarray
@@ -156,7 +156,7 @@ class Stylization:
         """The image of a smaller size, or a moment of its gradient, at this one, bilinearly."""
         return jax.image.resize(learned, constants["content"].shape, "linear")
 
-    def open(self, weights: tuple[PyTree, PyTree] | None = None) -> Opened:
+    def open(self, weights: tuple[PyTree, PyTree] | None = None) -> OpenedStylization:
         """Reads the images, loads the encoder and takes the targets.
 
         Args:
@@ -187,9 +187,9 @@ class Stylization:
         constants = {"encoder": variables, "content": jnp.asarray(content)[None], "targets": kept, "regions": regions}
         constants["start"] = self.start.open(content, styles)
         constants["portrait"] = None if self.portrait is None else self.portrait.constants(original, self.content)
-        return Opened(original, content, styles, constants, reader.places, evaluator)
+        return OpenedStylization(original, content, styles, constants, reader.places, evaluator)
 
-    def constants(self, data: Opened) -> PyTree:
+    def constants(self, data: OpenedStylization) -> PyTree:
         """The encoder's weights, the content image, and what the losses keep of the references."""
         return data.constants
 
@@ -200,7 +200,7 @@ class Stylization:
             found |= {f"{what}style {number}": source for what, source in style.sources().items()}
         return found | ({"start": self.start.image} if isinstance(self.start, FromImage) else {})
 
-    def fingerprints(self, data: Opened) -> Fingerprints:
+    def fingerprints(self, data: OpenedStylization) -> Fingerprints:
         """Of all images, and of the weights of the encoders."""
         read = {name: source.fingerprint() for name, source in self.sources().items()}
         read |= self.encoder.fingerprint(data.constants["encoder"])
@@ -208,7 +208,7 @@ class Stylization:
             read["weights of the face encoder"] = of_arrays(data.constants["portrait"]["encoder"])
         return Fingerprints(training=read, validation=self.evaluator.fingerprint(data.evaluator))
 
-    def describe(self, data: Opened) -> tuple[str, ...]:
+    def describe(self, data: OpenedStylization) -> tuple[str, ...]:
         """The images and their sizes."""
         height, width, _ = data.content.shape
         named = " and ".join(
@@ -222,7 +222,7 @@ class Stylization:
             return (f"painting {self.content.title} ({width} × {height}) again, from what is known of it at {known}",)
         return (f"painting {self.content.title} ({width} × {height}) in the look of {named}",)
 
-    def stream(self, data: Opened, seed: int) -> Rounds:
+    def stream(self, data: OpenedStylization, seed: int) -> Rounds:
         """The same windows again and again."""
         del seed
         return Rounds(data.places)
@@ -277,7 +277,7 @@ class Stylization:
         """Nothing to remark."""
         del metrics
 
-    def evaluate(self, data: Opened, params: PyTree, state: PyTree, part: Part) -> Evaluation:
+    def evaluate(self, data: OpenedStylization, params: PyTree, state: PyTree, part: Part) -> Evaluation:
         """What is left of the content, and how near the style is; on the test part also the images side by side.
 
         What is not painted by is not compared either: a texture has no content, a reconstruction no style.

@@ -16,7 +16,7 @@ import numpy as np
 from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.readers import Asked
 from likeness.experiments.style.terms import Term, layers
-from likeness.research.geometry.receptive_field import Network
+from likeness.research.geometry.receptive_field import NetworkGeometry
 from likeness.research.geometry.tiles import Tiles, cut
 from likeness.research.losses import AdditiveLayers, Content, Gram
 from likeness.research.losses.style.gram import EQUAL_SIZES
@@ -230,7 +230,7 @@ def tiled_reader(encoder: FrozenEncoder, names: tuple[str, ...], height: int, wi
         ValueError: an encoder that does not say how its layers lie, a tile too small, a layer that does not exist.
     """
     module = encoder.encoder
-    if not isinstance(module, Network):
+    if not isinstance(module, NetworkGeometry):
         raise ValueError(
             f"Stylization.tile is set, but {type(module).__name__} does not say how its layers lie over the image (no "
             "`geometry`): use Vgg or SqueezeNet, or leave tile out."

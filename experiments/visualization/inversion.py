@@ -12,7 +12,7 @@ from likeness.experiments.experiment import Evaluation, LossOutput, Originals, P
 from likeness.experiments.style.stylization import Rounds
 from likeness.experiments.training.resuming import Fingerprints
 from likeness.experiments.visualization.network import Network
-from likeness.experiments.visualization.synthesis_sheet import Shown, mosaic, sheet_of
+from likeness.experiments.visualization.synthesis_sheet import ShownSynthesis, mosaic, sheet_of
 from likeness.research.errors import UserError
 from likeness.research.images.sources import ImageSource, Photograph
 from likeness.research.losses import Content, TotalVariation
@@ -150,10 +150,11 @@ class Inversion:
         if part == "validation":
             return Evaluation(metrics=metrics, columns=_COLUMNS, images=images)
         shown = [
-            Shown(f"{layer}: {metrics[f'{layer}/relative']:.2g}", one) for layer, one in zip(self.layers, made, strict=True)
+            ShownSynthesis(f"{layer}: {metrics[f'{layer}/relative']:.2g}", one)
+            for layer, one in zip(self.layers, made, strict=True)
         ]
         images |= {layer.replace("/", "_"): one for layer, one in zip(self.layers, made, strict=True)}
-        drawn = sheet_of((Shown(self.image.title, data.image), *shown))
+        drawn = sheet_of((ShownSynthesis(self.image.title, data.image), *shown))
         return Evaluation(metrics=metrics, columns=_COLUMNS, figures={"inversion": drawn}, images=images)
 
     @property

@@ -22,7 +22,7 @@ from likeness.experiments.visualization.examples import ExampleRows, LookedAt, p
 from likeness.research.data import Images, Preprocessing, to_unit
 from likeness.research.errors import UserError
 from likeness.research.geometry import ReceptiveField, receptive_fields
-from likeness.research.geometry.receptive_field import Network
+from likeness.research.geometry.receptive_field import NetworkGeometry
 from likeness.research.types import Activations, AnyArray, Array, Float, PRNGKey, PyTree
 from likeness.research.visualization import (
     Patches,
@@ -199,7 +199,7 @@ class Microscope:
             UserError: the encoder does not say how its layers lie.
         """
         encoder: Any = self.encoder
-        if not isinstance(encoder, Network):
+        if not isinstance(encoder, NetworkGeometry):
             raise UserError(
                 f"{type(self.encoder).__name__} does not say what its units see of an image (it has no `geometry`), so their "
                 "patches cannot be cut out."

@@ -15,7 +15,7 @@ from likeness.experiments.style.stylization import Rounds
 from likeness.experiments.style.terms import Term
 from likeness.experiments.training.resuming import Fingerprints
 from likeness.experiments.visualization.network import Network
-from likeness.experiments.visualization.synthesis_sheet import Shown, mosaic, sheet_of
+from likeness.experiments.visualization.synthesis_sheet import ShownSynthesis, mosaic, sheet_of
 from likeness.research.errors import UserError
 from likeness.research.images.sources import ImageSource, Photograph
 from likeness.research.types import Array, Float, PRNGKey, PyTree
@@ -184,8 +184,10 @@ class Synthesis:
         theirs = np.max([self._evaluated(data, np.repeat(one[None], self._count, 0)) for one in photographs], axis=0)
         metrics["synthesis/score_of_photographs"] = float(theirs.mean())
         titles = [objective.title for objective in self.objectives for _ in range(self.copies)]
-        shown = [Shown(*each) for each in zip(titles, made, scores.ravel().tolist(), theirs.ravel().tolist(), strict=True)]
-        before = () if data.image is None else (Shown(self.image.title if self.image else "", data.image),)
+        shown = [
+            ShownSynthesis(*each) for each in zip(titles, made, scores.ravel().tolist(), theirs.ravel().tolist(), strict=True)
+        ]
+        before = () if data.image is None else (ShownSynthesis(self.image.title if self.image else "", data.image),)
         files = {"image": mosaic(made, self.copies)}
         if self._count > 1:
             files |= {f"{number:02d}_{_file(one.title)}": one.image for number, one in enumerate(shown)}

@@ -20,7 +20,7 @@ _CHARACTER = 8
 
 
 @dataclasses.dataclass(frozen=True)
-class Shown:
+class ShownSynthesis:
     """An image on a sheet."""
 
     title: str
@@ -39,7 +39,7 @@ class Shown:
         return f"{self.title}: {times:.1f}x" if times < 10 else f"{self.title}: {times:,.0f}x"
 
 
-def sheet_of(images: Sequence[Shown]) -> "Figure":
+def sheet_of(images: Sequence[ShownSynthesis]) -> "Figure":
     """All images in rows, pixel for pixel, each with its text."""
     # White at both sides where the text is wider than the image.
     beside = max(0, max(_CHARACTER * len(one.text) - one.image.shape[1] for one in images)) // 2

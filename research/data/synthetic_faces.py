@@ -11,7 +11,7 @@ from jaxtyping import Float32, Int
 
 from likeness.research.data.images import Images
 from likeness.research.data.preprocessing import Preprocessing
-from likeness.research.synthetic.faces.geometry import Identity, Nuisance, landmarks
+from likeness.research.synthetic.faces.geometry import FaceIdentity, Nuisance, landmarks
 from likeness.research.synthetic.faces.renderer import VERSION, render
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -113,7 +113,7 @@ class Faces:
         person, draw = np.asarray(rows, np.int64) // self.images, np.asarray(rows, np.int64) % self.images
         base = np.full(len(person), self.seed, np.uint64)
         who = _mix(_mix(base) ^ person.astype(np.uint64))
-        identity = _uniforms(_mix(who + np.uint64(_IDENTITY)), len(Identity._fields))
+        identity = _uniforms(_mix(who + np.uint64(_IDENTITY)), len(FaceIdentity._fields))
         image = _mix(_mix(who + np.uint64(_NUISANCE)) ^ draw.astype(np.uint64))
         return identity, self._nuisance(_uniforms(image, len(Nuisance._fields) + 4))
 

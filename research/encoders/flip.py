@@ -3,7 +3,7 @@
 from flax import linen as nn
 
 from likeness.research.encoders.layers import Images, l2_normalize
-from likeness.research.geometry.receptive_field import Layer, Network
+from likeness.research.geometry.receptive_field import LayerGeometry, NetworkGeometry
 from likeness.research.types import Activations
 
 
@@ -24,9 +24,9 @@ class FlipEmbedding(nn.Module, kw_only=True):
     """Scale the sum to unit length; otherwise it is halved, the mean of the two."""
 
     @property
-    def geometry(self) -> tuple[Layer, ...]:
+    def geometry(self) -> tuple[LayerGeometry, ...]:
         """The encoder's, for the maps are of the image itself; none where it does not say how its layers lie."""
-        return tuple(self.encoder.geometry) if isinstance(self.encoder, Network) else ()
+        return tuple(self.encoder.geometry) if isinstance(self.encoder, NetworkGeometry) else ()
 
     def __call__(self, images: Images, train: bool = False) -> Activations:
         """Encodes a batch.

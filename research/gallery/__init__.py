@@ -5,20 +5,20 @@ from typing import TYPE_CHECKING
 from likeness.research.lazy import lazily
 
 if TYPE_CHECKING:
-    from likeness.research.gallery.identification import Candidate, Identification, Identifier
+    from likeness.research.gallery.identification import Candidate, IdentificationResult, Identifier
     from likeness.research.gallery.records import Codes, Duplicate, Enrolled, EnrolledImage, Enrollment
     from likeness.research.gallery.search import Index, Neighbors, squared_euclidean
     from likeness.research.gallery.store import Gallery
-    from likeness.research.gallery.threshold import Threshold, Verification
+    from likeness.research.gallery.threshold import Threshold, VerificationResult
 else:
     __getattr__ = lazily(
         __name__,
         {
-            "identification": ("Candidate", "Identification", "Identifier"),
+            "identification": ("Candidate", "IdentificationResult", "Identifier"),
             "records": ("Codes", "Duplicate", "Enrolled", "Enrollment", "EnrolledImage"),
             "search": ("Index", "Neighbors", "squared_euclidean"),
             "store": ("Gallery",),
-            "threshold": ("Threshold", "Verification"),
+            "threshold": ("Threshold", "VerificationResult"),
         },
     )
 
@@ -30,11 +30,11 @@ __all__ = [
     "EnrolledImage",
     "Enrollment",
     "Gallery",
-    "Identification",
+    "IdentificationResult",
     "Identifier",
     "Index",
     "Neighbors",
     "Threshold",
-    "Verification",
+    "VerificationResult",
     "squared_euclidean",
 ]

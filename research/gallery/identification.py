@@ -29,7 +29,7 @@ class Candidate:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Identification:
+class IdentificationResult:
     """The answer to "who of the enrolled people is this?"."""
 
     name: str | None
@@ -162,7 +162,7 @@ class Identifier:
         """How often the gallery gives a name to somebody who is not enrolled (:func:`named_strangers`)."""
         return named_strangers(self._index, self.codes, self.threshold)
 
-    def __call__(self, embeddings: Float[AnyArray, "q d"]) -> tuple[Identification, ...]:
+    def __call__(self, embeddings: Float[AnyArray, "q d"]) -> tuple[IdentificationResult, ...]:
         """Identifies each embedding.
 
         Args:
@@ -181,7 +181,7 @@ class Identifier:
         neighbors = self._index.nearest(embeddings, k=2)
         return tuple(map(self._answer, embeddings, neighbors.people, neighbors.distances))
 
-    def _answer(self, embedding: np.ndarray, people: np.ndarray, distances: np.ndarray) -> Identification:
+    def _answer(self, embedding: np.ndarray, people: np.ndarray, distances: np.ndarray) -> IdentificationResult:
         nearest, *others = [
             Candidate(name=self.codes.names[person], distance=float(distance))
             for person, distance in zip(people, distances, strict=True)
@@ -189,7 +189,7 @@ class Identifier:
         ]
         within = self.threshold.decide(nearest.distance)
         tied = self._tied(embedding, nearest.distance) if within and others and self._equal(nearest, others[0]) else ()
-        return Identification(
+        return IdentificationResult(
             name=nearest.name if within and not tied else None,
             nearest=nearest,
             runner_up=others[0] if others else None,

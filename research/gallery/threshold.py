@@ -61,9 +61,9 @@ class Threshold:
             )
         return bool(distance <= self.tau)
 
-    def verify(self, distance: float) -> "Verification":
+    def verify(self, distance: float) -> "VerificationResult":
         """The answer for one pair."""
-        return Verification(same=self.decide(distance), distance=float(distance), threshold=self)
+        return VerificationResult(same=self.decide(distance), distance=float(distance), threshold=self)
 
     def most_accepted(self, comparisons: int) -> float:
         """How often a stranger is accepted in at least one of N comparisons, at most: ``1 − (1 − FAR)^N``.
@@ -129,7 +129,7 @@ class Threshold:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Verification:
+class VerificationResult:
     """The answer to "do these two images show the same person?"."""
 
     same: bool

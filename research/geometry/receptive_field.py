@@ -4,11 +4,11 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-__all__ = ["Layer", "Network", "ReceptiveField", "receptive_fields"]
+__all__ = ["LayerGeometry", "NetworkGeometry", "ReceptiveField", "receptive_fields"]
 
 
 @runtime_checkable
-class Layer(Protocol):
+class LayerGeometry(Protocol):
     """A layer, square in both directions."""
 
     @property
@@ -38,11 +38,11 @@ class Layer(Protocol):
 
 
 @runtime_checkable
-class Network(Protocol):
+class NetworkGeometry(Protocol):
     """An encoder that says how its layers lie."""
 
     @property
-    def geometry(self) -> Sequence[Layer]:
+    def geometry(self) -> Sequence[LayerGeometry]:
         """Its layers in the order in which they are computed."""
         ...
 
@@ -73,7 +73,7 @@ class ReceptiveField:
         return start, start + self.size
 
 
-def receptive_fields(encoder: Network) -> dict[str, ReceptiveField]:
+def receptive_fields(encoder: NetworkGeometry) -> dict[str, ReceptiveField]:
     """The receptive field of every layer by name, ``input`` included.
 
     A layer of kernel k, stride s and padding p on a field (size r, stride j, offset o) has

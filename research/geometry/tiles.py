@@ -8,7 +8,7 @@ windows have one size, so one program serves them all, and begin where the netwo
 import dataclasses
 from collections.abc import Iterable
 
-from likeness.research.geometry.receptive_field import Network, receptive_fields
+from likeness.research.geometry.receptive_field import NetworkGeometry, receptive_fields
 
 __all__ = ["Span", "Tiles", "cut"]
 
@@ -44,7 +44,7 @@ class Tiles:
         return [(row, column) for row in self.rows for column in self.columns]
 
 
-def cut(network: Network, layers: Iterable[str], height: int, width: int, tile: int) -> Tiles:
+def cut(network: NetworkGeometry, layers: Iterable[str], height: int, width: int, tile: int) -> Tiles:
     """Plans the windows of an image.
 
     Args:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from likeness.research.weights.readers import read
     from likeness.research.weights.release import File, Release
     from likeness.research.weights.releases import RELEASES
-    from likeness.research.weights.report import Match, Report
+    from likeness.research.weights.report import Match, MatchReport
     from likeness.research.weights.writers import write
 else:
     __getattr__ = lazily(
@@ -40,7 +40,7 @@ else:
             "readers": ("read",),
             "release": ("File", "Release"),
             "releases": ("RELEASES",),
-            "report": ("Match", "Report"),
+            "report": ("Match", "MatchReport"),
             "writers": ("write",),
         },
     )
@@ -52,12 +52,12 @@ __all__ = [
     "File",
     "Layout",
     "Match",
+    "MatchReport",
     "NotObtained",
     "Patience",
     "Pretrained",
     "Published",
     "Release",
-    "Report",
     "best",
     "cache",
     "compare",

@@ -13,7 +13,7 @@ from likeness.research.errors import UserError
 from likeness.research.types import PyTree
 from likeness.research.weights.headers import Header
 from likeness.research.weights.layout import Entry, Layout, flat
-from likeness.research.weights.report import Match, Report
+from likeness.research.weights.report import Match, MatchReport
 
 
 def shapes(encoder: nn.Module, image: tuple[int, int, int] = (112, 112, 3)) -> PyTree:
@@ -27,7 +27,7 @@ def shapes(encoder: nn.Module, image: tuple[int, int, int] = (112, 112, 3)) -> P
     return jax.eval_shape(encoder.init, key, jax.ShapeDtypeStruct((1, *image), np.float32))
 
 
-def compare(variables: PyTree, arrays: Mapping[str, np.ndarray | Header], layout: Layout) -> Report:
+def compare(variables: PyTree, arrays: Mapping[str, np.ndarray | Header], layout: Layout) -> MatchReport:
     """Reports what of the arrays fits an encoder.
 
     Args:
@@ -60,7 +60,7 @@ def compare(variables: PyTree, arrays: Mapping[str, np.ndarray | Header], layout
             matched.append(match)
     known = {entry.key: entry.variable for entry in layout.entries}
     passed = [key for key in arrays if key not in known and layout.ignores(key)]
-    return Report(
+    return MatchReport(
         layout=layout.name,
         matched=tuple(matched),
         wrong_shape=tuple(wrong_shape),
@@ -74,7 +74,7 @@ def compare(variables: PyTree, arrays: Mapping[str, np.ndarray | Header], layout
 
 def fill(
     variables: PyTree, arrays: Mapping[str, np.ndarray], layout: Layout, *, strict: bool = True, source: str = "given"
-) -> tuple[PyTree, Report]:
+) -> tuple[PyTree, MatchReport]:
     """Puts the arrays of a file into an encoder's variables.
 
     Args:

@@ -14,7 +14,7 @@ from likeness.research.weights.layout import Layout, own
 from likeness.research.weights.matching import best, compare, fill, shapes
 from likeness.research.weights.readers import read
 from likeness.research.weights.release import Release
-from likeness.research.weights.report import Report
+from likeness.research.weights.report import MatchReport
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class Published(Release):
     image: tuple[int, int, int] = (64, 64, 3)
     """(h, w, c) of an image that the encoder takes."""
 
-    def load(self, encoder: nn.Module | None = None, *, strict: bool = True) -> tuple[PyTree, Report]:
+    def load(self, encoder: nn.Module | None = None, *, strict: bool = True) -> tuple[PyTree, MatchReport]:
         """Reads them into an encoder's variables.
 
         Args:
@@ -48,7 +48,7 @@ class Published(Release):
             raise UserError(f"The weights {self.name} are not on this machine: {self.how_to_get()}")
         return self.read(path, encoder, strict=strict)
 
-    def read(self, path: Path, encoder: nn.Module | None = None, *, strict: bool = True) -> tuple[PyTree, Report]:
+    def read(self, path: Path, encoder: nn.Module | None = None, *, strict: bool = True) -> tuple[PyTree, MatchReport]:
         """As :meth:`load`, from a certain file or folder."""
         encoder = encoder or self.encoder
         if encoder is None:

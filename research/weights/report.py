@@ -31,7 +31,7 @@ class Match:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Report:
+class MatchReport:
     """What of a file matched an encoder, by name and shape, and what did not."""
 
     layout: str

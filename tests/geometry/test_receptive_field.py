@@ -15,7 +15,7 @@ from likeness.research.encoders import (
     Vgg,
 )
 from likeness.research.encoders.layer_geometry import LayerGeometry, map_sides, smallest_side
-from likeness.research.geometry import Network, ReceptiveField, receptive_fields
+from likeness.research.geometry import NetworkGeometry, ReceptiveField, receptive_fields
 
 
 def test_vgg19_has_the_published_fields():
@@ -65,7 +65,7 @@ def test_wrappers_keep_the_maps_of_what_they_wrap():
         pass
 
     for wrapper in (FlipEmbedding, TestTimeAugmentation):
-        assert isinstance(wrapper(encoder=Koch()), Network)
+        assert isinstance(wrapper(encoder=Koch()), NetworkGeometry)
         assert receptive_fields(wrapper(encoder=Koch())) == receptive_fields(Koch())
         assert wrapper(encoder=Silent()).geometry == ()
 

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from likeness.research.data.synthetic_faces import Faces
-from likeness.research.synthetic.faces import Identity, Nuisance, landmarks, render
+from likeness.research.synthetic.faces import FaceIdentity, Nuisance, landmarks, render
 
 FACES = Faces(people=40, images=5, size=48, seed=3)
 LEFT_EYE, RIGHT_EYE, NOSE, LEFT_MOUTH, RIGHT_MOUTH = range(5)
 
 
 def person(count: int = 1, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).random((count, len(Identity._fields)), dtype=np.float32)
+    return np.random.default_rng(seed).random((count, len(FaceIdentity._fields)), dtype=np.float32)
 
 
 @pytest.mark.parametrize(("size", "channels"), [(48, 3), (48, 1), (64, 3), (33, 1)])
@@ -167,7 +167,7 @@ def test_roll_scale_and_shift_are_similarities_of_the_landmarks() -> None:
 def test_the_iris_is_drawn_where_the_landmark_says(pose: dict[str, float]) -> None:
     """The pupil is the darkest spot of a fair person's eye; its centroid and the landmark agree within a pixel."""
     people = person(6)
-    fields = Identity._fields
+    fields = FaceIdentity._fields
     people[:, fields.index("skin_tone")] = 0.0
     people[:, fields.index("hair_style")] = 0.0
     people[:, fields.index("eye_color")] = 1.0

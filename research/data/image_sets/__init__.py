@@ -1,9 +1,9 @@
 """Images of anything and of any size, to train painters on: where they come from, and random crops of them.
 
-A source is opened to an :class:`Album`; :class:`RandomCrops` cuts squares out of several; :func:`crop_stream` reads them.
+A source is opened to an :class:`ImageSet`; :class:`RandomCrops` cuts squares out of several; :func:`crop_stream` reads them.
 """
 
-from likeness.research.data.image_sets.album import Album, AlbumSource
+from likeness.research.data.image_sets.album import ImageSet, ImageSetSource
 from likeness.research.data.image_sets.crops import Crops, RandomCrops, crop_stream
 from likeness.research.data.image_sets.dead_leaves import DeadLeaves
 from likeness.research.data.image_sets.image_folder import ImageFolder
@@ -12,12 +12,12 @@ from likeness.research.data.image_sets.photographs import Photographs
 from likeness.research.data.image_sets.portraits import FaceImages
 
 __all__ = [
-    "Album",
-    "AlbumSource",
     "Crops",
     "DeadLeaves",
     "FaceImages",
     "ImageFolder",
+    "ImageSet",
+    "ImageSetSource",
     "Paintings",
     "Photographs",
     "RandomCrops",

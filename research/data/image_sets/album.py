@@ -10,11 +10,11 @@ from likeness.research.types import UInt8
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Album:
+class ImageSet:
     """Images by number, each of its own size.
 
     Example:
-        >>> album = Album(names=("gray",), read=lambda index: np.full((2, 3, 3), 128, np.uint8), fingerprint="")
+        >>> album = ImageSet(names=("gray",), read=lambda index: np.full((2, 3, 3), 128, np.uint8), fingerprint="")
         >>> len(album), album.read(0).shape
         (1, (2, 3, 3))
     """
@@ -35,10 +35,10 @@ class Album:
 
 
 @runtime_checkable
-class AlbumSource(Protocol):
+class ImageSetSource(Protocol):
     """Where images of anything come from."""
 
-    def open(self) -> Album:
+    def open(self) -> ImageSet:
         """The table of all of them.
 
         Raises:

@@ -9,7 +9,7 @@ from typing import SupportsIndex
 import numpy as np
 from PIL import Image
 
-from likeness.research.data.image_sets.album import Album, AlbumSource
+from likeness.research.data.image_sets.album import ImageSet, ImageSetSource
 from likeness.research.data.image_sets.dead_leaves import DeadLeaves
 from likeness.research.data.image_sets.photographs import Photographs
 from likeness.research.data.image_sets.portraits import FaceImages
@@ -28,7 +28,7 @@ class RandomCrops:
     resampled (Lanczos, antialiased) to ``size``.
     """
 
-    sources: tuple[AlbumSource, ...] = (Photographs(), DeadLeaves(), FaceImages())
+    sources: tuple[ImageSetSource, ...] = (Photographs(), DeadLeaves(), FaceImages())
     """Where the images come from."""
     weights: tuple[float, ...] = ()
     """How often each source is drawn; () for all alike."""
@@ -66,7 +66,7 @@ class RandomCrops:
 class Crops:
     """An endless sequence of squares, uint8 (size, size, 3)."""
 
-    def __init__(self, config: RandomCrops, albums: tuple[Album, ...]) -> None:
+    def __init__(self, config: RandomCrops, albums: tuple[ImageSet, ...]) -> None:
         self.config, self.albums = config, albums
         weights = np.asarray(config.weights or (1.0,) * len(albums))
         self._shares = weights / weights.sum()

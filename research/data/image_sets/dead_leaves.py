@@ -6,7 +6,7 @@ import hashlib
 import numpy as np
 from PIL import Image, ImageDraw
 
-from likeness.research.data.image_sets.album import Album, Remembered
+from likeness.research.data.image_sets.album import ImageSet, Remembered
 from likeness.research.types import Float, UInt8
 
 _VERSION = 1
@@ -39,9 +39,9 @@ class DeadLeaves:
                 "of 1 or more, a size from 16 to 2048 pixels and a seed of 0 or more."
             )
 
-    def open(self) -> Album:
+    def open(self) -> ImageSet:
         """The table; nothing is drawn yet."""
-        return Album(
+        return ImageSet(
             names=tuple(f"dead leaves {index}" for index in range(self.count)),
             read=Remembered(self._draw),
             fingerprint=hashlib.sha256(f"{_VERSION} {self!r}".encode()).hexdigest(),

@@ -8,7 +8,7 @@ from typing import Literal
 
 from likeness.research.data.decode import BadImage, Decode, open_image
 from likeness.research.data.image_guard import SUFFIXES
-from likeness.research.data.image_sets.album import Album
+from likeness.research.data.image_sets.album import ImageSet
 from likeness.research.data.paths import expand_path, printable
 from likeness.research.data.regular import sampled_digest
 from likeness.research.errors import UserError
@@ -28,7 +28,7 @@ class ImageFolder:
     path: str
     """The folder; ``~`` and environment variables are replaced."""
     on_bad: Literal["skip", "refuse"] = "skip"
-    """``skip`` leaves a bad image out and lists it in ``Album.skipped``; ``refuse`` stops at the first."""
+    """``skip`` leaves a bad image out and lists it in ``ImageSet.skipped``; ``refuse`` stops at the first."""
     max_megapixels: float = 50.0
     """An image with more pixels is bad."""
     min_side: int = 32
@@ -41,7 +41,7 @@ class ImageFolder:
     def _decode(self) -> Decode:
         return Decode(max_megapixels=self.max_megapixels, min_side=self.min_side)
 
-    def open(self) -> Album:
+    def open(self) -> ImageSet:
         """Finds the images and checks their headers.
 
         Raises:
@@ -68,7 +68,7 @@ class ImageFolder:
                 f"The folder {printable(root)} holds no image that can be used{why}. The field `path` expects a folder of "
                 f"files that end in {', '.join(SUFFIXES)}."
             )
-        return Album(
+        return ImageSet(
             names=tuple(printable(file) for file in good),
             read=lambda index: decode(root / good[index]),
             fingerprint=digest.hexdigest(),

@@ -6,7 +6,7 @@ import hashlib
 import jax
 import numpy as np
 
-from likeness.research.data.image_sets.album import Album, Remembered
+from likeness.research.data.image_sets.album import ImageSet, Remembered
 from likeness.research.synthetic.styles import CurlStrokes, InkWash, Pointillism, Style, VoronoiMosaic, Woodcut
 from likeness.research.types import UInt8
 
@@ -35,9 +35,9 @@ class Paintings:
                 "from 16 to 4096 pixels and a seed of 0 or more."
             )
 
-    def open(self) -> Album:
+    def open(self) -> ImageSet:
         """The table; nothing is painted yet."""
-        return Album(
+        return ImageSet(
             names=tuple(f"{type(self._style(index)).__name__} {index}" for index in range(self.count)),
             read=Remembered(self._paint),
             fingerprint=hashlib.sha256(f"{_VERSION} {self!r}".encode()).hexdigest(),

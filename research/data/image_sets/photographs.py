@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from likeness.research.data.image_sets.album import Album, Remembered
+from likeness.research.data.image_sets.album import ImageSet, Remembered
 from likeness.research.types import UInt8
 
 _Name: TypeAlias = Literal["china", "flower"]
@@ -24,10 +24,10 @@ class Photographs:
         if not self.names or len(set(self.names)) != len(self.names):
             raise ValueError(f"Photographs.names is {self.names}: name at least one, and each only once.")
 
-    def open(self) -> Album:
+    def open(self) -> ImageSet:
         """The photographs, read when asked for."""
         digest = hashlib.sha256(repr(self.names).encode()).hexdigest()
-        return Album(names=self.names, read=Remembered(self._read), fingerprint=digest)
+        return ImageSet(names=self.names, read=Remembered(self._read), fingerprint=digest)
 
     def _read(self, index: int) -> UInt8[np.ndarray, "h w 3"]:
         from sklearn.datasets import load_sample_image  # scikit-learn takes a second to import

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from likeness.research.data.image_sets.album import Album, Remembered
+from likeness.research.data.image_sets.album import ImageSet, Remembered
 from likeness.research.data.synthetic_faces import Faces
 
 
@@ -19,10 +19,10 @@ class FaceImages:
         if self.faces.channels != 3:
             raise ValueError("Portraits.faces is gray: give it 3 channels.")
 
-    def open(self) -> Album:
+    def open(self) -> ImageSet:
         """The table; nothing is drawn yet."""
         images = self.faces.open()
-        return Album(
+        return ImageSet(
             names=images.names,
             read=Remembered(lambda index: images.read(np.array([index]))[0]),
             fingerprint=images.fingerprint,

@@ -28,7 +28,7 @@ NOSE_TIP, NOSE_TIP_RADIUS = 0.02, 0.17
 NOSE_BRIDGE, NOSE_BRIDGE_RADIUS = 0.19, 0.34
 
 
-class Identity(NamedTuple):
+class FaceIdentity(NamedTuple):
     """What fixes a person: every trait in [0, 1], in the order of the identity vector."""
 
     skin_tone: Column
@@ -143,7 +143,7 @@ class Head(NamedTuple):
     smile: Column
 
 
-def head(person: Identity, image: Nuisance) -> Head:
+def head(person: FaceIdentity, image: Nuisance) -> Head:
     """Proportions of the head: the person's, moved by the image's expression."""
     nose_y = 0.36 + 0.16 * person.nose_length
     return Head(
@@ -254,7 +254,7 @@ def landmarks(
     """Where five features and the face are in the image, without rendering it.
 
     Args:
-        identity: (b, I) in [0, 1], see :class:`Identity`.
+        identity: (b, I) in [0, 1], see :class:`FaceIdentity`.
         nuisance: (b, N), see :class:`Nuisance`.
         size: pixels on a side.
 
@@ -263,7 +263,7 @@ def landmarks(
         on its right, the tip of the nose, the corner of the mouth on the left, on the right; and boxes (b, 4) as
         (x0, y0, x1, y1) around the face from the forehead to the chin, not clipped to the image.
     """
-    person, image = Identity(*columns(identity)), Nuisance(*columns(nuisance))
+    person, image = FaceIdentity(*columns(identity)), Nuisance(*columns(nuisance))
     shape, camera = head(person, image), view(image, size)
     zero = np.zeros_like(shape.width)
     corner_y = shape.mouth_y - shape.smile

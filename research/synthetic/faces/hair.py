@@ -3,11 +3,11 @@
 import numpy as np
 
 from likeness.research.synthetic.faces.canvas import Canvas, Plane, hit, normalize
-from likeness.research.synthetic.faces.geometry import Identity
+from likeness.research.synthetic.faces.geometry import FaceIdentity
 from likeness.research.synthetic.faces.scene import HAIR_BACK
 
 
-def strands(person: Identity, x: Plane, y: Plane) -> Plane:
+def strands(person: FaceIdentity, x: Plane, y: Plane) -> Plane:
     """Light and dark locks, between about -1 and 1."""
     wave = person.hair_wave
     phase = 17.0 * person.hair_part + 5.0 * wave

@@ -28,7 +28,7 @@ def render(
     """Draw faces; a pure function of each row alone: the same row gives the same bytes in whatever batch it stands.
 
     Args:
-        identity: (b, I) in [0, 1], see :class:`~likeness.research.synthetic.faces.Identity`.
+        identity: (b, I) in [0, 1], see :class:`~likeness.research.synthetic.faces.FaceIdentity`.
         nuisance: (b, N), see :class:`~likeness.research.synthetic.faces.Nuisance`.
         size: pixels on a side.
         channels: 3 for RGB, 1 for gray.

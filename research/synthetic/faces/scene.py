@@ -12,8 +12,8 @@ from likeness.research.synthetic.faces.geometry import (
     NOSE_TIP_RADIUS,
     Column,
     Ellipsoid,
+    FaceIdentity,
     Head,
-    Identity,
     Nuisance,
     View,
     columns,
@@ -30,7 +30,7 @@ class Vector(NamedTuple):
     z: Column
 
 
-class Style(NamedTuple):
+class FaceStyle(NamedTuple):
     """What the one style trait means: bald, short, curly, fringed, long."""
 
     present: Column
@@ -70,13 +70,13 @@ class Hills(NamedTuple):
 class Scene(NamedTuple):
     """Some portraits; numbers are (b, 1, 1), so that they broadcast over pixels."""
 
-    person: Identity
+    person: FaceIdentity
     image: Nuisance
     shape: Head
     camera: View
     skull: Ellipsoid
     shell: Ellipsoid
-    cut: Style
+    cut: FaceStyle
     paints: Paints
     nose: Hills  # tip and bridge, as they stand out
     relief: Hills  # as they bend the light: MIDDLE on the axis, the others on either side
@@ -95,7 +95,7 @@ HAIR_BACK = -0.06
 
 def scene(identity: np.ndarray, nuisance: np.ndarray, size: int, channels: int) -> Scene:
     """Everything about b portraits that does not depend on the pixel."""
-    person = Identity(*(column[:, :, None] for column in columns(identity)))
+    person = FaceIdentity(*(column[:, :, None] for column in columns(identity)))
     image = Nuisance(*(column[:, :, None] for column in columns(nuisance)))
     shape, camera, cut = head(person, image), view(image, size), _style(person)
     azimuth, elevation = (
@@ -140,7 +140,7 @@ def _nose(shape: Head, tip: float, bridge: float) -> list[tuple]:
     ]
 
 
-def _relief(shape: Head, person: Identity, image: Nuisance) -> list[tuple]:
+def _relief(shape: Head, person: FaceIdentity, image: Nuisance) -> list[tuple]:
     cheek = 0.03 + 0.035 * person.cheekbones + 0.02 * image.smile
     return [
         *_nose(shape, 0.55, 0.75),
@@ -160,7 +160,7 @@ def _hills(hills: list[tuple]) -> Hills:
     return Hills(x, y, 1.0 / (rx * rx), 1.0 / (ry * ry), height)
 
 
-def _style(person: Identity) -> Style:
+def _style(person: FaceIdentity) -> FaceStyle:
     """Cut the style trait into styles: 8 % bald, then short, fringed, curly, and four kinds of long hair."""
     kind = person.hair_style
     long = kind > 0.52
@@ -169,10 +169,10 @@ def _style(person: Identity) -> Style:
     present = kind > 0.08
     long, curly, fringe, present = (flag.astype(np.float32) for flag in (long, curly, fringe, present))
     volume = 0.035 + (0.06 + 0.05 * long) * person.hair_volume + curly * (0.04 + 0.12 * person.hair_volume)
-    return Style(present, volume * present, fringe, long * (0.45 + 0.75 * person.hair_length), curly)
+    return FaceStyle(present, volume * present, fringe, long * (0.45 + 0.75 * person.hair_length), curly)
 
 
-def _paints(person: Identity, image: Nuisance, channels: int) -> Paints:
+def _paints(person: FaceIdentity, image: Nuisance, channels: int) -> Paints:
     skin = palette.skin(person.skin_tone, person.skin_warmth)
     value = image.backdrop_value * (0.45 + 0.4 * np.minimum(image.light_intensity, 1.2))
     square = image.glasses_shape

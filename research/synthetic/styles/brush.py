@@ -47,7 +47,7 @@ def join(parts: Sequence[Strokes], order: Int[np.ndarray, "n"] | None = None) ->
 
 
 @dataclasses.dataclass(frozen=True)
-class Canvas:
+class PaintCanvas:
     """An image under the brush: RGB and the height of the paint, in pixels."""
 
     planes: Float[np.ndarray, "h w 4"]
@@ -55,7 +55,7 @@ class Canvas:
     rng: np.random.Generator
 
     @classmethod
-    def prime(cls, ground: Float[np.ndarray, "h w 3"], rng: np.random.Generator) -> "Canvas":
+    def prime(cls, ground: Float[np.ndarray, "h w 3"], rng: np.random.Generator) -> "PaintCanvas":
         """A canvas with a first coat of paint."""
         planes = np.zeros((*ground.shape[:2], 4), np.float32)
         planes[..., :3] = ground

@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 
 from likeness.research.checks import check_finite_positive
-from likeness.research.synthetic.styles.brush import Canvas
+from likeness.research.synthetic.styles.brush import PaintCanvas
 from likeness.research.synthetic.styles.noise import Noise, smoothstep
 from likeness.research.synthetic.styles.palettes import palette, ramp
 from likeness.research.synthetic.styles.protocol import begin, proportions
-from likeness.research.synthetic.styles.scene import Layer, Look, back_to_front, underpainting
+from likeness.research.synthetic.styles.scene import Look, PaintLayer, back_to_front, underpainting
 from likeness.research.types import Float, PRNGKey
 
 _SKY = palette("0d1740", "14296b", "1c4592", "2a66b0", "4f90c4", "8fbfd0", "d3e0c6", "f3efc9")
@@ -46,9 +46,9 @@ class CurlStrokes:
         """Paints an image of ``size`` (height, width); see :class:`~likeness.research.synthetic.styles.Style`."""
         layout, texture = begin(size, key)
         night = _Night.draw(layout, *proportions(size), self.stars)
-        canvas = Canvas.prime(underpainting(night, size), texture)
+        canvas = PaintCanvas.prime(underpainting(night, size), texture)
         layers = [
-            Layer(
+            PaintLayer(
                 length=length * self.stroke,
                 width=width * self.stroke,
                 cover=cover,

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 from scipy import ndimage
 
-from likeness.research.synthetic.styles.brush import Canvas
+from likeness.research.synthetic.styles.brush import PaintCanvas
 from likeness.research.synthetic.styles.ink_brush import birds, pine
 from likeness.research.synthetic.styles.noise import Noise, axes, enlarge, smoothstep
 from likeness.research.synthetic.styles.palettes import palette
@@ -53,7 +53,7 @@ class InkWash:
         blue = np.clip(blue, 0.0, 1.0)[..., None]
         absorbance = np.log(_BLACK_INK) * (1.0 - blue) + np.log(_BLUE_INK) * blue
         image = _PAPER * tooth[..., None] * np.exp(0.62 * density[..., None] * absorbance + sun[..., None] * np.log(_VERMILION))
-        canvas = Canvas.prime(np.clip(image, 0.0, 1.0), texture)
+        canvas = PaintCanvas.prime(np.clip(image, 0.0, 1.0), texture)
         canvas.paint(pine(width, height, min(size), layout))
         canvas.paint(birds(width, height, min(size), layout))
         return canvas.lit(0.0)

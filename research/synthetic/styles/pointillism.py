@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 
 from likeness.research.checks import check_finite_positive
-from likeness.research.synthetic.styles.brush import Canvas
+from likeness.research.synthetic.styles.brush import PaintCanvas
 from likeness.research.synthetic.styles.noise import Noise, smoothstep
 from likeness.research.synthetic.styles.palettes import palette, ramp, varied
 from likeness.research.synthetic.styles.protocol import begin, proportions
-from likeness.research.synthetic.styles.scene import Layer, Look, back_to_front
+from likeness.research.synthetic.styles.scene import Look, PaintLayer, back_to_front
 from likeness.research.types import Float, PRNGKey
 
 _PIGMENTS = palette(
@@ -64,11 +64,11 @@ class Pointillism:
         """Paints an image of ``size`` (height, width); see :class:`~likeness.research.synthetic.styles.Style`."""
         layout, texture = begin(size, key)
         harbor = _Harbor.draw(layout, *proportions(size))
-        canvas = Canvas.prime(np.broadcast_to(_CANVAS, (*size, 3)), texture)
+        canvas = PaintCanvas.prime(np.broadcast_to(_CANVAS, (*size, 3)), texture)
         layers = []
         for width, cover, scatter in ((0.0084, 2.2, 0.8), (0.0062, 1.7, 1.2), (0.0046, 0.5, 2.2)):
             width *= self.dot
-            layer = Layer(length=1.25 * width, width=width, cover=cover, dryness=0.1, wander=0.25)
+            layer = PaintLayer(length=1.25 * width, width=width, cover=cover, dryness=0.1, wander=0.25)
             dots, depth = layer(harbor, size, layout)
             color = varied(self._divided(dots.color, scatter, layout), layout, 0.07, 0.0)
             layers.append((dataclasses.replace(dots, color=color, streak=np.minimum(1.12 * color, 1.0)), depth))

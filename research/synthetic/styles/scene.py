@@ -40,7 +40,7 @@ Scene: TypeAlias = Callable[[np.ndarray, np.ndarray], Look]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Layer:
+class PaintLayer:
     """One pass over the canvas with one brush; lengths in units of the shorter side."""
 
     length: float

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from likeness.research.data.image_sets import Crops, ImageFolder, RandomCrops, crop_stream
-from likeness.research.data.image_sets.album import Album
+from likeness.research.data.image_sets.album import ImageSet
 
 # An image in which every pixel says where it is: red along x, green along y.
 PLACES = np.full((40, 60, 3), 7, np.uint8)
@@ -17,7 +17,7 @@ PLACES[..., 1] = (np.arange(40, dtype=np.uint8) * 6)[:, None]
 
 def album(*images):
     names = tuple(map(str, range(len(images))))
-    return Album(names=names, read=lambda number: images[number], fingerprint=hashlib.sha256(b"".join(images)).hexdigest())
+    return ImageSet(names=names, read=lambda number: images[number], fingerprint=hashlib.sha256(b"".join(images)).hexdigest())
 
 
 def crops(*albums, **fields):

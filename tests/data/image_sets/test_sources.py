@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from likeness.research.data import BadImage, Faces
-from likeness.research.data.image_sets import AlbumSource, DeadLeaves, FaceImages, ImageFolder, Paintings, Photographs
+from likeness.research.data.image_sets import DeadLeaves, FaceImages, ImageFolder, ImageSetSource, Paintings, Photographs
 from likeness.research.errors import UserError
 from likeness.research.synthetic.styles import InkWash
 
@@ -29,7 +29,7 @@ def folder(tmp_path):
 
 @pytest.mark.parametrize("source", DRAWN, ids=lambda source: type(source).__name__)
 def test_drawn_images_depend_on_their_number_only(source):
-    assert isinstance(source, AlbumSource)
+    assert isinstance(source, ImageSetSource)
     album, again = source.open(), source.open()
     assert album.synthetic
     assert len(album) == 3

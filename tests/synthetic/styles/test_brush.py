@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from likeness.research.synthetic.styles.brush import Canvas, Strokes, join
-from likeness.research.synthetic.styles.scene import Layer, Look, back_to_front, underpainting
+from likeness.research.synthetic.styles.brush import PaintCanvas, Strokes, join
+from likeness.research.synthetic.styles.scene import Look, PaintLayer, back_to_front, underpainting
 
 
 def strokes(**columns: float) -> Strokes:
@@ -14,8 +14,8 @@ def strokes(**columns: float) -> Strokes:
     return Strokes(**{name: np.array([value]) for name, value in numbers.items()}, color=white, streak=white)
 
 
-def canvas(height: int = 60, width: int = 80) -> Canvas:
-    return Canvas.prime(np.zeros((height, width, 3)), np.random.default_rng(0))
+def canvas(height: int = 60, width: int = 80) -> PaintCanvas:
+    return PaintCanvas.prime(np.zeros((height, width, 3)), np.random.default_rng(0))
 
 
 def painted(stroke: Strokes) -> np.ndarray:
@@ -88,7 +88,7 @@ def two_planes(x: np.ndarray, y: np.ndarray) -> Look:
 
 def test_strokes_follow_the_scene_and_cover_it() -> None:
     size = (100, 150)
-    layer = Layer(length=0.06, width=0.02, cover=3.0, dryness=0.0)
+    layer = PaintLayer(length=0.06, width=0.02, cover=3.0, dryness=0.0)
     laid, depth = layer(two_planes, size, np.random.default_rng(0))
     assert 4.0 * layer.length * layer.width * len(depth) / (1.5 * 1.0) == pytest.approx(3.0, rel=0.4)
     up = (laid.y < 56.0) & (np.hypot(laid.x - 75.0, laid.y) > 20.0)
@@ -96,7 +96,7 @@ def test_strokes_follow_the_scene_and_cover_it() -> None:
     np.testing.assert_allclose(np.abs(laid.curvature[up]), 1.0 / radius, rtol=0.15)
     ordered = back_to_front([(laid, depth), (laid, depth)])
     assert (np.diff(ordered.color[:, 0]) >= 0.0).all()
-    surface = Canvas.prime(underpainting(two_planes, size), np.random.default_rng(0))
+    surface = PaintCanvas.prime(underpainting(two_planes, size), np.random.default_rng(0))
     surface.paint(ordered)
     assert np.abs(surface.planes[:50, :, 0] - 0.5).max() < 0.05
     assert surface.planes[70:, :, 0].min() > 0.95
