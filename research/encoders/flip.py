@@ -3,7 +3,7 @@
 from flax import linen as nn
 
 from likeness.research.encoders.layers import Images, l2_normalize
-from likeness.research.geometry.receptive_field import LayerGeometry, NetworkGeometry
+from likeness.research.geometry.receptive_field import NetworkGeometry, WindowGeometry
 from likeness.research.types import Activations
 
 
@@ -24,7 +24,7 @@ class FlipEmbedding(nn.Module, kw_only=True):
     """Scale the sum to unit length; otherwise it is halved, the mean of the two."""
 
     @property
-    def geometry(self) -> tuple[LayerGeometry, ...]:
+    def geometry(self) -> tuple[WindowGeometry, ...]:
         """The encoder's, for the maps are of the image itself; none where it does not say how its layers lie."""
         return tuple(self.encoder.geometry) if isinstance(self.encoder, NetworkGeometry) else ()
 

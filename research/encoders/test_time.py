@@ -8,7 +8,7 @@ from flax import linen as nn
 
 from likeness.research.encoders.layers import Images, check_fields, l2_normalize
 from likeness.research.geometry.affine import Border, affine_matrices, look_up, places
-from likeness.research.geometry.receptive_field import LayerGeometry, NetworkGeometry
+from likeness.research.geometry.receptive_field import NetworkGeometry, WindowGeometry
 from likeness.research.types import Activations, Array
 
 
@@ -59,7 +59,7 @@ class TestTimeAugmentation(nn.Module, kw_only=True):
         super().__post_init__()
 
     @property
-    def geometry(self) -> tuple[LayerGeometry, ...]:
+    def geometry(self) -> tuple[WindowGeometry, ...]:
         """The encoder's, for the maps are of the image itself; none where it does not say how its layers lie."""
         return tuple(self.encoder.geometry) if isinstance(self.encoder, NetworkGeometry) else ()
 

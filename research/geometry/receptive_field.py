@@ -4,11 +4,11 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-__all__ = ["LayerGeometry", "NetworkGeometry", "ReceptiveField", "receptive_fields"]
+__all__ = ["NetworkGeometry", "ReceptiveField", "WindowGeometry", "receptive_fields"]
 
 
 @runtime_checkable
-class LayerGeometry(Protocol):
+class WindowGeometry(Protocol):
     """A layer, square in both directions."""
 
     @property
@@ -42,7 +42,7 @@ class NetworkGeometry(Protocol):
     """An encoder that says how its layers lie."""
 
     @property
-    def geometry(self) -> Sequence[LayerGeometry]:
+    def geometry(self) -> Sequence[WindowGeometry]:
         """Its layers in the order in which they are computed."""
         ...
 
