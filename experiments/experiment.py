@@ -115,6 +115,24 @@ class WithoutParts(Protocol):
     """What is done instead to evaluate it: ``evaluating the painting``."""
 
 
+@runtime_checkable
+class ChecksSharding(Protocol):
+    """An experiment whose parameters cannot be shared by any number of devices."""
+
+    def check_sharding(self, params: PyTree, fsdp: int, shard_above: int) -> None:
+        """Asked before anything is compiled.
+
+        Args:
+            params: the shapes of all parameters.
+            fsdp: how many devices share a large array; 1 if each has its own.
+            shard_above: how many elements an array has at least to be shared.
+
+        Raises:
+            UserError: so many devices cannot share them, saying how many could.
+        """
+        ...
+
+
 def evaluating(experiment: Any) -> str:
     """What is done to evaluate a run at its end, for people to read."""
     return experiment.evaluating if isinstance(experiment, WithoutParts) else "evaluating on the test part"

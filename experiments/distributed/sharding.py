@@ -7,7 +7,6 @@ import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from likeness.research.errors import UserError
-from likeness.research.losses import MarginSoftmax
 from likeness.research.types import PyTree
 
 
@@ -75,23 +74,3 @@ def check_batch(mesh: jax.sharding.Mesh, batch: PyTree) -> None:
                 f"The batch's {jax.tree_util.keystr(path)} has {rows} rows, which {mesh.size} devices cannot share "
                 "evenly: choose a batch size that the number of devices divides."
             )
-
-
-def check_centers(mesh: Mesh, loss: MarginSoftmax, rows: int, dimension: int) -> None:
-    """Refuses class centers that are large enough to be split over ``fsdp`` and are not cut into parts for it.
-
-    They would be split along the embedding instead or not at all, and each device would hold the logits of all classes.
-
-    Raises:
-        UserError: saying how many shards fit.
-    """
-    if mesh.fsdp == 1 or rows * dimension < mesh.shard_above:
-        return
-    if loss.shards % mesh.fsdp and (loss.needs_key or rows % mesh.fsdp):
-        above = -(-loss.shards // mesh.fsdp) * mesh.fsdp
-        fits = f"shards={above}" if above <= loss.classes else f"--mesh.fsdp {loss.shards}"
-        raise UserError(
-            f"MarginSoftmax(shards={loss.shards}) cuts {loss.classes} class centers into parts that fsdp={mesh.fsdp} devices "
-            f"cannot share: shards must be a multiple of mesh.fsdp. Give {fits}, or keep the centers whole on every device "
-            f"with --mesh.shard-above {rows * dimension + 1}."
-        )

@@ -41,7 +41,7 @@ from likeness.research.data.sampling import IndexBatches
 from likeness.research.data.split import CountSplit, HashSplit, Splits
 from likeness.research.errors import UserError
 from likeness.research.gallery import Threshold
-from likeness.research.losses import CollapseMonitor, MarginSoftmax, RecognitionLoss, Triplet
+from likeness.research.losses import CollapseMonitor, KnowsCollapse, LimitsIdentities, LimitsSharding, RecognitionLoss
 from likeness.research.metrics import calibration, verification
 from likeness.research.metrics import pairs as metric_pairs
 from likeness.research.ops.remat import Keep, count_parts, recomputing
@@ -185,14 +185,11 @@ class Recognition:
         """Batches of uint8 ``images`` (b, h, w, c) and int32 ``labels`` (b,).
 
         Raises:
-            UserError: the loss has too few classes for the training people, or the batch cannot be cut into ``chunks``.
+            UserError: the loss has no room for so many training people, or the batch cannot be cut into ``chunks``.
         """
         people = len(data.train.people)
-        if isinstance(self.loss, MarginSoftmax) and self.loss.classes < people:
-            raise UserError(
-                f"The loss has {self.loss.classes:,} class centers and the training part has {data.train.counted(people)}, "
-                f"each of whom needs one: set --experiment.loss.classes {people}."
-            )
+        if isinstance(self.loss, LimitsIdentities):
+            self.loss.check_identities(people, data.train.counted(people))
         batches = self._batches(data, seed)
         check_chunks(self.gradient_cache_chunks, batches.batch_size)
         return stream(data.train, batches, process_index=jax.process_index(), process_count=jax.process_count())
@@ -241,6 +238,15 @@ class Recognition:
         params = {"encoder": weights, "loss": self.loss.init(for_loss, embedding.shape[-1])}
         return Variables(params, variables)
 
+    def check_sharding(self, params: PyTree, fsdp: int, shard_above: int) -> None:
+        """Lets a loss refuse a mesh that its own weights cannot be shared by.
+
+        Raises:
+            UserError: it does.
+        """
+        if isinstance(self.loss, LimitsSharding):
+            self.loss.check_sharding(params["loss"], fsdp, shard_above)
+
     def cost(self, params: PyTree, state: PyTree, constants: PyTree, batch: PyTree, key: PRNGKey) -> LossOutput:
         """Augments, embeds and compares one batch."""
         del constants
@@ -248,9 +254,9 @@ class Recognition:
         images = self.augmentation(batch["images"], for_augmentation)
         embeddings, changed = self._embed(params["encoder"], state, images)
         value, diagnostics = self.loss.value_and_diagnostics(params["loss"], embeddings, batch["labels"], for_loss)
-        per_triplet = diagnostics.get("loss_per_triplet")
-        collapsed = self.loss.collapsed_value if isinstance(self.loss, Triplet) else None
-        monitored = self.monitor(jax.lax.stop_gradient(embeddings), per_triplet, collapsed)
+        collapsed = self.loss.collapsed_value if isinstance(self.loss, KnowsCollapse) else None
+        cost = diagnostics["loss_per_triplet"] if "loss_per_triplet" in diagnostics else jax.lax.stop_gradient(value)
+        monitored = self.monitor(jax.lax.stop_gradient(embeddings), cost, collapsed)
         return LossOutput(value, changed, {**diagnostics, **monitored})
 
     def _embed(self, params: PyTree, state: PyTree, images: Array) -> tuple[Embeddings, PyTree]:

@@ -22,7 +22,7 @@ from likeness.research.losses.metric.mining import (
     SelectionRule,
 )
 from likeness.research.losses.metric.pairs import LabelsOrSame
-from likeness.research.losses.metric.protocol import RecognitionLoss
+from likeness.research.losses.metric.protocol import KnowsCollapse, LimitsIdentities, LimitsSharding, RecognitionLoss
 from likeness.research.losses.metric.prototypical import Prototypical
 from likeness.research.losses.metric.siamese import Siamese
 from likeness.research.losses.metric.triplet import Triplet
@@ -61,9 +61,12 @@ __all__ = [
     "Gram",
     "Histogram",
     "Identity",
+    "KnowsCollapse",
     "LabelsOrSame",
     "Laplacian",
     "Layers",
+    "LimitsIdentities",
+    "LimitsSharding",
     "MarginSoftmax",
     "MarginViolating",
     "Mask",

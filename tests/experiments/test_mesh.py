@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from jax.sharding import AbstractMesh
 
-from likeness.experiments.distributed.sharding import Mesh, check_centers
+from likeness.experiments.distributed.sharding import Mesh
 from likeness.research.errors import UserError
 from likeness.research.losses import MarginSoftmax
 
@@ -89,7 +89,7 @@ def test_a_mesh_that_does_not_fit_is_explained() -> None:
 )
 def test_centers_that_devices_cannot_share_are_refused(mesh: Mesh, loss: MarginSoftmax) -> None:
     with pytest.raises(UserError, match=r"multiple of mesh.fsdp. Give shards=4"):
-        check_centers(mesh, loss, len(centers(loss)), 8)
+        loss.check_sharding({"centers": centers(loss)}, mesh.fsdp, mesh.shard_above)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_centers_that_devices_cannot_share_are_refused(mesh: Mesh, loss: MarginS
     ids=["a multiple", "rows that divide", "small enough to stay whole", "nobody shares"],
 )
 def test_centers_that_fit_or_stay_whole_are_taken(mesh: Mesh, loss: MarginSoftmax) -> None:
-    check_centers(mesh, loss, len(centers(loss)), 8)
+    loss.check_sharding({"centers": centers(loss)}, mesh.fsdp, mesh.shard_above)
 
 
 def centers(loss: MarginSoftmax) -> Any:

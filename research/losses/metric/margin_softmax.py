@@ -18,6 +18,7 @@ from likeness.research.checks import (
     check_finite_nonnegative,
     check_finite_positive,
 )
+from likeness.research.errors import UserError
 from likeness.research.losses.distances import squared_distance
 from likeness.research.losses.metric.pairs import LabelsOrSame
 from likeness.research.types import AnyArray, Array, Float, Int, PRNGKey, PyTree, Scalar
@@ -122,6 +123,38 @@ class MarginSoftmax:
         """Centers in random directions, of about unit length; their length does not matter to the loss, but to an optimizer
         it is how far a step turns them."""
         return {"centers": dimension**-0.5 * jax.random.normal(key, (self._rows, dimension), jnp.float32)}
+
+    def check_identities(self, identities: int, counted: str) -> None:
+        """Refuses more people than there are centers.
+
+        Raises:
+            UserError: saying how many classes to ask for.
+        """
+        if self.classes < identities:
+            raise UserError(
+                f"The loss has {self.classes:,} class centers and the training part has {counted}, each of whom needs one: set "
+                f"--experiment.loss.classes {identities}."
+            )
+
+    def check_sharding(self, params: PyTree, fsdp: int, shard_above: int) -> None:
+        """Refuses centers that are large enough to be split over ``fsdp`` and are not cut into parts for it.
+
+        They would be split along the embedding instead or not at all, and each device would hold the logits of all classes.
+
+        Raises:
+            UserError: saying how many shards fit.
+        """
+        rows, dimension = params["centers"].shape
+        if fsdp == 1 or rows * dimension < shard_above:
+            return
+        if self.shards % fsdp and (self.needs_key or rows % fsdp):
+            above = -(-self.shards // fsdp) * fsdp
+            fits = f"shards={above}" if above <= self.classes else f"--mesh.fsdp {self.shards}"
+            raise UserError(
+                f"MarginSoftmax(shards={self.shards}) cuts {self.classes} class centers into parts that fsdp={fsdp} devices "
+                f"cannot share: shards must be a multiple of mesh.fsdp. Give {fits}, or keep the centers whole on every device "
+                f"with --mesh.shard-above {rows * dimension + 1}."
+            )
 
     @property
     def _rows(self) -> int:
