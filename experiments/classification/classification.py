@@ -21,8 +21,7 @@ from likeness.experiments.training.resuming import Fingerprints
 from likeness.research.checks import check_members
 from likeness.research.data.examples import Examples, Parts, stream_examples
 from likeness.research.data.preprocessing import Preprocessing, to_unit
-from likeness.research.data.signals import Ecg
-from likeness.research.data.volumes import Volumes
+from likeness.research.data.protocols import is_synthetic
 from likeness.research.errors import UserError
 from likeness.research.losses import CrossEntropy
 from likeness.research.metrics.intervals import Estimate, wilson
@@ -93,8 +92,8 @@ class Classification:
         sizes = ", ".join(f"{name} {len(part):,}" for name, part in zip(Parts._fields, data, strict=True))
         shape = "×".join(map(str, data.train.shape))
         sentences = [f"data: {type(self.data).__name__}: {sizes} examples of {shape} in {len(data.train.classes)} classes"]
-        if isinstance(self.data, Ecg | Volumes):
-            sentences.append("the examples are synthetic: numbers on them say nothing of real patients")
+        if is_synthetic(self.data):
+            sentences.append("the examples are synthetic: numbers on them say nothing of real ones")
         if missing := [name for name, count in zip(data.train.classes, data.train.counts(), strict=True) if not count]:
             sentences.append(f"warning: there is nothing to learn {missing[0]!r} from: the training part has no such example")
         return tuple(sentences)

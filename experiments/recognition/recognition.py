@@ -5,7 +5,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -31,14 +31,14 @@ from likeness.experiments.recognition.protocols import (
 )
 from likeness.experiments.training.resuming import Fingerprints
 from likeness.research.checks import check_members
-from likeness.research.data import Faces
 from likeness.research.data.augmentation import Augmentation
 from likeness.research.data.duplicates import shared_rows
 from likeness.research.data.images import Images
 from likeness.research.data.pipeline import stream
 from likeness.research.data.preprocessing import Preprocessing
+from likeness.research.data.protocols import Sampler, Source, is_synthetic
 from likeness.research.data.sampling import IndexBatches
-from likeness.research.data.split import CountSplit, HashSplit, Splits
+from likeness.research.data.split import Split, Splits
 from likeness.research.errors import UserError
 from likeness.research.gallery import Threshold
 from likeness.research.losses import CollapseMonitor, KnowsCollapse, LimitsIdentities, LimitsSharding, RecognitionLoss
@@ -54,33 +54,13 @@ _NEARLY = 1.15
 """A rate that is so many times the one asked for is still called that."""
 
 
-@runtime_checkable
-class Source(Protocol):
-    """Where images come from. Any source of :mod:`likeness.research.data`.
-
-    A field or property ``preprocessing`` says how an image file becomes one of its images, a
-    :class:`~likeness.research.data.Preprocessing`; where there is none, the trained model refuses files.
-    """
-
-    def open(self) -> Images:
-        """The table of all images."""
-        ...
-
-
-@runtime_checkable
-class Sampler(Protocol):
-    """Chooses the rows of each batch. Any of :mod:`likeness.research.data.sampling`."""
-
-    def batches(self, images: Images, seed: int) -> IndexBatches: ...
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recognition:
     """Learns an encoder from labelled images and evaluates it on people it has never seen."""
 
     data: Source
     """Where images come from."""
-    split: HashSplit | CountSplit
+    split: Split
     """Which people are trained on, which decide, and which are only evaluated by."""
     batches: Sampler
     """How the people and images of a batch are chosen."""
@@ -117,6 +97,7 @@ class Recognition:
 
     def __post_init__(self) -> None:
         check_members("Recognition", "data", self.data, Source, "a source of likeness.research.data, such as Faces()")
+        check_members("Recognition", "split", self.split, Split, "a split of likeness.research.data, such as CountSplit(8, 8)")
         check_members(
             "Recognition", "batches", self.batches, Sampler, "a sampler of likeness.research.data, such as IdentityBatches()"
         )
@@ -159,8 +140,8 @@ class Recognition:
         parts = {"train": data.train, "validation": data.validation, "test": data.test}
         sizes = "; ".join(f"{name} {_size(part)}" for name, part in parts.items())
         sentences = [f"data: {type(self.data).__name__}: {sizes}"]
-        if isinstance(self.data, Faces):
-            sentences.append("the faces are synthetic: numbers on them say nothing of real people")
+        if is_synthetic(self.data):
+            sentences.append(f"the images are synthetic: numbers on them say nothing of real {data.train.noun[1]}")
         if left_out := data.train.left_out():
             sentences.append(left_out)
         sentences += data.train.notes

@@ -17,7 +17,7 @@ from likeness.experiments.recognition.embedders import Embedder, trained
 from likeness.experiments.recognition.recognition import Recognition
 from likeness.experiments.storage.workdir import Workdir
 from likeness.experiments.training.evaluation import read_run, restore
-from likeness.research.data import BadImage, Faces, printable
+from likeness.research.data import BadImage, is_synthetic, printable
 from likeness.research.data.folder import CLUTTER
 from likeness.research.data.names import about_one_name, identity_name
 from likeness.research.errors import UserError
@@ -104,7 +104,7 @@ class Recognizer:
         # Fields without a default are what tells one folder or data set from another.
         given = [getattr(source, field.name) for field in dataclasses.fields(source) if field.default is dataclasses.MISSING]
         data = " ".join([type(source).__name__, *map(str, given)])
-        synthetic = "; they are synthetic: the rates say nothing of real people" if isinstance(source, Faces) else ""
+        synthetic = "; they are synthetic: the rates say nothing of real people" if is_synthetic(source) else ""
         return (
             f"These rates were measured on the {self.threshold.people} validation people of {data}, for whom τ was chosen"
             f"{synthetic}."

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from likeness.research.data.paths import expand_path, printable
     from likeness.research.data.pipeline import stream
     from likeness.research.data.preprocessing import Preprocessing, to_unit
+    from likeness.research.data.protocols import Sampler, Source, is_synthetic
     from likeness.research.data.sampling import BalancedPairs, IdentityBatches, IndexBatches, Shuffled
     from likeness.research.data.signals import Ecg
-    from likeness.research.data.split import CountSplit, HashSplit, Splits
+    from likeness.research.data.split import CountSplit, HashSplit, Split, Splits
     from likeness.research.data.synthetic_faces import Faces
     from likeness.research.data.tfds import Tfds
     from likeness.research.data.volumes import Volumes
@@ -47,10 +48,11 @@ else:
             "paths": ("expand_path", "printable"),
             "pipeline": ("stream",),
             "preprocessing": ("Preprocessing", "to_unit"),
+            "protocols": ("Sampler", "Source", "is_synthetic"),
             "sampling": ("BalancedPairs", "IdentityBatches", "IndexBatches", "Shuffled"),
             "signals": ("Ecg",),
             "synthetic_faces": ("Faces",),
-            "split": ("CountSplit", "HashSplit", "Splits"),
+            "split": ("CountSplit", "HashSplit", "Split", "Splits"),
             "tfds": ("Tfds",),
             "volumes": ("Volumes",),
         },
@@ -80,7 +82,10 @@ __all__ = [
     "OneShotRun",
     "Parts",
     "Preprocessing",
+    "Sampler",
     "Shuffled",
+    "Source",
+    "Split",
     "Splits",
     "Tfds",
     "Volumes",
@@ -88,6 +93,7 @@ __all__ = [
     "from_arrays",
     "identity_name",
     "index_people",
+    "is_synthetic",
     "printable",
     "stream",
     "stream_examples",

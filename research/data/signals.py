@@ -1,6 +1,7 @@
 """Synthetic electrocardiograms: heartbeats built of Gaussian waves, in four rhythms."""
 
 import dataclasses
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int, Int32
@@ -50,6 +51,9 @@ class Ecg:
     electrocardiogram signals, IEEE Transactions on Biomedical Engineering 2003, added up instead of integrated. The records
     are synthetic: what is learned from them diagnoses nobody.
     """
+
+    synthetic: ClassVar[bool] = True
+    """No number measured on them says anything of real patients."""
 
     train: int = 4000
     """Records to learn from."""

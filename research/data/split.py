@@ -1,5 +1,6 @@
 """Parting people, never images: nobody who is learned from is evaluated by."""
 
+import abc
 import dataclasses
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -34,8 +35,24 @@ class Splits(Mapping[str, Images]):
         return 3
 
 
+class Split(abc.ABC):
+    """Parts people into those that are learned from and those that are evaluated. Derive your own from it, as a
+    frozen dataclass.
+
+    It is a class to derive from and no protocol, because it asks for a call only, and losses and encoders are called too.
+    """
+
+    @abc.abstractmethod
+    def __call__(self, images: Images) -> Splits:
+        """Parts the people.
+
+        Raises:
+            UserError: a part that should have people has none.
+        """
+
+
 @dataclasses.dataclass(frozen=True)
-class HashSplit:
+class HashSplit(Split):
     """Parts people by a hash of their name: who is in which part never changes when people come or go.
 
     With u(name) in [0, 1) the first 64 bits of SHA-256 of seed and name, over 2^64: test if u < ``test``,
@@ -76,7 +93,7 @@ class HashSplit:
 
 
 @dataclasses.dataclass(frozen=True)
-class CountSplit:
+class CountSplit(Split):
     """Parts people by exact counts: ranked by the same hash as :class:`HashSplit`, the first are the test people.
 
     A person who is added moves at most one other across each border.

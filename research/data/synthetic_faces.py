@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Any, Literal, overload
+from typing import Any, ClassVar, Literal, overload
 
 import numpy as np
 from jaxtyping import Float32, Int
@@ -30,6 +30,9 @@ class Faces:
         >>> len(images), images.people[2], images.read(np.array([5])).shape
         (6, 'person-0002', (1, 32, 32, 3))
     """
+
+    synthetic: ClassVar[bool] = True
+    """No number measured on them says anything of real people."""
 
     people: int = 200
     """How many people."""

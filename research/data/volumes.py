@@ -1,7 +1,7 @@
 """Synthetic volumes like those of computed tomography: a body with organs, and in three of four something in it."""
 
 import dataclasses
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float32, Int, UInt8
@@ -32,6 +32,9 @@ class Volumes:
 
     The volumes are synthetic: what is learned from them diagnoses nobody.
     """
+
+    synthetic: ClassVar[bool] = True
+    """No number measured on them says anything of real patients."""
 
     train: int = 4000
     """Volumes to learn from."""

@@ -20,8 +20,9 @@ rule                   negatives of an anchor-positive pair                     
 ``argmin`` does.
 """
 
+import abc
 import dataclasses
-from typing import ClassVar, Literal, Protocol, TypeAlias
+from typing import Literal, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -34,23 +35,23 @@ Distances: TypeAlias = Float[Array, "b b"]
 Column: TypeAlias = Float[Array, "b 1"]
 
 
-class Rule(Protocol):
-    """What the triplet loss asks of a selection rule."""
+class SelectionRule(abc.ABC):
+    """What the triplet loss asks of a selection rule. Derive your own from it, as a frozen dataclass."""
 
     @property
     def needs_key(self) -> bool:
-        """Whether the rule draws at random."""
-        ...
+        """Whether the rule draws at random; no, unless yours says otherwise."""
+        return False
 
+    @abc.abstractmethod
     def positives(self, distances: Distances, positive: Mask) -> Mask:
         """The positives of each anchor (a row) that take part."""
-        ...
 
+    @abc.abstractmethod
     def negatives(
         self, d_ap: Column, distances: Distances, negative: Mask, margin: Scalar | float, key: PRNGKey | None
     ) -> Mask:
         """The negatives of each anchor (a row) that form a triplet with the positive at distance ``d_ap``."""
-        ...
 
 
 def first(mask: Mask) -> Mask:
@@ -81,10 +82,12 @@ def uniformly(mask: Mask, key: PRNGKey | None) -> Mask:
 
 
 @dataclasses.dataclass(frozen=True)
-class RandomTriplets:
+class RandomTriplets(SelectionRule):
     """One negative drawn uniformly for each anchor-positive pair; most are already far enough and cost nothing."""
 
-    needs_key: ClassVar[bool] = True
+    @property
+    def needs_key(self) -> bool:
+        return True
 
     def positives(self, distances: Distances, positive: Mask) -> Mask:
         return positive
@@ -96,10 +99,8 @@ class RandomTriplets:
 
 
 @dataclasses.dataclass(frozen=True)
-class BatchAll:
+class BatchAll(SelectionRule):
     """Every triplet of the batch (Hermans et al. 2017, "batch all"; with ``mean_active``, "batch all ≠ 0")."""
-
-    needs_key: ClassVar[bool] = False
 
     def positives(self, distances: Distances, positive: Mask) -> Mask:
         return positive
@@ -111,7 +112,7 @@ class BatchAll:
 
 
 @dataclasses.dataclass(frozen=True)
-class BatchHard:
+class BatchHard(SelectionRule):
     """For each anchor its farthest positive and its nearest negative: one triplet an anchor (Hermans et al.
     2017).
 
@@ -119,8 +120,6 @@ class BatchHard:
     ``Triplet(margin=0.0, penalty="softplus", squared=False, rule=BatchHard())``. Mislabeled images are the
     hardest of all.
     """
-
-    needs_key: ClassVar[bool] = False
 
     def positives(self, distances: Distances, positive: Mask) -> Mask:
         return farthest(distances, positive)
@@ -132,7 +131,7 @@ class BatchHard:
 
 
 @dataclasses.dataclass(frozen=True)
-class FaceNetSemiHard:
+class FaceNetSemiHard(SelectionRule):
     """Semi-hard as FaceNet: for each anchor-positive pair **one** negative in the band.
 
     The band is d_ap < d_an < d_ap + margin. Pairs whose band is empty are left out. (Schroff et al. 2015,
@@ -160,15 +159,13 @@ class FaceNetSemiHard:
 
 
 @dataclasses.dataclass(frozen=True)
-class AddonsSemiHard:
+class AddonsSemiHard(SelectionRule):
     """Semi-hard as TensorFlow Addons: for each pair the nearest negative with d_an > d_ap, however far.
 
     Where every negative is nearer than the positive it takes the farthest negative, so every pair has exactly
     one triplet and ``reduction="mean"`` divides by the number of anchor-positive pairs, as
     ``triplet_semihard_loss`` does.
     """
-
-    needs_key: ClassVar[bool] = False
 
     def positives(self, distances: Distances, positive: Mask) -> Mask:
         return positive
@@ -180,15 +177,13 @@ class AddonsSemiHard:
 
 
 @dataclasses.dataclass(frozen=True)
-class BandSemiHard:
+class BandSemiHard(SelectionRule):
     """Semi-hard as pytorch-metric-learning: for each anchor-positive pair **all** negatives in the band.
 
     The band is d_ap < d_an <= d_ap + margin. That library's
     ``TripletMarginMiner(type_of_triplets="semihard")`` works on unsquared distances and averages over the
     non-zero terms: ``Triplet(squared=False, reduction="mean_active", rule=BandSemiHard())``.
     """
-
-    needs_key: ClassVar[bool] = False
 
     def positives(self, distances: Distances, positive: Mask) -> Mask:
         return positive
@@ -202,14 +197,12 @@ class BandSemiHard:
 
 
 @dataclasses.dataclass(frozen=True)
-class AnchorSemiHard:
+class AnchorSemiHard(SelectionRule):
     """Semi-hard as TensorFlow Similarity: **one triplet an anchor**.
 
     Its farthest positive with the nearest negative beyond that. Where no negative is farther than the
     farthest positive it takes the farthest ("easiest") negative.
     """
-
-    needs_key: ClassVar[bool] = False
 
     def positives(self, distances: Distances, positive: Mask) -> Mask:
         return farthest(distances, positive)
@@ -221,14 +214,16 @@ class AnchorSemiHard:
 
 
 @dataclasses.dataclass(frozen=True)
-class MarginViolating:
+class MarginViolating(SelectionRule):
     """For each anchor-positive pair one random negative with d_an - d_ap < margin, hard ones included.
 
     Pairs that no negative violates are left out. Introduced by VGG Face (Parkhi et al. 2015); the open
     implementations of FaceNet and OpenFace train with it too.
     """
 
-    needs_key: ClassVar[bool] = True
+    @property
+    def needs_key(self) -> bool:
+        return True
 
     def positives(self, distances: Distances, positive: Mask) -> Mask:
         return positive
@@ -243,8 +238,3 @@ def _beyond_else_farthest(d_ap: Column, distances: Distances, negative: Mask) ->
     beyond = negative & (distances > d_ap)
     found = jnp.any(beyond, axis=1, keepdims=True)
     return jnp.where(found, nearest(distances, beyond), farthest(distances, negative))
-
-
-SelectionRule: TypeAlias = (
-    RandomTriplets | BatchAll | BatchHard | FaceNetSemiHard | AddonsSemiHard | BandSemiHard | AnchorSemiHard | MarginViolating
-)

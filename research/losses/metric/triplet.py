@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from likeness.research.checks import UncheckedEmbeddings, as_embeddings, check_choice, check_finite_nonnegative, check_members
 from likeness.research.losses.distances import pairwise_squared_distances, safe_sqrt, squared_distance
-from likeness.research.losses.metric.mining import BatchAll, Rule, SelectionRule
+from likeness.research.losses.metric.mining import BatchAll, SelectionRule
 from likeness.research.losses.metric.pairs import LabelsOrSame, mark_nan, masked_mean, positives_and_negatives
 from likeness.research.losses.metric.triplet_terms import Penalty, triplet_terms
 from likeness.research.types import AnyArray, Array, Float, PRNGKey, PyTree, Scalar
@@ -67,7 +67,7 @@ class Triplet:
         check_finite_nonnegative("Triplet", "margin", self.margin)
         check_choice("Triplet", "penalty", self.penalty, Penalty)
         check_choice("Triplet", "reduction", self.reduction, Literal["sum", "mean", "mean_active"])
-        check_members("Triplet", "rule", self.rule, Rule, "a rule of likeness.research.losses, such as BatchHard()")
+        check_members("Triplet", "rule", self.rule, SelectionRule, "a rule of likeness.research.losses, such as BatchHard()")
 
     def __call__(self, embeddings: UncheckedEmbeddings, labels_or_same: LabelsOrSame, key: PRNGKey | None = None) -> Scalar:
         """The loss of a batch.
