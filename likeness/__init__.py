@@ -48,9 +48,9 @@ __all__ = [
 _FUNCTIONS = {
     "Recognizer": "experiments.recognition.recognizer",
     "Run": "experiments.run",
-    "evaluate": "experiments.evaluation",
+    "evaluate": "experiments.training.evaluation",
     "load": "experiments.config",
-    "train": "experiments.trainer",
+    "train": "experiments.training.trainer",
 }
 _ROOMS = ("data", "encoders", "geometry", "losses", "metrics", "visualization")
 

@@ -15,6 +15,8 @@ from pathlib import Path
 import optax
 import pytest
 
+import likeness
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("research", "experiments", "configs")
 GROUND = ("research.types", "research.errors", "research.checks")
@@ -106,6 +108,11 @@ def test_what_is_imported_late_is_what_readers_see(package: str) -> None:
         assert getattr(module, name) is getattr(importlib.import_module(f"{package}.{home}"), name)
     with pytest.raises(AttributeError, match="has no attribute 'Galery'"):
         module.Galery  # noqa: B018
+
+
+def test_the_door_opens_on_everything_that_it_names() -> None:
+    missing = [name for name in likeness.__all__ if not hasattr(likeness, name)]
+    assert not missing
 
 
 @pytest.mark.parametrize(
