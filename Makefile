@@ -1,8 +1,9 @@
 # make demo   sets up .venv, trains recognition/quickstart and prints how good it is
 # make test   sets up .venv and runs the tests, but for the slow ones
 # make test-fast   those of them that run no whole command or experiment, before every commit
+# make docs   builds the documentation into site/; a broken link or reference is an error
 # make notebooks   executes the notebooks and keeps their outputs
-.PHONY: demo test test-fast test-all notebooks lint types format clean
+.PHONY: demo test test-fast test-all docs notebooks lint types format clean
 .DEFAULT_GOAL := test
 
 PYTHON ?= python3
@@ -30,6 +31,11 @@ test-fast: .venv/.ready
 test-all: .venv/.ready
 	XLA_FLAGS= $(BIN)/python -m pytest -n 2 -m 'not gpu'
 
+docs: .venv/.ready
+	$(BIN)/python -c 'import mkdocs, mkdocstrings' 2> /dev/null || \
+		$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
 notebooks: .venv/.ready
 	$(BIN)/python -m notebooks.execute
 
@@ -43,4 +49,4 @@ format: .venv/.ready
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv .cache .pytest_cache .ruff_cache build *.egg-info
+	rm -rf .venv .cache .pytest_cache .ruff_cache build site *.egg-info
