@@ -1,0 +1,97 @@
+"""The pages of the documentation do what they say: their Python runs, and their commands have the flags that they are given."""
+
+import re
+import shlex
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import likeness
+from likeness.experiments.commands.main import COMMANDS, run
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_NOT_RUN = re.compile(r"<!-- not run: (.+?) -->\s*\Z")
+NOT_RUN: dict[str, int] = {}
+"""How many blocks of each page cannot run."""
+
+
+def blocks(page: Path, language: str) -> list[tuple[str, str | None]]:
+    """The code of a language on a page, each with why it cannot run, or None."""
+    text = page.read_text()
+    found = [match for match in _BLOCK.finditer(text) if match[1] == language]
+    said = [_NOT_RUN.search(text[: match.start()]) for match in found]
+    return [(match[2], why[1] if why else None) for match, why in zip(found, said, strict=True)]
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+WITH_PYTHON = [page for page in PAGES if blocks(page, "python")]
+
+
+@pytest.mark.end_to_end
+@pytest.mark.parametrize("page", WITH_PYTHON, ids=name_of)
+def test_the_python_of_a_page_runs_from_top_to_bottom(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A block that begins with the name of a file is that file, and a config is loaded from it."""
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {"__name__": "__main__"}
+    for number, (code, why) in enumerate(blocks(page, "python")):
+        if why is not None:
+            continue
+        if file := re.match(r"# (\w+\.py)\n", code):
+            Path(file[1]).write_text(code)
+            if "def get_config" in code:
+                assert isinstance(likeness.load(file[1]), likeness.Run)
+            continue
+        exec(compile(code, f"{page.name}, block {number}", "exec"), names)
+    capsys.readouterr()
+
+
+def test_what_cannot_run_is_counted() -> None:
+    found = Counter(name_of(page) for page in PAGES for _, why in blocks(page, "python") if why is not None)
+    assert dict(found) == NOT_RUN
+
+
+def commands(page: Path) -> list[list[str]]:
+    """Each ``likeness …`` of a page's shell blocks, as words."""
+    lines = [line for code, _ in blocks(page, "sh") for line in code.replace("\\\n", " ").splitlines()]
+    words = [shlex.split(line, comments=True) for line in lines]
+    return [each[each.index("likeness") + 1 :] for each in words if "likeness" in each]
+
+
+CALLS = [(name_of(page), call) for page in PAGES for call in commands(page)]
+
+
+@pytest.fixture(scope="module")
+def help_of() -> dict[tuple[str, ...], str]:
+    return {}
+
+
+@pytest.mark.parametrize("page, call", CALLS, ids=[f"{page}: {' '.join(call)}"[:100] for page, call in CALLS])
+def test_a_command_has_the_flags_that_a_page_gives_it(
+    page: str, call: list[str], help_of: dict[tuple[str, ...], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command, *rest = call
+    if command.startswith("-"):
+        assert run([command]) == 0
+        return
+    assert command in COMMANDS
+    # Of a command that has others below it, the flags are theirs; of one that takes a config, they are the config's too.
+    below = rest[:1] if command in ("enroll", "weights") or (command in ("train", "sweep", "show", "scale") and rest) else []
+    asked = (command, *(word for word in below if not word.startswith("-") and not word.endswith(".py")))
+    if asked not in help_of:
+        assert run([*asked, "--help"]) == 0
+        help_of[asked] = re.sub(r"[\s│]+", " ", capsys.readouterr().out)
+    flags = [word.split("=")[0] for word in rest if re.match(r"--?[a-z]", word)]
+    missing = [flag for flag in flags if not re.search(rf"(?<![\w.-]){re.escape(flag)}(?![\w.-])", help_of[asked])]
+    assert not missing, f"{page}: likeness {command} has no {', '.join(missing)}"
+
+
+def test_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 150
