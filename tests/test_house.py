@@ -170,7 +170,8 @@ def test_what_the_house_does_without(words: str) -> None:
 def test_no_hint_names_another_package_of_the_index() -> None:
     """``likeness`` there is somebody else's."""
     wrong = re.compile(r"pip install [^\n]*['\"` ]likeness(?!-jax)")
-    told = [path for path in (*FILES, ROOT / "README.md") if wrong.search(path.read_text())]
+    pages = (ROOT / "README.md", *(ROOT / "docs").rglob("*.md"))
+    told = [path for path in (*FILES, *pages) if wrong.search(path.read_text())]
     assert not told
 
 

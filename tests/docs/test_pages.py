@@ -1,7 +1,9 @@
 """The pages of the documentation do what they say: their Python runs, and their commands have the flags that they are given."""
 
+import importlib
 import re
 import shlex
+import tomllib
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +16,8 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NOT_RUN = re.compile(r"<!-- not run: (.+?) -->\s*\Z")
+EVERYWHERE = {"--traceback"}
+"""Flags of all commands, which no command lists."""
 NOT_RUN: dict[str, int] = {}
 """How many blocks of each page cannot run."""
 
@@ -88,9 +92,31 @@ def test_a_command_has_the_flags_that_a_page_gives_it(
     if asked not in help_of:
         assert run([*asked, "--help"]) == 0
         help_of[asked] = re.sub(r"[\s│]+", " ", capsys.readouterr().out)
-    flags = [word.split("=")[0] for word in rest if re.match(r"--?[a-z]", word)]
-    missing = [flag for flag in flags if not re.search(rf"(?<![\w.-]){re.escape(flag)}(?![\w.-])", help_of[asked])]
+    flags = {word.split("=")[0] for word in rest if re.match(r"--?[a-z]", word)} - EVERYWHERE
+    missing = [flag for flag in sorted(flags) if not re.search(rf"(?<![\w.-]){re.escape(flag)}(?![\w.-])", help_of[asked])]
     assert not missing, f"{page}: likeness {command} has no {', '.join(missing)}"
+
+
+def test_version_is_one_everywhere() -> None:
+    """A release changes it in one place too few otherwise."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    latest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    cited = re.search(r"^version: (\S+)", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
+    assert latest and cited and latest[1] == cited[1] == version
+
+
+def test_every_name_that_is_offered_is_in_the_reference() -> None:
+    for room in ("losses", "encoders", "data", "metrics", "geometry", "gallery", "visualization"):
+        module = importlib.import_module(f"likeness.research.{room}")
+        page = (ROOT / "docs" / "api" / f"{room}.md").read_text()
+        shown = re.findall(r"^::: (\S+)$", page, re.MULTILINE)
+        missing = []
+        for name in module.__all__:
+            value = getattr(module, name)
+            home = getattr(value, "__module__", None)
+            if not any(each.endswith(f".{name}") or each == home for each in shown):
+                missing.append(name)
+        assert not missing, room
 
 
 def test_readme_is_short() -> None:
