@@ -37,8 +37,8 @@ def render(
         uint8 images (b, size, size, channels).
 
     Example:
-        >>> from likeness.research.synthetic.faces import Identity, Nuisance
-        >>> average = np.full((1, len(Identity._fields)), 0.5, np.float32)
+        >>> from likeness.research.synthetic.faces import FaceIdentity, Nuisance
+        >>> average = np.full((1, len(FaceIdentity._fields)), 0.5, np.float32)
         >>> render(average, Nuisance(yaw=20.0, smile=1.0).vector(), 32).shape
         (1, 32, 32, 3)
     """
