@@ -16,7 +16,7 @@ from likeness.experiments.style.cropped import Cropped
 from likeness.experiments.style.evaluator import StyleEvaluator
 from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.grid_report import UNPAINTED, ShownGrid, Work, contact_sheet, entry, means, scatter, table
-from likeness.experiments.style.starts import FromContent, FromImage
+from likeness.experiments.style.starts import draws
 from likeness.experiments.style.stylization import Rounds, Stylization
 from likeness.experiments.style.terms import layers
 from likeness.experiments.training.resuming import Fingerprints
@@ -146,8 +146,7 @@ class StyleGrid:
             raise ValueError(f"StyleGrid.size is {self.size}: give 16 to 16384 pixels")
         for method in self.methods:
             start = method.how.start
-            drawn = not isinstance(start, FromImage) and start != FromContent()
-            if len(self.seeds) > 1 and not drawn:
+            if len(self.seeds) > 1 and not draws(start):
                 raise ValueError(
                     f"StyleGrid has {len(self.seeds)} seeds, but method {method.name} starts {type(start).__name__} without "
                     "noise, so all would paint the same image: give one seed, or a start that draws"

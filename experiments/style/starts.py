@@ -1,7 +1,8 @@
 """The image that a stylization begins with."""
 
 import dataclasses
-from typing import Protocol, runtime_checkable
+from collections.abc import Mapping
+from typing import ClassVar, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +18,10 @@ First = Float[Array, "1 h w 3"]
 
 @runtime_checkable
 class Start(Protocol):
-    """Makes the first image: once what it needs of the opened images, then the pixels, under ``jit``."""
+    """Makes the first image: once what it needs of the opened images, then the pixels, under ``jit``.
+
+    Two more members are used where a start has them: ``sources`` (:class:`StartOfImages`) and ``draws`` (:func:`draws`).
+    """
 
     def open(self, content: Pixels, styles: tuple[Pixels, ...]) -> PyTree:
         """What it needs beside the content image, RGB in [0, 1]: arrays; ``{}`` for nothing."""
@@ -26,6 +30,25 @@ class Start(Protocol):
     def __call__(self, content: First, opened: PyTree, key: PRNGKey) -> First:
         """An image of the content's size, RGB in [0, 1]."""
         ...
+
+
+@runtime_checkable
+class StartOfImages(Protocol):
+    """A start that reads images of its own. A run goes on only with the same ones."""
+
+    def sources(self) -> Mapping[str, ImageSource]:
+        """Each image that is read, by what it is, such as ``start``."""
+        ...
+
+
+def draws(start: Start) -> bool:
+    """Whether another seed makes another first image. A start says so by a truth value ``draws``; one without it does draw.
+
+    Example:
+        >>> draws(FromNoise()), draws(FromContent()), draws(FromContent(noise=0.5))
+        (True, False, True)
+    """
+    return bool(getattr(start, "draws", True))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,6 +61,11 @@ class FromContent:
     def __post_init__(self) -> None:
         if not 0 <= self.noise <= 1:
             raise ValueError(f"FromContent.noise is {self.noise}: give a share from 0 to 1")
+
+    @property
+    def draws(self) -> bool:
+        """Whether there is noise."""
+        return self.noise > 0
 
     def open(self, content: Pixels, styles: tuple[Pixels, ...]) -> PyTree:
         """Nothing."""
@@ -109,8 +137,15 @@ class FromStyleColors:
 class FromImage:
     """An image of one's own, such as the result of an earlier run, brought to the content's height and width."""
 
+    draws: ClassVar[bool] = False
+    """It is the same for every seed."""
+
     image: ImageSource
     """The image. One of other proportions is stretched."""
+
+    def sources(self) -> Mapping[str, ImageSource]:
+        """The image."""
+        return {"start": self.image}
 
     def open(self, content: Pixels, styles: tuple[Pixels, ...]) -> PyTree:
         """``image`` (1, h, w, 3).

@@ -16,7 +16,7 @@ from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.image import StyleImage
 from likeness.experiments.style.portrait import Portrait
 from likeness.experiments.style.readers import Asked, Reader, WholeReader
-from likeness.experiments.style.starts import FromContent, FromImage, Start
+from likeness.experiments.style.starts import FromContent, Start, StartOfImages
 from likeness.experiments.style.terms import Term, layers
 from likeness.experiments.style.tiled import check_tiled, tiled_reader
 from likeness.experiments.training.resuming import Fingerprints, of_arrays
@@ -198,7 +198,7 @@ class Stylization:
         found = {"content": self.content}
         for number, style in enumerate(self.styles, 1):
             found |= {f"{what}style {number}": source for what, source in style.sources().items()}
-        return found | ({"start": self.start.image} if isinstance(self.start, FromImage) else {})
+        return found | (dict(self.start.sources()) if isinstance(self.start, StartOfImages) else {})
 
     def fingerprints(self, data: OpenedStylization) -> Fingerprints:
         """Of all images, and of the weights of the encoders."""

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from likeness.experiments.style.starts import FromContent, FromImage, FromNoise, FromStyleColors, Start
+from likeness.experiments.style.starts import FromContent, FromImage, FromNoise, FromStyleColors, Start, StartOfImages, draws
 from likeness.research.errors import UserError
 from likeness.research.images.sources import ImageFile, Photograph
 
@@ -93,3 +93,27 @@ def test_illegal_noise_is_refused(fields):
 def test_illegal_shares_are_refused():
     with pytest.raises(ValueError, match=r"FromContent\.noise is 1\.5"):
         FromContent(noise=1.5)
+
+
+@pytest.mark.parametrize(
+    ("start", "drawn"),
+    [
+        (FromContent(), False),
+        (FromContent(noise=0.1), True),
+        (FromNoise(), True),
+        (FromStyleColors(), True),
+        (FromImage(image=Photograph(name="china")), False),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_start_says_whether_another_seed_makes_another_image(start, drawn):
+    assert draws(start) is drawn
+    opened = start.open(CONTENT, (CONTENT,))
+    images = [np.asarray(start(jnp.asarray(CONTENT)[None], opened, jax.random.key(seed))) for seed in (0, 1)]
+    assert np.array_equal(*images) is not drawn
+
+
+def test_a_start_says_which_images_it_reads():
+    image = Photograph(name="china")
+    assert FromImage(image=image).sources() == {"start": image}
+    assert not isinstance(FromNoise(), StartOfImages)
