@@ -64,8 +64,10 @@ def cli(kind: Any, *, prog: str, arguments: list[str], description: str | None =
         )
 
     with warnings.catch_warnings():
-        # A protocol's implementation stands where the protocol is annotated; tyro follows it, and says so.
+        # A protocol's implementation stands where the protocol is annotated, and a class of the user's own where a choice of
+        # ours is; tyro follows it, and says so.
         warnings.filterwarnings("ignore", message="The field .* is annotated with type")
+        warnings.filterwarnings("ignore", message=".* does not match any type in Union")
         if {"-h", "--help"} & set(arguments):
             return parsed()
         try:

@@ -6,24 +6,31 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
 
+from likeness.experiments.commands import choose
 from likeness.experiments.commands.main import run as likeness
+from likeness.experiments.commands.train import Options
 from likeness.experiments.config import from_json, to_json
 from likeness.experiments.experiment import Variables
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.recognition.protocols import EvaluatedSet, Verification
 from likeness.experiments.recognition.recognizer import Recognizer
 from likeness.experiments.run import Run
+from likeness.experiments.style import StyleImage, Stylization
+from likeness.experiments.style.frozen import FrozenEncoder
+from likeness.experiments.style.grid import Method, StyleGrid
 from likeness.experiments.training.program import build
 from likeness.experiments.training.trainer import Trained, train
 from likeness.research.data import ArrayReader, Images, IndexBatches, Preprocessing, Split, Splits, is_synthetic
 from likeness.research.encoders import Conv4
 from likeness.research.errors import UserError
+from likeness.research.images.sources import ImageSource, Photograph
 from likeness.research.losses import BatchHard, SelectionRule, Triplet
 from likeness.research.metrics.intervals import Estimate, wilson
 
@@ -178,6 +185,36 @@ class NearestOther:
         return {"nearest/right": wilson(int(np.sum(labels[distances.argmin(1)] == labels)), len(labels))}
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BetweenTwo:
+    """The content and another image, half and half."""
+
+    other: Photograph = Photograph(name="flower")
+
+    draws: ClassVar[bool] = False
+
+    def sources(self) -> Mapping[str, ImageSource]:
+        return {"the other image": self.other}
+
+    def open(self, content: Any, styles: Any) -> dict[str, Any]:
+        del styles
+        return {"other": jnp.asarray(self.other.open(max(content.shape[:2])))[: content.shape[0], : content.shape[1]][None]}
+
+    def __call__(self, content: Any, opened: Any, key: Any) -> Any:
+        del key
+        return (content + opened["other"]) / 2
+
+
+class Edges(nn.Module):
+    """Differences of neighbors."""
+
+    lag: int = 1
+
+    @nn.compact
+    def __call__(self, images: Any) -> dict[str, Any]:
+        return {"input": images, "edges": images[:, :, self.lag :] - images[:, :, : -self.lag]}
+
+
 def an_experiment(**changes: Any) -> Recognition:
     parts: dict[str, Any] = {
         "data": Stripes(),
@@ -298,3 +335,40 @@ def test_their_selection_rule_selects_what_ours_does() -> None:
     embeddings, labels = jax.random.normal(jax.random.key(0), (12, 4)), np.arange(12) % 4
     assert not Extremes().needs_key
     assert Triplet(rule=Extremes())(embeddings, labels) == Triplet(rule=BatchHard())(embeddings, labels)
+
+
+def test_images_that_their_start_reads_are_among_the_sources() -> None:
+    """So a run does not go on with others."""
+    styles = (StyleImage(image=Photograph(name="flower")),)
+    painting = Stylization(content=Photograph(name="china"), styles=styles, start=BetweenTwo())
+    assert painting.sources()["the other image"] == Photograph(name="flower")
+    assert "start" not in painting.sources()
+    method = Method(name="between", how=painting)
+    with pytest.raises(ValueError, match="method between starts BetweenTwo without noise"):
+        StyleGrid(contents=(painting.content,), styles=styles, methods=(method,), seeds=(0, 1))
+
+
+def people() -> Run:
+    return Run(experiment=an_experiment(loss=Triplet(rule=Extremes())), steps=1)
+
+
+def painting() -> Run:
+    frozen = FrozenEncoder(encoder=Edges())  # pyright: ignore[reportArgumentType]
+    styles = (StyleImage(image=Photograph(name="flower")),)
+    return Run(experiment=Stylization(content=Photograph(name="china"), styles=styles, encoder=frozen), steps=1)
+
+
+@pytest.mark.parametrize(
+    ("run", "path"),
+    [(people(), "experiment.split.learned"), (painting(), "experiment.encoder.encoder.lag")],
+    ids=["people", "painting"],
+)
+def test_their_fields_are_flags_and_nothing_warns(
+    run: Run, path: str, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    monkeypatch.setattr(choose, "load", lambda name: run)
+    found: Any = choose.parse("train", Options, ["theirs.py", f"--{path}", "10"])[2]
+    for part in path.split("."):
+        found = getattr(found, part)
+    assert found == 10
+    assert not [str(warning.message) for warning in recwarn if warning.category.__name__ == "TyroWarning"]
