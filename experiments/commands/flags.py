@@ -64,10 +64,7 @@ def cli(kind: Any, *, prog: str, arguments: list[str], description: str | None =
         )
 
     with warnings.catch_warnings():
-        # A protocol's implementation stands where the protocol is annotated, and a class of the user's own where a choice of
-        # ours is; tyro follows it, and says so.
-        warnings.filterwarnings("ignore", message="The field .* is annotated with type")
-        warnings.filterwarnings("ignore", message=".* does not match any type in Union")
+        _any_class()
         if {"-h", "--help"} & set(arguments):
             return parsed()
         try:
@@ -84,10 +81,17 @@ def cli(kind: Any, *, prog: str, arguments: list[str], description: str | None =
 def parser_of(kind: Any, prog: str, **options: Any) -> argparse.ArgumentParser:
     """What :func:`cli` reads, as a parser that lists its flags."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The field .* is annotated with type")
+        _any_class()
         # tyro has no other way to list them.
         warnings.simplefilter("ignore", DeprecationWarning)
         return cast(Any, tyro.extras.get_parser)(kind, prog=prog, config=(tyro.conf.AvoidSubcommands,), **options)
+
+
+def _any_class() -> None:
+    """A protocol's implementation stands where the protocol is annotated, and a class of the user's own where a choice of ours
+    is; tyro follows it, and need not say so."""
+    warnings.filterwarnings("ignore", message="The field .* is annotated with type")
+    warnings.filterwarnings("ignore", message=".* does not match any type in Union")
 
 
 def _refuse_strangers(kind: Any, prog: str, arguments: list[str], parsed: Any) -> None:

@@ -345,7 +345,7 @@ def test_images_that_their_start_reads_are_among_the_sources() -> None:
     assert "start" not in painting.sources()
     method = Method(name="between", how=painting)
     with pytest.raises(ValueError, match="method between starts BetweenTwo without noise"):
-        StyleGrid(contents=(painting.content,), styles=styles, methods=(method,), seeds=(0, 1))
+        StyleGrid(contents=(painting.content,), styles=(Photograph(name="flower"),), methods=(method,), seeds=(0, 1))
 
 
 def people() -> Run:
