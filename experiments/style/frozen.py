@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -17,9 +17,28 @@ from likeness.research.types import Activations, Array, Float, PRNGKey, PyTree
 
 @runtime_checkable
 class Weights(Protocol):
-    """Where an encoder's weights come from."""
+    """Where an encoder's weights come from. They were trained, unless a truth value ``drawn`` says otherwise
+    (:func:`are_drawn`)."""
 
-    def variables(self, encoder: ImageEncoder) -> PyTree: ...
+    def variables(self, encoder: ImageEncoder) -> PyTree:
+        """The weights of this encoder.
+
+        Raises:
+            UserError: when they cannot be had or do not fit it.
+        """
+        ...
+
+
+def are_drawn(weights: Weights) -> bool:
+    """Whether weights follow from the config alone, untrained: then nothing is read that could change, and the units of the
+    encoder look for nothing in particular.
+
+    Example:
+        >>> from likeness.research.weights import Pretrained
+        >>> are_drawn(RandomWeights()), are_drawn(Pretrained(name="squeezenet11"))
+        (True, False)
+    """
+    return bool(getattr(weights, "drawn", False))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,6 +49,9 @@ class RandomWeights:
     compiled for it. He, Wang and Hopcroft 2016, "A powerful generative model using random weights for the deep image
     representation".
     """
+
+    drawn: ClassVar[bool] = True
+    """They follow from the seed."""
 
     seed: int = 0
     """Which filters."""
@@ -81,7 +103,7 @@ class FrozenEncoder:
 
     def fingerprint(self, variables: PyTree) -> dict[str, str]:
         """Of its weights, under their name; of those that are drawn by a config, which other devices round otherwise, none."""
-        return {} if isinstance(self.weights, RandomWeights) else {"weights of the encoder": of_arrays(variables)}
+        return {} if are_drawn(self.weights) else {"weights of the encoder": of_arrays(variables)}
 
     def __call__(self, variables: PyTree, images: Float[Array, "b h w c"]) -> Activations:
         """The activations of images, RGB in [0, 1]."""

@@ -16,7 +16,7 @@ from likeness.experiments.classification import Classification
 from likeness.experiments.preprocessing import ModelInputs
 from likeness.experiments.recognition.recognition import Recognition
 from likeness.experiments.recognition.recognizer import Recognizer
-from likeness.experiments.style.frozen import FrozenEncoder, RandomWeights
+from likeness.experiments.style.frozen import FrozenEncoder, are_drawn
 from likeness.experiments.training.evaluation import read_run, restore
 from likeness.experiments.visualization.examples import ExampleRows, LookedAt, photographs
 from likeness.research.data import Images, Preprocessing, to_unit
@@ -126,7 +126,7 @@ class Microscope:
         if isinstance(frozen, FrozenEncoder):
             random = "random: its encoder's filters were drawn and never trained, so its units look for nothing in particular"
             scope = cls._of_photographs(name, frozen.encoder, frozen.variables(), size)
-            return dataclasses.replace(scope, remarks=(random,)) if isinstance(frozen.weights, RandomWeights) else scope
+            return dataclasses.replace(scope, remarks=(random,)) if are_drawn(frozen.weights) else scope
         if not isinstance(experiment, Recognition | Classification):
             raise UserError(
                 f"{name} holds a {type(experiment).__name__}: give the working directory of a recognition, a classification or "

@@ -8,7 +8,7 @@ import flax.linen as nn
 from flax.errors import ScopeParamShapeError
 
 from likeness.experiments.config import to_json
-from likeness.experiments.style.frozen import RandomWeights
+from likeness.experiments.style.frozen import RandomWeights, Weights, are_drawn
 from likeness.experiments.training.resuming import of_arrays
 from likeness.experiments.visualization.microscope import Microscope
 from likeness.research.encoders import ImageEncoder, SqueezeNet, Vgg
@@ -50,7 +50,7 @@ class Network:
 
     encoder: nn.Module = SqueezeNet()
     """The network."""
-    weights: Pretrained | Learned | RandomWeights = Pretrained(name="squeezenet11")
+    weights: Weights = Pretrained(name="squeezenet11")
     """Where its weights come from: published ones, those of a run, or random ones."""
     gray: bool = False
     """Whether it has learned gray images; it is then shown the luminance."""
@@ -68,13 +68,11 @@ class Network:
         Raises:
             UserError: when they cannot be had or do not fit the encoder.
         """
-        if isinstance(self.weights, RandomWeights):
-            return self.weights.variables(cast(ImageEncoder, self.encoder))
-        return self.weights.variables(self.encoder)
+        return self.weights.variables(cast(ImageEncoder, self.encoder))
 
     def fingerprint(self, variables: PyTree) -> dict[str, str]:
         """Of its weights, under their name; none of those that are drawn by the config."""
-        return {} if isinstance(self.weights, RandomWeights) else {"weights of the network": of_arrays(variables)}
+        return {} if are_drawn(self.weights) else {"weights of the network": of_arrays(variables)}
 
     def __call__(self, variables: PyTree, images: Float[Array, "n h w 3"]) -> Activations:
         """The activations of images, RGB in [0, 1]."""

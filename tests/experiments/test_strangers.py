@@ -27,8 +27,9 @@ from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.grid import Method, StyleGrid
 from likeness.experiments.training.program import build
 from likeness.experiments.training.trainer import Trained, train
+from likeness.experiments.visualization.network import Network
 from likeness.research.data import ArrayReader, Images, IndexBatches, Preprocessing, Split, Splits, is_synthetic
-from likeness.research.encoders import Conv4
+from likeness.research.encoders import Conv4, Vgg
 from likeness.research.errors import UserError
 from likeness.research.images.sources import ImageSource, Photograph
 from likeness.research.losses import BatchHard, SelectionRule, Triplet
@@ -215,6 +216,17 @@ class Edges(nn.Module):
         return {"input": images, "edges": images[:, :, self.lag :] - images[:, :, : -self.lag]}
 
 
+@dataclasses.dataclass(frozen=True)
+class AllHalf:
+    """Every number is a half."""
+
+    drawn: bool = True
+
+    def variables(self, encoder: Any) -> Any:
+        made = jax.eval_shape(encoder.init, jax.random.key(0), jnp.zeros((1, 32, 32, 3)))
+        return jax.tree.map(lambda leaf: np.full(leaf.shape, 0.5, leaf.dtype), made)
+
+
 def an_experiment(**changes: Any) -> Recognition:
     parts: dict[str, Any] = {
         "data": Stripes(),
@@ -372,3 +384,13 @@ def test_their_fields_are_flags_and_nothing_warns(
         found = getattr(found, part)
     assert found == 10
     assert not [str(warning.message) for warning in recwarn if warning.category.__name__ == "TyroWarning"]
+
+
+def test_their_weights_are_fingerprinted_unless_they_are_drawn() -> None:
+    vgg = Vgg(convolutions=(1,), widths=(2,))
+    for owner, kept in ((FrozenEncoder, "weights of the encoder"), (Network, "weights of the network")):
+        drawn, read = (owner(encoder=vgg, weights=AllHalf(drawn)) for drawn in (True, False))
+        variables = drawn.variables()
+        assert np.all(variables["params"]["conv1_1"]["kernel"] == 0.5)
+        assert drawn.fingerprint(variables) == {}
+        assert read.fingerprint(variables).keys() == {kept}
