@@ -49,4 +49,4 @@ format: .venv/.ready
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv .cache .pytest_cache .ruff_cache build site *.egg-info
+	rm -rf .venv .cache .pytest_cache .ruff_cache build site likeness_jax-*/ *.egg-info

@@ -15,6 +15,8 @@ A name is imported when it is first asked for: ``import likeness`` imports neith
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from likeness.research.lazy import lazily
+
 if TYPE_CHECKING:
     from likeness.experiments.config import load as load
     from likeness.experiments.recognition.recognizer import Recognizer as Recognizer
@@ -45,13 +47,16 @@ __all__ = [
     "visualization",
 ]
 
-_FUNCTIONS = {
-    "Recognizer": "experiments.recognition.recognizer",
-    "Run": "experiments.run",
-    "evaluate": "experiments.training.evaluation",
-    "load": "experiments.config",
-    "train": "experiments.training.trainer",
-}
+_find = lazily(
+    __name__,
+    {
+        "experiments.config": ("load",),
+        "experiments.recognition.recognizer": ("Recognizer",),
+        "experiments.run": ("Run",),
+        "experiments.training.evaluation": ("evaluate",),
+        "experiments.training.trainer": ("train",),
+    },
+)
 _ROOMS = ("data", "encoders", "geometry", "losses", "metrics", "visualization")
 
 
@@ -62,9 +67,7 @@ def __getattr__(name: str) -> Any:
         return version("likeness-jax")
     if name in _ROOMS:
         return importlib.import_module(f"likeness.research.{name}")
-    if name in _FUNCTIONS:
-        return getattr(importlib.import_module(f"likeness.{_FUNCTIONS[name]}"), name)
-    raise AttributeError(f"module 'likeness' has no attribute {name!r}", name=name, obj=importlib.import_module("likeness"))
+    return _find(name)
 
 
 def __dir__() -> list[str]:

@@ -130,6 +130,38 @@ def test_one_idea_a_file() -> None:
     assert statistics.median(lengths) < 200
 
 
+def test_docstrings_explain_the_arguments_that_there_are() -> None:
+    wrong = []
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.FunctionDef):
+                continue
+            section = re.search(r"^Args:\n((?:    .*\n|\n)*)", f"{ast.get_docstring(node)}\n", re.MULTILINE)
+            told = re.findall(r"^    (\w+): ", section[1], re.MULTILINE) if section else []
+            has = {argument.arg for argument in ast.walk(node.args) if isinstance(argument, ast.arg)}
+            wrong += [f"{path.relative_to(ROOT)}: {node.name}({name})" for name in told if name not in has]
+    assert not wrong
+
+
+def test_names_of_modules_lead_somewhere() -> None:
+    """Docstrings, messages and pages name modules that are there."""
+    modules = {
+        ".".join(("likeness", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
+        for path in FILES
+        if path.relative_to(ROOT).parts[0] in PACKAGES
+    }
+    lost = {}
+    for path in [*FILES, *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
+        for name in re.findall(rf"likeness\.(?:{'|'.join(PACKAGES)})(?:\.\w+)+", path.read_text()):
+            home = name
+            while home not in modules:
+                home = home.rpartition(".")[0]
+            attribute = name.removeprefix(home).lstrip(".").partition(".")[0]
+            if attribute and not hasattr(importlib.import_module(home), attribute):
+                lost[name] = str(path.relative_to(ROOT))
+    assert not lost
+
+
 def test_no_public_class_name_twice() -> None:
     """Whoever reads a name knows which class it is. Options of commands and benchmarks are nobody's but their own."""
     homes: dict[str, list[str]] = {}

@@ -31,10 +31,13 @@ import tyro
 
 ROOT = Path(__file__).parents[2]
 TRAINER = (
-    "trainer step program optimizers schedules bookkeeping checkpoints stages lbfgs evaluation".split()  # noqa: SIM905
+    *("training/trainer", "training/step", "training/program", "training/recorder", "training/stages", "training/evaluation"),
+    *("optim/optimizers", "optim/schedules", "optim/lbfgs", "storage/checkpoints"),
 )
 PLACES = (
     "research/losses",
+    "research/losses/metric",
+    "research/losses/style",
     "research/metrics",
     "research/gallery",
     "research/data/sampling.py",
@@ -294,6 +297,8 @@ def main(settings: Mutations) -> None:
 
 
 def _files(place: Path) -> list[Path]:
+    if not place.exists():
+        raise SystemExit(f"There is no {place} to change: give files and folders of {ROOT}.")
     return [place] if place.is_file() else [file for file in sorted(place.glob("*.py")) if file.stem != "__init__"]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 
+import likeness
 from likeness.experiments.own_code import Code
 from likeness.experiments.training.resuming import Fingerprints
 
@@ -55,12 +56,12 @@ def provenance(seed: int, inputs: Fingerprints, code: Code) -> dict[str, Any]:
     }
 
 
-def own_revision(file: Path = Path(__file__)) -> str:
+def own_revision(file: Path = Path(likeness.__file__)) -> str:
     """Likeness's git revision, where it is used from a checkout of its own.
 
     Args:
-        file: one of Likeness's, two folders below the root of such a checkout. Installed into a repository of somebody else's,
-            or copied there, it has no revision of its own.
+        file: the door's, one folder below the root of such a checkout. Installed into a repository of somebody else's, or
+            copied there, it has no revision of its own.
     """
     top = _git(file.parent, "rev-parse", "--show-toplevel")
     if top is None or Path(top).resolve() != file.resolve().parents[1]:

@@ -1,6 +1,6 @@
 """Several runs as one program: the step of one, ``vmap``ped over those that differ only in numbers.
 
-What the runs share is there once: the data where opening it does not ask for a number in which they differ, what is fixed
+What the runs share is there once: the data where opening it does not ask for a number in which they differ, the constants
 likewise, and the batches where the seeds are equal too.
 """
 
@@ -47,11 +47,11 @@ class Together:
     streams: tuple[Batches, ...]
     """One for each run, or one for all."""
     alone: Program
-    """The program of the first run alone: its shapes and names are those of all, and so is what is fixed."""
+    """The program of the first run alone: its shapes and names are those of all, and so are the constants."""
     constants: PyTree
     """Of all runs or, with a leading axis, of each."""
     init: Callable[[PRNGKey, PyTree, PyTree, Array], TrainState]
-    """Of keys, what is fixed, batches, and the runs' numbers from 0: states with a leading axis of runs."""
+    """Of keys, the constants, batches, and the runs' numbers from 0: states with a leading axis of runs."""
     step: Callable[[TrainState, PyTree, PyTree, PRNGKey, Array], tuple[TrainState, StepReport]]
     """Of states, which are donated, and the same."""
     row: Callable[[TrainState, int], TrainState]
@@ -192,7 +192,7 @@ def _fixed(runs: Sequence[Run], unread: Run, data: Sequence[Any]) -> tuple[PyTre
     try:
         return jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *each), not jax.tree.leaves(each)
     except ValueError as error:
-        raise Incompatible("what is fixed has other shapes in each of them") from error
+        raise Incompatible("the constants have other shapes in each of them") from error
 
 
 def _check_traceable(

@@ -28,11 +28,11 @@ class Program:
     constants: PyTree
     """What the cost reads and nothing changes, on every device."""
     init: Callable[[PRNGKey, PyTree, PyTree], TrainState]
-    """Of a key, what is fixed, and a batch."""
+    """Of a key, the constants, and a batch."""
     step: Callable[[TrainState, PyTree, PyTree, PRNGKey], tuple[TrainState, StepReport]]
-    """Of a state, which is donated, what is fixed, a batch, and the run's key."""
+    """Of a state, which is donated, the constants, a batch, and the run's key."""
     promote: Callable[[TrainState, PyTree], TrainState]
-    """Of the state after the stage before, and what is fixed."""
+    """Of the state after the stage before, and the constants."""
     watched: tuple[str, ...]
     """Names of the leaves whose finiteness a step reports."""
 
@@ -61,11 +61,11 @@ def _transformation(run: Run) -> Any:
 
 
 def build(run: Run, constants: PyTree, batch: PyTree, rewrite: Callable[[Any], Any] | None = None) -> Program:
-    """Makes the program of a run whose cost reads ``fixed`` and whose batches look like ``batch``.
+    """Makes the program of a run whose cost reads ``constants`` and whose batches look like ``batch``.
 
     Args:
         run: what is trained.
-        fixed: as the experiment gives it.
+        constants: as the experiment gives them.
         batch: arrays, or their shapes.
         rewrite: what becomes of the step before it is compiled, such as
             :func:`~likeness.experiments.scaling.accelerators.as_on_accelerators`.

@@ -73,7 +73,7 @@ class GraceHopper(ImageSource):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ProceduralFace(ImageSource):
-    """A synthetic face, seen from the front in even light: a person of :class:`likeness.research.synthetic.faces.Faces`."""
+    """A synthetic face, seen from the front in even light: a person of :class:`likeness.research.data.Faces`."""
 
     person: int = 0
     """Which person."""

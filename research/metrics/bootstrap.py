@@ -114,8 +114,8 @@ def clustered_interval(
 
     Korn and Graubard, "Confidence intervals for proportions with small expected number of positive counts
     estimated from survey data", Survey Methodology 1998; for pairs that share people recommended by Fogliato, Patil and
-    Perona, "Confidence intervals for error rates in 1:1 matching tasks", IJCV 2024. How often it holds the truth is measured
-    by ``python -m likeness.experiments.benchmarks.thresholds``.
+    Perona, "Confidence intervals for error rates in 1:1 matching tasks: critical statistical analysis and recommendations",
+    arXiv:2306.01198. How often it holds the truth is measured by ``python -m likeness.experiments.benchmarks.thresholds``.
     """
     samples = samples[~np.isnan(samples)]
     if people < FEWEST_PEOPLE or len(samples) < _FEWEST_SAMPLES:

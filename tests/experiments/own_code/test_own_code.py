@@ -290,6 +290,10 @@ def test_a_revision_is_that_of_whose_code_it_is(tmp_path: Path, mine: Path) -> N
     git("add", "mine")
     git("commit", "-qm", "mine")
     assert own_revision(installed) == own_revision(at_the_root) == "not a git checkout"
+    root = Path(__file__).parents[3]
+    if (root / ".git").exists():
+        head = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout
+        assert own_revision().startswith(head.strip())
     run = load(str(mine / "my_config.py"))
     said = provenance(0, Fingerprints(training={"data": "data"}), own_code(run))
     assert said["code"]["git"][str(tmp_path.resolve())] == git("rev-parse", "HEAD")
