@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import importlib
+import importlib.metadata
 import os
 import pkgutil
 import re
@@ -212,6 +213,15 @@ def test_the_constraints_cover_every_extra() -> None:
     wanted = [*project["dependencies"], *(need for needs in project["optional-dependencies"].values() for need in needs)]
     pinned = {_plain(line.split("==")[0]) for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line}
     assert {_plain(re.split(r"[\[<>=~!; ]", need)[0]) for need in wanted} <= pinned
+
+
+def test_what_is_required_is_imported() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    # TensorFlow Datasets imports it without requiring it.
+    wanted = {_plain(re.split(r"[\[<>=~!; ]", need)[0]) for need in project["dependencies"]} - {"importlib-resources"}
+    found = re.findall(r"^ *(?:import|from) (\w+)", "\n".join(path.read_text() for path in FILES), re.MULTILINE)
+    distributions = importlib.metadata.packages_distributions()
+    assert not wanted - {_plain(name) for module in set(found) for name in distributions.get(module, ())}
 
 
 @pytest.mark.parametrize("kind", [DeprecationWarning, PendingDeprecationWarning])

@@ -23,7 +23,15 @@ _CORE = (
     "scikit-learn",
     "tyro",
 )
-_EXTRAS = {"h5py": "keras", "tensorboardX": "tensorboard", "wandb": "wandb", "submitit": "slurm", "torch": "peers"}
+_EXTRAS = {
+    "bokeh": "report",
+    "fsspec": "gcs or s3",
+    "h5py": "keras",
+    "tensorboardX": "tensorboard",
+    "wandb": "wandb",
+    "submitit": "slurm",
+    "torch": "peers",
+}
 
 
 @dataclasses.dataclass(frozen=True)

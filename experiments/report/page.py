@@ -13,6 +13,7 @@ from likeness.experiments.report.numbers import cards, compared_table, notes, or
 from likeness.experiments.report.plots import embedding_map, library, rates
 from likeness.experiments.report.runs import ReportedRun, read_runs
 from likeness.experiments.report.shell import page
+from likeness.research.errors import require
 from likeness.research.files import write_atomically
 
 
@@ -28,8 +29,9 @@ def report(workdirs: Sequence[str | Path]) -> Report:
     """Makes the page about some working directories.
 
     Raises:
-        UserError: when one is no working directory, or is given twice.
+        UserError: when one is no working directory, or is given twice, or the ``report`` extra is not installed.
     """
+    require("bokeh", "report", "A report")
     runs = read_runs(workdirs)
     kept: dict[str, Source] = {}
     said = [list(run.problems) for run in runs]

@@ -16,16 +16,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import fsspec
-
 from likeness.experiments.display.progress import Reporter
 from likeness.experiments.distributed import processes
 from likeness.experiments.storage.workdir import Workdir
-from likeness.research.errors import UserError
+from likeness.research.errors import UserError, how_to_install
 
 _CHECKPOINTS, _CODE, _WHOLE = "checkpoints", "code", ".whole"
 _ARRIVING = ".arriving"
-_PACKAGES = {"gs": "gcsfs", "gcs": "gcsfs", "s3": "s3fs", "az": "adlfs", "abfs": "adlfs"}
+_EXTRAS = {"gs": "gcs", "gcs": "gcs", "s3": "s3"}
+_PACKAGES = {"az": "fsspec adlfs", "abfs": "fsspec adlfs"}
 
 
 def is_remote(workdir: str) -> bool:
@@ -51,11 +50,14 @@ class ObjectStore:
         self._whole: set[str] = set()
         scheme = url.split("://", maxsplit=1)[0]
         try:
+            import fsspec
+
             found: Any = fsspec.core.url_to_fs(self.url, use_listings_cache=False)
         except ImportError as error:
-            package = _PACKAGES.get(scheme, "the one it names")
+            extra = _EXTRAS.get(scheme)
+            how = how_to_install(extra) if extra else f"pip install {_PACKAGES.get(scheme, 'fsspec and what it names')}"
             raise UserError(
-                f"{url} needs a package that is not installed ({error}): pip install {package}, or give --workdir a directory."
+                f"{url} needs a package that is not installed ({error}): {how}, or give --workdir a directory."
             ) from error
         except ValueError as error:
             raise UserError(

@@ -3,14 +3,13 @@
 A tracker is told what ``metrics.jsonl`` is told, and at the end the hyperparameters and what came out.
 """
 
-import importlib.util
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from likeness.experiments.storage.workdir import Workdir, plain_metrics, read_json, write_json
-from likeness.research.errors import UserError, how_to_install
+from likeness.research.errors import require
 
 TrackerName = Literal["tensorboard", "wandb"]
 _NEEDS: dict[TrackerName, tuple[str, str]] = {"tensorboard": ("tensorboardX", "tensorboard"), "wandb": ("wandb", "wandb")}
@@ -39,9 +38,7 @@ def check_trackers(names: tuple[TrackerName, ...]) -> None:
         UserError: the library of a tracker is not installed.
     """
     for name in names:
-        module, extra = _NEEDS[name]
-        if importlib.util.find_spec(module) is None:
-            raise UserError(f"--log-to {name} needs {module}, which is not installed: {how_to_install(extra)}.")
+        require(*_NEEDS[name], f"--log-to {name}")
 
 
 def open_tracker(name: TrackerName, files: Workdir, resume_from: int) -> Tracker:

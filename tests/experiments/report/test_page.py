@@ -3,6 +3,7 @@ import io
 import json
 import re
 import shutil
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -316,6 +317,12 @@ def test_the_command_writes_the_page_where_it_belongs(tmp_path: Path, capsys: py
     assert likeness(["report", str(a), str(b), "--out", str(a / "config.json")]) == 2
     assert likeness(["report", str(a), str(b), "--out", str(tmp_path / "both.html")]) == 0
     assert sorted(path.name for path in a.iterdir() if path.name.startswith(".")) == []
+
+
+def test_a_report_asks_for_its_extra_before_it_reads_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "bokeh", None)
+    with pytest.raises(UserError, match=r"A report needs bokeh, which is not installed: pip install 'likeness-jax\[report\]'"):
+        report([tmp_path])
 
 
 @pytest.mark.parametrize("wrong", ["missing", "empty", "twice"])

@@ -244,7 +244,7 @@ def test_what_was_evaluated_stays_where_the_store_takes_nothing(
 
 def test_what_cannot_be_is_said(store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "s3fs", None)
-    with pytest.raises(UserError, match="pip install s3fs"):
+    with pytest.raises(UserError, match=r"pip install 'likeness-jax\[s3\]'"):
         ObjectStore("s3://bucket/run", tmp_path)
     with pytest.raises(UserError, match="no address of a store"):
         ObjectStore("nothing://bucket/run", tmp_path)
