@@ -17,11 +17,14 @@ import optax
 import pytest
 
 import likeness
+from likeness.experiments.commands.main import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("research", "experiments", "configs")
 GROUND = ("research.types", "research.errors", "research.checks")
 """What every room of research stands on."""
+LARGE = {"jax", "flax", "optax", "orbax", "grain", "tensorflow_datasets", "scipy", "sklearn", "matplotlib", "bokeh", "PIL"}
+"""Libraries that take a tenth of a second or more to import."""
 FILES = sorted(path for package in ("likeness", *PACKAGES) for path in (ROOT / package).rglob("*.py"))
 
 
@@ -92,7 +95,10 @@ def test_nothing_goes_round_the_door() -> None:
     assert not {path: found[0] for path, found in told.items() if found}
 
 
-@pytest.mark.parametrize("package", ["likeness.research.data", "likeness.research.gallery", "likeness.research.weights"])
+@pytest.mark.parametrize(
+    "package",
+    ["likeness.research.data", "likeness.research.gallery", "likeness.research.weights", "likeness.experiments.visualization"],
+)
 def test_what_is_imported_late_is_what_readers_see(package: str) -> None:
     """Each name under ``TYPE_CHECKING`` is there at run time, from the same module, and no module hides it."""
     module = importlib.import_module(package)
@@ -116,11 +122,17 @@ def test_the_door_opens_on_everything_that_it_names() -> None:
     assert not missing
 
 
-@pytest.mark.parametrize(
-    "arguments", [["--help"], ["configs"], ["enroll", "list", "--gallery", "no.sqlite"], ["weights", "list"]]
-)
-def test_what_prints_a_table_waits_for_no_jax(arguments: list[str]) -> None:
-    code = f"import sys; from likeness.experiments.commands.main import run; run({arguments}); sys.exit('jax' in sys.modules)"
+def test_what_prints_a_table_or_help_waits_for_no_large_library() -> None:
+    tables = ["--help"], ["configs"], ["enroll", "list", "--gallery", "no.sqlite"], ["weights", "list"]
+    lines = [*tables, *([command, "--help"] for command in COMMANDS)]
+    code = f"""
+import sys
+from likeness.experiments.commands.main import run
+for line in {lines}:
+    run(line)
+    if late := {LARGE} & set(sys.modules):
+        sys.exit(f"{{line}} imports {{late}}")
+"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=ROOT)
     assert done.returncode == 0, done.stderr
 
@@ -175,8 +187,8 @@ def test_no_public_class_name_twice() -> None:
     assert not {name: found for name, found in homes.items() if len(found) > 1}
 
 
-def test_importing_touches_no_device() -> None:
-    """With a platform that does not exist, whatever asks for a device at import fails."""
+def test_importing_and_the_help_of_a_config_touch_no_device() -> None:
+    """With a platform that does not exist, whatever asks for a device fails."""
     modules = [
         module.name
         for package in PACKAGES
@@ -184,6 +196,7 @@ def test_importing_touches_no_device() -> None:
         if "benchmarks" not in module.name
     ]
     code = "\n".join(f"import {name}" for name in modules)
+    code += "\nraise SystemExit(likeness.experiments.commands.main.run(['train', 'recognition/quickstart', '--help']))"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | {"JAX_PLATFORMS": "none_such"},

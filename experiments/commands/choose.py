@@ -1,20 +1,24 @@
-"""Reads a config's name and its overrides from a command line; shared by the commands that take a config."""
+"""Reads a config's name and its overrides from a command line; shared by the commands that take a config.
+
+JAX is imported once a config is named, so that a command's own help is there at once.
+"""
 
 import dataclasses
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import tyro
 
 from likeness.experiments.commands.flags import cli, parser_of
-from likeness.experiments.config import load
-from likeness.experiments.run import Run
 from likeness.experiments.shipped import shipped
 from likeness.research.errors import UserError
+
+if TYPE_CHECKING:
+    from likeness.experiments.run import Run
 
 Options = TypeVar("Options")
 
 
-def parse(command: str, options: type[Options], arguments: list[str]) -> tuple[str, Options, Run]:
+def parse(command: str, options: type[Options], arguments: list[str]) -> "tuple[str, Options, Run]":
     """Splits ``CONFIG --option … --field value …`` into the config's name, the command's options and the run.
 
     Args:
@@ -39,6 +43,9 @@ def parse(command: str, options: type[Options], arguments: list[str]) -> tuple[s
             print(configs)
     if arguments[0].startswith("-"):
         raise UserError(f"The config comes first: likeness {command} CONFIG {' '.join(arguments)}.")
+    from likeness.experiments.config import load
+    from likeness.experiments.run import Run
+
     name = arguments[0]
     run = load(name)
     both = dataclasses.make_dataclass(
@@ -63,9 +70,10 @@ def parse(command: str, options: type[Options], arguments: list[str]) -> tuple[s
     return name, parsed.options, parsed.run
 
 
-def meant(run: Run, path: str) -> str:
+def meant(run: "Run", path: str) -> str:
     """A sentence about the fields of a run that somebody may have meant by a path that is none; empty if there are none."""
     from likeness.experiments.commands.suggestions import flags_of, nearest
+    from likeness.experiments.run import Run
 
     parser = parser_of(Annotated[tyro.conf.FlagConversionOff[Run], tyro.conf.arg(name="")], "likeness", default=run)
     fields = [

@@ -4,33 +4,19 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import jax
 import tyro
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from likeness.experiments.commands.choose import parse
 from likeness.experiments.commands.train import default_workdir
-from likeness.experiments.display import figures
-from likeness.experiments.experiment import peek
-from likeness.experiments.run import Run
-from likeness.experiments.scaling.counting import Batch, Counts, count, numbers_of_devices
-from likeness.experiments.scaling.report import (
-    MACHINES,
-    assumptions,
-    counted,
-    figure,
-    markdown,
-    predicted,
-    remarks,
-    scaled,
-    to_json,
-)
 from likeness.research.errors import UserError
-from likeness.research.files import write_atomically
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from likeness.experiments.run import Run
+    from likeness.experiments.scaling.counting import Counts
 
 MOST = 1024
 
@@ -43,7 +29,7 @@ class Options:
     """Compile a step for 1, 2, 4, … up to so many devices of the CPU, which takes seconds to a minute each."""
     devices: int = 512
     """Extrapolate to so many."""
-    batch: Batch = "grows"
+    batch: Literal["grows", "stays"] = "grows"
     """Whether the config's batch is that of each device and grows with them, or stays the batch of all together."""
     rounds: int | None = None
     """How often a loop runs whose length is known only when it runs; by default the positives of an anchor in a batch."""
@@ -60,6 +46,22 @@ def main(arguments: list[str]) -> int:
             f"--compiled is {options.compiled}, --devices {options.devices} and --rounds {options.rounds}: each must be 1 or "
             f"more, and --compiled at most {MOST}."
         )
+    from rich.console import Console
+
+    from likeness.experiments.display import figures
+    from likeness.experiments.scaling.report import (
+        MACHINES,
+        assumptions,
+        counted,
+        figure,
+        markdown,
+        predicted,
+        remarks,
+        scaled,
+        to_json,
+    )
+    from likeness.research.files import write_atomically
+
     console = Console(highlight=False, soft_wrap=True)
     counts = _count(run, options, console)
     scaling = scaled(counts, options.devices)
@@ -79,7 +81,12 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _count(run: Run, options: Options, console: Console) -> Counts:
+def _count(run: "Run", options: Options, console: "Console") -> "Counts":
+    import jax
+
+    from likeness.experiments.experiment import peek
+    from likeness.experiments.scaling.counting import count, numbers_of_devices
+
     jax.config.update("jax_platforms", "cpu")
     jax.config.update("jax_num_cpu_devices", options.compiled)
     first = peek(run.experiment.stream(run.experiment.open(), run.seed))
@@ -91,7 +98,11 @@ def _count(run: Run, options: Options, console: Console) -> Counts:
     return count(run, options.batch, numbers, options.rounds, say)
 
 
-def _show(console: Console, title: str, rows: list[list[str]]) -> None:
+def _show(console: "Console", title: str, rows: list[list[str]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", title_style="bold")
     for name in rows[0]:
         table.add_column(name, justify="right", no_wrap=True)

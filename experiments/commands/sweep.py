@@ -5,35 +5,22 @@ import dataclasses
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from likeness.experiments.commands.choose import meant, parse
 from likeness.experiments.commands.train import default_workdir
-from likeness.experiments.config import module_of
-from likeness.experiments.display.progress import Terminal
-from likeness.experiments.run import Run
 from likeness.experiments.storage.trackers import TrackerName, check_trackers
-from likeness.experiments.sweeps import Override, product
-from likeness.experiments.sweeps.members import Member, members, outcome, write_results
-from likeness.experiments.sweeps.overrides import NoSuchField
-from likeness.experiments.sweeps.report import (
-    deciding,
-    fitted,
-    parallel_coordinates,
-    ranked,
-    table,
-    without_parts,
-    write_markdown,
-)
-from likeness.experiments.sweeps.rungs import SuccessiveHalving
-from likeness.experiments.sweeps.runner import Mode, sweep
-from likeness.experiments.sweeps.slurm import SlurmArray
 from likeness.research.errors import UserError
+
+if TYPE_CHECKING:
+    from likeness.experiments.run import Run
+    from likeness.experiments.sweeps import Override
+    from likeness.experiments.sweeps.members import Member
+    from likeness.experiments.sweeps.rungs import SuccessiveHalving
+    from likeness.experiments.sweeps.runner import Mode
+    from likeness.experiments.sweeps.slurm import SlurmArray
 
 DONE, FAILED, AGAIN = 0, 1, 75
 
@@ -45,7 +32,7 @@ class Options:
     over: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="FIELD=VALUE,…")] = ()
     """Every combination of these instead of the config's sweep(), as in --over optimizer.schedule.peak_lr=1e-3,3e-3 --over
     seed=0,1."""
-    together: Mode = "auto"
+    together: Literal["yes", "no", "auto"] = "auto"
     """Train runs that differ only in numbers as one program: yes, no, or where a few steps say that it is faster."""
     jobs: int = 1
     """Runs at a time, each in a process of its own; GPUs are shared out. With more than 1 nothing is trained together."""
@@ -72,6 +59,11 @@ class Options:
 
 def main(arguments: list[str]) -> int:
     name, options, run = parse("sweep", Options, arguments)
+    from likeness.experiments.display.progress import Terminal
+    from likeness.experiments.sweeps.members import members
+    from likeness.experiments.sweeps.overrides import NoSuchField
+    from likeness.experiments.sweeps.runner import sweep
+
     check(options)
     halving, slurm = halving_of(options, run), slurm_of(options)
     root = Path(options.workdir) if options.workdir else default_workdir(name) / "sweep"
@@ -128,7 +120,7 @@ def check(options: Options) -> None:
     check_trackers(options.log_to)
 
 
-def halving_of(options: Options, run: Run) -> SuccessiveHalving | None:
+def halving_of(options: Options, run: "Run") -> "SuccessiveHalving | None":
     """How runs are stopped early.
 
     Raises:
@@ -136,6 +128,8 @@ def halving_of(options: Options, run: Run) -> SuccessiveHalving | None:
     """
     if options.halve is None:
         return None
+    from likeness.experiments.sweeps.rungs import SuccessiveHalving
+
     best = run.checkpoints.best_metric
     if options.metric is not None and options.metric != best and options.mode is None:
         raise UserError(
@@ -153,7 +147,7 @@ def halving_of(options: Options, run: Run) -> SuccessiveHalving | None:
         raise UserError(f"--halve {options.halve} is refused: {error}.") from error
 
 
-def slurm_of(options: Options) -> SlurmArray | None:
+def slurm_of(options: Options) -> "SlurmArray | None":
     """The job array that ``--slurm`` asks for.
 
     Raises:
@@ -161,6 +155,8 @@ def slurm_of(options: Options) -> SlurmArray | None:
     """
     if not options.slurm:
         return None
+    from likeness.experiments.sweeps.slurm import SlurmArray
+
     parameters: dict[str, Any] = {}
     # A comma may also be in a value, as in a list of partitions.
     for flag in (part for text in options.slurm for part in re.split(r",(?=\w+=)", text)):
@@ -176,7 +172,7 @@ def slurm_of(options: Options) -> SlurmArray | None:
     return array
 
 
-def from_flags(over: tuple[str, ...]) -> tuple[Override, ...]:
+def from_flags(over: tuple[str, ...]) -> "tuple[Override, ...]":
     """Every combination of what ``FIELD=VALUE,VALUE`` lists.
 
     Values are read as Python reads them, and as text where they are none.
@@ -184,6 +180,8 @@ def from_flags(over: tuple[str, ...]) -> tuple[Override, ...]:
     Raises:
         UserError: a flag has no ``=`` or no value, or a field is named twice.
     """
+    from likeness.experiments.sweeps import product
+
     factors: dict[str, tuple[Any, ...]] = {}
     for flag in over:
         path, equals, values = flag.partition("=")
@@ -202,12 +200,14 @@ def _value(text: str) -> Any:
         return text.strip()
 
 
-def from_config(name: str) -> tuple[Override, ...]:
+def from_config(name: str) -> "tuple[Override, ...]":
     """What the config's ``sweep()`` returns.
 
     Raises:
         UserError: it has none, or it returns something else than mappings from fields to values.
     """
+    from likeness.experiments.config import module_of
+
     module = module_of(name)
     function = getattr(module, "sweep", None)
     if function is None:
@@ -227,9 +227,23 @@ def from_config(name: str) -> tuple[Override, ...]:
     return found
 
 
-def report(made: list[Member], run: Run, root: Path, asked: str | None, mode: Literal["min", "max"]) -> None:
+def report(made: "list[Member]", run: "Run", root: Path, asked: str | None, mode: Literal["min", "max"]) -> None:
     """Prints the table, and writes it with ``sweep.json`` and the figure."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
     from likeness.experiments.display import figures
+    from likeness.experiments.sweeps.members import outcome, write_results
+    from likeness.experiments.sweeps.report import (
+        deciding,
+        fitted,
+        parallel_coordinates,
+        ranked,
+        table,
+        without_parts,
+        write_markdown,
+    )
 
     written = [write_results(made, root)]
     found = [outcome(member) for member in made]

@@ -6,24 +6,17 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
-import jax
 import tyro
 
 from likeness.experiments.commands.choose import parse
-from likeness.experiments.commands.summary import print_evaluation
-from likeness.experiments.display.progress import Quiet, Terminal
-from likeness.experiments.distributed import processes
-from likeness.experiments.distributed.processes import Processes
-from likeness.experiments.distributed.watchdog import HUNG
-from likeness.experiments.own_code import own_code
-from likeness.experiments.preprocessing import ModelInputs
-from likeness.experiments.storage.object_store import is_remote, kept_in_store
 from likeness.experiments.storage.trackers import TrackerName, check_trackers
-from likeness.experiments.training.resuming import CannotResume, ChangedInputs
-from likeness.experiments.training.trainer import Trained, train
 from likeness.research.errors import UserError
+
+if TYPE_CHECKING:
+    from likeness.experiments.training.resuming import CannotResume
+    from likeness.experiments.training.trainer import Trained
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +49,14 @@ class Options:
 
 def main(arguments: list[str]) -> int:
     name, options, run = parse("train", Options, arguments)
+    from likeness.experiments.commands.summary import print_evaluation
+    from likeness.experiments.display.progress import Quiet, Terminal
+    from likeness.experiments.distributed import processes
+    from likeness.experiments.own_code import own_code
+    from likeness.experiments.storage.object_store import is_remote, kept_in_store
+    from likeness.experiments.training.resuming import CannotResume
+    from likeness.experiments.training.trainer import train
+
     if options.hang_after is not None and not options.hang_after > 0:
         raise UserError(f"--hang-after is {options.hang_after:g}: give seconds, above 0.")
     if options.profile is not None and options.profile < 1:
@@ -96,21 +97,25 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _ways_on(error: CannotResume, *, remote: bool) -> str:
+def _ways_on(error: "CannotResume", *, remote: bool) -> str:
     """The flags that help, beside what the error says."""
+    from likeness.experiments.training.resuming import ChangedInputs
+
     beside = "" if remote else " --fresh starts over in a new directory beside it."
     accepted = " --accept-changed-inputs goes on all the same." if isinstance(error, ChangedInputs) else ""
     return beside + accepted
 
 
 def _join(options: Options) -> None:
+    from likeness.experiments.distributed.processes import Processes, heartbeat
+
     try:
         members = Processes(
             coordinator=options.coordinator or "",
             process=options.process,
             processes=options.processes,
             timeout=options.join_timeout,
-            heartbeat=processes.heartbeat(options.hang_after),
+            heartbeat=heartbeat(options.hang_after),
         )
     except ValueError as error:
         raise UserError(f"The processes cannot meet: {error}.") from error
@@ -118,6 +123,10 @@ def _join(options: Options) -> None:
 
 
 def _lost(error: Exception) -> NoReturn:
+    import jax
+
+    from likeness.experiments.distributed.watchdog import HUNG
+
     print(
         f"likeness: process {jax.process_index()} of {jax.process_count()} stops, since what it computes with the others "
         f"failed: {' '.join(str(error).split())[:300]}. One of them is probably lost: look at their logs. The same command, "
@@ -130,10 +139,12 @@ def _lost(error: Exception) -> NoReturn:
     os._exit(HUNG)
 
 
-def next_commands(trained: Trained) -> list[str]:
+def next_commands(trained: "Trained") -> list[str]:
     """What can be typed next: nothing for a run that has no threshold τ to answer by."""
     if "threshold" not in trained.evaluation.artifacts:
         return []
+    from likeness.experiments.preprocessing import ModelInputs
+
     files = ModelInputs.load(trained.workdir).preprocessing
     if files is None:
         return ["next:    state the experiment's `preprocessing` in the config, to ask this model about image files"]

@@ -2,6 +2,7 @@ import pytest
 from rich.console import Console
 
 from likeness.experiments.commands import show
+from likeness.experiments.display.costs import fields
 from likeness.research.encoders import Koch, NN4Small2, Vgg
 
 
@@ -14,18 +15,18 @@ def cells(table, width=100):
 
 
 def test_every_layer_is_shown_with_its_map_its_field_and_its_stride():
-    rows = cells(show.fields(Koch(), (105, 105, 1)))
+    rows = cells(fields(Koch(), (105, 105, 1)))
     assert rows["conv1"] == ["96×96×64", "10", "px", "1", "px"]
     assert rows["relu4"] == ["6×6×256", "65", "px", "8", "px"]
     assert len(rows) == 1 + len(Koch().geometry)
 
 
 def test_without_an_image_there_are_no_maps():
-    assert cells(show.fields(Vgg(), None))["relu5_1"] == ["156", "px", "16", "px"]
+    assert cells(fields(Vgg(), None))["relu5_1"] == ["156", "px", "16", "px"]
 
 
 def test_layers_without_a_field_are_left_out():
-    assert list(cells(show.fields(NN4Small2(), (96, 96, 3))))[-1] == "pool2"
+    assert list(cells(fields(NN4Small2(), (96, 96, 3))))[-1] == "pool2"
 
 
 @pytest.mark.end_to_end

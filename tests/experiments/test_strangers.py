@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from likeness.experiments import config
 from likeness.experiments.commands import choose
 from likeness.experiments.commands.main import run as likeness
 from likeness.experiments.commands.train import Options
@@ -378,7 +379,7 @@ def painting() -> Run:
 def test_their_fields_are_flags_and_nothing_warns(
     run: Run, path: str, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
 ) -> None:
-    monkeypatch.setattr(choose, "load", lambda name: run)
+    monkeypatch.setattr(config, "load", lambda name: run)
     found: Any = choose.parse("train", Options, ["theirs.py", f"--{path}", "10"])[2]
     for part in path.split("."):
         found = getattr(found, part)
