@@ -1,12 +1,13 @@
-"""The one protocol: what is learned, what it costs, and how it is evaluated.
+"""The one thing that is trained: what is learned, what it costs, and how it is evaluated.
 
 Recognition differentiates by an encoder's weights, style transfer by an image's pixels, fast style transfer by the weights
 of a second network. To the trainer they are the same: a pytree of parameters and a scalar.
 """
 
+import abc
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -54,6 +55,24 @@ class Batches(Protocol):
         ...
 
 
+class NoBatches:
+    """The stream of an experiment without data: each step is given None."""
+
+    def __iter__(self) -> Iterator[None]:
+        return self
+
+    def __next__(self) -> None:
+        return None
+
+    def get_state(self) -> dict[str, int]:
+        """Nothing moves."""
+        return {}
+
+    def set_state(self, state: Any) -> None:
+        """Nothing moves."""
+        del state
+
+
 def peek(stream: Batches) -> Any:
     """The next batch of a stream, which stays where it is."""
     start = stream.get_state()
@@ -94,33 +113,68 @@ class Originals(NamedTuple):
     """Whose look they were given."""
 
 
-@runtime_checkable
-class MadeOfImages(Protocol):
-    """An experiment whose results can be shown beside what they were made of."""
+class Experiment(abc.ABC):
+    """Says what is learned, what it costs and how it is evaluated.
 
-    def originals(self) -> Originals:
-        """Reads them anew.
+    An experiment is a frozen dataclass that derives from this class. Three methods must be written: :meth:`init`, :meth:`cost`
+    and :meth:`evaluate`. One that learns from data has :meth:`open` and :meth:`stream` too. All others have defaults.
 
-        Raises:
-            UserError: an image that cannot be read.
+    ``data`` is whatever :meth:`open` returned, and ``constants`` whatever :meth:`constants` returned. The trainer only hands
+    them back.
+    """
+
+    evaluating: ClassVar[str] = "evaluating on the test part"
+    """What is done at the end of a run. An experiment without a test part says it otherwise: ``evaluating the painting``."""
+
+    def open(self) -> Any:
+        """Opens the data. Called once in a process; by default there is none."""
+        return None
+
+    def stream(self, data: Any, seed: int) -> Batches:
+        """The endless training stream: pytrees of NumPy arrays whose leading axis is the batch. By default a batch is None."""
+        del data, seed
+        return NoBatches()
+
+    def fingerprints(self, data: Any) -> Fingerprints:
+        """Identifies the content of everything that was read: a run goes on only with the same, and provenance keeps it.
+
+        By default nothing is read but the config.
         """
-        ...
+        del data
+        return Fingerprints()
 
+    def describe(self, data: Any) -> tuple[str, ...]:
+        """Sentences a person must know of the data: how much there is, what was left out, whether it is synthetic."""
+        del data
+        return ()
 
-@runtime_checkable
-class WithoutParts(Protocol):
-    """An experiment that parts no data: there is no test part on which it could be evaluated."""
+    def constants(self, data: Any) -> PyTree:
+        """Arrays that the cost reads and nothing changes, such as a frozen encoder's weights; by default there are none.
 
-    evaluating: ClassVar[str]
-    """What is done instead to evaluate it: ``evaluating the painting``."""
+        They are whole on every device and in no checkpoint. A ``NamedTuple`` says what is what.
+        """
+        del data
+        return ()
 
+    @abc.abstractmethod
+    def init(self, key: PRNGKey, constants: PyTree, batch: PyTree) -> Variables:
+        """The starting point. Runs under ``jit``."""
 
-@runtime_checkable
-class ChecksSharding(Protocol):
-    """An experiment whose parameters cannot be shared by any number of devices."""
+    @abc.abstractmethod
+    def cost(self, params: PyTree, state: PyTree, constants: PyTree, batch: PyTree, key: PRNGKey) -> LossOutput:
+        """The cost of one batch. Runs under ``jit``; ``key`` differs at every step."""
+
+    @abc.abstractmethod
+    def evaluate(self, data: Any, params: PyTree, state: PyTree, part: Part) -> Evaluation:
+        """Evaluates the parameters on what was not trained on."""
+
+    def diagnose(self, metrics: Mapping[str, float]) -> str | None:
+        """A sentence for the log when the metrics of an interval call for one, such as that embeddings collapse."""
+        del metrics
+        return None
 
     def check_sharding(self, params: PyTree, fsdp: int, shard_above: int) -> None:
-        """Asked before anything is compiled.
+        """Asked before anything is compiled; by default any number of devices can share the parameters.
 
         Args:
             params: the shapes of all parameters.
@@ -130,56 +184,27 @@ class ChecksSharding(Protocol):
         Raises:
             UserError: so many devices cannot share them, saying how many could.
         """
-        ...
+        del params, fsdp, shard_above
 
+    def stages(self) -> "tuple[Experiment, ...]":
+        """What is run, one after the other, the steps shared evenly; the last is this experiment without its stages.
 
-def evaluating(experiment: Any) -> str:
-    """What is done to evaluate a run at its end, for people to read."""
-    return experiment.evaluating if isinstance(experiment, WithoutParts) else "evaluating on the test part"
-
-
-@runtime_checkable
-class Experiment(Protocol):
-    """A frozen dataclass that says what is learned, what it costs and how it is evaluated.
-
-    ``data`` is whatever :meth:`open` returned; the trainer only hands it back.
-    """
-
-    def open(self) -> Any:
-        """Opens the data. Called once in a process."""
-        ...
-
-    def fingerprints(self, data: Any) -> Fingerprints:
-        """Identifies the content of everything that was read: a run goes on only with the same, and provenance keeps it."""
-        ...
-
-    def describe(self, data: Any) -> tuple[str, ...]:
-        """Sentences a person must know of the data: how much there is, what was left out, whether it is synthetic."""
-        ...
-
-    def constants(self, data: Any) -> PyTree:
-        """Arrays that the cost reads and nothing changes, such as a frozen encoder's weights; ``{}`` when there are none.
-
-        They are whole on every device and in no checkpoint.
+        A small image first, then a larger one; a coarse problem before a fine one. By default there is one stage.
         """
-        ...
+        return (self,)
 
-    def stream(self, data: Any, seed: int) -> Batches:
-        """The endless training stream: pytrees of NumPy arrays whose leading axis is the batch."""
-        ...
+    def promote(self, learned: Array, constants: PyTree) -> Array:
+        """An array of what the stage before has learned, or a moment of its gradient, in this stage's shape.
 
-    def init(self, key: PRNGKey, constants: PyTree, batch: PyTree) -> Variables:
-        """The starting point. Runs under ``jit``."""
-        ...
+        A map that keeps positive what is positive. Runs under ``jit``. By default the shapes of all stages are the same.
+        """
+        del constants
+        return learned
 
-    def cost(self, params: PyTree, state: PyTree, constants: PyTree, batch: PyTree, key: PRNGKey) -> LossOutput:
-        """The cost of one batch. Runs under ``jit``; ``key`` differs at every step."""
-        ...
+    def originals(self) -> Originals:
+        """What the images among its results were made of, read anew; by default nothing.
 
-    def diagnose(self, metrics: Mapping[str, float]) -> str | None:
-        """A sentence for the log when the metrics of an interval call for one, such as that embeddings collapse."""
-        ...
-
-    def evaluate(self, data: Any, params: PyTree, state: PyTree, part: Part) -> Evaluation:
-        """Evaluates the parameters on what was not trained on."""
-        ...
+        Raises:
+            UserError: an image that cannot be read.
+        """
+        return Originals({})

@@ -65,6 +65,11 @@ class Run:
     """Decides initialization, order of data and augmentation."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.experiment, Experiment):
+            raise ValueError(
+                f"Run.experiment is a {type(self.experiment).__name__}, which is no Experiment: derive it from "
+                "likeness.experiments.experiment.Experiment, which says what it must have"
+            )
         _positive(self, "steps", "log_every", "evaluate_every")
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
             raise ValueError(f"Run.ema_decay is {self.ema_decay}: give a number between 0 and 1, or None for no average")

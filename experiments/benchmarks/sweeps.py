@@ -7,7 +7,7 @@
 
 The runs differ in their learning rate, margin and seed. A head is one small network on 128 numbers an image, as it is trained
 on a frozen encoder's embeddings; Conv-4 is trained from pixels. Style is one image painted at sixteen strengths. Steps are
-timed without compiling, which one after the other is done sixteen times: it is printed beside them. What ``--together auto``
+timed without compiling, which one after the other is done sixteen times: it is printed beside them. What ``--vmap auto``
 would choose for a run of 500 steps comes last.
 
 With ``--whole``, whole sweeps are timed instead, from nothing to the last evaluation, compiling included: together, alone, and
@@ -35,8 +35,8 @@ from likeness.experiments.style.image import StyleImage
 from likeness.experiments.sweeps.members import Member
 from likeness.experiments.sweeps.overrides import LogUniform, Uniform, apply, sample, zip_
 from likeness.experiments.sweeps.runner import Mode, sweep
-from likeness.experiments.sweeps.timing import Timed, steps_alone, steps_together, timed_steps
-from likeness.experiments.sweeps.together import put_together
+from likeness.experiments.sweeps.timing import Timed, sequential_steps, timed_steps, vmapped_steps
+from likeness.experiments.sweeps.vmapped import vmap_runs
 from likeness.research.data import CountSplit, Faces, IdentityBatches
 from likeness.research.encoders import Conv4
 from likeness.research.images.sources import Painting, Photograph
@@ -92,8 +92,8 @@ def strengths(count: int, size: int) -> list[Run]:
 
 def timed(kind: list[Run], rounds: int) -> tuple[Timed, float]:
     """Seconds a step, the median over rounds in which both ways alternate; and those of compiling all together."""
-    together = put_together(kind)
-    ways = {"together": steps_together(together), "alone": steps_alone(together)}
+    vmapped = vmap_runs(kind)
+    ways = {"vmapped": vmapped_steps(vmapped), "sequential": sequential_steps(vmapped)}
     first: dict[str, float] = {}
     steps: dict[str, list[float]] = {way: [] for way in ways}
     for _ in range(rounds):
@@ -103,8 +103,8 @@ def timed(kind: list[Run], rounds: int) -> tuple[Timed, float]:
             first.setdefault(way, compiled)
             steps[way].append(median)
     medians = {way: statistics.median(taken) for way, taken in steps.items()}
-    one = Timed(len(kind), STEPS, medians["together"], medians["alone"], first["alone"])
-    return one, first["together"]
+    one = Timed(len(kind), STEPS, medians["vmapped"], medians["sequential"], first["sequential"])
+    return one, first["vmapped"]
 
 
 def whole(kind: list[Run], steps: int, way: Mode) -> tuple[float, str]:
@@ -115,7 +115,7 @@ def whole(kind: list[Run], steps: int, way: Mode) -> tuple[float, str]:
             for number, run in enumerate(kind)
         ]
         began = time.perf_counter()
-        sweep(members, Path(folder), together=way, jobs=1, say=Quiet())
+        sweep(members, Path(folder), vmapped=way, jobs=1, say=Quiet())
         seconds = time.perf_counter() - began
         if failed := [member.why for member in members if member.status != "finished"]:
             raise RuntimeError(f"{len(failed)} runs did not end, the first because {failed[0]}")
@@ -146,12 +146,12 @@ def main(arguments: list[str]) -> None:
         return
     for name, kind in chosen_kinds.items():
         measured, compiling = timed(kind, rounds)
-        alone = count * measured.alone_step
-        chosen = "together" if measured.together_is_faster else "one after the other"
+        alone = count * measured.sequential_step
+        chosen = "together" if measured.vmapped_is_faster else "one after the other"
         print(
-            f"{name:<7} a step of all together {1e3 * measured.together_step:8.2f} ms, one by one {1e3 * alone:8.2f} ms"
-            f"   {alone / measured.together_step:5.2f} x as fast   compiling {compiling:.1f} s and {count} x "
-            f"{measured.alone_first:.1f} s   auto: {chosen} ({measured.together:.1f} s against {measured.alone:.1f} s)"
+            f"{name:<7} a step of all together {1e3 * measured.vmapped_step:8.2f} ms, one by one {1e3 * alone:8.2f} ms"
+            f"   {alone / measured.vmapped_step:5.2f} x as fast   compiling {compiling:.1f} s and {count} x "
+            f"{measured.sequential_first:.1f} s   auto: {chosen} ({measured.vmapped:.1f} s against {measured.sequential:.1f} s)"
         )
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import flax.linen as nn
@@ -15,7 +14,7 @@ from likeness.experiments.classification.classifiers import ClassifierBaseline
 from likeness.experiments.classification.figures import confusion
 from likeness.experiments.display.phases import tracked
 from likeness.experiments.encoders import check_encoder, embedding_of
-from likeness.experiments.experiment import Batches, Evaluation, LossOutput, Part, Variables
+from likeness.experiments.experiment import Batches, Evaluation, Experiment, LossOutput, Part, Variables
 from likeness.experiments.preprocessing import ModelInputs
 from likeness.experiments.training.resuming import Fingerprints
 from likeness.research.checks import check_members
@@ -44,7 +43,7 @@ class ExampleSource(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Classification:
+class Classification(Experiment):
     """Learns an encoder and a linear layer on its embedding from labelled examples of one, two or three dimensions."""
 
     data: ExampleSource
@@ -98,11 +97,6 @@ class Classification:
             sentences.append(f"warning: there is nothing to learn {missing[0]!r} from: the training part has no such example")
         return tuple(sentences)
 
-    def constants(self, data: Parts) -> PyTree:
-        """Nothing: all weights are learned."""
-        del data
-        return {}
-
     def stream(self, data: Parts, seed: int) -> Batches:
         """Batches of ``values`` (b, …, c) and int32 ``labels`` (b,).
 
@@ -146,10 +140,6 @@ class Classification:
         logits = _scores(params["head"], activations["embedding"])  # pyright: ignore
         right = jnp.argmax(logits, axis=-1) == batch["labels"]
         return LossOutput(self.loss(logits, batch["labels"]).mean(), dict(changed), {"accuracy": right.mean(dtype=jnp.float32)})
-
-    def diagnose(self, metrics: Mapping[str, float]) -> str | None:
-        """Nothing."""
-        del metrics
 
     def evaluate(self, data: Parts, params: PyTree, state: PyTree, part: Part) -> Evaluation:
         """Evaluates the network on one part; on the test part also the baselines, class by class, with an image."""

@@ -32,7 +32,7 @@ class Options:
     over: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="FIELD=VALUE,…")] = ()
     """Every combination of these instead of the config's sweep(), as in --over optimizer.schedule.peak_lr=1e-3,3e-3 --over
     seed=0,1."""
-    together: Literal["yes", "no", "auto"] = "auto"
+    vmap: Literal["yes", "no", "auto"] = "auto"
     """Train runs that differ only in numbers as one program: yes, no, or where a few steps say that it is faster."""
     jobs: int = 1
     """Runs at a time, each in a process of its own; GPUs are shared out. With more than 1 nothing is trained together."""
@@ -76,16 +76,16 @@ def main(arguments: list[str]) -> int:
     for member in made:
         # Before anything is written: what an earlier sweep has found stays as it is.
         member.check()
-    together: Mode = "no" if "wandb" in options.log_to else options.together
+    vmap: Mode = "no" if "wandb" in options.log_to else options.vmap
     try:
         with Terminal(run.steps, run.evaluate_every) as terminal:
             terminal.say(f"{len(made)} run{'s' * (len(made) > 1)} in {root}")
-            if together != options.together:
+            if vmap != options.vmap:
                 terminal.say("each is trained alone, since W&B takes one run at a time from a process")
             sweep(
                 made,
                 root,
-                together=together,
+                vmap=vmap,
                 jobs=options.jobs,
                 say=terminal,
                 halving=halving,
@@ -107,16 +107,16 @@ def check(options: Options) -> None:
     """
     if options.jobs < 1:
         raise UserError(f"--jobs is {options.jobs}: give 1 or more.")
-    if options.jobs > 1 and options.together == "yes":
-        raise UserError("--together yes and --jobs above 1 exclude each other: one program is one process. Leave one out.")
-    if options.slurm and (options.jobs > 1 or options.together == "yes"):
-        raise UserError("--slurm makes every run a job of its own: leave --jobs and --together out.")
+    if options.jobs > 1 and options.vmap == "yes":
+        raise UserError("--vmap yes and --jobs above 1 exclude each other: one program is one process. Leave one out.")
+    if options.slurm and (options.jobs > 1 or options.vmap == "yes"):
+        raise UserError("--slurm makes every run a job of its own: leave --jobs and --vmap out.")
     if options.detach and not options.slurm:
         raise UserError("--detach means nothing without --slurm: only jobs in a queue go on without this command.")
     if options.first_rung is not None and options.halve is None:
         raise UserError("--first-rung means nothing without --halve: say what part of the runs goes on, as in --halve 3.")
-    if options.together == "yes" and "wandb" in options.log_to:
-        raise UserError("--log-to wandb and --together yes exclude each other: W&B takes one run at a time from a process.")
+    if options.vmap == "yes" and "wandb" in options.log_to:
+        raise UserError("--log-to wandb and --vmap yes exclude each other: W&B takes one run at a time from a process.")
     check_trackers(options.log_to)
 
 

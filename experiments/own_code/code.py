@@ -1,6 +1,7 @@
 """The code of one's own that a run is made with: its config file, the modules of its classes, and what those import."""
 
 import ast
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -169,10 +170,19 @@ def _packages(name: str) -> list[str]:
     return [".".join(parts[:length]) for length in range(1, len(parts))]
 
 
+def _parsed(source: bytes) -> ast.Module:
+    # Python 3.11 counts how deep the trees of all threads are in one number, and raises SystemError where another thread makes a
+    # tree at the same time, as one that prints a traceback does.
+    for _ in range(9):
+        with contextlib.suppress(SystemError):
+            return ast.parse(source)
+    return ast.parse(source)
+
+
 def _imported(name: str, source: ModuleSource) -> Iterable[str]:
     """All that a module may import, in full; an attribute may be among it."""
     try:
-        tree = ast.parse(source.data)
+        tree = _parsed(source.data)
     except (SyntaxError, ValueError):
         # Who executes it is told.
         return []

@@ -16,7 +16,7 @@ from likeness.experiments.config import to_json
 from likeness.experiments.display import figures
 from likeness.experiments.display.phases import tracked
 from likeness.experiments.encoders import check_encoder, embedding_of
-from likeness.experiments.experiment import Batches, Evaluation, LossOutput, Part, Variables
+from likeness.experiments.experiment import Batches, Evaluation, Experiment, LossOutput, Part, Variables
 from likeness.experiments.preprocessing import ModelInputs
 from likeness.experiments.recognition.chunks import check_chunks, check_stateless, embed_in_chunks
 from likeness.experiments.recognition.embedders import Baseline, trained
@@ -55,7 +55,7 @@ _NEARLY = 1.15
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Recognition:
+class Recognition(Experiment):
     """Learns an encoder from labelled images and evaluates it on people it has never seen."""
 
     data: Source
@@ -188,11 +188,6 @@ class Recognition:
                 f"{error} Of {everybody} the split has set {validation} aside for validation and {test} for the test, which "
                 "training does not see: set aside fewer (--experiment.split.validation, --experiment.split.test)."
             ) from error
-
-    def constants(self, data: Splits) -> PyTree:
-        """Nothing: all weights are learned."""
-        del data
-        return {}
 
     def init(self, key: PRNGKey, constants: PyTree, batch: PyTree) -> Variables:
         """Random weights for the encoder and for a loss that has some.

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from likeness.experiments.config import from_json
-from likeness.experiments.experiment import MadeOfImages, Originals
+from likeness.experiments.experiment import Experiment, Originals
 from likeness.experiments.own_code.classes import RunCode
 from likeness.experiments.report.album import Album, Embedded, Source
 from likeness.experiments.report.html import Html, element, tabs
@@ -38,7 +38,7 @@ def originals(run: ReportedRun, number: int) -> tuple[dict[str, Source], list[st
         return {}, []
     try:
         experiment = from_json(run.config.get("experiment"), RunCode(run.root))
-        made = experiment.originals() if isinstance(experiment, MadeOfImages) else Originals({})
+        made = experiment.originals() if isinstance(experiment, Experiment) else Originals({})
     except (UserError, ValueError) as error:
         return {}, [f"What the images were made of cannot be shown beside them: {error}"]
     found: dict[str, Source] = {_before(number, name): np.asarray(one, np.float32) for name, one in made.before.items()}

@@ -1,12 +1,15 @@
 """Checkpoints: Orbax v1 behind one small file.
 
-One step holds the train state (parameters, running mean, optimizer), the variables that are used afterwards (the running mean
-where there is one) and a JSON record: the data's position, the best result so far, the clock and the metrics not yet logged.
-The variables lie apart so that who only uses them needs neither the data nor the optimizer. Orbax writes into a temporary
-directory and renames it, so a crash in the middle of a write leaves the previous step as the newest.
+One step holds the variables that are used afterwards (the parameters, or their running mean where there is one, and the model's
+state), what only training needs beside them (the optimizer, and the parameters where their mean is what is used), and a JSON
+record: the data's position, the best result so far, the clock and the metrics not yet logged. The variables lie apart so that
+who only uses them needs neither the data nor the optimizer; each array is written once. Orbax writes into a temporary directory
+and renames it, so a crash in the middle of a write leaves the previous step as the newest.
 """
 
 import contextlib
+import dataclasses
+import functools
 import logging
 import shutil
 import time
@@ -46,10 +49,15 @@ class CheckpointStore:
             reading: leave everything as it is. Otherwise what a crash has left half-written is removed, and with it what
                 another process is writing.
         """
+        self.directory = directory.absolute()
+        self._policy, self._reading, self._closed = policy, reading, False
+
+    @functools.cached_property
+    def _checkpointer(self) -> Any:
+        """Orbax's. It makes the directory, so a launch that fails before it has anything to write does without."""
         # Orbax reports each save, and each failure with a stack trace a thread; what matters is raised.
         logging.getLogger("absl").setLevel(logging.CRITICAL)
-        self.directory = directory.absolute()
-        self._closed = False
+        policy = self._policy
         # Orbax's annotations are narrower than what it takes.
         training: Any = ocp.training
         keep: list[Any] = [training.preservation_policies.LatestN(policy.keep_last)]
@@ -66,18 +74,18 @@ class CheckpointStore:
                 )
             )
         try:
-            self._checkpointer: Any = training.Checkpointer(
+            return training.Checkpointer(
                 self.directory,
                 save_decision_policy=training.save_decision_policies.FixedIntervalPolicy(1),
                 preservation_policy=training.preservation_policies.AnyPreservationPolicy(keep),
-                cleanup_tmp_directories=not reading,
+                cleanup_tmp_directories=not self._reading,
             )
         except OSError as error:
             raise cannot_write(self.directory, error) from error
 
     def latest(self) -> int | None:
         """The newest whole step, or None."""
-        newest = self._checkpointer.latest
+        newest = self._checkpointer.latest if self.directory.is_dir() else None
         return None if newest is None else newest.step
 
     def steps(self) -> list[int]:
@@ -104,7 +112,7 @@ class CheckpointStore:
         try:
             self._checkpointer.save_checkpointables(
                 step,
-                {"state": state, "variables": {"params": state.best_params, "state": state.model_state}},
+                {"variables": _used(state), "training": _trained(state)},
                 force=True,
                 metrics=None if best is None else {"best": best},
                 custom_metadata={"record": dict(record)},
@@ -131,7 +139,7 @@ class CheckpointStore:
         with self._whole(step):
             return dict(self._checkpointer.checkpointables_metadata(step).custom_metadata["record"])
 
-    def load(self, step: int, abstract: PyTree) -> tuple[PyTree, dict[str, Any]]:
+    def load(self, step: int, abstract: TrainState) -> tuple[TrainState, dict[str, Any]]:
         """Reads one step onto the shapes, dtypes and shardings of ``abstract``.
 
         Raises:
@@ -140,9 +148,10 @@ class CheckpointStore:
         """
         with self._whole(step):
             metadata = self._checkpointer.checkpointables_metadata(step)
-            stored, record = metadata.metadata["state"], dict(metadata.custom_metadata["record"])
-            self._check(step, stored, abstract)
-            return self._checkpointer.load_checkpointables(step, {"state": abstract})["state"], record
+            stored, wanted = metadata.metadata, {"variables": _used(abstract), "training": _trained(abstract)}
+            self._check(step, _by_name(stored["variables"], stored["training"]), _by_name(**wanted))
+            loaded = self._checkpointer.load_checkpointables(step, wanted)
+            return _state(_by_name(loaded["variables"], loaded["training"]), abstract), dict(metadata.custom_metadata["record"])
 
     def load_variables(self, step: int, abstract: Variables | None = None) -> Variables:
         """Reads what is used after training, onto the default device.
@@ -171,6 +180,8 @@ class CheckpointStore:
         if self._closed:
             return
         self._closed = True
+        if "_checkpointer" not in self.__dict__:
+            return
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self._checkpointer.close()
@@ -215,6 +226,34 @@ class CheckpointStore:
                 f"The checkpoint {self.directory / str(step)} does not fit the config: {shown}{more}. Use the config that "
                 "wrote it, or start over in another working directory."
             )
+
+
+_BESIDE = "params"
+"""Among what only training needs: the parameters where their mean is what is used."""
+
+
+def _used(state: TrainState) -> dict[str, PyTree]:
+    return {"params": state.best_params, "state": state.model_state}
+
+
+def _trained(state: TrainState) -> dict[str, PyTree]:
+    """What only training needs beside :func:`_used`."""
+    beside = {"step": state.step, "optimizer": state.optimizer}
+    return beside if state.average is None else {**beside, _BESIDE: state.params}
+
+
+def _by_name(variables: Mapping[str, PyTree], training: Mapping[str, PyTree]) -> dict[str, PyTree]:
+    """The train state's parts by the names that they have in it."""
+    averaged = _BESIDE in training
+    params = {"average": variables["params"], "params": training[_BESIDE]} if averaged else {"params": variables["params"]}
+    rest = {name: part for name, part in training.items() if name != _BESIDE}
+    return {**params, "model_state": variables.get("state", {}), **rest}
+
+
+def _state(whole: Mapping[str, PyTree], abstract: TrainState) -> TrainState:
+    # Orbax writes no empty tree.
+    fields = {field.name: getattr(abstract, field.name) for field in dataclasses.fields(abstract)}
+    return TrainState(**{**fields, **{name: part for name, part in whole.items() if name in fields}})
 
 
 def _shapes(tree: PyTree) -> dict[str, tuple[tuple[int, ...], str]]:

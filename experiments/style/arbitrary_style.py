@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping
 from typing import ClassVar
 
 import jax
@@ -10,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from likeness.experiments.display.phases import tracked
-from likeness.experiments.experiment import Batches, Evaluation, LossOutput, Part, Variables
+from likeness.experiments.experiment import Batches, Evaluation, Experiment, LossOutput, Part, Variables
 from likeness.experiments.style.evaluator import StyleEvaluator
 from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.held_out import COLUMNS, Critic, HeldOut, sheet
@@ -45,7 +44,7 @@ class OpenedArbitraryStyle:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ArbitraryStyle:
+class ArbitraryStyle(Experiment):
     """Trains a decoder g behind adaptive instance normalization of an encoder's layer f (Huang and Belongie 2017).
 
         t = AdaIN(f(C), f(S)),  G = g(t)
@@ -196,10 +195,6 @@ class ArbitraryStyle:
             "image": total(self.image_terms, activations, kept["image"]),
         }
         return LossOutput(sum(parts.values(), start=jnp.zeros(())), state, parts)
-
-    def diagnose(self, metrics: Mapping[str, float]) -> str | None:
-        """Nothing to remark."""
-        del metrics
 
     def evaluate(self, data: OpenedArbitraryStyle, params: PyTree, state: PyTree, part: Part) -> Evaluation:
         """How far the held-out images are from their content and from the held-out styles, and what they look like.

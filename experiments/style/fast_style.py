@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping
 from typing import ClassVar
 
 import jax
@@ -10,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from likeness.experiments.display.phases import tracked
-from likeness.experiments.experiment import Batches, Evaluation, LossOutput, Part, Variables
+from likeness.experiments.experiment import Batches, Evaluation, Experiment, LossOutput, Part, Variables
 from likeness.experiments.style.evaluator import StyleEvaluator
 from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.held_out import COLUMNS, Critic, HeldOut, sheet
@@ -59,7 +58,7 @@ class OpenedFastStyle:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FastStyle:
+class FastStyle(Experiment):
     """Trains a painter P so that P(C) has the content of any image C and the look of a style S (Johnson et al. 2016).
 
         J(θ) = E_C [alpha Σ w J_content(C, P(C)) + beta Σ w J_style(S, P(C)) + Σ w J_image(P(C))]
@@ -188,10 +187,6 @@ class FastStyle:
             "image": total(self.image_terms, activations, [term.loss.target(original) for term in self.image_terms]),
         }
         return LossOutput(sum(parts.values(), start=jnp.zeros(())), state, parts)
-
-    def diagnose(self, metrics: Mapping[str, float]) -> str | None:
-        """Nothing to remark."""
-        del metrics
 
     def evaluate(self, data: OpenedFastStyle, params: PyTree, state: PyTree, part: Part) -> Evaluation:
         """How far the held-out images are from their content and from the styles, and what they look like.

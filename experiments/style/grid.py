@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from likeness.experiments.display.phases import tracked
-from likeness.experiments.experiment import Evaluation, LossOutput, Part, Variables
+from likeness.experiments.experiment import Evaluation, Experiment, LossOutput, Part, Variables
 from likeness.experiments.style.cropped import Cropped
 from likeness.experiments.style.evaluator import StyleEvaluator
 from likeness.experiments.style.frozen import FrozenEncoder
@@ -99,7 +99,7 @@ class OpenedGrid:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class StyleGrid:
+class StyleGrid(Experiment):
     """Paints every content in every style from every seed by every method, in one program.
 
         J = Σ_methods Σ_images J_method(image)
@@ -232,10 +232,6 @@ class StyleGrid:
             value = value + jnp.sum(costs)
             means |= {f"{method.name}/{part}": jnp.mean(each) for part, each in parts.items()}
         return LossOutput(value, state, means)
-
-    def diagnose(self, metrics: Mapping[str, float]) -> str | None:
-        """Nothing to remark."""
-        del metrics
 
     def evaluate(self, data: OpenedGrid, params: PyTree, state: PyTree, part: Part) -> Evaluation:
         """Evaluates every image as its stylization alone would be.

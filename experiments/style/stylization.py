@@ -1,7 +1,7 @@
 """Style transfer: what is learned is the image."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import jax
@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from likeness.experiments.display import figures
-from likeness.experiments.experiment import Evaluation, LossOutput, Originals, Part, Variables
+from likeness.experiments.experiment import Evaluation, Experiment, LossOutput, Originals, Part, Variables
 from likeness.experiments.style.colors import AsTheyAre, Colors
 from likeness.experiments.style.evaluator import StyleEvaluator
 from likeness.experiments.style.frozen import FrozenEncoder
@@ -67,7 +67,7 @@ class Rounds:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Stylization:
+class Stylization(Experiment):
     """Paints the content image in the look of the styles, by the pixels (Gatys et al. 2016).
 
         J(G) = alpha Σ w J_content(C, G) + beta Σ_s p_s Σ w J_style(S_s, G) + Σ w J_image(G),  p_s = w_s / Σ_r w_r
@@ -272,10 +272,6 @@ class Stylization:
         """The content and the styles, as they came."""
         content = self.content.open(self.size)
         return Originals({"image": content}, tuple(style.open(content) for style in self.styles))
-
-    def diagnose(self, metrics: Mapping[str, float]) -> str | None:
-        """Nothing to remark."""
-        del metrics
 
     def evaluate(self, data: OpenedStylization, params: PyTree, state: PyTree, part: Part) -> Evaluation:
         """What is left of the content, and how near the style is; on the test part also the images side by side.

@@ -57,7 +57,7 @@ class Member:
     """Of one's own: that of all runs of the sweep."""
     status: Status = "not started"
     how: str = ""
-    """Together with how many, alone, in which job, or finished before."""
+    """Vmapped with how many, sequential, in which job, or finished before."""
     why: str = ""
     """It failed."""
     stopped: Stopped | None = None

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from likeness.experiments.experiment import WithoutParts
+from likeness.experiments.experiment import Experiment
 from likeness.experiments.run import Run
 from likeness.experiments.sweeps.members import Member, Outcome
 from likeness.experiments.sweeps.overrides import short_paths, shown
@@ -88,7 +88,7 @@ def fitted(rows: Sequence[Sequence[str]], width: int) -> list[list[str]]:
 
 def without_parts(made: Sequence[Member]) -> bool:
     """Whether what was evaluated is what the runs made, such as a painting, and no part of any data."""
-    return any(isinstance(member.run.experiment, WithoutParts) for member in made)
+    return any(member.run.experiment.evaluating != Experiment.evaluating for member in made)
 
 
 def write_markdown(path: Path, rows: Sequence[Sequence[str]], made: Sequence[Member], metric: str | None) -> None:

@@ -24,7 +24,7 @@ def sweep(
     made: Sequence[Member],
     root: Path,
     *,
-    together: Mode,
+    vmap: Mode,
     jobs: int,
     say: Reporter,
     halving: SuccessiveHalving | None = None,
@@ -36,7 +36,7 @@ def sweep(
     Args:
         made: the runs.
         root: where the traces of failures go, below ``failures``.
-        together: train as one program what can be; ``auto`` where that is faster.
+        vmap: train as one program what can be; ``auto`` where that is faster.
         jobs: processes at a time. With more than one nothing is trained together.
         say: told how it goes.
         halving: how runs are stopped early; None stops none.
@@ -60,7 +60,7 @@ def sweep(
     if before := sum(member.how == "before" for member in made):
         say.say(f"{before} of {len(made)} runs are finished already")
     _keep_code(made, root, say)
-    ways = _Ways(root, together, jobs, slurm, trackers, say)
+    ways = _Ways(root, vmap, jobs, slurm, trackers, say)
     contenders = list(made)
     for rung in rungs:
         if halving is None or len(contenders) < 2:
@@ -90,13 +90,13 @@ class _Ways:
     def __init__(
         self,
         root: Path,
-        together: Mode,
+        vmap: Mode,
         jobs: int,
         slurm: SlurmArray | None,
         trackers: tuple[TrackerName, ...],
         say: Reporter,
     ) -> None:
-        self.root, self.together, self.jobs, self.slurm, self.trackers, self.say = root, together, jobs, slurm, trackers, say
+        self.root, self.vmap, self.jobs, self.slurm, self.trackers, self.say = root, vmap, jobs, slurm, trackers, say
 
     def make(self, some: Sequence[Member], until: int | None) -> None:
         """Trains those that are not there yet, each failing on its own."""
@@ -106,7 +106,7 @@ class _Ways:
         elif self.jobs > 1:
             make_in_processes(waiting, self.root, self.jobs, until, self.trackers, self.say)
         else:
-            for group in _grouped(waiting) if self.together != "no" else [[member] for member in waiting]:
+            for group in _grouped(waiting) if self.vmap != "no" else [[member] for member in waiting]:
                 self._here(group, until)
         for member in waiting:
             if until is None and member.status == "not started":
@@ -114,19 +114,19 @@ class _Ways:
 
     def _here(self, group: Sequence[Member], until: int | None, told_apart: frozenset[FieldPath] = frozenset()) -> None:
         if len(group) == 1:
-            self._alone(group[0], until)
+            self._sequential(group[0], until)
             return
         # They need JAX, and a sweep in other processes must leave the devices to those.
-        from likeness.experiments.sweeps.lockstep import train_together
         from likeness.experiments.sweeps.timing import time_both
-        from likeness.experiments.sweeps.together import Incompatible, put_together
+        from likeness.experiments.sweeps.vmapped import Incompatible, vmap_runs
+        from likeness.experiments.sweeps.vmapped_training import train_vmapped
 
         say = self.say
         try:
-            ready = put_together([member.run for member in group])
+            ready = vmap_runs([member.run for member in group])
             left = (until or group[0].run.steps) - group[0].latest
-            timed = time_both(ready, left) if self.together == "auto" else None
-            if timed is not None and not timed.together_is_faster:
+            timed = time_both(ready, left) if self.vmap == "auto" else None
+            if timed is not None and not timed.vmapped_is_faster:
                 raise Incompatible(str(timed))
             if timed is not None:
                 say.say(f"{len(group)} runs are trained together: {timed}")
@@ -142,25 +142,25 @@ class _Ways:
         except Exception as error:
             say.warn(f"{len(group)} runs cannot be put together ({sentence(error)}): each is trained alone")
             for member in group:
-                self._alone(member, until)
+                self._sequential(member, until)
             return
         try:
-            failures = train_together(ready, [member.workdir for member in group], group[0].code, say, self.trackers, until)
+            failures = train_vmapped(ready, [member.workdir for member in group], group[0].code, say, self.trackers, until)
         except Interrupted:
             raise
         except Exception as error:
             failures = [error] * len(group)
         for member, failure in zip(group, failures, strict=True):
-            member.how = f"together with {len(group) - 1}"
+            member.how = f"vmapped with {len(group) - 1}"
             with isolated(member, self.root):
                 if failure is not None:
                     raise failure
 
-    def _alone(self, member: Member, until: int | None) -> None:
-        from likeness.experiments.sweeps.alone import train_member
+    def _sequential(self, member: Member, until: int | None) -> None:
+        from likeness.experiments.sweeps.worker import train_member
 
         self.say.say(f"training {member.name}" if until is None else f"training {member.name} up to step {until}")
-        member.how = "alone"
+        member.how = "sequential"
         with isolated(member, self.root):
             train_member(member.run, member.workdir, member.code, until, self.trackers, Named(member.name, self.say.warn))
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import jax
 
-from likeness.experiments.sweeps.together import Incompatible, Together
+from likeness.experiments.sweeps.vmapped import Incompatible, VmappedRuns
 
 STEPS, SECONDS = 6, 5.0
 """How many steps are tried after the first, and for how long at most, at least two."""
@@ -24,73 +24,71 @@ class Timed:
 
     runs: int
     steps: int
-    together_step: float
+    vmapped_step: float
     """A step of all."""
-    alone_step: float
+    sequential_step: float
     """A step of one."""
-    alone_first: float
+    sequential_first: float
     """The first step of one, which every run alone waits for. Together it is behind already."""
 
     @property
-    def together(self) -> float:
+    def vmapped(self) -> float:
         """What is still to come, trained together."""
-        return self.steps * self.together_step
+        return self.steps * self.vmapped_step
 
     @property
-    def alone(self) -> float:
+    def sequential(self) -> float:
         """The same, one run after the other."""
-        return self.runs * (self.alone_first + self.steps * self.alone_step)
+        return self.runs * (self.sequential_first + self.steps * self.sequential_step)
 
     @property
-    def together_is_faster(self) -> bool:
-        return self.together < self.alone
+    def vmapped_is_faster(self) -> bool:
+        return self.vmapped < self.sequential
 
     def __str__(self) -> str:
         return (
-            f"{self.steps} steps are expected to take {self.together:,.1f} s together, which is compiled by now, and "
-            f"{self.alone:,.1f} s one after the other, of which {self.runs} times {self.alone_first:.3g} s for compiling (a "
-            f"step of all: {1e3 * self.together_step:.3g} ms and {1e3 * self.runs * self.alone_step:.3g} ms)"
+            f"{self.steps} steps are expected to take {self.vmapped:,.1f} s together, which is compiled by now, and "
+            f"{self.sequential:,.1f} s one after the other, of which {self.runs} times {self.sequential_first:.3g} s for "
+            f"compiling (a step of all: {1e3 * self.vmapped_step:.3g} ms and {1e3 * self.runs * self.sequential_step:.3g} ms)"
         )
 
 
-def time_both(together: Together, steps: int | None = None) -> Timed:
+def time_both(vmapped: VmappedRuns, steps: int | None = None) -> Timed:
     """Takes a few steps of all runs together, and of the first alone. Neither leaves a trace.
 
     Args:
-        together: the runs.
+        vmapped: the runs.
         steps: how many each has still to take; None for all of a run.
 
     Raises:
-        Apart: all runs together do not fit into memory.
+        Incompatible: all runs together do not fit into memory.
     """
-    run = together.runs[0]
-    positions = [stream.get_state() for stream in together.streams]
+    run = vmapped.runs[0]
+    positions = [stream.get_state() for stream in vmapped.streams]
     with jax.default_matmul_precision(run.matmul_precision):
         try:
-            _, of_all = timed_steps(*steps_together(together))
+            _, of_all = timed_steps(*vmapped_steps(vmapped))
         except jax.errors.JaxRuntimeError as error:
             if "RESOURCE_EXHAUSTED" not in str(error):
                 raise
             raise Incompatible("together they need more memory than there is") from error
-        first, of_one = timed_steps(*steps_alone(together))
-        for stream, position in zip(together.streams, positions, strict=True):
+        first, of_one = timed_steps(*sequential_steps(vmapped))
+        for stream, position in zip(vmapped.streams, positions, strict=True):
             stream.set_state(position)
-    return Timed(len(together.runs), run.steps if steps is None else steps, of_all, of_one, first)
+    return Timed(len(vmapped.runs), run.steps if steps is None else steps, of_all, of_one, first)
 
 
-def steps_together(together: Together) -> tuple[Any, Callable[[Any], Any]]:
+def vmapped_steps(vmapped: VmappedRuns) -> tuple[Any, Callable[[Any], Any]]:
     """A state, and a function that takes one step of all runs."""
-    keys, rows = together.keys(), together.rows
-    return together.start(), lambda state: together.step(state, together.constants, together.batch(), keys, rows)[0]
+    return vmapped.start(), lambda state: vmapped.step(state, vmapped.put(vmapped.draw()))[0]
 
 
-def steps_alone(together: Together) -> tuple[Any, Callable[[Any], Any]]:
+def sequential_steps(vmapped: VmappedRuns) -> tuple[Any, Callable[[Any], Any]]:
     """A state, and a function that takes one step of the first run."""
-    program, stream = together.alone, together.streams[0]
-    key = program.key(together.runs[0].seed)
+    first = vmapped.stages[0]
     # Its own program for the beginning would be compiled for this only.
-    state = jax.device_put(together.row(together.start(), 0), jax.tree.map(lambda leaf: leaf.sharding, program.state))
-    return state, lambda state: program.step(state, program.constants, program.put(next(stream)), key)[0]
+    state = jax.device_put(vmapped.row(vmapped.start(), 0), jax.tree.map(lambda leaf: leaf.sharding, first.program.state))
+    return state, lambda state: first.step(state, first.put(first.draw()))[0]
 
 
 def timed_steps(state: Any, step: Callable[[Any], Any]) -> tuple[float, float]:

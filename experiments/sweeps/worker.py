@@ -10,12 +10,13 @@ from types import FrameType
 from typing import Any
 
 from likeness.experiments.config import from_json, to_json
-from likeness.experiments.display.progress import Quiet
-from likeness.experiments.own_code import trust_code
+from likeness.experiments.display.progress import Quiet, Reporter
+from likeness.experiments.own_code import Code, trust_code
 from likeness.experiments.own_code.classes import RunCode
+from likeness.experiments.run import Run
 from likeness.experiments.storage.trackers import TrackerName
-from likeness.experiments.storage.workdir import read_json, write_json
-from likeness.experiments.sweeps.members import Member, sentence
+from likeness.experiments.storage.workdir import metric_json, read_json, write_json
+from likeness.experiments.sweeps.members import Member, note_rung, sentence
 from likeness.experiments.training.interruption import Interrupted
 from likeness.research.errors import UserError
 
@@ -43,15 +44,33 @@ def write_task(path: Path, member: Member, root: Path, until: int | None, tracke
     write_json(path, task)
 
 
+def train_member(
+    run: Run, workdir: Path, code: Code, until: int | None, trackers: tuple[TrackerName, ...], say: Reporter
+) -> None:
+    """Trains one run of a sweep by itself, in its directory, and writes down what it comes to at a rung.
+
+    Args:
+        run: what to train.
+        workdir: its directory.
+        code: of one's own, that it is made with.
+        until: the step of the rung; None for the run's end.
+        trackers: where metrics go beside ``metrics.jsonl``.
+        say: told how it goes.
+    """
+    # It needs JAX, which the sweep that only writes tasks must not start.
+    from likeness.experiments.training.trainer import train
+
+    trained = train(run, workdir, reporter=say, trackers=trackers, until=until, code=code)
+    if until is not None and until < run.steps:
+        note_rung(workdir, until, metric_json(trained.evaluation.metrics), trained.seconds)
+
+
 def work(path: Path) -> tuple[int, str]:
     """Trains what is written down.
 
     Returns:
         The exit code that ``likeness train`` would have had, and the last words: empty where all went well.
     """
-    # It needs JAX, which the sweep that only writes tasks must not start.
-    from likeness.experiments.sweeps.alone import train_member
-
     try:
         task = read_json(path)
         kept = RunCode(Path(task["code"]["root"]), task["code"]["digest"])

@@ -9,10 +9,9 @@ import jax
 
 from likeness.experiments.distributed import processes
 from likeness.experiments.distributed.sharding import check_batch, over_batch, replicated
-from likeness.experiments.experiment import ChecksSharding, Variables
+from likeness.experiments.experiment import Variables
 from likeness.experiments.run import Run
-from likeness.experiments.training.stages import promoted
-from likeness.experiments.training.step import StepReport, TrainState, initial_state, train_step, watched
+from likeness.experiments.training.step import StepReport, TrainState, initial_state, promoted, train_step, watched
 from likeness.research.errors import UserError
 from likeness.research.types import PRNGKey, PyTree
 
@@ -84,8 +83,7 @@ def build(run: Run, constants: PyTree, batch: PyTree, rewrite: Callable[[Any], A
     except ValueError as error:
         # Encoders and schedules name what does not fit, such as images smaller than a layer.
         raise UserError(f"The parts of this config do not fit each other: {error}") from error
-    if isinstance(run.experiment, ChecksSharding):
-        run.experiment.check_sharding(shapes.params, run.mesh.fsdp, run.mesh.shard_above)
+    run.experiment.check_sharding(shapes.params, run.mesh.fsdp, run.mesh.shard_above)
     places = run.mesh.state_shardings(mesh, shapes)
     abstract = jax.tree.map(lambda leaf, place: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place), shapes, places)
     step: Any = functools.partial(train_step, run.experiment, optimizer, run.optimizer.recovers, run.ema_decay)

@@ -1,12 +1,10 @@
-"""The bookkeeping of a run between two steps: what is due, and what is then written, evaluated and saved.
-
-One trainer takes the steps of one run, another those of many; the books of each run are kept the same way.
-"""
+"""What is kept of a run between two steps: what is due, and what is then written, evaluated and saved."""
 
 import dataclasses
 import json
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +12,7 @@ import numpy as np
 from likeness.experiments.config import describe_changes, to_json
 from likeness.experiments.display.progress import Reporter
 from likeness.experiments.distributed import processes
-from likeness.experiments.experiment import Batches, Evaluation, Variables, evaluating, peek
+from likeness.experiments.experiment import Batches, Evaluation, Variables
 from likeness.experiments.own_code import Code
 from likeness.experiments.own_code.keeping import describe, keep, kept_or_none
 from likeness.experiments.own_code.trust import remember
@@ -24,8 +22,8 @@ from likeness.experiments.storage.metrics_log import Metrics
 from likeness.experiments.storage.provenance import provenance
 from likeness.experiments.storage.workdir import Workdir, metric_json, read_json, write_json
 from likeness.experiments.training.evaluation import evaluate_run
-from likeness.experiments.training.program import Program
-from likeness.experiments.training.resuming import ChangedInputs, Fingerprints, listed
+from likeness.experiments.training.resuming import CannotResume, ChangedInputs, listed
+from likeness.experiments.training.stages import OpenedStage
 from likeness.experiments.training.step import StepReport, TrainState
 from likeness.research.errors import UserError
 from likeness.research.files import write_atomically
@@ -55,6 +53,20 @@ class Record:
     inputs: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
     """Fingerprints of what the steps before were taken with, see
     :class:`~likeness.experiments.training.resuming.Fingerprints`."""
+
+
+class Clock:
+    """Counts the seconds in the loop over all launches; each of several runs that share a loop is written its equal share."""
+
+    def __init__(self, before: float, runs: int = 1) -> None:
+        """Of runs that each had so many seconds before."""
+        self._runs = runs
+        self._began = time.monotonic() - runs * before
+
+    @property
+    def seconds(self) -> float:
+        """Of each run."""
+        return (time.monotonic() - self._began) / self._runs
 
 
 class Due(NamedTuple):
@@ -106,23 +118,20 @@ def shortened(changes: Sequence[str], most: int = 5) -> str:
 
 @dataclasses.dataclass
 class RunRecorder:
-    """What is kept of one run, or a stage of it, while its steps are taken."""
+    """What is kept of one run while its steps are taken."""
 
     run: Run
-    data: Any
-    """What the experiment opened."""
-    inputs: Fingerprints
-    """Of what was opened."""
-    stream: Batches
-    program: Program
+    """With all its stages."""
+    opened: OpenedStage
+    """The stage that is trained."""
     files: Workdir
     store: CheckpointStore
     say: Reporter
     code: Code
     """Of one's own."""
+    metrics: Metrics | None = None
+    """Where lines go; opened once it is known from which step on."""
     record: Record = dataclasses.field(default_factory=Record)
-    stage: int | None = None
-    """The stage's number, from 1, of a run that has several."""
     accept_changed_inputs: bool = False
     """Goes on from a checkpoint that was trained with other inputs."""
 
@@ -131,29 +140,36 @@ class RunRecorder:
 
         Raises:
             ChangedInputs: what the steps before were taken with is not what was opened.
+            CannotResume: the checkpoint is of other shapes; what the config has changed since is said too.
         """
         latest = self.store.latest()
         if latest is None:
             return None
-        # Before the arrays, whose shapes follow from the inputs.
-        before = self.store.record(latest).get("inputs", {})
-        processes.by_first(lambda: self._check_inputs(latest, before), None)
-        state, saved = self.store.load(latest, self.program.state)
+        try:
+            # Before the arrays, whose shapes follow from the inputs.
+            before = self.store.record(latest).get("inputs", {})
+            processes.by_first(lambda: self._check_inputs(latest, before), None)
+            state, saved = self.store.load(latest, self.opened.program.state)
+        except CannotResume as error:
+            if not (changes := changed(self.files, self.run, self.code)):
+                raise
+            raise type(error)(f"{error} Changed since the last launch: {shortened(changes)}.") from error
         self.record = Record(**saved)
-        position = self.record.position
-        self.stream.set_state(position.encode() if isinstance(self.stream.get_state(), bytes) else position)
+        position, stream = self.record.position, self.opened.stream
+        stream.set_state(position.encode() if isinstance(stream.get_state(), bytes) else position)
         self.say.say(f"going on from step {latest}")
         return state
 
-    def start(self) -> TrainState:
-        """The state before the first step."""
-        program = self.program
-        return program.init(program.key(self.run.seed), program.constants, program.put(peek(self.stream)))
+    def enter(self, opened: OpenedStage) -> None:
+        """Goes on with the next stage, in the same files."""
+        self.opened = opened
+        self.note_origin()
 
-    def note_config(self, run: Run, step: int) -> None:
+    def note_config(self, step: int) -> None:
         """Writes what is trained, all stages of it; what has changed since the last launch is said and kept, with the step."""
-        changes = changed(self.files, run, self.code)
-        changes += self.inputs.since(self.record.inputs).described(self.record.inputs, self.inputs)
+        inputs = self.opened.inputs
+        changes = changed(self.files, self.run, self.code)
+        changes += inputs.since(self.record.inputs).described(self.record.inputs, inputs)
         for change in changes:
             self.say.say(f"changed since this directory's last launch: {change}")
 
@@ -165,7 +181,7 @@ class RunRecorder:
                 if not before.endswith(line):
                     write_atomically(self.files.changes, before + line)
             keep(self.files.root, self.code)
-            write_json(self.files.config, to_json(run))
+            write_json(self.files.config, to_json(self.run))
 
         for remark in self.code.remarks:
             self.say.warn(remark)
@@ -182,60 +198,73 @@ class RunRecorder:
 
     def note_origin(self) -> None:
         """Writes what it is trained with."""
-        origin = provenance(self.run.seed, self.inputs, self.code)
-        self.record.inputs = self.inputs.to_json()
+        inputs = self.opened.inputs
+        origin = provenance(self.run.seed, inputs, self.code)
+        self.record.inputs = inputs.to_json()
         processes.by_first(lambda: write_json(self.files.provenance, origin), None)
 
-    def keep_up(
-        self,
-        due: Due,
-        reports: Sequence[StepReport],
-        metrics: Metrics,
-        state: Callable[[], TrainState],
-        seconds: Callable[[], float],
-    ) -> None:
-        """Does what is due, in this order: do not change it.
+    def log(self, due: Due, reports: Sequence[StepReport]) -> dict[str, float] | None:
+        """Checks the steps since the last time, and writes a line of the log where one is due.
 
-        Nothing that is not finite is evaluated or saved, and what is saved knows every step before it. The log is written
-        first, so that a checkpoint of step ``i`` has behind it exactly the lines that a resumed run must not write again.
+        It comes before :meth:`settle`. Nothing that is not finite is evaluated or saved, and a checkpoint of step ``i`` has
+        behind it exactly the lines that a resumed run must not write again.
 
         Args:
             due: what is due.
             reports: fetched, of the steps since the last time.
-            metrics: where lines go.
-            state: gives the state before the step.
-            seconds: gives those in the loop, over all launches.
+
+        Returns:
+            The means that were written.
 
         Raises:
             NonFinite: a step was not finite.
         """
+        self.record.pending += self._checked(reports, due.step)
+        return self._write(due.step) if due.writes and self.record.pending else None
+
+    def settle(self, due: Due, state: TrainState, clock: Clock) -> None:
+        """Evaluates and saves where that is due; what is saved knows every step before it, and the evaluation.
+
+        Args:
+            due: what is due.
+            state: before the step.
+            clock: of the loop.
+        """
         record = self.record
-        record.pending += self._checked(reports, due.step)
-        if due.writes and record.pending:
-            self._write(metrics, due.step)
         evaluate = due.evaluate and due.step != record.evaluated
-        if not evaluate and not due.saves:
-            return
-        reached = state()
-        improved = evaluate and self._evaluate(metrics, reached, due.step)
+        improved = evaluate and self._evaluate(state, due.step)
         if due.saves or improved:
-            record.seconds, record.position = seconds(), _position(self.stream)
-            self.store.save(due.step, reached, dataclasses.asdict(record), record.best if improved else None)
+            record.seconds, record.position = clock.seconds, _position(self.opened.stream)
+            self.store.save(due.step, state, dataclasses.asdict(record), record.best if improved else None)
+
+    def on_validation(self, state: TrainState) -> tuple[Variables, Evaluation]:
+        """Evaluates a run that is to stop on the way. Nothing of it is logged."""
+        variables = self.opened.program.variables(state)
+        experiment = self.opened.run.experiment
+        return variables, experiment.evaluate(self.opened.data, variables.params, variables.state, "validation")
 
     def conclude(self, state: TrainState) -> tuple[Variables, Evaluation]:
         """Evaluates the run, by the best checkpoint where the run keeps one, and says what is used from now on."""
-        policy = self.run.checkpoints
-        step, variables = self.run.steps, self.program.variables(state)
+        run, policy = self.opened.run, self.run.checkpoints
+        step, variables = run.steps, self.opened.program.variables(state)
         best = self.store.best(policy)
         if best is not None and best != step:
             step, variables = best, self.store.load_variables(best)
             self.say.say(f"step {best} was the best by {policy.best_metric}: it is the one that is evaluated and used")
-        self.say.say(evaluating(self.run.experiment))
-        return variables, evaluate_run(self.run, self.files, self.data, variables, step=step, seconds=self.record.seconds)
+        self.say.say(run.experiment.evaluating)
+        evaluation = evaluate_run(run, self.files, self.opened.data, variables, step=step, seconds=self.record.seconds)
+        self._metrics.finish(to_json(self.run), metric_json(evaluation.metrics))
+        return variables, evaluation
+
+    @property
+    def _metrics(self) -> Metrics:
+        if self.metrics is None:
+            raise ValueError("no metrics are open")
+        return self.metrics
 
     def _check_inputs(self, step: int, before: Mapping[str, Mapping[str, str]]) -> None:
         """Refuses to take further steps with other inputs, and says where only evaluations read others."""
-        changes = self.inputs.since(before)
+        changes = self.opened.inputs.since(before)
         # Which checkpoint is the best would be decided by values that do not compare.
         decides = changes.validation if self.run.checkpoints.best_metric is not None else ()
         if (names := changes.training + decides) and not self.accept_changed_inputs:
@@ -262,7 +291,7 @@ class RunRecorder:
             if report.finite.all():
                 kept.append({name: float(value) for name, value in report.metrics.items()})
                 continue
-            leaf = self.program.watched[int(np.argmin(report.finite))]
+            leaf = self.opened.program.watched[int(np.argmin(report.finite))]
             latest = self.store.latest()
             spared = (
                 "No checkpoint was written yet" if latest is None else f"The newest checkpoint, of step {latest}, is intact"
@@ -274,24 +303,23 @@ class RunRecorder:
             )
         return kept
 
-    def _write(self, metrics: Metrics, step: int) -> None:
+    def _write(self, step: int) -> dict[str, float]:
         """Writes the mean of the steps since the last line."""
         pending, self.record.pending = self.record.pending, []
         averages = {name: statistics.fmean(entry[name] for entry in pending) for name in pending[-1]}
-        if self.stage is not None:
+        if self.opened.stage.of > 1:
             # Losses of two stages do not compare: a jump between them is no divergence.
-            averages["stage"] = self.stage
-        metrics.write(step, "train", averages)
-        self.say.advance(step, averages)
-        if remark := self.run.experiment.diagnose(averages):
+            averages["stage"] = self.opened.stage.number
+        self._metrics.write(step, "train", averages)
+        if remark := self.opened.run.experiment.diagnose(averages):
             self.say.warn(f"step {step}: {remark}")
+        return averages
 
-    def _evaluate(self, metrics: Metrics, state: TrainState, step: int) -> bool:
+    def _evaluate(self, state: TrainState, step: int) -> bool:
         """Evaluates on the validation part; tells whether this is the best so far."""
-        record, variables = self.record, self.program.variables(state)
-        evaluation = self.run.experiment.evaluate(self.data, variables.params, variables.state, "validation")
+        record, (_, evaluation) = self.record, self.on_validation(state)
         record.evaluated = step
-        metrics.write(step, "validation", metric_json(evaluation.metrics))
+        self._metrics.write(step, "validation", metric_json(evaluation.metrics))
         for name, image in evaluation.images.items():
             if processes.first():
                 write_image(self.files.images / f"{name}_{step:06d}.png", image)

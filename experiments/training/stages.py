@@ -1,36 +1,20 @@
-"""Experiments in stages: a small image first, then a larger one; a coarse problem before a fine one.
+"""The stages of a run, usually one: each opens its own data and its own program.
 
-The stages of a run share its steps, its optimizer, its log and its checkpoints. Each goes on from what the one before has
-learned, brought into its own shapes.
+They share the run's steps, its optimizer, its log and its checkpoints. Each goes on from what the one before has learned,
+brought into its own shapes (:meth:`~likeness.experiments.experiment.Experiment.promote`).
 """
 
 import dataclasses
-from typing import Protocol, runtime_checkable
+from typing import Any
 
-import jax
-import jax.numpy as jnp
-
-from likeness.experiments.experiment import Experiment
+from likeness.experiments.display.progress import Reporter
+from likeness.experiments.experiment import Batches, peek
 from likeness.experiments.run import Run
-from likeness.experiments.training.step import TrainState, strongly_typed
+from likeness.experiments.training.program import Program, build
+from likeness.experiments.training.resuming import Fingerprints
+from likeness.experiments.training.step import StepReport, TrainState
 from likeness.research.errors import UserError
-from likeness.research.types import Array, PyTree
-
-
-@runtime_checkable
-class Staged(Protocol):
-    """An experiment that may be run in stages."""
-
-    def stages(self) -> tuple[Experiment, ...]:
-        """What is run, one after the other, the steps shared evenly; the last is this experiment without its stages."""
-        ...
-
-    def promote(self, learned: Array, constants: PyTree) -> Array:
-        """An array of what the stage before has learned, or a moment of its gradient, in this stage's shape.
-
-        A map that keeps positive what is positive. Runs under ``jit``.
-        """
-        ...
+from likeness.research.types import PRNGKey, PyTree
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +25,72 @@ class Stage:
     """With the stage's experiment, and the steps of all stages."""
     end: int
     """The step at which the next stage begins."""
+    number: int
+    """Counted from 1."""
+    of: int
+    """How many there are."""
+
+    def open(self, say: Reporter) -> "OpenedStage":
+        """Opens the stage's data and makes its program; the sentences that its user must know of the data are said."""
+        experiment = self.run.experiment
+        if self.number > 1:
+            say.say(f"stage {self.number} of {self.of}: its losses do not compare with those before")
+        data = experiment.open()
+        for sentence in experiment.describe(data):
+            say.say(sentence)
+        stream = experiment.stream(data, self.run.seed)
+        program = build(self.run, experiment.constants(data), peek(stream))
+        return OpenedStage(self, data, experiment.fingerprints(data), stream, program, program.key(self.run.seed))
+
+
+@dataclasses.dataclass(frozen=True)
+class OpenedStage:
+    """A stage with its data at hand. It is what the loop takes steps of, see :mod:`likeness.experiments.training.loop`."""
+
+    stage: Stage
+    data: Any
+    """What the experiment opened."""
+    inputs: Fingerprints
+    """Of what was opened."""
+    stream: Batches
+    program: Program
+    key: PRNGKey
+    """The run's, on every device."""
+
+    @property
+    def run(self) -> Run:
+        """The stage's."""
+        return self.stage.run
+
+    def start(self) -> TrainState:
+        """The state before the first step."""
+        return self.program.init(self.key, self.program.constants, self.put(peek(self.stream)))
+
+    def promote(self, state: TrainState) -> TrainState:
+        """The state that the stage before has come to, in this one's shapes."""
+        return self.program.promote(state, self.program.constants)
+
+    def draw(self) -> PyTree:
+        """The next batch, in NumPy arrays."""
+        return next(self.stream)
+
+    def put(self, batch: PyTree) -> PyTree:
+        """A batch on the devices."""
+        return self.program.put(batch)
+
+    def step(self, state: TrainState, batch: PyTree) -> tuple[TrainState, StepReport]:
+        """One step from a state, which is donated."""
+        return self.program.step(state, self.program.constants, batch, self.key)
+
+    def row(self, state: TrainState, number: int) -> TrainState:
+        """The state of the only run."""
+        del number
+        return state
+
+    def report_of(self, report: StepReport, number: int) -> StepReport:
+        """The report of the only run."""
+        del number
+        return report
 
 
 def stages(run: Run) -> tuple[Stage, ...]:
@@ -49,41 +99,21 @@ def stages(run: Run) -> tuple[Stage, ...]:
     Raises:
         UserError: fewer steps than stages; a metric that decides which checkpoint is best.
     """
-    experiments = run.experiment.stages() if isinstance(run.experiment, Staged) else (run.experiment,)
-    if run.steps < len(experiments):
-        raise UserError(f"A run of {run.steps} steps cannot have {len(experiments)} stages: ask for more with --steps.")
-    if len(experiments) > 1 and run.checkpoints.best_metric is not None:
+    experiments = run.experiment.stages()
+    count = len(experiments)
+    if run.steps < count:
+        raise UserError(f"A run of {run.steps} steps cannot have {count} stages: ask for more with --steps.")
+    if count > 1 and run.checkpoints.best_metric is not None:
         raise UserError(
             f"Checkpoints.best_metric is {run.checkpoints.best_metric!r}, but values of different stages do not compare: a run "
             "in stages ends with its last step, so leave best_metric out."
         )
     return tuple(
-        Stage(dataclasses.replace(run, experiment=experiment), round(run.steps * number / len(experiments)))
+        Stage(dataclasses.replace(run, experiment=experiment), round(run.steps * number / count), number, count)
         for number, experiment in enumerate(experiments, 1)
     )
 
 
 def stage_of(plan: tuple[Stage, ...], step: int | None) -> int:
-    """The stage in which a run goes on from a checkpoint; one made where two stages meet is of the first."""
+    """The stage in which a run goes on from a checkpoint, from 0; one made where two stages meet is of the first."""
     return next(number for number, stage in enumerate(plan) if step is None or step <= stage.end)
-
-
-def promoted(run: Run, state: TrainState, constants: PyTree) -> TrainState:
-    """The state after one stage as the state before the next, whose run this is."""
-    experiment = run.experiment
-    if not isinstance(experiment, Staged):
-        raise TypeError(f"{type(experiment).__name__} has no stages")
-
-    def promote(leaf: Array) -> Array:
-        return experiment.promote(leaf, constants)
-
-    params = jax.tree.map(promote, state.params)
-    state = TrainState(
-        step=state.step,
-        params=params,
-        model_state=state.model_state,
-        optimizer=run.optimizer.carry(run.steps, state.optimizer, params, promote),
-        # A copy: two donated arguments must not be one buffer.
-        average=None if state.average is None else jax.tree.map(lambda leaf: jnp.copy(promote(leaf)), state.average),
-    )
-    return strongly_typed(state)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from likeness.experiments.experiment import Experiment
+from likeness.experiments.run import Run
 from likeness.research.types import Array, PRNGKey, PyTree, Scalar
 
 
@@ -120,6 +121,24 @@ def train_step(
     metrics = {"loss": value, "gradient_norm": optax.tree.norm(gradients), **result.metrics}
     next_state = TrainState(state.step + 1, params, model_state, optimizer_state, average)
     return strongly_typed(next_state), StepReport(metrics, finite, recovered)
+
+
+def promoted(run: Run, state: TrainState, constants: PyTree) -> TrainState:
+    """The state after one stage as the state before the next, whose run this is."""
+
+    def promote(leaf: Array) -> Array:
+        return run.experiment.promote(leaf, constants)
+
+    params = jax.tree.map(promote, state.params)
+    state = TrainState(
+        step=state.step,
+        params=params,
+        model_state=state.model_state,
+        optimizer=run.optimizer.carry(run.steps, state.optimizer, params, promote),
+        # A copy: two donated arguments must not be one buffer.
+        average=None if state.average is None else jax.tree.map(lambda leaf: jnp.copy(promote(leaf)), state.average),
+    )
+    return strongly_typed(state)
 
 
 _RESULTS = ("loss", "gradient of")

@@ -21,7 +21,8 @@ from likeness.research.types import PyTree
 class Timing:
     """Measures the loop of one launch."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None) -> None:
+        """Writes to a file; None for nowhere."""
         self._path = path
         self._steps: list[float] = []
         self._waited, self._fetched, self._rows = 0.0, 0.0, 0
@@ -35,7 +36,7 @@ class Timing:
 
     def count(self, batch: PyTree) -> None:
         """Counts the rows of a batch, or of this process's share of it."""
-        self._rows += len(jax.tree.leaves(batch)[0])
+        self._rows += len(next(iter(jax.tree.leaves(batch)), ()))
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
@@ -58,7 +59,7 @@ class Timing:
         which may run ahead of them. ``input_wait`` is the share of the time in which the next batch was waited for.
         """
         taken, elapsed = len(self._steps), sum(self._steps) + self._fetched
-        if taken and processes.first():
+        if taken and self._path is not None and processes.first():
             p50, p95 = np.percentile(self._steps, [50, 95])
             record = {
                 "step": step,
@@ -66,7 +67,7 @@ class Timing:
                 "loop_seconds_p50": float(p50),
                 "loop_seconds_p95": float(p95),
                 "loop_seconds_max": max(self._steps),
-                "rows_per_second": self._rows * jax.process_count() / elapsed,
+                **({"rows_per_second": self._rows * jax.process_count() / elapsed} if self._rows else {}),
                 "input_wait": self._waited / elapsed,
                 "compilations": compilations,
                 **_memory(),

@@ -1,15 +1,13 @@
 """Inversion: what of an image a layer still knows."""
 
 import dataclasses
-from collections.abc import Mapping
 from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from likeness.experiments.experiment import Evaluation, LossOutput, Originals, Part, Variables
-from likeness.experiments.style.stylization import Rounds
+from likeness.experiments.experiment import Evaluation, Experiment, LossOutput, Originals, Part, Variables
 from likeness.experiments.training.resuming import Fingerprints
 from likeness.experiments.visualization.network import Network
 from likeness.experiments.visualization.synthesis_sheet import ShownSynthesis, mosaic, sheet_of
@@ -34,7 +32,7 @@ class OpenedInversion:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Inversion:
+class Inversion(Experiment):
     """Images in which a layer sees what it sees in a photograph, one for each of several layers, all learned at once.
 
         J(X) = Σ_l ‖F_l(X_l) - F_l(P)‖² / ‖F_l(P)‖² + v_l TV(X_l)
@@ -98,11 +96,6 @@ class Inversion:
         height, width, _ = data.image.shape
         return (f"inverting what {', '.join(self.layers)} see of {self.image.title} ({width} × {height})",)
 
-    def stream(self, data: OpenedInversion, seed: int) -> Rounds:
-        """Nothing is read from step to step."""
-        del data, seed
-        return Rounds(np.zeros((jax.device_count(), 1), np.int32))
-
     def init(self, key: PRNGKey, constants: PyTree, batch: PyTree) -> Variables:
         """Noise."""
         del batch
@@ -127,10 +120,6 @@ class Inversion:
         """The photograph, of each layer's image."""
         image = self.image.open(self.size)
         return Originals({layer.replace("/", "_"): image for layer in self.layers})
-
-    def diagnose(self, metrics: Mapping[str, float]) -> str | None:
-        """Nothing to remark."""
-        del metrics
 
     def evaluate(self, data: OpenedInversion, params: PyTree, state: PyTree, part: Part) -> Evaluation:
         """How near each image is to the photograph: in its layer, in its pixels and in its structure.

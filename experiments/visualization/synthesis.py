@@ -3,15 +3,13 @@
 import dataclasses
 import math
 import re
-from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from likeness.experiments.experiment import Evaluation, LossOutput, Originals, Part, Variables
-from likeness.experiments.style.stylization import Rounds
+from likeness.experiments.experiment import Evaluation, Experiment, LossOutput, Originals, Part, Variables
 from likeness.experiments.style.terms import Term
 from likeness.experiments.training.resuming import Fingerprints
 from likeness.experiments.visualization.network import Network
@@ -33,7 +31,7 @@ class OpenedSynthesis:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Synthesis:
+class Synthesis(Experiment):
     """Activation maximization: an image for each objective, all learned at once, by the pixels.
 
         J(X) = -Σ_o mean_k score_o(T(X_ok)) + Σ w J_image(X)
@@ -130,11 +128,6 @@ class Synthesis:
         begun = "from noise" if self.image is None else f"into {self.image.title}"
         return (f"{self._count} images ({width} × {height}), {begun}, of what excites {sought}",)
 
-    def stream(self, data: OpenedSynthesis, seed: int) -> Rounds:
-        """Nothing is read from step to step."""
-        del data, seed
-        return Rounds(np.zeros((jax.device_count(), 1), np.int32))
-
     def init(self, key: PRNGKey, constants: PyTree, batch: PyTree) -> Variables:
         """Noise, or what changes nothing of the image."""
         del batch
@@ -163,10 +156,6 @@ class Synthesis:
     def originals(self) -> Originals:
         """The image that the only one made began with; none where it began with noise, or where several were made."""
         return Originals({"image": self.image.open(self.size)} if self.image is not None and self._count == 1 else {})
-
-    def diagnose(self, metrics: Mapping[str, float]) -> str | None:
-        """Nothing to remark."""
-        del metrics
 
     def evaluate(self, data: OpenedSynthesis, params: PyTree, state: PyTree, part: Part) -> Evaluation:
         """The scores of the images, not moved, beside those of photographs; on the test part also a sheet of all.

@@ -136,13 +136,13 @@ def test_a_strangers_run_is_read_without_its_code(
 
 
 def test_a_sweep_of_ones_own_code(config: Path, typed: Likeness, world: World, tmp_path: Path) -> None:
-    said = typed("sweep", config, "--workdir", tmp_path / "sweep", "--together", "yes")
+    said = typed("sweep", config, "--workdir", tmp_path / "sweep", "--vmap", "yes")
     assert said.code == 0, said.err
     pair = sorted(world.strangers.rglob("*.png"))[:2]
     assert typed("verify", *pair, "--workdir", tmp_path / "sweep" / "seed=1").code == 0
     parts = config.parent / "my_parts.py"
     parts.write_text(parts.read_text() + "\n# Better.\n")
-    again = typed("sweep", config, "--workdir", tmp_path / "sweep", "--together", "yes")
+    again = typed("sweep", config, "--workdir", tmp_path / "sweep", "--vmap", "yes")
     assert again.code == 0 and "seed=0 was made with other code of yours (code/my_parts.py" in again.err
 
 

@@ -26,10 +26,10 @@ def test_a_sweep_leaves_recognizers_and_a_comparison(world: World, likeness: Lik
     (tmp_path / "small_world_config.py").write_text(world.config.read_text())
     config, root = tmp_path / "swept.py", tmp_path / "sweep"
     config.write_text(CONFIG)
-    command = ("sweep", config, "--workdir", root, "--together", "yes", "--steps", 4, "--experiment.loss.margin", 0.4)
+    command = ("sweep", config, "--workdir", root, "--vmap", "yes", "--steps", 4, "--experiment.loss.margin", 0.4)
     said = likeness(*command)
     assert said.code == 0, said.err
-    assert "peak_lr" in said.out and "together with 1" in said.out
+    assert "peak_lr" in said.out and "vmapped with 1" in said.out
     runs = json.loads((root / "sweep.json").read_text())["runs"]
     assert [run["override"] for run in runs] == [{"optimizer.schedule.peak_lr": 0.001}, {"optimizer.schedule.peak_lr": 0.003}]
     assert all(run["status"] == "finished" and run["metrics"]["verification/eer"]["n"] > 0 for run in runs)
@@ -54,7 +54,7 @@ def test_runs_are_stopped_early_and_go_to_a_board(world: World, likeness: Likene
     pytest.importorskip("tensorboardX")
     config = tmp_path / "validated.py"
     config.write_text(world.config.read_text().replace("validation=()", "validation=(Verification(),)"))
-    flags = ("--metric", "verification/auc", "--mode", "max", "--log-to", "tensorboard", "--together", "yes")
+    flags = ("--metric", "verification/auc", "--mode", "max", "--log-to", "tensorboard", "--vmap", "yes")
     over = ("--over", "optimizer.schedule.peak_lr=1e-3,3e-3,1e-2", "--steps", 6)
     said = likeness("sweep", config, "--workdir", tmp_path / "sweep", *over, "--halve", 3, *flags)
     assert said.code == 0, said.err
@@ -87,7 +87,7 @@ def test_runs_in_processes_fail_alone(world: World, likeness: Likeness, tmp_path
         (("--over", "seed"), "is not FIELD=VALUE,VALUE"),
         (("--over", "seed=0", "--over", "seed=1"), "names seed twice"),
         (("--over", "seed=0,1", "--jobs", "0"), "--jobs is 0"),
-        (("--over", "seed=0,1", "--jobs", "2", "--together", "yes"), "exclude each other"),
+        (("--over", "seed=0,1", "--jobs", "2", "--vmap", "yes"), "exclude each other"),
         (("--over", "seed=0,1", "--halve", "1"), "--halve 1 is refused: SuccessiveHalving.eta is 1"),
         (("--over", "seed=0,1", "--first-rung", "5"), "means nothing without --halve"),
         (("--over", "seed=0,1", "--halve", "2", "--first-rung", "40"), "give a smaller --first-rung"),
@@ -95,8 +95,8 @@ def test_runs_in_processes_fail_alone(world: World, likeness: Likeness, tmp_path
         (("--over", "seed=0,1", "--detach"), "means nothing without --slurm"),
         (("--over", "seed=0,1", "--slurm", "partition"), "is not NAME=VALUE"),
         (("--over", "seed=0,1", "--slurm", "partition=a,b"), "give timeout_min=MINUTES"),
-        (("--over", "seed=0,1", "--slurm", "timeout_min=5", "--jobs", "2"), "leave --jobs and --together out"),
-        (("--over", "seed=0,1", "--log-to", "wandb", "--together", "yes"), "W&B takes one run at a time"),
+        (("--over", "seed=0,1", "--slurm", "timeout_min=5", "--jobs", "2"), "leave --jobs and --vmap out"),
+        (("--over", "seed=0,1", "--log-to", "wandb", "--vmap", "yes"), "W&B takes one run at a time"),
     ],
 )
 def test_a_wrong_sweep_says_what_to_do(flags: tuple[str, ...], message: str, world: World, likeness: Likeness) -> None:

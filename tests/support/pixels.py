@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from likeness.experiments.experiment import Evaluation, LossOutput, Variables
+from likeness.experiments.experiment import Evaluation, Experiment, LossOutput, Variables
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
@@ -46,7 +46,7 @@ class Endless:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Pixels:
+class Pixels(Experiment):
     """Fits the pixels of an image to a target's activations."""
 
     size: int = 8

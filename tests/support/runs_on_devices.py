@@ -5,32 +5,34 @@ Prints one JSON object: the largest difference of the parameters after a few ste
 
 import json
 import re
+from typing import Any
 
 import jax
 import numpy as np
 from small_digits import get_config
 
 from likeness.experiments.sweeps.overrides import apply
-from likeness.experiments.sweeps.timing import steps_alone
-from likeness.experiments.sweeps.together import put_together
+from likeness.experiments.sweeps.timing import sequential_steps
+from likeness.experiments.sweeps.vmapped import vmap_runs
 
 
 def main() -> None:
     """Compare and print."""
     runs = [apply(get_config(), {"experiment.loss.margin": 0.2 + 0.1 * number, "seed": number // 2}) for number in range(4)]
-    together = put_together(runs)
-    states = together.start()
-    keys, rows, batch = together.keys(), together.rows, together.batch()
-    text = together.step.lower(states, together.constants, batch, keys, rows).compile().as_text()
+    vmapped = vmap_runs(runs)
+    states = vmapped.start()
+    batch = vmapped.put(vmapped.draw())
+    update: Any = vmapped.update
+    text = update.lower(states, vmapped.constants, batch, vmapped.keys, vmapped.rows).compile().as_text()
     for _ in range(2):
-        states, _ = together.step(states, together.constants, batch, keys, rows)
-        batch = together.batch()
+        states, _ = vmapped.step(states, batch)
+        batch = vmapped.put(vmapped.draw())
     differences = []
     for number in (0, 3):
-        state, step = steps_alone(put_together([runs[number]] * 2))
+        state, step = sequential_steps(vmap_runs([runs[number]] * 2))
         for _ in range(2):
             state = step(state)
-        pairs = zip(jax.tree.leaves(together.row(states, number).params), jax.tree.leaves(state.params), strict=True)
+        pairs = zip(jax.tree.leaves(vmapped.row(states, number).params), jax.tree.leaves(state.params), strict=True)
         differences += [float(np.abs(np.asarray(a) - np.asarray(b)).max()) for a, b in pairs]
     found = {
         "devices": jax.device_count(),

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from likeness.experiments.experiment import Evaluation, LossOutput, Variables
+from likeness.experiments.experiment import Evaluation, Experiment, LossOutput, Variables
 from likeness.experiments.optim.optimizers import Sgd
 from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Checkpoints, Run
@@ -37,7 +37,7 @@ class Counting:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Toy:
+class Toy(Experiment):
     """Its cost is linear, so the gradient by the weights is the batch's number, and by the biases twice that.
 
     The log says which batch a step was given, what it drew by its key, and what was fixed.
@@ -55,10 +55,6 @@ class Toy:
 
     def fingerprints(self, data: str) -> Fingerprints:
         return Fingerprints(training={"data": data})
-
-    def describe(self, data: str) -> tuple[str, ...]:
-        del data
-        return ()
 
     def constants(self, data: str) -> dict[str, np.ndarray]:
         del data

@@ -37,10 +37,8 @@ def plan(root: Path, overrides: Any = RATES, **changes: Any) -> list[Member]:
     return members(eight_steps(**changes), overrides, root)
 
 
-def make(
-    made: list[Member], root: Path, together: Any = "no", halving: SuccessiveHalving | None = HALVE, say: Any = None
-) -> None:
-    sweep(made, root, together=together, jobs=1, say=say or Quiet(), halving=halving)
+def make(made: list[Member], root: Path, vmap: Any = "no", halving: SuccessiveHalving | None = HALVE, say: Any = None) -> None:
+    sweep(made, root, vmap=vmap, jobs=1, say=say or Quiet(), halving=halving)
 
 
 def logged(member: Member) -> list[dict[str, Any]]:
@@ -196,9 +194,9 @@ def test_together_rows_that_lose_are_dropped_and_an_interruption_changes_nothing
     So they do after interruptions before the first rung, and between it and the second.
     """
     listener, whole, made = Listener(), plan(tmp_path / "whole"), plan(tmp_path / "parts")
-    make(whole, tmp_path / "whole", together="yes", say=listener)
+    make(whole, tmp_path / "whole", vmap="yes", say=listener)
     assert [member.status for member in whole] == ["stopped", "finished", "stopped", "stopped"]
-    assert [member.how for member in whole] == ["together with 3", "alone", "together with 3", "together with 1"]
+    assert [member.how for member in whole] == ["vmapped with 3", "sequential", "vmapped with 3", "vmapped with 1"]
     assert any(text.startswith("step 3: 2 of 4 runs go on; the best") for text in listener.said)
     alone = train(whole[1].run, tmp_path / "alone")
     step, variables = restore(whole[1].workdir, whole[1].run)
@@ -207,9 +205,9 @@ def test_together_rows_that_lose_are_dropped_and_an_interruption_changes_nothing
 
     for at in (1, 4):
         with pytest.raises(Interrupted, match=f"SIGTERM at step {at + 1} of 8"):
-            make(made, tmp_path / "parts", together="yes", say=Listener(at, terminate))
+            make(made, tmp_path / "parts", vmap="yes", say=Listener(at, terminate))
     assert [member.became for member in made][:2] == ["stopped at step 3, 4th of 4", "not finished, at step 5"]
-    make(made, tmp_path / "parts", together="yes")
+    make(made, tmp_path / "parts", vmap="yes")
     for one, other in zip(whole, made, strict=True):
         assert (one.status, one.stopped) == (other.status, other.stopped)
         assert {step: rung.metrics for step, rung in one.rungs.items()} == {s: rung.metrics for s, rung in other.rungs.items()}
@@ -221,11 +219,11 @@ def test_together_rows_that_lose_are_dropped_and_an_interruption_changes_nothing
 
 
 @pytest.mark.end_to_end
-@pytest.mark.parametrize("together", ["yes", "no"])
-def test_a_failure_in_a_rung_is_no_survivor(together: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("vmap", ["yes", "no"])
+def test_a_failure_in_a_rung_is_no_survivor(vmap: Any, tmp_path: Path) -> None:
     """A rate at which the loss is no number; of three with η = 3 one goes on, and it is not that one."""
     made = plan(tmp_path, product({"optimizer.schedule.peak_lr": (1e38, 0.1, 0.001)}))
-    make(made, tmp_path, together=together, halving=SuccessiveHalving(eta=3, first=4), say=Listener())
+    make(made, tmp_path, vmap=vmap, halving=SuccessiveHalving(eta=3, first=4), say=Listener())
     assert [member.status for member in made] == ["failed", "finished", "stopped"]
     assert made[2].stopped == Stopped(4, 2, 3) and "is not finite" in made[0].why
 
@@ -247,15 +245,18 @@ def test_processes_are_halved_and_interrupted(tmp_path: Path, monkeypatch: pytes
     stopper = threading.Thread(target=stop)
     stopper.start()
     with pytest.raises(Interrupted, match="Stopped by SIGTERM: the same command goes on"):
-        sweep(made, tmp_path, together="auto", jobs=2, say=Quiet(), halving=halving)
+        sweep(made, tmp_path, vmap="auto", jobs=2, say=Quiet(), halving=halving)
     stopper.join()
     assert all(0 < member.latest < 1500 for member in made)
     assert all(member.became.startswith("not finished, at step") for member in made)
-    sweep(made, tmp_path, together="auto", jobs=2, say=Quiet(), halving=halving)
+    sweep(made, tmp_path, vmap="auto", jobs=2, say=Quiet(), halving=halving)
     assert sorted(member.became[:25] for member in made) == ["finished, in a process", "stopped at step 1500, 2nd"]
 
 
 def test_a_wide_table_keeps_what_matters() -> None:
-    rows = [["rate", "eer", "seconds", "status", "auc", "a/long/name"], ["0.1", "0.05", "1.0", "finished, alone", "0.9", "1"]]
+    rows = [
+        ["rate", "eer", "seconds", "status", "auc", "a/long/name"],
+        ["0.1", "0.05", "1.0", "finished, alone", "0.9", "1"],
+    ]
     assert [len(fitted(rows, width)[0]) for width in (10, 44, 45, 60, 200)] == [4, 4, 5, 6, 6]
     assert math.isclose(float(fitted(rows, 10)[1][1]), 0.05)

@@ -49,7 +49,7 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def make(made: list[Member], root: Path, array: SlurmArray, halving: SuccessiveHalving | None = None) -> list[str]:
     listener = Listener()
-    sweep(made, root, together="auto", jobs=1, say=listener, halving=halving, slurm=array)
+    sweep(made, root, vmap="auto", jobs=1, say=listener, halving=halving, slurm=array)
     return listener.said
 
 

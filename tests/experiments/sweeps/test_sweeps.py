@@ -30,7 +30,7 @@ from likeness.experiments.sweeps.overrides import Choice, LogUniform, Override, 
 from likeness.experiments.sweeps.report import deciding, parallel_coordinates, ranked, table, write_markdown
 from likeness.experiments.sweeps.runner import sweep
 from likeness.experiments.sweeps.timing import Timed
-from likeness.experiments.sweeps.together import Incompatible, put_together
+from likeness.experiments.sweeps.vmapped import Incompatible, vmap_runs
 from likeness.experiments.training.evaluation import restore
 from likeness.experiments.training.interruption import Interrupted
 from likeness.experiments.training.program import build
@@ -201,9 +201,9 @@ def test_structure_leaves_numbers_out_and_joins_them() -> None:
 
 
 def test_the_faster_way_is_the_shorter_one() -> None:
-    slow = Timed(runs=4, steps=1000, together_step=0.09, alone_step=0.02, alone_first=1.0)
-    assert (slow.together, slow.alone, slow.together_is_faster) == (90.0, 84.0, False)
-    assert dataclasses.replace(slow, together_step=0.03).together_is_faster
+    slow = Timed(runs=4, steps=1000, vmapped_step=0.09, sequential_step=0.02, sequential_first=1.0)
+    assert (slow.vmapped, slow.sequential, slow.vmapped_is_faster) == (90.0, 84.0, False)
+    assert dataclasses.replace(slow, vmapped_step=0.03).vmapped_is_faster
     assert "90.0 s together, which is compiled by now, and 84.0 s one after the other" in str(slow)
     assert "(a step of all: 90 ms and 80 ms)" in str(slow)
 
@@ -231,8 +231,8 @@ def test_together_each_is_what_it_is_alone(tmp_path: Path) -> None:
         "checkpoints": Checkpoints(every=3, best_metric="pixels/rmse"),
     }
     made = plan(overrides, tmp_path / "sweep", **fields)
-    sweep(made, tmp_path, together="yes", jobs=1, say=Quiet())
-    assert [(member.status, member.how) for member in made] == 2 * [("finished", "together with 1")]
+    sweep(made, tmp_path, vmap="yes", jobs=1, say=Quiet())
+    assert [(member.status, member.how) for member in made] == 2 * [("finished", "vmapped with 1")]
     for member in made:
         alone = train(member.run, tmp_path / "alone" / member.name)
         close(restore(member.workdir, member.run), (alone.evaluation.metrics and member.run.steps, alone.variables))
@@ -264,21 +264,21 @@ def test_together_recognizers_are_what_they_are_alone(loss: RecognitionLoss) -> 
     """Three rates and two seeds: parameters and statistics after three steps."""
     base = a_run(experiment=dataclasses.replace(recognition(), loss=loss), optimizer=Adam())
     runs = [apply(base, one) for one in product({"optimizer.schedule.peak_lr": (1e-3, 3e-3, 1e-2), "seed": (0, 1)})]
-    together = put_together(runs)
-    assert len({id(data) for data in together.data}) == 1
-    keys, states = together.keys(), together.start()
+    vmapped = vmap_runs(runs)
+    assert len({id(stage.data) for stage in vmapped.stages}) == 1
+    states = vmapped.start()
     for _ in range(3):
-        states, report = together.step(states, together.constants, together.batch(), keys, together.rows)
+        states, report = vmapped.step(states, vmapped.put(vmapped.draw()))
     assert report.finite.all()
     for number in (1, 4):
         run = runs[number]
-        stream = run.experiment.stream(together.data[number], run.seed)
+        stream = run.experiment.stream(vmapped.stages[number].data, run.seed)
         batches = [next(stream) for _ in range(3)]
-        program = build(run, together.constants, batches[0])
+        program = build(run, vmapped.constants, batches[0])
         state = program.init(program.key(run.seed), program.constants, program.put(batches[0]))
         for batch in batches:
             state, _ = program.step(state, program.constants, program.put(batch), program.key(run.seed))
-        row = together.row(states, number)
+        row = vmapped.row(states, number)
         close((row.params, row.model_state), (state.params, state.model_state))
 
 
@@ -300,25 +300,25 @@ def test_each_device_takes_the_steps_of_its_own_runs() -> None:
 def test_split_parameters_keep_runs_apart_with_a_reason() -> None:
     run = dataclasses.replace(a_run(), mesh=Mesh(fsdp=2))
     with pytest.raises(Incompatible, match="mesh.fsdp is 2, which splits the parameters of one run"):
-        put_together([run, run])
+        vmap_runs([run, run])
 
 
 @pytest.mark.end_to_end
 def test_one_batch_serves_runs_of_one_seed() -> None:
-    together = put_together([apply(a_run(), {"experiment.weight": weight}) for weight in (1.0, 2.0)])
-    assert len(together.streams) == 1
+    vmapped = vmap_runs([apply(a_run(), {"experiment.weight": weight}) for weight in (1.0, 2.0)])
+    assert len(vmapped.streams) == 1
 
 
 @pytest.mark.end_to_end
 def test_what_python_reads_is_told_apart(tmp_path: Path) -> None:
     overrides = product({"experiment.weight": (1.0, 2.0), "optimizer.schedule.peak_lr": (0.1, 0.2)})
     with pytest.raises(Incompatible, match=r"experiment\.weight") as apart:
-        put_together([apply(a_run(experiment=Nosy(size=4)), one) for one in overrides])
+        vmap_runs([apply(a_run(experiment=Nosy(size=4)), one) for one in overrides])
     assert apart.value.paths == {("experiment", "weight")}
     listener = Listener()
     made = plan(overrides, tmp_path, experiment=Nosy(size=4), steps=4)
-    sweep(made, tmp_path, together="yes", jobs=1, say=listener)
-    assert {member.how for member in made} == {"together with 1"}
+    sweep(made, tmp_path, vmap="yes", jobs=1, say=listener)
+    assert {member.how for member in made} == {"vmapped with 1"}
     assert any(
         "in 2 groups, since Python needs the value of experiment.weight" in text for text in [*listener.said, *listener.warned]
     )
@@ -328,22 +328,22 @@ def test_what_python_reads_is_told_apart(tmp_path: Path) -> None:
 def test_an_interrupted_sweep_goes_on_and_a_finished_one_is_left(tmp_path: Path) -> None:
     overrides = product({"seed": (0, 1)})
     whole = plan(overrides, tmp_path / "whole")
-    sweep(whole, tmp_path / "whole", together="yes", jobs=1, say=Quiet())
+    sweep(whole, tmp_path / "whole", vmap="yes", jobs=1, say=Quiet())
     made = plan(overrides, tmp_path / "parts")
     with pytest.raises(Interrupted, match="SIGTERM at step 5 of 6"):
         stopper = Listener(4, terminate)
-        sweep(made, tmp_path / "parts", together="yes", jobs=1, say=stopper)
+        sweep(made, tmp_path / "parts", vmap="yes", jobs=1, say=stopper)
     assert [member.latest for member in made] == [5, 5]
-    sweep(made, tmp_path / "parts", together="yes", jobs=1, say=Quiet())
+    sweep(made, tmp_path / "parts", vmap="yes", jobs=1, say=Quiet())
     for one, other in zip(whole, made, strict=True):
         first, second = (restore(member.workdir, member.run) for member in (one, other))
         jax.tree.map(np.testing.assert_array_equal, first, second)
         assert read_metrics(one.workdir / "metrics.jsonl") == read_metrics(other.workdir / "metrics.jsonl")
     listener, again = Listener(), plan(overrides, tmp_path / "parts")
-    sweep(again, tmp_path / "parts", together="yes", jobs=1, say=listener)
+    sweep(again, tmp_path / "parts", vmap="yes", jobs=1, say=listener)
     assert [*listener.said, *listener.warned] == ["2 of 2 runs are finished already"]
     changed = plan(overrides, tmp_path / "parts", optimizer=Adam())
-    sweep(changed, tmp_path / "parts", together="yes", jobs=1, say=Quiet())
+    sweep(changed, tmp_path / "parts", vmap="yes", jobs=1, say=Quiet())
     assert all("holds a run of another config" in member.why for member in changed)
 
 
@@ -351,7 +351,7 @@ def test_an_interrupted_sweep_goes_on_and_a_finished_one_is_left(tmp_path: Path)
 @pytest.mark.parametrize("mode", ["yes", "no"])
 def test_who_fails_fails_alone_and_the_report_says_so(mode: Any, tmp_path: Path) -> None:
     made = plan(product({"experiment.weight": (1.0, 1e30, 2.0)}), tmp_path)
-    sweep(made, tmp_path, together=mode, jobs=1, say=Listener())
+    sweep(made, tmp_path, vmap=mode, jobs=1, say=Listener())
     assert [member.status for member in made] == ["finished", "failed", "finished"]
     assert "is not finite" in made[1].why and (tmp_path / "failures" / f"{made[1].name}.txt").exists()
     found = [outcome(member) for member in made]

@@ -40,7 +40,7 @@ def lines(workdir):
 
 
 def kept(workdir):
-    return {int(path.name) for path in (workdir / "checkpoints").iterdir() if path.name.isdigit()}
+    return {int(path.name) for path in (workdir / "checkpoints").glob("*") if path.name.isdigit()}
 
 
 def record_of(workdir, run, step):
@@ -209,7 +209,7 @@ def test_images_on_the_way_are_written_with_their_step_and_shown(tmp_path):
 def test_seconds_are_those_of_all_launches(tmp_path, monkeypatch):
     ticks = itertools.count(0, 10)
     monkeypatch.setattr(
-        "likeness.experiments.training.trainer.time", types.SimpleNamespace(monotonic=lambda: float(next(ticks)))
+        "likeness.experiments.training.recorder.time", types.SimpleNamespace(monotonic=lambda: float(next(ticks)))
     )
     first = train(toy_run(), tmp_path, until=3)
     assert first.seconds > 0

@@ -10,8 +10,8 @@ from widened import Widened, staged
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Checkpoints
-from likeness.experiments.training.stages import Staged, promoted, stage_of, stages
-from likeness.experiments.training.step import initial_state, train_step
+from likeness.experiments.training.stages import stage_of, stages
+from likeness.experiments.training.step import initial_state, promoted, train_step
 from likeness.research.errors import UserError
 
 
@@ -49,7 +49,6 @@ def test_the_next_stage_begins_where_the_last_has_ended():
     """Parameters, their mean and the optimizer's moments in the new shapes; the counts and the model's state as they are."""
     run = staged(steps=6, optimizer=Adam(schedule=Constant(peak_lr=0.1)), ema_decay=0.9)
     first, second, _ = (stage.run for stage in stages(run))
-    assert isinstance(first.experiment, Staged)
     rule, constants, batch = run.optimizer.transformation(6), {"number": jnp.float32(7)}, {"number": jnp.ones(8)}
     state = initial_state(first.experiment, rule, averaged=True, key=jax.random.key(0), constants=constants, batch=batch)
     for _ in range(2):

@@ -19,7 +19,7 @@ from likeness.experiments.run import Run
 from likeness.experiments.sweeps.convolutions import one_by_one
 from likeness.experiments.sweeps.numbers import Differ, Path, differing, dotted, joined
 from likeness.experiments.training.program import Program, build
-from likeness.experiments.training.stages import stages
+from likeness.experiments.training.stages import OpenedStage, stages
 from likeness.experiments.training.step import StepReport, TrainState, initial_state, train_step
 from likeness.research.types import Array, PRNGKey, PyTree
 
@@ -38,64 +38,78 @@ class Incompatible(Exception):
 
 
 @dataclasses.dataclass(frozen=True)
-class Together:
+class VmappedRuns:
     """Runs made ready to be trained at once. Nothing is compiled before the first call."""
 
     runs: tuple[Run, ...]
-    data: tuple[Any, ...]
-    """What each run's experiment opened; one and the same object where they share it."""
     streams: tuple[Batches, ...]
     """One for each run, or one for all."""
-    alone: Program
-    """The program of the first run alone: its shapes and names are those of all, and so are the constants."""
+    stages: tuple[OpenedStage, ...]
+    """Of each run, as if it were alone. Their program is one, that of the first: its shapes and names are those of all."""
     constants: PyTree
     """Of all runs or, with a leading axis, of each."""
-    init: Callable[[PRNGKey, PyTree, PyTree, Array], TrainState]
+    initialize: Callable[[PRNGKey, PyTree, PyTree, Array], TrainState]
     """Of keys, the constants, batches, and the runs' numbers from 0: states with a leading axis of runs."""
-    step: Callable[[TrainState, PyTree, PyTree, PRNGKey, Array], tuple[TrainState, StepReport]]
+    update: Callable[[TrainState, PyTree, PyTree, PRNGKey, Array], tuple[TrainState, StepReport]]
     """Of states, which are donated, and the same."""
-    row: Callable[[TrainState, int], TrainState]
+    take: Callable[[TrainState, int], TrainState]
     """One run's state out of all, as the ordinary trainer has it."""
     place: jax.sharding.Sharding
     """The runs split over the devices."""
 
+    keys: PRNGKey
+    """Each run's."""
+    rows: Array
+    """The runs' numbers from 0, on the devices."""
+
     @property
-    def rows(self) -> Array:
-        """The runs' numbers from 0, on the devices."""
-        return jax.device_put(np.arange(len(self.runs), dtype=np.int32), self.place)
+    def run(self) -> Run:
+        """The first, which says when something is due in all of them."""
+        return self.runs[0]
 
-    def keys(self) -> PRNGKey:
-        """Each run's key."""
-        return jax.device_put(jnp.stack([self.alone.key(run.seed) for run in self.runs]), self.place)
-
-    def batch(self) -> PyTree:
-        """The next batch of each run, or the one that they share, on the devices."""
-        return self._put([next(stream) for stream in self.streams])
-
-    def _put(self, batches: Sequence[PyTree]) -> PyTree:
-        if len(batches) == 1:
-            return jax.device_put(batches[0], replicated(self.alone.mesh))
-        return jax.device_put(jax.tree.map(lambda *leaves: np.stack(leaves), *batches), self.place)
-
-    def stream_of(self, number: int) -> Batches:
-        """A run's stream."""
-        return self.streams[number if len(self.streams) > 1 else 0]
+    @property
+    def single(self) -> Program:
+        """The program of the first run alone."""
+        return self.stages[0].program
 
     def start(self) -> TrainState:
         """The states before the first step. The streams stay where they are."""
-        return self.init(self.keys(), self.constants, self._put([peek(stream) for stream in self.streams]), self.rows)
+        return self.initialize(self.keys, self.constants, self.put(self._stack([peek(s) for s in self.streams])), self.rows)
+
+    def draw(self) -> PyTree:
+        """The next batch of each run, with a leading axis of runs, or the one that they share."""
+        return self._stack([next(stream) for stream in self.streams])
+
+    def put(self, batch: PyTree) -> PyTree:
+        """What was drawn, on the devices."""
+        return jax.device_put(batch, replicated(self.single.mesh) if len(self.streams) == 1 else self.place)
+
+    def step(self, state: TrainState, batch: PyTree) -> tuple[TrainState, StepReport]:
+        """One step of all runs, from states that are donated."""
+        return self.update(state, self.constants, batch, self.keys, self.rows)
+
+    def row(self, state: TrainState, number: int) -> TrainState:
+        """One run's state, as the ordinary trainer has it."""
+        return self.take(state, number)
+
+    def report_of(self, report: StepReport, number: int) -> StepReport:
+        """One run's part of a report that was fetched."""
+        metrics = {name: values[number] for name, values in report.metrics.items()}
+        return StepReport(metrics, np.asarray(report.finite)[number], np.asarray(report.recovers)[number])  # pyright: ignore
 
     def stacked(self, states: Sequence[TrainState]) -> TrainState:
         """States of single runs with a leading axis of runs."""
-        whole = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
-        return jax.device_put(whole, self.place)
+        return jax.device_put(jax.tree.map(lambda *leaves: jnp.stack(leaves), *states), self.place)
+
+    def _stack(self, batches: Sequence[PyTree]) -> PyTree:
+        return batches[0] if len(batches) == 1 else jax.tree.map(lambda *leaves: np.stack(leaves), *batches)
 
 
-def put_together(runs: Sequence[Run]) -> Together:
+def vmap_runs(runs: Sequence[Run]) -> VmappedRuns:
     """Makes one program of runs that have one :func:`~likeness.experiments.sweeps.numbers.structure`.
 
     Raises:
-        Apart: they cannot be trained together.
+        Incompatible: they cannot be trained together.
     """
     first = runs[0]
     if processes.several():
@@ -117,7 +131,14 @@ def put_together(runs: Sequence[Run]) -> Together:
     constants, same_fixed = _fixed(runs, unread, data)
     peeked = [peek(stream) for stream in streams]
     same_batch = len(streams) == 1
-    alone = build(first, first.experiment.constants(data[0]) if not same_fixed else constants, peeked[0])
+    single = build(first, constants if same_fixed else first.experiment.constants(data[0]), peeked[0])
+    # Runs that share their data need not have it identified again.
+    first_with = {id(of): (run, of) for run, of in reversed(list(zip(runs, data, strict=True)))}
+    inputs = {which: run.experiment.fingerprints(of) for which, (run, of) in first_with.items()}
+    opened = tuple(
+        OpenedStage(stages(run)[0], of, inputs[id(of)], stream, single, single.key(run.seed))
+        for run, of, stream in zip(runs, data, streams if len(streams) > 1 else streams * len(runs), strict=True)
+    )
     axis_fixed, axis_batch = None if same_fixed else 0, None if same_batch else 0
 
     def init(key: PRNGKey, constants: PyTree, batch: PyTree, row: Array) -> TrainState:
@@ -132,17 +153,16 @@ def put_together(runs: Sequence[Run]) -> Together:
 
     split, whole = over_batch(mesh), replicated(mesh)
     places = (whole if same_fixed else split, whole if same_batch else split)
-    together = Together(
+    vmapped = VmappedRuns(
         runs=tuple(runs),
-        data=tuple(data),
+        stages=opened,
         streams=tuple(streams),
-        alone=alone,
         constants=jax.device_put(constants, places[0]),
-        init=jax.jit(
+        initialize=jax.jit(
             jax.vmap(init, in_axes=(0, axis_fixed, axis_batch, 0)), in_shardings=(split, *places, split), out_shardings=split
         ),
         # Each device takes the steps of its own runs: what is sliced by the run would else be gathered from all devices.
-        step=jax.jit(
+        update=jax.jit(
             jax.shard_map(
                 jax.vmap(one_by_one(step), in_axes=(0, axis_fixed, axis_batch, 0, 0)),
                 mesh=mesh,
@@ -154,12 +174,14 @@ def put_together(runs: Sequence[Run]) -> Together:
             out_shardings=split,
             donate_argnums=0,
         ),
-        row=jax.jit(lambda states, number: jax.tree.map(lambda leaf: leaf[number], states), out_shardings=whole),
+        take=jax.jit(lambda states, number: jax.tree.map(lambda leaf: leaf[number], states), out_shardings=whole),
         place=split,
+        keys=jax.device_put(jnp.stack([stage.key for stage in opened]), split),
+        rows=jax.device_put(np.arange(len(runs), dtype=np.int32), split),
     )
     batch = peeked[0] if same_batch else jax.tree.map(lambda *leaves: np.stack(leaves), *peeked)
-    _check_traceable(together, batch, paths, lambda some: _trace_one(runs, some, peeked[0], alone))
-    return together
+    _check_traceable(vmapped, batch, paths, lambda some: _trace_one(runs, some, peeked[0], single))
+    return vmapped
 
 
 def _open(runs: Sequence[Run], unread: Run) -> list[Any]:
@@ -196,14 +218,14 @@ def _fixed(runs: Sequence[Run], unread: Run, data: Sequence[Any]) -> tuple[PyTre
 
 
 def _check_traceable(
-    together: Together, batch: PyTree, paths: frozenset[Path], trace: Callable[[frozenset[Path]], None]
+    vmapped: VmappedRuns, batch: PyTree, paths: frozenset[Path], trace: Callable[[frozenset[Path]], None]
 ) -> None:
     """Traces init and step, and finds which numbers are in the way where that fails."""
-    count = len(together.runs)
+    count = len(vmapped.runs)
     keys, rows = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), count)), jnp.arange(count, dtype=np.int32)
     try:
-        state = jax.eval_shape(together.init, keys, together.constants, batch, rows)
-        jax.eval_shape(together.step, state, together.constants, batch, keys, rows)
+        state = jax.eval_shape(vmapped.initialize, keys, vmapped.constants, batch, rows)
+        jax.eval_shape(vmapped.update, state, vmapped.constants, batch, keys, rows)
     except Differ as error:
         raise Incompatible(_sentence(str(error)), error.paths) from error
     except Exception as error:
@@ -219,15 +241,15 @@ def _check_traceable(
         raise Incompatible(f"{which} must be known when the step is compiled", frozenset(culprits)) from error
 
 
-def _trace_one(runs: Sequence[Run], paths: frozenset[Path], batch: PyTree, alone: Program) -> None:
+def _trace_one(runs: Sequence[Run], paths: frozenset[Path], batch: PyTree, single: Program) -> None:
     """Traces one run's step with some of its numbers traced; raises whatever is in the way."""
 
     def step(state: TrainState, key: PRNGKey, row: Array) -> Any:
         run = joined(runs, paths, row)
         optimizer = run.optimizer.transformation(run.steps)
-        return train_step(run.experiment, optimizer, run.optimizer.recovers, run.ema_decay, state, alone.constants, batch, key)
+        return train_step(run.experiment, optimizer, run.optimizer.recovers, run.ema_decay, state, single.constants, batch, key)
 
-    jax.eval_shape(step, alone.state, jax.random.key(0), jnp.zeros((), jnp.int32))
+    jax.eval_shape(step, single.state, jax.random.key(0), jnp.zeros((), jnp.int32))
 
 
 def _sentence(text: str) -> str:
