@@ -171,8 +171,8 @@ def _packages(name: str) -> list[str]:
 
 
 def _parsed(source: bytes) -> ast.Module:
-    # Python 3.11 counts how deep the trees of all threads are in one number, and raises SystemError where another thread makes a
-    # tree at the same time, as one that prints a traceback does.
+    # Python 3.11 counts how deep the trees of all threads are in one number, and raises SystemError where another thread makes
+    # one at the same time, as a thread that prints a traceback does.
     for _ in range(9):
         with contextlib.suppress(SystemError):
             return ast.parse(source)
