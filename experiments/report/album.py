@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from likeness.experiments.report.html import Html, element
-
 BUDGET = 3_400_000
 """Bytes of all images of a page. As text they take a third more, and the page stays under 5 MB."""
 _ROUNDS = ((1600, 85), (1200, 82), (900, 80), (640, 76), (480, 70), (320, 60), (200, 50))
@@ -29,10 +27,6 @@ class Embedded:
     uri: str
     width: int
     height: int
-
-    def image(self, alt: str) -> Html:
-        """Its element, whose size is known before it is decoded."""
-        return element("img", {"src": self.uri, "alt": alt, "width": self.width, "height": self.height})
 
 
 @dataclasses.dataclass(frozen=True)

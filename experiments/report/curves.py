@@ -6,15 +6,16 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 from likeness.experiments.display.figures import stage_ends
-from likeness.experiments.report.html import Html, element, joined
 from likeness.experiments.report.runs import ReportedRun, is_metric
+from likeness.experiments.report.template import Html, part
 
 COLORS = 7
 """Runs drawn in different colors; after that they are told apart by dashes."""
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 360, 190, 48, 10, 10, 26
+_FRAME = {"width": 360, "height": 190, "left": 48, "right": 350, "top": 10, "bottom": 164}
+"""The size of a chart, and the place of its axes in it."""
 _MOST = 400
 
 Point = tuple[float, float, float, float]
@@ -77,7 +78,7 @@ def _averaged(group: Sequence[Point]) -> Point:
     return group[-1][0], value, low, high
 
 
-def chart(title: str, curves: Sequence[Curve], note: str = "") -> Html | None:
+def chart(title: str, curves: Sequence[Curve]) -> Html | None:
     """A chart of one metric, of one run or of several over each other; None where there is nothing to draw."""
     drawn = [each for each in curves if each.points]
     if not drawn:
@@ -86,45 +87,22 @@ def chart(title: str, curves: Sequence[Curve], note: str = "") -> Html | None:
     rate = all(each.rate for each in drawn)
     # Of several runs each would have stages of its own.
     stages = drawn[0].ends if len(drawn) == 1 else ()
-    inside = [(number, end) for number, end in enumerate(stages, 2) if axes.left <= end < axes.right]
-    lines = [
-        axes.grid(rate),
-        *(part for number, end in inside for part in axes.stage(number, end)),
-        *(part for each in drawn for part in axes.curve(each)),
-    ]
-    cursor = element("line", {"class": "cursor", "x1": 0, "x2": 0, "y1": _TOP, "y2": _HEIGHT - _BOTTOM, "visibility": "hidden"})
+    inside = [(axes.x(end), number) for number, end in enumerate(stages, 2) if axes.left <= end < axes.right]
     said = "; ".join(f"{each.run}: from {show(each.points[0][1], rate)} to {show(each.points[-1][1], rate)}" for each in drawn)
     first, last = drawn[0].points[0][0], max(each.points[-1][0] for each in drawn)
-    svg = element(
-        "svg",
-        {
-            "viewBox": f"0 0 {_WIDTH} {_HEIGHT}",
-            "role": "img",
-            "tabindex": "0",
-            "aria-label": f"{title} over steps {first:,.0f} to {last:,.0f}. {said}. Left and right arrows read values off.",
-        },
-        *lines,
-        cursor,
-    )
+    label = f"{title} over steps {first:,.0f} to {last:,.0f}. {said}. Left and right arrows read values off."
     data = {
-        "x": [axes.left, axes.right, _LEFT, _WIDTH - _RIGHT],
+        "x": [axes.left, axes.right, _FRAME["left"], _FRAME["right"]],
         "rate": rate,
         "curves": [{"run": each.run, "points": [point[:2] for point in each.points]} for each in drawn],
     }
-    head = element(
-        "figcaption", {}, element("strong", {}, title), element("span", {"class": "muted"}, f" {note}") if note else None
-    )
-    read = element("output", {"class": "reading", "aria-live": "polite"}, "")
-    return element("figure", {"class": "chart", "data-chart": json.dumps(data)}, head, svg, read)
+    lines = [line for each in drawn for line in axes.lines(each)]
+    return part("chart", title, label, json.dumps(data), _FRAME, axes.values(rate), axes.steps(), inside, lines)
 
 
 def legend(runs: Sequence[ReportedRun]) -> Html:
     """Which line is which run."""
-    entries = [
-        element("li", {}, element("span", {"class": f"swatch s{number % COLORS}", "aria-hidden": "true"}), run.name)
-        for number, run in enumerate(runs)
-    ]
-    return element("ul", {"class": "legend"}, *entries)
+    return part("legend", [run.name for run in runs], COLORS)
 
 
 def show(value: float, rate: bool = False) -> str:
@@ -132,6 +110,17 @@ def show(value: float, rate: bool = False) -> str:
     if rate:
         return f"{100 * value:.3g} %"
     return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+
+
+class _Line(NamedTuple):
+    """What is drawn of one stage of a curve, in the chart's own units."""
+
+    color: int
+    places: list[tuple[float, float]]
+    ends: list[tuple[float, float]]
+    """Of the intervals: the upper ones, and back along the lower ones."""
+    dashes: str | None
+    dots: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,22 +145,18 @@ class _Axes:
 
     def x(self, step: float) -> float:
         share = (step - self.left) / (self.right - self.left) if self.right > self.left else 0.5
-        return round(_LEFT + share * (_WIDTH - _LEFT - _RIGHT), 2)
+        return round(_FRAME["left"] + share * (_FRAME["right"] - _FRAME["left"]), 2)
 
     def y(self, value: float) -> float:
         at = math.log10(value) if self.log else value
-        return round(_HEIGHT - _BOTTOM - (at - self.low) / (self.high - self.low) * (_HEIGHT - _TOP - _BOTTOM), 2)
+        return round(_FRAME["bottom"] - (at - self.low) / (self.high - self.low) * (_FRAME["bottom"] - _FRAME["top"]), 2)
 
-    def grid(self, rate: bool) -> Html:
-        parts = []
-        for value in self._values():
-            y = self.y(value)
-            parts.append(element("line", {"class": "grid", "x1": _LEFT, "x2": _WIDTH - _RIGHT, "y1": y, "y2": y}))
-            parts.append(element("text", {"x": _LEFT - 6, "y": y + 3.5, "text-anchor": "end"}, show(value, rate)))
-        for step in _nice(self.left, self.right, 5) if self.right > self.left else [self.left]:
-            place = {"x": self.x(step), "y": _HEIGHT - 8, "text-anchor": "middle"}
-            parts.append(element("text", place, f"{step:,.0f}"))
-        return joined(*parts)
+    def values(self, rate: bool) -> list[tuple[float, str]]:
+        return [(self.y(value), show(value, rate)) for value in self._values()]
+
+    def steps(self) -> list[tuple[float, str]]:
+        steps = _nice(self.left, self.right, 5) if self.right > self.left else [self.left]
+        return [(self.x(step), f"{step:,.0f}") for step in steps]
 
     def _values(self) -> list[float]:
         if not self.log:
@@ -182,39 +167,19 @@ class _Axes:
         inside = [value for value in values if self.low <= math.log10(value) <= self.high]
         return inside[:: -(-len(inside) // 6)] if inside else []
 
-    def stage(self, number: int, end: float) -> list[Html]:
-        """Where a stage begins."""
-        x = self.x(end)
-        line = element("line", {"class": "stage", "x1": x, "x2": x, "y1": _TOP, "y2": _HEIGHT - _BOTTOM})
-        return [line, element("text", {"x": x + 4, "y": _TOP + 8}, f"stage {number}")]
-
-    def curve(self, drawn: Curve) -> list[Html]:
-        look = f"s{drawn.number % COLORS}"
+    def lines(self, drawn: Curve) -> list[_Line]:
         dashes = None if drawn.number < COLORS else f"{2 + 2 * (drawn.number // COLORS)} 3"
         few = len(drawn.points) <= 30
-        return [part for points in drawn.parts() for part in self._line(points, look, dashes, few)]
+        return [self._line(points, drawn.number % COLORS, dashes, few) for points in drawn.parts()]
 
-    def _line(self, points: Sequence[Point], look: str, dashes: str | None, few: bool) -> list[Html]:
+    def _line(self, points: Sequence[Point], color: int, dashes: str | None, few: bool) -> _Line:
         places = [(self.x(step), self.y(value)) for step, value, _, _ in points]
-        parts = []
+        ends = []
         if any(low != high for _, _, low, high in points):
             upper = [(self.x(point[0]), self.y(point[3])) for point in points]
             lower = [(self.x(point[0]), self.y(point[2])) for point in reversed(points)]
-            if len(places) > 1:
-                parts.append(element("polygon", {"class": f"band {look}", "points": _path([*upper, *lower])}))
-            else:
-                ends = {"x1": places[0][0], "x2": places[0][0], "y1": upper[0][1], "y2": lower[0][1]}
-                parts.append(element("line", {"class": f"line {look}", **ends}))
-        if len(places) > 1:
-            shape = {"class": f"line {look}", "points": _path(places), "stroke-dasharray": dashes}
-            parts.append(element("polyline", shape))
-        if few:
-            parts += [element("circle", {"class": f"dot {look}", "cx": x, "cy": y, "r": 2.4}) for x, y in places]
-        return parts
-
-
-def _path(places: Iterable[tuple[float, float]]) -> str:
-    return " ".join(f"{x:g},{y:g}" for x, y in places)
+            ends = [*upper, *lower]
+        return _Line(color, places, ends, dashes, few)
 
 
 def _nice(low: float, high: float, count: int) -> list[float]:

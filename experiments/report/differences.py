@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from likeness.experiments.config import describe_changes
-from likeness.experiments.report.html import Html, breakable, element
-from likeness.experiments.report.numbers import MISSING, brief, origin, table
+from likeness.experiments.report.numbers import MISSING, brief, origin
 from likeness.experiments.report.runs import ReportedRun
+from likeness.experiments.report.template import Html, part
 
 _MOST = 2000
 """Characters of a value: it is read to the end, for it may differ at its end."""
@@ -18,16 +18,15 @@ def differences(runs: Sequence[ReportedRun]) -> Html:
     configs = [run.config for run in runs]
     changed = dict.fromkeys(line.partition(": ")[0] for other in configs[1:] for line in describe_changes(configs[0], other))
     fields = [field for path in changed for field in _deeper(path, [_at(config, path) for config in configs])]
-    body = [_row(path or "the whole config", [brief(value, _MOST) for value in values]) for path, values in fields]
+    rows = [(path or "the whole config", [brief(value, _MOST) for value in values]) for path, values in fields]
     origins = [_comparable(run) for run in runs]
     for name in dict.fromkeys(itertools.chain(*origins)):
         values = [each.get(name, MISSING) for each in origins]
         if len(set(values)) > 1:
-            body.append(_row(name, values))
-    if not body:
-        return element("p", {}, "The runs have the same config, code, versions, devices and data.")
-    heads = [element("th", {"scope": "col"}, run.name) for run in runs]
-    return table("In what the runs differ", element("tr", {}, element("th", {"scope": "col"}, "field"), *heads), body)
+            rows.append((name, values))
+    if not rows:
+        return part("sentence", "The runs have the same config, code, versions, devices and data.")
+    return part("differences", "In what the runs differ", ["field", *(run.name for run in runs)], rows)
 
 
 def _deeper(path: str, values: Sequence[Any]) -> Iterator[tuple[str, Sequence[Any]]]:
@@ -59,12 +58,3 @@ def _comparable(run: ReportedRun) -> dict[str, str]:
     named = {name: facts[name] for name in ("data fingerprint", "git", "code of one's own", "devices", "processes")}
     versions = run.provenance.get("versions")
     return named | ({f"version of {k}": str(v) for k, v in versions.items()} if isinstance(versions, Mapping) else {})
-
-
-def _row(name: str, values: Sequence[str]) -> Html:
-    shown = [element("code", {}, value) for value in values]
-    cells = [
-        element("td", {}, code if value == values[0] else element("mark", {}, code))
-        for code, value in zip(shown, values, strict=True)
-    ]
-    return element("tr", {}, element("th", {"scope": "row"}, element("code", {}, breakable(name))), *cells)

@@ -1,22 +1,20 @@
 """Every shipped config on one page, with an image, what came out, what it cost, and the command."""
 
-import html
-import re
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
 from likeness.experiments.config import describe_changes, load, to_json
 from likeness.experiments.report.album import Album, Source, album
-from likeness.experiments.report.html import Html, element, joined
-from likeness.experiments.report.images import figure, progress
+from likeness.experiments.report.images import progress
 from likeness.experiments.report.numbers import cards
 from likeness.experiments.report.runs import ReportedRun, finite, read_runs
-from likeness.experiments.report.shell import page
+from likeness.experiments.report.template import page
 from likeness.experiments.report.words import caption, rank
 from likeness.experiments.shipped import ROOT, docstring, shipped
 from likeness.experiments.storage.workdir import Workdir, read_json, write_json
-from likeness.research.errors import UserError
+from likeness.research.errors import UserError, require
 from likeness.research.files import write_atomically
 
 KEPT = ROOT / "gallery"
@@ -32,30 +30,15 @@ def gallery(runs: Path) -> str:
         runs: holds working directories by the name of their config, as ``likeness train`` makes them. Where it holds none of a
             config, what the repository keeps is shown.
     """
+    require("jinja2", "report", "A page of configs")
     names = shipped()
     found = {name: run for name in names if (run := _run_of(name, runs)) is not None}
     sources: dict[str, Source] = {name: image for name, run in found.items() if (image := _image(run)) is not None}
     book = album(sources)
-    families = list(dict.fromkeys(name.partition("/")[0] for name in names))
-    links = [element("li", {}, element("a", {"href": f"#{family}"}, family)) for family in families]
-    head = element(
-        "header",
-        {},
-        element("p", {"class": "muted"}, "Likeness · likeness configs --html"),
-        element("h1", {}, f"{len(names)} configs"),
-        element("nav", {"aria-label": "Families"}, element("ul", {}, *links)),
-    )
-    sections = [
-        element(
-            "section",
-            {"aria-labelledby": family},
-            element("h2", {"id": family}, family),
-            *(_entry(name, found.get(name), book) for name in names if name.partition("/")[0] == family),
-        )
-        for family in families
-    ]
-    problems = [element("p", {"class": "problems", "role": "note"}, problem) for problem in book.problems]
-    return page("Configs · Likeness", joined(head, *problems, *sections))
+    families: dict[str, list[dict[str, Any]]] = {}
+    for name in names:
+        families.setdefault(name.partition("/")[0], []).append(_entry(name, found.get(name), book))
+    return page("gallery.html", {"title": "Configs · Likeness", "problems": book.problems, "families": families})
 
 
 def keep(run: Path, name: str, kept: Path = KEPT) -> None:
@@ -108,23 +91,25 @@ def _changed(name: str, run: ReportedRun) -> list[str]:
     return describe_changes(to_json(load(name)), run.config)
 
 
-def _entry(name: str, run: ReportedRun | None, book: Album) -> Html:
+def _entry(name: str, run: ReportedRun | None, book: Album) -> dict[str, Any]:
+    """What the page says of a config."""
     words = docstring(name)
-    first, _, rest = words.partition("\n")
-    shown: list[Html | None] = [element("h3", {"id": name}, name), element("p", {}, _prose(first))]
-    if name in book.images and run is not None:
-        source = _image(run)
-        words_of_it = caption(source.stem) if source in run.figures and source else f"What came out after {run.reached:,} steps"
-        shown.append(figure(book.images[name], f"What came out of {name}", words_of_it))
-    if run is None:
-        shown.append(element("p", {"class": "muted"}, "Not run here: what was measured, if anything, stands in its own words."))
-    else:
-        shown += [cards(run), element("p", {"class": "muted"}, _cost(name, run))]
-    shown.append(element("pre", {"tabindex": "0"}, element("code", {}, _command(name, words))))
-    if rest.strip():
-        about = [element("summary", {}, "In its own words"), element("pre", {"tabindex": "0"}, rest.strip("\n"))]
-        shown.append(element("details", {"open": run is None}, *about))
-    return element("article", {"class": "config"}, *shown)
+    label, _, rest = words.partition("\n")
+    source = None if run is None else _image(run)
+    return {
+        "name": name,
+        "label": label,
+        "image": book.images.get(name),
+        "caption": None if run is None or source is None else _caption(source, run),
+        "cards": None if run is None else cards(run),
+        "cost": None if run is None else _cost(name, run),
+        "command": _command(name, words),
+        "words": rest.strip("\n"),
+    }
+
+
+def _caption(source: Path, run: ReportedRun) -> str:
+    return caption(source.stem) if source in run.figures else f"What came out after {run.reached:,} steps"
 
 
 def _command(name: str, words: str) -> str:
@@ -149,9 +134,3 @@ def _cost(name: str, run: ReportedRun) -> str:
 
 def _time(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
-
-
-def _prose(text: str) -> Html:
-    """A line of a docstring: what stands between two double backticks is code."""
-    parts = re.split(r"``(.+?)``", text)
-    return Html("".join(f"<code>{html.escape(p)}</code>" if i % 2 else html.escape(p) for i, p in enumerate(parts)))

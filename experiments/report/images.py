@@ -10,8 +10,8 @@ from likeness.experiments.config import from_json
 from likeness.experiments.experiment import Experiment, Originals
 from likeness.experiments.own_code.classes import RunCode
 from likeness.experiments.report.album import Album, Embedded, Source
-from likeness.experiments.report.html import Html, element, tabs
 from likeness.experiments.report.runs import ReportedRun
+from likeness.experiments.report.template import Html, part
 from likeness.experiments.report.words import caption, rank
 from likeness.research.errors import UserError
 
@@ -89,78 +89,21 @@ def painted(run: ReportedRun, number: int, book: Album) -> Html | None:
         key = f"run-{number}-image-{place}"
         before = book.images.get(_before(number, name))
         if before is not None:
-            parts.append(
-                _compare(
-                    key,
-                    name,
-                    before.image(f"{name} of {run.name}, before"),
-                    last.image(f"{name} of {run.name}, after {paths[-1][0]} steps"),
-                )
-            )
+            parts.append(part("compare", key, name, before, last, run.name, paths[-1][0]))
         frames = [(step, book.images[_key(number, path)]) for step, path in _shown(paths) if _key(number, path) in book.images]
         if len(frames) > 1:
-            images = [(step, image.image(f"{name} of {run.name} at step {step}")) for step, image in frames]
             left_out = f", {len(frames)} of {len(paths)} images" if len(frames) < len(paths) else ""
-            parts.append(_progress(key, f"{name}, step by step{left_out}", images))
+            parts.append(part("progress", key, f"{name}, step by step{left_out}", frames, f"{name} of {run.name}"))
         elif before is None:
             parts.append(figure(last, f"{name} of {run.name}", f"{name} at step {paths[-1][0]:,}"))
     styles = [(key, image) for key, image in book.images.items() if key.startswith(f"{number}:style:")]
     parts += [figure(image, f"Style image {i + 1} of {run.name}", f"Style {i + 1}") for i, (_, image) in enumerate(styles)]
-    return element("div", {"class": "gallery"}, *parts) if parts else None
-
-
-def _compare(key: str, name: str, before: Html, after: Html) -> Html:
-    slider = element(
-        "input",
-        {
-            "type": "range",
-            "min": 0,
-            "max": 100,
-            "value": 50,
-            "id": f"{key}-cut",
-            "aria-label": f"How much of {name} is shown before",
-        },
-    )
-    stack = element("div", {"class": "stack"}, element("div", {}, after), element("div", {"class": "over"}, before))
-    words = element(
-        "div", {"class": "ends", "aria-hidden": "true"}, element("span", {}, "before"), element("span", {}, "after")
-    )
-    return element(
-        "figure",
-        {"class": "compare"},
-        element("figcaption", {}, element("strong", {}, f"{name}, before and after")),
-        stack,
-        slider,
-        words,
-    )
-
-
-def _progress(key: str, title: str, images: Sequence[tuple[int, Html]]) -> Html:
-    frames = [
-        element("div", {"class": "frame", "data-step": f"{step:,}", "hidden": place < len(images) - 1}, image)
-        for place, (step, image) in enumerate(images)
-    ]
-    last = len(images) - 1
-    slider = element(
-        "input",
-        {"type": "range", "min": 0, "max": last, "value": last, "step": 1, "id": f"{key}-progress", "aria-label": title},
-    )
-    bar = element(
-        "div",
-        {"class": "bar"},
-        element("button", {"type": "button", "class": "play"}, "Play"),
-        slider,
-        element("output", {"for": f"{key}-progress"}, f"step {images[-1][0]:,}"),
-    )
-    return element("figure", {"class": "progress"}, element("figcaption", {}, element("strong", {}, title)), *frames, bar)
+    return part("gallery", parts) if parts else None
 
 
 def figure(image: Embedded, alt: str, title: str) -> Html:
     """An image with its caption; a press shows it in its own size."""
-    # What is much wider than high is read only over the whole width.
-    wide = "wide" if image.width > 2 * image.height else None
-    button = element("button", {"type": "button", "class": "enlarge", "aria-label": f"Enlarge: {title}"}, image.image(alt))
-    return element("figure", {"class": wide}, button, element("figcaption", {}, title))
+    return part("figure", image, alt, title)
 
 
 def figures(run: ReportedRun, number: int, book: Album, drawn: Collection[str]) -> Html | None:
@@ -171,7 +114,7 @@ def figures(run: ReportedRun, number: int, book: Album, drawn: Collection[str]) 
         if (image := book.images.get(_key(number, path))) is not None:
             words = caption(path.stem)
             shown.append(figure(image, f"{words}; {run.name}", words))
-    return element("div", {"class": "gallery"}, *shown) if shown else None
+    return part("gallery", shown) if shown else None
 
 
 def units(run: ReportedRun, number: int, book: Album) -> Html | None:
@@ -181,4 +124,4 @@ def units(run: ReportedRun, number: int, book: Album) -> Html | None:
         for path in run.units
         if _key(number, path) in book.images
     }
-    return tabs(f"run-{number}-units", "Layers", panels) if panels else None
+    return part("tabs", f"run-{number}-units", "Layers", panels) if panels else None

@@ -7,8 +7,8 @@ from typing import Any
 
 from likeness.experiments.display.glossary import head, meaning, placed
 from likeness.experiments.report.curves import show
-from likeness.experiments.report.html import Html, breakable, element, joined, rows
 from likeness.experiments.report.runs import ReportedRun, finite, is_metric, kind
+from likeness.experiments.report.template import Html, part
 from likeness.experiments.report.words import headlines
 
 MISSING = "not recorded"
@@ -21,26 +21,30 @@ def cards(run: ReportedRun) -> Html | None:
     if not names:
         return None
     shown = [
-        element(
-            "li",
-            {},
-            element("span", {"class": "muted"}, breakable(name)),
-            element("strong", {}, _value(run.metrics[name])),
-            element("span", {"class": "muted"}, _interval(run.metrics[name])),
-            element("span", {"class": "small"}, meaning(name)),
-        )
+        {
+            "name": name,
+            "value": _value(run.metrics[name]),
+            "interval": _interval(run.metrics[name]),
+            "meaning": meaning(name),
+        }
         for name in names
     ]
-    return element("ul", {"class": "cards"}, *shown)
+    return part("cards", shown)
 
 
-def threshold(run: ReportedRun) -> Html | None:
+def _threshold(run: ReportedRun) -> str | None:
     """Where the run's τ comes from."""
     tau, far = run.threshold.get("tau"), run.threshold.get("far")
     if not isinstance(tau, float) or not isinstance(far, Mapping) or not is_metric(far) or far.get("value") is None:
         return None
     words = f"τ = {tau:.4g}, chosen on {run.threshold.get('people')} validation people, of whom it accepts wrongly "
-    return element("p", {}, words, f"{_value(far)} {_interval(far)}.")
+    return f"{words}{_value(far)} {_interval(far)}."
+
+
+def numbers(run: ReportedRun, *, opened: bool) -> Html:
+    """All that came out: the few numbers to be read first, where the run's τ comes from, notes, and every number."""
+    notes = run.summary.get("notes")
+    return part("numbers", cards(run), _threshold(run), notes if isinstance(notes, list) else [], single_table(run), opened)
 
 
 def single_table(run: ReportedRun) -> Html:
@@ -65,48 +69,23 @@ def compared_table(runs: Sequence[ReportedRun]) -> Html:
 
 
 def _metric_table(cells: Mapping[str, Mapping[str, Any]], heads: Mapping[str, str], title: str) -> Html:
-    body = []
+    rows = []
     for name, values in cells.items():
-        ends = [
-            end
-            for value in values.values()
-            if isinstance(value, Mapping) and value.get("value") is not None
-            for end in (value["low"], value["high"])
-        ]
-        row = [element("th", {"scope": "row"}, breakable(name), element("span", {"class": "small"}, meaning(name)))]
-        for key in heads:
-            value = values.get(key)
-            row.append(element("td", {}, *(() if value is None else _cell(value, min(ends, default=0), max(ends, default=1)))))
-        body.append(element("tr", {}, *row))
-    above = element(
-        "tr", {}, element("th", {"scope": "col"}, "metric"), *(element("th", {"scope": "col"}, h) for h in heads.values())
-    )
-    return table(title, above, body)
+        estimates = [value for value in values.values() if isinstance(value, Mapping) and value.get("value") is not None]
+        low, high = (min(e["low"] for e in estimates), max(e["high"] for e in estimates)) if estimates else (0, 1)
+        shown = [None if values.get(key) is None else _cell(values[key], low, high) for key in heads]
+        rows.append({"name": name, "meaning": meaning(name), "cells": shown})
+    return part("metrics", title, ["metric", *heads.values()], rows)
 
 
-def table(title: str, above: Html, body: Sequence[Html]) -> Html:
-    """A table that scrolls by itself where the screen is narrow."""
-    whole = element(
-        "table", {}, element("caption", {}, title), element("thead", {}, above), element("tbody", {}, joined(*body))
-    )
-    return element("div", {"class": "scroll", "tabindex": "0", "role": "region", "aria-label": title}, whole)
-
-
-def _cell(value: Any, low: float, high: float) -> list[Html]:
-    parts = [element("span", {"class": "number"}, _value(value)), element("span", {"class": "interval"}, _interval(value))]
-    if isinstance(value, Mapping) and value.get("value") is None:
-        return [element("span", {"class": "muted"}, _value(value))]
-    if isinstance(value, Mapping) and high > low:
-        at = [round(2 + 116 * (float(value[end]) - low) / (high - low), 1) for end in ("low", "value", "high")]
-        whisker = element(
-            "svg",
-            {"class": "whisker", "viewBox": "0 0 120 10", "aria-hidden": "true"},
-            element("line", {"class": "grid", "x1": 2, "x2": 118, "y1": 5, "y2": 5}),
-            element("line", {"class": "line s0", "x1": at[0], "x2": at[2], "y1": 5, "y2": 5}),
-            element("circle", {"class": "dot s0", "cx": at[1], "cy": 5, "r": 3.5}),
-        )
-        parts.append(whisker)
-    return parts
+def _cell(value: Any, low: float, high: float) -> dict[str, Any]:
+    """A number, and where its interval lies between two ends, from 2 to 118."""
+    estimate = isinstance(value, Mapping)
+    missing = estimate and value.get("value") is None
+    whisker = None
+    if estimate and not missing and high > low:
+        whisker = [round(2 + 116 * (float(value[end]) - low) / (high - low), 1) for end in ("low", "value", "high")]
+    return {"value": _value(value), "interval": _interval(value), "missing": missing, "whisker": whisker}
 
 
 def _value(value: Any) -> str:
@@ -170,12 +149,7 @@ def _own_code(value: Any) -> str:
 
 def origin_list(run: ReportedRun) -> Html:
     """What was run, with what, on what, and the whole config below it."""
-    facts = {name: element("code", {}, value) for name, value in origin(run).items()}
-    whole = json.dumps(run.config, indent=2, ensure_ascii=False)
-    config = element(
-        "details", {}, element("summary", {}, "The whole config"), element("pre", {"tabindex": "0"}, element("code", {}, whole))
-    )
-    return joined(rows(facts), config)
+    return part("origin", origin(run), json.dumps(run.config, indent=2, ensure_ascii=False))
 
 
 def brief(value: Any, most: int = 240) -> str:
@@ -191,11 +165,3 @@ def _brief(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_brief, value))}]"
     return json.dumps(value, ensure_ascii=False)
-
-
-def notes(run: ReportedRun) -> Html | None:
-    """What the evaluation remarked."""
-    found = run.summary.get("notes")
-    if not isinstance(found, list) or not found:
-        return None
-    return element("ul", {}, *(element("li", {}, note) for note in found))

@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 from likeness.experiments.report.album import BUDGET, Album, Source, album
 from likeness.experiments.report.curves import chart, curve, legend, metric_names
 from likeness.experiments.report.differences import differences
-from likeness.experiments.report.html import Html, element, joined, tabs
 from likeness.experiments.report.images import figures, originals, painted, sources, units
-from likeness.experiments.report.numbers import cards, compared_table, notes, origin_list, single_table, threshold
+from likeness.experiments.report.numbers import compared_table, numbers, origin_list
 from likeness.experiments.report.plots import embedding_map, library, rates
 from likeness.experiments.report.runs import ReportedRun, read_runs
-from likeness.experiments.report.shell import page
+from likeness.experiments.report.template import Html, page, part
 from likeness.research.errors import require
 from likeness.research.files import write_atomically
 
@@ -43,10 +42,22 @@ def report(workdirs: Sequence[str | Path]) -> Report:
         kept |= found | sources(run, number)
     taken = len(code) + sum(len(block) for drawn in plots for block in drawn.values())
     book = album(kept, budget=max(BUDGET - 3 * taken // 4, BUDGET // 4))
-    parts = [_run(run, number, book, plots[number], said[number], alone=len(runs) == 1) for number, run in enumerate(runs)]
-    head = _alone(runs[0]) if len(runs) == 1 else _together(runs)
-    title = f"{', '.join(run.name for run in runs)} · Likeness"
-    whole = page(title, joined(_problems(book.problems), head, *parts), [code] * bool(code))
+    alone = len(runs) == 1
+    given = {
+        "title": f"{', '.join(run.name for run in runs)} · Likeness",
+        "problems": book.problems,
+        "compared": [] if alone else _compared(runs),
+        "runs": [
+            {
+                "name": run.name,
+                "kind": run.title,
+                "problems": said[number],
+                "blocks": _blocks(run, number, book, plots[number], alone=alone),
+            }
+            for number, run in enumerate(runs)
+        ],
+    }
+    whole = page("report.html", given, [code] * bool(code))
     prefixed = [f"{run.name}: {problem}" for run, problems in zip(runs, said, strict=True) for problem in problems]
     return Report(whole, (*book.problems, *prefixed))
 
@@ -63,65 +74,30 @@ def _plots(run: ReportedRun, number: int, problems: list[str]) -> dict[str, Html
     return {title: block for title, block in drawn.items() if block}
 
 
-def _alone(run: ReportedRun) -> Html:
-    return element("header", {}, element("p", {"class": "muted"}, f"Likeness · {run.title}"), element("h1", {}, run.name))
+def _compared(runs: Sequence[ReportedRun]) -> list[tuple[str, str, Html]]:
+    """What is said of several runs together: the id, the title and the content of each section."""
+    evaluated = any(run.metrics for run in runs)
+    return [
+        ("compared", "Numbers", compared_table(runs) if evaluated else part("sentence", "No run has been evaluated yet.")),
+        ("differences", "What differs", differences(runs)),
+        ("overlaid", "Curves", legend(runs) + _curves("all", runs)),
+    ]
 
 
-def _together(runs: Sequence[ReportedRun]) -> Html:
-    links = [element("li", {}, element("a", {"href": f"#run-{number}"}, run.name)) for number, run in enumerate(runs)]
-    header = element(
-        "header",
-        {},
-        element("p", {"class": "muted"}, "Likeness · several runs"),
-        element("h1", {}, f"{len(runs)} runs compared"),
-        element("nav", {"aria-label": "Runs"}, element("ul", {}, *links)),
-    )
-    numbers = compared_table(runs) if any(run.metrics for run in runs) else element("p", {}, "No run has been evaluated yet.")
-    return joined(
-        header,
-        _section("compared", "Numbers", numbers),
-        _section("differences", "What differs", differences(runs)),
-        _section("overlaid", "Curves", joined(legend(runs), _curves("all", runs))),
-    )
-
-
-def _run(
-    run: ReportedRun, number: int, book: Album, plots: Mapping[str, Html], problems: Sequence[str], *, alone: bool
-) -> Html:
-    key = f"run-{number}"
-    numbers = None
-    if run.metrics:
-        every = element("details", {"open": alone}, element("summary", {}, "Every number"), single_table(run))
-        numbers = joined(cards(run), threshold(run), notes(run), every)
-    blocks = {
-        "Numbers": numbers,
+def _blocks(run: ReportedRun, number: int, book: Album, plots: Mapping[str, Html], *, alone: bool) -> dict[str, Html | None]:
+    """What is said of one run, by the title of its section."""
+    return {
+        "Numbers": numbers(run, opened=alone) if run.metrics else None,
         "Result": painted(run, number, book),
-        "Curves": _curves(key, [run]) if alone else None,
+        "Curves": _curves(f"run-{number}", [run]) if alone else None,
         **plots,
         "Figures": figures(run, number, book, drawn={"roc"} if "Verification" in plots else set()),
         "What the units see": units(run, number, book),
         "What was run": origin_list(run),
     }
-    shown = [
-        _section(f"{key}-{place}", title, block, level="h2" if alone else "h3")
-        for place, (title, block) in enumerate(blocks.items())
-        if block
-    ]
-    name = None if alone else element("h2", {}, run.name)
-    return element("main" if alone else "section", {"id": key}, name, _problems(problems), *shown)
 
 
-def _section(key: str, title: str, block: Html, level: str = "h2") -> Html:
-    return element("section", {"aria-labelledby": key}, element(level, {"id": key}, title), block)
-
-
-def _problems(problems: Sequence[str]) -> Html | None:
-    if not problems:
-        return None
-    return element("div", {"class": "problems", "role": "note"}, *(element("p", {}, problem) for problem in problems))
-
-
-def _curves(key: str, runs: Sequence[ReportedRun]) -> Html | None:
+def _curves(key: str, runs: Sequence[ReportedRun]) -> Html:
     panels = {
         "Training": _charts(runs, [[record for record in run.records if record.get("split") == "train"] for run in runs]),
         "Validation": _charts(runs, [[record for record in run.records if record.get("split") != "train"] for run in runs]),
@@ -129,7 +105,7 @@ def _curves(key: str, runs: Sequence[ReportedRun]) -> Html | None:
         "Time": _charts(runs, [run.system for run in runs]),
     }
     drawn = {title: panel for title, panel in panels.items() if panel}
-    return tabs(f"{key}-curves", "Curves", drawn) if drawn else element("p", {}, "Nothing has been recorded yet.")
+    return part("tabs", f"{key}-curves", "Curves", drawn) if drawn else part("sentence", "Nothing has been recorded yet.")
 
 
 def _charts(runs: Sequence[ReportedRun], records: Sequence[Sequence[Mapping[str, Any]]]) -> Html | None:
@@ -139,4 +115,4 @@ def _charts(runs: Sequence[ReportedRun], records: Sequence[Sequence[Mapping[str,
         drawn = chart(name, [curve(run, i, each, name) for i, (run, each) in enumerate(zip(runs, records, strict=True))])
         if drawn is not None:
             charts.append(drawn)
-    return element("div", {"class": "charts"}, *charts) if charts else None
+    return part("charts", charts) if charts else None

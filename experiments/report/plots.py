@@ -2,7 +2,6 @@
 
 import base64
 import io
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,9 +9,9 @@ import numpy as np
 from PIL import Image
 from scipy import stats
 
-from likeness.experiments.report.html import Html, element, joined, tabs
 from likeness.experiments.report.maps import projections
 from likeness.experiments.report.runs import ReportedRun, read_arrays
+from likeness.experiments.report.template import Html, part
 from likeness.experiments.storage.workdir import Workdir
 
 _COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b58900", "#56b4e9", "#8a8f98")
@@ -49,7 +48,7 @@ def rates(run: ReportedRun, number: int, problems: list[str]) -> Html | None:
     words = (
         "Curves with their 95 % bands. Point at one to read off rates; a name in the legend hides its curve and shows it again."
     )
-    return joined(element("p", {"class": "muted"}, words), tabs(f"run-{number}-rates", "Curves of verification", panels))
+    return part("plot", words, part("tabs", f"run-{number}-rates", "Curves of verification", panels))
 
 
 def embedding_map(run: ReportedRun, problems: list[str]) -> Html | None:
@@ -71,16 +70,14 @@ def embedding_map(run: ReportedRun, problems: list[str]) -> Html | None:
         "color and a shape. Point at one to see the image; with the tool for boxes choose some, to find them on the other. "
         + " ".join(f"{each.name}: {each.note}." for each in drawn)
     )
-    return joined(element("p", {"class": "muted"}, words), _held(_maps(kept, people, drawn)))
+    return part("plot", words, _held(_maps(kept, people, drawn)))
 
 
 def _held(model: Any) -> Html:
     """A plot as data, which the page's script hands to Bokeh."""
     from bokeh.embed import json_item
 
-    # No text in it can end the element: "<" is written as an escape.
-    data = json.dumps(json_item(model)).replace("<", "\\u003c")
-    return element("div", {"class": "plot"}, element("script", {"type": "application/json"}, Html(data)))
+    return part("data", json_item(model))
 
 
 def _canvas(**options: Any) -> Any:

@@ -59,7 +59,7 @@ def test_what_was_run_is_shown_with_image_numbers_and_cost(tmp_path: Path) -> No
 
 def test_other_settings_are_said(tmp_path: Path) -> None:
     ran(tmp_path / "runs", seed=3)
-    assert re.search(r"with other settings than the config&#x27;s: seed: .*3", entry(gallery(tmp_path / "runs"), NAME))
+    assert re.search(r"with other settings than the config&#39;s: seed: .*3", entry(gallery(tmp_path / "runs"), NAME))
 
 
 def test_what_is_kept_shows_the_same_and_is_small(tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ from small_style import PRESET
 from likeness.experiments.commands.main import run as likeness
 from likeness.experiments.config import load, to_json
 from likeness.experiments.report.album import album
-from likeness.experiments.report.html import element, escaped
 from likeness.experiments.report.page import report, write_report
 from likeness.research.errors import UserError
 
@@ -163,11 +162,9 @@ def test_one_run_is_told_whole(tmp_path: Path) -> None:
 
 
 def test_what_others_have_written_is_text(tmp_path: Path) -> None:
-    page = checked(report([recognition(tmp_path / "<img src=x onerror=alert(1)>")]).page)
+    page = checked(report([recognition(tmp_path / "<img src=x onerror=alert(1)>\udce9")]).page)
     assert "".join(page.words).count(HOSTILE) >= 3
-    assert "<img src=x onerror=alert(1)>" in page.text
-    assert escaped("\udce9") == "\\udce9"
-    assert element("p", {"title": '"<'}, "&") == '<p title="&quot;&lt;">&amp;</p>'
+    assert "<img src=x onerror=alert(1)>\\udce9" in page.text
 
 
 def test_runs_are_compared_and_what_differs_is_marked(tmp_path: Path) -> None:

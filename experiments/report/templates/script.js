@@ -1,9 +1,3 @@
-"""What moves in a report: tabs, sliders, values read off curves, images enlarged.
-
-Without it all can be read but the early steps of an image.
-"""
-
-SCRIPT = """
 "use strict";
 for (const tabs of document.querySelectorAll(".tabs")) {
   const buttons = [...tabs.querySelectorAll(":scope > [role=tablist] > [role=tab]")];
@@ -86,7 +80,7 @@ for (const chart of document.querySelectorAll(".chart")) {
       const point = curve.points.find(point => point[0] === steps[at]);
       return point && (curves.length > 1 ? curve.run + ": " : "") + text(point[1]);
     });
-    reading.value = "step " + steps[at].toLocaleString("en") + ": " + values.filter(Boolean).join("\\n");
+    reading.value = "step " + steps[at].toLocaleString("en") + ": " + values.filter(Boolean).join("\n");
   };
   const point = event => {
     const box = svg.getBoundingClientRect();
@@ -138,4 +132,3 @@ for (const button of document.querySelectorAll(".enlarge")) {
   });
 }
 dialog.querySelector("button").addEventListener("click", () => dialog.close());
-"""
