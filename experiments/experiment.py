@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
 
+import jax
 import numpy as np
 
 from likeness.experiments.training.resuming import Fingerprints
@@ -39,6 +40,24 @@ class LossOutput(NamedTuple):
     """The model state after this batch, of the same structure as before."""
     metrics: Mapping[str, Array]
     """Further scalars for the log."""
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class TrainState:
+    """Everything that changes from step to step."""
+
+    step: Array
+    params: PyTree
+    model_state: PyTree
+    optimizer: Any
+    average: PyTree
+    """The running mean of ``params``, or None when the run keeps none."""
+
+    @property
+    def best_params(self) -> PyTree:
+        """What to evaluate and use: the running mean where there is one."""
+        return self.params if self.average is None else self.average
 
 
 class Batches(Protocol):

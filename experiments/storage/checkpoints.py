@@ -24,10 +24,9 @@ import numpy as np
 from jax.sharding import SingleDeviceSharding
 from orbax.checkpoint import v1 as ocp
 
-from likeness.experiments.experiment import Variables
+from likeness.experiments.experiment import TrainState, Variables
 from likeness.experiments.run import Checkpoints
 from likeness.experiments.training.resuming import CannotResume
-from likeness.experiments.training.step import TrainState
 from likeness.research.errors import UserError
 from likeness.research.files import cannot_write
 from likeness.research.types import PyTree

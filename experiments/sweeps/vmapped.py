@@ -14,13 +14,13 @@ import numpy as np
 
 from likeness.experiments.distributed import processes
 from likeness.experiments.distributed.sharding import over_batch, replicated
-from likeness.experiments.experiment import Batches, peek
+from likeness.experiments.experiment import Batches, TrainState, peek
 from likeness.experiments.run import Run
 from likeness.experiments.sweeps.convolutions import one_by_one
 from likeness.experiments.sweeps.numbers import Differ, Path, differing, dotted, joined
 from likeness.experiments.training.program import Program, build
 from likeness.experiments.training.stages import OpenedStage, stages
-from likeness.experiments.training.step import StepReport, TrainState, initial_state, train_step
+from likeness.experiments.training.step import StepReport, initial_state, train_step
 from likeness.research.types import Array, PRNGKey, PyTree
 
 

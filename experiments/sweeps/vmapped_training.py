@@ -12,6 +12,7 @@ import jax
 
 from likeness.experiments.display.progress import Named, Reporter
 from likeness.experiments.distributed.watchdog import Watchdog
+from likeness.experiments.experiment import TrainState
 from likeness.experiments.own_code import Code
 from likeness.experiments.storage.checkpoints import CheckpointStore
 from likeness.experiments.storage.metrics_log import Metrics
@@ -23,7 +24,6 @@ from likeness.experiments.training.interruption import Interrupted
 from likeness.experiments.training.loop import Lane, Launch, running, take_steps
 from likeness.experiments.training.profiling import Profile
 from likeness.experiments.training.recorder import RunRecorder
-from likeness.experiments.training.step import TrainState
 from likeness.experiments.training.stop_request import StopRequest
 from likeness.experiments.training.timing import Timing
 

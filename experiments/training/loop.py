@@ -12,11 +12,12 @@ import jax
 
 from likeness.experiments.display.progress import Reporter
 from likeness.experiments.distributed.watchdog import Watchdog
+from likeness.experiments.experiment import TrainState
 from likeness.experiments.run import Run
 from likeness.experiments.training.compilations import Recompilations
 from likeness.experiments.training.profiling import Profile
 from likeness.experiments.training.recorder import Clock, RunRecorder, due
-from likeness.experiments.training.step import StepReport, TrainState
+from likeness.experiments.training.step import StepReport
 from likeness.experiments.training.stop_request import StopRequest
 from likeness.experiments.training.timing import Timing
 from likeness.research.types import PyTree

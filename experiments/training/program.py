@@ -9,9 +9,9 @@ import jax
 
 from likeness.experiments.distributed import processes
 from likeness.experiments.distributed.sharding import check_batch, over_batch, replicated
-from likeness.experiments.experiment import Variables
+from likeness.experiments.experiment import TrainState, Variables
 from likeness.experiments.run import Run
-from likeness.experiments.training.step import StepReport, TrainState, initial_state, promoted, train_step, watched
+from likeness.experiments.training.step import StepReport, initial_state, promoted, train_step, watched
 from likeness.research.errors import UserError
 from likeness.research.types import PRNGKey, PyTree
 

@@ -12,19 +12,19 @@ import numpy as np
 from likeness.experiments.config import describe_changes, to_json
 from likeness.experiments.display.progress import Reporter
 from likeness.experiments.distributed import processes
-from likeness.experiments.experiment import Batches, Evaluation, Variables
+from likeness.experiments.experiment import Batches, Evaluation, TrainState, Variables
 from likeness.experiments.own_code import Code
 from likeness.experiments.own_code.keeping import describe, keep, kept_or_none
 from likeness.experiments.own_code.trust import remember
 from likeness.experiments.run import Run
 from likeness.experiments.storage.checkpoints import CheckpointStore
 from likeness.experiments.storage.metrics_log import Metrics
-from likeness.experiments.storage.provenance import provenance
 from likeness.experiments.storage.workdir import Workdir, metric_json, read_json, write_json
 from likeness.experiments.training.evaluation import evaluate_run
+from likeness.experiments.training.provenance import provenance
 from likeness.experiments.training.resuming import CannotResume, ChangedInputs, listed
 from likeness.experiments.training.stages import OpenedStage
-from likeness.experiments.training.step import StepReport, TrainState
+from likeness.experiments.training.step import StepReport
 from likeness.research.errors import UserError
 from likeness.research.files import write_atomically
 from likeness.research.images import write_image

@@ -8,27 +8,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from likeness.experiments.experiment import Experiment
+from likeness.experiments.experiment import Experiment, TrainState
 from likeness.experiments.run import Run
 from likeness.research.types import Array, PRNGKey, PyTree, Scalar
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class TrainState:
-    """Everything that changes from step to step."""
-
-    step: Array
-    params: PyTree
-    model_state: PyTree
-    optimizer: Any
-    average: PyTree
-    """The running mean of ``params``, or None when the run keeps none."""
-
-    @property
-    def best_params(self) -> PyTree:
-        """What to evaluate and use: the running mean where there is one."""
-        return self.params if self.average is None else self.average
 
 
 @jax.tree_util.register_dataclass

@@ -17,9 +17,9 @@ from likeness.experiments.own_code import own_code, trust_code
 from likeness.experiments.own_code.classes import RunCode
 from likeness.experiments.own_code.keeping import keep, kept, manifest
 from likeness.experiments.own_code.trust import known_place, remember
-from likeness.experiments.storage.provenance import own_revision, provenance
 from likeness.experiments.storage.workdir import write_json
 from likeness.experiments.training.evaluation import read_run
+from likeness.experiments.training.provenance import own_revision, provenance
 from likeness.experiments.training.resuming import Fingerprints
 from likeness.experiments.training.trainer import train
 from likeness.research.errors import UserError

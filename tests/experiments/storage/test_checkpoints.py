@@ -8,10 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from likeness.experiments.experiment import Variables
+from likeness.experiments.experiment import TrainState, Variables
 from likeness.experiments.run import Checkpoints
 from likeness.experiments.storage.checkpoints import CheckpointMismatch, CheckpointStore
-from likeness.experiments.training.step import TrainState
 from likeness.research.errors import UserError
 
 pytestmark = pytest.mark.end_to_end

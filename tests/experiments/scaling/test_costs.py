@@ -2,7 +2,7 @@ import pytest
 from rich.console import Console
 
 from likeness.experiments.commands import show
-from likeness.experiments.display.costs import fields
+from likeness.experiments.scaling.costs import fields
 from likeness.research.encoders import Koch, NN4Small2, Vgg
 
 
