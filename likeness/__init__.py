@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from likeness.experiments.config import load as load
     from likeness.experiments.recognition.recognizer import Recognizer as Recognizer
     from likeness.experiments.run import Run as Run
+    from likeness.experiments.sweeps.sweep import sweep as sweep
     from likeness.experiments.training.evaluation import evaluate as evaluate
     from likeness.experiments.training.trainer import train as train
     from likeness.research import data as data
@@ -43,6 +44,7 @@ __all__ = [
     "load",
     "losses",
     "metrics",
+    "sweep",
     "train",
     "visualization",
 ]
@@ -53,6 +55,7 @@ _find = lazily(
         "experiments.config": ("load",),
         "experiments.recognition.recognizer": ("Recognizer",),
         "experiments.run": ("Run",),
+        "experiments.sweeps.sweep": ("sweep",),
         "experiments.training.evaluation": ("evaluate",),
         "experiments.training.trainer": ("train",),
     },

@@ -34,7 +34,7 @@ from likeness.experiments.style import Stylization
 from likeness.experiments.style.image import StyleImage
 from likeness.experiments.sweeps.members import Member
 from likeness.experiments.sweeps.overrides import LogUniform, Uniform, apply, sample, zip_
-from likeness.experiments.sweeps.runner import Mode, sweep
+from likeness.experiments.sweeps.runner import Mode, make_runs
 from likeness.experiments.sweeps.timing import Timed, sequential_steps, timed_steps, vmapped_steps
 from likeness.experiments.sweeps.vmapped import vmap_runs
 from likeness.research.data import CountSplit, Faces, IdentityBatches
@@ -115,7 +115,7 @@ def whole(kind: list[Run], steps: int, way: Mode) -> tuple[float, str]:
             for number, run in enumerate(kind)
         ]
         began = time.perf_counter()
-        sweep(members, Path(folder), vmapped=way, jobs=1, say=Quiet())
+        make_runs(members, Path(folder), vmapped=way, jobs=1, say=Quiet())
         seconds = time.perf_counter() - began
         if failed := [member.why for member in members if member.status != "finished"]:
             raise RuntimeError(f"{len(failed)} runs did not end, the first because {failed[0]}")

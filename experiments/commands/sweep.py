@@ -62,7 +62,7 @@ def main(arguments: list[str]) -> int:
     from likeness.experiments.display.progress import Terminal
     from likeness.experiments.sweeps.members import members
     from likeness.experiments.sweeps.overrides import NoSuchField
-    from likeness.experiments.sweeps.runner import sweep
+    from likeness.experiments.sweeps.runner import make_runs
 
     check(options)
     halving, slurm = halving_of(options, run), slurm_of(options)
@@ -82,7 +82,7 @@ def main(arguments: list[str]) -> int:
             terminal.say(f"{len(made)} run{'s' * (len(made) > 1)} in {root}")
             if vmap != options.vmap:
                 terminal.say("each is trained alone, since W&B takes one run at a time from a process")
-            sweep(
+            make_runs(
                 made,
                 root,
                 vmap=vmap,
@@ -233,29 +233,11 @@ def report(made: "list[Member]", run: "Run", root: Path, asked: str | None, mode
     from rich.console import Console
     from rich.table import Table
 
-    from likeness.experiments.display import figures
-    from likeness.experiments.sweeps.members import outcome, write_results
-    from likeness.experiments.sweeps.report import (
-        deciding,
-        fitted,
-        parallel_coordinates,
-        ranked,
-        table,
-        without_parts,
-        write_markdown,
-    )
+    from likeness.experiments.sweeps.report import fitted, without_parts, write
 
-    written = [write_results(made, root)]
-    found = [outcome(member) for member in made]
-    metric = deciding(run, found, asked)
-    rows = table(made, ranked(made, found, metric, mode), found, metric)
-    written.append(root / "sweep.md")
-    write_markdown(written[-1], rows, made, metric)
-    if metric is not None and sum(metric in each.metrics for each in found) > 1:
-        figure = parallel_coordinates(made, found, metric, lowest_is_best=mode == "min")
-        written.append(figures.save(figure, root / "sweep.png"))
+    written = write(made, run, root, asked, mode)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
-    header, *body = fitted(rows, console.width)
+    header, *body = fitted(written.rows, console.width)
     shown = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for column in header:
         # What became of a run may take several lines, and a number never.
@@ -263,11 +245,11 @@ def report(made: "list[Member]", run: "Run", root: Path, asked: str | None, mode
     for row in body:
         shown.add_row(*row)
     console.print(shown)
-    if metric is not None:
+    if written.metric is not None:
         of = "of what each run made" if without_parts(made) else "of the test part"
-        console.print(f"numbers are {of}; their intervals are in {written[0]}", markup=False, soft_wrap=True)
+        console.print(f"numbers are {of}; their intervals are in {written.files[0]}", markup=False, soft_wrap=True)
     for member in made:
         if member.status == "failed":
             console.print(f"failed: {member.name}: {member.why}", markup=False, soft_wrap=True)
-    for path in written:
+    for path in written.files:
         console.print(f"{path.suffix[1:]:<8} {path}", markup=False, soft_wrap=True)

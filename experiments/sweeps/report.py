@@ -3,11 +3,11 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from likeness.experiments.experiment import Experiment
 from likeness.experiments.run import Run
-from likeness.experiments.sweeps.members import Member, Outcome
+from likeness.experiments.sweeps.members import Member, Outcome, outcome, write_results
 from likeness.experiments.sweeps.overrides import short_paths, shown
 from likeness.research.errors import UserError
 from likeness.research.files import write_atomically
@@ -75,6 +75,47 @@ def table(made: Sequence[Member], order: Sequence[int], found: Sequence[Outcome]
             ]
         )
     return rows
+
+
+class Written(NamedTuple):
+    """What was written of a sweep."""
+
+    rows: list[list[str]]
+    """The table, the first row of which is the header."""
+    order: list[int]
+    """The runs by rank."""
+    metric: str | None
+    """By which they are sorted."""
+    files: list[Path]
+
+
+def write(made: Sequence[Member], run: Run, root: Path, asked: str | None, mode: Literal["min", "max"]) -> Written:
+    """Writes ``sweep.json``, the table as ``sweep.md``, and the figure as ``sweep.png`` where there is something to compare.
+
+    Args:
+        made: the runs.
+        run: what they have in common.
+        root: the sweep's directory.
+        asked: the metric that they are sorted by; None takes what :func:`deciding` finds.
+        mode: whether its lowest or its highest is best.
+
+    Raises:
+        UserError: no run has the metric that was asked for.
+    """
+    files = [write_results(made, root)]
+    found = [outcome(member) for member in made]
+    metric = deciding(run, found, asked)
+    order = ranked(made, found, metric, mode)
+    rows = table(made, order, found, metric)
+    files.append(root / "sweep.md")
+    write_markdown(files[-1], rows, made, metric)
+    if metric is not None and sum(metric in each.metrics for each in found) > 1:
+        # It needs Matplotlib.
+        from likeness.experiments.display import figures
+
+        figure = parallel_coordinates(made, found, metric, lowest_is_best=mode == "min")
+        files.append(figures.save(figure, root / "sweep.png"))
+    return Written(rows, order, metric, files)
 
 
 def fitted(rows: Sequence[Sequence[str]], width: int) -> list[list[str]]:

@@ -20,7 +20,7 @@ from likeness.experiments.training.recorder import shortened
 Mode = Literal["yes", "no", "auto"]
 
 
-def sweep(
+def make_runs(
     made: Sequence[Member],
     root: Path,
     *,

@@ -22,7 +22,7 @@ from likeness.experiments.sweeps import product
 from likeness.experiments.sweeps.members import Member, Stopped, members, note_rung, outcome, write_results
 from likeness.experiments.sweeps.report import deciding, fitted, ranked, table, write_markdown
 from likeness.experiments.sweeps.rungs import SuccessiveHalving
-from likeness.experiments.sweeps.runner import sweep
+from likeness.experiments.sweeps.runner import make_runs
 from likeness.experiments.training.evaluation import restore
 from likeness.experiments.training.interruption import Interrupted
 from likeness.experiments.training.trainer import train
@@ -38,7 +38,7 @@ def plan(root: Path, overrides: Any = RATES, **changes: Any) -> list[Member]:
 
 
 def make(made: list[Member], root: Path, vmap: Any = "no", halving: SuccessiveHalving | None = HALVE, say: Any = None) -> None:
-    sweep(made, root, vmap=vmap, jobs=1, say=say or Quiet(), halving=halving)
+    make_runs(made, root, vmap=vmap, jobs=1, say=say or Quiet(), halving=halving)
 
 
 def logged(member: Member) -> list[dict[str, Any]]:
@@ -245,11 +245,11 @@ def test_processes_are_halved_and_interrupted(tmp_path: Path, monkeypatch: pytes
     stopper = threading.Thread(target=stop)
     stopper.start()
     with pytest.raises(Interrupted, match="Stopped by SIGTERM: the same command goes on"):
-        sweep(made, tmp_path, vmap="auto", jobs=2, say=Quiet(), halving=halving)
+        make_runs(made, tmp_path, vmap="auto", jobs=2, say=Quiet(), halving=halving)
     stopper.join()
     assert all(0 < member.latest < 1500 for member in made)
     assert all(member.became.startswith("not finished, at step") for member in made)
-    sweep(made, tmp_path, vmap="auto", jobs=2, say=Quiet(), halving=halving)
+    make_runs(made, tmp_path, vmap="auto", jobs=2, say=Quiet(), halving=halving)
     assert sorted(member.became[:25] for member in made) == ["finished, in a process", "stopped at step 1500, 2nd"]
 
 

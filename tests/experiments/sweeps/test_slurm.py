@@ -24,7 +24,7 @@ from likeness.experiments.sweeps import product
 from likeness.experiments.sweeps import worker as sweep_worker
 from likeness.experiments.sweeps.members import Member, members
 from likeness.experiments.sweeps.rungs import SuccessiveHalving
-from likeness.experiments.sweeps.runner import sweep
+from likeness.experiments.sweeps.runner import make_runs
 from likeness.experiments.sweeps.slurm import SlurmArray
 from likeness.experiments.sweeps.worker import QueuedTask, write_task
 from likeness.experiments.training.evaluation import restore
@@ -49,7 +49,7 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def make(made: list[Member], root: Path, array: SlurmArray, halving: SuccessiveHalving | None = None) -> list[str]:
     listener = Listener()
-    sweep(made, root, vmap="auto", jobs=1, say=listener, halving=halving, slurm=array)
+    make_runs(made, root, vmap="auto", jobs=1, say=listener, halving=halving, slurm=array)
     return listener.said
 
 

@@ -28,7 +28,7 @@ from likeness.experiments.sweeps.members import Member, members, outcome, write_
 from likeness.experiments.sweeps.numbers import Differ, Number, differing, joined, structure
 from likeness.experiments.sweeps.overrides import Choice, LogUniform, Override, Uniform, apply, names, product, sample, zip_
 from likeness.experiments.sweeps.report import deciding, parallel_coordinates, ranked, table, write_markdown
-from likeness.experiments.sweeps.runner import sweep
+from likeness.experiments.sweeps.runner import make_runs
 from likeness.experiments.sweeps.timing import Timed
 from likeness.experiments.sweeps.vmapped import Incompatible, vmap_runs
 from likeness.experiments.training.evaluation import restore
@@ -231,7 +231,7 @@ def test_together_each_is_what_it_is_alone(tmp_path: Path) -> None:
         "checkpoints": Checkpoints(every=3, best_metric="pixels/rmse"),
     }
     made = plan(overrides, tmp_path / "sweep", **fields)
-    sweep(made, tmp_path, vmap="yes", jobs=1, say=Quiet())
+    make_runs(made, tmp_path, vmap="yes", jobs=1, say=Quiet())
     assert [(member.status, member.how) for member in made] == 2 * [("finished", "vmapped with 1")]
     for member in made:
         alone = train(member.run, tmp_path / "alone" / member.name)
@@ -317,7 +317,7 @@ def test_what_python_reads_is_told_apart(tmp_path: Path) -> None:
     assert apart.value.paths == {("experiment", "weight")}
     listener = Listener()
     made = plan(overrides, tmp_path, experiment=Nosy(size=4), steps=4)
-    sweep(made, tmp_path, vmap="yes", jobs=1, say=listener)
+    make_runs(made, tmp_path, vmap="yes", jobs=1, say=listener)
     assert {member.how for member in made} == {"vmapped with 1"}
     assert any(
         "in 2 groups, since Python needs the value of experiment.weight" in text for text in [*listener.said, *listener.warned]
@@ -328,22 +328,22 @@ def test_what_python_reads_is_told_apart(tmp_path: Path) -> None:
 def test_an_interrupted_sweep_goes_on_and_a_finished_one_is_left(tmp_path: Path) -> None:
     overrides = product({"seed": (0, 1)})
     whole = plan(overrides, tmp_path / "whole")
-    sweep(whole, tmp_path / "whole", vmap="yes", jobs=1, say=Quiet())
+    make_runs(whole, tmp_path / "whole", vmap="yes", jobs=1, say=Quiet())
     made = plan(overrides, tmp_path / "parts")
     with pytest.raises(Interrupted, match="SIGTERM at step 5 of 6"):
         stopper = Listener(4, terminate)
-        sweep(made, tmp_path / "parts", vmap="yes", jobs=1, say=stopper)
+        make_runs(made, tmp_path / "parts", vmap="yes", jobs=1, say=stopper)
     assert [member.latest for member in made] == [5, 5]
-    sweep(made, tmp_path / "parts", vmap="yes", jobs=1, say=Quiet())
+    make_runs(made, tmp_path / "parts", vmap="yes", jobs=1, say=Quiet())
     for one, other in zip(whole, made, strict=True):
         first, second = (restore(member.workdir, member.run) for member in (one, other))
         jax.tree.map(np.testing.assert_array_equal, first, second)
         assert read_metrics(one.workdir / "metrics.jsonl") == read_metrics(other.workdir / "metrics.jsonl")
     listener, again = Listener(), plan(overrides, tmp_path / "parts")
-    sweep(again, tmp_path / "parts", vmap="yes", jobs=1, say=listener)
+    make_runs(again, tmp_path / "parts", vmap="yes", jobs=1, say=listener)
     assert [*listener.said, *listener.warned] == ["2 of 2 runs are finished already"]
     changed = plan(overrides, tmp_path / "parts", optimizer=Adam())
-    sweep(changed, tmp_path / "parts", vmap="yes", jobs=1, say=Quiet())
+    make_runs(changed, tmp_path / "parts", vmap="yes", jobs=1, say=Quiet())
     assert all("holds a run of another config" in member.why for member in changed)
 
 
@@ -351,7 +351,7 @@ def test_an_interrupted_sweep_goes_on_and_a_finished_one_is_left(tmp_path: Path)
 @pytest.mark.parametrize("mode", ["yes", "no"])
 def test_who_fails_fails_alone_and_the_report_says_so(mode: Any, tmp_path: Path) -> None:
     made = plan(product({"experiment.weight": (1.0, 1e30, 2.0)}), tmp_path)
-    sweep(made, tmp_path, vmap=mode, jobs=1, say=Listener())
+    make_runs(made, tmp_path, vmap=mode, jobs=1, say=Listener())
     assert [member.status for member in made] == ["finished", "failed", "finished"]
     assert "is not finite" in made[1].why and (tmp_path / "failures" / f"{made[1].name}.txt").exists()
     found = [outcome(member) for member in made]
