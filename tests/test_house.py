@@ -230,8 +230,11 @@ def test_the_constraints_cover_every_extra() -> None:
 
 def test_what_is_required_is_imported() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    # TensorFlow Datasets imports it without requiring it.
-    wanted = {_plain(re.split(r"[\[<>=~!; ]", need)[0]) for need in project["dependencies"]} - {"importlib-resources"}
+    # TensorFlow Datasets imports the one without requiring it, and JAX the other.
+    wanted = {_plain(re.split(r"[\[<>=~!; ]", need)[0]) for need in project["dependencies"]} - {
+        "importlib-resources",
+        "filelock",
+    }
     found = re.findall(r"^ *(?:import|from) (\w+)", "\n".join(path.read_text() for path in FILES), re.MULTILINE)
     distributions = importlib.metadata.packages_distributions()
     assert not wanted - {_plain(name) for module in set(found) for name in distributions.get(module, ())}
