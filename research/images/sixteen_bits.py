@@ -48,18 +48,17 @@ def read_sixteen_bits(image: ImageFile, again: ImageFile) -> Shaped[np.ndarray, 
     return high << 8 | low
 
 
-def encode_png(pixels: Shaped[np.ndarray, "h w c"], sixteen: bool) -> bytes:
-    """A PNG file (ISO/IEC 15948) of RGB or RGBA, tagged as sRGB.
+def encode_png(pixels: Shaped[np.ndarray, "h w c"]) -> bytes:
+    """A PNG file (ISO/IEC 15948) of RGB or RGBA with 16 bits a channel, tagged as sRGB.
 
     Each row is filtered in the five ways the format knows, and the one whose differences are smallest in sum is kept.
 
     Args:
-        pixels: uint16, or uint8 where not ``sixteen``; 3 or 4 channels.
-        sixteen: bits a channel, 16 or 8.
+        pixels: uint16 of 3 or 4 channels.
     """
     height, width, channels = pixels.shape
-    rows = pixels.astype(">u2" if sixteen else np.uint8).reshape(height, -1).view(np.uint8)
-    step = channels * (2 if sixteen else 1)
+    rows = pixels.astype(">u2").reshape(height, -1).view(np.uint8)
+    step = 2 * channels
     stream = zlib.compressobj(6)
     data, above = [], np.zeros(rows.shape[1], np.int16)
     for row in rows.astype(np.int16):
@@ -72,7 +71,7 @@ def encode_png(pixels: Shaped[np.ndarray, "h w c"], sixteen: bool) -> bytes:
         data.append(stream.compress(bytes([kind]) + filtered[kind].tobytes()))
         above = row
     data.append(stream.flush())
-    header = struct.pack(">IIBBBBB", width, height, 16 if sixteen else 8, 6 if channels == 4 else 2, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, 16, 6 if channels == 4 else 2, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"sRGB", b"\0"), (b"IDAT", b"".join(data)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*chunk) for chunk in chunks)
 

@@ -93,7 +93,7 @@ def _levels(values: Float[np.ndarray, "h w c"], bits: int) -> Shaped[np.ndarray,
 
 def _encoded(kind: str, levels: Shaped[np.ndarray, "h w c"], bits: int, quality: int) -> bytes:
     if bits == 16:
-        return encode_png(levels, sixteen=True)
+        return encode_png(levels)
     options: dict = {
         "PNG": {"pnginfo": _tagged_srgb()},
         "JPEG": {"quality": quality, "subsampling": 0, "optimize": True},
