@@ -29,10 +29,11 @@ def as_on_accelerators(function: Callable[..., _Result]) -> Callable[..., _Resul
 
 def _rewritten(part: Any) -> Any:
     """The same program, or the parameter of an instruction with those inside it."""
-    if isinstance(part, ClosedJaxpr):
-        return part.replace(jaxpr=_rewritten(part.jaxpr))
+    # Since JAX 0.12 a closed one is a Jaxpr too.
     if isinstance(part, Jaxpr):
         return part.replace(eqns=[_equation(equation) for equation in part.eqns])
+    if isinstance(part, ClosedJaxpr):
+        return part.replace(jaxpr=_rewritten(part.jaxpr))
     return type(part)(map(_rewritten, part)) if type(part) in (tuple, list) else part
 
 

@@ -64,8 +64,10 @@ def test_the_rule_sees_nothing_of_what_is_not_finite():
 
 
 def test_without_anything_to_halve_the_rule_is_the_same_to_the_bit():
-    plain = points(Adam(schedule=Constant(peak_lr=0.1)), 10)
-    halving = points(Adam(schedule=Constant(peak_lr=0.1), halvings=3), 10)
+    # Operation by operation: a compiler may join a product and a sum to one rounding in one program and not in another.
+    with jax.disable_jit():
+        plain = points(Adam(schedule=Constant(peak_lr=0.1)), 10)
+        halving = points(Adam(schedule=Constant(peak_lr=0.1), halvings=3), 10)
     for (ours, _, _), (theirs, _, _) in zip(halving, plain, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
