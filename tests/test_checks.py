@@ -10,7 +10,8 @@ import pytest
 
 from likeness.research import metrics
 from likeness.research.checks import as_embeddings, as_labels, as_labels_or_same, check_array, check_members
-from likeness.research.gallery.search import Index, squared_euclidean
+from likeness.research.distances import squared_distance
+from likeness.research.gallery.search import Index
 from likeness.research.losses.style.layers import mask_at, mask_of
 from likeness.research.metrics import bootstrap, calibration, folds, identification, one_shot, pairs, roc, verification
 
@@ -156,8 +157,8 @@ def test_an_answer_that_is_none_of_the_ways_is_refused(answers: list[int]):
 
 
 def test_codes_of_two_dimensions_are_not_compared():
-    with pytest.raises(ValueError, match=r"squared_euclidean: embeddings of shapes \(2, 4\) and \(2, 1\)"):
-        squared_euclidean(np.zeros((2, 4), np.float32), np.zeros((2, 1), np.float32))
+    with pytest.raises(ValueError, match=r"squared_distance: embeddings of shapes \(2, 4\) and \(2, 1\)"):
+        squared_distance(np.zeros((2, 4), np.float32), np.zeros((2, 1), np.float32))
 
 
 def test_masks_that_would_be_stretched_or_weigh_255_are_refused():

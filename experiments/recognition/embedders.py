@@ -12,8 +12,11 @@ from jaxtyping import Float
 
 from likeness.experiments.display.phases import tracked
 from likeness.experiments.distributed import processes
+from likeness.research.checks import check_members
 from likeness.research.data.images import Images
 from likeness.research.data.preprocessing import to_unit
+from likeness.research.distances import Distance, SquaredEuclidean
+from likeness.research.losses import RecognitionLoss
 from likeness.research.types import AnyArray, Array, PyTree
 
 _BATCH = 256
@@ -41,15 +44,8 @@ class Embedder:
         return processes.gathered_rows(np.concatenate(parts), shares)
 
 
-@runtime_checkable
-class Distance(Protocol):
-    """What of a loss the evaluator needs."""
-
-    def distance(self, params: PyTree, first: AnyArray, second: AnyArray) -> Array: ...
-
-
-def trained(encoder: nn.Module, loss: Distance, params: PyTree, state: PyTree) -> Embedder:
-    """A trained encoder, compared by its loss's own distance."""
+def trained(encoder: nn.Module, by: Distance | RecognitionLoss, params: PyTree, state: PyTree) -> Embedder:
+    """A trained encoder, compared by a distance, or as its loss does."""
     variables = {"params": params["encoder"], **state}
 
     def embed(images: AnyArray) -> np.ndarray:
@@ -57,7 +53,7 @@ def trained(encoder: nn.Module, loss: Distance, params: PyTree, state: PyTree) -
         return np.concatenate([np.asarray(_embed(encoder, variables, _padded(part, n)))[: len(part)] for part, n in parts])
 
     def distance(first: AnyArray, second: AnyArray) -> np.ndarray:
-        return _in_blocks(functools.partial(_distance, loss, params["loss"]), first, second)
+        return _in_blocks(functools.partial(_distance, by, params["loss"]), first, second)
 
     return Embedder(embed=embed, distance=distance)
 
@@ -73,14 +69,20 @@ class Baseline(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class RawPixels:
-    """Images compared pixel by pixel: squared Euclidean distance."""
+    """Images compared pixel by pixel."""
+
+    distance: Distance = SquaredEuclidean()
+    """Of the pixels, each from 0 to 1."""
 
     name = "raw_pixels"
+
+    def __post_init__(self) -> None:
+        check_members("RawPixels", "distance", self.distance, Distance, "SquaredEuclidean()")
 
     def fit(self, train: Images) -> Embedder:
         """Nothing is learned; ``train`` only has to be of the same shape."""
         del train
-        return Embedder(embed=_flat, distance=_euclidean)
+        return Embedder(embed=_flat, distance=functools.partial(_in_blocks, functools.partial(_pairwise, self.distance)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,11 +92,15 @@ class Eigenfaces:
     components: int = 100
     """Components kept, at most one fewer than there are training images."""
 
+    distance: Distance = SquaredEuclidean()
+    """Of the components."""
+
     name = "eigenfaces"
 
     def __post_init__(self) -> None:
         if self.components < 1:
             raise ValueError(f"Eigenfaces.components is {self.components}: give 1 or more")
+        check_members("Eigenfaces", "distance", self.distance, Distance, "SquaredEuclidean()")
 
     def fit(self, train: Images) -> Embedder:
         """Finds the components in at most 2,000 training images, evenly spaced over the table."""
@@ -104,7 +110,10 @@ class Eigenfaces:
         rows = np.unique(np.linspace(0, len(train) - 1, min(len(train), 2000)).astype(np.int64))
         pixels = _flat(train.read(rows))
         projection = PCA(min(self.components, *(side - 1 for side in pixels.shape)), random_state=0).fit(pixels)
-        return Embedder(embed=lambda images: projection.transform(_flat(images)), distance=_euclidean)
+        return Embedder(
+            embed=lambda images: projection.transform(_flat(images)),
+            distance=functools.partial(_in_blocks, functools.partial(_pairwise, self.distance)),
+        )
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -116,8 +125,15 @@ def _embed(encoder: nn.Module, variables: PyTree, images: Any) -> Array:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _distance(loss: Distance, params: PyTree, first: Any, second: Any) -> Array:
-    return loss.distance(params, first[:, None, :], second[None, :, :])
+def _distance(by: Distance | RecognitionLoss, params: PyTree, first: Any, second: Any) -> Array:
+    first, second = first[:, None, :], second[None, :, :]
+    # A loss's weights are an argument, so that those of another step compile nothing anew.
+    return by.paired(first, second) if isinstance(by, Distance) else by.compare(params, first, second)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _pairwise(distance: Distance, first: Any, second: Any) -> Array:
+    return distance.pairwise(first, second)
 
 
 def _batches(images: AnyArray) -> Iterator[tuple[AnyArray, int]]:
@@ -141,14 +157,6 @@ def _in_blocks(distance: Callable[[Any, Any], Any], first: AnyArray, second: Any
         rows = first[start : start + block]
         parts.append(np.asarray(distance(_padded(rows, block), columns))[: len(rows), : len(second)])
     return np.concatenate(parts) if parts else np.zeros((0, len(second)), np.float32)
-
-
-def _euclidean(first: AnyArray, second: AnyArray) -> np.ndarray:
-    a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    center = b.mean(axis=0)
-    a, b = a - center, b - center
-    squares = (a**2).sum(1)[:, None] + (b**2).sum(1)[None, :] - 2 * a @ b.T
-    return np.maximum(squares, 0)
 
 
 def _flat(images: AnyArray) -> np.ndarray:

@@ -39,9 +39,17 @@ from likeness.research.data.preprocessing import Preprocessing
 from likeness.research.data.protocols import Sampler, Source, is_synthetic
 from likeness.research.data.sampling import IndexBatches
 from likeness.research.data.split import Split, Splits
+from likeness.research.distances import Distance
 from likeness.research.errors import UserError
 from likeness.research.gallery import Threshold
-from likeness.research.losses import CollapseMonitor, KnowsCollapse, LimitsIdentities, LimitsSharding, RecognitionLoss
+from likeness.research.losses import (
+    CollapseMonitor,
+    KnowsCollapse,
+    LimitsIdentities,
+    LimitsSharding,
+    RecognitionLoss,
+    distance_of,
+)
 from likeness.research.metrics import calibration, verification
 from likeness.research.metrics import pairs as metric_pairs
 from likeness.research.ops.remat import Keep, count_parts, recomputing
@@ -68,6 +76,8 @@ class Recognition(Experiment):
     """Turns an image into named activations, among them ``embedding``."""
     loss: RecognitionLoss
     """Compares embeddings."""
+    distance: Distance | None = None
+    """How embeddings are compared in evaluation, by verify and in a gallery; without one, as the loss compares them."""
     preprocessing: Preprocessing | None = None
     """How an image file becomes an image of the data, where their source does not say it, as
     :class:`~likeness.research.data.Arrays` does not. Without either, files are refused by verify, identify and all others that
@@ -104,6 +114,8 @@ class Recognition(Experiment):
         check_members(
             "Recognition", "loss", self.loss, RecognitionLoss, "a loss of likeness.research.losses, such as Triplet()"
         )
+        if self.distance is not None:
+            check_members("Recognition", "distance", self.distance, Distance, "Cosine()")
         check_encoder("Recognition", self.encoder)
         for part in ("validation", "test"):
             for protocol in getattr(self, part):
@@ -252,12 +264,21 @@ class Recognition(Experiment):
     def model_fingerprint(self, variables: Variables, inputs: ModelInputs) -> str:
         """SHA-256 of everything that an embedding of a file and its distance depend on: definitions, preprocessing, weights."""
         digest = hashlib.sha256()
-        parts = [self.encoder, self.loss, inputs.preprocessing]
+        parts = [self.encoder, self.loss, inputs.preprocessing, *([self.distance] if self.distance else [])]
         digest.update(json.dumps([to_json(part) for part in parts], sort_keys=True).encode())
         for path, leaf in jax.tree_util.tree_leaves_with_path(tuple(variables)):
             digest.update(jax.tree_util.keystr(path).encode())
             digest.update(np.asarray(leaf).tobytes())
         return digest.hexdigest()
+
+    @property
+    def compared_by(self) -> Distance | RecognitionLoss:
+        """What compares embeddings: ``distance``, or the loss, which may do it with weights of its own."""
+        return self.distance or self.loss
+
+    def distance_with(self, params: PyTree) -> Distance:
+        """How embeddings are compared with these weights."""
+        return self.distance or distance_of(self.loss, params["loss"])
 
     def diagnose(self, metrics: Mapping[str, float]) -> str | None:
         """Warns when the embeddings collapse."""
@@ -265,7 +286,7 @@ class Recognition(Experiment):
 
     def evaluate(self, data: Splits, params: PyTree, state: PyTree, part: Part) -> Evaluation:
         """Evaluates the encoder on one part's people; on the test part also the baselines, with images and τ."""
-        embedder = trained(self.encoder, self.loss, params, state)
+        embedder = trained(self.encoder, self.compared_by, params, state)
         if part == "validation":
             evaluated = evaluate(embedder, _some(data.validation, "validation"))
             return Evaluation(metrics=_apply(self.validation, evaluated))
@@ -303,6 +324,7 @@ class Recognition(Experiment):
                     tar=calibrated.tar,
                     people=len(data.validation.people),
                     fingerprint=self.model_fingerprint(Variables(params, state), inputs),
+                    distance=repr(self.distance_with(params)),
                 ).to_json()
                 tau = calibrated.threshold
         bands = _bands(curves)

@@ -20,6 +20,7 @@ from likeness.experiments.training.evaluation import read_run, restore
 from likeness.research.data import BadImage, is_synthetic, printable
 from likeness.research.data.folder import CLUTTER
 from likeness.research.data.names import about_one_name, identity_name
+from likeness.research.distances import Distance
 from likeness.research.errors import UserError
 from likeness.research.gallery import (
     EnrolledImage,
@@ -30,7 +31,6 @@ from likeness.research.gallery import (
     Threshold,
     VerificationResult,
 )
-from likeness.research.losses.metric.protocol import orders_as_euclid
 from likeness.research.types import AnyArray
 
 
@@ -72,7 +72,7 @@ class Recognizer:
             workdir=Path(workdir),
             experiment=experiment,
             variables=variables,
-            embedder=trained(experiment.encoder, experiment.loss, variables.params, variables.state),
+            embedder=trained(experiment.encoder, experiment.compared_by, variables.params, variables.state),
             inputs=inputs,
             fingerprint=experiment.model_fingerprint(variables, inputs),
         )
@@ -140,12 +140,7 @@ class Recognizer:
 
     def identify(self, gallery: Gallery, paths: Sequence[str | Path]) -> tuple[IdentificationResult, ...]:
         """Who of the gallery is in each image file, if anyone?"""
-        identifier = Identifier(
-            gallery.codes(),
-            self.threshold,
-            distance=self.distance,
-            euclidean=orders_as_euclid(self.experiment.loss),
-        )
+        identifier = Identifier(gallery.codes(), self.threshold, distance=self.distance)
         answers = identifier(self.embed_files(paths))
         known = [gallery.enrolled_as(self.note(path).sha256) for path in paths]
         return tuple(dataclasses.replace(each, enrolled_as=names) for each, names in zip(answers, known, strict=True))
@@ -211,9 +206,10 @@ class Recognizer:
             )
         return people, tuple(skipped), about_one_name(name for name, files in found.items() if files)
 
-    def distance(self, first: Any, second: Any) -> Any:
-        """Distance of embeddings (…, d), broadcasting, for the gallery's search."""
-        return self.experiment.loss.distance(self.variables.params["loss"], first, second)
+    @functools.cached_property
+    def distance(self) -> Distance:
+        """How embeddings are compared, in the units of τ."""
+        return self.experiment.distance_with(self.variables.params)
 
     def gallery(self, path: str | Path, *, create: bool = False) -> Gallery:
         """Opens a gallery of this model.

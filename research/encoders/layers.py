@@ -63,6 +63,7 @@ def l2_normalize(x: Float[AnyArray, "... d"], epsilon: float = 1e-10) -> Float[A
         [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
     """
     x = jnp.asarray(x, jnp.float32)
+    # Not `distances.unit`: published face encoders were trained with this ε, by which what is nearly zero stays short.
     return x / jnp.sqrt(jnp.maximum(jnp.sum(x * x, axis=-1, keepdims=True), epsilon))
 
 

@@ -7,7 +7,7 @@ from likeness.research.lazy import lazily
 if TYPE_CHECKING:
     from likeness.research.gallery.identification import Candidate, IdentificationResult, Identifier
     from likeness.research.gallery.records import Codes, Duplicate, Enrolled, EnrolledImage, Enrollment
-    from likeness.research.gallery.search import Index, Neighbors, squared_euclidean
+    from likeness.research.gallery.search import Index, Neighbors
     from likeness.research.gallery.store import Gallery
     from likeness.research.gallery.threshold import Threshold, VerificationResult
 else:
@@ -16,7 +16,7 @@ else:
         {
             "identification": ("Candidate", "IdentificationResult", "Identifier"),
             "records": ("Codes", "Duplicate", "Enrolled", "Enrollment", "EnrolledImage"),
-            "search": ("Index", "Neighbors", "squared_euclidean"),
+            "search": ("Index", "Neighbors"),
             "store": ("Gallery",),
             "threshold": ("Threshold", "VerificationResult"),
         },
@@ -36,5 +36,4 @@ __all__ = [
     "Neighbors",
     "Threshold",
     "VerificationResult",
-    "squared_euclidean",
 ]

@@ -5,9 +5,10 @@ import functools
 
 import numpy as np
 
+from likeness.research.distances import Distance, SquaredEuclidean
 from likeness.research.errors import UserError
 from likeness.research.gallery.records import LARGEST, Codes, comparable
-from likeness.research.gallery.search import Distance, Index, squared_euclidean
+from likeness.research.gallery.search import Index
 from likeness.research.gallery.threshold import Threshold
 from likeness.research.metrics.bootstrap import FEWEST_PEOPLE, varying_interval
 from likeness.research.metrics.identification import compound_error
@@ -123,7 +124,8 @@ class Identifier:
     Example:
         >>> from likeness.research.metrics.intervals import Estimate
         >>> rate = Estimate(0.01, 0.008, 0.012, 9900)
-        >>> threshold = Threshold(tau=0.5, target_far=0.01, far=rate, tar=rate, people=10, fingerprint="abc")
+        >>> calibrated = {"target_far": 0.01, "far": rate, "tar": rate, "people": 10, "fingerprint": "abc"}
+        >>> threshold = Threshold(tau=0.5, distance="SquaredEuclidean()", **calibrated)
         >>> codes = Codes(("Ada", "Bob"), np.eye(2, dtype=np.float32), np.arange(2), np.arange(2))
         >>> [answer.name for answer in Identifier(codes, threshold)(np.asarray([[0.9, 0.1], [-1, 0]], np.float32))]
         ['Ada', None]
@@ -134,28 +136,30 @@ class Identifier:
         codes: Codes,
         threshold: Threshold,
         *,
-        distance: Distance = squared_euclidean,
-        euclidean: bool | None = None,
+        distance: Distance = SquaredEuclidean(),
     ) -> None:
         """Prepares the search.
 
         Args:
             codes: of a gallery.
             threshold: calibrated for the gallery's model and this distance.
-            distance: the one that the threshold was calibrated on.
-            euclidean: whether it orders pairs as the Euclidean distance does; ``None`` takes it for granted of
-                ``squared_euclidean`` only.
+            distance: the one that the threshold was calibrated with.
 
         Raises:
-            UserError: nobody is enrolled.
+            UserError: nobody is enrolled, or the threshold was calibrated with another distance.
         """
         if not codes.names:
             raise UserError(
                 "The gallery is empty: nobody is enrolled, so nobody can be identified. Enroll at least one person first."
             )
+        if threshold.distance != repr(distance):
+            raise UserError(
+                f"The threshold was calibrated with the distance {threshold.distance} and the gallery is searched with "
+                f"{distance!r}, in whose units it says nothing: search with the first, or calibrate a threshold for the second."
+            )
         self.codes = codes
         self.threshold = threshold
-        self._index = Index.of(codes, distance=distance, euclidean=euclidean)
+        self._index = Index.of(codes, distance=distance)
 
     @functools.cached_property
     def stranger(self) -> Estimate:

@@ -2,36 +2,24 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from likeness.research.checks import UncheckedLabels, check_array, check_last_axis
+from likeness.research.checks import UncheckedLabels, check_array
+from likeness.research.distances import Distance, SquaredEuclidean
 from likeness.research.gallery.records import Codes
 from likeness.research.types import AnyArray, Array, Float, Int
-
-Distance: TypeAlias = Callable[[Array, Array], Array]
 
 BLOCK = 8192
 _QUERIES = (1, 8, 64, 256, 1024)
 _SPARE = 8
 _ELEMENTS = 1 << 24
 
-__all__ = ["Distance", "Index", "Neighbors", "squared_euclidean"]
-
-
-def squared_euclidean(first: Float[AnyArray, "*a _"], second: Float[AnyArray, "*b _"]) -> Float[Array, "..."]:
-    """Squared Euclidean distance ``Σ (x − y)²`` in float32, broadcasting over the leading axes.
-
-    Taken from the differences, so that it is exactly 0 for equal codes and never negative.
-    """
-    check_last_axis("squared_euclidean", first, second)
-    difference = jnp.asarray(first, jnp.float32) - jnp.asarray(second, jnp.float32)
-    return jnp.sum(difference * difference, axis=-1)
+__all__ = ["Index", "Neighbors"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,9 +38,9 @@ class Index:
     """Embeddings on the device in blocks of 8192 rows, searched exactly.
 
     A person's distance is that of the nearest of their embeddings. A query passes over the blocks and keeps
-    the candidates so far, so a queries × gallery matrix never exists. Under the Euclidean order (the default)
-    a block costs one matrix product, ``‖x‖² − 2 x·y + ‖y‖²`` about the gallery's mean, and the candidates'
-    distances are computed again by ``distance`` itself: what is answered is what comparing both codes
+    the candidates so far, so a queries × gallery matrix never exists. Under the Euclidean order
+    (``distance.euclidean``) a block costs one matrix product, ``‖x‖² − 2 x·y + ‖y‖²`` about the gallery's mean, and the
+    candidates' distances are computed again by ``distance`` itself: what is answered is what comparing both codes
     directly gives. Where the product's rounding could have left somebody nearer out, as in a gallery of two groups that
     lie 10⁵ times farther apart than their members do, and for a distance whose order is not the Euclidean one, it is
     evaluated on every pair.
@@ -72,17 +60,14 @@ class Index:
         vectors: Float[AnyArray, "n d"],
         owners: Sequence[int] | UncheckedLabels,
         *,
-        distance: Distance = squared_euclidean,
-        euclidean: bool | None = None,
+        distance: Distance = SquaredEuclidean(),
     ) -> None:
         """Puts the embeddings on the device.
 
         Args:
             vectors: (n, d).
             owners: (n,), index of the person of each row.
-            distance: (…, d), (…, d) → (…), broadcasting; smaller is more alike.
-            euclidean: whether ``distance`` orders pairs as the Euclidean distance does, so that candidates can be found by a
-                matrix product; ``None`` takes it for granted of ``squared_euclidean`` only.
+            distance: between embeddings.
 
         Raises:
             ValueError: the lengths differ, or an owner is negative.
@@ -99,11 +84,10 @@ class Index:
         if self._owners.size and self._owners.min() < 0:
             raise ValueError("An index takes owners from 0 on; one is negative.")
         self.distance = distance
-        self.euclidean = euclidean = distance is squared_euclidean if euclidean is None else euclidean
         count, self.dimension = self._vectors.shape
         self._most = int(np.bincount(self._owners).max()) if count else 0
         # About the mean, norms are no larger than distances, so that their difference cancels few digits.
-        centered = euclidean and count > 0
+        centered = distance.euclidean and count > 0
         self._shift = self._vectors.mean(axis=0, dtype=np.float64).astype(np.float32) if centered else np.float32(0)
         size = min(BLOCK, _power_of_two(max(count, 1)))
         self._blocks = [self._block(start, size) for start in range(0, count, size)]
@@ -111,9 +95,9 @@ class Index:
         self._farthest = max((float(np.linalg.norm(part, axis=1).max()) for part in parts), default=0.0)
 
     @classmethod
-    def of(cls, codes: Codes, *, distance: Distance = squared_euclidean, euclidean: bool | None = None) -> "Index":
+    def of(cls, codes: Codes, *, distance: Distance = SquaredEuclidean()) -> "Index":
         """The index of a gallery's codes."""
-        return cls(codes.vectors, codes.owners, distance=distance, euclidean=euclidean)
+        return cls(codes.vectors, codes.owners, distance=distance)
 
     def __len__(self) -> int:
         """The number of embeddings."""
@@ -153,12 +137,12 @@ class Index:
         # (k − 1) people can hold at most (k − 1) · most of the nearest rows, so one more belongs to the k-th.
         wanted = _power_of_two(min((k - 1) * self._most + 1 + _SPARE, len(self)))
         carry = (jnp.full((padded, wanted), jnp.inf), jnp.full((padded, wanted), -1, jnp.int32))
-        merge = _merge_euclidean if self.euclidean else self._merge_learned
+        merge = _merge_euclidean if self.distance.euclidean else self._merge_learned
         shifted = jnp.asarray(queries - self._shift)
         for start, vectors, offsets in self._blocks:
             carry = merge(carry, shifted, vectors, offsets, start)
         rows = np.array(carry[1])
-        if self.euclidean and wanted < len(self):
+        if self.distance.euclidean and wanted < len(self):
             unsure = np.flatnonzero(self._unsure(queries[:count], np.asarray(carry[0])[:count], rows[:count], k))
             if unsure.size:
                 rows[unsure] = self._everywhere(queries[unsure], wanted)
@@ -222,7 +206,7 @@ class Index:
     def _block(self, start: int, size: int) -> tuple[Array, Array, Array]:
         """The block's first row, its vectors padded to `size`, and what to add to each row's distance."""
         vectors = self._vectors[start : start + size] - self._shift
-        offsets = (vectors * vectors).sum(axis=1) if self.euclidean else np.zeros(len(vectors), np.float32)
+        offsets = (vectors * vectors).sum(axis=1) if self.distance.euclidean else np.zeros(len(vectors), np.float32)
         return _filled(start, vectors, offsets, size)
 
 
@@ -255,7 +239,7 @@ def _merge_any(
     offsets: Array,
     start: Array,
 ) -> tuple[Array, Array]:
-    return _keep_nearest(carry, distance(queries[:, None], vectors[None]) + offsets, start)
+    return _keep_nearest(carry, distance.paired(queries[:, None], vectors[None]) + offsets, start)
 
 
 def _keep_nearest(carry: tuple[Array, Array], distances: Array, start: Array) -> tuple[Array, Array]:
@@ -270,7 +254,7 @@ def _keep_nearest(carry: tuple[Array, Array], distances: Array, start: Array) ->
 
 @functools.partial(jax.jit, static_argnums=0)
 def _paired(distance: Distance, queries: AnyArray, candidates: AnyArray) -> Array:
-    return distance(jnp.asarray(queries)[:, None], jnp.asarray(candidates))
+    return distance.paired(jnp.asarray(queries)[:, None], jnp.asarray(candidates))
 
 
 def _power_of_two(at_least: int) -> int:

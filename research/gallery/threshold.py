@@ -35,6 +35,8 @@ class Threshold:
     """How many people it was calibrated on."""
     fingerprint: str
     """Of the model."""
+    distance: str
+    """What distances are compared with τ: the ``repr`` of a :class:`~likeness.research.distances.Distance`."""
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.tau):
@@ -45,8 +47,8 @@ class Threshold:
             known = [number for number in (rate.low, rate.value, rate.high) if number is not None]
             if known != sorted(known) or not all(0 <= number <= 1 for number in known) or rate.n < 0:
                 raise ValueError(f"Threshold.{name} is {rate}: a rate and its interval lie in [0, 1], in order.")
-        if self.people < 2 or not self.fingerprint:
-            raise ValueError("A threshold is calibrated on two people or more, for a model with a fingerprint.")
+        if self.people < 2 or not self.fingerprint or not self.distance:
+            raise ValueError("A threshold is calibrated on two people or more, for a model with a fingerprint and a distance.")
 
     def decide(self, distance: float) -> bool:
         """Whether a distance means "same": d ≤ τ.

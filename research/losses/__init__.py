@@ -1,12 +1,18 @@
 """Losses: one idea a file. Frozen dataclasses that are the pure functions they configure; float32 inside."""
 
-from likeness.research.losses.classification import CrossEntropy
-from likeness.research.losses.distances import (
+from likeness.research.distances import (
+    Cosine,
+    Distance,
+    Dot,
+    Euclidean,
+    SquaredEuclidean,
     cross_squared_distances,
     pairwise_squared_distances,
     safe_sqrt,
     squared_distance,
+    unit,
 )
+from likeness.research.losses.classification import CrossEntropy
 from likeness.research.losses.metric.collapse import CollapseMonitor
 from likeness.research.losses.metric.contrastive import Contrastive
 from likeness.research.losses.metric.margin_softmax import MarginSoftmax
@@ -22,7 +28,14 @@ from likeness.research.losses.metric.mining import (
     SelectionRule,
 )
 from likeness.research.losses.metric.pairs import LabelsOrSame
-from likeness.research.losses.metric.protocol import KnowsCollapse, LimitsIdentities, LimitsSharding, RecognitionLoss
+from likeness.research.losses.metric.protocol import (
+    DistanceLoss,
+    KnowsCollapse,
+    LimitsIdentities,
+    LimitsSharding,
+    RecognitionLoss,
+    distance_of,
+)
 from likeness.research.losses.metric.prototypical import Prototypical
 from likeness.research.losses.metric.siamese import Siamese
 from likeness.research.losses.metric.triplet import Triplet
@@ -55,8 +68,13 @@ __all__ = [
     "Content",
     "Contextual",
     "Contrastive",
+    "Cosine",
     "Covariance",
     "CrossEntropy",
+    "Distance",
+    "DistanceLoss",
+    "Dot",
+    "Euclidean",
     "FaceNetSemiHard",
     "Gram",
     "Histogram",
@@ -78,12 +96,15 @@ __all__ = [
     "SelfSimilarity",
     "Siamese",
     "SlicedWasserstein",
+    "SquaredEuclidean",
     "TotalVariation",
     "Triplet",
     "Wasserstein",
     "cross_squared_distances",
+    "distance_of",
     "gram_matrix",
     "pairwise_squared_distances",
     "safe_sqrt",
     "squared_distance",
+    "unit",
 ]

@@ -41,5 +41,6 @@ def perceptual_distance(
 
 
 def _unit(x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
+    # Not `distances.unit`: the published weights were fitted to lengths with this ε added.
     x = x.astype(jnp.float32)
     return x / (jnp.sqrt(jnp.sum(jnp.square(x), axis=-1, keepdims=True)) + _EPSILON)

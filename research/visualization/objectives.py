@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
+from likeness.research.distances import unit
 from likeness.research.types import Activations, Array, Float
 
 __all__ = ["Channel", "Direction", "Diversity", "Layer", "Neuron", "Objective", "Sum", "Weighted"]
@@ -216,11 +217,11 @@ class Direction(Objective):
                 f"Direction.vector has {len(self.vector)} numbers, but {self.layer} has {features.shape[-1]} channels: "
                 "give one each"
             )
-        vector = jnp.asarray(self.vector, jnp.float32)
-        along = jnp.matmul(features, vector / jnp.linalg.norm(vector), precision=_EXACT)
+        vector = unit(jnp.asarray(self.vector))
+        along = jnp.matmul(features, vector, precision=_EXACT)
         if self.cosine == 0:
             return jnp.mean(along, axis=1)
-        cosine = along * jax.lax.rsqrt(jnp.maximum(jnp.sum(features * features, axis=-1), 1e-12))
+        cosine = jnp.matmul(unit(features), vector, precision=_EXACT)
         return jnp.mean(along * jnp.maximum(cosine, 0.1) ** self.cosine, axis=1)
 
 
@@ -272,7 +273,7 @@ class Diversity(Objective):
         features = _places(_read(self, self.layer, activations))
         count = len(features)
         grams = jnp.einsum("npc,npd->ncd", features, features, precision=_EXACT).reshape(count, -1)
-        grams = grams * jax.lax.rsqrt(jnp.maximum(jnp.sum(grams * grams, axis=1, keepdims=True), 1e-12))
+        grams = unit(grams)
         alike = jnp.matmul(grams, grams.T, precision=_EXACT) * (1.0 - jnp.eye(count))
         return -jnp.sum(alike, axis=1) / max(1, count - 1)
 

@@ -22,7 +22,9 @@ Printed = Callable[..., list[str]]
 @pytest.fixture
 def printed(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Printed:
     """Prints what a run with some baselines came to, for an output of some width."""
-    threshold = Threshold(tau=0.2911, target_far=0.01, far=RATE, tar=RATE, people=60, fingerprint="abc")
+    threshold = Threshold(
+        tau=0.2911, target_far=0.01, far=RATE, tar=RATE, people=60, fingerprint="abc", distance="SquaredEuclidean()"
+    )
     threshold.save(tmp_path / "threshold.json")
     (tmp_path / "summary.json").write_text(json.dumps({"figures": []}))
 

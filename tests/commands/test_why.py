@@ -56,7 +56,7 @@ def test_the_gradient_is_that_of_the_distance(world):
     def distance(image):
         both = jnp.stack([image, found.images[1]])
         codes = recognizer.experiment.encoder.apply({"params": params["encoder"], **state}, both)["embedding"]
-        return recognizer.experiment.loss.distance(params["loss"], codes[0], codes[1])
+        return recognizer.experiment.loss.compare(params["loss"], codes[0], codes[1])
 
     slope = jax.jit(jax.grad(distance))(jnp.asarray(found.images[0]))
     np.testing.assert_allclose(found.likeness[0], np.abs(slope).sum(axis=-1), rtol=1e-3, atol=1e-5)

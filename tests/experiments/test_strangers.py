@@ -123,11 +123,11 @@ class Nests:
         self, params: Any, embeddings: Any, labels_or_same: Any, key: Any = None
     ) -> tuple[Any, dict[str, Any]]:
         del key
-        scores = -self.distance(params, embeddings[:, None], params["nests"][None])
+        scores = -self.compare(params, embeddings[:, None], params["nests"][None])
         own = jnp.take_along_axis(jax.nn.log_softmax(scores), labels_or_same[:, None], axis=1)
         return -jnp.mean(own), {"at_home": jnp.mean(jnp.argmax(scores, axis=1) == labels_or_same, dtype=jnp.float32)}
 
-    def distance(self, params: Any, first: Any, second: Any) -> Any:
+    def compare(self, params: Any, first: Any, second: Any) -> Any:
         del params
         return jnp.sum((first - second) ** 2, axis=-1)
 
@@ -154,9 +154,9 @@ class Flock:
         self, params: Any, embeddings: Any, labels_or_same: Any, key: Any = None
     ) -> tuple[Any, dict[str, Any]]:
         del labels_or_same, key
-        return jnp.exp(-jnp.mean(self.distance(params, embeddings[:, None], embeddings[None]))), {}
+        return jnp.exp(-jnp.mean(self.compare(params, embeddings[:, None], embeddings[None]))), {}
 
-    def distance(self, params: Any, first: Any, second: Any) -> Any:
+    def compare(self, params: Any, first: Any, second: Any) -> Any:
         del params
         return jnp.sum((first - second) ** 2, axis=-1)
 

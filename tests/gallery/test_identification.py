@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from likeness.research.distances import Euclidean, squared_distance
 from likeness.research.errors import UserError
-from likeness.research.gallery import Codes, Gallery, Identifier, Threshold, squared_euclidean
+from likeness.research.gallery import Codes, Gallery, Identifier, Threshold
 from likeness.research.metrics.bootstrap import varying_interval
 from likeness.research.metrics.intervals import Estimate
 
@@ -10,7 +11,7 @@ RATE = Estimate(value=0.01, low=0.008, high=0.0125, n=9900)
 
 
 def threshold(tau):
-    return Threshold(tau=tau, target_far=0.01, far=RATE, tar=RATE, people=10, fingerprint="abc")
+    return Threshold(tau=tau, target_far=0.01, far=RATE, tar=RATE, people=10, fingerprint="abc", distance="SquaredEuclidean()")
 
 
 def encode(images):
@@ -30,7 +31,7 @@ def test_codes_computed_at_enrollment_decide_as_both_branches_computed_anew(tmp_
         for person, image in enumerate(enrolled):
             gallery.add(f"{person:02}", encode(image[None]))
         codes = gallery.codes()
-    distances = np.asarray(squared_euclidean(encode(probes)[:, None], encode(enrolled)[None]))
+    distances = np.asarray(squared_distance(encode(probes)[:, None], encode(enrolled)[None]))
     # A distance that occurs, so that some probe lies exactly on the threshold.
     calibrated = threshold(float(np.median(distances.min(axis=1))))
     for answer, row in zip(Identifier(codes, calibrated)(encode(probes)), distances, strict=True):
@@ -166,3 +167,9 @@ def test_an_embedding_that_cannot_be_compared_is_named(number):
     codes = Codes(("Ada",), np.zeros((1, 2), np.float32), np.zeros(1, np.int64), np.zeros(1, np.int64))
     with pytest.raises(UserError, match="Image 1"):
         Identifier(codes, threshold(0.1))(np.asarray([[0, 0], [number, 0]], np.float32))
+
+
+def test_a_threshold_in_units_of_another_distance_is_refused():
+    codes = Codes(("Ada",), np.zeros((1, 2), np.float32), np.zeros(1, np.int64), np.zeros(1, np.int64))
+    with pytest.raises(UserError, match=r"calibrated with .* SquaredEuclidean\(\) and .* searched with Euclidean\(\)"):
+        Identifier(codes, threshold(0.1), distance=Euclidean())

@@ -1,11 +1,14 @@
+import dataclasses
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from likeness.research.distances import Cosine, Distance, Dot, squared_distance
 from likeness.research.gallery import search
-from likeness.research.gallery.search import Index, squared_euclidean
+from likeness.research.gallery.search import Index
 
 
 def brute_force(queries, vectors, owners, k, distance):
@@ -26,8 +29,10 @@ def weighted(x, y):
     return (np.arange(1, x.size + 1) * abs(x - y)).sum()
 
 
-def weighted_jax(x, y):
-    return jnp.sum(jnp.arange(1.0, x.shape[-1] + 1) * jnp.abs(x - y), axis=-1)
+@dataclasses.dataclass(frozen=True)
+class Weighted(Distance):
+    def paired(self, first, second):
+        return jnp.sum(jnp.arange(1.0, first.shape[-1] + 1) * jnp.abs(first - second), axis=-1)
 
 
 def check(index, queries, vectors, owners, k, distance):
@@ -62,7 +67,7 @@ def test_several_blocks_and_slices_equal_brute_force(kind, monkeypatch):
     if kind == "euclidean":
         check(Index(vectors, owners), queries, vectors, owners, 3, squared)
     else:
-        index = Index(vectors, owners, distance=weighted_jax, euclidean=False)
+        index = Index(vectors, owners, distance=Weighted())
         check(index, queries, vectors, owners, 3, weighted)
 
 
@@ -94,7 +99,7 @@ def test_distances_are_the_pairwise_ones_far_from_the_origin():
     queries = vectors[:5] + np.float32(0.001)
     neighbors = Index(vectors, np.arange(200)).nearest(queries)
     assert neighbors.people[:, 0].tolist() == [0, 1, 2, 3, 4]
-    direct = squared_euclidean(queries, vectors[:5])
+    direct = squared_distance(queries, vectors[:5])
     np.testing.assert_array_equal(neighbors.distances[:, 0], direct)
 
 
@@ -141,4 +146,18 @@ def test_a_distance_of_ones_own_is_not_taken_for_euclids():
     rng = np.random.default_rng(5)
     vectors = rng.normal(size=(100, 4)).astype(np.float32)
     queries = rng.normal(size=(6, 4)).astype(np.float32)
-    check(Index(vectors, np.arange(100), distance=weighted_jax), queries, vectors, np.arange(100), 1, weighted)
+    check(Index(vectors, np.arange(100), distance=Weighted()), queries, vectors, np.arange(100), 1, weighted)
+
+
+@pytest.mark.parametrize(
+    "distance, oracle",
+    [
+        (Cosine(), lambda x, y: 1 - x @ y / np.linalg.norm(x) / np.linalg.norm(y)),
+        (Dot(), lambda x, y: -x @ y),
+    ],
+)
+def test_the_nearest_by_angle_and_by_product_are_those_of_brute_force(distance, oracle):
+    rng = np.random.default_rng(7)
+    vectors = (rng.normal(size=(90, 5)) * rng.uniform(0.1, 10, (90, 1))).astype(np.float32)
+    owners = np.arange(90) // 3
+    check(Index(vectors, owners, distance=distance), vectors[:7] + np.float32(0.3), vectors, owners, 3, oracle)

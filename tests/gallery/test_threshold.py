@@ -14,7 +14,7 @@ TAR = Estimate(value=0.9, low=0.85, high=0.94, n=200)
 
 
 def threshold(**changes):
-    fields = {"tau": 0.7, "target_far": 0.01, "far": FAR, "tar": TAR, "people": 10, "fingerprint": "abc"}
+    fields = {"tau": 0.7, "target_far": 0.01, "far": FAR, "tar": TAR, "people": 10, "fingerprint": "abc", "distance": "Dot()"}
     return Threshold(**fields | changes)
 
 

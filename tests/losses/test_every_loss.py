@@ -17,8 +17,11 @@ from likeness.research.losses import (
     Content,
     Contextual,
     Contrastive,
+    Cosine,
     Covariance,
     CrossEntropy,
+    Dot,
+    Euclidean,
     FaceNetSemiHard,
     Gram,
     Histogram,
@@ -30,20 +33,23 @@ from likeness.research.losses import (
     SelfSimilarity,
     Siamese,
     SlicedWasserstein,
+    SquaredEuclidean,
     TotalVariation,
     Triplet,
     Wasserstein,
+    distance_of,
 )
 from likeness.research.losses.metric.pairs import positives_and_negatives, same_person, weighted_pairs
-from likeness.research.losses.metric.protocol import orders_as_euclid
 
 NAMES = ("relu3_1",)
 TRIPLETS = [Triplet(margin=0.5, rule=rule) for rule in (BatchAll(), BatchHard(), FaceNetSemiHard(), AddonsSemiHard())]
 ON_EMBEDDINGS = [
     *TRIPLETS,
-    Triplet(margin=0.5, squared=False, penalty="softplus", reduction="mean"),
+    Triplet(margin=0.5, distance=Euclidean(), penalty="softplus", reduction="mean"),
     Contrastive(),
     Contrastive(pairs="consecutive"),
+    Contrastive(distance=Cosine()),
+    Triplet(margin=0.5, distance=Dot()),
     Siamese(),
     Siamese(pairs="consecutive"),
     Prototypical(),
@@ -232,7 +238,8 @@ def test_the_curvature_of_the_soft_plus_is_that_of_finite_differences():
 
 
 def test_the_defaults_are_those_of_the_papers():
-    assert (Triplet().margin, Triplet().penalty, Triplet().squared, Triplet().reduction) == (0.2, "hinge", True, "sum")
+    by = Triplet()
+    assert (by.margin, by.penalty, by.distance, by.reduction) == (0.2, "hinge", SquaredEuclidean(), "sum")
     assert Triplet().rule == BatchAll()
     assert (Contrastive().margin, Contrastive().pairs) == (1.0, "all")
     assert (Siamese().feature, Siamese().pairs, Siamese().initial_scale, Siamese().initial_bias) == (
@@ -316,10 +323,23 @@ def test_every_choice_and_every_number_of_a_loss_is_checked(loss):
 
 
 @pytest.mark.parametrize("loss", ON_EMBEDDINGS, ids=repr)
-def test_a_loss_that_says_so_orders_pairs_as_euclid_does(loss):
+def test_a_loss_is_searched_by_the_distance_that_it_compares_by(loss):
     rng = np.random.default_rng(6)
     first, second = rng.normal(size=(2, 200, 4)) * rng.uniform(0.1, 10, (2, 200, 1))
-    distances = loss.distance(loss.init(jax.random.key(0), 4), first, second)
+    params = loss.init(jax.random.key(0), 4)
+    distances = loss.compare(params, first, second)
+    by = distance_of(loss, params)
+    np.testing.assert_array_equal(by(first, second), distances)
     equal = np.array_equal(np.argsort(distances), np.argsort(np.linalg.norm(first - second, axis=1)))
-    assert orders_as_euclid(loss) == equal
-    assert not orders_as_euclid(object())
+    assert by.euclidean == equal
+
+
+def test_nothing_is_known_of_a_comparison_that_a_subclass_redefines():
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Sum(Triplet):
+        def compare(self, params, first, second):
+            return jnp.sum(first - second, axis=-1)
+
+    by = distance_of(Sum(), {})
+    assert (by.euclidean, by.lowest) == (False, -math.inf)
+    assert by(jnp.ones(2), jnp.zeros(2)) == 2

@@ -27,7 +27,7 @@ def cases() -> dict[str, object]:
     ]
     found = [losses.Triplet(reduction="mean", rule=rule) for rule in rules]
     found += [
-        losses.Triplet(penalty="softplus", squared=False, reduction="mean_active"),
+        losses.Triplet(penalty="softplus", distance=losses.Euclidean(), reduction="mean_active"),
         losses.Siamese(feature="absolute"),
         losses.Siamese(feature="chi_square"),
         losses.Siamese(pairs="consecutive"),

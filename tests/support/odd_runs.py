@@ -17,7 +17,7 @@ def threshold():
     from likeness.research.metrics.intervals import Estimate
 
     rate = Estimate(value=0.001, low=0.0005, high=0.002, n=1000)
-    return Threshold(tau=0.7, target_far=0.001, far=rate, tar=rate, people=12, fingerprint="abc")
+    return Threshold(tau=0.7, target_far=0.001, far=rate, tar=rate, people=12, fingerprint="abc", distance="SquaredEuclidean()")
 
 
 def make(root):

@@ -1,20 +1,20 @@
 """The contrastive loss: pull pairs of one person together, push others apart up to a margin."""
 
 import dataclasses
-from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 
-from likeness.research.checks import UncheckedEmbeddings, as_embeddings, check_choice, check_finite_positive
-from likeness.research.losses.distances import pairwise_squared_distances, safe_sqrt, squared_distance
+from likeness.research.checks import UncheckedEmbeddings, as_embeddings, check_choice, check_finite_positive, check_members
+from likeness.research.distances import Distance, Euclidean, SquaredEuclidean, safe_sqrt
 from likeness.research.losses.metric.pairs import LabelsOrSame, Pairs, consecutive_rows, pair_diagnostics, weighted_pairs
-from likeness.research.types import AnyArray, Array, Float, PRNGKey, PyTree, Scalar
+from likeness.research.losses.metric.protocol import DistanceLoss
+from likeness.research.types import PRNGKey, PyTree, Scalar
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Contrastive:
-    """Contrastive loss with D = |x - y|, not squared, and margin m.
+class Contrastive(DistanceLoss):
+    """Contrastive loss with a distance D, ``|x - y|`` unless another is given, and margin m.
 
     ``½ D²`` for the same person and ``½ [m - D]₊²`` for different ones; the batch's value is the weighted
     mean over its pairs.
@@ -32,11 +32,11 @@ class Contrastive:
         0.28125
     """
 
-    euclidean: ClassVar[bool] = True
-    """Its distance orders pairs as the Euclidean one does."""
-
     margin: float = 1.0
-    """m, in units of the unsquared distance: different people farther apart than this cost nothing."""
+    """m, in units of the distance: different people farther apart than this cost nothing."""
+
+    distance: Distance = Euclidean()
+    """D. It is squared, so it must never be negative."""
 
     pairs: Pairs = "all"
     """``all``: every pair i < j of the batch, same and different weighing one half each. ``consecutive``:
@@ -45,14 +45,13 @@ class Contrastive:
     def __post_init__(self) -> None:
         check_finite_positive("Contrastive", "margin", self.margin)
         check_choice("Contrastive", "pairs", self.pairs, Pairs)
-
-    def init(self, key: PRNGKey, dimension: int) -> PyTree:
-        """The loss has no weights of its own."""
-        return {}
-
-    def __call__(self, embeddings: UncheckedEmbeddings, labels_or_same: LabelsOrSame) -> Scalar:
-        """The loss of a batch."""
-        return self.value_and_diagnostics({}, embeddings, labels_or_same)[0]
+        check_members("Contrastive", "distance", self.distance, Distance, "Euclidean()")
+        if self.distance.lowest < 0.0:
+            raise ValueError(
+                f"Contrastive(distance={self.distance!r}): the loss squares distances, so that of two embeddings must never be "
+                f"negative, and nothing says so of {type(self.distance).__name__}. Give Euclidean() or Cosine(); a class of "
+                "your own says it by `lowest = 0.0`."
+            )
 
     def value_and_diagnostics(
         self,
@@ -71,12 +70,12 @@ class Contrastive:
             ValueError: embeddings or labels of another shape or dtype; consecutive pairs of a batch of odd size.
         """
         embeddings = as_embeddings("Contrastive", embeddings)
-        if self.pairs == "all":
-            squared = pairwise_squared_distances(embeddings)
-        else:
-            squared = squared_distance(*consecutive_rows(embeddings))
+        # The square of a root has lost digits: Euclid's distance is the root of its square.
+        rooted = type(self.distance) is Euclidean
+        measure = SquaredEuclidean() if rooted else self.distance
+        measured = measure.pairwise(embeddings) if self.pairs == "all" else measure.paired(*consecutive_rows(embeddings))
+        distances, squared = (safe_sqrt(measured), measured) if rooted else (measured, measured * measured)
         same, weights = weighted_pairs(self.pairs, labels_or_same, len(embeddings), "Contrastive")
-        distances = safe_sqrt(squared)
         shortfall = jnp.maximum(self.margin - distances, 0.0)
         value = jnp.sum(weights * 0.5 * jnp.where(same, squared, shortfall * shortfall))
         different = (weights > 0) & ~same
@@ -84,9 +83,3 @@ class Contrastive:
         diagnostics = pair_diagnostics(distances, same, weights > 0)
         diagnostics["active_fraction"] = active / jnp.maximum(jnp.sum(jnp.where(different, 1.0, 0.0)), 1.0)
         return value, jax.lax.stop_gradient(diagnostics)
-
-    def distance(
-        self, params: PyTree, first: Float[AnyArray, "... d"], second: Float[AnyArray, "... d"]
-    ) -> Float[Array, "..."]:
-        """Euclidean distance of two embeddings; leading shapes broadcast. Smaller is more alike."""
-        return safe_sqrt(squared_distance(first, second))

@@ -18,12 +18,11 @@ from likeness.research.checks import (
     check_finite_nonnegative,
     check_finite_positive,
 )
+from likeness.research.distances import squared_distance, unit
 from likeness.research.errors import UserError
-from likeness.research.losses.distances import squared_distance
 from likeness.research.losses.metric.pairs import LabelsOrSame
 from likeness.research.types import AnyArray, Array, Float, Int, PRNGKey, PyTree, Scalar
 
-_SHORT = 1e-12
 _SMALLEST_SINE = 1e-3
 
 Gradient = Literal["exact", "straight_through"]
@@ -194,7 +193,7 @@ class MarginSoftmax:
         shape = (self._rows, embeddings.shape[1])
         check_array("MarginSoftmax", "centers", params["centers"], shape, help="They were made for another loss or encoder.")
         centers, classes = self._compared(params["centers"].astype(jnp.float32), labels, key)
-        cosines = jnp.matmul(_unit(embeddings), _unit(centers).T, precision=jax.lax.Precision.HIGHEST)
+        cosines = jnp.matmul(unit(embeddings), unit(centers).T, precision=jax.lax.Precision.HIGHEST)
         own = labels[:, None] == classes[None, :]
         other = ~own & (classes < self.classes)[None, :]
         # A sum over one entry, not an indexing: it stays split over the classes, and so does its derivative.
@@ -218,12 +217,10 @@ class MarginSoftmax:
         moved = (cosine if plain else _moved(cosine, self.m1, self.m2)) - self.m3
         return moved if self.gradient == "exact" else cosine + jax.lax.stop_gradient(moved - cosine)
 
-    def distance(
-        self, params: PyTree, first: Float[AnyArray, "... d"], second: Float[AnyArray, "... d"]
-    ) -> Float[Array, "..."]:
+    def compare(self, params: PyTree, first: Float[AnyArray, "... d"], second: Float[AnyArray, "... d"]) -> Float[Array, "..."]:
         """Squared L2 distance of the embeddings scaled to unit length, 2 - 2 cos θ; leading shapes broadcast. The centers have
         no part in it."""
-        return squared_distance(_unit(jnp.asarray(first, jnp.float32)), _unit(jnp.asarray(second, jnp.float32)))
+        return squared_distance(unit(first), unit(second))
 
     def _compared(
         self, centers: Float[Array, "rows d"], labels: Int[Array, "b"], key: PRNGKey | None
@@ -252,16 +249,6 @@ class MarginSoftmax:
 def _mean(values: Float[Array, "b"]) -> Scalar:
     """Over the batch; 0 of an empty one."""
     return jnp.sum(values) / max(len(values), 1)
-
-
-def _unit(rows: Float[Array, "... d"]) -> Float[Array, "... d"]:
-    """Each row at unit length; 0 with derivative 0 where it is too short to have a direction."""
-    # Dividing first by the largest entry keeps squares from overflowing, and length takes no part in the derivative.
-    largest = jax.lax.stop_gradient(jnp.max(jnp.abs(rows), axis=-1, keepdims=True))
-    short = largest <= _SHORT
-    rows = jnp.where(short, 0.0, rows / jnp.where(short, 1.0, largest))
-    squares = jnp.sum(rows * rows, axis=-1, keepdims=True)
-    return rows * jax.lax.rsqrt(jnp.where(short, 1.0, squares))
 
 
 def _parts(cosine: Array, m1: float, m2: float) -> tuple[Array, Array, Array, float]:

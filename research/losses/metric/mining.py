@@ -117,7 +117,7 @@ class BatchHard(SelectionRule):
     2017).
 
     The paper uses it with unsquared distances, unnormalized embeddings and the soft margin:
-    ``Triplet(margin=0.0, penalty="softplus", squared=False, rule=BatchHard())``. Mislabeled images are the
+    ``Triplet(margin=0.0, penalty="softplus", distance=Euclidean(), rule=BatchHard())``. Mislabeled images are the
     hardest of all.
     """
 
@@ -182,7 +182,7 @@ class BandSemiHard(SelectionRule):
 
     The band is d_ap < d_an <= d_ap + margin. That library's
     ``TripletMarginMiner(type_of_triplets="semihard")`` works on unsquared distances and averages over the
-    non-zero terms: ``Triplet(squared=False, reduction="mean_active", rule=BandSemiHard())``.
+    non-zero terms: ``Triplet(distance=Euclidean(), reduction="mean_active", rule=BandSemiHard())``.
     """
 
     def positives(self, distances: Distances, positive: Mask) -> Mask:

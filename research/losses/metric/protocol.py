@@ -1,30 +1,23 @@
 """What a recognition experiment asks of its loss."""
 
+import abc
+import dataclasses
 from typing import Protocol, runtime_checkable
 
+from likeness.research.checks import UncheckedEmbeddings
+from likeness.research.distances import Distance
 from likeness.research.losses.metric.pairs import LabelsOrSame
 from likeness.research.types import AnyArray, Array, Embeddings, Float, PRNGKey, PyTree, Scalar
-
-
-def orders_as_euclid(loss: object) -> bool:
-    """Whether a loss's distance orders pairs as the Euclidean distance of their embeddings does, so that the nearest can be
-    found by a matrix product. A class says so by a member ``euclidean``, for its own distance: a class that derives from it
-    and has another distance has said nothing, and then nothing is taken for granted."""
-    for each in type(loss).__mro__:
-        if "euclidean" in vars(each):
-            return bool(vars(each)["euclidean"])
-        if "distance" in vars(each):
-            return False
-    return False
 
 
 @runtime_checkable
 class RecognitionLoss(Protocol):
     """A loss on a batch of embeddings that also says how far apart two embeddings are.
 
-    These members are asked of every loss. Four more are used where a loss has them: ``euclidean``
-    (:func:`orders_as_euclid`), ``collapsed_value`` (:class:`KnowsCollapse`), ``check_identities``
-    (:class:`LimitsIdentities`) and ``check_sharding`` (:class:`LimitsSharding`).
+    These members are asked of every loss; a loss that compares by a :class:`~likeness.research.distances.Distance` inherits
+    two of them from :class:`DistanceLoss`. Three more are used where a loss has them: ``collapsed_value``
+    (:class:`KnowsCollapse`), ``check_identities`` (:class:`LimitsIdentities`) and ``check_sharding``
+    (:class:`LimitsSharding`).
     """
 
     def init(self, key: PRNGKey, dimension: int) -> PyTree:
@@ -51,11 +44,71 @@ class RecognitionLoss(Protocol):
         """
         ...
 
-    def distance(
-        self, params: PyTree, first: Float[AnyArray, "... d"], second: Float[AnyArray, "... d"]
-    ) -> Float[Array, "..."]:
+    def compare(self, params: PyTree, first: Float[AnyArray, "... d"], second: Float[AnyArray, "... d"]) -> Float[Array, "..."]:
         """How far apart embeddings are; leading shapes broadcast. Two are of the same person iff this is at most τ."""
         ...
+
+
+class DistanceLoss(abc.ABC):
+    """A loss without weights of its own that compares embeddings by its field ``distance``. Derive your own from it, as a
+    frozen dataclass that has the field and ``value_and_diagnostics``."""
+
+    distance: Distance
+
+    def init(self, key: PRNGKey, dimension: int) -> PyTree:
+        """No weights."""
+        return {}
+
+    def __call__(self, embeddings: UncheckedEmbeddings, labels_or_same: LabelsOrSame, key: PRNGKey | None = None) -> Scalar:
+        """The loss of a batch.
+
+        Args:
+            embeddings: one row an image.
+            labels_or_same: integer labels ``(b,)`` or a boolean same-person mask ``(b, b)``.
+            key: for a loss that draws at random.
+
+        Returns:
+            float32 scalar.
+
+        Raises:
+            ValueError: what ``value_and_diagnostics`` refuses.
+        """
+        return self.value_and_diagnostics({}, embeddings, labels_or_same, key)[0]
+
+    @abc.abstractmethod
+    def value_and_diagnostics(
+        self,
+        params: PyTree,
+        embeddings: UncheckedEmbeddings,
+        labels_or_same: LabelsOrSame,
+        key: PRNGKey | None = None,
+    ) -> tuple[Scalar, dict[str, Scalar]]:
+        """The loss of a batch and what to watch beside it, as :class:`RecognitionLoss` says."""
+
+    def compare(self, params: PyTree, first: Float[AnyArray, "... d"], second: Float[AnyArray, "... d"]) -> Float[Array, "..."]:
+        """The distance of two embeddings; leading shapes broadcast. Smaller is more alike."""
+        return self.distance.paired(first, second)
+
+
+def distance_of(loss: RecognitionLoss, params: PyTree) -> Distance:
+    """How a trained loss compares embeddings: by its ``distance`` where it is a :class:`DistanceLoss` that has not redefined
+    ``compare``, and by ``compare`` with these weights otherwise, of which nothing else is known."""
+    if isinstance(loss, DistanceLoss) and type(loss).compare is DistanceLoss.compare:
+        return loss.distance
+    return _Learned(loss, params)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Learned(Distance):
+    # Weights have no hash, so one is equal to itself alone: what is compiled for it is compiled for these weights.
+    loss: RecognitionLoss
+    params: PyTree
+
+    def paired(self, first: Float[AnyArray, "... d"], second: Float[AnyArray, "... d"]) -> Float[Array, "..."]:
+        return self.loss.compare(self.params, first, second)
+
+    def __repr__(self) -> str:
+        return repr(self.loss)
 
 
 @runtime_checkable

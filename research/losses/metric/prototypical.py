@@ -1,19 +1,19 @@
 """The prototypical loss: each image is classified by its distance to every person's mean, its own image left out."""
 
 import dataclasses
-from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 
 from likeness.research.checks import UncheckedEmbeddings, as_embeddings, check_finite_positive
-from likeness.research.losses.distances import cross_squared_distances, pairwise_squared_distances, squared_distance
+from likeness.research.distances import Distance, SquaredEuclidean
 from likeness.research.losses.metric.pairs import LabelsOrSame, masked_mean, positives_and_negatives, same_person
-from likeness.research.types import AnyArray, Array, Float, PRNGKey, PyTree, Scalar
+from likeness.research.losses.metric.protocol import DistanceLoss
+from likeness.research.types import PRNGKey, PyTree, Scalar
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Prototypical:
+class Prototypical(DistanceLoss):
     """Softmax over minus the squared distances to the people's prototypes, leave-one-out within the batch.
 
     Every image i whose person has another image in the batch is a query. The prototype of its own person is
@@ -33,22 +33,15 @@ class Prototypical:
         0.6931
     """
 
-    euclidean: ClassVar[bool] = True
-    """Its distance orders pairs as the Euclidean one does."""
-
     temperature: float = 1.0
     """T: 1 is the paper's. Unit-length embeddings are never more than 4 apart and want a smaller one, 0.1 say."""
 
+    distance: Distance = dataclasses.field(default=SquaredEuclidean(), init=False)
+    """No choice: the mean of a person's images is nearest to all of them by squared Euclidean distance and by few others
+    (section 2.3 of the paper), and leaving a query's own image out rests on it too."""
+
     def __post_init__(self) -> None:
         check_finite_positive("Prototypical", "temperature", self.temperature)
-
-    def init(self, key: PRNGKey, dimension: int) -> PyTree:
-        """The loss has no weights of its own."""
-        return {}
-
-    def __call__(self, embeddings: UncheckedEmbeddings, labels_or_same: LabelsOrSame) -> Scalar:
-        """The loss of a batch."""
-        return self.value_and_diagnostics({}, embeddings, labels_or_same)[0]
 
     def value_and_diagnostics(
         self,
@@ -74,8 +67,8 @@ class Prototypical:
         prototypes = jnp.matmul(jnp.where(same, 1.0, 0.0), codes, precision=jax.lax.Precision.HIGHEST) / size[:, None]
         queries = size > 1
         # f_i minus the mean of the others is n/(n-1) times f_i minus the mean of all.
-        own = squared_distance(codes, prototypes) * jnp.square(size / jnp.maximum(size - 1.0, 1.0))
-        others = cross_squared_distances(codes, prototypes)
+        own = self.distance.paired(codes, prototypes) * jnp.square(size / jnp.maximum(size - 1.0, 1.0))
+        others = self.distance.pairwise(codes, prototypes)
         # Column j stands for j's person, who has size_j columns, so each weighs 1/size_j.
         logits = jnp.where(same, -jnp.inf, -others / self.temperature - jnp.log(size)[None, :])
         # The diagonal, free since i is i's own person, takes the own prototype: every row has a finite entry.
@@ -83,7 +76,7 @@ class Prototypical:
         losses = jax.nn.logsumexp(logits, axis=1) + own / self.temperature
         nearest_other = jnp.min(jnp.where(same, jnp.inf, others), axis=1, initial=jnp.inf)
         positive, negative = positives_and_negatives(same)
-        distances = pairwise_squared_distances(embeddings)
+        distances = self.distance.pairwise(embeddings)
         diagnostics = {
             "queries": jnp.sum(jnp.where(queries, 1.0, 0.0)),
             "accuracy": masked_mean(jnp.where(own < nearest_other, 1.0, 0.0), queries),
@@ -91,9 +84,3 @@ class Prototypical:
             "mean_negative_distance": masked_mean(distances, negative),
         }
         return masked_mean(losses, queries), jax.lax.stop_gradient(diagnostics)
-
-    def distance(
-        self, params: PyTree, first: Float[AnyArray, "... d"], second: Float[AnyArray, "... d"]
-    ) -> Float[Array, "..."]:
-        """Squared L2 distance of two embeddings; leading shapes broadcast. Smaller is more alike."""
-        return squared_distance(first, second)

@@ -116,8 +116,6 @@ class Siamese:
         diagnostics["accuracy"] = jnp.sum(weights * jnp.where((logits >= 0) == same, 1.0, 0.0))
         return value, jax.lax.stop_gradient(diagnostics)
 
-    def distance(
-        self, params: PyTree, first: Float[AnyArray, "... d"], second: Float[AnyArray, "... d"]
-    ) -> Float[Array, "..."]:
+    def compare(self, params: PyTree, first: Float[AnyArray, "... d"], second: Float[AnyArray, "... d"]) -> Float[Array, "..."]:
         """Minus the logit: smaller is more alike, and 0 is where the classifier itself is undecided."""
         return -self.logit(params, first, second)

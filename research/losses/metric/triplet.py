@@ -2,24 +2,26 @@
 
 import dataclasses
 import math
-from typing import ClassVar, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 
 from likeness.research.checks import UncheckedEmbeddings, as_embeddings, check_choice, check_finite_nonnegative, check_members
-from likeness.research.losses.distances import pairwise_squared_distances, safe_sqrt, squared_distance
+from likeness.research.distances import Distance, SquaredEuclidean
 from likeness.research.losses.metric.mining import BatchAll, SelectionRule
 from likeness.research.losses.metric.pairs import LabelsOrSame, mark_nan, masked_mean, positives_and_negatives
+from likeness.research.losses.metric.protocol import DistanceLoss
 from likeness.research.losses.metric.triplet_terms import Penalty, triplet_terms
-from likeness.research.types import AnyArray, Array, Float, PRNGKey, PyTree, Scalar
+from likeness.research.types import PRNGKey, PyTree, Scalar
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Triplet:
+class Triplet(DistanceLoss):
     """Triplet loss: an anchor must be nearer to its positive than to its negative, by a margin.
 
-    ``J = Σ [d(a, p) - d(a, n) + α]₊`` over the triplets that ``rule`` selects, ``d(x, y) = |x - y|²``.
+    ``J = Σ [d(a, p) - d(a, n) + α]₊`` over the triplets that ``rule`` selects; d is ``distance``, ``|x - y|²``
+    unless another is given.
 
     - All embeddings equal, at 0 or elsewhere: every selected term is α (``log(1 + exp α)`` with soft-plus), never 0, though the
       gradient vanishes; see :class:`~likeness.research.losses.metric.collapse.CollapseMonitor`. Only the rules that look for
@@ -30,7 +32,7 @@ class Triplet:
     The value and the gradient need O(b²) memory. Everything is float32 whatever the embeddings' dtype. It can be differentiated
     in reverse and in forward mode. Equal embeddings are exactly 0 apart and ties of whole numbers are ties in batches up to
     b · b · d = 2²⁰; in larger ones rounding decides, see
-    :func:`~likeness.research.losses.distances.pairwise_squared_distances`.
+    :func:`~likeness.research.distances.pairwise_squared_distances`.
 
     Schroff, Kalenichenko and Philbin, "FaceNet: a unified embedding for face recognition and clustering",
     2015; Hermans, Beyer and Leibe, "In defense of the triplet loss for person re-identification", 2017.
@@ -44,17 +46,14 @@ class Triplet:
         0.95
     """
 
-    euclidean: ClassVar[bool] = True
-    """Its distance orders pairs as the Euclidean one does."""
-
     margin: float = 0.2
-    """α, in units of the distance (squared, unless ``squared`` is False). Hermans' soft margin is soft-plus with 0."""
+    """α, in units of the distance. Hermans' soft margin is soft-plus with 0."""
 
     penalty: Penalty = "hinge"
     """``hinge``: [x]₊. ``softplus``: log(1 + exp x), which keeps pulling after the margin is met."""
 
-    squared: bool = True
-    """Compare squared L2 distances, or their square roots."""
+    distance: Distance = SquaredEuclidean()
+    """d. Any will do: only differences of distances count."""
 
     reduction: Literal["sum", "mean", "mean_active"] = "sum"
     """``sum`` is the definition. ``mean``: over the selected triplets. ``mean_active``: over those whose term
@@ -67,27 +66,8 @@ class Triplet:
         check_finite_nonnegative("Triplet", "margin", self.margin)
         check_choice("Triplet", "penalty", self.penalty, Penalty)
         check_choice("Triplet", "reduction", self.reduction, Literal["sum", "mean", "mean_active"])
+        check_members("Triplet", "distance", self.distance, Distance, "SquaredEuclidean()")
         check_members("Triplet", "rule", self.rule, SelectionRule, "a rule of likeness.research.losses, such as BatchHard()")
-
-    def __call__(self, embeddings: UncheckedEmbeddings, labels_or_same: LabelsOrSame, key: PRNGKey | None = None) -> Scalar:
-        """The loss of a batch.
-
-        Args:
-            embeddings: one row an image.
-            labels_or_same: integer labels ``(b,)`` or a boolean same-person mask ``(b, b)``.
-            key: for the rules that draw at random.
-
-        Returns:
-            float32 scalar.
-
-        Raises:
-            ValueError: embeddings or labels of another shape or dtype; the rule draws at random and there is no key.
-        """
-        return self.value_and_diagnostics({}, embeddings, labels_or_same, key)[0]
-
-    def init(self, key: PRNGKey, dimension: int) -> PyTree:
-        """The loss has no weights of its own."""
-        return {}
 
     def value_and_diagnostics(
         self,
@@ -102,6 +82,9 @@ class Triplet:
             The value and float32 scalars: ``triplets`` (selected), ``active_fraction`` (of these, with a term
             above 0), ``loss_per_triplet`` (equal to :attr:`collapsed_value` when training has collapsed), and
             the mean distance of all positive and of all negative pairs of the batch.
+
+        Raises:
+            ValueError: embeddings or labels of another shape or dtype; the rule draws at random and there is no key.
         """
         if self.rule.needs_key and key is None:
             raise ValueError(
@@ -109,9 +92,7 @@ class Triplet:
             )
         embeddings = as_embeddings("Triplet", embeddings)
         positive, negative = positives_and_negatives(labels_or_same, len(embeddings), "Triplet")
-        distances = pairwise_squared_distances(embeddings)
-        if not self.squared:
-            distances = safe_sqrt(distances)
+        distances = self.distance.pairwise(embeddings)
         key = key if self.rule.needs_key else None
         terms = triplet_terms(self.rule, self.penalty, self.margin, distances, positive, negative, key)
         count = {"sum": 1.0, "mean": terms.selected, "mean_active": terms.active}[self.reduction]
@@ -124,13 +105,6 @@ class Triplet:
             "mean_negative_distance": masked_mean(distances, negative),
         }
         return value, jax.lax.stop_gradient(diagnostics)
-
-    def distance(
-        self, params: PyTree, first: Float[AnyArray, "... d"], second: Float[AnyArray, "... d"]
-    ) -> Float[Array, "..."]:
-        """Distance of two embeddings; leading shapes broadcast. Smaller is more alike."""
-        distance = squared_distance(first, second)
-        return distance if self.squared else safe_sqrt(distance)
 
     @property
     def collapsed_value(self) -> float:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from likeness.research.checks import check_count, check_finite_positive
-from likeness.research.losses.distances import safe_sqrt
+from likeness.research.distances import unit
 from likeness.research.losses.style.layers import Layers, Mask, each_image, flatten_places, mask_at, safe_divide
 from likeness.research.types import Activations, Array, Float, PyTree, Scalar
 
@@ -53,7 +53,7 @@ class Contextual(Layers):
         for layer, features in self.read_maps(reference):
             places, inside = flatten_places(features), _inside(mask, features, reference)
             center = safe_divide(jnp.sum(places * inside[..., None], axis=1), jnp.sum(inside, axis=1, keepdims=True))
-            kept[layer] = {"center": center, "directions": _unit(places - center[:, None]), "inside": inside}
+            kept[layer] = {"center": center, "directions": unit(places - center[:, None]), "inside": inside}
         return kept
 
     def __call__(self, activations: Activations, target: PyTree, mask: Mask | None = None) -> Scalar:
@@ -77,7 +77,7 @@ class Contextual(Layers):
         def best(chunk: tuple[Array, Array]) -> Array:
             """``max_i CX_ij`` over the chunk, for every j."""
             rows, counts = chunk
-            cosine = jnp.matmul(_unit(rows - center), directions.T, precision=jax.lax.Precision.HIGHEST)
+            cosine = jnp.matmul(unit(rows - center), directions.T, precision=jax.lax.Precision.HIGHEST)
             distance = jnp.where(inside > 0, jnp.maximum(1.0 - cosine, 0.0), 4.0)
             relative = distance / (jnp.min(distance, axis=1, keepdims=True) + self.eps)
             similarity = jax.nn.softmax(jnp.where(inside > 0, -relative / self.bandwidth, NOWHERE), axis=1)
@@ -99,7 +99,3 @@ def _inside(mask: Mask | None, features: Float[Array, "b h w c"], activations: A
     if mask is None:
         return jnp.ones((1, features.shape[1] * features.shape[2]), jnp.float32)
     return jnp.where(mask_at(mask, features, activations) >= 0.5, 1.0, 0.0).reshape(1, -1)
-
-
-def _unit(x: Float[Array, "*b c"]) -> Float[Array, "*b c"]:
-    return safe_divide(x, safe_sqrt(jnp.sum(jnp.square(x), axis=-1, keepdims=True)))

@@ -1,16 +1,13 @@
 """Identity: a face encoder still knows the person."""
 
 import dataclasses
-from typing import Literal, TypeAlias
 
 import jax.numpy as jnp
 
-from likeness.research.checks import check_choice
-from likeness.research.losses.distances import safe_sqrt, squared_distance
+from likeness.research.checks import check_members
+from likeness.research.distances import Cosine, Distance
 from likeness.research.losses.style.layers import Layers, Mask
-from likeness.research.types import Activations, Array, Float, PyTree, Scalar
-
-Distance: TypeAlias = Literal["cosine", "euclidean", "squared_euclidean"]
+from likeness.research.types import Activations, Array, PyTree, Scalar
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -24,13 +21,12 @@ class Identity(Layers):
     layers: tuple[str, ...] = ("embedding",)
     """The embedding, (b, d)."""
 
-    distance: Distance = "cosine"
-    """``cosine``: ``1 - f·f'/(|f| |f'|)``, from 0 to 2, and 1 if either is zero. ``euclidean``: ``|f - f'|``, with derivative
-    0 where they are equal. ``squared_euclidean``: ``|f - f'|²``, which is twice the cosine distance for unit embeddings."""
+    distance: Distance = Cosine()
+    """How embeddings are compared."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_choice("Identity", "distance", self.distance, Distance)
+        check_members("Identity", "distance", self.distance, Distance, "Cosine()")
 
     def target(self, reference: Activations, mask: Mask | None = None) -> PyTree:
         """By layer: ``embedding``, (b, d)."""
@@ -48,17 +44,8 @@ class Identity(Layers):
         for layer, embedding in self._read_embeddings(activations):
             reference = target[layer]["embedding"]
             self.check_shape(layer, reference.shape, embedding.shape)
-            terms[layer] = self._distance(embedding, reference)
+            terms[layer] = self.distance.paired(embedding, reference)
         return self.total(terms)
-
-    def _distance(self, first: Float[Array, "b d"], second: Float[Array, "_ d"]) -> Float[Array, "b"]:
-        match self.distance:
-            case "cosine":
-                return 1.0 - jnp.sum(_unit(first) * _unit(second), axis=1)
-            case "euclidean":
-                return safe_sqrt(squared_distance(first, second))
-            case "squared_euclidean":
-                return squared_distance(first, second)
 
     def _read_embeddings(self, activations: Activations) -> list[tuple[str, Array]]:
         found = [(layer, embedding.astype(jnp.float32)) for layer, embedding in self.read(activations)]
@@ -70,8 +57,3 @@ class Identity(Layers):
     def _check_mask(self, mask: Mask | None) -> None:
         if mask is not None:
             raise ValueError("Identity takes no mask, for an embedding has no places: crop the face instead.")
-
-
-def _unit(x: Float[Array, "b d"]) -> Float[Array, "b d"]:
-    norm = safe_sqrt(jnp.sum(jnp.square(x), axis=1, keepdims=True))
-    return x / jnp.where(norm > 0, norm, 1.0)

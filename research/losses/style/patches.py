@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from likeness.research.checks import check_choice, check_count
-from likeness.research.losses.distances import safe_sqrt
+from likeness.research.distances import unit
 from likeness.research.losses.style.layers import Layers, Mask, each_image, mask_at, safe_divide
 from likeness.research.types import Activations, Array, Float, PyTree, Scalar
 
@@ -73,8 +73,7 @@ class MRF(Layers):
 
     def nearest(self, patches: Float[Array, "p n"], references: Float[Array, "q n"], inside: Float[Array, "q"]) -> Array:
         """NN(i) for every patch, an integer (p,)."""
-        norms = safe_sqrt(jnp.sum(jnp.square(references), axis=1, keepdims=True))
-        directions = safe_divide(references, norms)
+        directions = unit(references)
 
         def search(chunk: Array) -> Array:
             # |Ψ_i| does not change which j is best.

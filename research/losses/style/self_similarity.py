@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from likeness.research.checks import check_count
-from likeness.research.losses.distances import safe_sqrt
+from likeness.research.distances import unit
 from likeness.research.losses.style.layers import Layers, Mask, absolute, extent, flatten_places, mask_at, safe_divide
 from likeness.research.types import Activations, Array, Float, Int, PyTree, Scalar
 
@@ -73,8 +73,7 @@ class SelfSimilarity(Layers):
     ) -> tuple[Float[Array, "b n n"], Float[Array, "n"]]:
         chosen = self.places(index, features.shape[1] * features.shape[2])
         weights = jnp.ones(chosen.shape) if mask is None else mask_at(mask, features, activations).reshape(-1)[chosen]
-        rows = flatten_places(features)[:, chosen]
-        rows = safe_divide(rows, safe_sqrt(jnp.sum(jnp.square(rows), axis=2, keepdims=True)))
+        rows = unit(flatten_places(features)[:, chosen])
         cosine = jnp.einsum("bic,bjc->bij", rows, rows, precision=jax.lax.Precision.HIGHEST)
         distance = jnp.maximum(1.0 - cosine, 0.0) * (1.0 - jnp.eye(len(chosen)))
         return safe_divide(distance, jnp.sum(weights[:, None] * distance, axis=1, keepdims=True)), weights

@@ -24,7 +24,7 @@ def test_a_few_images_do_not_cost_a_full_batch(monkeypatch: pytest.MonkeyPatch, 
         return batch.reshape(len(batch), -1)[:, :1]
 
     monkeypatch.setattr(embedders, "_embed", embed)
-    loss: Any = SimpleNamespace(distance=None)
+    loss: Any = SimpleNamespace(compare=None)
     embedder = embedders.trained(Conv4(), loss, {"encoder": {}, "loss": {}}, {})
     table = np.arange(images, dtype=np.uint16).reshape(-1, 1, 1, 1)
     assert embedder.embed(table).ravel().tolist() == list(range(images))

@@ -242,9 +242,9 @@ def recognizer_of(experiment: Recognition, workdir: Path, shape: tuple[int, int,
     write_json(Workdir(workdir).artifact("preprocessing"), ModelInputs.of(experiment, shape).to_json())
     inputs = ModelInputs.load(workdir)
     fingerprint, rate = experiment.model_fingerprint(variables, inputs), Estimate(0.1, 0.0, 0.2, 100, "wilson")
-    Threshold(tau=1.0, target_far=0.1, far=rate, tar=rate, people=3, fingerprint=fingerprint).save(
-        Workdir(workdir).artifact("threshold")
-    )
+    distance = repr(experiment.distance_with(variables.params))
+    tau = Threshold(tau=1.0, target_far=0.1, far=rate, tar=rate, people=3, fingerprint=fingerprint, distance=distance)
+    tau.save(Workdir(workdir).artifact("threshold"))
     embedder = trained(experiment.encoder, experiment.loss, variables.params, variables.state)
     return Recognizer(workdir, experiment, variables, embedder, inputs, fingerprint)
 
@@ -404,7 +404,7 @@ def test_enrolling_a_folder_passes_over_what_training_passes_over(tmp_path):
 class ByAngle(Triplet):
     """A loss of a user's own, without weights, whose distance is not Euclid's and which says nothing of that."""
 
-    def distance(self, params, first, second):
+    def compare(self, params, first, second):
         lengths = jnp.linalg.norm(first, axis=-1) * jnp.linalg.norm(second, axis=-1)
         return 1.0 - jnp.sum(first * second, axis=-1) / lengths
 

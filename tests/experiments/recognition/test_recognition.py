@@ -120,7 +120,7 @@ def test_the_learned_distance_is_the_losss_own_in_every_block() -> None:
     for loss in (Triplet(), Siamese(), Siamese(feature="chi_square"), MarginSoftmax(classes=3)):
         params = {"encoder": {}, "loss": loss.init(jax.random.key(0), 8)}
         embedder = trained(Conv4(), loss, params, {})
-        expected = [[float(loss.distance(params["loss"], a, b)) for b in second] for a in first]
+        expected = [[float(loss.compare(params["loss"], a, b)) for b in second] for a in first]
         np.testing.assert_allclose(embedder.distance(first, second), expected, rtol=1e-5, atol=1e-6)
 
 

@@ -129,7 +129,7 @@ def test_moved_crops_count_as_much_and_verification_does_not_see_them():
 
 def test_the_gradient_is_the_finite_difference():
     content = FACE.open(40)
-    portrait = small(loss=Identity(distance="squared_euclidean"))
+    portrait = small(loss=Identity(distance=SquaredEuclidean()))
     constants, image = portrait.constants(content, FACE), painted(content)
     cost = jax.jit(lambda x: portrait.cost(constants, x))
     gradient = jax.jit(jax.grad(cost))(image)

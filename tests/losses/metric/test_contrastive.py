@@ -64,7 +64,7 @@ def test_mask_labels_and_diagnostics():
     assert found["pairs"] == 28
     assert found["active_fraction"] == pytest.approx((d[different] < 0.8).mean())
     assert found["mean_negative_distance"] == pytest.approx(d[different].mean(), rel=1e-5)
-    assert Contrastive().distance({}, jnp.array([3.0, 0.0]), jnp.array([0.0, 4.0])) == 5
+    assert Contrastive().compare({}, jnp.array([3.0, 0.0]), jnp.array([0.0, 4.0])) == 5
 
 
 def test_a_margin_of_zero_is_refused():

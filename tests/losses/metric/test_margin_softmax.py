@@ -158,7 +158,7 @@ def test_lengths_do_not_matter_and_the_distance_is_the_angles():
     value = gradients(loss, x, centers)[0]
     assert gradients(loss, 3e6 * x, 1e-5 * centers)[0] == pytest.approx(float(value), rel=1e-5)
     params = jax.jit(loss.init, static_argnums=1)(jax.random.key(0), DIMENSION)
-    found = jax.jit(loss.distance)(params, x[:, None], 7 * x[None])
+    found = jax.jit(loss.compare)(params, x[:, None], 7 * x[None])
     np.testing.assert_allclose(found, 2 - 2 * unit(x) @ unit(x).T, atol=1e-6)
     assert params["centers"].shape == (CLASSES, DIMENSION)
     assert 0.5 < np.linalg.norm(params["centers"], axis=1).mean() < 2

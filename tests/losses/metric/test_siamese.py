@@ -52,7 +52,7 @@ def test_probability_is_the_logistic_of_the_weighted_features(feature: str):
     expected = (np.asarray(params["weights"]) * oracle_feature(feature, x[:, None], x[None])).sum(-1) + 0.3
     logits = loss.logit(params, x[:, None], x[None])
     np.testing.assert_allclose(jax.nn.sigmoid(logits), 1 / (1 + np.exp(-expected)), rtol=1e-6)
-    distance = loss.distance(params, x[:, None], x[None])
+    distance = loss.compare(params, x[:, None], x[None])
     np.testing.assert_allclose(distance, -expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(distance, distance.T)
 
@@ -131,7 +131,7 @@ def test_training_beats_a_threshold_alone():
 
     def ranked_right(params) -> float:
         """How often a same pair is nearer than a different one (the area under the ROC curve)."""
-        d = np.asarray(loss.distance(params, x[:, None], x[None]))
+        d = np.asarray(loss.compare(params, x[:, None], x[None]))
         return float((d[same][:, None] < d[different][None, :]).mean())
 
     params = loss.init(jax.random.key(0), 48)

@@ -17,9 +17,11 @@ from likeness.research.losses import (
     BandSemiHard,
     BatchAll,
     BatchHard,
+    Euclidean,
     FaceNetSemiHard,
     MarginViolating,
     RandomTriplets,
+    SquaredEuclidean,
     Triplet,
 )
 from likeness.research.losses.metric.pairs import positives_and_negatives
@@ -111,7 +113,7 @@ def _masks_of(rule, margin: float):
 
 def mined(rule, x: np.ndarray, labels_or_same: np.ndarray, loss: Triplet) -> list[tuple[int, int, int]]:
     """The triplets that our rule selects, asked of the rule directly."""
-    d = jnp.asarray(oracle_distances(x, loss.squared), jnp.float32)
+    d = jnp.asarray(oracle_distances(x, loss.distance == SquaredEuclidean()), jnp.float32)
     found, most = _masks_of(rule, loss.margin)(d, *positives_and_negatives(jnp.asarray(labels_or_same)))
     assert most <= len(found)
     triplets = []
@@ -122,7 +124,7 @@ def mined(rule, x: np.ndarray, labels_or_same: np.ndarray, loss: Triplet) -> lis
 
 
 def oracle_value(x: np.ndarray, triplets, loss: Triplet) -> float:
-    d = oracle_distances(x, loss.squared)
+    d = oracle_distances(x, loss.distance == SquaredEuclidean())
     terms = np.array([d[a, p] - d[a, n] + loss.margin for a, p, n in triplets])
     terms = np.maximum(terms, 0) if loss.penalty == "hinge" else np.logaddexp(terms, 0)
     count = {"sum": 1, "mean": len(terms), "mean_active": (terms > 0).sum()}[loss.reduction]
@@ -165,10 +167,10 @@ def test_rules_select_what_brute_force_selects(rule, labels: np.ndarray):
     "loss",
     [Triplet(margin=0.5, rule=rule) for rule in RULES]
     + [
-        Triplet(margin=0.5, penalty="softplus", squared=False, reduction="mean", rule=rule)
+        Triplet(margin=0.5, penalty="softplus", distance=Euclidean(), reduction="mean", rule=rule)
         for rule in (BatchAll(), BatchHard(), FaceNetSemiHard())
     ]
-    + [Triplet(margin=0.5, squared=False, reduction="mean_active", rule=rule) for rule in (BatchAll(), BandSemiHard())],
+    + [Triplet(margin=0.5, distance=Euclidean(), reduction="mean_active", rule=rule) for rule in (BatchAll(), BandSemiHard())],
     ids=str,
 )
 def test_value_and_gradient_equal_the_oracle(loss: Triplet):
@@ -201,7 +203,7 @@ COLLAPSE_CASES = [(rule, "hinge", jnp.float32) for rule in RULES] + [
 @pytest.mark.parametrize(("rule", "penalty", "dtype"), COLLAPSE_CASES, ids=str)
 def test_degenerate_batches(rule, penalty: str, dtype):
     """F7: all embeddings equal, zero or not, cost α per triplet (not 0); no triplet costs 0; gradients are finite."""
-    loss = Triplet(margin=0.2, penalty=penalty, reduction="mean", squared=False, rule=rule)
+    loss = Triplet(margin=0.2, penalty=penalty, reduction="mean", distance=Euclidean(), rule=rule)
     assert loss.collapsed_value == pytest.approx(0.2 if penalty == "hinge" else math.log(1 + math.exp(0.2)))
     # With every distance equal, no negative lies strictly inside a band.
     collapsed = 0.0 if isinstance(rule, FaceNetSemiHard | BandSemiHard) else loss.collapsed_value
@@ -219,7 +221,7 @@ def test_degenerate_batches(rule, penalty: str, dtype):
 
 @pytest.mark.parametrize("rule", [BatchAll(), BatchHard(), FaceNetSemiHard()], ids=str)
 def test_one_image_costs_nothing(rule):
-    value, gradient = value_and_grad(Triplet(rule=rule, squared=False))(jnp.ones((1, 3)), jnp.array([4]))
+    value, gradient = value_and_grad(Triplet(rule=rule, distance=Euclidean()))(jnp.ones((1, 3)), jnp.array([4]))
     assert value == 0
     assert not np.asarray(gradient).any()
 
@@ -284,8 +286,8 @@ def test_a_diverged_encoder_is_not_hidden_by_mining():
 def test_distance_is_squared_unless_told_otherwise():
     first, second = jnp.array([[3.0, 0.0], [0.0, 0.0]]), jnp.array([0.0, 4.0])
     assert Triplet().init(jax.random.key(0), 2) == {}
-    assert Triplet().distance({}, first, second).tolist() == [25.0, 16.0]
-    assert Triplet(squared=False).distance({}, first, second).tolist() == [5.0, 4.0]
+    assert Triplet().compare({}, first, second).tolist() == [25.0, 16.0]
+    assert Triplet(distance=Euclidean()).compare({}, first, second).tolist() == [5.0, 4.0]
 
 
 @pytest.mark.parametrize("margin", [-0.1, math.nan, math.inf])
@@ -326,7 +328,7 @@ def test_ties_of_whole_numbers_are_ties():
     labels = jnp.arange(8) // 2
     rule = FaceNetSemiHard(choice="hardest")
     for squared, margin in ((True, 1.0), (False, 0.5)):
-        loss = Triplet(margin=margin, squared=squared, penalty="softplus", rule=rule)
+        loss = Triplet(margin=margin, distance=SquaredEuclidean() if squared else Euclidean(), penalty="softplus", rule=rule)
         d = oracle_distances(x, squared)
         chosen = candidates(rule, d, same_mask(np.asarray(labels)), margin)
         expected = sum(np.log1p(np.exp(d[a, p] - d[a, n] + margin)) for (a, p), found in chosen.items() for n in found)

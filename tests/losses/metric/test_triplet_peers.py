@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from likeness.research.losses import BandSemiHard, BatchAll, BatchHard, Triplet
+from likeness.research.losses import BandSemiHard, BatchAll, BatchHard, Euclidean, SquaredEuclidean, Triplet
 
 pytestmark = pytest.mark.peers
 
@@ -32,7 +32,8 @@ def test_equals_pytorch_metric_learning(rule, squared: bool, penalty: str):
     rows, labels = torch.tensor(x, requires_grad=True), torch.tensor(LABELS)
     theirs = criterion(rows, labels, miner(rows, labels) if miner else None)
     theirs.backward()
-    ours = Triplet(margin=0.3, penalty=penalty, squared=squared, reduction="mean_active", rule=rule)
+    compared = SquaredEuclidean() if squared else Euclidean()
+    ours = Triplet(margin=0.3, penalty=penalty, distance=compared, reduction="mean_active", rule=rule)
     value, gradient = jax.jit(jax.value_and_grad(ours.__call__))(jnp.asarray(x), jnp.asarray(LABELS))
     assert value == pytest.approx(theirs.item(), rel=1e-5)
     np.testing.assert_allclose(gradient, rows.grad.numpy(), rtol=1e-4, atol=1e-6)

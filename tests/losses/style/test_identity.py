@@ -4,26 +4,26 @@ import numpy as np
 import pytest
 from float64 import assert_close, differences, refuse, value_and_gradient
 
-from likeness.research.losses import Identity
+from likeness.research.losses import Cosine, Distance, Euclidean, Identity, SquaredEuclidean
 
 
 def embeddings(seed: int, rows: int = 1) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=(rows, 6)).astype(np.float32)
 
 
-def oracle(distance: str, x: np.ndarray, y: np.ndarray) -> float:
+def oracle(distance: Distance, x: np.ndarray, y: np.ndarray) -> float:
     return np.mean(
         {
-            "cosine": 1 - (x * y).sum(1) / np.linalg.norm(x, axis=1) / np.linalg.norm(y, axis=1),
-            "euclidean": np.linalg.norm(x - y, axis=1),
-            "squared_euclidean": ((x - y) ** 2).sum(1),
+            Cosine(): 1 - (x * y).sum(1) / np.linalg.norm(x, axis=1) / np.linalg.norm(y, axis=1),
+            Euclidean(): np.linalg.norm(x - y, axis=1),
+            SquaredEuclidean(): ((x - y) ** 2).sum(1),
         }[distance]
     )
 
 
-@pytest.mark.parametrize("distance", ["cosine", "euclidean", "squared_euclidean"])
+@pytest.mark.parametrize("distance", [Cosine(), Euclidean(), SquaredEuclidean()])
 @pytest.mark.parametrize("references", [1, 3])
-def test_value_and_gradient_equal_the_oracle(distance: str, references: int):
+def test_value_and_gradient_equal_the_oracle(distance: Distance, references: int):
     loss, x, y = Identity(distance=distance), embeddings(0, 3), embeddings(1, references)
     value, gradient = value_and_gradient(loss)({"embedding": x}, {"embedding": y}, None, None)
     reference = y.astype(np.float64)
@@ -31,12 +31,12 @@ def test_value_and_gradient_equal_the_oracle(distance: str, references: int):
     assert_close(gradient["embedding"], differences(lambda z: oracle(distance, z, reference), x.astype(np.float64)))
 
 
-@pytest.mark.parametrize("distance", ["cosine", "euclidean", "squared_euclidean"])
+@pytest.mark.parametrize("distance", [Cosine(), Euclidean(), SquaredEuclidean()])
 @pytest.mark.parametrize("scale", [0.0, 1.0])
-def test_equal_embeddings_have_a_finite_gradient(distance: str, scale: float):
+def test_equal_embeddings_have_a_finite_gradient(distance: Distance, scale: float):
     x = {"embedding": np.float32(scale) * embeddings(0, 2)}
     value, gradient = value_and_gradient(Identity(distance=distance))(x, x, None, None)
-    assert value == pytest.approx(1.0 if distance == "cosine" and scale == 0 else 0.0, abs=1e-6)
+    assert value == pytest.approx(1.0 if distance == Cosine() and scale == 0 else 0.0, abs=1e-6)
     assert np.isfinite(gradient["embedding"]).all()
 
 

@@ -1,11 +1,27 @@
 """Squared distances and their derivative."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from likeness.research.losses import cross_squared_distances, pairwise_squared_distances, safe_sqrt, squared_distance
+from likeness.research.losses import (
+    Contrastive,
+    Cosine,
+    Distance,
+    Dot,
+    Euclidean,
+    Identity,
+    SquaredEuclidean,
+    Triplet,
+    cross_squared_distances,
+    pairwise_squared_distances,
+    safe_sqrt,
+    squared_distance,
+    unit,
+)
 
 matrix_of = jax.jit(pairwise_squared_distances)
 
@@ -124,3 +140,79 @@ def test_embeddings_of_two_dimensions_are_refused(compare):
     for size in (1, 3):
         with pytest.raises(ValueError, match=rf"{compare.__name__}: embeddings of shapes \(5, 4\) and \(5, {size}\)"):
             jax.eval_shape(compare, points(5, 4), points(5, size))
+
+
+@dataclasses.dataclass(frozen=True)
+class Manhattan(Distance):
+    def paired(self, first, second):
+        return jnp.sum(jnp.abs(first - second), axis=-1)
+
+
+ORACLES = {
+    SquaredEuclidean(): lambda a, b: ((a - b) ** 2).sum(),
+    Euclidean(): lambda a, b: np.linalg.norm(a - b),
+    Cosine(): lambda a, b: 1 - a @ b / np.linalg.norm(a) / np.linalg.norm(b),
+    Dot(): lambda a, b: -a @ b,
+    Manhattan(): lambda a, b: abs(a - b).sum(),
+}
+
+
+@pytest.mark.parametrize("distance", ORACLES, ids=repr)
+def test_a_distance_is_its_formula_paired_and_pairwise(distance: Distance):
+    x, y = points(7, 5), points(9, 5, seed=1)
+    expected = [[ORACLES[distance](a, b) for b in y.astype(np.float64)] for a in x.astype(np.float64)]
+    np.testing.assert_allclose(jax.jit(distance.pairwise)(x, y), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(distance.pairwise(x), distance.pairwise(x, x), atol=1e-6)
+    np.testing.assert_allclose(distance(x[:, None], y[None]), expected, rtol=1e-5, atol=1e-6)
+    assert np.min(expected) >= distance.lowest
+
+
+@pytest.mark.parametrize("distance", ORACLES, ids=repr)
+def test_what_orders_as_euclid_says_so_and_nothing_else_does(distance: Distance):
+    x, y = points(200, 4) * np.arange(1, 201)[:, None], points(200, 4, seed=1)
+    equal = np.array_equal(np.argsort(distance(x, y)), np.argsort(np.linalg.norm(x - y, axis=1)))
+    assert distance.euclidean == equal
+
+
+def test_who_measures_anew_does_not_pass_for_what_it_derives_from():
+    @dataclasses.dataclass(frozen=True)
+    class Signed(SquaredEuclidean):
+        def paired(self, first, second):
+            return jnp.sum(first - second, axis=-1)
+
+    assert (Signed().euclidean, Signed().lowest) == (False, -np.inf)
+    np.testing.assert_array_equal(Signed().pairwise(jnp.eye(2), jnp.zeros((3, 2))), np.ones((2, 3)))
+    with pytest.raises(ValueError, match=r"never be negative, and nothing says so of Signed"):
+        Contrastive(distance=Signed())
+
+
+@pytest.mark.parametrize("owner", [Triplet(), Contrastive(), Identity()], ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize("distance", ["euclidean", Euclidean, np.linalg.norm], ids=str)
+def test_what_is_no_distance_is_refused_by_name(owner, distance):
+    # The tests' own type checker would refuse the value before __post_init__ sees it.
+    broken = dataclasses.replace(owner)
+    object.__setattr__(broken, "distance", distance)
+    said = "is the class Euclidean: give one of its values" if distance is Euclidean else "which is no Distance"
+    with pytest.raises(ValueError, match=rf"{type(owner).__name__}\.distance .*{said}"):
+        broken.__post_init__()
+
+
+@pytest.mark.parametrize("value", [0.0, 2.0])
+def test_the_cosine_of_equal_embeddings_is_exact_and_smooth(value: float):
+    """0 with gradient 0 where there is a direction, and 1 where there is none."""
+    x = jnp.full((3, 4), value)
+    expected = np.full((3, 3), 0.0 if value else 1.0)
+    np.testing.assert_array_equal(Cosine().pairwise(x), expected)
+    np.testing.assert_array_equal(Cosine()(x[:, None], x[None]), expected)
+    for of in (Cosine().pairwise, lambda x: Cosine()(x[:, None], x[None])):
+        assert (jax.grad(lambda x: jnp.sum(of(x)))(x) == 0).all()  # noqa: B023
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1.0, 1e18])
+def test_unit_length_whatever_the_length_and_none_without_direction(scale: float):
+    x = points(6, 5)
+    expected = x / np.linalg.norm(x.astype(np.float64), axis=1, keepdims=True)
+    np.testing.assert_allclose(unit(np.float32(scale) * x), expected, rtol=1e-6)
+    flat = jnp.zeros((1, 5))
+    assert (unit(flat) == 0).all()
+    assert (jax.grad(lambda x: jnp.sum(unit(x)))(flat) == 0).all()
