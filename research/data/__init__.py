@@ -25,11 +25,10 @@ if TYPE_CHECKING:
     from likeness.research.data.preprocessing import Preprocessing, to_unit
     from likeness.research.data.protocols import Sampler, Source, is_synthetic
     from likeness.research.data.sampling import BalancedPairs, IdentityBatches, IndexBatches, Shuffled
-    from likeness.research.data.signals import Ecg
     from likeness.research.data.split import CountSplit, HashSplit, Split, Splits
+    from likeness.research.data.synthetic_examples import Ecg, Volumes
     from likeness.research.data.synthetic_faces import Faces
     from likeness.research.data.tfds import Tfds
-    from likeness.research.data.volumes import Volumes
 else:
     __getattr__ = lazily(
         __name__,
@@ -50,11 +49,10 @@ else:
             "preprocessing": ("Preprocessing", "to_unit"),
             "protocols": ("Sampler", "Source", "is_synthetic"),
             "sampling": ("BalancedPairs", "IdentityBatches", "IndexBatches", "Shuffled"),
-            "signals": ("Ecg",),
+            "synthetic_examples": ("Ecg", "Volumes"),
             "synthetic_faces": ("Faces",),
             "split": ("CountSplit", "HashSplit", "Split", "Splits"),
             "tfds": ("Tfds",),
-            "volumes": ("Volumes",),
         },
     )
 

@@ -16,8 +16,8 @@ from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.terms import Term
 from likeness.research.data import Faces
 from likeness.research.data.sampling import IdentityBatches
-from likeness.research.data.signals import Ecg
 from likeness.research.data.split import CountSplit
+from likeness.research.data.synthetic_examples import Ecg
 from likeness.research.encoders import Conv4
 from likeness.research.errors import UserError
 from likeness.research.losses import Triplet
@@ -108,7 +108,7 @@ def test_a_strangers_parts_are_accepted() -> None:
         def value_and_diagnostics(self, params, embeddings, labels_or_same, key=None):
             return jnp.sum(embeddings), {}
 
-        def distance(self, params, first, second):
+        def compare(self, params, first, second):
             return jnp.sum(jnp.abs(first - second), axis=-1)
 
     assert recognition(loss=Own()).loss == Own()

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from likeness.research.data import Volumes
-from likeness.research.data.volumes import FINDINGS, draw_volumes
+from likeness.research.synthetic.volumes import FINDINGS, draw_volumes
 
 SMALL = Volumes(train=12, validation=8, test=8)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from likeness.research.data import Ecg
-from likeness.research.data.signals import RHYTHMS, draw_ecg
+from likeness.research.synthetic.signals import RHYTHMS, draw_ecg
 
 SMALL = Ecg(train=12, validation=8, test=8)
 

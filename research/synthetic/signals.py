@@ -1,14 +1,9 @@
-"""Synthetic electrocardiograms: heartbeats built of Gaussian waves, in four rhythms."""
-
-import dataclasses
-from typing import ClassVar
+"""Drawn electrocardiograms: heartbeats built of Gaussian waves, in four rhythms."""
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int, Int32
 
-from likeness.research.data.examples import Examples, Parts
-
-__all__ = ["RHYTHMS", "Ecg", "draw_ecg"]
+__all__ = ["RHYTHMS", "draw_ecg"]
 
 RHYTHMS = ("normal", "premature ventricular", "atrial fibrillation", "tachycardia")
 """The classes."""
@@ -30,63 +25,6 @@ _VENTRICULAR_PLACE = np.array([-0.17, -0.075, 0.0, 0.085, 0.30])
 _VENTRICULAR_SPREAD = np.array([0.022, 0.025, 0.036, 0.034, 0.065])
 _FLEXIBLE = np.array([True, False, False, False, True])
 """P and T move and shrink with the square root of the time between beats, as the QT time does (Bazett)."""
-
-_TRAIN, _VALIDATION, _TEST = range(3)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Ecg:
-    """Synthetic electrocardiograms of one lead: 100 samples a second, labelled by rhythm.
-
-    A beat is the sum of five Gaussians, the P, Q, R, S and T waves, whose heights, places and widths differ from record to
-    record; rates, breathing, drift of the baseline, muscle noise and gain are drawn too. The rhythms:
-
-    - normal: 55 to 100 beats a minute, that quicken and slow down with the breath;
-    - premature ventricular: of such a rhythm one or two beats come early, wide and without P wave, and the pause that follows
-      makes up for it;
-    - atrial fibrillation: no P waves but a fine waving of the baseline, and intervals without order (60 to 130);
-    - tachycardia: normal beats, 105 to 170 a minute.
-
-    The waves are those of McSharry, Clifford, Tarassenko and Smith, A dynamical model for generating synthetic
-    electrocardiogram signals, IEEE Transactions on Biomedical Engineering 2003, added up instead of integrated. The records
-    are synthetic: what is learned from them diagnoses nobody.
-    """
-
-    synthetic: ClassVar[bool] = True
-    """No number measured on them says anything of real patients."""
-
-    train: int = 4000
-    """Records to learn from."""
-    validation: int = 400
-    """Records to decide by."""
-    test: int = 1000
-    """Records to be evaluated by."""
-    length: int = 512
-    """Samples of a record."""
-    noise: float = 0.06
-    """Standard deviation of the noise in mV, in the noisiest records; the clearest have a third of it."""
-    seed: int = 0
-    """Decides all records; the three parts are drawn apart."""
-
-    def __post_init__(self) -> None:
-        if min(self.train, self.validation, self.test) < 1 or self.seed < 0 or self.noise < 0:
-            raise ValueError(f"{self}: each part needs at least one record, and noise and seed may not be negative.")
-        if not 256 <= self.length <= 1024:
-            raise ValueError(f"Ecg.length is {self.length}: give 256 to 1024 samples, which are 2.6 to 10 seconds.")
-
-    def class_names(self) -> tuple[str, ...]:
-        """The rhythms."""
-        return RHYTHMS
-
-    def open(self) -> Parts:
-        """Draws all records."""
-        sizes = (self.train, self.validation, self.test)
-        return Parts(*(self._part(n, part) for part, n in enumerate(sizes)))
-
-    def _part(self, n: int, part: int) -> Examples:
-        rng = np.random.default_rng((self.seed, part))
-        labels = rng.permutation(np.arange(n, dtype=np.int32) % len(RHYTHMS))
-        return Examples(values=draw_ecg(labels, rng, self.length, self.noise), labels=labels, classes=RHYTHMS)
 
 
 def draw_ecg(

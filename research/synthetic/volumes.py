@@ -1,78 +1,15 @@
 """Synthetic volumes like those of computed tomography: a body with organs, and in three of four something in it."""
 
-import dataclasses
-from typing import ClassVar, Literal
-
 import numpy as np
 from jaxtyping import Float32, Int, UInt8
 
-from likeness.research.data.examples import Examples, Parts
-
-__all__ = ["FINDINGS", "Volumes", "draw_volumes"]
+__all__ = ["FINDINGS", "draw_volumes"]
 
 FINDINGS = ("nothing", "solid nodule", "hollow nodule", "vessel")
 """The classes."""
 
-View = Literal["volume", "central slice"]
-
 _CHUNK = 64
 _ORGANS = 3
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Volumes:
-    """Synthetic volumes like those of computed tomography, cubes of one gray value, labelled by what is in them.
-
-    An elliptic body lies along the first axis, with organs of other gray values, a texture of low frequency, and noise. In
-    it there is nothing else; a ball; a ball with a cavity; or a tube that runs through the body, somewhat bent. They are as
-    bright as each other and about as large, and lie anywhere: in two of five volumes the central slice does not
-    meet the nodule at all, and where it does, a ball and a tube are both disks. What is drawn besides the finding does not
-    depend on the class. So whoever sees the central slices alone cannot name more than about 70 % of the volumes right, with
-    whatever method (``tests/data/test_volumes.py``).
-
-    The volumes are synthetic: what is learned from them diagnoses nobody.
-    """
-
-    synthetic: ClassVar[bool] = True
-    """No number measured on them says anything of real patients."""
-
-    train: int = 4000
-    """Volumes to learn from."""
-    validation: int = 400
-    """Volumes to decide by."""
-    test: int = 1000
-    """Volumes to be evaluated by."""
-    size: int = 16
-    """Side in voxels."""
-    noise: float = 0.05
-    """Standard deviation of the noise; black is 0 and white 1, and a finding is 0.25 to 0.45 above what is around it."""
-    view: View = "volume"
-    """What is shown: all (d, h, w, 1), or of each the slice in the middle (h, w, 1), for an encoder of two dimensions."""
-    seed: int = 0
-    """Decides all volumes; the three parts are drawn apart."""
-
-    def __post_init__(self) -> None:
-        if min(self.train, self.validation, self.test) < 1 or self.seed < 0 or self.noise < 0:
-            raise ValueError(f"{self}: each part needs at least one volume, and noise and seed may not be negative.")
-        if not 16 <= self.size <= 96:
-            raise ValueError(f"Volumes.size is {self.size}: give 16 to 96 voxels a side.")
-
-    def class_names(self) -> tuple[str, ...]:
-        """The findings."""
-        return FINDINGS
-
-    def open(self) -> Parts:
-        """Draws all volumes."""
-        sizes = (self.train, self.validation, self.test)
-        return Parts(*(self._part(n, part) for part, n in enumerate(sizes)))
-
-    def _part(self, n: int, part: int) -> Examples:
-        rng = np.random.default_rng((self.seed, part))
-        labels = rng.permutation(np.arange(n, dtype=np.int32) % len(FINDINGS))
-        values = draw_volumes(labels, rng, self.size, self.noise)
-        if self.view == "central slice":
-            values = np.ascontiguousarray(values[:, self.size // 2])
-        return Examples(values=values, labels=labels, classes=FINDINGS)
 
 
 def draw_volumes(
