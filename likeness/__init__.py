@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from likeness.experiments.config import load as load
     from likeness.experiments.recognition.recognizer import Recognizer as Recognizer
     from likeness.experiments.run import Run as Run
+    from likeness.experiments.style.painting import Stylizer as Stylizer
     from likeness.experiments.sweeps.sweep import sweep as sweep
     from likeness.experiments.training.evaluation import evaluate as evaluate
     from likeness.experiments.training.trainer import train as train
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Recognizer",
     "Run",
+    "Stylizer",
     "__version__",
     "data",
     "encoders",
@@ -55,6 +57,7 @@ _find = lazily(
         "experiments.config": ("load",),
         "experiments.recognition.recognizer": ("Recognizer",),
         "experiments.run": ("Run",),
+        "experiments.style.painting": ("Stylizer",),
         "experiments.sweeps.sweep": ("sweep",),
         "experiments.training.evaluation": ("evaluate",),
         "experiments.training.trainer": ("train",),

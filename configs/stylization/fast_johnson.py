@@ -31,7 +31,7 @@ def get_config() -> Run:
             styles=(LearnedStyle(image=Painting(style=CurlStrokes()), size=320),),
             images=RandomCrops(sources=(Photographs(names=("flower",)), DeadLeaves(), FaceImages()), size=96),
             batch_size=4,
-            painter=Johnson(widths=(16, 32, 64), blocks=3, outer=5, skip=True),
+            network=Johnson(widths=(16, 32, 64), blocks=3, outer=5, skip=True),
             encoder=FrozenEncoder(),
             held_out=HeldOut(images=(Photograph(name="china"),), size=256),
             beta=3.0,

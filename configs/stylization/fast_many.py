@@ -28,7 +28,7 @@ def get_config() -> Run:
                 for style in (CurlStrokes(), VoronoiMosaic(), InkWash(), Pointillism())
             ),
             images=RandomCrops(sources=(Photographs(names=("flower",)), DeadLeaves(), FaceImages()), size=96),
-            painter=Conditional(widths=(16, 32, 64), blocks=3, outer=5, styles=4),
+            network=Conditional(widths=(16, 32, 64), blocks=3, outer=5, styles=4),
             held_out=HeldOut(images=(Photograph(name="china"),)),
             beta=8.0,
             content_terms=(Term(loss=Content(layers=("relu2_2", "relu3_2"))),),

@@ -35,6 +35,7 @@ TRAINER = (
     *("optim/optimizers", "optim/schedules", "optim/lbfgs", "storage/checkpoints"),
 )
 PLACES = (
+    "research/distances.py",
     "research/losses",
     "research/losses/metric",
     "research/losses/style",

@@ -79,5 +79,5 @@ def meant(run: "Run", path: str) -> str:
     fields = [
         dataclasses.replace(flag, name=flag.name.lstrip("-").replace("-", "_"), takes="") for flag in flags_of(parser, [])
     ]
-    found, remark = nearest(path, fields)
-    return " ".join(([f"Perhaps you mean {', or '.join(map(str, found))}."] if found else []) + ([remark] if remark else []))
+    found, note = nearest(path, fields)
+    return " ".join(([f"Perhaps you mean {', or '.join(map(str, found))}."] if found else []) + ([note] if note else []))

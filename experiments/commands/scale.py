@@ -55,8 +55,8 @@ def main(arguments: list[str]) -> int:
         counted,
         figure,
         markdown,
+        notes,
         predicted,
-        remarks,
         scaled,
         to_json,
     )
@@ -68,7 +68,7 @@ def main(arguments: list[str]) -> int:
     _show(console, "what a step costs each device", counted(scaling))
     for machine in MACHINES:
         _show(console, f"predicted on {machine.name}: milliseconds", predicted(scaling, machine))
-    for sentence in remarks(scaling):
+    for sentence in notes(scaling):
         console.print(sentence, markup=False)
     root = Path(options.output) if options.output else default_workdir(name) / "scaling"
     write_atomically(root / "scaling.md", markdown(scaling, name))

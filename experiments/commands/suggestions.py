@@ -106,7 +106,7 @@ def nearest(asked: str, flags: Sequence[Flag]) -> tuple[list[Flag], str]:
         flag.name: max(_spelt(path, flag), 0.85 * by_words)
         for flag, by_words in zip(flags, _by_words(path, flags), strict=True)
     }
-    remark = ""
+    note = ""
     # The words that belong together may begin anywhere: those before them say where.
     for synonym in _synonyms(path[-1]):
         places = 0
@@ -116,18 +116,18 @@ def nearest(asked: str, flags: Sequence[Flag]) -> tuple[list[Flag], str]:
                 scores[flag.name] = max(scores[flag.name], 0.99 - 0.02 * place)
                 places += 1
         if not synonym.wants or any(_ends(flag, synonym.wants) for flag in flags):
-            remark = synonym.remark
-    if not remark and (part := CHOSEN.get(path[-1].replace("-", " "))):
+            note = synonym.note
+    if not note and (part := CHOSEN.get(path[-1].replace("-", " "))):
         below = [flag for flag in flags if part in flag.path[:-1]]
         if below:
-            remark = f"Which {part} a run has is written in its config file; flags change the fields of it."
+            note = f"Which {part} a run has is written in its config file; flags change the fields of it."
             for flag in below:
                 scores[flag.name] = max(scores[flag.name], 0.9 - 0.01 * len(flag.path))
     best = max(scores.values(), default=0)
     if best < _LEAST:
-        return [], remark
+        return [], note
     ranked = sorted(flags, key=lambda flag: (-scores[flag.name], len(flag.path)))
-    return [flag for flag in ranked if scores[flag.name] >= _BESIDE_THE_BEST * best][:MOST], remark
+    return [flag for flag in ranked if scores[flag.name] >= _BESIDE_THE_BEST * best][:MOST], note
 
 
 def explain(command: str, asked: Sequence[str], flags: Sequence[Flag]) -> str:
@@ -140,11 +140,11 @@ def explain(command: str, asked: Sequence[str], flags: Sequence[Flag]) -> str:
     """
     told = []
     for name in asked:
-        found, remark = nearest(name, flags)
-        told.append(f"`{command}` does not know {name}{'' if found or remark else ', and has nothing like it'}.")
+        found, note = nearest(name, flags)
+        told.append(f"`{command}` does not know {name}{'' if found or note else ', and has nothing like it'}.")
         if found:
             told.append(f"Perhaps you mean {_either([str(flag) for flag in found])}.")
-        told += [remark] if remark else []
+        told += [note] if note else []
     return " ".join([*told, f"`{command} --help` lists all flags."])
 
 

@@ -11,13 +11,13 @@ class Synonym:
         names: what is typed, in small letters with spaces between words; ``batch size`` stands for ``batch_size``,
             ``batch-size`` and ``batchsize`` too.
         fields: ends of paths of flags, the likeliest first, such as ``schedule.peak-lr``. A config has some of them, or none.
-        remark: whole sentences to say as well, for what is no flag or counted otherwise.
-        wants: the end of a path without which the remark means nothing.
+        note: whole sentences to say as well, for what is no flag or counted otherwise.
+        wants: the end of a path without which the note means nothing.
     """
 
     names: tuple[str, ...]
     fields: tuple[str, ...] = ()
-    remark: str = ""
+    note: str = ""
     wants: str = ""
 
 

@@ -60,7 +60,7 @@ def main(arguments: list[str]) -> int:
         found = why(recognizer, options.first, options.second, method=options.why_method, layer=options.why_layer)
     print(found.answer)
     print(recognizer.calibration)
-    if found.remark:
-        print(f"{options.why_method} {found.remark}")
+    if found.note:
+        print(f"{options.why_method} {found.note}")
     print(f"why      {figures.save(found.figure(), options.why)}")
     return 0

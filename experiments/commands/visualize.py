@@ -111,8 +111,8 @@ def main(arguments: list[str]) -> int:
         write(sheets[-1], root / _file(layer))
     write(stacked(sheets), root / "layers.png")
     write_json(root / "units.json", {layer: seen[layer].to_json(images) for layer in layers})
-    for remark in (*scope.remarks, *_cut_short(options, found, images, seen)):
-        print(remark)
+    for note in (*scope.notes, *_cut_short(options, found, images, seen)):
+        print(note)
     for layer in layers:
         numbers = seen[layer].statistics
         print(

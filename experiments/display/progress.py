@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from likeness.experiments.display.phases import watched
-from likeness.experiments.display.terminal_image import half_blocks
+from likeness.experiments.display.terminal_image import terminal_image
 
 _QUIET = 5.0
 """Seconds between two lines in a log file."""
@@ -211,7 +211,7 @@ class Terminal:
             return
         self._shown(image)
         if self._live:
-            blocks = half_blocks(image, self._console.width, self._console.height - 4)
+            blocks = terminal_image(image, self._console.width, self._console.height - 4)
             self._display.update(Group(blocks, self._phases.bar, self._bar), refresh=True)
 
     def advance(self, step: int, metrics: Mapping[str, float]) -> None:

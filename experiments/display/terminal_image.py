@@ -9,7 +9,7 @@ from rich.text import Text
 _UPPER_HALF = "\N{UPPER HALF BLOCK}"
 
 
-def half_blocks(image: np.ndarray, columns: int, lines: int) -> Text:
+def terminal_image(image: np.ndarray, columns: int, lines: int) -> Text:
     """The image as large as it fits: a character's foreground is the upper pixel, its background the lower one.
 
     Args:

@@ -44,7 +44,7 @@ class Template:
 
 
 @runtime_checkable
-class Face(Protocol):
+class FaceAlignment(Protocol):
     """Says how an image is laid over a template."""
 
     def to_template(self, template: Template, image: tuple[int, int], source: ImageSource | None) -> Similarity:
@@ -80,7 +80,7 @@ class Landmarks:
                 raise ValueError(f"Landmarks.points has ({x:g}, {y:g}), outside of the image of {width} × {height} pixels")
 
     def to_template(self, template: Template, image: tuple[int, int], source: ImageSource | None) -> Similarity:
-        """See :class:`Face`."""
+        """See :class:`FaceAlignment`."""
         del source
         height, width = image
         if abs(height * self.size[0] - width * self.size[1]) > max(*self.size, height, width):
@@ -89,15 +89,15 @@ class Landmarks:
                 f"{width} × {height}, of other proportions: give the landmarks of this image."
             )
         found = np.array(self.points, np.float64).reshape(-1, 2)
-        return laid_over((found + 0.5) * [width / self.size[0], height / self.size[1]] - 0.5, template)
+        return align_landmarks((found + 0.5) * [width / self.size[0], height / self.size[1]] - 0.5, template)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Known:
+class SourceLandmarks:
     """Where the image's source says: a portrait of :mod:`likeness.research.images.portraits` knows."""
 
     def to_template(self, template: Template, image: tuple[int, int], source: ImageSource | None) -> Similarity:
-        """See :class:`Face`."""
+        """See :class:`FaceAlignment`."""
         if not isinstance(source, FaceImageSource):
             who = "its source is not known here" if source is None else f"a {type(source).__name__} does not say"
             raise UserError(
@@ -106,7 +106,7 @@ class Known:
                 "--face X Y …, in a config by face=Landmarks(points=((x, y), …), size=(width, height)); or there "
                 "face=CenterCrop() if the face fills the image."
             )
-        return laid_over(source.landmarks(max(image)).astype(np.float64), template)
+        return align_landmarks(source.landmarks(max(image)).astype(np.float64), template)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -121,14 +121,14 @@ class CenterCrop:
             raise ValueError(f"CenterCrop.share is {self.share}: give a share above 0, at most 1")
 
     def to_template(self, template: Template, image: tuple[int, int], source: ImageSource | None) -> Similarity:
-        """See :class:`Face`."""
+        """See :class:`FaceAlignment`."""
         del source
         scale = max(side / pixels for side, pixels in zip(template.size, image, strict=True)) / self.share
         down, right = ((side - 1 - scale * (pixels - 1)) / 2 for side, pixels in zip(template.size, image, strict=True))
         return Similarity(a=scale, b=0.0, right=right, down=down)
 
 
-def laid_over(points: np.ndarray, template: Template) -> Similarity:
+def align_landmarks(points: np.ndarray, template: Template) -> Similarity:
     """The best similarity from landmarks (n, 2) in an image's pixels to a template's.
 
     Raises:

@@ -168,9 +168,9 @@ class Recognition(Experiment):
         if different < 1 / self.target_far:
             sentences.append(
                 f"warning: there will be no threshold τ, without which verify and identify do not answer: the validation part "
-                f"has {different} pairs of different people and a false-accept rate of {self.target_far:g} needs "
-                f"{math.ceil(1 / self.target_far)}. Give it more people (--experiment.split.validation), or aim at a higher "
-                "rate (--experiment.target-far)"
+                f"has {different} pairs of different {data.train.noun[1]} and a false-accept rate of {self.target_far:g} needs "
+                f"{math.ceil(1 / self.target_far)}. Give it more {data.train.noun[1]}"
+                f"{split_flags(self.split, 'validation')}, or aim at a higher rate (--experiment.target-far)"
             )
         return tuple(sentences)
 
@@ -198,7 +198,7 @@ class Recognition(Experiment):
             everybody = data.train.counted(len(data.train.people) + validation + test)
             raise UserError(
                 f"{error} Of {everybody} the split has set {validation} aside for validation and {test} for the test, which "
-                "training does not see: set aside fewer (--experiment.split.validation, --experiment.split.test)."
+                f"training does not see: set aside fewer{split_flags(self.split, 'validation', 'test')}."
             ) from error
 
     def init(self, key: PRNGKey, constants: PyTree, batch: PyTree) -> Variables:
@@ -288,10 +288,10 @@ class Recognition(Experiment):
         """Evaluates the encoder on one part's people; on the test part also the baselines, with images and τ."""
         embedder = trained(self.encoder, self.compared_by, params, state)
         if part == "validation":
-            evaluated = evaluate(embedder, _some(data.validation, "validation"))
+            evaluated = evaluate(embedder, self._some(data.validation, "validation"))
             return Evaluation(metrics=_apply(self.validation, evaluated))
         tested = data.test if len(data.test) else data.validation
-        evaluated = evaluate(embedder, _some(tested, "test"))
+        evaluated = evaluate(embedder, self._some(tested, "test"))
         pairs = Verification().pairs(evaluated)
         metrics: dict[str, Any] = _apply(self.test, evaluated)
         curves = {"trained": pairs}
@@ -300,9 +300,11 @@ class Recognition(Experiment):
             metrics |= {f"{baseline.name}/{name}": value for name, value in _apply(self.test, rival).items()}
             curves[baseline.name.replace("_", " ")] = Verification().pairs(rival)
         tau = None
-        notes = [f"{_size(tested)}, none of them in training", *few(len(tested.people))]
+        notes = [f"{_size(tested)}, none of them in training", *few(len(tested.people), tested.noun[1])]
         if not len(data.test):
-            notes.append("The split has no test part: these are the validation people, who may have chosen the checkpoint")
+            notes.append(
+                f"The split has no test part: these are the validation {tested.noun[1]}, and may have chosen the checkpoint"
+            )
         inputs = ModelInputs.of(self, data.train.shape)
         artifacts: dict[str, Any] = {"preprocessing": inputs.to_json()}
         if len(data.validation):
@@ -316,7 +318,7 @@ class Recognition(Experiment):
                 if tested is not data.validation:
                     held_out = verification.at_threshold(pairs.distances, pairs.same, calibrated.threshold, pairs.people)
                 metrics |= {"threshold/far": held_out.far, "threshold/tar": held_out.tar}
-                notes += _promise(calibrated, len(data.validation.people))
+                notes += self._promise(calibrated, data.validation)
                 artifacts["threshold"] = Threshold(
                     tau=calibrated.threshold,
                     target_far=self.target_far,
@@ -339,6 +341,25 @@ class Recognition(Experiment):
             notes=tuple(notes),
         )
 
+    def _some(self, images: Images, part: str) -> Images:
+        if not len(images):
+            raise UserError(
+                f"The split leaves no {images.noun[1]} for the {part} part: give it some{split_flags(self.split, part)}."
+            )
+        return images
+
+    def _promise(self, calibrated: calibration.Calibration, images: Images) -> tuple[str, ...]:
+        """Says so where strangers will be accepted more often than was asked for, or nobody knows how often."""
+        target, far, noun = calibrated.target_far, calibrated.far, images.noun[1]
+        if far.value is not None and far.value <= _NEARLY * target:
+            return ()
+        found = "how often is not known" if far.value is None else f"about {far.text()}"
+        return (
+            f"The threshold was chosen for a false-accept rate of {100 * target:g} %, but by {len(images.people)} validation "
+            f"{noun}, too few for it: of strangers it accepts more, {found}. With more validation "
+            f"{noun}{split_flags(self.split, 'validation')} it comes closer",
+        )
+
 
 def _size(images: Images) -> str:
     return f"{images.counted(len(images.people))}, {len(images):,} {'image' if len(images) == 1 else 'images'}"
@@ -346,12 +367,6 @@ def _size(images: Images) -> str:
 
 def _images(count: int) -> str:
     return f"{count:,} {'image' if count == 1 else 'images'}"
-
-
-def _some(images: Images, part: str) -> Images:
-    if not len(images):
-        raise UserError(f"The split leaves no people for the {part} part: give it some with --experiment.split.{part}.")
-    return images
 
 
 def _apply(protocols: tuple[EvaluationProtocol, ...], evaluated: EvaluatedSet) -> dict[str, Any]:
@@ -366,26 +381,20 @@ def _calibrate(evaluated: EvaluatedSet, far: float) -> calibration.Calibration:
     return calibration.threshold_at_far(pairs.distances, pairs.same, far, pairs.people)
 
 
-def few(people: int) -> tuple[str, ...]:
-    """Says so where intervals that rest on so many people cannot hold the truth in just 95 % of cases."""
+def split_flags(split: Split, *parts: str) -> str:
+    """The flags that say how large parts are, in parentheses; empty for a split that has other fields than those of ours."""
+    fields = {each.name for each in dataclasses.fields(split)} if dataclasses.is_dataclass(split) else set()
+    flags = ", ".join(f"--experiment.split.{part}" for part in parts if part in fields)
+    return f" ({flags})" if flags else ""
+
+
+def few(people: int, noun: str = "people") -> tuple[str, ...]:
+    """Says so where intervals that rest on so many people, or what else, cannot hold the truth in just 95 % of cases."""
     if people >= FEW_PEOPLE:
         return ()
     return (
-        f"The intervals rest on {people} people. Of fewer than {FEW_PEOPLE} they are rough: wider than need be for most data, "
-        "too narrow where a few people are much harder to recognize than the others and none of these is among them",
-    )
-
-
-def _promise(calibrated: calibration.Calibration, people: int) -> tuple[str, ...]:
-    """Says so where strangers will be accepted more often than was asked for, or nobody knows how often."""
-    target, far = calibrated.target_far, calibrated.far
-    if far.value is not None and far.value <= _NEARLY * target:
-        return ()
-    found = "how often is not known" if far.value is None else f"about {far.text()}"
-    return (
-        f"The threshold was chosen for a false-accept rate of {100 * target:g} %, but by {people} validation people, who are "
-        f"too few for it: of strangers it accepts more, {found}. With more validation people (--experiment.split.validation) "
-        "it comes closer",
+        f"The intervals rest on {people} {noun}. Of fewer than {FEW_PEOPLE} they are rough: wider than need be for most data, "
+        f"too narrow where a few {noun} are much harder to recognize than the others and none of these is among them",
     )
 
 

@@ -14,7 +14,7 @@ from likeness.experiments.display.phases import tracked
 from likeness.experiments.experiment import Variables
 from likeness.experiments.preprocessing import ModelInputs
 from likeness.experiments.recognition.embedders import Embedder, trained
-from likeness.experiments.recognition.recognition import Recognition
+from likeness.experiments.recognition.recognition import Recognition, split_flags
 from likeness.experiments.storage.workdir import Workdir
 from likeness.experiments.training.evaluation import read_run, restore
 from likeness.research.data import BadImage, is_synthetic, printable
@@ -88,8 +88,8 @@ class Recognizer:
         if not path.exists():
             raise UserError(
                 f"{self.workdir} has no threshold τ: its validation people could not resolve the false-accept rate asked for "
-                f"({self.experiment.target_far:g}; {Workdir(self.workdir).summary} says why). Train with more of them "
-                "(--experiment.split.validation) or for a higher rate (--experiment.target-far)."
+                f"({self.experiment.target_far:g}; {Workdir(self.workdir).summary} says why). Train with more of them"
+                f"{split_flags(self.experiment.split, 'validation')} or for a higher rate (--experiment.target-far)."
             )
         return Threshold.load(path, self.fingerprint)
 

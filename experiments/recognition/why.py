@@ -57,7 +57,7 @@ class Why:
     the place, whichever way, 0 or more."""
     quantity: str = "distance gained when covered"
     """What the numbers are."""
-    remark: str = ""
+    note: str = ""
     """What there is to know of this explanation, if anything."""
     nothing: bool = False
     """The distance does not depend on the images, as far as this method sees: there is nothing to draw over them."""
@@ -156,13 +156,13 @@ def _unless_nothing(found: Why, counts: Literal["sum", "largest"], places: int |
     if max(sizes) > _NOTHING * scale:
         return found
     same = np.array_equal(*found.images)
-    remark = (
+    note = (
         f"finds that the distance depends on nothing to first order: all that it sees changes it by at most {max(sizes):.1g}, "
         f"and τ is {tau:.3g}. Nothing is drawn"
         f"{', which is right of two copies of one image: no small change brings them closer together' if same else ''}"
     )
     zero = (np.zeros_like(found.likeness[0]), np.zeros_like(found.likeness[1]))
-    return dataclasses.replace(found, likeness=zero, remark=remark, nothing=True)
+    return dataclasses.replace(found, likeness=zero, note=note, nothing=True)
 
 
 def _covered(recognizer: Recognizer, pixels: list[np.ndarray], codes: np.ndarray, parts: int) -> Maps:
@@ -224,8 +224,8 @@ def _integrated(network: _Network, answer: VerificationResult, pair: tuple[np.nd
 
     one, other = (each.sum(axis=-1) for each in network.explain(pair, attribute))
     told = " and ".join(f"{found:+.4f} of {gained:+.4f} in {name}" for name, (found, gained) in zip("AB", errors, strict=True))
-    remark = f"explains {told}: by so much the distance falls as the face comes out of its blur, and the map's places share it"
-    return Why(answer, (pair[0], pair[1]), (one, other), "likeness gained over a blurred face", remark)
+    note = f"explains {told}: by so much the distance falls as the face comes out of its blur, and the map's places share it"
+    return Why(answer, (pair[0], pair[1]), (one, other), "likeness gained over a blurred face", note)
 
 
 def _weighted_map(network: _Network, answer: VerificationResult, pair: tuple[np.ndarray, np.ndarray], layer: str | None) -> Why:
@@ -244,11 +244,11 @@ def _weighted_map(network: _Network, answer: VerificationResult, pair: tuple[np.
     )(*images)
     sides = " x ".join(map(str, shapes[chosen].shape[1:-1]))
     maps = (np.asarray(one)[0], np.asarray(other)[0])
-    remark = (
+    note = (
         f"is of {chosen}, which has {sides} places. It takes the network for linear above that layer: where it contradicts "
         "--why-method occlusion, believe occlusion, which asks the network itself"
     )
-    found = Why(answer, pair, maps, f"likeness by the maps of {chosen}", remark)
+    found = Why(answer, pair, maps, f"likeness by the maps of {chosen}", note)
     return _unless_nothing(found, "sum", math.prod(shapes[chosen].shape[1:-1]))
 
 

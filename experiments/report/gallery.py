@@ -6,7 +6,7 @@ from typing import Any
 from PIL import Image
 
 from likeness.experiments.config import describe_changes, load, to_json
-from likeness.experiments.report.album import Album, Source, album
+from likeness.experiments.report.embedded import EmbeddedImages, Source, embed
 from likeness.experiments.report.images import progress
 from likeness.experiments.report.numbers import cards
 from likeness.experiments.report.runs import ReportedRun, finite, read_runs
@@ -34,11 +34,11 @@ def gallery(runs: Path) -> str:
     names = shipped()
     found = {name: run for name in names if (run := _run_of(name, runs)) is not None}
     sources: dict[str, Source] = {name: image for name, run in found.items() if (image := _image(run)) is not None}
-    book = album(sources)
+    embedded = embed(sources)
     families: dict[str, list[dict[str, Any]]] = {}
     for name in names:
-        families.setdefault(name.partition("/")[0], []).append(_entry(name, found.get(name), book))
-    return page("gallery.html", {"title": "Configs · Likeness", "problems": book.problems, "families": families})
+        families.setdefault(name.partition("/")[0], []).append(_entry(name, found.get(name), embedded))
+    return page("gallery.html", {"title": "Configs · Likeness", "problems": embedded.problems, "families": families})
 
 
 def keep(run: Path, name: str, kept: Path = KEPT) -> None:
@@ -91,7 +91,7 @@ def _changed(name: str, run: ReportedRun) -> list[str]:
     return describe_changes(to_json(load(name)), run.config)
 
 
-def _entry(name: str, run: ReportedRun | None, book: Album) -> dict[str, Any]:
+def _entry(name: str, run: ReportedRun | None, embedded: EmbeddedImages) -> dict[str, Any]:
     """What the page says of a config."""
     words = docstring(name)
     label, _, rest = words.partition("\n")
@@ -99,7 +99,7 @@ def _entry(name: str, run: ReportedRun | None, book: Album) -> dict[str, Any]:
     return {
         "name": name,
         "label": label,
-        "image": book.images.get(name),
+        "image": embedded.images.get(name),
         "caption": None if run is None or source is None else _caption(source, run),
         "cards": None if run is None else cards(run),
         "cost": None if run is None else _cost(name, run),

@@ -9,7 +9,7 @@ import numpy as np
 from likeness.experiments.config import from_json
 from likeness.experiments.experiment import Experiment, Originals
 from likeness.experiments.own_code.classes import RunCode
-from likeness.experiments.report.album import Album, Embedded, Source
+from likeness.experiments.report.embedded import Embedded, EmbeddedImages, Source
 from likeness.experiments.report.runs import ReportedRun
 from likeness.experiments.report.template import Html, part
 from likeness.experiments.report.words import caption, rank
@@ -76,27 +76,29 @@ def _before(number: int, name: str) -> str:
     return f"{number}:before:{name}"
 
 
-def painted(run: ReportedRun, number: int, book: Album) -> Html | None:
+def painted(run: ReportedRun, number: int, embedded: EmbeddedImages) -> Html | None:
     """What came out: before beside after, and step by step."""
     series = progress(run)
     if not series:
         return None
     parts: list[Html] = []
     for place, (name, paths) in enumerate(series.items()):
-        last = book.images.get(_key(number, paths[-1][1]))
+        last = embedded.images.get(_key(number, paths[-1][1]))
         if last is None:
             continue
         key = f"run-{number}-image-{place}"
-        before = book.images.get(_before(number, name))
+        before = embedded.images.get(_before(number, name))
         if before is not None:
             parts.append(part("compare", key, name, before, last, run.name, paths[-1][0]))
-        frames = [(step, book.images[_key(number, path)]) for step, path in _shown(paths) if _key(number, path) in book.images]
+        frames = [
+            (step, embedded.images[_key(number, path)]) for step, path in _shown(paths) if _key(number, path) in embedded.images
+        ]
         if len(frames) > 1:
             left_out = f", {len(frames)} of {len(paths)} images" if len(frames) < len(paths) else ""
             parts.append(part("progress", key, f"{name}, step by step{left_out}", frames, f"{name} of {run.name}"))
         elif before is None:
             parts.append(figure(last, f"{name} of {run.name}", f"{name} at step {paths[-1][0]:,}"))
-    styles = [(key, image) for key, image in book.images.items() if key.startswith(f"{number}:style:")]
+    styles = [(key, image) for key, image in embedded.images.items() if key.startswith(f"{number}:style:")]
     parts += [figure(image, f"Style image {i + 1} of {run.name}", f"Style {i + 1}") for i, (_, image) in enumerate(styles)]
     return part("gallery", parts) if parts else None
 
@@ -106,22 +108,22 @@ def figure(image: Embedded, alt: str, title: str) -> Html:
     return part("figure", image, alt, title)
 
 
-def figures(run: ReportedRun, number: int, book: Album, drawn: Collection[str]) -> Html | None:
+def figures(run: ReportedRun, number: int, embedded: EmbeddedImages, drawn: Collection[str]) -> Html | None:
     """The figures that the run drew, but for those by whose name the page has a plot."""
     shown = []
     left = [path for path in run.figures if path.stem not in drawn]
     for path in sorted(left, key=lambda path: (rank(path.stem), path.name)):
-        if (image := book.images.get(_key(number, path))) is not None:
+        if (image := embedded.images.get(_key(number, path))) is not None:
             words = caption(path.stem)
             shown.append(figure(image, f"{words}; {run.name}", words))
     return part("gallery", shown) if shown else None
 
 
-def units(run: ReportedRun, number: int, book: Album) -> Html | None:
+def units(run: ReportedRun, number: int, embedded: EmbeddedImages) -> Html | None:
     """What the units of each layer see, a tab for each layer."""
     panels: Mapping[str, Html] = {
-        path.stem: figure(book.images[_key(number, path)], f"What units of {path.stem} see; {run.name}", path.stem)
+        path.stem: figure(embedded.images[_key(number, path)], f"What units of {path.stem} see; {run.name}", path.stem)
         for path in run.units
-        if _key(number, path) in book.images
+        if _key(number, path) in embedded.images
     }
     return part("tabs", f"run-{number}-units", "Layers", panels) if panels else None

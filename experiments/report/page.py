@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from likeness.experiments.report.album import BUDGET, Album, Source, album
 from likeness.experiments.report.curves import chart, curve, legend, metric_names
 from likeness.experiments.report.differences import differences
+from likeness.experiments.report.embedded import BUDGET, EmbeddedImages, Source, embed
 from likeness.experiments.report.images import figures, originals, painted, sources, units
 from likeness.experiments.report.numbers import compared_table, numbers, origin_list
 from likeness.experiments.report.plots import embedding_map, library, rates
@@ -41,25 +41,25 @@ def report(workdirs: Sequence[str | Path]) -> Report:
         said[number] += why
         kept |= found | sources(run, number)
     taken = len(code) + sum(len(block) for drawn in plots for block in drawn.values())
-    book = album(kept, budget=max(BUDGET - 3 * taken // 4, BUDGET // 4))
+    embedded = embed(kept, budget=max(BUDGET - 3 * taken // 4, BUDGET // 4))
     alone = len(runs) == 1
     given = {
         "title": f"{', '.join(run.name for run in runs)} · Likeness",
-        "problems": book.problems,
+        "problems": embedded.problems,
         "compared": [] if alone else _compared(runs),
         "runs": [
             {
                 "name": run.name,
                 "kind": run.title,
                 "problems": said[number],
-                "blocks": _blocks(run, number, book, plots[number], alone=alone),
+                "blocks": _blocks(run, number, embedded, plots[number], alone=alone),
             }
             for number, run in enumerate(runs)
         ],
     }
     whole = page("report.html", given, [code] * bool(code))
     prefixed = [f"{run.name}: {problem}" for run, problems in zip(runs, said, strict=True) for problem in problems]
-    return Report(whole, (*book.problems, *prefixed))
+    return Report(whole, (*embedded.problems, *prefixed))
 
 
 def write_report(workdirs: Sequence[str | Path], path: Path) -> Report:
@@ -84,15 +84,17 @@ def _compared(runs: Sequence[ReportedRun]) -> list[tuple[str, str, Html]]:
     ]
 
 
-def _blocks(run: ReportedRun, number: int, book: Album, plots: Mapping[str, Html], *, alone: bool) -> dict[str, Html | None]:
+def _blocks(
+    run: ReportedRun, number: int, embedded: EmbeddedImages, plots: Mapping[str, Html], *, alone: bool
+) -> dict[str, Html | None]:
     """What is said of one run, by the title of its section."""
     return {
         "Numbers": numbers(run, opened=alone) if run.metrics else None,
-        "Result": painted(run, number, book),
+        "Result": painted(run, number, embedded),
         "Curves": _curves(f"run-{number}", [run]) if alone else None,
         **plots,
-        "Figures": figures(run, number, book, drawn={"roc"} if "Verification" in plots else set()),
-        "What the units see": units(run, number, book),
+        "Figures": figures(run, number, embedded, drawn={"roc"} if "Verification" in plots else set()),
+        "What the units see": units(run, number, embedded),
         "What was run": origin_list(run),
     }
 

@@ -110,7 +110,7 @@ def predicted(scaling: Scaling, machine: Machine) -> list[list[str]]:
     return rows
 
 
-def remarks(scaling: Scaling) -> list[str]:
+def notes(scaling: Scaling) -> list[str]:
     """Sentences a reader of the tables must know."""
     counts, said = scaling.counts, []
     last = counts.compiled[-1]
@@ -164,7 +164,7 @@ def assumptions(scaling: Scaling) -> list[str]:
 
 def markdown(scaling: Scaling, title: str) -> str:
     """Everything of it, to be read."""
-    parts = [f"# Scaling of {title}", *remarks(scaling), "## What a step costs each device", _grid(counted(scaling))]
+    parts = [f"# Scaling of {title}", *notes(scaling), "## What a step costs each device", _grid(counted(scaling))]
     for machine in MACHINES:
         parts += [f"## Predicted on {machine.name}: milliseconds", _grid(predicted(scaling, machine))]
     return "\n\n".join([*parts, "## Assumptions", "\n".join(f"- {each}" for each in assumptions(scaling))]) + "\n"

@@ -70,8 +70,8 @@ class StyleEvaluator:
     def metrics(
         self,
         weights: PyTree,
-        painter: FrozenEncoder,
-        painter_weights: PyTree,
+        own_encoder: FrozenEncoder,
+        own_weights: PyTree,
         layers: tuple[tuple[str, ...], tuple[str, ...]],
         image: np.ndarray,
         content: np.ndarray,
@@ -81,9 +81,9 @@ class StyleEvaluator:
 
         Args:
             weights: :meth:`variables`.
-            painter: the encoder by which the image was painted.
-            painter_weights: its weights.
-            layers: those at which the painter compared content, and style.
+            own_encoder: the encoder by which the image was painted.
+            own_weights: its weights.
+            layers: those at which the painting compared content, and style.
             image: (h, w, 3), RGB in [0, 1].
             content: of the same size.
             styles: of any size.
@@ -97,9 +97,9 @@ class StyleEvaluator:
         share = min(1.0, self.size / max(image.shape))
         image, content, *looks = (_shrunk(each, share) for each in (image, content, *styles))
         arrays = [jnp.asarray(each) for each in (image, content)], [jnp.asarray(look) for look in looks]
-        # A painter that compares no content, or no style, has no layers at which to look at it.
+        # A painting that compares no content, or no style, has no layers at which to look at it.
         seen = tuple(own or others for own, others in zip(layers, layers[::-1], strict=True))
-        own = relative_errors(painter, *seen, painter_weights, *arrays[0], arrays[1])
+        own = relative_errors(own_encoder, *seen, own_weights, *arrays[0], arrays[1])
         other = relative_errors(self.encoder, self.content, self.style, weights["encoder"], *arrays[0], arrays[1])
         errors = {"content/relative": own[0], "style/relative": own[1]}
         errors |= {"held_out/content/relative": other[0], "held_out/style/relative": other[1]}

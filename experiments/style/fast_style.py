@@ -26,7 +26,7 @@ from likeness.research.types import Array, PRNGKey, PyTree
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LearnedStyle:
-    """An image whose look a painter learns."""
+    """An image whose look a style network learns."""
 
     image: ImageSource
     """The image."""
@@ -59,23 +59,23 @@ class OpenedFastStyle:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FastStyle(Experiment):
-    """Trains a painter P so that P(C) has the content of any image C and the look of a style S (Johnson et al. 2016).
+    """Trains a style network P so that P(C) has the content of any image C and the look of a style S (Johnson et al. 2016).
 
         J(θ) = E_C [alpha Σ w J_content(C, P(C)) + beta Σ w J_style(S, P(C)) + Σ w J_image(P(C))]
 
-    A painter of several styles gets one of them for each image of a batch, drawn by the styles' weights (Dumoulin et al.
+    A network of several styles gets one of them for each image of a batch, drawn by the styles' weights (Dumoulin et al.
     2017). The losses are those of :class:`~likeness.experiments.style.stylization.Stylization`; the encoder is frozen.
     """
 
     evaluating: ClassVar[str] = "painting and evaluating the held-out images"
 
     styles: tuple[LearnedStyle, ...]
-    """S, what the painter's images are to look like: one, or as many as the painter has styles."""
+    """S, what the network's images are to look like: one, or as many as the network has styles."""
     images: RandomCrops = RandomCrops()
     """C, what is painted in training."""
     batch_size: int = 4
     """Images in a batch."""
-    painter: Johnson | Conditional = Johnson()
+    network: Johnson | Conditional = Johnson()
     """P."""
     encoder: FrozenEncoder = FrozenEncoder()
     """The encoder and where its weights come from."""
@@ -95,10 +95,10 @@ class FastStyle(Experiment):
     """J_image, of the painted image alone."""
 
     def __post_init__(self) -> None:
-        if len(self.styles) != self.painters_styles:
+        if len(self.styles) != self.style_count:
             raise ValueError(
-                f"FastStyle has {len(self.styles)} styles and a {type(self.painter).__name__} that paints "
-                f"{self.painters_styles}: give as many, or Conditional(styles={len(self.styles)})"
+                f"FastStyle has {len(self.styles)} styles and a {type(self.network).__name__} that paints "
+                f"{self.style_count}: give as many, or Conditional(styles={len(self.styles)})"
             )
         if self.batch_size < 1:
             raise ValueError(f"FastStyle.batch_size is {self.batch_size}: give 1 or more images")
@@ -107,9 +107,9 @@ class FastStyle(Experiment):
                 raise ValueError(f"FastStyle.{name} is {getattr(self, name)}: give a finite number, 0 or more")
 
     @property
-    def painters_styles(self) -> int:
-        """How many styles the painter has."""
-        return self.painter.styles if isinstance(self.painter, Conditional) else 1
+    def style_count(self) -> int:
+        """How many styles the network has."""
+        return self.network.styles if isinstance(self.network, Conditional) else 1
 
     def open(self) -> OpenedFastStyle:
         """Opens the images, loads the encoder and takes the targets."""
@@ -162,22 +162,22 @@ class FastStyle(Experiment):
         return crop_stream({"images": data.crops}, self.batch_size, seed)
 
     def init(self, key: PRNGKey, constants: PyTree, batch: PyTree) -> Variables:
-        """A painter that has seen nothing."""
+        """A style network that has seen nothing."""
         del constants
         image = jnp.zeros((1, *batch["images"].shape[1:]), jnp.float32)
-        weights = () if isinstance(self.painter, Johnson) else (jnp.ones((1, self.painters_styles)),)
-        return Variables({"painter": self.painter.init(key, image, *weights)["params"]}, {})
+        weights = () if isinstance(self.network, Johnson) else (jnp.ones((1, self.style_count)),)
+        return Variables({"network": self.network.init(key, image, *weights)["params"]}, {})
 
     def paint(self, params: PyTree, images: Array, weights: Array) -> Array:
-        """What the painter makes of images (b, h, w, 3), RGB in [0, 1], in styles of weights (b, n). Runs under ``jit``."""
-        chosen = () if isinstance(self.painter, Johnson) else (weights,)
-        return self.painter.apply({"params": params["painter"]}, images, *chosen)  # pyright: ignore[reportReturnType]
+        """What the network makes of images (b, h, w, 3), RGB in [0, 1], in styles of weights (b, n). Runs under ``jit``."""
+        chosen = () if isinstance(self.network, Johnson) else (weights,)
+        return self.network.apply({"params": params["network"]}, images, *chosen)  # pyright: ignore[reportReturnType]
 
     def cost(self, params: PyTree, state: PyTree, constants: PyTree, batch: PyTree, key: PRNGKey) -> LossOutput:
         """J of a batch, each image in one style, and its three parts."""
         images = to_unit(batch["images"])
-        drawn = jax.random.choice(key, self.painters_styles, (len(images),), p=constants["chances"])
-        painted = self.paint(params, images, jax.nn.one_hot(drawn, self.painters_styles))
+        drawn = jax.random.choice(key, self.style_count, (len(images),), p=constants["chances"])
+        painted = self.paint(params, images, jax.nn.one_hot(drawn, self.style_count))
         original, activations = self.encoder(constants["encoder"], images), self.encoder(constants["encoder"], painted)
         content = [term.loss.target(original) for term in self.content_terms]
         style = jax.tree.map(lambda leaf: leaf[drawn], constants["styles"])
@@ -194,7 +194,7 @@ class FastStyle(Experiment):
         What begins with ``unpainted`` is the same of the images as they came.
         """
         del state
-        count, contents = self.painters_styles, data.held_out
+        count, contents = self.style_count, data.held_out
         columns = [np.eye(count, dtype=np.float32)[style] for style in range(count)]
         if count > 1:
             columns.append(np.full(count, 1.0 / count, np.float32))

@@ -1,4 +1,4 @@
-"""Images that a painter was not trained on: what it is evaluated by, in numbers and side by side."""
+"""Images that a style network was not trained on: what it is evaluated by, in numbers and side by side."""
 
 import dataclasses
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A trained painter, ready to paint: what the command line and notebooks use after fast style transfer was trained."""
+"""A trained style network, ready to paint: what the command line and notebooks use after fast style transfer was trained."""
 
 import dataclasses
 import functools
@@ -26,13 +26,13 @@ Pixels: TypeAlias = Float[np.ndarray, "h w 3"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Painter:
+class Stylizer:
     """A network that paints in one pass, with its weights.
 
     Example::
 
-        painter = Painter.load("runs/stylization/fast_johnson")
-        painted = painter(read_image("photo.jpg").pixels)
+        stylizer = Stylizer.load("runs/stylization/fast_johnson")
+        painted = stylizer(read_image("photo.jpg").pixels)
     """
 
     name: str
@@ -47,7 +47,7 @@ class Painter:
     """What the styles are called that the network knows."""
 
     @classmethod
-    def load(cls, model: str | Path) -> "Painter":
+    def load(cls, model: str | Path) -> "Stylizer":
         """Loads the best checkpoint of a working directory, or published weights by name. Needs no training data.
 
         Raises:
@@ -67,19 +67,19 @@ class Painter:
         if isinstance(experiment, ArbitraryStyle):
             return cls(name, experiment, variables.params, experiment.encoder.variables())
         titles = tuple(style.image.title for style in experiment.styles)
-        return cls(name, experiment.painter, {"params": variables.params["painter"]}, styles=titles)
+        return cls(name, experiment.network, {"params": variables.params["network"]}, styles=titles)
 
     @classmethod
-    def _published(cls, name: str) -> "Painter":
-        painters = {one.name: one for one in KNOWN if isinstance(one.encoder, Johnson | Conditional)}
-        if name not in painters:
+    def _published(cls, name: str) -> "Stylizer":
+        published = {one.name: one for one in KNOWN if isinstance(one.encoder, Johnson | Conditional)}
+        if name not in published:
             raise UserError(
-                f"There is no working directory {printable(name)}, and no published painter of that name: train one with "
-                f"`likeness train stylization/fast_johnson`, or give one of {', '.join(painters)}."
+                f"There is no working directory {printable(name)}, and no published style network of that name: train one with "
+                f"`likeness train stylization/fast_johnson`, or give one of {', '.join(published)}."
             )
-        network = painters[name].encoder
+        network = published[name].encoder
         assert isinstance(network, Johnson | Conditional)
-        return cls(name, network, painters[name].load()[0], styles=(name,))
+        return cls(name, network, published[name].load()[0], styles=(name,))
 
     def __call__(
         self, image: Pixels, *, weights: Sequence[float] = (), styles: Sequence[Pixels] = (), strength: float = 1.0
@@ -88,16 +88,16 @@ class Painter:
 
         Args:
             image: RGB in [0, 1], of any size that the network can take. Each new size compiles a program of its own.
-            weights: how much of each style, of a painter that knows several or of several style images; scaled to sum
+            weights: how much of each style, of a network that knows several or of several style images; scaled to sum
                 to 1. () for all alike.
-            styles: style images of any size, for a painter of any style.
-            strength: of a painter of any style: 0 leaves the content's own look, 1 takes all of the style.
+            styles: style images of any size, for a network of any style.
+            strength: of a network of any style: 0 leaves the content's own look, 1 takes all of the style.
 
         Returns:
             Of the same size, in [0, 1].
 
         Raises:
-            UserError: what this painter needs is missing, or it cannot do what is asked; the image is too small.
+            UserError: what this network needs is missing, or it cannot do what is asked; the image is too small.
         """
         if not 0 <= strength <= 1:
             raise UserError(f"The strength of a style is {strength}: give a number from 0 to 1.")
@@ -150,25 +150,25 @@ def paint(
     weights: Sequence[float] = (),
     strength: float = 1.0,
 ) -> None:
-    """Paints an image file with a trained painter and writes the result: ``likeness stylize --model``.
+    """Paints an image file with a trained style network and writes the result: ``likeness stylize --model``.
 
     Args:
         model: a working directory, or the name of published weights.
         content: the image file. Its transparency and its bits are kept where the format of ``out`` holds them.
         out: where the painting goes.
-        styles: image files, for a painter of any style; brought to the longer side of what is painted.
+        styles: image files, for a network of any style; brought to the longer side of what is painted.
         size: longer side in pixels; None for the image's own.
-        weights, strength: see :meth:`Painter.__call__`.
+        weights, strength: see :meth:`Stylizer.__call__`.
 
     Raises:
-        UserError: a file that cannot be read or written, or what :class:`Painter` refuses.
+        UserError: a file that cannot be read or written, or what :class:`Stylizer` refuses.
     """
-    painter = Painter.load(model)
+    stylizer = Stylizer.load(model)
     image = read_image(content)
     if size is not None:
         image = _resized(image, size)
     looks = [_resized(read_image(style), max(image.pixels.shape)).pixels for style in styles]
-    painted = painter(image.pixels, weights=weights, styles=looks, strength=strength)
+    painted = stylizer(image.pixels, weights=weights, styles=looks, strength=strength)
     ending = Path(out).suffix.lower()
     write_image(
         out,

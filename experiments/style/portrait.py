@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from likeness.experiments.recognition.face_crops import Face, Known, Template
+from likeness.experiments.recognition.face_crops import FaceAlignment, SourceLandmarks, Template
 from likeness.experiments.recognition.face_encoders import FaceEncoder, PublishedFace
 from likeness.research.errors import UserError
 from likeness.research.geometry import Crop, Similarity, crop
@@ -33,7 +33,7 @@ class Portrait:
 
     encoder: FaceEncoder = PublishedFace()
     """e, and where its weights come from."""
-    face: Face = Known()
+    face: FaceAlignment = SourceLandmarks()
     """Where the face is in the content image."""
     template: Template = Template()
     """Where the encoder wants it."""
@@ -112,7 +112,7 @@ class Portrait:
 
     def _anywhere(self) -> "Portrait":
         """Itself for what is compiled: the same for every face and weight."""
-        return dataclasses.replace(self, face=Known(), weight=1.0, margin=0.0)
+        return dataclasses.replace(self, face=SourceLandmarks(), weight=1.0, margin=0.0)
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -97,7 +97,7 @@ class Microscope:
     """What it takes, and how image files become that."""
     own: Callable[[], Images | ExampleRows] | None = None
     """The examples it was trained on, where they are known."""
-    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     """What a person who looks at its units should know, in sentences."""
 
     @classmethod
@@ -118,7 +118,7 @@ class Microscope:
                 raise UserError(f"There is no working directory {name}: train a config first, with `likeness train`.")
             published = named(name)
             if published.encoder is None:
-                raise UserError(f"The weights {name} are those of a painter: give an encoder's.")
+                raise UserError(f"The weights {name} are those of a style network: give an encoder's.")
             variables, _ = published.load()
             return cls._of_photographs(name, published.encoder, variables, size)
         experiment: Any = read_run(name).experiment
@@ -126,7 +126,7 @@ class Microscope:
         if isinstance(frozen, FrozenEncoder):
             random = "random: its encoder's filters were drawn and never trained, so its units look for nothing in particular"
             scope = cls._of_photographs(name, frozen.encoder, frozen.variables(), size)
-            return dataclasses.replace(scope, remarks=(random,)) if are_drawn(frozen.weights) else scope
+            return dataclasses.replace(scope, notes=(random,)) if are_drawn(frozen.weights) else scope
         if not isinstance(experiment, Recognition | Classification):
             raise UserError(
                 f"{name} holds a {type(experiment).__name__}: give the working directory of a recognition, a classification or "

@@ -3,8 +3,7 @@
 import jax.numpy as jnp
 from flax import linen as nn
 
-from likeness.research.encoders.composite import composite
-from likeness.research.encoders.layer_geometry import LayerGeometry
+from likeness.research.encoders.layer_geometry import LayerGeometry, composite
 from likeness.research.encoders.layers import Images, as_embedding, batch_norm, check_fields, check_size, standardize
 from likeness.research.ops.remat import Part
 from likeness.research.types import Activations, AnyArray, Array, Float, Precision

@@ -1,4 +1,4 @@
-"""Perceptual distance: how different two images look to a network, each channel weighted as people judged."""
+"""Perceptual distance: how different two images look to a network, each channel weighted as people saw it."""
 
 from collections.abc import Mapping
 

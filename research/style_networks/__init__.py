@@ -1,6 +1,6 @@
 """Networks that paint an image in one pass.
 
-``painter.apply(variables, images)`` takes and gives RGB in [0, 1], of any size. :class:`Johnson` knows one style,
+``network.apply(variables, images)`` takes and gives RGB in [0, 1], of any size. :class:`Johnson` knows one style,
 :class:`Conditional` several and their mixtures; :func:`adain` with a :class:`Decoder` takes any style from an image of it.
 """
 

@@ -2,14 +2,18 @@
 so that a table of them needs no JAX."""
 
 import dataclasses
+import importlib.util
 import re
 from pathlib import Path
 
 from likeness.research.data.paths import printable
-from likeness.research.errors import UserError
+from likeness.research.errors import UserError, how_to_install
 from likeness.research.weights.directories import cache, data
-from likeness.research.weights.needed import what_is_missing
 from likeness.research.weights.verified import digest, noted_digest, verified_digest
+
+_HDF5 = ("HDF5, as Keras writes it", "h5py", "keras")
+_PICKLE = ("a PyTorch state dict", "torch", "peers")
+_BY_ENDING = {".h5": _HDF5, ".hdf5": _HDF5, ".pth": _PICKLE, ".pt": _PICKLE}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -156,3 +160,11 @@ class Release:
 def megabytes(size: int) -> str:
     """A size for people: ``4.1 MB``."""
     return f"{size / 1e6:.1f} MB" if size < 1e8 else f"{size / 1e6:.0f} MB"
+
+
+def what_is_missing(path: Path) -> str:
+    """What to install before a file of weights can be read, told by its ending; empty where nothing is missing."""
+    kind, library, extra = _BY_ENDING.get(path.suffix.lower(), ("", "", ""))
+    if not library or importlib.util.find_spec(library) is not None:
+        return ""
+    return f"{printable(path.name)} is {kind}, and {library} is not installed: {how_to_install(extra)}."

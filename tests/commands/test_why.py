@@ -38,13 +38,13 @@ def test_it_is_what_covering_does_to_the_distance(world):
     np.testing.assert_allclose(found.likeness[0][0, 0], gained, atol=1e-5)
 
 
-@pytest.mark.parametrize(("method", "remark"), [("smooth_gradient", "why "), ("grad_cam", "of relu4, which has 4 x 4 places")])
-def test_the_distance_is_differentiated_and_drawn(likeness, world, tmp_path, method, remark):
+@pytest.mark.parametrize(("method", "note"), [("smooth_gradient", "why "), ("grad_cam", "of relu4, which has 4 x 4 places")])
+def test_the_distance_is_differentiated_and_drawn(likeness, world, tmp_path, method, note):
     images = [world.strangers / "ada" / f"{number}.png" for number in (0, 1)]
     figure = tmp_path / "why.png"
     said = likeness("verify", *images, "--workdir", world.workdir, "--why", figure, "--why-method", method)
     assert said.code == 0, said.err
-    assert figure.exists() and remark in said.out
+    assert figure.exists() and note in said.out
 
 
 def test_the_gradient_is_that_of_the_distance(world):
@@ -66,7 +66,7 @@ def test_integrated_gradients_say_that_they_are_complete(world):
     recognizer = Recognizer.load(world.workdir)
     images = [world.strangers / name / "0.png" for name in ("ada", "bob")]
     found = why(recognizer, *images, method="integrated_gradients")
-    numbers = [float(word) for word in found.remark.replace("and", "of").split() if word[0] in "+-"]
+    numbers = [float(word) for word in found.note.replace("and", "of").split() if word[0] in "+-"]
     for explained, gained in zip(numbers[::2], numbers[1::2], strict=True):
         assert explained == pytest.approx(gained, abs=0.01 * max(map(abs, numbers)))
     assert float(found.likeness[0].sum()) == pytest.approx(numbers[0], abs=1e-3)
@@ -94,7 +94,7 @@ def test_of_two_copies_nothing_is_drawn(likeness, world, tmp_path, method):
 def test_any_layer_with_places_can_be_asked(world, layer):
     images = [world.strangers / "ada" / f"{number}.png" for number in (0, 1)]
     found = why(Recognizer.load(world.workdir), *images, method="grad_cam", layer=layer)
-    assert found.remark.startswith(f"is of {layer}") and np.ptp(found.likeness[0]) > 0
+    assert found.note.startswith(f"is of {layer}") and np.ptp(found.likeness[0]) > 0
 
 
 @pytest.mark.parametrize(

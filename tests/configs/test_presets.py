@@ -93,8 +93,8 @@ def preset(name: str) -> Stylization:
     assert isinstance(experiment, Stylization)
     height, width = STYLE_SIZE.get(name, (40, 36))
     (style,) = experiment.styles
-    painter = experiment.encoder.encoder
-    narrow = FrozenEncoder(encoder=painter.clone(widths=WIDTHS[: len(painter.widths)]), weights=Drawn(seed=3))
+    network = experiment.encoder.encoder
+    narrow = FrozenEncoder(encoder=network.clone(widths=WIDTHS[: len(network.widths)]), weights=Drawn(seed=3))
     return dataclasses.replace(
         experiment,
         content=Noise(seed=0, height=SIZE[0], width=SIZE[1]),

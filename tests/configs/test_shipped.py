@@ -70,7 +70,7 @@ def shrunk(run: Run, folder: Path) -> Run:
         case Classification():
             small = small_classification(run.experiment)
         case FastStyle() | ArbitraryStyle():
-            small = small_painter(run.experiment)
+            small = small_style_network(run.experiment)
         case StyleGrid():
             small = small_grid(run.experiment)
         case Synthesis() | Inversion():
@@ -125,7 +125,7 @@ def small_stylization(experiment: Any) -> Stylization:
     return dataclasses.replace(experiment, size=48, scales=(), encoder=encoder, portrait=portrait)
 
 
-def small_painter(experiment: Any) -> FastStyle | ArbitraryStyle:
+def small_style_network(experiment: Any) -> FastStyle | ArbitraryStyle:
     encoder = dataclasses.replace(experiment.encoder, encoder=experiment.encoder.encoder.clone(widths=(4,) * 4))
     crops = RandomCrops(sources=(Photographs(),), size=32)
     fields = {"encoder": encoder, "held_out": dataclasses.replace(experiment.held_out, size=32)}
@@ -133,8 +133,8 @@ def small_painter(experiment: Any) -> FastStyle | ArbitraryStyle:
         styles = dataclasses.replace(experiment.held_out_styles, size=32)
         return dataclasses.replace(experiment, **fields, contents=crops, styles=crops, held_out_styles=styles)
     learned = tuple(dataclasses.replace(style, size=48) for style in experiment.styles)
-    painter = experiment.painter.clone(widths=(4, 6), blocks=1)
-    return dataclasses.replace(experiment, **fields, images=crops, styles=learned, painter=painter)
+    network = experiment.network.clone(widths=(4, 6), blocks=1)
+    return dataclasses.replace(experiment, **fields, images=crops, styles=learned, network=network)
 
 
 def small_recognition(experiment: Any, folder: Path) -> Recognition:

@@ -137,13 +137,13 @@ def test_style_by_pixels(encoder: Any, terms: tuple[Term, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("painter", "chosen"),
+    ("network", "chosen"),
     [(Johnson(dtype="bfloat16"), ()), (Conditional(styles=2, dtype="bfloat16"), (np.full((1, 2), 0.5, np.float32),))],
     ids=["Johnson", "Conditional"],
 )
-def test_painters(painter: nn.Module, chosen: tuple[Any, ...]) -> None:
-    experiment = LossOutput(network=painter, state=False, value=lambda out, batch: jnp.mean((out - 0.5) ** 2))
+def test_style_networks(network: nn.Module, chosen: tuple[Any, ...]) -> None:
+    experiment = LossOutput(network=network, state=False, value=lambda out, batch: jnp.mean((out - 0.5) ** 2))
     batch = {"images": np.zeros((1, 64, 64, 3), np.float32)}
     state = check_step(experiment, chosen, batch)
-    painted = jax.eval_shape(lambda params: painter.apply({"params": params}, batch["images"], *chosen), state.params)
+    painted = jax.eval_shape(lambda params: network.apply({"params": params}, batch["images"], *chosen), state.params)
     assert painted.dtype == jnp.float32  # pyright: ignore

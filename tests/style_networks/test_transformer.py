@@ -21,12 +21,12 @@ PUBLISHED = Johnson(
 )
 
 
-@pytest.mark.parametrize("painter", [TINY.clone(skip=True), PUBLISHED], ids=["ours", "published"])
-def test_painting_equals_numpy(painter):
-    variables = random_variables(painter, IMAGES)
-    painted = jax.jit(painter.apply)(variables, IMAGES)
+@pytest.mark.parametrize("network", [TINY.clone(skip=True), PUBLISHED], ids=["ours", "published"])
+def test_painting_equals_numpy(network):
+    variables = random_variables(network, IMAGES)
+    painted = jax.jit(network.apply)(variables, IMAGES)
     assert painted.dtype == jnp.float32
-    np.testing.assert_allclose(painted, oracle(painter, variables, IMAGES), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(painted, oracle(network, variables, IMAGES), rtol=1e-4, atol=1e-5)
 
 
 def test_the_gradient_by_the_weights_is_the_difference_quotient():
@@ -50,7 +50,7 @@ def test_the_gradient_by_the_weights_is_the_difference_quotient():
 
 
 def test_parameter_counts():
-    count = lambda painter, *given: sum(leaf.size for leaf in jax.tree.leaves(abstract(painter, *given)[1]))  # noqa: E731
+    count = lambda network, *given: sum(leaf.size for leaf in jax.tree.leaves(abstract(network, *given)[1]))  # noqa: E731
     image = jnp.zeros((1, 32, 32, 3))
     assert count(Johnson(), image) == 1_677_638
     two, three = (count(Conditional(styles=n), image, jnp.ones((1, n))) for n in (2, 3))

@@ -10,13 +10,13 @@ TINY = Johnson(widths=(2, 3, 4), blocks=1, outer=5)
 IMAGES = np.random.default_rng(0).uniform(size=(2, 10, 13, 3)).astype(np.float32)
 
 
-def abstract(painter, *arguments):
-    return jax.eval_shape(lambda *given: painter.init_with_output(jax.random.key(0), *given), *arguments)
+def abstract(network, *arguments):
+    return jax.eval_shape(lambda *given: network.init_with_output(jax.random.key(0), *given), *arguments)
 
 
-def random_variables(painter, *arguments, seed=1):
+def random_variables(network, *arguments, seed=1):
     rng = np.random.default_rng(seed)
-    shapes = abstract(painter, *arguments)[1]
+    shapes = abstract(network, *arguments)[1]
     return jax.tree.map(lambda leaf: jnp.asarray(rng.normal(size=leaf.shape) * 0.7, jnp.float32), shapes)
 
 
@@ -42,38 +42,38 @@ def transposed(x, kernel):
     return out[:, : 2 * height, : 2 * width]
 
 
-def oracle(painter, variables, images, weights=None):
+def oracle(network, variables, images, weights=None):
     params = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), variables["params"])
     height, width = images.shape[1:3]
-    x = painter.brightness * images.astype(np.float64)
-    x = np.pad(x, ((0, 0), (0, -height % painter.stride), (0, -width % painter.stride), (0, 0)), mode="reflect")
+    x = network.brightness * images.astype(np.float64)
+    x = np.pad(x, ((0, 0), (0, -height % network.stride), (0, -width % network.stride), (0, 0)), mode="reflect")
 
     def normalized(x, name):
         table = params[f"{name}_norm"]
         if weights is not None:
             table = {key: (weights @ value)[:, None, None] for key, value in table.items()}
         mean, variance = x.mean((1, 2), keepdims=True), x.var((1, 2), keepdims=True)
-        return table["scale"] * (x - mean) / np.sqrt(variance + painter.epsilon) + table["bias"]
+        return table["scale"] * (x - mean) / np.sqrt(variance + network.epsilon) + table["bias"]
 
     def channels(x):
-        return (x - x.mean((1, 2), keepdims=True)) / np.sqrt(x.var((1, 2), keepdims=True) + painter.epsilon)
+        return (x - x.mean((1, 2), keepdims=True)) / np.sqrt(x.var((1, 2), keepdims=True) + network.epsilon)
 
     def layer(x, name, stride=1, ends=False):
-        x = normalized(convolved(x, params[name]["kernel"], stride, painter.padding), name)
+        x = normalized(convolved(x, params[name]["kernel"], stride, network.padding), name)
         return x if ends else np.maximum(x, 0)
 
-    levels = range(1, len(painter.widths))
+    levels = range(1, len(network.widths))
     whole, x = x, layer(x, "down1")
     for level in levels:
         x = layer(x, f"down{level + 1}", stride=2)
-    for block in range(1, painter.blocks + 1):
+    for block in range(1, network.blocks + 1):
         x = x + layer(layer(x, f"block{block}_1"), f"block{block}_2", ends=True)
     for level in levels:
-        if painter.upsampling == "nearest":
+        if network.upsampling == "nearest":
             x = layer(x.repeat(2, axis=1).repeat(2, axis=2), f"up{level}")
         else:
             x = np.maximum(normalized(transposed(x, params[f"up{level}"]["kernel"]), f"up{level}"), 0)
-    x = np.concatenate([x, channels(whole)], axis=3) if painter.skip else x
+    x = np.concatenate([x, channels(whole)], axis=3) if network.skip else x
     x = layer(x, "last", ends=True)
-    x = 1 / (1 + np.exp(-x)) if painter.output == "sigmoid" else (150 * np.tanh(x) + 127.5) / 255
+    x = 1 / (1 + np.exp(-x)) if network.output == "sigmoid" else (150 * np.tanh(x) + 127.5) / 255
     return x[:, :height, :width]

@@ -9,10 +9,10 @@ from typing import SupportsIndex
 import numpy as np
 from PIL import Image
 
-from likeness.research.data.image_sets.album import ImageSet, ImageSetSource
 from likeness.research.data.image_sets.dead_leaves import DeadLeaves
+from likeness.research.data.image_sets.image_set import ImageSet, ImageSetSource
 from likeness.research.data.image_sets.photographs import Photographs
-from likeness.research.data.image_sets.portraits import FaceImages
+from likeness.research.data.image_sets.procedural import FaceImages
 from likeness.research.types import UInt8
 
 # Grain wants a length; this many batches are never reached, and fit an index into every integer type there is.
@@ -66,26 +66,26 @@ class RandomCrops:
 class Crops:
     """An endless sequence of squares, uint8 (size, size, 3)."""
 
-    def __init__(self, config: RandomCrops, albums: tuple[ImageSet, ...]) -> None:
-        self.config, self.albums = config, albums
-        weights = np.asarray(config.weights or (1.0,) * len(albums))
+    def __init__(self, config: RandomCrops, image_sets: tuple[ImageSet, ...]) -> None:
+        self.config, self.image_sets = config, image_sets
+        weights = np.asarray(config.weights or (1.0,) * len(image_sets))
         self._shares = weights / weights.sum()
 
     @property
     def fingerprint(self) -> str:
         """SHA-256, in hex, of what identifies the images."""
-        return hashlib.sha256("".join(album.fingerprint for album in self.albums).encode()).hexdigest()
+        return hashlib.sha256("".join(image_set.fingerprint for image_set in self.image_sets).encode()).hexdigest()
 
     @property
     def description(self) -> tuple[str, ...]:
         """How many images there are, which are synthetic, and what was left out."""
         parts = [
-            f"{len(album):,} {'synthetic ' if album.synthetic else ''}of {type(source).__name__}"
-            for source, album in zip(self.config.sources, self.albums, strict=True)
+            f"{len(image_set):,} {'synthetic ' if image_set.synthetic else ''}of {type(source).__name__}"
+            for source, image_set in zip(self.config.sources, self.image_sets, strict=True)
         ]
-        size, total = self.config.size, sum(map(len, self.albums))
+        size, total = self.config.size, sum(map(len, self.image_sets))
         sentences = [f"{size} × {size} pixels out of {total:,} image{'' if total == 1 else 's'}: {'; '.join(parts)}"]
-        skipped = [entry for album in self.albums for entry in album.skipped]
+        skipped = [entry for image_set in self.image_sets for entry in image_set.skipped]
         if skipped:
             shown = "; ".join(f"{name}: {why}" for name, why in skipped[:5])
             more = f"; and {len(skipped) - 5} more" if len(skipped) > 5 else ""
@@ -96,8 +96,8 @@ class Crops:
     def draw(self, *key: int) -> UInt8[np.ndarray, "h w 3"]:
         """The square that a key gives, such as (seed, number)."""
         config, rng = self.config, np.random.default_rng(key)
-        album = self.albums[rng.choice(len(self.albums), p=self._shares)]
-        pixels = album.read(int(rng.integers(len(album))))
+        image_set = self.image_sets[rng.choice(len(self.image_sets), p=self._shares)]
+        pixels = image_set.read(int(rng.integers(len(image_set))))
         zoom = np.exp(rng.uniform(*np.log(config.zoom)))
         window = min(config.size / zoom, *pixels.shape[:2])
         top, left = rng.uniform(0.0, 1.0, 2) * (np.asarray(pixels.shape[:2]) - window)

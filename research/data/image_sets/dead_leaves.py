@@ -6,7 +6,7 @@ import hashlib
 import numpy as np
 from PIL import Image, ImageDraw
 
-from likeness.research.data.image_sets.album import ImageSet, Remembered
+from likeness.research.data.image_sets.image_set import ImageSet, Remembered
 from likeness.research.types import Float, UInt8
 
 _VERSION = 1
@@ -17,7 +17,7 @@ class DeadLeaves:
     """Polygons and ellipses of all sizes thrown on top of one another, shaded, over a wash of noise.
 
     Radii r have the density r⁻³ between two bounds: then the image looks the same at every scale, with the spectrum, the
-    edges and the occlusions of photographs, which is what a painter must see in training beside faces and paintings.
+    edges and the occlusions of photographs, which is what a style network must see in training beside faces and paintings.
 
     Lee, Mumford and Huang, "Occlusion models for natural images", IJCV 2001; as training data: Baradad et al., "Learning to
     see by looking at noise", NeurIPS 2021.

@@ -8,7 +8,7 @@ from typing import Literal
 
 from likeness.research.data.decode import BadImage, Decode, open_image
 from likeness.research.data.image_guard import SUFFIXES
-from likeness.research.data.image_sets.album import ImageSet
+from likeness.research.data.image_sets.image_set import ImageSet
 from likeness.research.data.paths import expand_path, printable
 from likeness.research.data.regular import sampled_digest
 from likeness.research.errors import UserError

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from likeness.research.data.image_sets.album import ImageSet, Remembered
+from likeness.research.data.image_sets.image_set import ImageSet, Remembered
 from likeness.research.types import UInt8
 
 _Name: TypeAlias = Literal["china", "flower"]

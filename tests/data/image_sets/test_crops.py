@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from likeness.research.data.image_sets import Crops, ImageFolder, RandomCrops, crop_stream
-from likeness.research.data.image_sets.album import ImageSet
+from likeness.research.data.image_sets.image_set import ImageSet
 
 # An image in which every pixel says where it is: red along x, green along y.
 PLACES = np.full((40, 60, 3), 7, np.uint8)
@@ -15,18 +15,18 @@ PLACES[..., 0] = np.arange(60, dtype=np.uint8) * 4
 PLACES[..., 1] = (np.arange(40, dtype=np.uint8) * 6)[:, None]
 
 
-def album(*images):
+def image_set(*images):
     names = tuple(map(str, range(len(images))))
     return ImageSet(names=names, read=lambda number: images[number], fingerprint=hashlib.sha256(b"".join(images)).hexdigest())
 
 
-def crops(*albums, **fields):
-    sources = tuple(ImageFolder(path=str(number)) for number in range(len(albums)))
-    return Crops(RandomCrops(sources=sources, **fields), albums)
+def crops(*image_sets, **fields):
+    sources = tuple(ImageFolder(path=str(number)) for number in range(len(image_sets)))
+    return Crops(RandomCrops(sources=sources, **fields), image_sets)
 
 
 def test_a_square_at_scale_one_is_a_piece_of_the_image():
-    squares = crops(album(PLACES), size=16, zoom=(1.0, 1.0), mirror=0.0)
+    squares = crops(image_set(PLACES), size=16, zoom=(1.0, 1.0), mirror=0.0)
     lefts, tops = [], []
     for number in range(40):
         cut = squares.draw(0, number).astype(float)
@@ -43,7 +43,7 @@ def test_a_square_at_scale_one_is_a_piece_of_the_image():
 
 
 def test_zoom_shrinks_and_never_reaches_beyond_the_image():
-    squares = crops(album(PLACES), size=10, zoom=(0.01, 0.5), mirror=0.0)
+    squares = crops(image_set(PLACES), size=10, zoom=(0.01, 0.5), mirror=0.0)
     spans = [np.ptp(squares.draw(1, number)[..., 0].astype(float)) / 4 for number in range(60)]
     # Of the 40 pixels of the shorter side, which is what the smaller zooms are cut to, or 20 and more.
     assert 15 < min(spans) < 25
@@ -51,19 +51,19 @@ def test_zoom_shrinks_and_never_reaches_beyond_the_image():
 
 
 def test_half_are_mirrored():
-    squares = crops(album(PLACES), size=16, zoom=(1.0, 1.0))
+    squares = crops(image_set(PLACES), size=16, zoom=(1.0, 1.0))
     rising = [np.diff(squares.draw(2, number)[8, :, 0].astype(float)).mean() > 0 for number in range(200)]
     assert 0.35 < np.mean(rising) < 0.65
 
 
 def test_sources_are_drawn_by_their_weights_whatever_their_size():
     dark, light = np.zeros((20, 20, 3), np.uint8), np.full((20, 20, 3), 255, np.uint8)
-    squares = crops(album(dark), album(light, light, light), size=8, weights=(3.0, 1.0))
+    squares = crops(image_set(dark), image_set(light, light, light), size=8, weights=(3.0, 1.0))
     assert np.mean([squares.draw(number)[0, 0, 0] == 0 for number in range(400)]) == pytest.approx(0.75, abs=0.08)
 
 
 def test_the_stream_is_a_function_of_the_seed_and_the_number():
-    pair = {"contents": crops(album(PLACES), size=8), "styles": crops(album(PLACES), size=12)}
+    pair = {"contents": crops(image_set(PLACES), size=8), "styles": crops(image_set(PLACES), size=12)}
 
     def taken(count, seed=0, state=None, **fields):
         iterator = crop_stream(pair, 3, seed, **fields)

@@ -30,20 +30,20 @@ def folder(tmp_path):
 @pytest.mark.parametrize("source", DRAWN, ids=lambda source: type(source).__name__)
 def test_drawn_images_depend_on_their_number_only(source):
     assert isinstance(source, ImageSetSource)
-    album, again = source.open(), source.open()
-    assert album.synthetic
-    assert len(album) == 3
-    images = [album.read(number) for number in (2, 0)]
+    images, again = source.open(), source.open()
+    assert images.synthetic
+    assert len(images) == 3
+    images = [images.read(number) for number in (2, 0)]
     for image, number in zip(images, (2, 0), strict=True):
         assert image.dtype == np.uint8
         assert image.shape[2] == 3
         assert image.std() > 5
         np.testing.assert_array_equal(image, again.read(number))
     assert not np.array_equal(*images)
-    assert album.read(0) is album.read(0)
+    assert images.read(0) is images.read(0)
 
 
-def test_another_seed_is_another_album():
+def test_another_seed_is_another_image_set():
     for first, second in (
         (DeadLeaves(count=1, size=32, leaves=9), DeadLeaves(count=1, size=32, leaves=9, seed=1)),
         (Paintings(styles=(InkWash(),), count=1, size=32), Paintings(styles=(InkWash(),), count=1, size=32, seed=1)),
@@ -54,10 +54,10 @@ def test_another_seed_is_another_album():
 
 def test_leaves_of_all_sizes_cover_one_another():
     """The spectrum of photographs falls with the square of the frequency, give or take; noise would stay level."""
-    album = DeadLeaves(count=4, size=128).open()
+    images = DeadLeaves(count=4, size=128).open()
     spectrum = np.zeros((128, 128))
     for number in range(4):
-        gray = album.read(number).mean(2)
+        gray = images.read(number).mean(2)
         spectrum += np.abs(np.fft.fft2(gray - gray.mean())) ** 2
     frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(128), np.fft.fftfreq(128)))
     inside = (frequency > 3 / 128) & (frequency < 0.25)
@@ -66,25 +66,25 @@ def test_leaves_of_all_sizes_cover_one_another():
 
 
 def test_the_photographs_are_scikit_learn_s():
-    album = Photographs(names=("flower",)).open()
-    assert album.names == ("flower",)
-    assert not album.synthetic
-    assert album.read(0).shape == (427, 640, 3)
+    images = Photographs(names=("flower",)).open()
+    assert images.names == ("flower",)
+    assert not images.synthetic
+    assert images.read(0).shape == (427, 640, 3)
     with pytest.raises(ValueError, match="each only once"):
         Photographs(names=("china", "china"))
 
 
 def test_a_folder_is_read_to_its_bottom(folder):
-    album = ImageFolder(path=str(folder)).open()
-    assert album.names == ("b.png", "below/A.JPG", "below/deeper/c.gif")
-    assert [album.read(number).shape for number in range(3)] == [(40, 50, 3), (64, 33, 3), (32, 32, 3)]
-    assert album.skipped == ()
-    before = album.fingerprint
+    images = ImageFolder(path=str(folder)).open()
+    assert images.names == ("b.png", "below/A.JPG", "below/deeper/c.gif")
+    assert [images.read(number).shape for number in range(3)] == [(40, 50, 3), (64, 33, 3), (32, 32, 3)]
+    assert images.skipped == ()
+    before = images.fingerprint
     (folder / "b.png").unlink()
     assert ImageFolder(path=str(folder)).open().fingerprint != before
 
 
-def test_another_image_of_as_many_bytes_is_another_album(folder):
+def test_another_image_of_as_many_bytes_is_another_image_set(folder):
     path = folder / "plain.bmp"
     Image.new("RGB", (200, 200), (0, 0, 0)).save(path)
     before, size = ImageFolder(path=str(folder)).open().fingerprint, path.stat().st_size
@@ -96,10 +96,10 @@ def test_another_image_of_as_many_bytes_is_another_album(folder):
 def test_bad_files_are_listed_or_refused(folder):
     (folder / "cut.png").write_bytes((folder / "b.png").read_bytes()[:20])
     Image.new("RGB", (8, 90)).save(folder / "thin.png")
-    album = ImageFolder(path=str(folder)).open()
-    assert [name for name, _ in album.skipped] == ["cut.png", "thin.png"]
-    assert "8 x 90" in album.skipped[1][1]
-    assert len(album) == 3
+    images = ImageFolder(path=str(folder)).open()
+    assert [name for name, _ in images.skipped] == ["cut.png", "thin.png"]
+    assert "8 x 90" in images.skipped[1][1]
+    assert len(images) == 3
     with pytest.raises(BadImage, match="cut.png"):
         ImageFolder(path=str(folder), on_bad="refuse").open()
 

@@ -15,7 +15,7 @@ from small_style import PRESET
 
 from likeness.experiments.commands.main import run as likeness
 from likeness.experiments.config import load, to_json
-from likeness.experiments.report.album import album
+from likeness.experiments.report.embedded import embed
 from likeness.experiments.report.page import report, write_report
 from likeness.research.errors import UserError
 
@@ -296,10 +296,10 @@ def test_a_page_stays_small_whatever_is_in_it(tmp_path: Path) -> None:
     page = checked(report([root]).page)
     assert len(page.all("img")) == 9
     sources = {str(path): path for path in sorted((root / "figures").rglob("*.png"))}
-    small = album(sources, budget=200_000)
+    small = embed(sources, budget=200_000)
     assert len(small.images) == len(sources)
     assert max(image.width for image in small.images.values()) < 500
-    smallest = album(sources, budget=40_000)
+    smallest = embed(sources, budget=40_000)
     assert 0 < len(smallest.images) < len(sources)
     assert "left out" in smallest.problems[0]
 

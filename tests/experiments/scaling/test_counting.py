@@ -13,7 +13,7 @@ from likeness.experiments.distributed.sharding import Mesh
 from likeness.experiments.scaling.collectives import Traffic
 from likeness.experiments.scaling.counting import Batch, Count, Counts, Way, checked, laws, numbers_of_devices, positives
 from likeness.experiments.scaling.machines import H100, TPU_V5E
-from likeness.experiments.scaling.report import counted, figure, markdown, predicted, remarks, scaled, to_json
+from likeness.experiments.scaling.report import counted, figure, markdown, notes, predicted, scaled, to_json
 from likeness.research.errors import UserError
 
 GRADIENTS, EMBEDDINGS, LARGE = Way("all-reduce", "all"), Way("all-gather", "all"), Way("all-gather", "fsdp")
@@ -118,7 +118,7 @@ def test_a_report_says_everything_in_each_form() -> None:
 def test_a_step_that_does_not_fit_is_said_so() -> None:
     counts = some_counts(4)
     large = tuple(dataclasses.replace(each, memory=5e10) for each in counts.compiled)
-    said = " ".join(remarks(scaled(dataclasses.replace(counts, compiled=large), 4)))
+    said = " ".join(notes(scaled(dataclasses.replace(counts, compiled=large), 4)))
     assert f"{TPU_V5E.name} has 16 GB: too much" in said
     assert f"{H100.name} has 80 GB" not in said
 

@@ -14,7 +14,7 @@ from likeness.experiments.style import ArbitraryStyle, FastStyle, LearnedStyle
 from likeness.experiments.style.evaluator import StyleEvaluator
 from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.held_out import HeldOut, sheet, square
-from likeness.experiments.style.painting import Painter, paint
+from likeness.experiments.style.painting import Stylizer, paint
 from likeness.experiments.style.terms import Term
 from likeness.experiments.training.trainer import train
 from likeness.research.data.image_sets import Photographs, RandomCrops
@@ -59,7 +59,7 @@ def fast(**fields):
     defaults = {
         "styles": LOOKS[:1],
         "images": CROPS,
-        "painter": Johnson(**NETWORK),
+        "network": Johnson(**NETWORK),
         "content_terms": (Term(loss=Content(layers=("relu2_1",)), weight=0.5),),
         "style_terms": (Term(loss=Gram(layers=LAYERS), weight=2.0),),
     }
@@ -67,7 +67,7 @@ def fast(**fields):
 
 
 def several(**fields):
-    return fast(**{"styles": LOOKS, "painter": Conditional(**NETWORK, styles=2), **fields})
+    return fast(**{"styles": LOOKS, "network": Conditional(**NETWORK, styles=2), **fields})
 
 
 def arbitrary(**fields):
@@ -100,7 +100,7 @@ def test_cost_is_the_weighted_sum_of_its_parts():
     @jax.jit
     def expected(images, look_of):
         content, style = TINY(constants["encoder"], images), TINY(constants["encoder"], look_of)
-        here = TINY(constants["encoder"], experiment.painter.apply({"params": params["painter"]}, images))
+        here = TINY(constants["encoder"], experiment.network.apply({"params": params["network"]}, images))
         return {
             "content": 3.0 * 0.5 * kept(here, kept.target(content)),
             "style": 5.0 * 2.0 * look(here, look.target(style)),
@@ -122,7 +122,7 @@ def test_each_image_is_painted_in_its_style_and_compared_with_it():
 
     @jax.jit
     def expected(images, weights, style):
-        here = TINY(constants["encoder"], experiment.painter.apply({"params": params["painter"]}, images, weights))
+        here = TINY(constants["encoder"], experiment.network.apply({"params": params["network"]}, images, weights))
         return 2.0 * look(here, look.target(TINY(constants["encoder"], style)))
 
     images = batch["images"].astype(np.float32) / 255
@@ -160,8 +160,8 @@ KINDS = {"fast": fast, "several": several, "arbitrary": arbitrary}
 
 @pytest.fixture(scope="module", params=list(KINDS))
 def trained(request, tmp_path_factory):
-    """The name of a kind of painter, and one trained for a moment."""
-    return request.param, training(request.param, tmp_path_factory.mktemp("painters"))
+    """The name of a kind of stylizer, and one trained for a moment."""
+    return request.param, training(request.param, tmp_path_factory.mktemp("stylizers"))
 
 
 @functools.cache
@@ -206,7 +206,7 @@ def test_training_lowers_the_cost_and_draws_a_sheet(trained):
 
 
 @pytest.mark.slow
-def test_a_trained_painter_paints_files(trained, tmp_path):
+def test_a_trained_stylizer_paints_files(trained, tmp_path):
     kind, run = trained
     rng = np.random.default_rng(0)
     content, style, out = (tmp_path / f"{name}.png" for name in ("content", "style", "out"))
@@ -221,45 +221,45 @@ def test_a_trained_painter_paints_files(trained, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def painters(tmp_path_factory):
-    """A painter of each kind that has learned nothing: what it can be asked is the same."""
+def stylizers(tmp_path_factory):
+    """A stylizer of each kind that has learned nothing: what it can be asked is the same."""
     made = {}
     for kind, experiment in (("fast", fast()), ("several", several()), ("arbitrary", arbitrary())):
         batch = {"images": jax.ShapeDtypeStruct((1, 16, 16, 3), np.uint8)}
         params = filled(jax.eval_shape(experiment.init, jax.random.key(0), {}, batch).params)
         if isinstance(experiment, ArbitraryStyle):
-            made[kind] = Painter("here", experiment, params, TINY.variables())
+            made[kind] = Stylizer("here", experiment, params, TINY.variables())
         else:
             titles = tuple(style.image.title for style in experiment.styles)
-            made[kind] = Painter("here", experiment.painter, {"params": params["painter"]}, styles=titles)
+            made[kind] = Stylizer("here", experiment.network, {"params": params["network"]}, styles=titles)
     return made
 
 
 IMAGE, ONE, OTHER = (np.random.default_rng(0).uniform(size=(16, 20, 3)).astype(np.float32) ** p for p in (1.0, 3.0, 0.3))
 
 
-def test_weights_choose_and_mix_styles(painters):
-    painter = painters["several"]
-    first, second, between, alike = (painter(IMAGE, weights=w) for w in ((2.0, 0.0), (0.0, 1.0), (0.5, 0.5), ()))
+def test_weights_choose_and_mix_styles(stylizers):
+    stylizer = stylizers["several"]
+    first, second, between, alike = (stylizer(IMAGE, weights=w) for w in ((2.0, 0.0), (0.0, 1.0), (0.5, 0.5), ()))
     np.testing.assert_array_equal(between, alike)
     assert np.abs(first - second).max() > 1e-2
     assert min(np.abs(first - between).max(), np.abs(second - between).max()) > 1e-3
-    expected = jax.jit(painter.network.apply)(painter.params, IMAGE[None], np.array([[1.0, 0.0]], np.float32))[0]
+    expected = jax.jit(stylizer.network.apply)(stylizer.params, IMAGE[None], np.array([[1.0, 0.0]], np.float32))[0]
     np.testing.assert_allclose(first, np.clip(expected, 0, 1), atol=1e-6)
 
 
-def test_strength_and_weights_of_any_style(painters):
-    painter = painters["arbitrary"]
-    same = painter(IMAGE, styles=(ONE, OTHER), weights=(1.0, 0.0))
-    np.testing.assert_allclose(same, painter(IMAGE, styles=(ONE,)), atol=1e-5)
-    none = painter(IMAGE, styles=(ONE,), strength=0.0)
-    np.testing.assert_allclose(none, painter(IMAGE, styles=(OTHER,), strength=0.0), atol=1e-5)
+def test_strength_and_weights_of_any_style(stylizers):
+    stylizer = stylizers["arbitrary"]
+    same = stylizer(IMAGE, styles=(ONE, OTHER), weights=(1.0, 0.0))
+    np.testing.assert_allclose(same, stylizer(IMAGE, styles=(ONE,)), atol=1e-5)
+    none = stylizer(IMAGE, styles=(ONE,), strength=0.0)
+    np.testing.assert_allclose(none, stylizer(IMAGE, styles=(OTHER,), strength=0.0), atol=1e-5)
     assert np.abs(none - same).max() > 1e-3
 
 
-def test_what_a_painter_cannot_do_is_explained(painters, tmp_path):
-    one, any_style = painters["fast"], painters["arbitrary"]
-    for painter, fields, message in (
+def test_what_a_stylizer_cannot_do_is_explained(stylizers, tmp_path):
+    one, any_style = stylizers["fast"], stylizers["arbitrary"]
+    for stylizer, fields, message in (
         (one, {"styles": (ONE,)}, "paints in the style that it has learned .flower. and in no other"),
         (one, {"strength": 0.5}, "learned its style at one strength"),
         (one, {"weights": (1.0, 2.0)}, "2 weights are given for 1 styles .flower."),
@@ -268,11 +268,11 @@ def test_what_a_painter_cannot_do_is_explained(painters, tmp_path):
         (any_style, {"styles": (ONE,), "strength": 2.0}, "from 0 to 1"),
     ):
         with pytest.raises(UserError, match=message):
-            painter(IMAGE, **fields)
+            stylizer(IMAGE, **fields)
     with pytest.raises(UserError, match="cannot paint this image: Johnson: images of 2×20 pixels are too small"):
         one(IMAGE[:2])
-    with pytest.raises(UserError, match="no published painter of that name.*or give one of johnson_wave"):
-        Painter.load(tmp_path / "nowhere")
+    with pytest.raises(UserError, match="no published style network of that name.*or give one of johnson_wave"):
+        Stylizer.load(tmp_path / "nowhere")
 
 
 def test_sheets_show_styles_contents_and_paintings():

@@ -85,7 +85,7 @@ def painted(cost, params, steps=3):
 
 
 @pytest.mark.parametrize(
-    "painter",
+    "method",
     [
         method(start=FromNoise()),
         method(start=FromContent(noise=0.5), loss=Wasserstein(layers=LAYERS), colors=Matched(change="content")),
@@ -96,17 +96,17 @@ def painted(cost, params, steps=3):
     ids=["Gram", "Wasserstein", "MRF", "sliced", "MeanStd"],
 )
 @pytest.mark.end_to_end
-def test_every_image_is_what_it_is_when_painted_alone(painter):
-    grid = small(methods=(painter,), seeds=(3,))
+def test_every_image_is_what_it_is_when_painted_alone(method):
+    grid = small(methods=(method,), seeds=(3,))
     data, constants, batch, params = prepared(grid)
-    assert params[painter.name].shape == (4, 21, 32, 3)
+    assert params[method.name].shape == (4, 21, 32, 3)
     together = jax.jit(jax.value_and_grad(lambda params: grid.cost(params, {}, constants, batch, jax.random.key(5)).value))
     value, params = painted(together, params)
     alone = jax.jit(
-        jax.value_and_grad(lambda params, constants: painter.how.cost(params, {}, constants, batch, jax.random.key(6)).value)
+        jax.value_and_grad(lambda params, constants: method.how.cost(params, {}, constants, batch, jax.random.key(6)).value)
     )
-    total, weights = 0.0, (painter.how.encoder.variables(), {})
-    for cell, (how, _, _), pixels in zip(grid.cells, data.alone[painter.name], params[painter.name], strict=True):
+    total, weights = 0.0, (method.how.encoder.variables(), {})
+    for cell, (how, _, _), pixels in zip(grid.cells, data.alone[method.name], params[method.name], strict=True):
         # As `train` would begin it, with Run.seed = seed and no word from the grid.
         own = how.open(weights)
         first = how.init(jax.random.key(grid.seeds[cell.seed]), own.constants, batch).params
@@ -130,8 +130,8 @@ def test_images_do_not_see_each_other_nor_other_methods():
 
 def test_convolutions_are_batched_and_not_grouped_and_weights_are_there_once():
     """In the program that is run: neither the loss nor the gradient has a convolution in groups of images."""
-    painters = (method(), method("MRF", MRF(layers=("relu2_1",))), method("other", encoder=OTHER))
-    grid = small(methods=painters)
+    methods = (method(), method("MRF", MRF(layers=("relu2_1",))), method("other", encoder=OTHER))
+    grid = small(methods=methods)
     _, constants, batch, params = prepared(grid)
     assert len(constants["encoders"]) == 2
     assert constants["encoders"][0]["params"]["conv1_1"]["kernel"].shape == (3, 3, 3, 4)
@@ -226,16 +226,16 @@ def test_images_of_one_title_are_told_apart(tmp_path):
 
 @pytest.mark.end_to_end
 def test_a_grid_is_trained_and_evaluated_as_its_images_alone(tmp_path):
-    painters = (
+    methods = (
         method(start=FromNoise(), colors=Matched(change="content")),
         method("MeanStd", MeanStd(layers=LAYERS), start=FromNoise()),
     )
-    grid = small(contents=(CHINA,), methods=painters, seeds=(0, 1))
+    grid = small(contents=(CHINA,), methods=methods, seeds=(0, 1))
     run = Run(experiment=grid, steps=2, optimizer=Adam(schedule=Constant(peak_lr=0.05), box=(0.0, 1.0)), log_every=1)
     result = train(run, tmp_path / "grid")
     evaluation = result.evaluation
     # Of the first content's proportions, so that nothing is cut off.
-    how = dataclasses.replace(painters[0].how, styles=(StyleImage(image=FLOWER, scale=1.5),), size=32, evaluator=grid.evaluator)
+    how = dataclasses.replace(methods[0].how, styles=(StyleImage(image=FLOWER, scale=1.5),), size=32, evaluator=grid.evaluator)
     alone = train(dataclasses.replace(run, seed=1, experiment=how), tmp_path / "alone")
     np.testing.assert_allclose(evaluation.images["Gram_china_flower_1"], alone.evaluation.images["image"], atol=1e-5)
     files = sorted(path.stem for path in (tmp_path / "grid" / "images").iterdir())

@@ -8,7 +8,7 @@ import pytest
 from random_faces import RandomFaces
 
 from likeness.experiments.recognition import Recognition
-from likeness.experiments.recognition.face_crops import CenterCrop, Known, Landmarks, Template
+from likeness.experiments.recognition.face_crops import CenterCrop, Landmarks, SourceLandmarks, Template
 from likeness.experiments.recognition.face_encoders import FromRun
 from likeness.experiments.recognition.recognizer import Recognizer
 from likeness.experiments.run import Checkpoints, Run
@@ -166,13 +166,13 @@ def test_equal_faces_at_other_sizes_are_one_face():
     template = Template()
     for source, size in itertools.product((FACE, GraceHopper()), (64, 300)):
         height, width, _ = source.open(size).shape
-        moved = Known().to_template(template, (height, width), source)(source.landmarks(size))
+        moved = SourceLandmarks().to_template(template, (height, width), source)(source.landmarks(size))
         assert np.abs(moved - np.array(template.points)).max() < 8
 
 
 def test_landmarks_are_scaled_with_the_image():
     points = tuple(map(tuple, FACE.landmarks(64).tolist()))
-    known, given = Known(), Landmarks(points=points, size=(64, 64))
+    known, given = SourceLandmarks(), Landmarks(points=points, size=(64, 64))
     for size in (64, 200):
         expected = known.to_template(SMALL, (size, size), FACE)
         found = given.to_template(SMALL, (size, size), None)
@@ -190,7 +190,7 @@ def test_a_center_crop_is_the_middle_of_the_image():
 @pytest.mark.parametrize(
     ("face", "why"),
     [
-        (Known(), "Its source is not known here"),
+        (SourceLandmarks(), "Its source is not known here"),
         (Landmarks(points=((1.0, 1.0), (2.0, 2.0)), size=(40, 40)), "not to 2 points and 5"),
         (Landmarks(points=((9.0, 9.0),) * 5, size=(40, 40)), "All 5 points are at"),
         (
@@ -274,7 +274,7 @@ def test_the_encoder_of_a_run_is_the_one_that_its_recognizer_answers_with(run):
 @pytest.mark.slow
 def test_a_run_that_does_not_fit_is_explained(run, tmp_path):
     with pytest.raises(UserError, match="was trained on images of 24×24 pixels and the crop is 20×16"):
-        Portrait(encoder=FromRun(workdir=str(run)), template=SMALL, face=Known()).constants(FACE.open(40), FACE)
+        Portrait(encoder=FromRun(workdir=str(run)), template=SMALL, face=SourceLandmarks()).constants(FACE.open(40), FACE)
     with pytest.raises(UserError, match="There is no working directory"):
         Portrait(encoder=FromRun(workdir=str(tmp_path / "none"))).constants(FACE.open(40), FACE)
 

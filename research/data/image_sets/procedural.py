@@ -1,4 +1,4 @@
-"""Procedural paintings, each by another key."""
+"""What programs draw, as images of anything: paintings, each by another key, and faces."""
 
 import dataclasses
 import hashlib
@@ -6,7 +6,8 @@ import hashlib
 import jax
 import numpy as np
 
-from likeness.research.data.image_sets.album import ImageSet, Remembered
+from likeness.research.data.image_sets.image_set import ImageSet, Remembered
+from likeness.research.data.synthetic_faces import Faces
 from likeness.research.synthetic.styles import CurlStrokes, InkWash, Pointillism, Style, VoronoiMosaic, Woodcut
 from likeness.research.types import UInt8
 
@@ -51,3 +52,25 @@ class Paintings:
         key = jax.random.fold_in(jax.random.key(self.seed), index)
         painted = self._style(index)((round(self.size * 2 / 3), self.size), key)
         return np.round(255.0 * np.clip(painted, 0.0, 1.0)).astype(np.uint8)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FaceImages:
+    """Procedural faces, whoever they show."""
+
+    faces: Faces = Faces(people=40, images=2, size=256, noise=1.0)
+    """Which, and how large."""
+
+    def __post_init__(self) -> None:
+        if self.faces.channels != 3:
+            raise ValueError("FaceImages.faces is gray: give it 3 channels.")
+
+    def open(self) -> ImageSet:
+        """The table; nothing is drawn yet."""
+        images = self.faces.open()
+        return ImageSet(
+            names=images.names,
+            read=Remembered(lambda index: images.read(np.array([index]))[0]),
+            fingerprint=images.fingerprint,
+            synthetic=True,
+        )

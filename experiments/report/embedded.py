@@ -30,7 +30,7 @@ class Embedded:
 
 
 @dataclasses.dataclass(frozen=True)
-class Album:
+class EmbeddedImages:
     """The images of a page, by a key of whoever asked for them."""
 
     images: Mapping[str, Embedded]
@@ -38,7 +38,7 @@ class Album:
     """Of images that are not in it, and why."""
 
 
-def album(sources: Mapping[str, Source], budget: int = BUDGET) -> Album:
+def embed(sources: Mapping[str, Source], budget: int = BUDGET) -> EmbeddedImages:
     """Encodes images for a page: at the first of a few sizes at which all fit together.
 
     Where they do not even fit at the smallest, the last ones are left out, and that is said.
@@ -73,7 +73,7 @@ def album(sources: Mapping[str, Source], budget: int = BUDGET) -> Album:
             f"{left_out} of {len(encoded)} images are left out, so that the page stays under 5 MB: they are in the working "
             "directories; report on fewer runs to see them here."
         )
-    return Album(kept, tuple(problems))
+    return EmbeddedImages(kept, tuple(problems))
 
 
 def _expected(encoded: Mapping[str, tuple[bytes, Embedded]], width: int) -> float:

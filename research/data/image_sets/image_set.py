@@ -14,8 +14,8 @@ class ImageSet:
     """Images by number, each of its own size.
 
     Example:
-        >>> album = ImageSet(names=("gray",), read=lambda index: np.full((2, 3, 3), 128, np.uint8), fingerprint="")
-        >>> len(album), album.read(0).shape
+        >>> images = ImageSet(names=("gray",), read=lambda index: np.full((2, 3, 3), 128, np.uint8), fingerprint="")
+        >>> len(images), images.read(0).shape
         (1, (2, 3, 3))
     """
 
