@@ -14,14 +14,16 @@ from likeness.experiments.config import load
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.recognition.embedders import Eigenfaces, RawPixels, trained
 from likeness.experiments.recognition.protocols import Identification, OneShot, Verification, evaluate
+from likeness.experiments.recognition.recognition import split_flags
 from likeness.experiments.recognition.recognizer import Recognizer
 from likeness.experiments.run import Checkpoints, Run
 from likeness.experiments.training.trainer import Trained, train
 from likeness.research.data import Arrays, CountSplit, Digits, Duplicates, Faces, IdentityBatches
+from likeness.research.data.split import Split
 from likeness.research.encoders import Conv4
 from likeness.research.errors import UserError
 from likeness.research.gallery import Threshold
-from likeness.research.losses import BatchHard, MarginSoftmax, Siamese, Triplet
+from likeness.research.losses import BatchHard, Cosine, MarginSoftmax, Siamese, SquaredEuclidean, Triplet
 from likeness.research.metrics.calibration import stranger_rate
 
 pytestmark = pytest.mark.end_to_end
@@ -122,6 +124,32 @@ def test_the_learned_distance_is_the_losss_own_in_every_block() -> None:
         embedder = trained(Conv4(), loss, params, {})
         expected = [[float(loss.compare(params["loss"], a, b)) for b in second] for a in first]
         np.testing.assert_allclose(embedder.distance(first, second), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_evaluation_and_gallery_compare_by_the_experiments_distance(tmp_path: Path) -> None:
+    """Trained by one distance and compared by another: the threshold is in its units, and the model another one."""
+    experiment = an_experiment(distance=Cosine(), baselines=())
+    finished = train(Run(experiment=experiment, steps=4, checkpoints=Checkpoints(every=4)), tmp_path / "run")
+    recognizer = Recognizer.load(finished.workdir)
+    codes = recognizer.embed(experiment.open().test.read(np.arange(6)))
+    expected = 1 - codes @ codes.T / np.linalg.norm(codes, axis=1) / np.linalg.norm(codes, axis=1)[:, None]
+    np.testing.assert_allclose(recognizer.embedder.distance(codes, codes), expected, atol=1e-5)
+    assert (recognizer.distance, recognizer.threshold.distance) == (Cosine(), "Cosine()")
+    plain = dataclasses.replace(experiment, distance=None)
+    assert plain.model_fingerprint(finished.variables, recognizer.inputs) != recognizer.fingerprint
+    assert plain.distance_with(finished.variables.params) == SquaredEuclidean()
+
+
+def test_flags_are_named_only_where_the_split_has_them() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Own(Split):
+        held_out: int = 1
+
+        def __call__(self, images: Any) -> Any:
+            raise NotImplementedError
+
+    assert split_flags(CountSplit(1, 1), "validation", "test") == (" (--experiment.split.validation, --experiment.split.test)")
+    assert split_flags(Own(), "validation", "test") == ""
 
 
 def test_one_shot_trials_of_a_perfect_subject_are_right() -> None:
