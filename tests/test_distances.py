@@ -187,7 +187,7 @@ def test_who_measures_anew_does_not_pass_for_what_it_derives_from():
 
 
 @pytest.mark.parametrize("owner", [Triplet(), Contrastive(), Identity()], ids=lambda each: type(each).__name__)
-@pytest.mark.parametrize("distance", ["euclidean", Euclidean, np.linalg.norm], ids=str)
+@pytest.mark.parametrize("distance", ["euclidean", Euclidean, np.linalg.norm], ids=["word", "class", "function"])
 def test_what_is_no_distance_is_refused_by_name(owner, distance):
     # The tests' own type checker would refuse the value before __post_init__ sees it.
     broken = dataclasses.replace(owner)
