@@ -167,7 +167,7 @@ class Shuffled:
             UserError: it is empty.
         """
         if not len(images):
-            raise UserError("There are no images to draw batches from: give the split more people.")
+            raise UserError(f"There are no images to draw batches from: give the split more {images.noun[1]}.")
         return _Shuffled(self.batch_size, len(images), seed)
 
 
@@ -177,18 +177,19 @@ class _IdentityBatches(IndexBatches):
         self._config, self._seed = config, seed
         self._table = _Table(images)
         single = np.flatnonzero(self._table.counts < 2)
+        one, many = images.noun
         if len(single) and config.single == "refuse":
             raise UserError(
-                f"{len(single)} of {len(images.people)} people have one image only ({_some(images, single)}), and a "
-                "triplet needs two of the same person: add images, or leave these people out by `single=drop`."
+                f"{len(single)} of {images.counted(len(images.people))} have one image only ({_some(images, single)}), and a "
+                f"triplet needs two of the same {one}: add images, or leave these {many} out by `single=drop`."
             )
         self.dropped = tuple(images.people[person] for person in single)
         self._people = np.flatnonzero(self._table.counts >= 2)
         P = config.people
         if len(self._people) < P:
             raise UserError(
-                f"A batch is {P} different people, and there are {len(self._people)} with two images or more to learn from: "
-                "lower `people` (--experiment.batches.people), or add people or images."
+                f"A batch is {P} different {many}, and there are {len(self._people)} with two images or more to learn from: "
+                f"lower `people` (--experiment.batches.people), or add {many} or images."
             )
         self._groups = self._large_groups(images) if config.within_group else []
         self._chunks = [(g, b) for g, group in enumerate(self._groups) for b in range(math.ceil(len(group) / P))]
@@ -205,7 +206,7 @@ class _IdentityBatches(IndexBatches):
         large = [people for people in large if len(people) >= self._config.people]
         if not large:
             raise UserError(
-                f"No group has the {self._config.people} people that a batch within a group needs; the largest has "
+                f"No group has the {self._config.people} {images.noun[1]} that a batch within a group needs; the largest has "
                 f"{np.bincount(groups).max()}: lower `people`, or set `within_group` to 0."
             )
         return large
@@ -239,13 +240,14 @@ class _BalancedPairs(IndexBatches):
         self._half, self._seed = config.pairs // 2, seed
         self._table = _Table(images)
         self._several = np.flatnonzero(self._table.counts >= 2)
+        one, many = images.noun
         if len(images.people) < 2:
             raise UserError(
-                f"Pairs of different people need two people, and there are {len(images.people)}: give the split more."
+                f"Pairs of different {many} need two {many}, and there are {len(images.people)}: give the split more."
             )
         if not len(self._several):
             raise UserError(
-                f"None of {len(images.people)} people has two images, so no pair shows the same person: add images."
+                f"None of {images.counted(len(images.people))} has two images, so no pair shows the same {one}: add images."
             )
         self.batch_size = config.batch_size
         self.batches_per_epoch = math.ceil(len(images.people) / self._half)
