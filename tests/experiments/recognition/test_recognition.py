@@ -194,7 +194,7 @@ def test_no_people_to_evaluate_by_is_explained() -> None:
     experiment = an_experiment(split=CountSplit(validation=0, test=0))
     data = experiment.open()
     variables = jax.jit(experiment.init)(jax.random.key(0), {}, next(experiment.stream(data, 0)))
-    with pytest.raises(UserError, match=r"no people for the test part: give it some with --experiment\.split\.test"):
+    with pytest.raises(UserError, match=r"no people for the test part: give it some \(--experiment\.split\.test\)"):
         experiment.evaluate(data, *variables, "test")
 
 
