@@ -33,13 +33,13 @@ def test_drawn_images_depend_on_their_number_only(source):
     images, again = source.open(), source.open()
     assert images.synthetic
     assert len(images) == 3
-    images = [images.read(number) for number in (2, 0)]
-    for image, number in zip(images, (2, 0), strict=True):
+    drawn = [images.read(number) for number in (2, 0)]
+    for image, number in zip(drawn, (2, 0), strict=True):
         assert image.dtype == np.uint8
         assert image.shape[2] == 3
         assert image.std() > 5
         np.testing.assert_array_equal(image, again.read(number))
-    assert not np.array_equal(*images)
+    assert not np.array_equal(*drawn)
     assert images.read(0) is images.read(0)
 
 
