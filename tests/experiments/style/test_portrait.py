@@ -19,7 +19,7 @@ from likeness.research.encoders import Conv4
 from likeness.research.errors import UserError
 from likeness.research.images.portraits import GraceHopper, ProceduralFace
 from likeness.research.images.sources import ImageFile, Photograph
-from likeness.research.losses import BatchAll, Identity, Triplet
+from likeness.research.losses import BatchAll, Identity, SquaredEuclidean, Triplet
 
 FACE = ProceduralFace(person=3)
 SMALL = Template(height=20, width=16, points=((5.0, 7.0), (10.0, 7.0), (7.5, 10.0), (5.5, 13.0), (9.5, 13.0)))
