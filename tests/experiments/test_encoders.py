@@ -53,7 +53,7 @@ def recognition(**fields: Any) -> Recognition:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"loss": Half()}, "Recognition.loss is .*no RecognitionLoss: Half has no `value_and_diagnostics` and no `distance`"),
+        ({"loss": Half()}, "Recognition.loss is .*no RecognitionLoss: Half has no `value_and_diagnostics` and no `compare`"),
         ({"loss": "triplet"}, "Recognition.loss is 'triplet', which is no RecognitionLoss: str has no `init`"),
         ({"loss": Triplet}, r"Recognition.loss is the class Triplet: give one of its values, such as Triplet\(…\)"),
         ({"data": Half()}, "Recognition.data is .*no Source: Half has no `open`"),
