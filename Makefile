@@ -1,9 +1,10 @@
 # make demo   sets up .venv, trains recognition/quickstart and prints how good it is
 # make test   sets up .venv and runs the tests, but for the slow ones
 # make test-fast   those of them that run no whole command or experiment, before every commit
+# make test-slow   the slow ones, compiled as for users; make test-all   all of them, compiled so
 # make docs   builds the documentation into site/; a broken link or reference is an error
 # make notebooks   executes the notebooks and keeps their outputs
-.PHONY: demo test test-fast test-all docs notebooks lint types format clean
+.PHONY: demo test test-fast test-slow test-all docs notebooks lint types format clean
 .DEFAULT_GOAL := test
 
 PYTHON ?= python3
@@ -27,6 +28,9 @@ test: .venv/.ready
 
 test-fast: .venv/.ready
 	$(BIN)/python -m pytest -n 2 -m 'not slow and not gpu and not end_to_end'
+
+test-slow: .venv/.ready
+	XLA_FLAGS= $(BIN)/python -m pytest -n 2 -m 'slow and not gpu'
 
 test-all: .venv/.ready
 	XLA_FLAGS= $(BIN)/python -m pytest -n 2 -m 'not gpu'

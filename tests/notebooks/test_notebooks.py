@@ -1,11 +1,15 @@
 """The notebooks run as they stand from a clean kernel, end with a figure, and have outputs of the cells that they have."""
 
+import ast
+import importlib
+import importlib.util
 import re
 from pathlib import Path
 
 import nbformat
 import pytest
 
+import likeness
 from notebooks.execute import HERE, NAMES, copied, executed
 
 LARGEST = 400_000
@@ -35,6 +39,7 @@ def structure(notebook: nbformat.NotebookNode) -> list[list[tuple[str, ...]]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", NAMES)
@@ -47,6 +52,28 @@ def test_a_notebook_runs_from_a_clean_kernel(name: str, place: Path, monkeypatch
     assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
     assert any("image/png" in output.get("data", {}) for output in code(notebook)[-1].outputs)
     assert structure(notebook) == structure(kept(name)), "the committed outputs are of other cells: run `make notebooks`"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_notebook_names_of_likeness_is_there(name: str) -> None:
+    """The cheap part of running it: its code parses, and what it takes of Likeness exists."""
+    tree = ast.parse("\n".join(line for cell in code(kept(name)) for line in cell.source.splitlines() if line[:1] != "%"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("likeness"):
+            module = importlib.import_module(str(node.module))
+            for taken in (alias.name for alias in node.names):
+                assert hasattr(module, taken) or importlib.util.find_spec(f"{node.module}.{taken}"), taken
+        elif isinstance(node, ast.Attribute) and (path := dotted(node))[:1] == ["likeness"]:
+            found: object = likeness
+            for part in path[1:]:
+                found = getattr(found, part)
+
+
+def dotted(node: ast.expr) -> list[str]:
+    """The parts of ``likeness.losses.Triplet``; empty where something is called on the way."""
+    if isinstance(node, ast.Name):
+        return [node.id]
+    return [*before, node.attr] if isinstance(node, ast.Attribute) and (before := dotted(node.value)) else []
 
 
 @pytest.mark.parametrize("name", NAMES)
