@@ -18,8 +18,13 @@ from typing import TYPE_CHECKING, Any
 from likeness.research.lazy import lazily
 
 if TYPE_CHECKING:
+    from likeness.experiments import classification as classification
+    from likeness.experiments import optim as optim
+    from likeness.experiments import recognition as recognition
+    from likeness.experiments import style as style
     from likeness.experiments.config import load as load
     from likeness.experiments.recognition.recognizer import Recognizer as Recognizer
+    from likeness.experiments.run import Checkpoints as Checkpoints
     from likeness.experiments.run import Run as Run
     from likeness.experiments.style.painting import Stylizer as Stylizer
     from likeness.experiments.sweeps.sweep import sweep as sweep
@@ -27,28 +32,39 @@ if TYPE_CHECKING:
     from likeness.experiments.training.trainer import train as train
     from likeness.research import data as data
     from likeness.research import encoders as encoders
+    from likeness.research import gallery as gallery
     from likeness.research import geometry as geometry
+    from likeness.research import images as images
     from likeness.research import losses as losses
     from likeness.research import metrics as metrics
     from likeness.research import visualization as visualization
+    from likeness.research import weights as weights
 
     __version__: str
 
 __all__ = [
+    "Checkpoints",
     "Recognizer",
     "Run",
     "Stylizer",
     "__version__",
+    "classification",
     "data",
     "encoders",
     "evaluate",
+    "gallery",
     "geometry",
+    "images",
     "load",
     "losses",
     "metrics",
+    "optim",
+    "recognition",
+    "style",
     "sweep",
     "train",
     "visualization",
+    "weights",
 ]
 
 _find = lazily(
@@ -56,14 +72,17 @@ _find = lazily(
     {
         "experiments.config": ("load",),
         "experiments.recognition.recognizer": ("Recognizer",),
-        "experiments.run": ("Run",),
+        "experiments.run": ("Checkpoints", "Run"),
         "experiments.style.painting": ("Stylizer",),
         "experiments.sweeps.sweep": ("sweep",),
         "experiments.training.evaluation": ("evaluate",),
         "experiments.training.trainer": ("train",),
     },
 )
-_ROOMS = ("data", "encoders", "geometry", "losses", "metrics", "visualization")
+_ROOMS = {
+    "research": ("data", "encoders", "gallery", "geometry", "images", "losses", "metrics", "visualization", "weights"),
+    "experiments": ("classification", "optim", "recognition", "style"),
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -71,8 +90,9 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("likeness-jax")
-    if name in _ROOMS:
-        return importlib.import_module(f"likeness.research.{name}")
+    for wing, rooms in _ROOMS.items():
+        if name in rooms:
+            return importlib.import_module(f"likeness.{wing}.{name}")
     return _find(name)
 
 

@@ -97,7 +97,14 @@ def test_nothing_goes_round_the_door() -> None:
 
 @pytest.mark.parametrize(
     "package",
-    ["likeness.research.data", "likeness.research.gallery", "likeness.research.weights", "likeness.experiments.visualization"],
+    [
+        "likeness.research.data",
+        "likeness.research.gallery",
+        "likeness.research.weights",
+        "likeness.experiments.optim",
+        "likeness.experiments.recognition",
+        "likeness.experiments.visualization",
+    ],
 )
 def test_what_is_imported_late_is_what_readers_see(package: str) -> None:
     """Each name under ``TYPE_CHECKING`` is there at run time, from the same module, and no module hides it."""

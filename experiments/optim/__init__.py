@@ -1,1 +1,21 @@
 """Update rules, learning rates over time, and steps that are taken back."""
+
+from typing import TYPE_CHECKING
+
+from likeness.research.lazy import lazily
+
+if TYPE_CHECKING:
+    from likeness.experiments.optim.lbfgs import Lbfgs
+    from likeness.experiments.optim.optimizers import AdaGrad, Adam, Optimizer, Sgd
+    from likeness.experiments.optim.schedules import Constant, ExponentialDecay, Schedule, WarmupCosine
+else:
+    __getattr__ = lazily(
+        __name__,
+        {
+            "lbfgs": ("Lbfgs",),
+            "optimizers": ("AdaGrad", "Adam", "Optimizer", "Sgd"),
+            "schedules": ("Constant", "ExponentialDecay", "Schedule", "WarmupCosine"),
+        },
+    )
+
+__all__ = ["AdaGrad", "Adam", "Constant", "ExponentialDecay", "Lbfgs", "Optimizer", "Schedule", "Sgd", "WarmupCosine"]
