@@ -5,6 +5,9 @@ on a local disk as ever, and what has changed is put into the store from time to
 checkpoint, and last an object that says that it is whole. Who fetches the directory leaves out checkpoints of which nothing
 says so. A process that is killed loses what was written since the last time, and the same command goes on from the newest
 checkpoint that is whole in the store. Nothing keeps two machines from training in one address.
+
+Neither Orbax nor ``etils.epath`` does this: the one writes checkpoints to ``gs://`` and to no other store, and the other's
+paths are no files, so that a log, a lock, a figure and a checkpoint that appears at once are not to be had by them.
 """
 
 import contextlib
