@@ -10,12 +10,11 @@ from hypothesis import settings
 
 # Tiny arrays want programs that are quick to compile, not quick to run: unfused and unoptimized they compile several times
 # faster. `make test-all` sets XLA_FLAGS to nothing and so tests what users run. XLA ends a process that gives it a flag it does
-# not know, so the flags are for the version they were tried with.
-if jax.__version_info__[:2] == (0, 10):
-    os.environ.setdefault(
-        "XLA_FLAGS",
-        "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1",
-    )
+# not know, so the flags are for the versions they were tried with.
+_QUICK = "--xla_backend_optimization_level=0 --xla_cpu_parallel_codegen_split_count=1"
+if jax.__version_info__[:2] in ((0, 10), (0, 12)):
+    unfused = " --xla_cpu_use_fusion_emitters=false" if jax.__version_info__[:2] == (0, 10) else ""
+    os.environ.setdefault("XLA_FLAGS", _QUICK + unfused)
 
 # Compiling is most of what the tests cost; a program compiled once is read back in the next run.
 _CACHE = str(Path(__file__).parents[1] / ".cache" / "jax")

@@ -63,9 +63,7 @@ def main(arguments: list[str]) -> int:
     if options.compile:
         console.print("compiling a step …")
         with jax.default_matmul_precision(run.matmul_precision):
-            constants, abstract = jax.tree.map(
-                lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), (program.constants, batch)
-            )
+            constants, abstract = jax.eval_shape(lambda *given: given, program.constants, batch)
             compiled = program.step.lower(program.state, constants, abstract, jax.random.key(0)).compile()  # pyright: ignore
         for line in [*step_cost(compiled, program.mesh.size), *sent(compiled.as_text(), program.mesh.size)]:
             console.print(line)

@@ -152,11 +152,12 @@ def positives(batch: PyTree) -> int:
 
 def _lowered(run: Run, constants: PyTree, batch: PyTree, devices: int, grows: Batch) -> tuple[Any, int]:
     times = devices if grows == "grows" else 1
-    rows: PyTree = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((times * leaf.shape[0], *leaf.shape[1:]), leaf.dtype), batch)
+    one: PyTree = jax.eval_shape(lambda given: given, batch)
+    rows: PyTree = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((times * leaf.shape[0], *leaf.shape[1:]), leaf.dtype), one)
     fsdp = min(run.mesh.fsdp, devices)
     mesh = First(data=devices // fsdp, fsdp=fsdp, shard_above=run.mesh.shard_above)
     program = build(dataclasses.replace(run, mesh=mesh), constants, rows, as_on_accelerators)
-    kept = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), program.constants)
+    kept = jax.eval_shape(lambda given: given, program.constants)
     with jax.default_matmul_precision(run.matmul_precision):
         step: Any = program.step
         return step.lower(program.state, kept, rows, jax.random.key(0)), jax.tree.leaves(rows)[0].shape[0]
