@@ -8,13 +8,14 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from likeness.research.data.regular import NotAFile, read_regular
 from likeness.research.errors import UserError
 from likeness.research.files import cannot_write, parse_json, write_atomically
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def read_json(path: Path) -> Any:
@@ -38,8 +39,10 @@ def write_json(path: Path, value: Any) -> None:
     write_atomically(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
-def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+def write_arrays(path: Path, arrays: "Mapping[str, np.ndarray]") -> None:
     """Writes arrays by name atomically, to be read with ``numpy.load``, compressed."""
+    import numpy as np
+
     written = io.BytesIO()
     np.savez_compressed(written, allow_pickle=False, **arrays)
     write_atomically(path, written.getvalue())
