@@ -25,12 +25,12 @@ figures/contact_sheet.png and figures/errors.png; every number of every image: g
 Eleven minutes of painting on one core shared with other work.
 """
 
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
 from likeness.experiments.style import Method, StyleGrid, StyleImage, Stylization
 from likeness.experiments.style.colors import Matched
-from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.terms import Term
 from likeness.research.images.portraits import ProceduralFace
 from likeness.research.images.sources import Painting, Photograph

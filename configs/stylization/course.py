@@ -16,11 +16,11 @@ grainy: nothing in the formula asks neighbors to agree, and noise from pixel to 
 an average. 98 s of training, on one core shared with other programs.
 """
 
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.optimizers import Sgd
 from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Checkpoints, Run
 from likeness.experiments.style import StyleImage, Stylization
-from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.starts import FromNoise
 from likeness.experiments.style.terms import Term
 from likeness.research.images.sources import Painting, Photograph

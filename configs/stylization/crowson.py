@@ -16,11 +16,11 @@ with them, so neither its result nor its time is measured:
 Your own images: ``likeness stylize CONTENT STYLE --preset stylization/crowson``.
 """
 
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Checkpoints, Run
 from likeness.experiments.style import StyleImage, Stylization
-from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.starts import FromContent
 from likeness.experiments.style.terms import Term
 from likeness.research.encoders import Vgg

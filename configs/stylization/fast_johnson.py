@@ -11,11 +11,11 @@ style's blues and yellows, plain to see, with little of its strokes.
     likeness stylize photo.jpg --model runs/stylization/fast_johnson -o painted.png
 """
 
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
 from likeness.experiments.style import FastStyle, LearnedStyle
-from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.held_out import HeldOut
 from likeness.experiments.style.terms import Term
 from likeness.research.data.image_sets import DeadLeaves, FaceImages, Photographs, RandomCrops

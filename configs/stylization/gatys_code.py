@@ -23,10 +23,10 @@ three to two, 683 in those of four to three.
 Your own images: ``likeness stylize CONTENT STYLE --preset stylization/gatys_code``.
 """
 
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.lbfgs import Lbfgs
 from likeness.experiments.run import Checkpoints, Run
 from likeness.experiments.style import StyleImage, Stylization
-from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.starts import FromContent
 from likeness.experiments.style.terms import Term
 from likeness.research.encoders import Vgg

@@ -21,10 +21,10 @@ The same losses on a smaller network, if its weights are below $LIKENESS_DATA/we
 Your own images: ``likeness stylize CONTENT STYLE --preset stylization/gatys_paper``.
 """
 
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.lbfgs import Lbfgs
 from likeness.experiments.run import Checkpoints, Run
 from likeness.experiments.style import StyleImage, Stylization
-from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.starts import FromNoise
 from likeness.experiments.style.terms import Term
 from likeness.research.encoders import Vgg

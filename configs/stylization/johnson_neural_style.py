@@ -18,10 +18,10 @@ its result nor its time is measured:
 Your own images: ``likeness stylize CONTENT STYLE --preset stylization/johnson_neural_style``.
 """
 
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.lbfgs import Lbfgs
 from likeness.experiments.run import Checkpoints, Run
 from likeness.experiments.style import StyleImage, Stylization
-from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.starts import FromNoise
 from likeness.experiments.style.terms import Term
 from likeness.research.encoders import Vgg

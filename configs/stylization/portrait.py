@@ -13,12 +13,12 @@ A face of your own is a config file of your own, which says where its landmarks 
     face = Landmarks(points=((x, y), …), size=(width, height))
 """
 
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
 from likeness.experiments.style import StyleImage, Stylization
 from likeness.experiments.style.colors import Matched
-from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.portrait import Portrait
 from likeness.experiments.style.terms import Term
 from likeness.research.images.portraits import GraceHopper

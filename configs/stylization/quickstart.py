@@ -6,12 +6,12 @@ filters (He, Wang and Hopcroft 2016), which knows nothing of any image.
     likeness train stylization/quickstart
 """
 
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
 from likeness.experiments.style import StyleImage, Stylization
 from likeness.experiments.style.colors import Matched
-from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.starts import FromContent
 from likeness.experiments.style.terms import Term
 from likeness.research.images.sources import Painting, Photograph

@@ -7,11 +7,11 @@ It wants the weights of SqueezeNet's authors (``likeness weights fetch squeezene
 Your own images: ``likeness stylize CONTENT STYLE --preset stylization/squeezenet``.
 """
 
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
 from likeness.experiments.style import StyleImage, Stylization
-from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.terms import Term
 from likeness.research.encoders import SqueezeNet
 from likeness.research.images.sources import Painting, Photograph

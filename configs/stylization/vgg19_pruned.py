@@ -7,11 +7,11 @@ It wants its weights (``likeness weights fetch vgg19_pruned16x``, or ``likeness 
 Your own images: ``likeness stylize CONTENT STYLE --preset stylization/vgg19_pruned``.
 """
 
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
 from likeness.experiments.style import StyleImage, Stylization
-from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.terms import Term
 from likeness.research.encoders import Vgg
 from likeness.research.images.sources import Painting, Photograph

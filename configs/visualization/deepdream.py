@@ -6,9 +6,10 @@ It wants the weights of SqueezeNet's authors (``likeness weights fetch squeezene
 likeness train visualization/deepdream
 """
 
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.visualization import Network, NormalizedGradient, Synthesis
+from likeness.experiments.visualization import NormalizedGradient, Synthesis
 from likeness.research.encoders import SqueezeNet
 from likeness.research.images.sources import Photograph
 from likeness.research.visualization import Jitter, Layer, Pixels
@@ -18,7 +19,7 @@ from likeness.research.weights import Pretrained
 def get_config() -> Run:
     return Run(
         experiment=Synthesis(
-            network=Network(encoder=SqueezeNet(), weights=Pretrained(name="squeezenet11")),
+            encoder=FrozenEncoder(encoder=SqueezeNet(), weights=Pretrained(name="squeezenet11")),
             objectives=(Layer(layer="fire6/concat"),),
             image=Photograph(name="china"),
             size=448,

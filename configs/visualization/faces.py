@@ -6,10 +6,11 @@ that this was trained on.
     likeness train visualization/faces
 """
 
+from likeness.experiments.frozen import FromRun, FrozenEncoder
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.visualization import Learned, Network, Synthesis
+from likeness.experiments.visualization import Synthesis
 from likeness.research.encoders import Conv4
 from likeness.research.visualization import Chain, Channel, Fourier, Jitter, Rotate, Zoom
 
@@ -17,7 +18,9 @@ from likeness.research.visualization import Chain, Channel, Fourier, Jitter, Rot
 def get_config() -> Run:
     return Run(
         experiment=Synthesis(
-            network=Network(encoder=Conv4(width=32, dimension=128), weights=Learned(workdir="runs/recognition/quickstart")),
+            encoder=FrozenEncoder(
+                encoder=Conv4(width=32, dimension=128), weights=FromRun(workdir="runs/recognition/quickstart")
+            ),
             objectives=tuple(
                 Channel(layer=layer, channel=channel)
                 for layer in ("conv1", "conv2", "conv3", "conv4")

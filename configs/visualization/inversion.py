@@ -6,11 +6,11 @@ before the layer.
 likeness train visualization/inversion
 """
 
+from likeness.experiments.frozen import FrozenEncoder, Random
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.style.frozen import RandomWeights
-from likeness.experiments.visualization import Inversion, Network
+from likeness.experiments.visualization import Inversion
 from likeness.research.encoders import Vgg
 from likeness.research.images.sources import Photograph
 from likeness.research.visualization import Pixels
@@ -20,7 +20,7 @@ def get_config() -> Run:
     return Run(
         experiment=Inversion(
             image=Photograph(name="china"),
-            network=Network(
+            encoder=FrozenEncoder(
                 encoder=Vgg(
                     convolutions=(2, 2, 2, 2),
                     widths=(32, 64, 128, 256),
@@ -28,7 +28,7 @@ def get_config() -> Run:
                     padding="reflect",
                     preprocessing="torchvision",
                 ),
-                weights=RandomWeights(),
+                weights=Random(),
             ),
             layers=("relu1_2", "relu2_2", "relu3_2", "relu4_2"),
             size=160,

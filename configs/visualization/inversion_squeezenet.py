@@ -5,10 +5,11 @@ It wants the weights of SqueezeNet's authors (``likeness weights fetch squeezene
     likeness train visualization/inversion_squeezenet
 """
 
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.visualization import Inversion, Network
+from likeness.experiments.visualization import Inversion
 from likeness.research.encoders import SqueezeNet
 from likeness.research.images.sources import Photograph
 from likeness.research.visualization import Fourier
@@ -19,7 +20,7 @@ def get_config() -> Run:
     return Run(
         experiment=Inversion(
             image=Photograph(name="china"),
-            network=Network(encoder=SqueezeNet(), weights=Pretrained(name="squeezenet11")),
+            encoder=FrozenEncoder(encoder=SqueezeNet(), weights=Pretrained(name="squeezenet11")),
             layers=("relu_conv1", "fire3/concat", "fire5/concat", "fire7/concat", "fire9/concat"),
             size=192,
             variation=(0.1, 0.2, 0.5, 1.0, 2.0),

@@ -7,10 +7,11 @@ scores.json what each excites beside the better of scikit-learn's two photograph
 likeness train visualization/units
 """
 
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.visualization import Network, Synthesis
+from likeness.experiments.visualization import Synthesis
 from likeness.research.encoders import SqueezeNet
 from likeness.research.visualization import Chain, Channel, Fourier, Jitter, Rotate, Zoom
 from likeness.research.weights import Pretrained
@@ -26,7 +27,7 @@ UNITS = (
 def get_config() -> Run:
     return Run(
         experiment=Synthesis(
-            network=Network(encoder=SqueezeNet(), weights=Pretrained(name="squeezenet11")),
+            encoder=FrozenEncoder(encoder=SqueezeNet(), weights=Pretrained(name="squeezenet11")),
             objectives=tuple(Channel(layer=layer, channel=channel) for layer, channels in UNITS for channel in channels),
             size=128,
             parametrization=Fourier(),

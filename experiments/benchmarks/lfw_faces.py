@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.recognition.face_crops import Landmarks
-from likeness.experiments.recognition.face_encoders import FaceEncoder
 from likeness.experiments.style.portrait import Portrait
 from likeness.research.errors import UserError
 from likeness.research.files import write_atomically
@@ -124,5 +124,5 @@ def _path(name: str, number: int) -> str:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _embed(encoder: FaceEncoder, variables: PyTree, crops: Array) -> Array:
+def _embed(encoder: FrozenEncoder, variables: PyTree, crops: Array) -> Array:
     return sum(encoder(variables, each)["embedding"] for each in (crops, crops[:, :, ::-1]))  # pyright: ignore

@@ -25,13 +25,13 @@ import tyro
 
 from likeness.experiments.distributed.processes import Processes
 from likeness.experiments.experiment import Experiment
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.run import Checkpoints, Run
 from likeness.experiments.storage.checkpoints import CheckpointStore
 from likeness.experiments.storage.metrics_log import read_metrics
 from likeness.experiments.storage.workdir import Workdir
 from likeness.experiments.style import Stylization
-from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.image import StyleImage
 from likeness.experiments.style.terms import Term
 from likeness.experiments.training.trainer import train

@@ -28,8 +28,8 @@ import numpy as np
 import optax
 import tyro
 
+from likeness.experiments.frozen import FrozenEncoder, Random
 from likeness.experiments.optim.lbfgs import Lbfgs
-from likeness.experiments.style.frozen import FrozenEncoder, RandomWeights
 from likeness.experiments.style.terms import Term, targets, total
 from likeness.research.encoders import Vgg
 from likeness.research.errors import UserError, how_to_install
@@ -41,9 +41,7 @@ if TYPE_CHECKING:
     import torch  # pyright: ignore[reportMissingImports]
 
 STYLE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
-ENCODER = FrozenEncoder(
-    encoder=Vgg(last="relu5_1", pooling="average", preprocessing="torchvision"), weights=RandomWeights(seed=0)
-)
+ENCODER = FrozenEncoder(encoder=Vgg(last="relu5_1", pooling="average", preprocessing="torchvision"), weights=Random(seed=0))
 KEPT, LOOK, STRENGTH, RATE = Content(layers=("relu4_2",)), Gram(layers=STYLE), 10.0, 0.02
 MEANS, DEVIATIONS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 

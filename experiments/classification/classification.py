@@ -131,6 +131,14 @@ class Classification(Experiment):
         head = {"kernel": nn.initializers.lecun_normal()(for_head, shape, jnp.float32), "bias": jnp.zeros(shape[1:])}
         return Variables({"encoder": weights, "head": head}, variables)
 
+    def encoder_variables(self, learned: Variables) -> PyTree:
+        """The encoder's part of what was learned."""
+        return {"params": learned.params["encoder"], **learned.state}
+
+    def training_examples(self) -> Examples:
+        """What is learned from, opened anew."""
+        return self.open().train
+
     def cost(self, params: PyTree, state: PyTree, constants: PyTree, batch: PyTree, key: PRNGKey) -> LossOutput:
         """The mean loss of one batch, and how many of it are named right."""
         del constants, key

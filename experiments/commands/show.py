@@ -35,9 +35,9 @@ def main(arguments: list[str]) -> int:
     from rich.console import Console
 
     from likeness.experiments.config import to_json
+    from likeness.experiments.frozen import FrozenEncoder
     from likeness.experiments.scaling.accelerators import as_on_accelerators
     from likeness.experiments.scaling.costs import fields, parameters, precision, sent, step_cost
-    from likeness.experiments.style.frozen import FrozenEncoder
     from likeness.experiments.training.program import build
     from likeness.research.geometry import NetworkGeometry
 

@@ -112,7 +112,7 @@ SYNONYMS = (
     Synonym(("model path", "run", "model dir"), ("workdir", "model")),
     Synonym(
         ("pretrained", "pretrained weights", "weights", "weights path", "init weights", "finetune from"),
-        ("encoder.weights.name", "encoder.weights.path", "network.weights.name", "network.weights.path"),
+        ("encoder.weights.name", "encoder.weights.path"),
     ),
     Synonym(("overwrite", "force", "restart", "clean", "from scratch", "no resume"), ("fresh",)),
     Synonym(
@@ -146,7 +146,7 @@ SYNONYMS = (
             "latent dim",
             "dim",
         ),
-        ("encoder.dimension", "encoder.encoder.dimension", "network.encoder.dimension"),
+        ("encoder.dimension", "encoder.encoder.dimension"),
     ),
     Synonym(
         ("hidden size", "hidden dim", "channels", "filters", "base width"),
@@ -154,7 +154,7 @@ SYNONYMS = (
     ),
     Synonym(
         ("precision", "fp16", "bf16", "bfloat16", "amp", "mixed precision", "half", "half precision", "dtype", "compute dtype"),
-        ("encoder.dtype", "encoder.encoder.dtype", "network.encoder.dtype", "matmul-precision"),
+        ("encoder.dtype", "encoder.encoder.dtype", "matmul-precision"),
     ),
     Synonym(
         ("gradient checkpointing", "remat", "checkpoint activations", "activation checkpointing"),

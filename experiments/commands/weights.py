@@ -192,6 +192,7 @@ def _import(file: str, name: str | None) -> None:
 
 
 def _export(source: str, file: Path, keys: Literal["own", "published"]) -> None:
+    from likeness.experiments.frozen import LearnsEncoder
     from likeness.experiments.training.evaluation import read_run, restore
     from likeness.research.data import printable
     from likeness.research.errors import UserError
@@ -209,10 +210,10 @@ def _export(source: str, file: Path, keys: Literal["own", "published"]) -> None:
     elif keys == "published":
         raise UserError(f"What {printable(source)} learned was published nowhere: export it with --keys own.")
     else:
-        _, (params, state) = restore(source, read_run(source))
-        if not isinstance(params, dict) or "encoder" not in params:
+        run = read_run(source)
+        if not isinstance(run.experiment, LearnsEncoder):
             raise UserError(f"{printable(source)} did not train an encoder: give the working directory of a recognizer.")
-        variables = {"params": params["encoder"], **state}
+        variables = run.experiment.encoder_variables(restore(source, run)[1])
         arrays = take(variables, own(variables))
     write(file, arrays)
     print(f"{len(arrays)} arrays are in {printable(file)}")

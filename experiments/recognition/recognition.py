@@ -235,6 +235,14 @@ class Recognition(Experiment):
         if isinstance(self.loss, LimitsSharding):
             self.loss.check_sharding(params["loss"], fsdp, shard_above)
 
+    def encoder_variables(self, learned: Variables) -> PyTree:
+        """The encoder's part of what was learned."""
+        return {"params": learned.params["encoder"], **learned.state}
+
+    def training_examples(self) -> Images:
+        """What is learned from, opened anew."""
+        return self.open().train
+
     def cost(self, params: PyTree, state: PyTree, constants: PyTree, batch: PyTree, key: PRNGKey) -> LossOutput:
         """Augments, embeds and compares one batch."""
         del constants

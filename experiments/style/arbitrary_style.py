@@ -10,8 +10,8 @@ import numpy as np
 
 from likeness.experiments.display.phases import tracked
 from likeness.experiments.experiment import Batches, Evaluation, Experiment, LossOutput, Part, Variables
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.style.evaluator import StyleEvaluator
-from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.held_out import COLUMNS, Critic, HeldOut, sheet
 from likeness.experiments.style.terms import Term, layers, total
 from likeness.experiments.training.resuming import Fingerprints

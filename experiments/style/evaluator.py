@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from likeness.experiments.style.frozen import FrozenEncoder, RandomWeights
+from likeness.experiments.frozen import FrozenEncoder, Random
 from likeness.experiments.style.perceptual import Perceptual
 from likeness.experiments.training.resuming import of_arrays
 from likeness.research.encoders import Vgg
@@ -27,7 +27,7 @@ class StyleEvaluator:
 
     encoder: FrozenEncoder = FrozenEncoder(
         encoder=Vgg(convolutions=(2, 2, 2, 2), widths=(24, 48, 96, 192), pooling="max", preprocessing="torchvision"),
-        weights=RandomWeights(seed=1),
+        weights=Random(seed=1),
     )
     """Of other filters and another shape than the one that painted, so that its flaws are not shared. What random filters say
     compares under the same filters only: with other seeds the same image's errors are several times larger or smaller."""

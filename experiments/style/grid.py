@@ -12,9 +12,9 @@ import numpy as np
 
 from likeness.experiments.display.phases import tracked
 from likeness.experiments.experiment import Evaluation, Experiment, LossOutput, Part, Variables
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.style.cropped import Cropped
 from likeness.experiments.style.evaluator import StyleEvaluator
-from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.grid_report import UNPAINTED, ShownGrid, Work, contact_sheet, entry, means, scatter, table
 from likeness.experiments.style.starts import draws
 from likeness.experiments.style.stylization import Rounds, Stylization

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from likeness.experiments.display.phases import tracked
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.style.evaluator import StyleEvaluator
-from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.terms import Term, layers
 from likeness.research.images import resize
 from likeness.research.images.sources import ImageSource, Photograph

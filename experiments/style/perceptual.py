@@ -5,7 +5,7 @@ import dataclasses
 import jax.numpy as jnp
 import numpy as np
 
-from likeness.experiments.style.frozen import FrozenEncoder
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.research.data.paths import expand_path, printable
 from likeness.research.encoders import Vgg
 from likeness.research.errors import UserError

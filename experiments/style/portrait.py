@@ -7,13 +7,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.recognition.face_crops import FaceAlignment, SourceLandmarks, Template
-from likeness.experiments.recognition.face_encoders import FaceEncoder, PublishedFace
+from likeness.research.encoders import MobileFaceNet
 from likeness.research.errors import UserError
 from likeness.research.geometry import Crop, Similarity, crop
 from likeness.research.images.sources import ImageSource
 from likeness.research.losses import Identity
 from likeness.research.types import Activations, AnyArray, Array, Float, PyTree, Scalar
+from likeness.research.weights import Pretrained
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,8 +33,9 @@ class Portrait:
     holds an identity in one need not in another; and the blur, which leaves only shapes as coarse as strokes.
     """
 
-    encoder: FaceEncoder = PublishedFace()
-    """e, and where its weights come from."""
+    encoder: FrozenEncoder = FrozenEncoder(encoder=MobileFaceNet(normalize=False), weights=Pretrained(name="mobilefacenet"))
+    """e, which returns an ``embedding``, and where its weights come from. The published one is not normalized: the embeddings
+    of a face and of its mirror image are added as they are."""
     face: FaceAlignment = SourceLandmarks()
     """Where the face is in the content image."""
     template: Template = Template()

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from likeness.experiments.style.frozen import FrozenEncoder
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.style.terms import Term, targets, total
 from likeness.research.types import AnyArray, Array, Float, PyTree, Scalar
 

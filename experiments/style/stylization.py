@@ -10,9 +10,9 @@ import numpy as np
 
 from likeness.experiments.display import figures
 from likeness.experiments.experiment import Evaluation, Experiment, LossOutput, Originals, Part, Variables
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.style.colors import AsTheyAre, Colors
 from likeness.experiments.style.evaluator import StyleEvaluator
-from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.image import StyleImage
 from likeness.experiments.style.portrait import Portrait
 from likeness.experiments.style.readers import Asked, Reader, WholeReader

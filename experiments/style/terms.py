@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from likeness.experiments.style.frozen import FrozenEncoder
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.research.checks import check_members
 from likeness.research.losses.style.layers import ActivationLoss, Mask
 from likeness.research.types import Activations, Array, Float, PRNGKey, PyTree, Scalar
@@ -43,11 +43,12 @@ def check_layers(encoder: FrozenEncoder, terms: tuple[Term, ...]) -> None:
     """
 
     def read(key: PRNGKey, image: Array) -> None:
-        activations = encoder(encoder.encoder.init(key, image), image)
+        activations = encoder(encoder.encoder.init(key, encoder.as_trained(image)), image)
         for term in terms:
             term.loss.target({"input": image, **activations})
 
-    jax.eval_shape(read, jax.random.key(0), jax.ShapeDtypeStruct((1, 128, 128, 3), jnp.float32))
+    size = (128, 128) if encoder.preprocessing is None else encoder.preprocessing.size
+    jax.eval_shape(read, jax.random.key(0), jax.ShapeDtypeStruct((1, *size, 3), jnp.float32))
 
 
 def targets(

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from likeness.experiments.style.frozen import FrozenEncoder
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.style.readers import Asked
 from likeness.experiments.style.terms import Term, layers
 from likeness.research.geometry.receptive_field import NetworkGeometry

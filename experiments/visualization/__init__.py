@@ -7,7 +7,6 @@ from likeness.research.lazy import lazily
 if TYPE_CHECKING:
     from likeness.experiments.visualization.ascent import NormalizedGradient
     from likeness.experiments.visualization.inversion import Inversion
-    from likeness.experiments.visualization.network import Learned, Network
     from likeness.experiments.visualization.synthesis import Synthesis
 else:
     __getattr__ = lazily(
@@ -15,9 +14,8 @@ else:
         {
             "ascent": ("NormalizedGradient",),
             "inversion": ("Inversion",),
-            "network": ("Learned", "Network"),
             "synthesis": ("Synthesis",),
         },
     )
 
-__all__ = ["Inversion", "Learned", "Network", "NormalizedGradient", "Synthesis"]
+__all__ = ["Inversion", "NormalizedGradient", "Synthesis"]

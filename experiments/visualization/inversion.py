@@ -8,15 +8,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from likeness.experiments.experiment import Evaluation, Experiment, LossOutput, Originals, Part, Variables
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.training.resuming import Fingerprints
-from likeness.experiments.visualization.network import Network
 from likeness.experiments.visualization.synthesis_sheet import ShownSynthesis, mosaic, sheet_of
+from likeness.research.encoders import SqueezeNet
 from likeness.research.errors import UserError
 from likeness.research.images.sources import ImageSource, Photograph
 from likeness.research.losses import Content, TotalVariation
 from likeness.research.metrics.image_quality import psnr, ssim
 from likeness.research.types import Array, Float, PRNGKey, PyTree
 from likeness.research.visualization import Parametrization, Pixels
+from likeness.research.weights import Pretrained
 
 _COLUMNS = {"": "inverted"}
 
@@ -28,7 +30,7 @@ class OpenedInversion:
     image: np.ndarray
     """(h, w, 3), RGB in [0, 1]."""
     constants: PyTree
-    """The network's weights and what each layer sees of the image, on the device."""
+    """The encoder's weights and what each layer sees of the image, on the device."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -45,7 +47,7 @@ class Inversion(Experiment):
 
     image: ImageSource = Photograph(name="china")
     """P, the photograph."""
-    network: Network = Network()
+    encoder: FrozenEncoder = FrozenEncoder(encoder=SqueezeNet(), weights=Pretrained(name="squeezenet11"))
     """What is looked into."""
     layers: tuple[str, ...]
     """Where, each by an image of its own."""
@@ -69,26 +71,26 @@ class Inversion(Experiment):
             )
 
     def open(self) -> OpenedInversion:
-        """Reads the image, loads the network and takes what the layers see.
+        """Reads the image, loads the encoder and takes what the layers see.
 
         Raises:
             UserError: an image that cannot be read, weights that cannot be had, or layers that the network does not have.
         """
-        image, variables = self.image.open(self.size), self.network.variables()
+        image, variables = self.image.open(self.size), self.encoder.variables()
         try:
             targets = jax.jit(self._targets)(variables, jnp.asarray(image)[None])
         except ValueError as error:
-            raise UserError(f"The layers and the network of this config do not fit each other: {error}") from error
-        return OpenedInversion(image, {"network": variables, "targets": targets, "like": jnp.zeros((1, *image.shape))})
+            raise UserError(f"The layers and the encoder of this config do not fit each other: {error}") from error
+        return OpenedInversion(image, {"encoder": variables, "targets": targets, "like": jnp.zeros((1, *image.shape))})
 
     def constants(self, data: OpenedInversion) -> PyTree:
-        """The network's weights, what the layers see, and an image of the shape of those learned."""
+        """The encoder's weights, what the layers see, and an image of the shape of those learned."""
         return data.constants
 
     def fingerprints(self, data: OpenedInversion) -> Fingerprints:
-        """Of the image and the network's weights."""
+        """Of the image and the encoder's weights."""
         return Fingerprints(
-            training={"photograph": self.image.fingerprint(), **self.network.fingerprint(data.constants["network"])}
+            training={"photograph": self.image.fingerprint(), **self.encoder.fingerprint(data.constants["encoder"])}
         )
 
     def describe(self, data: OpenedInversion) -> tuple[str, ...]:
@@ -105,7 +107,7 @@ class Inversion(Experiment):
         """J of the images as they are now; for the log, the error of each layer."""
         del batch, key
         pixels = self._pixels(params, constants)
-        errors = self._errors(constants["network"], constants["targets"], pixels)
+        errors = self._errors(constants["encoder"], constants["targets"], pixels)
         value = sum(errors.values(), start=jnp.zeros(()))
         for number, weight in enumerate(self._variations):
             if weight:
@@ -129,7 +131,7 @@ class Inversion(Experiment):
         """
         del state
         made = self.images(data, params)
-        errors = jax.jit(self._errors)(data.constants["network"], data.constants["targets"], jnp.asarray(made))
+        errors = jax.jit(self._errors)(data.constants["encoder"], data.constants["targets"], jnp.asarray(made))
         metrics: dict[str, float] = {}
         for layer, one in zip(self.layers, made, strict=True):
             metrics |= {f"{layer}/relative": float(errors[layer]), f"{layer}/psnr": psnr(one, data.image)}
@@ -158,12 +160,12 @@ class Inversion(Experiment):
         return self.parametrization.to_pixels(params, self._shape(constants))
 
     def _targets(self, variables: PyTree, image: Float[Array, "1 h w 3"]) -> PyTree:
-        activations = self.network(variables, image)
+        activations = self.encoder(variables, image)
         return {layer: Content(layers=(layer,)).target(activations) for layer in self.layers}
 
     def _errors(self, variables: PyTree, targets: PyTree, pixels: Float[Array, "n h w 3"]) -> dict[str, Array]:
         """Each image is seen by itself, so that the network is run only as far as its layer."""
         return {
-            layer: Content(layers=(layer,))(self.network(variables, pixels[number : number + 1]), targets[layer])
+            layer: Content(layers=(layer,))(self.encoder(variables, pixels[number : number + 1]), targets[layer])
             for number, layer in enumerate(self.layers)
         }

@@ -12,14 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from likeness.experiments.classification import Classification
+from likeness.experiments.frozen import FrozenEncoder, LearnedEncoder, are_drawn
 from likeness.experiments.preprocessing import ModelInputs
-from likeness.experiments.recognition.recognition import Recognition
-from likeness.experiments.recognition.recognizer import Recognizer
-from likeness.experiments.style.frozen import FrozenEncoder, are_drawn
-from likeness.experiments.training.evaluation import read_run, restore
+from likeness.experiments.training.evaluation import read_run
 from likeness.experiments.visualization.examples import ExampleRows, LookedAt, photographs
-from likeness.research.data import Images, Preprocessing, to_unit
+from likeness.research.data import Examples, Images, Preprocessing, to_unit
 from likeness.research.errors import UserError
 from likeness.research.geometry import ReceptiveField, receptive_fields
 from likeness.research.geometry.receptive_field import NetworkGeometry
@@ -105,10 +102,10 @@ class Microscope:
         """Opens a working directory, or published weights by name, such as ``squeezenet11``.
 
         Args:
-            name: which: a run of recognition or classification with what its encoder has learned, a run of stylization with the
-                encoder that it paints by, or weights.
-            size: side of the square images for published weights and stylization's encoders; 128 unless given. The others
-                have learned from examples of one size.
+            name: which: a run that has learned an encoder, such as one of recognition or classification; a run with a frozen
+                one, such as of stylization, that it paints by; or weights.
+            size: side of the square images for published weights and frozen encoders; 128 unless given. The others have learned
+                from examples of one size.
 
         Raises:
             UserError: there is neither, or the run has no encoder of images, signals or volumes.
@@ -122,23 +119,25 @@ class Microscope:
             variables, _ = published.load()
             return cls._of_photographs(name, published.encoder, variables, size)
         experiment: Any = read_run(name).experiment
-        frozen = getattr(experiment, "encoder", None)
-        if isinstance(frozen, FrozenEncoder):
-            random = "random: its encoder's filters were drawn and never trained, so its units look for nothing in particular"
-            scope = cls._of_photographs(name, frozen.encoder, frozen.variables(), size)
-            return dataclasses.replace(scope, notes=(random,)) if are_drawn(frozen.weights) else scope
-        if not isinstance(experiment, Recognition | Classification):
-            raise UserError(
-                f"{name} holds a {type(experiment).__name__}: give the working directory of a recognition, a classification or "
-                "a stylization, or published weights by name (`likeness weights list`)."
-            )
+        if isinstance(frozen := getattr(experiment, "encoder", None), FrozenEncoder):
+            return cls._of_frozen(name, frozen, size)
         if size is not None:
             raise UserError(f"{name} was trained on examples of one size: leave out --size.")
-        if isinstance(experiment, Classification):
-            return cls._of_classification(name, experiment)
-        recognizer = Recognizer.load(name)
-        variables = {"params": recognizer.variables.params["encoder"], **recognizer.variables.state}
-        return cls(name, experiment.encoder, variables, recognizer.inputs, lambda: experiment.open().train)
+        learned = LearnedEncoder.load(name)
+        return cls(name, learned.encoder, learned.variables, learned.inputs, lambda: _rows(experiment.training_examples()))
+
+    @classmethod
+    def _of_frozen(cls, name: str, frozen: FrozenEncoder, size: int | None) -> "Microscope":
+        trained = frozen.preprocessing
+        if trained is None:
+            scope = cls._of_photographs(name, frozen.encoder, frozen.variables(), size)
+        elif size is None:
+            inputs = ModelInputs(shape=trained.shape, preprocessing=trained, source="a run")
+            scope = cls(name, frozen.encoder, frozen.variables(), inputs)
+        else:
+            raise UserError(f"The encoder of {name} was trained on examples of one size: leave out --size.")
+        random = "random: its encoder's filters were drawn and never trained, so its units look for nothing in particular"
+        return dataclasses.replace(scope, remarks=(random,)) if are_drawn(frozen.weights) else scope
 
     @classmethod
     def _of_photographs(cls, name: str, encoder: nn.Module, variables: PyTree, size: int | None) -> "Microscope":
@@ -148,16 +147,6 @@ class Microscope:
         files = Preprocessing(size=(side, side))
         inputs = ModelInputs(shape=files.shape, preprocessing=files, source="photographs")
         return cls(name, encoder, variables, inputs, lambda: photographs(side))
-
-    @classmethod
-    def _of_classification(cls, name: str, experiment: Classification) -> "Microscope":
-        train = experiment.open().train
-        batch = {"values": jax.ShapeDtypeStruct((1, *train.shape), np.float32)}
-        abstract = jax.eval_shape(experiment.init, jax.random.key(0), {}, batch)
-        _, (params, state) = restore(name, read_run(name), abstract)
-        variables = {"params": params["encoder"], **state}
-        inputs = ModelInputs.of(experiment, train.shape)
-        return cls(name, experiment.encoder, variables, inputs, lambda: ExampleRows.of(train))
 
     def own_examples(self) -> Images | ExampleRows:
         """What it was trained on; for published weights and stylization's encoders cutouts of two photographs.
@@ -291,6 +280,10 @@ class Microscope:
             except ValueError as error:
                 raise UserError(f"{self.name} cannot be gone back through by --rule {rule}: {error}.") from error
         return np.concatenate([np.asarray(part) for part in parts])[: len(images)]
+
+
+def _rows(examples: Any) -> Any:
+    return ExampleRows.of(examples) if isinstance(examples, Examples) else examples
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2), donate_argnums=4)

@@ -10,14 +10,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from likeness.experiments.experiment import Evaluation, Experiment, LossOutput, Originals, Part, Variables
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.style.terms import Term
 from likeness.experiments.training.resuming import Fingerprints
-from likeness.experiments.visualization.network import Network
 from likeness.experiments.visualization.synthesis_sheet import ShownSynthesis, mosaic, sheet_of
+from likeness.research.encoders import SqueezeNet
 from likeness.research.errors import UserError
 from likeness.research.images.sources import ImageSource, Photograph
 from likeness.research.types import Array, Float, PRNGKey, PyTree
 from likeness.research.visualization import Chain, Fourier, Jitter, Objective, Parametrization, Pixels, Rotate, Transform, Zoom
+from likeness.research.weights import Pretrained
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +29,7 @@ class OpenedSynthesis:
     image: np.ndarray | None
     """The image to begin with, (h, w, 3), RGB in [0, 1]."""
     constants: PyTree
-    """The network's weights and that image, on the device."""
+    """The encoder's weights and that image, on the device."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,7 +45,7 @@ class Synthesis(Experiment):
 
     evaluating: ClassVar[str] = "scoring the images"
 
-    network: Network = Network()
+    encoder: FrozenEncoder = FrozenEncoder(encoder=SqueezeNet(), weights=Pretrained(name="squeezenet11"))
     """What is looked into."""
     objectives: tuple[Objective, ...]
     """What the images are to excite, one each."""
@@ -92,16 +94,16 @@ class Synthesis(Experiment):
         return jax.image.resize(learned, (len(learned), *constants["like"].shape[1:]), "linear")
 
     def open(self) -> OpenedSynthesis:
-        """Loads the network and reads the image.
+        """Loads the encoder and reads the image.
 
         Raises:
             UserError: an image that cannot be read, weights that cannot be had, or objectives that the network does not have.
         """
         image = None if self.image is None else self.image.open(self.size)
-        variables = self.network.variables()
+        variables = self.encoder.variables()
         shape = (1, self.size, self.size, 3) if image is None else (1, *image.shape)
         constants = {
-            "network": variables,
+            "encoder": variables,
             "like": jnp.zeros(shape),
             "base": None if image is None else jnp.asarray(image)[None],
         }
@@ -109,17 +111,17 @@ class Synthesis(Experiment):
             # Now, and not in the first step; of shapes only.
             jax.eval_shape(self._scores, variables, jax.ShapeDtypeStruct((self._count, *shape[1:]), jnp.float32))
         except ValueError as error:
-            raise UserError(f"The objectives and the network of this config do not fit each other: {error}.") from error
+            raise UserError(f"The objectives and the encoder of this config do not fit each other: {error}.") from error
         return OpenedSynthesis(image, constants)
 
     def constants(self, data: OpenedSynthesis) -> PyTree:
-        """The network's weights, the image to begin with, and one of the shape of those learned."""
+        """The encoder's weights, the image to begin with, and one of the shape of those learned."""
         return data.constants
 
     def fingerprints(self, data: OpenedSynthesis) -> Fingerprints:
-        """Of the network's weights, and of the image to begin with where there is one."""
+        """Of the encoder's weights, and of the image to begin with where there is one."""
         begun = {} if self.image is None else {"image to begin with": self.image.fingerprint()}
-        return Fingerprints(training={**begun, **self.network.fingerprint(data.constants["network"])})
+        return Fingerprints(training={**begun, **self.encoder.fingerprint(data.constants["encoder"])})
 
     def describe(self, data: OpenedSynthesis) -> tuple[str, ...]:
         """What is sought, and how large."""
@@ -138,7 +140,7 @@ class Synthesis(Experiment):
         del batch
         pixels = self._pixels(params, constants)
         moved = self.transforms(key, pixels)
-        scores = jnp.mean(self._scores(constants["network"], moved), axis=1)
+        scores = jnp.mean(self._scores(constants["encoder"], moved), axis=1)
         parts = {"score": jnp.mean(scores)}
         value = -jnp.sum(scores)
         if self.image_terms:
@@ -208,7 +210,7 @@ class Synthesis(Experiment):
         scores: dict[int, Array] = {}
         for numbers in grouped.values():
             rows = np.concatenate([np.arange(number * self.copies, (number + 1) * self.copies) for number in numbers])
-            activations = self.network(variables, pixels if len(grouped) == 1 else pixels[rows])
+            activations = self.encoder(variables, pixels if len(grouped) == 1 else pixels[rows])
             for place, number in enumerate(numbers):
                 own = slice(place * self.copies, (place + 1) * self.copies)
                 objective = self.objectives[number]
@@ -217,7 +219,7 @@ class Synthesis(Experiment):
         return jnp.stack([scores[number] for number in range(len(self.objectives))])
 
     def _evaluated(self, data: OpenedSynthesis, images: np.ndarray) -> Float[np.ndarray, "objectives copies"]:
-        return np.asarray(jax.jit(self._scores)(data.constants["network"], jnp.asarray(images)))
+        return np.asarray(jax.jit(self._scores)(data.constants["encoder"], jnp.asarray(images)))
 
 
 _COLUMNS = {"": "made"}

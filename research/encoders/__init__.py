@@ -6,8 +6,6 @@ says by ``geometry`` how its layers lie.
 What nobody reads is never computed under ``jax.jit``.
 """
 
-from typing import TypeAlias
-
 from likeness.research.encoders.conv4 import Conv4
 from likeness.research.encoders.energy import normalize_energy
 from likeness.research.encoders.flip import FlipEmbedding
@@ -23,18 +21,11 @@ from likeness.research.encoders.test_time import TestTimeAugmentation
 from likeness.research.encoders.vgg import Vgg
 from likeness.research.ops.pooling import avg_pool, l2_pool, max_pool, max_pool_2x2
 
-Encoder: TypeAlias = (
-    Conv4 | PlainConvNet | Koch | NN4Small2 | IResNet | MobileFaceNet | HOG | FlipEmbedding | TestTimeAugmentation
-)
-ImageEncoder: TypeAlias = Vgg | SqueezeNet
-
 __all__ = [
     "HOG",
     "Conv4",
-    "Encoder",
     "FlipEmbedding",
     "IResNet",
-    "ImageEncoder",
     "Koch",
     "MobileFaceNet",
     "NN4Small2",

@@ -8,15 +8,14 @@ from flax import linen as nn
 from flax import traverse_util
 
 from likeness.research.encoders.layers import Images
-from likeness.research.encoders.squeezenet import SqueezeNet
-from likeness.research.encoders.vgg import Vgg
+from likeness.research.geometry.receptive_field import NetworkGeometry
 from likeness.research.types import PyTree
 
 __all__ = ["normalize_energy"]
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def normalize_energy(encoder: Vgg | SqueezeNet, variables: PyTree, images: Images) -> PyTree:
+def normalize_energy(encoder: nn.Module, variables: PyTree, images: Images) -> PyTree:
     """Scales each convolution so that the mean square of what its ReLU passes on is 1 on the given images.
 
     With e_l² the mean over batch, positions and channels of relu(x_l)², x_l the output of convolution l, the filters
@@ -29,16 +28,21 @@ def normalize_energy(encoder: Vgg | SqueezeNet, variables: PyTree, images: Image
     that is silent on the images keeps its scale; ``conv0``, which belongs to the preprocessing, is left alone.
 
     Args:
-        encoder: a network of convolutions, ReLU, poolings and concatenations.
+        encoder: a network of convolutions, ReLU, poolings and concatenations, whose ``geometry`` says how they lie.
         variables: its variables.
         images: (b, h, w, 3), RGB in [0, 1], such as the content and the style, or noise.
 
     Returns:
         Variables of the same form.
 
+    Raises:
+        ValueError: it has no ``geometry``.
+
     Papers: Gatys et al., Image style transfer using convolutional neural networks, CVPR 2016; Mishkin and Matas, All
     you need is a good init, ICLR 2016, where layers are rescaled one after the other.
     """
+    if not isinstance(encoder, NetworkGeometry):
+        raise ValueError(f"normalize_energy: {type(encoder).__name__} does not say how its layers lie (it has no `geometry`).")
     activations: PyTree = encoder.apply(variables, images)
     parameters: dict[str, PyTree] = traverse_util.flatten_dict(variables["params"], sep="/")
     scales = {"input": jnp.ones(images.shape[-1])}

@@ -5,6 +5,7 @@ import dataclasses
 from flax import linen as nn
 
 from likeness.research.data.paths import expand_path, printable
+from likeness.research.data.preprocessing import Preprocessing
 from likeness.research.types import PyTree
 from likeness.research.weights.known import named
 from likeness.research.weights.layout import own
@@ -25,8 +26,9 @@ class Pretrained:
     """Known weights, see `likeness weights list`; empty for a file under this project's own names."""
     path: str = ""
     """The file; empty: looked for where `likeness weights` keeps them, and below $LIKENESS_DATA/weights."""
-    image: tuple[int, int, int] = (112, 112, 3)
-    """(h, w, c) of the images; matters for a file of an encoder whose dense layer depends on it."""
+    preprocessing: Preprocessing | None = None
+    """That of the images which they were trained on, for a file of an encoder that takes gray images, or images of one size
+    only; None for RGB images of any size."""
 
     def __post_init__(self) -> None:
         if not self.name and not self.path:
@@ -42,7 +44,7 @@ class Pretrained:
         """
         if not self.name:
             path = expand_path(self.path)
-            wanted = shapes(encoder, self.image)
+            wanted = shapes(encoder, (112, 112, 3) if self.preprocessing is None else self.preprocessing.shape)
             layout, source = own(wanted), printable(path)
             arrays = read(path, lambda headers: compare(wanted, headers, layout).check(source))
             return fill(wanted, arrays, layout, source=source)[0]

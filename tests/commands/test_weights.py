@@ -167,7 +167,7 @@ def test_exporting_what_a_working_directory_learned(likeness: Likeness, world: W
     said = likeness("weights", "export", world.workdir, out)
     assert said.code == 0
     run = read_run(world.workdir)
-    encoder = Pretrained(path=str(out), image=(32, 32, 3)).variables(run.experiment.encoder)
+    encoder = Pretrained(path=str(out), preprocessing=Preprocessing(size=(32, 32))).variables(run.experiment.encoder)
     _, (params, state) = restore(world.workdir, run)
     jax.tree.map(np.testing.assert_array_equal, encoder, {"params": params["encoder"], **state})
     said = likeness("weights", "export", world.workdir, out, "--keys", "published")

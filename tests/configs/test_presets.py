@@ -16,10 +16,10 @@ from PIL import Image
 from style_oracle import Network
 
 from likeness.experiments.config import load
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.storage.metrics_log import read_metrics
 from likeness.experiments.style import StyleImage, Stylization
 from likeness.experiments.style.evaluator import StyleEvaluator
-from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.training.trainer import train
 from likeness.research.images.sources import ImageFile, ImageSource
 from likeness.research.types import PyTree

@@ -10,19 +10,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from random_faces import RandomFaces
+from random_faces import RANDOM_FACES
 
 from likeness.experiments.classification import Classification
 from likeness.experiments.config import load, to_json
+from likeness.experiments.frozen import FrozenEncoder, Random
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.run import Checkpoints, Run
 from likeness.experiments.shipped import docstring, shipped
 from likeness.experiments.style import ArbitraryStyle, FastStyle, StyleGrid, Stylization
-from likeness.experiments.style.frozen import RandomWeights
 from likeness.experiments.training.program import build
 from likeness.experiments.training.stages import stages
 from likeness.experiments.training.trainer import train
-from likeness.experiments.visualization import Inversion, Network, Synthesis
+from likeness.experiments.visualization import Inversion, Synthesis
 from likeness.research.data import Arrays, CountSplit, Faces
 from likeness.research.data.image_sets import Photographs, RandomCrops
 from likeness.research.encoders import SqueezeNet, TestTimeAugmentation, Vgg
@@ -94,13 +94,13 @@ def small_grid(grid: StyleGrid) -> StyleGrid:
 
 
 def small_synthesis(experiment: Synthesis | Inversion) -> Synthesis | Inversion:
-    known = isinstance(experiment.network.encoder, Vgg | SqueezeNet)
-    encoder = experiment.network.encoder if known else SqueezeNet()
+    known = isinstance(experiment.encoder.encoder, Vgg | SqueezeNet)
+    encoder = experiment.encoder.encoder if known else SqueezeNet()
     # Published and learned weights fit no narrow network, and need not be on this machine.
     narrow = encoder.clone(**({"widths": (4,) * 4} if isinstance(encoder, Vgg) else {"first": 4, "squeeze": (2,) * 8}))
-    network = Network(encoder=narrow, weights=RandomWeights())
+    frozen = FrozenEncoder(encoder=narrow, weights=Random())
     if isinstance(experiment, Inversion):
-        return dataclasses.replace(experiment, network=network, size=48)
+        return dataclasses.replace(experiment, encoder=frozen, size=48)
     objectives = tuple(
         (dataclasses.replace(each, channel=0) if known else Channel(layer="relu_conv1", channel=0))
         if isinstance(each, Channel)
@@ -108,7 +108,7 @@ def small_synthesis(experiment: Synthesis | Inversion) -> Synthesis | Inversion:
         for each in experiment.objectives[:2]
     )
     # Runs of two and of four steps have not the same stages.
-    return dataclasses.replace(experiment, network=network, objectives=objectives, size=48, octaves=1)
+    return dataclasses.replace(experiment, encoder=frozen, objectives=objectives, size=48, octaves=1)
 
 
 def small_stylization(experiment: Any) -> Stylization:
@@ -118,9 +118,9 @@ def small_stylization(experiment: Any) -> Stylization:
     if isinstance(narrow, Vgg):
         narrow = narrow.clone(widths=(4,) * len(narrow.widths))
     # Published weights fit no narrow network, and need not be on this machine.
-    weights = encoder.weights if isinstance(encoder.weights, RandomWeights) else RandomWeights()
+    weights = encoder.weights if isinstance(encoder.weights, Random) else Random()
     encoder = dataclasses.replace(encoder, encoder=narrow, weights=weights)
-    portrait = experiment.portrait and dataclasses.replace(experiment.portrait, encoder=RandomFaces())
+    portrait = experiment.portrait and dataclasses.replace(experiment.portrait, encoder=RANDOM_FACES)
     # Runs of two and of four steps have not the same stages.
     return dataclasses.replace(experiment, size=48, scales=(), encoder=encoder, portrait=portrait)
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from likeness.experiments.classification import Classification
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.recognition import Recognition
-from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.terms import Term
 from likeness.research.data import Faces
 from likeness.research.data.sampling import IdentityBatches

@@ -19,16 +19,15 @@ from likeness.experiments.commands.main import run as likeness
 from likeness.experiments.commands.train import Options
 from likeness.experiments.config import from_json, to_json
 from likeness.experiments.experiment import Variables
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.recognition.protocols import EvaluatedSet, Verification
 from likeness.experiments.recognition.recognizer import Recognizer
 from likeness.experiments.run import Run
 from likeness.experiments.style import StyleImage, Stylization
-from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.grid import Method, StyleGrid
 from likeness.experiments.training.program import build
 from likeness.experiments.training.trainer import Trained, train
-from likeness.experiments.visualization.network import Network
 from likeness.research.data import ArrayReader, Images, IndexBatches, Preprocessing, Split, Splits, is_synthetic
 from likeness.research.encoders import Conv4, Vgg
 from likeness.research.errors import UserError
@@ -366,7 +365,7 @@ def people() -> Run:
 
 
 def painting() -> Run:
-    frozen = FrozenEncoder(encoder=Edges())  # pyright: ignore[reportArgumentType]
+    frozen = FrozenEncoder(encoder=Edges())
     styles = (StyleImage(image=Photograph(name="flower")),)
     return Run(experiment=Stylization(content=Photograph(name="china"), styles=styles, encoder=frozen), steps=1)
 
@@ -389,9 +388,8 @@ def test_their_fields_are_flags_and_nothing_warns(
 
 def test_their_weights_are_fingerprinted_unless_they_are_drawn() -> None:
     vgg = Vgg(convolutions=(1,), widths=(2,))
-    for owner, kept in ((FrozenEncoder, "weights of the encoder"), (Network, "weights of the network")):
-        drawn, read = (owner(encoder=vgg, weights=AllHalf(drawn)) for drawn in (True, False))
-        variables = drawn.variables()
-        assert np.all(variables["params"]["conv1_1"]["kernel"] == 0.5)
-        assert drawn.fingerprint(variables) == {}
-        assert read.fingerprint(variables).keys() == {kept}
+    drawn, read = (FrozenEncoder(encoder=vgg, weights=AllHalf(drawn)) for drawn in (True, False))
+    variables = drawn.variables()
+    assert np.all(variables["params"]["conv1_1"]["kernel"] == 0.5)
+    assert drawn.fingerprint(variables) == {}
+    assert read.fingerprint(variables).keys() == {"weights of the encoder"}

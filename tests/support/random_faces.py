@@ -1,4 +1,4 @@
-"""A small face encoder that has seen nothing."""
+"""A small face encoder that has seen nothing. It takes crops of any size that four poolings leave something of."""
 
 import dataclasses
 import functools
@@ -6,24 +6,21 @@ import functools
 import jax
 import jax.numpy as jnp
 
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.research.encoders import Conv4
-
-ENCODER = Conv4(width=6, head="flatten", normalize=False)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RandomFaces:
-    """Takes crops of any size that four poolings leave something of."""
-
+class AsFlaxDraws:
     seed: int = 0
 
-    def variables(self):
-        return _variables(self.seed)
-
-    def __call__(self, variables, images):
-        return ENCODER.apply(variables, images)
+    def variables(self, encoder):
+        return _variables(encoder, self.seed)
 
 
 @functools.cache
-def _variables(seed: int):
-    return jax.jit(ENCODER.init)(jax.random.key(seed), jnp.zeros((1, 20, 16, 3)))
+def _variables(encoder, seed: int):
+    return jax.jit(encoder.init)(jax.random.key(seed), jnp.zeros((1, 20, 16, 3)))
+
+
+RANDOM_FACES = FrozenEncoder(encoder=Conv4(width=6, head="flatten", normalize=False), weights=AsFlaxDraws())

@@ -1,7 +1,7 @@
 """A stylization preset so small that a test can paint by it."""
 
 PRESET = """
-from likeness.experiments.style.frozen import FrozenEncoder
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.run import Run
 from likeness.experiments.optim.schedules import Constant

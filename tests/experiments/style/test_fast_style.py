@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from likeness.experiments.display.phases import watched
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Checkpoints, Run
 from likeness.experiments.storage.metrics_log import read_metrics
 from likeness.experiments.style import ArbitraryStyle, FastStyle, LearnedStyle
 from likeness.experiments.style.evaluator import StyleEvaluator
-from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.held_out import HeldOut, sheet, square
 from likeness.experiments.style.painting import Stylizer, paint
 from likeness.experiments.style.terms import Term

@@ -14,6 +14,7 @@ from PIL import Image
 from likeness.experiments.display.contact_sheet import Tile, as_figure, sheet
 from likeness.experiments.display.figures import save
 from likeness.experiments.display.phases import watched
+from likeness.experiments.frozen import FrozenEncoder, Random
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Run
@@ -21,7 +22,6 @@ from likeness.experiments.style import Method, StyleGrid, StyleImage, Stylizatio
 from likeness.experiments.style.colors import Matched
 from likeness.experiments.style.cropped import Cropped
 from likeness.experiments.style.evaluator import StyleEvaluator
-from likeness.experiments.style.frozen import FrozenEncoder, RandomWeights
 from likeness.experiments.style.portrait import Portrait
 from likeness.experiments.style.starts import FromContent, FromNoise, FromStyleColors
 from likeness.experiments.style.terms import Term
@@ -35,7 +35,7 @@ from likeness.research.losses import MRF, Content, Gram, MeanStd, SlicedWasserst
 TINY = FrozenEncoder(
     encoder=Vgg(convolutions=(1, 1), widths=(4, 6), pooling="average", padding="reflect", preprocessing="torchvision")
 )
-OTHER = dataclasses.replace(TINY, weights=RandomWeights(seed=7))
+OTHER = dataclasses.replace(TINY, weights=Random(seed=7))
 LAYERS = ("relu1_1", "relu2_1")
 CHINA, FLOWER, FACE = Photograph(name="china"), Photograph(name="flower"), ProceduralFace()
 

@@ -2,8 +2,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.style.evaluator import StyleEvaluator
-from likeness.experiments.style.frozen import FrozenEncoder
 from likeness.experiments.style.perceptual import Perceptual
 from likeness.research.encoders import Vgg
 from likeness.research.errors import UserError

@@ -5,11 +5,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from random_faces import RandomFaces
+from random_faces import RANDOM_FACES
 
+from likeness.experiments.frozen import FromRun, FrozenEncoder
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.recognition.face_crops import CenterCrop, Landmarks, SourceLandmarks, Template
-from likeness.experiments.recognition.face_encoders import FromRun
 from likeness.experiments.recognition.recognizer import Recognizer
 from likeness.experiments.run import Checkpoints, Run
 from likeness.experiments.style.portrait import Portrait
@@ -29,11 +29,11 @@ SMALL = Template(height=20, width=16, points=((5.0, 7.0), (10.0, 7.0), (7.5, 10.
 def embed(variables, cut, pixels):
     """The embeddings of the crop of an image and of its mirror image, (2, d)."""
     faces = cut(pixels)
-    return RandomFaces()(variables, jnp.concatenate([faces, faces[:, :, ::-1]]))["embedding"]
+    return RANDOM_FACES(variables, jnp.concatenate([faces, faces[:, :, ::-1]]))["embedding"]
 
 
 def small(**fields):
-    return Portrait(**{"encoder": RandomFaces(), "template": SMALL, "moved": 0, "blur": 0.0, **fields})
+    return Portrait(**{"encoder": RANDOM_FACES, "template": SMALL, "moved": 0, "blur": 0.0, **fields})
 
 
 def painted(content: np.ndarray, amount: float = 0.5) -> jax.Array:
@@ -102,7 +102,7 @@ def test_the_cost_looks_through_a_blur_and_verification_does_not():
         for axis in (0, 1):
             wide = np.pad(face, [(3, 3) if each == axis else (0, 0) for each in range(3)], mode="edge")
             face = sum(w * np.take(wide, np.arange(face.shape[axis]) + i, axis) for i, w in enumerate(weights))
-        embeddings.append(np.asarray(RandomFaces()(constants["encoder"], jnp.asarray(face, jnp.float32)[None])["embedding"][0]))
+        embeddings.append(np.asarray(RANDOM_FACES(constants["encoder"], jnp.asarray(face, jnp.float32)[None])["embedding"][0]))
     np.testing.assert_allclose(soft.cost(constants, image), cosine(*embeddings), rtol=1e-3)
     apart = sharp.distance(sharp.constants(content, FACE), image)
     assert soft.distance(constants, image) == pytest.approx(apart, rel=1e-5) != pytest.approx(cosine(*embeddings), rel=1e-2)
@@ -212,7 +212,7 @@ def test_an_image_without_landmarks_asks_for_them(source):
 
 
 def test_a_template_that_the_encoder_does_not_take_is_explained():
-    portrait = Portrait(encoder=RandomFaces(), template=Template(height=5, width=5), face=CenterCrop())
+    portrait = Portrait(encoder=RANDOM_FACES, template=Template(height=5, width=5), face=CenterCrop())
     with pytest.raises(UserError, match="do not fit each other: Conv4: images of 5×5 pixels are too small"):
         portrait.constants(FACE.open(40))
     with pytest.raises(UserError, match=r"Identity: 'conv1' is \(1, 20, 16, 6\), not one embedding"):
@@ -257,11 +257,14 @@ def run(tmp_path_factory):
     return workdir
 
 
+def learned(workdir):
+    return FrozenEncoder(encoder=Conv4(width=4, dimension=8), weights=FromRun(workdir=str(workdir)))
+
+
 @pytest.mark.slow
 def test_the_encoder_of_a_run_is_the_one_that_its_recognizer_answers_with(run):
-    encoder = FromRun(workdir=str(run))
     square = Template(height=24, width=24)
-    portrait = Portrait(encoder=encoder, template=square, face=CenterCrop(), mirror=False, moved=0)
+    portrait = Portrait(encoder=learned(run), template=square, face=CenterCrop(), mirror=False, moved=0)
     levels = np.random.default_rng(0).integers(0, 256, (24, 24), np.uint8)
     content = np.repeat(levels[..., None], 3, axis=2).astype(np.float32) / 255
     constants = portrait.constants(content)
@@ -273,10 +276,10 @@ def test_the_encoder_of_a_run_is_the_one_that_its_recognizer_answers_with(run):
 
 @pytest.mark.slow
 def test_a_run_that_does_not_fit_is_explained(run, tmp_path):
-    with pytest.raises(UserError, match="was trained on images of 24×24 pixels and the crop is 20×16"):
-        Portrait(encoder=FromRun(workdir=str(run)), template=SMALL, face=SourceLandmarks()).constants(FACE.open(40), FACE)
+    with pytest.raises(UserError, match="was trained on images of 24×24 pixels and is shown 20×16"):
+        Portrait(encoder=learned(run), template=SMALL, face=SourceLandmarks()).constants(FACE.open(40), FACE)
     with pytest.raises(UserError, match="There is no working directory"):
-        Portrait(encoder=FromRun(workdir=str(tmp_path / "none"))).constants(FACE.open(40), FACE)
+        Portrait(encoder=learned(tmp_path / "none")).constants(FACE.open(40), FACE)
 
 
 @pytest.mark.data

@@ -8,13 +8,13 @@ import pytest
 from listener import Listener, terminate
 from PIL import Image
 
+from likeness.experiments.frozen import FrozenEncoder, Random
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Checkpoints, Run
 from likeness.experiments.style import StyleImage, Stylization
 from likeness.experiments.style.colors import ByLuminance, Matched
 from likeness.experiments.style.evaluator import StyleEvaluator
-from likeness.experiments.style.frozen import FrozenEncoder, RandomWeights
 from likeness.experiments.style.starts import FromContent, FromImage, FromNoise
 from likeness.experiments.style.terms import Term
 from likeness.experiments.training.interruption import Interrupted
@@ -151,7 +151,7 @@ def test_the_same_run_twice_and_in_two_parts_gives_the_same_bits(tmp_path):
 
 def test_random_weights_are_the_seeds_and_have_equal_energy():
     first, second = TINY.variables(), TINY.variables()
-    other = dataclasses.replace(TINY, weights=RandomWeights(seed=3)).variables()
+    other = dataclasses.replace(TINY, weights=Random(seed=3)).variables()
     kernel = lambda tree: np.asarray(tree["params"]["conv1_1"]["kernel"])  # noqa: E731
     np.testing.assert_array_equal(kernel(first), kernel(second))
     assert not np.array_equal(kernel(first), kernel(other))
@@ -314,7 +314,7 @@ def test_weights_from_a_file_are_inputs_and_drawn_ones_are_the_configs(tmp_path)
     drawn = TINY.variables()
     assert TINY.fingerprint(drawn) == {}
     write(tmp_path / "own.safetensors", take(drawn, own(drawn)))
-    read = dataclasses.replace(TINY, weights=Pretrained(path=str(tmp_path / "own.safetensors"), image=(32, 32, 3)))
+    read = dataclasses.replace(TINY, weights=Pretrained(path=str(tmp_path / "own.safetensors")))
     kept = read.fingerprint(read.variables())
     assert set(kept) == {"weights of the encoder"}
     assert kept == read.fingerprint(read.variables()) != read.fingerprint(jax.tree.map(lambda leaf: leaf + 1, read.variables()))

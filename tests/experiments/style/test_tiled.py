@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from likeness.experiments.style.frozen import FrozenEncoder
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.style.tiled import TiledReader
 from likeness.research.encoders import SqueezeNet, Vgg
 from likeness.research.geometry.tiles import cut

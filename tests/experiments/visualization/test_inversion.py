@@ -5,13 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from likeness.experiments.frozen import FrozenEncoder, Random
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.report.page import report
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.style.frozen import RandomWeights
 from likeness.experiments.training.trainer import train
-from likeness.experiments.visualization import Inversion, Network
+from likeness.experiments.visualization import Inversion
 from likeness.research.encoders import Vgg
 from likeness.research.errors import UserError
 from likeness.research.losses import TotalVariation
@@ -19,13 +19,13 @@ from likeness.research.visualization import Fourier
 
 pytestmark = pytest.mark.end_to_end
 
-TINY = Network(
-    encoder=Vgg(convolutions=(1, 1, 1), widths=(8, 12, 16), pooling="average", padding="reflect"), weights=RandomWeights()
+TINY = FrozenEncoder(
+    encoder=Vgg(convolutions=(1, 1, 1), widths=(8, 12, 16), pooling="average", padding="reflect"), weights=Random()
 )
 
 
 def small(**fields):
-    return Inversion(**{"network": TINY, "layers": ("relu1_1", "relu3_1"), "size": 32, "variation": 0.02, **fields})
+    return Inversion(**{"encoder": TINY, "layers": ("relu1_1", "relu3_1"), "size": 32, "variation": 0.02, **fields})
 
 
 def test_cost_is_the_relative_errors_and_the_roughness():
@@ -34,7 +34,7 @@ def test_cost_is_the_relative_errors_and_the_roughness():
     params, state = experiment.init(jax.random.key(0), data.constants, None)
     cost = jax.jit(experiment.cost)(params, state, data.constants, None, jax.random.key(1))
     pixels = jnp.asarray(experiment.images(data, params))
-    made, kept = (jax.jit(TINY)(data.constants["network"], each) for each in (pixels, jnp.asarray(data.image)[None]))
+    made, kept = (jax.jit(TINY)(data.constants["encoder"], each) for each in (pixels, jnp.asarray(data.image)[None]))
     expected = 0.0
     for number, (layer, weight) in enumerate(zip(experiment.layers, (0.5, 2.0), strict=True)):
         here, there = (np.asarray(each, np.float64) for each in (made[layer][number], kept[layer][0]))

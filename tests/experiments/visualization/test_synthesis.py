@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import small_digits
 
+from likeness.experiments.frozen import FromRun, FrozenEncoder, Random
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.style.frozen import RandomWeights
 from likeness.experiments.style.terms import Term
 from likeness.experiments.training.trainer import train
-from likeness.experiments.visualization import Learned, Network, NormalizedGradient, Synthesis
+from likeness.experiments.visualization import NormalizedGradient, Synthesis
 from likeness.research.encoders import Conv4, Vgg
 from likeness.research.errors import UserError
 from likeness.research.images.sources import Photograph
@@ -21,12 +21,12 @@ from likeness.research.visualization import Chain, Channel, Diversity, Fourier, 
 
 pytestmark = pytest.mark.end_to_end
 
-TINY = Network(encoder=Vgg(convolutions=(1, 1), widths=(4, 6)), weights=RandomWeights())
+TINY = FrozenEncoder(encoder=Vgg(convolutions=(1, 1), widths=(4, 6)), weights=Random())
 
 
 def small(**fields):
     defaults = {
-        "network": TINY,
+        "encoder": TINY,
         "objectives": (Channel(layer="relu1_1", channel=1), Layer(layer="relu2_1"), Channel(layer="relu1_1", channel=3)),
         "size": 16,
         "transforms": Chain(),
@@ -50,7 +50,7 @@ def test_cost_is_minus_the_sum_of_scores_plus_roughness(copies):
     experiment = small(copies=copies, image_terms=(Term(loss=TotalVariation(), weight=2.0),))
     cost, params, data = started(experiment)
     pixels = Fourier().to_pixels(params, (3 * copies, 16, 16, 3))
-    activations = TINY(data.constants["network"], pixels)
+    activations = TINY(data.constants["encoder"], pixels)
     rough = TotalVariation()({"input": pixels}, {})
     expected = 0.0
     for number, objective in enumerate(experiment.objectives):
@@ -62,7 +62,7 @@ def test_cost_is_minus_the_sum_of_scores_plus_roughness(copies):
 def test_copies_are_told_apart_by_diversity():
     experiment = small(objectives=(Channel(layer="relu1_1", channel=1) + 10.0 * Diversity(layer="relu2_1"),), copies=2)
     cost, params, data = started(experiment)
-    activations = TINY(data.constants["network"], jnp.asarray(experiment.images(data, params)))
+    activations = TINY(data.constants["encoder"], jnp.asarray(experiment.images(data, params)))
     np.testing.assert_allclose(-cost.value, jnp.mean(experiment.objectives[0](activations)), rtol=1e-5)
 
 
@@ -70,7 +70,7 @@ def test_copies_are_told_apart_by_diversity():
 def digits(tmp_path_factory):
     """The weights of an encoder that has learned ten steps of digits."""
     trained = train(small_digits.get_config(), tmp_path_factory.mktemp("digits"))
-    return Learned(workdir=str(trained.workdir))
+    return FromRun(workdir=str(trained.workdir))
 
 
 def test_images_excite_units_more_than_any_that_was_seen(digits, tmp_path):
@@ -78,9 +78,9 @@ def test_images_excite_units_more_than_any_that_was_seen(digits, tmp_path):
 
     Before the ReLU: a unit that noise leaves silent has no slope behind it.
     """
-    network = Network(encoder=Conv4(width=4, dimension=8), weights=digits, gray=True)
+    network = FrozenEncoder(encoder=Conv4(width=4, dimension=8), weights=digits)
     objectives = tuple(Neuron(layer="conv2", channel=channel) for channel in range(4))
-    experiment = Synthesis(network=network, objectives=objectives, size=16, transforms=Chain())
+    experiment = Synthesis(encoder=network, objectives=objectives, size=16, transforms=Chain())
     made = train(run_of(experiment, 80, Adam(schedule=Constant(peak_lr=0.2))), tmp_path / "made")
     data, variables = experiment.open(), network.variables()
 
@@ -166,16 +166,16 @@ def test_what_a_person_can_mend_is_explained(tmp_path):
         small(objectives=(Channel(layer="relu1_2", channel=0),)).open()
     with pytest.raises(UserError, match="relu1_1 has 4 channels: give 0 to 3"):
         small(objectives=(Neuron(layer="relu1_1", channel=9),)).open()
-    missing = Network(encoder=Conv4(), weights=Learned(workdir=str(tmp_path / "nowhere")))
+    missing = FrozenEncoder(encoder=Conv4(), weights=FromRun(workdir=str(tmp_path / "nowhere")))
     with pytest.raises(UserError, match="train one first, such as by `likeness train recognition/quickstart`"):
-        small(network=missing).open()
-    with pytest.raises(ValueError, match="random, which only Vgg and SqueezeNet may have"):
-        Network(encoder=Conv4(), weights=RandomWeights())
+        small(encoder=missing).open()
+    with pytest.raises(UserError, match=r"weights are Random, and Conv4 has batch_stats.norm1.mean, which is no filter"):
+        FrozenEncoder(encoder=Conv4(), weights=Random()).variables()
 
 
 def test_another_encoder_than_the_learned_one_is_refused(digits):
     with pytest.raises(UserError, match="make them the same"):
-        Network(encoder=Conv4(width=8), weights=digits).variables()
-    colored = Network(encoder=Conv4(width=4, dimension=8), weights=digits)
-    with pytest.raises(UserError, match=r"try Network.gray"):
-        small(network=colored, objectives=(Layer(layer="relu2"),)).open()
+        FrozenEncoder(encoder=Conv4(width=8), weights=digits).variables()
+    learned = FrozenEncoder(encoder=Conv4(width=4, dimension=8), weights=digits)
+    with pytest.raises(UserError, match="was trained on images of 16×16 pixels and is shown 24×24"):
+        small(encoder=learned, objectives=(Layer(layer="relu2"),), size=24).open()
