@@ -29,7 +29,7 @@ from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.style import Method, StyleGrid, StyleImage, Stylization
+from likeness.experiments.style import Method, StyleGrid, StyleImage, StyleObjective, Stylization
 from likeness.experiments.style.colors import Matched
 from likeness.experiments.style.terms import Term
 from likeness.research.images.portraits import ProceduralFace
@@ -46,11 +46,13 @@ def method(name: str, loss: ActivationLoss, beta: float) -> Method:
     how = Stylization(
         content=Photograph(name="china"),
         styles=(StyleImage(image=Painting(style=CurlStrokes()), scale=2.0),),
-        encoder=FrozenEncoder(),
-        beta=beta,
-        content_terms=(Term(loss=Content(layers=("relu2_2", "relu3_4"))),),
-        style_terms=(Term(loss=loss),),
-        image_terms=(Term(loss=TotalVariation(), weight=0.3),),
+        objective=StyleObjective(
+            encoder=FrozenEncoder(),
+            beta=beta,
+            content_terms=(Term(loss=Content(layers=("relu2_2", "relu3_4"))),),
+            style_terms=(Term(loss=loss),),
+            image_terms=(Term(loss=TotalVariation(), weight=0.3),),
+        ),
         colors=Matched(change="content"),
     )
     return Method(name=name, how=how)

@@ -20,7 +20,7 @@ from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.optimizers import Sgd
 from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.style import StyleImage, Stylization
+from likeness.experiments.style import StyleImage, StyleObjective, Stylization
 from likeness.experiments.style.starts import FromNoise
 from likeness.experiments.style.terms import Term
 from likeness.research.images.sources import Painting, Photograph
@@ -33,13 +33,15 @@ def get_config() -> Run:
         experiment=Stylization(
             content=Photograph(name="china"),
             styles=(StyleImage(image=Painting(style=CurlStrokes()), fit="crop", scale=2.0),),
-            encoder=FrozenEncoder(),
+            objective=StyleObjective(
+                encoder=FrozenEncoder(),
+                alpha=1.0,
+                beta=1e6,
+                content_terms=(Term(loss=Content(layers=("relu2_2",), normalizer="course")),),
+                style_terms=(Term(loss=Gram(layers=("relu1_1", "relu2_1", "relu3_1", "relu4_1"), normalizer="course")),),
+                image_terms=(),
+            ),
             size=128,
-            alpha=1.0,
-            beta=1e6,
-            content_terms=(Term(loss=Content(layers=("relu2_2",), normalizer="course")),),
-            style_terms=(Term(loss=Gram(layers=("relu1_1", "relu2_1", "relu3_1", "relu4_1"), normalizer="course")),),
-            image_terms=(),
             start=FromNoise(deviation=0.05),
             scale=1e-5,
         ),

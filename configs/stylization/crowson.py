@@ -20,7 +20,7 @@ from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.style import StyleImage, Stylization
+from likeness.experiments.style import StyleImage, StyleObjective, Stylization
 from likeness.experiments.style.starts import FromContent
 from likeness.experiments.style.terms import Term
 from likeness.research.encoders import Vgg
@@ -37,15 +37,17 @@ def get_config() -> Run:
         experiment=Stylization(
             content=Photograph(name="china"),
             styles=(StyleImage(image=Painting(style=CurlStrokes())),),
-            encoder=FrozenEncoder(
-                encoder=Vgg(last="relu5_1", first_padding="replicate", preprocessing="torchvision"),
-                weights=Pretrained(name="vgg19"),
+            objective=StyleObjective(
+                encoder=FrozenEncoder(
+                    encoder=Vgg(last="relu5_1", first_padding="replicate", preprocessing="torchvision"),
+                    weights=Pretrained(name="vgg19"),
+                ),
+                alpha=0.015,
+                content_terms=(Term(loss=Content(layers=("relu4_2",), normalizer="mean")),),
+                style_terms=(Term(loss=Wasserstein(layers=tuple(STYLE), weights=tuple(STYLE.values()), normalizer="crowson")),),
+                image_terms=(Term(loss=TotalVariation(convention="crowson"), weight=2.0),),
             ),
             size=512,
-            alpha=0.015,
-            content_terms=(Term(loss=Content(layers=("relu4_2",), normalizer="mean")),),
-            style_terms=(Term(loss=Wasserstein(layers=tuple(STYLE), weights=tuple(STYLE.values()), normalizer="crowson")),),
-            image_terms=(Term(loss=TotalVariation(convention="crowson"), weight=2.0),),
             start=FromContent(),
         ),
         steps=1000,

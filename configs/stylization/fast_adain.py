@@ -11,7 +11,7 @@ on one of a kind that it has.
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.style import ArbitraryStyle
+from likeness.experiments.style import ArbitraryStyle, StyleObjective
 from likeness.experiments.style.held_out import HeldOut
 from likeness.experiments.style.terms import Term
 from likeness.research.data.image_sets import DeadLeaves, FaceImages, Paintings, Photographs, RandomCrops
@@ -38,10 +38,12 @@ def get_config() -> Run:
             held_out_styles=HeldOut(
                 images=tuple(Painting(style=style, seed=1000) for style in (CurlStrokes(), VoronoiMosaic()))
             ),
-            beta=3.0,
-            content_terms=(Term(loss=Content(layers=("relu3_1",))),),
-            style_terms=(Term(loss=MeanStd(layers=("relu1_1", "relu2_1", "relu3_1"))),),
-            image_terms=(Term(loss=TotalVariation(), weight=0.03),),
+            objective=StyleObjective(
+                beta=3.0,
+                content_terms=(Term(loss=Content(layers=("relu3_1",))),),
+                style_terms=(Term(loss=MeanStd(layers=("relu1_1", "relu2_1", "relu3_1"))),),
+                image_terms=(Term(loss=TotalVariation(), weight=0.03),),
+            ),
         ),
         steps=1500,
         optimizer=Adam(schedule=WarmupCosine(peak_lr=2e-3, warmup_share=1 / 75, final=0.05), b2=0.99, clip_norm=1.0),

@@ -15,7 +15,7 @@ from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.style import FastStyle, LearnedStyle
+from likeness.experiments.style import FastStyle, LearnedStyle, StyleObjective
 from likeness.experiments.style.held_out import HeldOut
 from likeness.experiments.style.terms import Term
 from likeness.research.data.image_sets import DeadLeaves, FaceImages, Photographs, RandomCrops
@@ -32,12 +32,14 @@ def get_config() -> Run:
             images=RandomCrops(sources=(Photographs(names=("flower",)), DeadLeaves(), FaceImages()), size=96),
             batch_size=4,
             network=Johnson(widths=(16, 32, 64), blocks=3, outer=5, skip=True),
-            encoder=FrozenEncoder(),
+            objective=StyleObjective(
+                encoder=FrozenEncoder(),
+                beta=3.0,
+                content_terms=(Term(loss=Content(layers=("relu2_2", "relu3_2"))),),
+                style_terms=(Term(loss=Wasserstein(layers=("relu1_2", "relu2_2", "relu3_2"))),),
+                image_terms=(Term(loss=TotalVariation(), weight=0.1),),
+            ),
             held_out=HeldOut(images=(Photograph(name="china"),), size=256),
-            beta=3.0,
-            content_terms=(Term(loss=Content(layers=("relu2_2", "relu3_2"))),),
-            style_terms=(Term(loss=Wasserstein(layers=("relu1_2", "relu2_2", "relu3_2"))),),
-            image_terms=(Term(loss=TotalVariation(), weight=0.1),),
         ),
         steps=600,
         optimizer=Adam(schedule=WarmupCosine(peak_lr=1e-2, warmup_share=1 / 30, final=0.05), b2=0.99, clip_norm=1.0),

@@ -10,7 +10,7 @@ The styles are procedural and share all convolutions; each has its own scale and
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.style import FastStyle, LearnedStyle
+from likeness.experiments.style import FastStyle, LearnedStyle, StyleObjective
 from likeness.experiments.style.held_out import HeldOut
 from likeness.experiments.style.terms import Term
 from likeness.research.data.image_sets import DeadLeaves, FaceImages, Photographs, RandomCrops
@@ -30,10 +30,12 @@ def get_config() -> Run:
             images=RandomCrops(sources=(Photographs(names=("flower",)), DeadLeaves(), FaceImages()), size=96),
             network=Conditional(widths=(16, 32, 64), blocks=3, outer=5, styles=4),
             held_out=HeldOut(images=(Photograph(name="china"),)),
-            beta=8.0,
-            content_terms=(Term(loss=Content(layers=("relu2_2", "relu3_2"))),),
-            style_terms=(Term(loss=Wasserstein(layers=("relu1_2", "relu2_2", "relu3_2"))),),
-            image_terms=(Term(loss=TotalVariation(), weight=0.03),),
+            objective=StyleObjective(
+                beta=8.0,
+                content_terms=(Term(loss=Content(layers=("relu2_2", "relu3_2"))),),
+                style_terms=(Term(loss=Wasserstein(layers=("relu1_2", "relu2_2", "relu3_2"))),),
+                image_terms=(Term(loss=TotalVariation(), weight=0.03),),
+            ),
         ),
         steps=2000,
         optimizer=Adam(schedule=WarmupCosine(peak_lr=1e-2, warmup_share=0.01, final=0.05), b2=0.99, clip_norm=1.0),

@@ -26,7 +26,7 @@ Your own images: ``likeness stylize CONTENT STYLE --preset stylization/gatys_cod
 from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.lbfgs import Lbfgs
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.style import StyleImage, Stylization
+from likeness.experiments.style import StyleImage, StyleObjective, Stylization
 from likeness.experiments.style.starts import FromContent
 from likeness.experiments.style.terms import Term
 from likeness.research.encoders import Vgg
@@ -49,11 +49,13 @@ def get_config() -> Run:
         experiment=Stylization(
             content=Photograph(name="china"),
             styles=(StyleImage(image=Painting(style=CurlStrokes())),),
-            encoder=FrozenEncoder(encoder=Vgg(last="relu5_1"), weights=Pretrained(name="vgg19_caffe")),
+            objective=StyleObjective(
+                encoder=FrozenEncoder(encoder=Vgg(last="relu5_1"), weights=Pretrained(name="vgg19_caffe")),
+                content_terms=(Term(loss=Content(layers=("relu4_2",), normalizer="mean")),),
+                style_terms=(Term(loss=Gram(layers=tuple(STYLE), weights=tuple(STYLE.values()), normalizer="gatys_code")),),
+                image_terms=(),
+            ),
             size=768,
-            content_terms=(Term(loss=Content(layers=("relu4_2",), normalizer="mean")),),
-            style_terms=(Term(loss=Gram(layers=tuple(STYLE), weights=tuple(STYLE.values()), normalizer="gatys_code")),),
-            image_terms=(),
             start=FromContent(),
         ),
         steps=500,

@@ -15,8 +15,8 @@ with them, so neither its result nor its time is measured:
 
 The same losses on a smaller network, if its weights are below $LIKENESS_DATA/weights:
 
-    likeness train stylization/gatys_paper --experiment.encoder.weights.name vgg19_pruned16x
-        --experiment.encoder.encoder.widths 16 32 64 128 128
+    likeness train stylization/gatys_paper --experiment.objective.encoder.weights.name vgg19_pruned16x
+        --experiment.objective.encoder.encoder.widths 16 32 64 128 128
 
 Your own images: ``likeness stylize CONTENT STYLE --preset stylization/gatys_paper``.
 """
@@ -24,7 +24,7 @@ Your own images: ``likeness stylize CONTENT STYLE --preset stylization/gatys_pap
 from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.lbfgs import Lbfgs
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.style import StyleImage, Stylization
+from likeness.experiments.style import StyleImage, StyleObjective, Stylization
 from likeness.experiments.style.starts import FromNoise
 from likeness.experiments.style.terms import Term
 from likeness.research.encoders import Vgg
@@ -41,16 +41,18 @@ def get_config() -> Run:
         experiment=Stylization(
             content=Photograph(name="china"),
             styles=(StyleImage(image=Painting(style=CurlStrokes()), fit="stretch"),),
-            encoder=FrozenEncoder(
-                encoder=Vgg(last="relu5_1", pooling="average", preprocessing="convolution"),
-                weights=Pretrained(name="vgg19_adain"),
+            objective=StyleObjective(
+                encoder=FrozenEncoder(
+                    encoder=Vgg(last="relu5_1", pooling="average", preprocessing="convolution"),
+                    weights=Pretrained(name="vgg19_adain"),
+                ),
+                alpha=1.0,
+                beta=1e3,
+                content_terms=(Term(loss=Content(layers=("relu4_2",), normalizer="course")),),
+                style_terms=(Term(loss=Gram(layers=STYLE, normalizer="course")),),
+                image_terms=(),
             ),
             size=512,
-            alpha=1.0,
-            beta=1e3,
-            content_terms=(Term(loss=Content(layers=("relu4_2",), normalizer="course")),),
-            style_terms=(Term(loss=Gram(layers=STYLE, normalizer="course")),),
-            image_terms=(),
             start=FromNoise(),
         ),
         steps=500,

@@ -21,7 +21,7 @@ Your own images: ``likeness stylize CONTENT STYLE --preset stylization/johnson_n
 from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.lbfgs import Lbfgs
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.style import StyleImage, Stylization
+from likeness.experiments.style import StyleImage, StyleObjective, Stylization
 from likeness.experiments.style.starts import FromNoise
 from likeness.experiments.style.terms import Term
 from likeness.research.encoders import Vgg
@@ -38,13 +38,15 @@ def get_config() -> Run:
         experiment=Stylization(
             content=Photograph(name="china"),
             styles=(StyleImage(image=Painting(style=CurlStrokes())),),
-            encoder=FrozenEncoder(encoder=Vgg(last="relu5_1"), weights=Pretrained(name="vgg19_caffe")),
+            objective=StyleObjective(
+                encoder=FrozenEncoder(encoder=Vgg(last="relu5_1"), weights=Pretrained(name="vgg19_caffe")),
+                alpha=5.0,
+                beta=100.0,
+                content_terms=(Term(loss=Content(layers=("relu4_2",), normalizer="mean")),),
+                style_terms=(Term(loss=Gram(layers=STYLE, weights=(1.0,) * 5, normalizer="johnson")),),
+                image_terms=(Term(loss=TotalVariation(convention="johnson"), weight=1e-3 * 256**2),),
+            ),
             size=512,
-            alpha=5.0,
-            beta=100.0,
-            content_terms=(Term(loss=Content(layers=("relu4_2",), normalizer="mean")),),
-            style_terms=(Term(loss=Gram(layers=STYLE, weights=(1.0,) * 5, normalizer="johnson")),),
-            image_terms=(Term(loss=TotalVariation(convention="johnson"), weight=1e-3 * 256**2),),
             start=FromNoise(center=(123.68 / 255, 116.779 / 255, 103.939 / 255), deviation=1e-3 / 255),
         ),
         steps=1000,

@@ -17,7 +17,7 @@ from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.style import StyleImage, Stylization
+from likeness.experiments.style import StyleImage, StyleObjective, Stylization
 from likeness.experiments.style.colors import Matched
 from likeness.experiments.style.portrait import Portrait
 from likeness.experiments.style.terms import Term
@@ -32,12 +32,14 @@ def get_config() -> Run:
         experiment=Stylization(
             content=GraceHopper(),
             styles=(StyleImage(image=Painting(style=InkWash()), scale=2.0),),
-            encoder=FrozenEncoder(),
+            objective=StyleObjective(
+                encoder=FrozenEncoder(),
+                beta=10.0,
+                content_terms=(Term(loss=Content(layers=("relu2_2", "relu3_4")), weight=0.3),),
+                style_terms=(Term(loss=Wasserstein(layers=("relu1_2", "relu2_2", "relu3_2"))),),
+                image_terms=(Term(loss=TotalVariation(), weight=0.3),),
+            ),
             size=320,
-            beta=10.0,
-            content_terms=(Term(loss=Content(layers=("relu2_2", "relu3_4")), weight=0.3),),
-            style_terms=(Term(loss=Wasserstein(layers=("relu1_2", "relu2_2", "relu3_2"))),),
-            image_terms=(Term(loss=TotalVariation(), weight=0.3),),
             colors=Matched(change="content"),
             portrait=Portrait(weight=0.3, margin=0.25),
         ),

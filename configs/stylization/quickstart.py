@@ -10,7 +10,7 @@ from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.style import StyleImage, Stylization
+from likeness.experiments.style import StyleImage, StyleObjective, Stylization
 from likeness.experiments.style.colors import Matched
 from likeness.experiments.style.starts import FromContent
 from likeness.experiments.style.terms import Term
@@ -24,12 +24,14 @@ def get_config() -> Run:
         experiment=Stylization(
             content=Photograph(name="china"),
             styles=(StyleImage(image=Painting(style=CurlStrokes()), scale=2.0),),
-            encoder=FrozenEncoder(),
+            objective=StyleObjective(
+                encoder=FrozenEncoder(),
+                beta=3.0,
+                content_terms=(Term(loss=Content(layers=("relu2_2", "relu3_4"))),),
+                style_terms=(Term(loss=Wasserstein(layers=("relu1_2", "relu2_2", "relu3_2"))),),
+                image_terms=(Term(loss=TotalVariation(), weight=0.3),),
+            ),
             size=320,
-            beta=3.0,
-            content_terms=(Term(loss=Content(layers=("relu2_2", "relu3_4"))),),
-            style_terms=(Term(loss=Wasserstein(layers=("relu1_2", "relu2_2", "relu3_2"))),),
-            image_terms=(Term(loss=TotalVariation(), weight=0.3),),
             colors=Matched(change="content"),
             start=FromContent(),
         ),

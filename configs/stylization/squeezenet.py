@@ -11,7 +11,7 @@ from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.style import StyleImage, Stylization
+from likeness.experiments.style import StyleImage, StyleObjective, Stylization
 from likeness.experiments.style.terms import Term
 from likeness.research.encoders import SqueezeNet
 from likeness.research.images.sources import Painting, Photograph
@@ -27,13 +27,15 @@ def get_config() -> Run:
         experiment=Stylization(
             content=Photograph(name="china"),
             styles=(StyleImage(image=Painting(style=CurlStrokes())),),
-            encoder=FrozenEncoder(encoder=SqueezeNet(), weights=Pretrained(name="squeezenet11")),
+            objective=StyleObjective(
+                encoder=FrozenEncoder(encoder=SqueezeNet(), weights=Pretrained(name="squeezenet11")),
+                beta=8.0,
+                content_terms=(Term(loss=Content(layers=("fire3/concat", "fire5/concat"))),),
+                style_terms=(Term(loss=Wasserstein(layers=STYLE)),),
+                image_terms=(Term(loss=TotalVariation(), weight=1.0),),
+            ),
             size=384,
             scales=(0.5,),
-            beta=8.0,
-            content_terms=(Term(loss=Content(layers=("fire3/concat", "fire5/concat"))),),
-            style_terms=(Term(loss=Wasserstein(layers=STYLE)),),
-            image_terms=(Term(loss=TotalVariation(), weight=1.0),),
         ),
         steps=250,
         optimizer=Adam(schedule=WarmupCosine(peak_lr=0.03, final=0.1), b2=0.99, box=(0.0, 1.0)),

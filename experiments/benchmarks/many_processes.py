@@ -31,7 +31,7 @@ from likeness.experiments.run import Checkpoints, Run
 from likeness.experiments.storage.checkpoints import CheckpointStore
 from likeness.experiments.storage.metrics_log import read_metrics
 from likeness.experiments.storage.workdir import Workdir
-from likeness.experiments.style import Stylization
+from likeness.experiments.style import StyleObjective, Stylization
 from likeness.experiments.style.image import StyleImage
 from likeness.experiments.style.terms import Term
 from likeness.experiments.training.trainer import train
@@ -120,11 +120,13 @@ def runs(steps: int, only: tuple[str, ...] = ()) -> dict[str, Run]:
     experiments["style, in tiles"] = Stylization(
         content=Photograph(name="china"),
         styles=(StyleImage(image=Painting(style=VoronoiMosaic())),),
-        encoder=FrozenEncoder(encoder=tiny),
+        objective=StyleObjective(
+            encoder=FrozenEncoder(encoder=tiny),
+            content_terms=(Term(loss=Content(layers=("relu2_1",))),),
+            style_terms=(Term(loss=Gram(layers=("relu1_1", "relu2_1"))),),
+        ),
         size=96,
         tile=32,
-        content_terms=(Term(loss=Content(layers=("relu2_1",))),),
-        style_terms=(Term(loss=Gram(layers=("relu1_1", "relu2_1"))),),
     )
     chosen = {name: each for name, each in experiments.items() if not only or any(part in name for part in only)}
     if not chosen:

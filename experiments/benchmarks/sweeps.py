@@ -87,7 +87,7 @@ def strengths(count: int, size: int) -> list[Run]:
         content=Photograph(name="china"), styles=(StyleImage(image=Painting(style=CurlStrokes())),), size=size
     )
     base = Run(experiment=experiment, steps=STEPS, optimizer=Adam(schedule=WarmupCosine(peak_lr=0.03)))
-    return [apply(base, {"experiment.beta": 0.1 * 1.5**number}) for number in range(count)]
+    return [apply(base, {"experiment.objective.beta": 0.1 * 1.5**number}) for number in range(count)]
 
 
 def timed(kind: list[Run], rounds: int) -> tuple[Timed, float]:

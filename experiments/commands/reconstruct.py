@@ -52,22 +52,26 @@ def main(arguments: list[str]) -> int:
     out = Path(options.out)
     check_figure("--out", out)
     run, preset = load_preset(options.preset)
-    names = options.layers or tuple(dict.fromkeys((*layers(preset.style_terms), *layers(preset.content_terms))))
+    names = options.layers or tuple(
+        dict.fromkeys((*layers(preset.objective.style_terms), *layers(preset.objective.content_terms)))
+    )
     content = ImageFile(path=options.content) if options.content else preset.content
     try:
         asked = {name: Term(loss=Content(layers=(name,))) for name in names}
         check_layers(preset.encoder, tuple(asked.values()))
+        objective = dataclasses.replace(preset.objective, beta=0.0, image_terms=(Term(loss=TotalVariation(), weight=0.02),))
         one = dataclasses.replace(
             preset,
             content=content,
-            beta=0.0,
             colors=AsTheyAre(),
-            image_terms=(Term(loss=TotalVariation(), weight=0.02),),
             size=options.size,
             scales=(),
             start=FromNoise(),
         )
-        experiments = {name: dataclasses.replace(one, content_terms=(term,)) for name, term in asked.items()}
+        experiments = {
+            name: dataclasses.replace(one, objective=dataclasses.replace(objective, content_terms=(term,)))
+            for name, term in asked.items()
+        }
         runs = {
             name: dataclasses.replace(run, experiment=experiment, steps=options.steps, seed=options.seed)
             for name, experiment in experiments.items()

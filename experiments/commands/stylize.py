@@ -123,7 +123,7 @@ def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Ru
         "content": Matched(change="styles"),
         "luminance": ByLuminance(),
     }[options.colors]
-    size = experiment.size if options.size is None else options.size
+    objective, size = experiment.objective, experiment.size if options.size is None else options.size
     # Checked before scales are made of it.
     sized = dataclasses.replace(experiment, size=size)
     experiment = dataclasses.replace(
@@ -131,7 +131,7 @@ def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Ru
         content=ImageFile(path=options.content) if options.content else experiment.content,
         styles=styles,
         scales=_scales(experiment, size),
-        beta=options.strength * experiment.beta,
+        objective=dataclasses.replace(objective, beta=options.strength * objective.beta),
         colors=colors,
         portrait=portrait,
         tile=experiment.tile if options.tile is None else options.tile,

@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> int:
             # Nothing of it is painted: it only says of what size the texture is.
             content=style.image,
             styles=(style,),
-            content_terms=(),
+            objective=dataclasses.replace(experiment.objective, content_terms=()),
             size=experiment.size if options.size is None else options.size,
             start=FromStyleColors(),
         )

@@ -3,6 +3,7 @@
 from likeness.experiments.style.arbitrary_style import ArbitraryStyle
 from likeness.experiments.style.fast_style import FastStyle, LearnedStyle
 from likeness.experiments.style.grid import Method, StyleGrid
+from likeness.experiments.style.objective import StyleObjective
 from likeness.experiments.style.stylization import StyleImage, Stylization
 
 __all__ = [
@@ -12,5 +13,6 @@ __all__ = [
     "Method",
     "StyleGrid",
     "StyleImage",
+    "StyleObjective",
     "Stylization",
 ]

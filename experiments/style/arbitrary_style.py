@@ -11,15 +11,15 @@ import numpy as np
 from likeness.experiments.display.phases import tracked
 from likeness.experiments.experiment import Batches, Evaluation, Experiment, LossOutput, Part, Variables
 from likeness.experiments.frozen import FrozenEncoder
-from likeness.experiments.style.evaluator import StyleEvaluator
-from likeness.experiments.style.held_out import COLUMNS, Critic, HeldOut, sheet
+from likeness.experiments.style.held_out import COLUMNS, HeldOut, sheet
+from likeness.experiments.style.objective import StyleObjective
 from likeness.experiments.style.terms import Term, layers, total
 from likeness.experiments.training.resuming import Fingerprints
 from likeness.research.data.image_sets import Crops, Paintings, RandomCrops, crop_stream
 from likeness.research.data.preprocessing import to_unit
 from likeness.research.encoders import Vgg
 from likeness.research.images.sources import Painting
-from likeness.research.losses import Content, MeanStd, TotalVariation
+from likeness.research.losses import Content, MeanStd
 from likeness.research.style_networks import Decoder, adain, mirror, style_statistics
 from likeness.research.style_networks.adain import StyleStatistics
 from likeness.research.style_networks.borders import reflect_to_multiple
@@ -51,7 +51,8 @@ class ArbitraryStyle(Experiment):
         J(θ) = E_{C,S} [alpha Σ w J_content(t, G) + beta Σ w J_style(S, G) + Σ w J_image(G)]
 
     The content is compared with t at layer f, as in the paper: at its style already. Every batch pairs contents with styles.
-    The decoder mirrors the encoder, which is frozen.
+    The decoder mirrors the encoder of the
+    :class:`~likeness.experiments.style.objective.StyleObjective`, which is frozen.
     """
 
     evaluating: ClassVar[str] = "painting and evaluating the held-out images"
@@ -62,47 +63,41 @@ class ArbitraryStyle(Experiment):
     """S."""
     batch_size: int = 4
     """Pairs in a batch."""
-    encoder: FrozenEncoder = FrozenEncoder()
-    """The encoder, a Vgg, and where its weights come from."""
+    objective: StyleObjective = StyleObjective(
+        content_terms=(Term(loss=Content(layers=("relu4_1",))),),
+        style_terms=(Term(loss=MeanStd(layers=("relu1_1", "relu2_1", "relu3_1", "relu4_1"))),),
+    )
+    """What is compared, by which encoder, and by whom the paintings are evaluated. The encoder is a Vgg, and J_content reads no
+    other layer than f."""
     layer: str = "relu4_1"
     """f, where the statistics are exchanged: the deeper, the larger the strokes and the harder to decode."""
-    evaluator: StyleEvaluator = StyleEvaluator()
-    """By whom the paintings are evaluated."""
     held_out: HeldOut = HeldOut()
     """The content images that they are evaluated on."""
     held_out_styles: HeldOut = HeldOut(
         images=(Painting(style=CurlStrokes(), seed=1000), Painting(style=VoronoiMosaic(), seed=1000))
     )
     """The style images; of the same size."""
-    alpha: float = 1.0
-    """Strength of the content."""
-    beta: float = 1.0
-    """Strength of the style."""
-    content_terms: tuple[Term, ...] = (Term(loss=Content(layers=("relu4_1",))),)
-    """J_content; they can read the layer f only."""
-    style_terms: tuple[Term, ...] = (Term(loss=MeanStd(layers=("relu1_1", "relu2_1", "relu3_1", "relu4_1"))),)
-    """J_style."""
-    image_terms: tuple[Term, ...] = (Term(loss=TotalVariation(), weight=0.1),)
-    """J_image, of the painted image alone."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.encoder.encoder, Vgg):
             raise ValueError(
-                f"ArbitraryStyle.encoder is a {type(self.encoder.encoder).__name__}, which has no decoder: give a Vgg"
+                f"ArbitraryStyle.objective.encoder is a {type(self.encoder.encoder).__name__}, which has no decoder: give a Vgg"
             )
         mirror(self.encoder.encoder, self.layer)
-        if other := [name for name in layers(self.content_terms) if name != self.layer]:
+        if other := [name for name in layers(self.objective.content_terms) if name != self.layer]:
             raise ValueError(
-                f"ArbitraryStyle.content_terms read {', '.join(other)}, but AdaIN gives targets at {self.layer} only: name "
-                "that layer there, or change ArbitraryStyle.layer"
+                f"ArbitraryStyle.objective.content_terms read {', '.join(other)}, but AdaIN gives targets at {self.layer} "
+                "only: name that layer there, or change ArbitraryStyle.layer"
             )
         if self.contents.size != self.styles.size or self.held_out.size != self.held_out_styles.size:
             raise ValueError("ArbitraryStyle has contents and styles of different sizes: give both the same")
         if self.batch_size < 1:
             raise ValueError(f"ArbitraryStyle.batch_size is {self.batch_size}: give 1 or more pairs")
-        for name in ("alpha", "beta"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"ArbitraryStyle.{name} is {getattr(self, name)}: give a finite number, 0 or more")
+
+    @property
+    def encoder(self) -> FrozenEncoder:
+        """That of the objective."""
+        return self.objective.encoder
 
     @property
     def decoder(self) -> Decoder:
@@ -118,7 +113,7 @@ class ArbitraryStyle(Experiment):
             held_out=self.held_out.open(),
             held_out_styles=self.held_out_styles.open(),
             constants={"encoder": self.encoder.variables()},
-            evaluator=self.evaluator.variables(),
+            evaluator=self.objective.evaluator.variables(),
         )
 
     def constants(self, data: OpenedArbitraryStyle) -> PyTree:
@@ -136,7 +131,7 @@ class ArbitraryStyle(Experiment):
             validation={
                 **self.held_out.fingerprint("held-out image"),
                 **self.held_out_styles.fingerprint("held-out style"),
-                **self.evaluator.fingerprint(data.evaluator),
+                **self.objective.evaluator.fingerprint(data.evaluator),
             },
         )
 
@@ -184,16 +179,12 @@ class ArbitraryStyle(Experiment):
         looks = self.encoder(variables, styles)
         features = adain(self.encoder(variables, contents)[self.layer], style_statistics(looks[self.layer]))
         activations = self.encoder(variables, self._decode(params, features))
-        kept = {
-            "content": [term.loss.target({self.layer: features}) for term in self.content_terms],
-            "style": [term.loss.target(looks) for term in self.style_terms],
-            "image": [term.loss.target(activations) for term in self.image_terms],
-        }
-        parts = {
-            "content": self.alpha * total(self.content_terms, activations, kept["content"]),
-            "style": self.beta * total(self.style_terms, activations, kept["style"]),
-            "image": total(self.image_terms, activations, kept["image"]),
-        }
+        terms = self.objective
+        parts = terms.parts(
+            total(terms.content_terms, activations, [term.loss.target({self.layer: features}) for term in terms.content_terms]),
+            total(terms.style_terms, activations, [term.loss.target(looks) for term in terms.style_terms]),
+            total(terms.image_terms, activations, [term.loss.target(activations) for term in terms.image_terms]),
+        )
         return LossOutput(sum(parts.values(), start=jnp.zeros(())), state, parts)
 
     def evaluate(self, data: OpenedArbitraryStyle, params: PyTree, state: PyTree, part: Part) -> Evaluation:
@@ -207,14 +198,15 @@ class ArbitraryStyle(Experiment):
             np.asarray(_painted(self, params, encoder, contents, style[None]))
             for style in tracked("painting held-out images", list(styles))
         ]
-        critic = Critic(encoder=self.encoder, evaluator=self.evaluator, content=self.content_terms, style=self.style_terms)
         works = [
             (painted[column][row], contents[row], style) for column, style in enumerate(styles) for row in range(len(contents))
         ]
-        metrics = critic.metrics(encoder, data.evaluator, works)
+        metrics = self.objective.metrics(encoder, data.evaluator, works)
         notes: tuple[str, ...] = ()
         if part == "test":
-            metrics |= critic.metrics(encoder, data.evaluator, [(c, c, style) for _, c, style in works], before="unpainted/")
+            metrics |= self.objective.metrics(
+                encoder, data.evaluator, [(c, c, style) for _, c, style in works], before="unpainted/"
+            )
             notes = (f"{len(contents)} held-out images in {len(styles)} held-out styles",)
         rows = [[column[row] for column in painted] for row in range(len(contents))]
         drawn = sheet(list(contents), list(styles), rows)

@@ -11,15 +11,15 @@ import numpy as np
 from likeness.experiments.display.phases import tracked
 from likeness.experiments.experiment import Batches, Evaluation, Experiment, LossOutput, Part, Variables
 from likeness.experiments.frozen import FrozenEncoder
-from likeness.experiments.style.evaluator import StyleEvaluator
-from likeness.experiments.style.held_out import COLUMNS, Critic, HeldOut, sheet
+from likeness.experiments.style.held_out import COLUMNS, HeldOut, sheet
+from likeness.experiments.style.objective import StyleObjective
 from likeness.experiments.style.terms import Term, targets, total
 from likeness.experiments.training.resuming import Fingerprints
 from likeness.research.data.image_sets import Crops, RandomCrops, crop_stream
 from likeness.research.data.preprocessing import to_unit
 from likeness.research.errors import UserError
 from likeness.research.images.sources import ImageSource
-from likeness.research.losses import Content, Gram, TotalVariation
+from likeness.research.losses import Content
 from likeness.research.style_networks import Conditional, Johnson
 from likeness.research.types import Array, PRNGKey, PyTree
 
@@ -63,8 +63,8 @@ class FastStyle(Experiment):
 
         J(θ) = E_C [alpha Σ w J_content(C, P(C)) + beta Σ w J_style(S, P(C)) + Σ w J_image(P(C))]
 
-    A network of several styles gets one of them for each image of a batch, drawn by the styles' weights (Dumoulin et al.
-    2017). The losses are those of :class:`~likeness.experiments.style.stylization.Stylization`; the encoder is frozen.
+    as the :class:`~likeness.experiments.style.objective.StyleObjective` says. A network of several styles gets one of them for
+    each image of a batch, drawn by the styles' weights (Dumoulin et al. 2017).
     """
 
     evaluating: ClassVar[str] = "painting and evaluating the held-out images"
@@ -77,22 +77,10 @@ class FastStyle(Experiment):
     """Images in a batch."""
     network: Johnson | Conditional = Johnson()
     """P."""
-    encoder: FrozenEncoder = FrozenEncoder()
-    """The encoder and where its weights come from."""
-    evaluator: StyleEvaluator = StyleEvaluator()
-    """By whom the paintings are evaluated."""
+    objective: StyleObjective = StyleObjective(content_terms=(Term(loss=Content(layers=("relu3_3",))),))
+    """What is compared, by which encoder, and by whom the paintings are evaluated."""
     held_out: HeldOut = HeldOut()
     """The images that they are evaluated on."""
-    alpha: float = 1.0
-    """Strength of the content."""
-    beta: float = 1.0
-    """Strength of the style."""
-    content_terms: tuple[Term, ...] = (Term(loss=Content(layers=("relu3_3",))),)
-    """J_content."""
-    style_terms: tuple[Term, ...] = (Term(loss=Gram(layers=("relu1_1", "relu2_1", "relu3_1", "relu4_1"))),)
-    """J_style."""
-    image_terms: tuple[Term, ...] = (Term(loss=TotalVariation(), weight=0.1),)
-    """J_image, of the painted image alone."""
 
     def __post_init__(self) -> None:
         if len(self.styles) != self.style_count:
@@ -102,9 +90,11 @@ class FastStyle(Experiment):
             )
         if self.batch_size < 1:
             raise ValueError(f"FastStyle.batch_size is {self.batch_size}: give 1 or more images")
-        for name in ("alpha", "beta"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"FastStyle.{name} is {getattr(self, name)}: give a finite number, 0 or more")
+
+    @property
+    def encoder(self) -> FrozenEncoder:
+        """That of the objective."""
+        return self.objective.encoder
 
     @property
     def style_count(self) -> int:
@@ -117,7 +107,7 @@ class FastStyle(Experiment):
         styles = tuple(style.image.open(style.size) for style in self.styles)
         variables = self.encoder.variables()
         try:
-            kept = [targets(self.encoder, variables, style, self.style_terms) for style in styles]
+            kept = [targets(self.encoder, variables, style, self.objective.style_terms) for style in styles]
             stacked = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *kept)
         except (ValueError, TypeError) as error:
             raise UserError(
@@ -126,7 +116,7 @@ class FastStyle(Experiment):
             ) from error
         weights = jnp.asarray([style.weight for style in self.styles], jnp.float32)
         constants = {"encoder": variables, "styles": stacked, "chances": weights / weights.sum()}
-        return OpenedFastStyle(crops, styles, held_out, constants, self.evaluator.variables())
+        return OpenedFastStyle(crops, styles, held_out, constants, self.objective.evaluator.variables())
 
     def constants(self, data: OpenedFastStyle) -> PyTree:
         """The encoder's weights, what the losses keep of the styles, and how often each is drawn."""
@@ -141,7 +131,7 @@ class FastStyle(Experiment):
                 **styles,
                 **self.encoder.fingerprint(data.constants["encoder"]),
             },
-            validation={**self.held_out.fingerprint("held-out image"), **self.evaluator.fingerprint(data.evaluator)},
+            validation={**self.held_out.fingerprint("held-out image"), **self.objective.evaluator.fingerprint(data.evaluator)},
         )
 
     def describe(self, data: OpenedFastStyle) -> tuple[str, ...]:
@@ -179,13 +169,12 @@ class FastStyle(Experiment):
         drawn = jax.random.choice(key, self.style_count, (len(images),), p=constants["chances"])
         painted = self.paint(params, images, jax.nn.one_hot(drawn, self.style_count))
         original, activations = self.encoder(constants["encoder"], images), self.encoder(constants["encoder"], painted)
-        content = [term.loss.target(original) for term in self.content_terms]
-        style = jax.tree.map(lambda leaf: leaf[drawn], constants["styles"])
-        parts = {
-            "content": self.alpha * total(self.content_terms, activations, content),
-            "style": self.beta * total(self.style_terms, activations, style),
-            "image": total(self.image_terms, activations, [term.loss.target(original) for term in self.image_terms]),
-        }
+        terms, style = self.objective, jax.tree.map(lambda leaf: leaf[drawn], constants["styles"])
+        parts = terms.parts(
+            total(terms.content_terms, activations, [term.loss.target(original) for term in terms.content_terms]),
+            total(terms.style_terms, activations, style),
+            total(terms.image_terms, activations, [term.loss.target(original) for term in terms.image_terms]),
+        )
         return LossOutput(sum(parts.values(), start=jnp.zeros(())), state, parts)
 
     def evaluate(self, data: OpenedFastStyle, params: PyTree, state: PyTree, part: Part) -> Evaluation:
@@ -202,15 +191,16 @@ class FastStyle(Experiment):
             np.asarray(_painted(self, params, contents, np.tile(weights, (len(contents), 1))))
             for weights in tracked("painting held-out images", columns)
         ]
-        critic = Critic(encoder=self.encoder, evaluator=self.evaluator, content=self.content_terms, style=self.style_terms)
         own = data.constants["encoder"]
         works = [
             (painted[style][row], contents[row], data.styles[style]) for style in range(count) for row in range(len(contents))
         ]
-        metrics = critic.metrics(own, data.evaluator, works)
+        metrics = self.objective.metrics(own, data.evaluator, works)
         notes: tuple[str, ...] = ()
         if part == "test":
-            metrics |= critic.metrics(own, data.evaluator, [(c, c, style) for _, c, style in works], before="unpainted/")
+            metrics |= self.objective.metrics(
+                own, data.evaluator, [(c, c, style) for _, c, style in works], before="unpainted/"
+            )
             notes = (f"{len(contents)} held-out images, each in {count} style{'s' if count > 1 else ''}",)
         rows = [[column[row] for column in painted] for row in range(len(contents))]
         drawn = sheet(list(contents), data.styles, rows)

@@ -279,7 +279,8 @@ class StyleGrid(Experiment):
     def _alone(self, method: Method, content: Cropped, style: Cropped) -> Stylization:
         """The stylization that paints one image."""
         look = dataclasses.replace(method.how.styles[0], image=style)
-        return dataclasses.replace(method.how, content=content, styles=(look,), size=self.size, evaluator=self.evaluator)
+        objective = dataclasses.replace(method.how.objective, evaluator=self.evaluator)
+        return dataclasses.replace(method.how, content=content, styles=(look,), size=self.size, objective=objective)
 
     def _costs(
         self, method: Method, pixels: Array, constants: PyTree, batch: PyTree, key: PRNGKey
@@ -320,7 +321,7 @@ class StyleGrid(Experiment):
 
     def _metrics(self, data: OpenedGrid, alone: Alone, image: np.ndarray) -> dict[str, float]:
         how = alone.how
-        read = (layers(how.content_terms), layers(how.styles[0].terms or how.style_terms))
+        read = (layers(how.objective.content_terms), layers(how.styles[0].terms or how.objective.style_terms))
         weights = data.constants["encoders"][self._encoders.index(how.encoder)]
         seen = how.colors.compared(image)
         return self.evaluator.metrics(data.evaluator, how.encoder, weights, read, seen, alone.content, alone.styles)

@@ -6,13 +6,9 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 import numpy as np
 
-from likeness.experiments.display.phases import tracked
-from likeness.experiments.frozen import FrozenEncoder
-from likeness.experiments.style.evaluator import StyleEvaluator
-from likeness.experiments.style.terms import Term, layers
 from likeness.research.images import resize
 from likeness.research.images.sources import ImageSource, Photograph
-from likeness.research.types import Float, PyTree
+from likeness.research.types import Float
 
 Pixels = Float[np.ndarray, "h w 3"]
 COLUMNS = {"": "painted", "unpainted": "unpainted"}
@@ -48,36 +44,6 @@ class HeldOut:
     def fingerprint(self, name: str) -> dict[str, str]:
         """Of each image, under a name and its number."""
         return {f"{name} {number}": image.fingerprint() for number, image in enumerate(self.images, 1)}
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Critic:
-    """Evaluates paintings by the encoder that they were trained with and by one that they were not."""
-
-    encoder: FrozenEncoder
-    evaluator: StyleEvaluator
-    content: tuple[Term, ...]
-    """The terms whose layers the content is compared at under the encoder."""
-    style: tuple[Term, ...]
-    """The same for the style."""
-
-    def metrics(
-        self, own: PyTree, other: PyTree, works: Sequence[tuple[Pixels, Pixels, Pixels]], before: str = ""
-    ) -> dict[str, float]:
-        """What :meth:`~likeness.experiments.style.evaluator.StyleEvaluator.metrics` says, means over the works.
-
-        Args:
-            own: the encoder's weights.
-            other: the evaluator's.
-            works: of each painting: what was painted, the content image, the style image.
-            before: what the names begin with.
-        """
-        read = (layers(self.content), layers(self.style))
-        found = [
-            self.evaluator.metrics(other, self.encoder, own, read, painted, content, (look,))
-            for painted, content, look in tracked(f"comparing {'unpainted' if before else 'painted'} images", works)
-        ]
-        return {f"{before}{name}": float(np.mean([each[name] for each in found])) for name in found[0]}
 
 
 def square(pixels: Pixels, size: int) -> Pixels:

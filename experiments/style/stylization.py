@@ -12,8 +12,8 @@ from likeness.experiments.display import figures
 from likeness.experiments.experiment import Evaluation, Experiment, LossOutput, Originals, Part, Variables
 from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.style.colors import AsTheyAre, Colors
-from likeness.experiments.style.evaluator import StyleEvaluator
 from likeness.experiments.style.image import StyleImage
+from likeness.experiments.style.objective import StyleObjective
 from likeness.experiments.style.portrait import Portrait
 from likeness.experiments.style.readers import Asked, Reader, WholeReader
 from likeness.experiments.style.starts import FromContent, Start, StartOfImages
@@ -22,7 +22,6 @@ from likeness.experiments.style.tiled import check_tiled, tiled_reader
 from likeness.experiments.training.resuming import Fingerprints, of_arrays
 from likeness.research.errors import UserError
 from likeness.research.images.sources import ImageSource
-from likeness.research.losses import Content, Gram, TotalVariation
 from likeness.research.types import Array, PRNGKey, PyTree
 
 _COLUMNS = {"": "painted"}
@@ -72,8 +71,8 @@ class Stylization(Experiment):
 
         J(G) = alpha Σ w J_content(C, G) + beta Σ_s p_s Σ w J_style(S_s, G) + Σ w J_image(G),  p_s = w_s / Σ_r w_r
 
-    p_s are the styles' shares, so ``beta`` alone is the strength of them all. G is learned: (1, h, w, 3), RGB in [0, 1]. The
-    encoder is frozen.
+    as the :class:`~likeness.experiments.style.objective.StyleObjective` says. p_s are the styles' shares, so ``beta`` alone is
+    the strength of them all. G is learned: (1, h, w, 3), RGB in [0, 1].
     """
 
     evaluating: ClassVar[str] = "evaluating the painting"
@@ -82,22 +81,10 @@ class Stylization(Experiment):
     """C, what is to be seen."""
     styles: tuple[StyleImage, ...]
     """S, what it is to look like."""
-    encoder: FrozenEncoder = FrozenEncoder()
-    """The encoder and where its weights come from."""
-    evaluator: StyleEvaluator = StyleEvaluator()
-    """By whom the image is evaluated."""
+    objective: StyleObjective = StyleObjective()
+    """What is compared, by which encoder, and by whom the image is evaluated."""
     size: int = 320
     """Longer side of the image, in pixels."""
-    alpha: float = 1.0
-    """Strength of the content."""
-    beta: float = 1.0
-    """Strength of the style."""
-    content_terms: tuple[Term, ...] = (Term(loss=Content(layers=("relu4_2",))),)
-    """J_content."""
-    style_terms: tuple[Term, ...] = (Term(loss=Gram(layers=("relu1_1", "relu2_1", "relu3_1", "relu4_1"))),)
-    """J_style."""
-    image_terms: tuple[Term, ...] = (Term(loss=TotalVariation(), weight=0.1),)
-    """J_image, of the image alone."""
     colors: Colors = AsTheyAre()
     """Whose colors the image has."""
     start: Start = FromContent()
@@ -120,9 +107,8 @@ class Stylization(Experiment):
             raise ValueError("Stylization.styles have the weight 0, all of them: give at least one a share above 0")
         if not 16 <= self.size <= 16384:
             raise ValueError(f"Stylization.size is {self.size}: give 16 to 16384 pixels")
-        for name in ("alpha", "beta", "scale"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"Stylization.{name} is {getattr(self, name)}: give a finite number, 0 or more")
+        if not 0 <= self.scale < float("inf"):
+            raise ValueError(f"Stylization.scale is {self.scale}: give a finite number, 0 or more")
         if list(self.scales) != sorted(set(self.scales)) or not all(0 < scale < 1 for scale in self.scales):
             raise ValueError(
                 f"Stylization.scales is {self.scales}: give shares between 0 and 1, each larger than the one before"
@@ -132,14 +118,19 @@ class Stylization(Experiment):
                 check_tiled(term.loss)
 
     @property
+    def encoder(self) -> FrozenEncoder:
+        """That of the objective."""
+        return self.objective.encoder
+
+    @property
     def _has_content(self) -> bool:
         """Whether it is painted by the content at all."""
-        return self.alpha > 0 and any(term.weight for term in self.content_terms)
+        return self.objective.alpha > 0 and any(term.weight for term in self.objective.content_terms)
 
     @property
     def _has_style(self) -> bool:
         """Whether it is painted by a style at all."""
-        return self.beta > 0 and any(term.weight for style in self.styles for term in self._terms(style))
+        return self.objective.beta > 0 and any(term.weight for style in self.styles for term in self._terms(style))
 
     @property
     def shares(self) -> tuple[float, ...]:
@@ -170,16 +161,17 @@ class Stylization(Experiment):
         content, styles = self.colors.before(content, styles)
         regions = [style.region_in(content) for style in self.styles]
         masks = [style.mask_of(image) for style, image in zip(self.styles, styles, strict=True)]
-        variables, evaluator = weights or (self.encoder.variables(), self.evaluator.variables())
+        terms = self.objective
+        variables, evaluator = weights or (terms.encoder.variables(), terms.evaluator.variables())
         try:
             reader = self.reader(content)
             kept = {
-                "content": reader.targets(variables, content, self.content_terms),
+                "content": reader.targets(variables, content, terms.content_terms),
                 "styles": [
                     self.reader(image).targets(variables, image, self._terms(style), mask)
                     for style, image, mask in zip(self.styles, styles, masks, strict=True)
                 ],
-                "image": reader.targets(variables, content, self.image_terms),
+                "image": reader.targets(variables, content, terms.image_terms),
             }
             regions = [reader.region(variables, content, region) for region in regions]
         except ValueError as error:
@@ -206,7 +198,7 @@ class Stylization(Experiment):
         read |= self.encoder.fingerprint(data.constants["encoder"])
         if self.portrait is not None:
             read["weights of the face encoder"] = of_arrays(data.constants["portrait"]["encoder"])
-        return Fingerprints(training=read, validation=self.evaluator.fingerprint(data.evaluator))
+        return Fingerprints(training=read, validation=self.objective.evaluator.fingerprint(data.evaluator))
 
     def describe(self, data: OpenedStylization) -> tuple[str, ...]:
         """The images and their sizes."""
@@ -218,7 +210,7 @@ class Stylization(Experiment):
         if not self._has_content:
             return (f"painting a texture ({width} × {height}) in the look of {named}",)
         if not self._has_style:
-            known = ", ".join(layers(self.content_terms))
+            known = ", ".join(layers(self.objective.content_terms))
             return (f"painting {self.content.title} ({width} × {height}) again, from what is known of it at {known}",)
         return (f"painting {self.content.title} ({width} × {height}) in the look of {named}",)
 
@@ -236,15 +228,13 @@ class Stylization(Experiment):
         """J of the image as it is now, and its parts."""
         del key
         pixels, kept = params["pixels"], constants["targets"]
-        asked = [Asked(self.content_terms, kept["content"]), Asked(self.image_terms, kept["image"])]
+        terms = self.objective
+        asked = [Asked(terms.content_terms, kept["content"]), Asked(terms.image_terms, kept["image"])]
         for style, target, region in zip(self.styles, kept["styles"], constants["regions"], strict=True):
             asked.append(Asked(self._terms(style), target, region))
         content, image, *looks = self.reader(pixels[0]).totals(constants["encoder"], pixels, batch["places"], asked)
-        parts = {"content": self.alpha * content}
-        parts["style"] = self.beta * sum(
-            (share * look for share, look in zip(self.shares, looks, strict=True)), start=jnp.zeros(())
-        )
-        parts["image"] = image
+        shared = sum((share * look for share, look in zip(self.shares, looks, strict=True)), start=jnp.zeros(()))
+        parts = terms.parts(content, shared, image)
         if self.portrait is not None:
             parts["identity"] = self.portrait.cost(constants["portrait"], pixels)
         return LossOutput(self.scale * sum(parts.values(), start=jnp.zeros(())), state, parts)
@@ -258,10 +248,10 @@ class Stylization(Experiment):
     @property
     def _all_terms(self) -> tuple[Term, ...]:
         styles = (term for style in self.styles for term in self._terms(style))
-        return (*self.content_terms, *styles, *self.image_terms)
+        return (*self.objective.content_terms, *styles, *self.objective.image_terms)
 
     def _terms(self, style: StyleImage) -> tuple[Term, ...]:
-        return style.terms or self.style_terms
+        return style.terms or self.objective.style_terms
 
     def image(self, params: PyTree) -> np.ndarray:
         """What was painted, with the colors that it is to have: (h, w, 3), RGB in [0, 1]."""
@@ -281,10 +271,10 @@ class Stylization(Experiment):
         del state
         pixels = self.image(params)
         terms = tuple(term for style in self.styles for term in self._terms(style))
-        read = (layers(self.content_terms), layers(terms))
+        read = (layers(self.objective.content_terms), layers(terms))
         encoder, weights = self.encoder, data.constants["encoder"]
         seen = self.colors.compared(pixels)
-        found = self.evaluator.metrics(data.evaluator, encoder, weights, read, seen, data.content, data.styles)
+        found = self.objective.evaluator.metrics(data.evaluator, encoder, weights, read, seen, data.content, data.styles)
         absent = [word for word, painted_by in (("content/", self._has_content), ("style/", self._has_style)) if not painted_by]
         metrics = {name: value for name, value in found.items() if not any(word in name for word in absent)}
         if self.portrait is not None:

@@ -137,7 +137,7 @@ class Microscope:
         else:
             raise UserError(f"The encoder of {name} was trained on examples of one size: leave out --size.")
         random = "random: its encoder's filters were drawn and never trained, so its units look for nothing in particular"
-        return dataclasses.replace(scope, remarks=(random,)) if are_drawn(frozen.weights) else scope
+        return dataclasses.replace(scope, notes=(random,)) if are_drawn(frozen.weights) else scope
 
     @classmethod
     def _of_photographs(cls, name: str, encoder: nn.Module, variables: PyTree, size: int | None) -> "Microscope":

@@ -59,7 +59,7 @@ def test_something_else_is_not_painted_on_in_a_directory_that_was_given(capsys):
     assert run([*command, "--steps", "3"]) == 0
     assert run([*command, "--steps", "4", "--strength", "2"]) == 2
     said = capsys.readouterr().err
-    assert "holds a painting that something else was asked for (experiment.beta" in said and "--fresh" not in said
+    assert "holds a painting that something else was asked for (experiment.objective.beta" in said and "--fresh" not in said
 
 
 def test_equal_weights_are_no_weights():

@@ -95,13 +95,13 @@ def preset(name: str) -> Stylization:
     (style,) = experiment.styles
     network = experiment.encoder.encoder
     narrow = FrozenEncoder(encoder=network.clone(widths=WIDTHS[: len(network.widths)]), weights=Drawn(seed=3))
+    evaluator = StyleEvaluator(encoder=narrow, content=("relu2_1",), style=("relu1_1",))
     return dataclasses.replace(
         experiment,
         content=Noise(seed=0, height=SIZE[0], width=SIZE[1]),
         styles=(dataclasses.replace(style, image=Noise(seed=1, height=height, width=width, power=3.0)),),
         size=SIZE[1],
-        encoder=narrow,
-        evaluator=StyleEvaluator(encoder=narrow, content=("relu2_1",), style=("relu1_1",)),
+        objective=dataclasses.replace(experiment.objective, encoder=narrow, evaluator=evaluator),
     )
 
 

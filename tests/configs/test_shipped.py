@@ -122,13 +122,15 @@ def small_stylization(experiment: Any) -> Stylization:
     encoder = dataclasses.replace(encoder, encoder=narrow, weights=weights)
     portrait = experiment.portrait and dataclasses.replace(experiment.portrait, encoder=RANDOM_FACES)
     # Runs of two and of four steps have not the same stages.
-    return dataclasses.replace(experiment, size=48, scales=(), encoder=encoder, portrait=portrait)
+    objective = dataclasses.replace(experiment.objective, encoder=encoder)
+    return dataclasses.replace(experiment, size=48, scales=(), objective=objective, portrait=portrait)
 
 
 def small_style_network(experiment: Any) -> FastStyle | ArbitraryStyle:
     encoder = dataclasses.replace(experiment.encoder, encoder=experiment.encoder.encoder.clone(widths=(4,) * 4))
     crops = RandomCrops(sources=(Photographs(),), size=32)
-    fields = {"encoder": encoder, "held_out": dataclasses.replace(experiment.held_out, size=32)}
+    objective = dataclasses.replace(experiment.objective, encoder=encoder)
+    fields = {"objective": objective, "held_out": dataclasses.replace(experiment.held_out, size=32)}
     if isinstance(experiment, ArbitraryStyle):
         styles = dataclasses.replace(experiment.held_out_styles, size=32)
         return dataclasses.replace(experiment, **fields, contents=crops, styles=crops, held_out_styles=styles)

@@ -24,7 +24,7 @@ from likeness.experiments.recognition import Recognition
 from likeness.experiments.recognition.protocols import EvaluatedSet, Verification
 from likeness.experiments.recognition.recognizer import Recognizer
 from likeness.experiments.run import Run
-from likeness.experiments.style import StyleImage, Stylization
+from likeness.experiments.style import StyleImage, StyleObjective, Stylization
 from likeness.experiments.style.grid import Method, StyleGrid
 from likeness.experiments.training.program import build
 from likeness.experiments.training.trainer import Trained, train
@@ -367,7 +367,14 @@ def people() -> Run:
 def painting() -> Run:
     frozen = FrozenEncoder(encoder=Edges())
     styles = (StyleImage(image=Photograph(name="flower")),)
-    return Run(experiment=Stylization(content=Photograph(name="china"), styles=styles, encoder=frozen), steps=1)
+    return Run(
+        experiment=Stylization(
+            content=Photograph(name="china"),
+            styles=styles,
+            objective=StyleObjective(encoder=frozen),
+        ),
+        steps=1,
+    )
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import functools
 import jax
 import numpy as np
 import pytest
+from objectives import with_objective
 
 from likeness.experiments.display.phases import watched
 from likeness.experiments.frozen import FrozenEncoder
@@ -63,7 +64,7 @@ def fast(**fields):
         "content_terms": (Term(loss=Content(layers=("relu2_1",)), weight=0.5),),
         "style_terms": (Term(loss=Gram(layers=LAYERS), weight=2.0),),
     }
-    return FastStyle(**{**SHARED, **defaults, **fields})
+    return with_objective(FastStyle, **{**SHARED, **defaults, **fields})
 
 
 def several(**fields):
@@ -79,7 +80,7 @@ def arbitrary(**fields):
         "content_terms": (Term(loss=Content(layers=("relu2_1",)), weight=0.5),),
         "style_terms": (Term(loss=MeanStd(layers=LAYERS), weight=2.0),),
     }
-    return ArbitraryStyle(**{**SHARED, **defaults, **fields})
+    return with_objective(ArbitraryStyle, **{**SHARED, **defaults, **fields})
 
 
 def cost_of(experiment, key=2):

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from objectives import with_objective
 from PIL import Image
 
 from likeness.experiments.display.contact_sheet import Tile, as_figure, sheet
@@ -49,7 +50,7 @@ def method(name="Gram", loss=None, **fields):
         "style_terms": (Term(loss=loss or Gram(layers=LAYERS), weight=2.0),),
         "image_terms": (Term(loss=TotalVariation(), weight=0.1),),
     }
-    return Method(name=name, how=Stylization(**{**defaults, **fields}))
+    return Method(name=name, how=with_objective(Stylization, **{**defaults, **fields}))
 
 
 def small(**fields):
@@ -235,7 +236,9 @@ def test_a_grid_is_trained_and_evaluated_as_its_images_alone(tmp_path):
     result = train(run, tmp_path / "grid")
     evaluation = result.evaluation
     # Of the first content's proportions, so that nothing is cut off.
-    how = dataclasses.replace(methods[0].how, styles=(StyleImage(image=FLOWER, scale=1.5),), size=32, evaluator=grid.evaluator)
+    objective = dataclasses.replace(methods[0].how.objective, evaluator=grid.evaluator)
+    look = StyleImage(image=FLOWER, scale=1.5)
+    how = dataclasses.replace(methods[0].how, styles=(look,), size=32, objective=objective)
     alone = train(dataclasses.replace(run, seed=1, experiment=how), tmp_path / "alone")
     np.testing.assert_allclose(evaluation.images["Gram_china_flower_1"], alone.evaluation.images["image"], atol=1e-5)
     files = sorted(path.stem for path in (tmp_path / "grid" / "images").iterdir())

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from listener import Listener, terminate
+from objectives import with_objective
 from PIL import Image
 
 from likeness.experiments.frozen import FrozenEncoder, Random
@@ -44,7 +45,7 @@ def small(**fields):
         "style_terms": (Term(loss=Gram(layers=("relu1_1", "relu2_1")), weight=2.0),),
         "image_terms": (Term(loss=TotalVariation(), weight=0.1),),
     }
-    return Stylization(**{**defaults, **fields})
+    return with_objective(Stylization, **{**defaults, **fields})
 
 
 def cost_of(experiment, pixels=None):
