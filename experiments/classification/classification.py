@@ -22,7 +22,7 @@ from likeness.research.data.examples import Examples, Parts, stream_examples
 from likeness.research.data.preprocessing import Preprocessing, to_unit
 from likeness.research.data.protocols import is_synthetic
 from likeness.research.errors import UserError
-from likeness.research.losses import CrossEntropy
+from likeness.research.losses import ClassificationLoss, CrossEntropy
 from likeness.research.metrics.intervals import Estimate, wilson
 from likeness.research.types import AnyArray, Array, Float, PRNGKey, PyTree
 
@@ -50,7 +50,7 @@ class Classification(Experiment):
     """Where examples come from."""
     encoder: nn.Module
     """Turns an example into named activations, among them ``embedding``; of the data's ``spatial_dims``."""
-    loss: CrossEntropy = CrossEntropy()
+    loss: ClassificationLoss = CrossEntropy()
     """Compares the scores of the classes with the label."""
     batch: int = 64
     """Examples in a batch."""
@@ -63,6 +63,7 @@ class Classification(Experiment):
     def __post_init__(self) -> None:
         check_members("Classification", "data", self.data, ExampleSource, "a source of examples, such as Ecg()")
         check_encoder("Classification", self.encoder)
+        check_members("Classification", "loss", self.loss, ClassificationLoss, "CrossEntropy(), say")
         for baseline in self.baselines:
             check_members("Classification", "baselines", baseline, ClassifierBaseline, "(NearestMean(),), say")
         if self.batch < 1:

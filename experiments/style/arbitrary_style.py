@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 from typing import ClassVar
 
 import jax
@@ -24,7 +25,7 @@ from likeness.research.style_networks import Decoder, adain, mirror, style_stati
 from likeness.research.style_networks.adain import StyleStatistics
 from likeness.research.style_networks.borders import reflect_to_multiple
 from likeness.research.synthetic.styles import CurlStrokes, VoronoiMosaic
-from likeness.research.types import Array, PRNGKey, PyTree
+from likeness.research.types import AnyArray, Array, Float, PRNGKey, PyTree
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,6 +155,18 @@ class ArbitraryStyle(Experiment):
         decoder = self.decoder
         return Variables({"decoder": decoder.init(key, jnp.zeros((1, 4, 4, decoder.widths[-1])))["params"]}, {})
 
+    def learned_shapes(self) -> Variables:
+        """The shapes of the decoder's weights."""
+        return jax.eval_shape(self.init, jax.random.key(0), {}, {})
+
+    def one_pass(self, learned: Variables) -> "AnyStyle":
+        """The encoder and the trained decoder.
+
+        Raises:
+            UserError: the encoder's weights cannot be had.
+        """
+        return AnyStyle(self, learned.params, self.encoder.variables())
+
     def statistics(self, encoder: PyTree, styles: Array) -> StyleStatistics:
         """What AdaIN sees of style images (b, h, w, 3), by the encoder's weights. Runs under ``jit``."""
         return style_statistics(self.encoder(encoder, styles)[self.layer])
@@ -211,6 +224,43 @@ class ArbitraryStyle(Experiment):
         rows = [[column[row] for column in painted] for row in range(len(contents))]
         drawn = sheet(list(contents), list(styles), rows)
         return Evaluation(metrics=metrics, columns=COLUMNS, images={"sheet": drawn}, notes=notes)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class AnyStyle:
+    """An encoder and a trained decoder, which paint in the look of any images."""
+
+    styles: ClassVar[None] = None
+
+    experiment: ArbitraryStyle
+    params: PyTree
+    """What was learned."""
+    encoder: PyTree
+    """The frozen encoder's weights."""
+
+    def __call__(
+        self,
+        image: Float[AnyArray, "1 h w 3"],
+        weights: Float[AnyArray, "n"],
+        styles: Sequence[Float[AnyArray, "h w 3"]],
+        strength: float,
+    ) -> Float[Array, "1 h w 3"]:
+        """See :class:`~likeness.experiments.style.one_pass.OnePass`."""
+        seen = [_statistics(self.experiment, self.encoder, style[None]) for style in styles]
+        look = jax.tree.map(lambda *parts: jnp.tensordot(weights, jnp.stack(parts), 1), *seen)
+        return _decoded(self.experiment, self.params, self.encoder, image, look, jnp.float32(strength))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _statistics(experiment: ArbitraryStyle, encoder: PyTree, style: Array) -> StyleStatistics:
+    return experiment.statistics(encoder, style)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _decoded(
+    experiment: ArbitraryStyle, params: PyTree, encoder: PyTree, image: Array, look: StyleStatistics, strength: Array
+) -> Array:
+    return jnp.clip(experiment.paint(params, encoder, image, look, strength), 0.0, 1.0)
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -2,8 +2,9 @@
 
 import dataclasses
 import functools
-from typing import ClassVar
+from typing import ClassVar, cast
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,14 +14,16 @@ from likeness.experiments.experiment import Batches, Evaluation, Experiment, Los
 from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.style.held_out import COLUMNS, HeldOut, sheet
 from likeness.experiments.style.objective import StyleObjective
+from likeness.experiments.style.one_pass import LearnedStyles
 from likeness.experiments.style.terms import Term, targets, total
 from likeness.experiments.training.resuming import Fingerprints
+from likeness.research.checks import check_members
 from likeness.research.data.image_sets import Crops, RandomCrops, crop_stream
 from likeness.research.data.preprocessing import to_unit
 from likeness.research.errors import UserError
 from likeness.research.images.sources import ImageSource
 from likeness.research.losses import Content
-from likeness.research.style_networks import Conditional, Johnson
+from likeness.research.style_networks import Johnson, StyleNetwork
 from likeness.research.types import Array, PRNGKey, PyTree
 
 
@@ -75,14 +78,16 @@ class FastStyle(Experiment):
     """C, what is painted in training."""
     batch_size: int = 4
     """Images in a batch."""
-    network: Johnson | Conditional = Johnson()
-    """P."""
+    network: nn.Module = Johnson()
+    """P, a :class:`~likeness.research.style_networks.StyleNetwork`."""
     objective: StyleObjective = StyleObjective(content_terms=(Term(loss=Content(layers=("relu3_3",))),))
     """What is compared, by which encoder, and by whom the paintings are evaluated."""
     held_out: HeldOut = HeldOut()
     """The images that they are evaluated on."""
 
     def __post_init__(self) -> None:
+        say = f"Johnson() or Conditional(styles={len(self.styles)})"
+        check_members("FastStyle", "network", self.network, StyleNetwork, say)
         if len(self.styles) != self.style_count:
             raise ValueError(
                 f"FastStyle has {len(self.styles)} styles and a {type(self.network).__name__} that paints "
@@ -99,7 +104,7 @@ class FastStyle(Experiment):
     @property
     def style_count(self) -> int:
         """How many styles the network has."""
-        return self.network.styles if isinstance(self.network, Conditional) else 1
+        return cast(StyleNetwork, self.network).styles
 
     def open(self) -> OpenedFastStyle:
         """Opens the images, loads the encoder and takes the targets."""
@@ -155,13 +160,22 @@ class FastStyle(Experiment):
         """A style network that has seen nothing."""
         del constants
         image = jnp.zeros((1, *batch["images"].shape[1:]), jnp.float32)
-        weights = () if isinstance(self.network, Johnson) else (jnp.ones((1, self.style_count)),)
-        return Variables({"network": self.network.init(key, image, *weights)["params"]}, {})
+        weights = jnp.ones((1, self.style_count))
+        return Variables({"network": self.network.init(key, image, weights)["params"]}, {})
+
+    def learned_shapes(self) -> Variables:
+        """The shapes of the network's weights."""
+        batch = {"images": jax.ShapeDtypeStruct((1, 64, 64, 3), np.uint8)}
+        return jax.eval_shape(self.init, jax.random.key(0), {}, batch)
+
+    def one_pass(self, learned: Variables) -> LearnedStyles:
+        """The trained network."""
+        titles = tuple(style.image.title for style in self.styles)
+        return LearnedStyles(cast(StyleNetwork, self.network), {"params": learned.params["network"]}, titles)
 
     def paint(self, params: PyTree, images: Array, weights: Array) -> Array:
         """What the network makes of images (b, h, w, 3), RGB in [0, 1], in styles of weights (b, n). Runs under ``jit``."""
-        chosen = () if isinstance(self.network, Johnson) else (weights,)
-        return self.network.apply({"params": params["network"]}, images, *chosen)  # pyright: ignore[reportReturnType]
+        return self.network.apply({"params": params["network"]}, images, weights)  # pyright: ignore[reportReturnType]
 
     def cost(self, params: PyTree, state: PyTree, constants: PyTree, batch: PyTree, key: PRNGKey) -> LossOutput:
         """J of a batch, each image in one style, and its three parts."""

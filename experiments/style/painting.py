@@ -1,25 +1,21 @@
 """A trained style network, ready to paint: what the command line and notebooks use after fast style transfer was trained."""
 
 import dataclasses
-import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from likeness.experiments.style.arbitrary_style import ArbitraryStyle
-from likeness.experiments.style.fast_style import FastStyle
+from likeness.experiments.style.one_pass import LearnedStyles, OnePass, TrainsOnePass
 from likeness.experiments.training.evaluation import read_run, restore
 from likeness.research.data.paths import printable
 from likeness.research.errors import UserError
 from likeness.research.images import fit, read_image, resize, write_image
 from likeness.research.images.reading import LoadedImage
-from likeness.research.style_networks import Conditional, Johnson, Transformer
-from likeness.research.style_networks.adain import StyleStatistics
-from likeness.research.types import Array, Float, PyTree
+from likeness.research.style_networks import StyleNetwork
+from likeness.research.types import Float
 from likeness.research.weights import KNOWN
 
 Pixels: TypeAlias = Float[np.ndarray, "h w 3"]
@@ -37,14 +33,8 @@ class Stylizer:
 
     name: str
     """Where it comes from, for errors."""
-    network: Johnson | Conditional | ArbitraryStyle
-    """What paints: a network of one style or of several, or an encoder and decoder for any."""
-    params: PyTree
-    """What was learned."""
-    encoder: PyTree = None
-    """The frozen encoder's weights, where there is one."""
-    styles: tuple[str, ...] = ()
-    """What the styles are called that the network knows."""
+    one_pass: OnePass
+    """What paints."""
 
     @classmethod
     def load(cls, model: str | Path) -> "Stylizer":
@@ -57,29 +47,23 @@ class Stylizer:
             return cls._published(str(model))
         run = read_run(model)
         experiment, name = run.experiment, printable(model)
-        if not isinstance(experiment, FastStyle | ArbitraryStyle):
+        if not isinstance(experiment, TrainsOnePass):
             raise UserError(
                 f"{name} holds a {type(experiment).__name__}, which paints nothing in one pass: give the working directory of "
                 "a config such as stylization/fast_johnson."
             )
-        batch = {"images": jax.ShapeDtypeStruct((1, 64, 64, 3), np.uint8)}
-        _, variables = restore(model, run, jax.eval_shape(experiment.init, jax.random.key(0), {}, batch))
-        if isinstance(experiment, ArbitraryStyle):
-            return cls(name, experiment, variables.params, experiment.encoder.variables())
-        titles = tuple(style.image.title for style in experiment.styles)
-        return cls(name, experiment.network, {"params": variables.params["network"]}, styles=titles)
+        return cls(name, experiment.one_pass(restore(model, run, experiment.learned_shapes())[1]))
 
     @classmethod
     def _published(cls, name: str) -> "Stylizer":
-        published = {one.name: one for one in KNOWN if isinstance(one.encoder, Johnson | Conditional)}
+        published = {one.name: one for one in KNOWN if isinstance(one.encoder, StyleNetwork)}
         if name not in published:
             raise UserError(
                 f"There is no working directory {printable(name)}, and no published style network of that name: train one with "
                 f"`likeness train stylization/fast_johnson`, or give one of {', '.join(published)}."
             )
-        network = published[name].encoder
-        assert isinstance(network, Johnson | Conditional)
-        return cls(name, network, published[name].load()[0], styles=(name,))
+        network = cast(StyleNetwork, published[name].encoder)
+        return cls(name, LearnedStyles(network, published[name].load()[0], (name,)))
 
     def __call__(
         self, image: Pixels, *, weights: Sequence[float] = (), styles: Sequence[Pixels] = (), strength: float = 1.0
@@ -102,30 +86,23 @@ class Stylizer:
         if not 0 <= strength <= 1:
             raise UserError(f"The strength of a style is {strength}: give a number from 0 to 1.")
         self._check_styles(len(styles), strength)
-        count = len(styles) if isinstance(self.network, ArbitraryStyle) else len(self.styles)
-        mixed = self._mixture(weights, count)
+        learned = self.one_pass.styles
+        mixed = self._mixture(weights, len(styles) if learned is None else len(learned))
         try:
-            match self.network:
-                case Johnson():
-                    painted = _transformed(self.network, self.params, image[None])
-                case Conditional():
-                    painted = _transformed(self.network, self.params, image[None], mixed[None])
-                case ArbitraryStyle():
-                    seen = [_statistics(self.network, self.encoder, style[None]) for style in styles]
-                    look = jax.tree.map(lambda *parts: jnp.tensordot(mixed, jnp.stack(parts), 1), *seen)
-                    painted = _decoded(self.network, self.params, self.encoder, image[None], look, jnp.float32(strength))
+            painted = self.one_pass(image[None], mixed, styles, strength)
         except ValueError as error:
             raise UserError(f"{self.name} cannot paint this image: {error}") from error
         return np.asarray(painted[0])
 
     def _check_styles(self, count: int, strength: float) -> None:
-        if isinstance(self.network, ArbitraryStyle):
+        learned = self.one_pass.styles
+        if learned is None:
             if count == 0:
                 raise UserError(f"{self.name} paints in any style, and none is given: give a style image.")
         elif count:
             raise UserError(
-                f"{self.name} paints in the style{'s' if len(self.styles) > 1 else ''} that it has learned "
-                f"({', '.join(self.styles)}) and in no other: leave the style image out, or train stylization/fast_adain."
+                f"{self.name} paints in the style{'s' if len(learned) > 1 else ''} that it has learned "
+                f"({', '.join(learned)}) and in no other: leave the style image out, or train stylization/fast_adain."
             )
         elif strength != 1:
             raise UserError(f"{self.name} has learned its style at one strength: leave the strength at 1.")
@@ -133,7 +110,7 @@ class Stylizer:
     def _mixture(self, weights: Sequence[float], count: int) -> Float[np.ndarray, "n"]:
         mixed = np.asarray(weights or (1.0,) * count, np.float32)
         if len(mixed) != count:
-            named = f" ({', '.join(self.styles)})" if self.styles else ""
+            named = f" ({', '.join(self.one_pass.styles)})" if self.one_pass.styles else ""
             raise UserError(f"{len(mixed)} weights are given for {count} styles{named}: give one weight for each.")
         if not (np.isfinite(mixed).all() and mixed.min() >= 0 and mixed.sum() > 0):
             raise UserError(f"The weights of the styles are {weights}: give finite numbers, 0 or more, not all 0.")
@@ -187,20 +164,3 @@ def _resized(image: LoadedImage, size: int) -> LoadedImage:
     if alpha is not None:
         alpha = np.clip(np.asarray(resize(jnp.asarray(alpha)[..., None], shape))[..., 0], 0.0, 1.0)
     return dataclasses.replace(image, pixels=pixels, alpha=alpha)
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _transformed(network: Transformer, variables: PyTree, image: Array, *weights: Array) -> Array:
-    return jnp.clip(network.apply(variables, image, *weights), 0.0, 1.0)  # pyright: ignore[reportArgumentType]
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _statistics(network: ArbitraryStyle, encoder: PyTree, style: Array) -> StyleStatistics:
-    return network.statistics(encoder, style)
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _decoded(
-    network: ArbitraryStyle, params: PyTree, encoder: PyTree, image: Array, look: StyleStatistics, strength: Array
-) -> Array:
-    return jnp.clip(network.paint(params, encoder, image, look, strength), 0.0, 1.0)

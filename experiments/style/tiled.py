@@ -1,13 +1,15 @@
 """A cost on activations of an image too large for the device: tile by tile, and exactly.
 
-The losses that a style is made of read sums over places, and the content loss is itself such a sum. So the sums are collected
-window by window, each place counted by the one tile that owns it, and the losses see what they would of the whole image. The
-gradient goes back through the same windows, each computed again: memory for activations is that of one window.
+The losses that a style is made of read sums over places (``AddsStatistics``), and the content loss is itself such a sum
+(``AddsPlaces``). So the sums are collected window by window, each place counted by the one tile that owns it, and the losses
+see what they would of the whole image. The gradient goes back through the same windows, each computed again: memory for
+activations is that of one window.
 """
 
 import dataclasses
+import functools
 from collections.abc import Mapping
-from typing import Any, TypeGuard
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,10 +20,8 @@ from likeness.experiments.style.readers import Asked
 from likeness.experiments.style.terms import Term, layers
 from likeness.research.geometry.receptive_field import NetworkGeometry
 from likeness.research.geometry.tiles import Tiles, cut
-from likeness.research.losses import AdditiveLayers, Content, Gram
-from likeness.research.losses.style.gram import EQUAL_SIZES
+from likeness.research.losses import AddsPlaces, AddsStatistics, ChecksTiles
 from likeness.research.losses.style.layers import ActivationLoss, averaged_mask
-from likeness.research.losses.style.statistics import Sums
 from likeness.research.types import Activations, AnyArray, Array, Float, Int, PyTree, Scalar
 
 Places = Int[AnyArray, "n 6"]
@@ -57,14 +57,14 @@ class TiledReader:
 
         @jax.jit
         def take(variables: PyTree, pixels: Array, masks: PyTree, places: Array) -> list[PyTree]:
-            styles = [term.loss for term in terms if isinstance(term.loss, AdditiveLayers)]
-            wanted = layers(tuple(term for term in terms if isinstance(term.loss, Content)))
+            styles = [term.loss for term in terms if isinstance(term.loss, AddsStatistics)]
+            wanted = layers(tuple(term for term in terms if isinstance(term.loss, AddsPlaces)))
             _, sums = self.sums(variables, pixels, places, [], [(loss, masks) for loss in styles])
             features = self.features(variables, pixels, places, wanted)
             found = iter(sums)
             kept = []
             for term in terms:
-                if isinstance(term.loss, AdditiveLayers):
+                if isinstance(term.loss, AddsStatistics):
                     kept.append(term.loss.keep(next(found)))
                 else:
                     kept.append(term.loss.target({"input": pixels, **features}))
@@ -84,7 +84,7 @@ class TiledReader:
         """``Σ w J`` of an image for each that is asked: what reads the image itself at once, the rest from the tiles."""
         single = [(each, term, target) for each in asked for term, target in zip(each.terms, each.targets, strict=True)]
         contents = [(term.loss, target) for _, term, target in single if _reads_places(term.loss)]
-        styles = [(term.loss, each.region) for each, term, _ in single if isinstance(term.loss, AdditiveLayers)]
+        styles = [(term.loss, each.region) for each, term, _ in single if isinstance(term.loss, AddsStatistics)]
         found_contents, found_sums = self.sums(variables, pixels, places, contents, styles)
         values, sums = iter(found_contents), iter(found_sums)
         totals = []
@@ -93,7 +93,7 @@ class TiledReader:
             for term, target in zip(each.terms, each.targets, strict=True):
                 if _reads_places(term.loss):
                     found = next(values)
-                elif isinstance(term.loss, AdditiveLayers):
+                elif isinstance(term.loss, AddsStatistics):
                     found = term.loss.from_statistics(next(sums), target)
                 else:
                     found = term.loss({"input": pixels}, target)
@@ -106,9 +106,9 @@ class TiledReader:
         variables: PyTree,
         pixels: Float[Array, "1 h w c"],
         places: Places,
-        contents: list[tuple[Content, PyTree]],
-        styles: list[tuple[AdditiveLayers, Mapping[str, Array] | None]],
-    ) -> tuple[list[Scalar], list[dict[str, Sums]]]:
+        contents: list[tuple[Any, PyTree]],
+        styles: list[tuple[AddsStatistics, Mapping[str, Array] | None]],
+    ) -> tuple[list[Scalar], list[Any]]:
         """Content losses, and the sums that styles are made of, of the whole image.
 
         Args:
@@ -119,9 +119,10 @@ class TiledReader:
             styles: losses, each with the mask of the whole image at each of its layers, or None.
         """
 
-        def of_window(place: Array) -> tuple[list[Scalar], list[dict[str, Sums]]]:
+        def of_window(place: Array) -> tuple[list[Scalar], list[Any]]:
             activations, owned = self._window(variables, pixels, place)
-            kept = [loss(activations, self._part(activations, target, place), owned) for loss, target in contents]
+            corner = functools.partial(self._corner, place=place)
+            kept = [loss(activations, loss.cut_target(target, activations, corner), owned) for loss, target in contents]
             taken = [loss.statistics(activations, self._masked(owned, mask, place)) for loss, mask in styles]
             return kept, taken
 
@@ -172,17 +173,6 @@ class TiledReader:
             owned[layer] = (inside[:, None] & across[None, :]).astype(jnp.float32)
         return activations, owned
 
-    def _part(self, activations: Activations, target: PyTree, place: Array) -> PyTree:
-        """A content target's part in a window."""
-        part = {}
-        for layer, kept in target.items():
-            size = activations[layer].shape
-            part[layer] = {
-                **kept,
-                "features": jax.lax.dynamic_slice(kept["features"], (0, *self._corner(layer, place), 0), size),
-            }
-        return part
-
     def _masked(self, owned: dict[str, Array], mask: Mapping[str, Array] | None, place: Array) -> Mapping[str, Array]:
         if mask is None:
             return owned
@@ -201,8 +191,8 @@ def _after(end: Array, stride: int, side: int) -> Array:
     return jnp.where(end == side, side, end // stride)
 
 
-def _reads_places(loss: ActivationLoss) -> TypeGuard[Content]:
-    return isinstance(loss, Content) and loss.layers != ("input",)
+def _reads_places(loss: ActivationLoss) -> bool:
+    return isinstance(loss, AddsPlaces) and loss.layers != ("input",)
 
 
 def check_tiled(loss: ActivationLoss) -> None:
@@ -211,15 +201,16 @@ def check_tiled(loss: ActivationLoss) -> None:
     Raises:
         ValueError: naming the loss, and those that can.
     """
-    if isinstance(loss, Gram) and loss.normalizer in EQUAL_SIZES:
-        raise ValueError(
-            f"Stylization.tile is set, but Gram(normalizer={loss.normalizer!r}) compares whole images of one size: choose "
-            "normalizer='relative', or leave tile out."
-        )
-    if loss.layers != ("input",) and not isinstance(loss, AdditiveLayers | Content):
+    if isinstance(loss, ChecksTiles):
+        try:
+            loss.check_tiles()
+        except ValueError as error:
+            raise ValueError(f"Stylization.tile is set, but {error}, or leave tile out.") from error
+    if loss.layers != ("input",) and not isinstance(loss, AddsStatistics | AddsPlaces):
         raise ValueError(
             f"Stylization.tile is set, but {type(loss).__name__} compares places of the whole image with one another: use "
-            "Gram, MeanStd, Covariance or Wasserstein, or leave tile out."
+            "Gram, MeanStd, Covariance or Wasserstein, or a loss that is an AddsStatistics or AddsPlaces of "
+            "likeness.research.losses, or leave tile out."
         )
 
 

@@ -12,7 +12,7 @@ from likeness.research.distances import (
     squared_distance,
     unit,
 )
-from likeness.research.losses.classification import CrossEntropy
+from likeness.research.losses.classification import ClassificationLoss, CrossEntropy
 from likeness.research.losses.metric.collapse import CollapseMonitor
 from likeness.research.losses.metric.contrastive import Contrastive
 from likeness.research.losses.metric.margin_softmax import MarginSoftmax
@@ -52,6 +52,7 @@ from likeness.research.losses.style.patches import MRF
 from likeness.research.losses.style.self_similarity import SelfSimilarity
 from likeness.research.losses.style.sliced_wasserstein import SlicedWasserstein
 from likeness.research.losses.style.statistics import AdditiveLayers, gram_matrix
+from likeness.research.losses.style.tiles import AddsPlaces, AddsStatistics, ChecksTiles
 from likeness.research.losses.style.variation import TotalVariation
 from likeness.research.losses.style.wasserstein import Wasserstein
 
@@ -60,10 +61,14 @@ __all__ = [
     "ActivationLoss",
     "AdditiveLayers",
     "AddonsSemiHard",
+    "AddsPlaces",
+    "AddsStatistics",
     "AnchorSemiHard",
     "BandSemiHard",
     "BatchAll",
     "BatchHard",
+    "ChecksTiles",
+    "ClassificationLoss",
     "CollapseMonitor",
     "Content",
     "Contextual",

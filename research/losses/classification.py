@@ -1,6 +1,7 @@
 """Softmax cross-entropy, with labels that may be smoothed."""
 
 import dataclasses
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +9,21 @@ import jax.numpy as jnp
 from likeness.research.checks import UncheckedEmbeddings, UncheckedLabels, as_labels, check_array
 from likeness.research.types import Array, Float
 
-__all__ = ["CrossEntropy"]
+__all__ = ["ClassificationLoss", "CrossEntropy"]
+
+
+@runtime_checkable
+class ClassificationLoss(Protocol):
+    """A loss on scores of classes."""
+
+    def __call__(self, logits: UncheckedEmbeddings, labels: UncheckedLabels) -> Float[Array, "b"]:
+        """The loss of each example.
+
+        Args:
+            logits: (b, K), a score for each class.
+            labels: (b,), the class of each example.
+        """
+        ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -3,10 +3,12 @@
 import dataclasses
 from typing import Literal, TypeAlias
 
+import jax
 import jax.numpy as jnp
 
 from likeness.research.checks import check_choice
 from likeness.research.losses.style.layers import Layers, PlaceMask, mask_of, safe_divide
+from likeness.research.losses.style.tiles import Corner
 from likeness.research.types import Activations, Array, Float, PyTree, Scalar
 
 ContentNormalizer: TypeAlias = Literal["relative", "course", "assignment", "mean"]
@@ -16,17 +18,18 @@ ContentNormalizer: TypeAlias = Literal["relative", "course", "assignment", "mean
 class Content(Layers):
     """Squared distance of activations, place by place: ``J_l = s_l Σ_ijk m_ij (F_ijk - P_ijk)²``.
 
-    Gatys, Ecker and Bethge, "A neural algorithm of artistic style", 2015.
+        Gatys, Ecker and Bethge, "A neural algorithm of artistic style", 2015.
 
-    The factor s_l belongs to the target, and so does its mask M: an image's loss is the sum of the losses of its
-    tiles, each with its part of the target's features. Give the same mask to both to compare a region only.
+        The factor s_l belongs to the target, and so does its mask M: an image's loss is the sum of the losses of its
+        tiles, each with its part of the target's features. Give the same mask to both to compare a region only.
 
-    Example:
-        >>> import jax.numpy as jnp
-        >>> loss = Content(layers=("relu4_2",), normalizer="course")
-        >>> content = {"relu4_2": jnp.zeros((1, 2, 2, 3))}
-        >>> print(loss({"relu4_2": jnp.ones((1, 2, 2, 3))}, loss.target(content)))
-        6.0
+        Example:
+            >>> import jax
+    import jax.numpy as jnp
+            >>> loss = Content(layers=("relu4_2",), normalizer="course")
+            >>> content = {"relu4_2": jnp.zeros((1, 2, 2, 3))}
+            >>> print(loss({"relu4_2": jnp.ones((1, 2, 2, 3))}, loss.target(content)))
+            6.0
     """
 
     normalizer: ContentNormalizer = "relative"
@@ -66,6 +69,15 @@ class Content(Layers):
                 squares = squares * mask_of(mask, layer, activations)[:, :, None]
             terms[layer] = target[layer]["scale"] * jnp.sum(squares, axis=(1, 2, 3))
         return self.total(terms)
+
+    def cut_target(self, target: PyTree, activations: Activations, corner: Corner) -> PyTree:
+        """The part of a target that a window of the image is compared with: of the features there, and the whole scale."""
+        part = {}
+        for layer, kept in target.items():
+            size = activations[layer].shape
+            features = jax.lax.dynamic_slice(kept["features"], (0, *corner(layer), 0), size)
+            part[layer] = {**kept, "features": features}
+        return part
 
     def _scale(self, features: Float[Array, "b h w c"], weights: Float[Array, "h w"] | None) -> Float[Array, "b"]:
         images, height, width, channels = features.shape

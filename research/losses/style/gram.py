@@ -50,6 +50,17 @@ class Gram(AdditiveLayers):
         super().__post_init__()
         check_choice("Gram", "normalizer", self.normalizer, GramNormalizer)
 
+    def check_tiles(self) -> None:
+        """Refuses a formula that demands equal sizes.
+
+        Raises:
+            ValueError: it does.
+        """
+        if self.normalizer in EQUAL_SIZES:
+            raise ValueError(
+                f"Gram(normalizer={self.normalizer!r}) compares whole images of one size: choose normalizer='relative'"
+            )
+
     def keep(self, statistics: dict[str, Sums]) -> PyTree:
         """``A/(nH' nW')`` of every layer, (b, c, c)."""
         return {layer: {"gram": second_moment(sums)} for layer, sums in statistics.items()}

@@ -3,6 +3,7 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -49,6 +50,28 @@ def test_cost_is_the_mean_cross_entropy_of_the_batch(experiment):
     assert cost.value.dtype == np.float32
     assert jax.tree.structure(cost.state) == jax.tree.structure(state)
     assert 0 <= float(cost.metrics["accuracy"]) <= 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Hinge:
+    """A stranger's: by how much another class comes within a distance of the right one."""
+
+    width: float = 1.0
+
+    def __call__(self, logits, labels):
+        own = jnp.take_along_axis(logits, labels[:, None], axis=1)
+        rivals = jnp.where(jax.nn.one_hot(labels, logits.shape[1], dtype=bool), -jnp.inf, logits)
+        return jax.nn.relu(self.width + rivals.max(axis=1) - own[:, 0])
+
+
+def test_anybodys_loss_is_learned_by():
+    experiment = dataclasses.replace(SIGNALS, loss=Hinge(width=2.0))
+    _, batch, (params, state) = started(experiment)
+    # A constant head gives every class the same score.
+    flat = {"encoder": params["encoder"], "head": jax.tree.map(np.zeros_like, params["head"])}
+    assert experiment.cost(flat, state, {}, batch, jax.random.key(1)).value == 2.0
+    with pytest.raises(ValueError, match=r"Classification\.loss is None, which is no ClassificationLoss"):
+        dataclasses.replace(SIGNALS, loss=None)
 
 
 def test_evaluation_counts_what_the_scores_say():

@@ -228,11 +228,7 @@ def stylizers(tmp_path_factory):
     for kind, experiment in (("fast", fast()), ("several", several()), ("arbitrary", arbitrary())):
         batch = {"images": jax.ShapeDtypeStruct((1, 16, 16, 3), np.uint8)}
         params = filled(jax.eval_shape(experiment.init, jax.random.key(0), {}, batch).params)
-        if isinstance(experiment, ArbitraryStyle):
-            made[kind] = Stylizer("here", experiment, params, TINY.variables())
-        else:
-            titles = tuple(style.image.title for style in experiment.styles)
-            made[kind] = Stylizer("here", experiment.network, {"params": params["network"]}, styles=titles)
+        made[kind] = Stylizer("here", experiment.one_pass(Variables(params, {})))
     return made
 
 
@@ -245,7 +241,8 @@ def test_weights_choose_and_mix_styles(stylizers):
     np.testing.assert_array_equal(between, alike)
     assert np.abs(first - second).max() > 1e-2
     assert min(np.abs(first - between).max(), np.abs(second - between).max()) > 1e-3
-    expected = jax.jit(stylizer.network.apply)(stylizer.params, IMAGE[None], np.array([[1.0, 0.0]], np.float32))[0]
+    network = stylizer.one_pass.network
+    expected = jax.jit(network.apply)(stylizer.one_pass.variables, IMAGE[None], np.array([[1.0, 0.0]], np.float32))[0]
     np.testing.assert_allclose(first, np.clip(expected, 0, 1), atol=1e-6)
 
 
