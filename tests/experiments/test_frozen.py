@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import flax.linen as nn
@@ -13,7 +14,6 @@ import pytest
 from likeness.experiments.experiment import Variables
 from likeness.experiments.frozen import FromRun, FrozenEncoder, LearnedEncoder, Random
 from likeness.experiments.preprocessing import ModelInputs
-from likeness.experiments.run import Run
 from likeness.research.data import Preprocessing
 from likeness.research.encoders import Conv4, SqueezeNet, Vgg
 from likeness.research.errors import UserError
@@ -100,7 +100,7 @@ def a_run(experiment: Any, factor: Any, monkeypatch: pytest.MonkeyPatch, workdir
     """A finished one, of which only what was written is left."""
     home = "likeness.experiments.frozen"
     inputs = ModelInputs(shape=(6, 4, 1), preprocessing=None)
-    monkeypatch.setattr(f"{home}.read_run", lambda path: Run(experiment=experiment, steps=1))
+    monkeypatch.setattr(f"{home}.read_run", lambda path: SimpleNamespace(experiment=experiment))
     monkeypatch.setattr(f"{home}.restore", lambda path, run: (1, Variables({"mine": {"factor": factor}}, {})))
     monkeypatch.setattr(ModelInputs, "load", classmethod(lambda cls, path: inputs))
     return FromRun(workdir=str(workdir))

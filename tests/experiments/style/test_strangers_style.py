@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import flax.linen as nn
@@ -13,7 +14,6 @@ import pytest
 
 from likeness.experiments.experiment import Variables
 from likeness.experiments.frozen import FrozenEncoder
-from likeness.experiments.run import Run
 from likeness.experiments.style import FastStyle, LearnedStyle, StyleImage, StyleObjective, Stylization
 from likeness.experiments.style.painting import Painter
 from likeness.experiments.style.terms import Term
@@ -83,7 +83,7 @@ class Blending:
 
 def test_what_their_experiment_has_trained_paints(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     home = "likeness.experiments.style.painting"
-    run: Any = Run(experiment=Blending(), steps=1)  # pyright: ignore[reportArgumentType]
+    run = SimpleNamespace(experiment=Blending())
     monkeypatch.setattr(f"{home}.read_run", lambda path: run)
     monkeypatch.setattr(f"{home}.restore", lambda path, run, shapes: (1, Variables(np.float32(0.5), {})))
     painter = Painter.load(tmp_path)
@@ -91,7 +91,7 @@ def test_what_their_experiment_has_trained_paints(monkeypatch: pytest.MonkeyPatc
     np.testing.assert_allclose(painter(IMAGE, styles=(look,), strength=0.5), IMAGE + 0.25 * (1 - IMAGE), rtol=1e-5)
     with pytest.raises(UserError, match="paints in any style, and none is given"):
         painter(IMAGE)
-    monkeypatch.setattr(f"{home}.read_run", lambda path: dataclasses.replace(run, experiment=tinted))
+    monkeypatch.setattr(f"{home}.read_run", lambda path: SimpleNamespace(experiment=Stylization))
     with pytest.raises(UserError, match="which paints nothing in one pass"):
         Painter.load(tmp_path)
 
