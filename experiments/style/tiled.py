@@ -8,7 +8,7 @@ activations is that of one window.
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -106,8 +106,8 @@ class TiledReader:
         variables: PyTree,
         pixels: Float[Array, "1 h w c"],
         places: Places,
-        contents: list[tuple[Any, PyTree]],
-        styles: list[tuple[AddsStatistics, Mapping[str, Array] | None]],
+        contents: Sequence[tuple[Any, PyTree]],
+        styles: Sequence[tuple[AddsStatistics, Mapping[str, Array] | None]],
     ) -> tuple[list[Scalar], list[Any]]:
         """Content losses, and the sums that styles are made of, of the whole image.
 
