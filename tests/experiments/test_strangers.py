@@ -379,7 +379,7 @@ def painting() -> Run:
 
 @pytest.mark.parametrize(
     ("run", "path"),
-    [(people(), "experiment.split.learned"), (painting(), "experiment.encoder.encoder.lag")],
+    [(people(), "experiment.split.learned"), (painting(), "experiment.objective.encoder.encoder.lag")],
     ids=["people", "painting"],
 )
 def test_their_fields_are_flags_and_nothing_warns(

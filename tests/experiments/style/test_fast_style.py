@@ -7,6 +7,7 @@ import pytest
 from objectives import with_objective
 
 from likeness.experiments.display.phases import watched
+from likeness.experiments.experiment import Variables
 from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import Constant
