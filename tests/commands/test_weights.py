@@ -11,6 +11,7 @@ import pytest
 from small_world import Likeness, World
 
 from likeness.experiments.training.evaluation import read_run, restore
+from likeness.research.data import Preprocessing
 from likeness.research.encoders import Vgg
 from likeness.research.errors import UserError
 from likeness.research.weights import (
