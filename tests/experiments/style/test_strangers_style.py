@@ -15,7 +15,7 @@ import pytest
 from likeness.experiments.experiment import Variables
 from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.style import FastStyle, LearnedStyle, StyleImage, StyleObjective, Stylization
-from likeness.experiments.style.painting import Painter
+from likeness.experiments.style.painting import Stylizer
 from likeness.experiments.style.terms import Term
 from likeness.research.encoders import Vgg
 from likeness.research.errors import UserError
@@ -39,23 +39,23 @@ class Tint(nn.Module):
 
 def tinted(**fields: Any) -> FastStyle:
     styles = tuple(LearnedStyle(image=Photograph(name=name), size=24) for name in ("flower", "china"))
-    return FastStyle(**{"styles": styles, "painter": Tint(), **fields})
+    return FastStyle(**{"styles": styles, "network": Tint(), **fields})
 
 
 def test_their_network_paints() -> None:
     experiment = tinted()
-    assert experiment.learned_shapes().params["painter"]["colors"].shape == (2, 3)
+    assert experiment.learned_shapes().params["network"]["colors"].shape == (2, 3)
     colors = np.array([[1.0, 0.0, 0.0], [0.0, -1.0, 0.5]], np.float32)
-    painter = Painter("here", experiment.one_pass(Variables({"painter": {"colors": colors}}, {})))
+    stylizer = Stylizer("here", experiment.one_pass(Variables({"network": {"colors": colors}}, {})))
     expected = 1 / (1 + np.exp(-(IMAGE + colors.mean(0))))
-    np.testing.assert_allclose(painter(IMAGE), expected, rtol=1e-5)
+    np.testing.assert_allclose(stylizer(IMAGE), expected, rtol=1e-5)
     with pytest.raises(ValueError, match=r"2 styles and a Tint that paints 3"):
-        tinted(painter=Tint(styles=3))
+        tinted(network=Tint(styles=3))
 
 
 def test_a_module_that_says_nothing_of_styles_is_no_painter() -> None:
     with pytest.raises(ValueError, match="which is no StyleNetwork: Dense has no `styles`. Give Johnson"):
-        tinted(painter=nn.Dense(3))
+        tinted(network=nn.Dense(3))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,14 +86,14 @@ def test_what_their_experiment_has_trained_paints(monkeypatch: pytest.MonkeyPatc
     run = SimpleNamespace(experiment=Blending())
     monkeypatch.setattr(f"{home}.read_run", lambda path: run)
     monkeypatch.setattr(f"{home}.restore", lambda path, run, shapes: (1, Variables(np.float32(0.5), {})))
-    painter = Painter.load(tmp_path)
+    stylizer = Stylizer.load(tmp_path)
     look = np.ones((4, 4, 3), np.float32)
-    np.testing.assert_allclose(painter(IMAGE, styles=(look,), strength=0.5), IMAGE + 0.25 * (1 - IMAGE), rtol=1e-5)
+    np.testing.assert_allclose(stylizer(IMAGE, styles=(look,), strength=0.5), IMAGE + 0.25 * (1 - IMAGE), rtol=1e-5)
     with pytest.raises(UserError, match="paints in any style, and none is given"):
-        painter(IMAGE)
+        stylizer(IMAGE)
     monkeypatch.setattr(f"{home}.read_run", lambda path: SimpleNamespace(experiment=Stylization))
     with pytest.raises(UserError, match="which paints nothing in one pass"):
-        Painter.load(tmp_path)
+        Stylizer.load(tmp_path)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
