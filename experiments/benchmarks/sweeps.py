@@ -115,7 +115,7 @@ def whole(kind: list[Run], steps: int, way: Mode) -> tuple[float, str]:
             for number, run in enumerate(kind)
         ]
         began = time.perf_counter()
-        make_runs(members, Path(folder), vmapped=way, jobs=1, say=Quiet())
+        make_runs(members, Path(folder), vmap=way, jobs=1, say=Quiet())
         seconds = time.perf_counter() - began
         if failed := [member.why for member in members if member.status != "finished"]:
             raise RuntimeError(f"{len(failed)} runs did not end, the first because {failed[0]}")
