@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol
 import jax
 import numpy as np
 
-from likeness.experiments.training.resuming import Fingerprints
+from likeness.experiments.fingerprints import Fingerprints
 from likeness.research.metrics.intervals import Estimate
 from likeness.research.types import Array, Float, PRNGKey, PyTree
 

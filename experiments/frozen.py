@@ -14,9 +14,9 @@ from flax.errors import ScopeParamShapeError
 
 from likeness.experiments.config import to_json
 from likeness.experiments.experiment import Variables
+from likeness.experiments.fingerprints import of_arrays
 from likeness.experiments.preprocessing import ModelInputs, preprocessing_of
 from likeness.experiments.training.evaluation import read_run, restore
-from likeness.experiments.training.resuming import of_arrays
 from likeness.research.checks import check_members
 from likeness.research.data.preprocessing import Preprocessing
 from likeness.research.encoders import Vgg, normalize_energy

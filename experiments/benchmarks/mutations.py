@@ -49,7 +49,7 @@ ALSO = {
     "research/losses/style/layers.py": "tests/losses/style/test_layers.py",
     "research/losses": "tests/losses/test_every_loss.py",
     "research/metrics": "tests/test_checks.py",
-    "experiments/training/recorder.py": "tests/experiments/training/test_resuming.py",
+    "experiments/training/recorder.py": "tests/experiments/training/test_recorder.py",
     "experiments": "tests/experiments/training/test_trainer.py",
 }
 """Tests of a whole room, or of all that imports a file."""

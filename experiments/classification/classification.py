@@ -15,8 +15,8 @@ from likeness.experiments.classification.figures import confusion
 from likeness.experiments.display.phases import tracked
 from likeness.experiments.encoders import check_encoder, embedding_of
 from likeness.experiments.experiment import Batches, Evaluation, Experiment, LossOutput, Part, Variables
+from likeness.experiments.fingerprints import Fingerprints
 from likeness.experiments.preprocessing import ModelInputs
-from likeness.experiments.training.resuming import Fingerprints
 from likeness.research.checks import check_members
 from likeness.research.data.examples import Examples, Parts, stream_examples
 from likeness.research.data.preprocessing import Preprocessing, to_unit

@@ -38,9 +38,9 @@ def main(arguments: list[str]) -> int:
     from likeness.experiments.commands.summary import print_evaluation
     from likeness.experiments.display.phases import watched
     from likeness.experiments.display.progress import Phases, Quiet
+    from likeness.experiments.fingerprints import ChangedInputs
     from likeness.experiments.storage.object_store import is_remote, kept_in_store
     from likeness.experiments.training.evaluation import evaluate
-    from likeness.experiments.training.resuming import ChangedInputs
     from likeness.research.errors import UserError
 
     with kept_in_store(options.workdir, Quiet()) if is_remote(options.workdir) else nullcontext(options.workdir) as workdir:

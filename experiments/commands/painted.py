@@ -14,13 +14,13 @@ from likeness.experiments.commands.places import check_place
 from likeness.experiments.commands.summary import print_evaluation
 from likeness.experiments.config import load, to_json
 from likeness.experiments.display.progress import Terminal
+from likeness.experiments.fingerprints import CannotResume
 from likeness.experiments.run import Run
 from likeness.experiments.storage.workdir import Workdir
 from likeness.experiments.style import Stylization
 from likeness.experiments.training.evaluation import restore
 from likeness.experiments.training.interruption import Interrupted
 from likeness.experiments.training.recorder import changed, shortened
-from likeness.experiments.training.resuming import CannotResume
 from likeness.experiments.training.trainer import train
 from likeness.research.errors import UserError
 from likeness.research.files import write_atomically

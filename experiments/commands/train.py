@@ -15,7 +15,7 @@ from likeness.experiments.storage.trackers import TrackerName, check_trackers
 from likeness.research.errors import UserError
 
 if TYPE_CHECKING:
-    from likeness.experiments.training.resuming import CannotResume
+    from likeness.experiments.fingerprints import CannotResume
     from likeness.experiments.training.trainer import Trained
 
 
@@ -52,9 +52,9 @@ def main(arguments: list[str]) -> int:
     from likeness.experiments.commands.summary import print_evaluation
     from likeness.experiments.display.progress import Quiet, Terminal
     from likeness.experiments.distributed import processes
+    from likeness.experiments.fingerprints import CannotResume
     from likeness.experiments.own_code import own_code
     from likeness.experiments.storage.object_store import is_remote, kept_in_store
-    from likeness.experiments.training.resuming import CannotResume
     from likeness.experiments.training.trainer import train
 
     if options.hang_after is not None and not options.hang_after > 0:
@@ -99,7 +99,7 @@ def main(arguments: list[str]) -> int:
 
 def _ways_on(error: "CannotResume", *, remote: bool) -> str:
     """The flags that help, beside what the error says."""
-    from likeness.experiments.training.resuming import ChangedInputs
+    from likeness.experiments.fingerprints import ChangedInputs
 
     beside = "" if remote else " --fresh starts over in a new directory beside it."
     accepted = " --accept-changed-inputs goes on all the same." if isinstance(error, ChangedInputs) else ""

@@ -17,6 +17,7 @@ from likeness.experiments.display import figures
 from likeness.experiments.display.phases import tracked
 from likeness.experiments.encoders import check_encoder, embedding_of
 from likeness.experiments.experiment import Batches, Evaluation, Experiment, LossOutput, Part, Variables
+from likeness.experiments.fingerprints import Fingerprints
 from likeness.experiments.preprocessing import ModelInputs
 from likeness.experiments.recognition.chunks import check_chunks, check_stateless, embed_in_chunks
 from likeness.experiments.recognition.embedders import Baseline, trained
@@ -29,7 +30,6 @@ from likeness.experiments.recognition.protocols import (
     check_protocol,
     evaluate,
 )
-from likeness.experiments.training.resuming import Fingerprints
 from likeness.research.checks import check_members
 from likeness.research.data.augmentation import Augmentation
 from likeness.research.data.duplicates import shared_rows

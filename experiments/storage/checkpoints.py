@@ -25,8 +25,8 @@ from jax.sharding import SingleDeviceSharding
 from orbax.checkpoint import v1 as ocp
 
 from likeness.experiments.experiment import TrainState, Variables
+from likeness.experiments.fingerprints import CannotResume
 from likeness.experiments.run import Checkpoints
-from likeness.experiments.training.resuming import CannotResume
 from likeness.research.errors import UserError
 from likeness.research.files import cannot_write
 from likeness.research.types import PyTree

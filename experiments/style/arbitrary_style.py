@@ -11,11 +11,11 @@ import numpy as np
 
 from likeness.experiments.display.phases import tracked
 from likeness.experiments.experiment import Batches, Evaluation, Experiment, LossOutput, Part, Variables
+from likeness.experiments.fingerprints import Fingerprints
 from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.style.held_out import COLUMNS, HeldOut, sheet
 from likeness.experiments.style.objective import StyleObjective
 from likeness.experiments.style.terms import Term, layers, total
-from likeness.experiments.training.resuming import Fingerprints
 from likeness.research.data.image_sets import Crops, Paintings, RandomCrops, crop_stream
 from likeness.research.data.preprocessing import to_unit
 from likeness.research.encoders import Vgg
@@ -38,7 +38,7 @@ class OpenedArbitraryStyle:
     """(n, size, size, 3), RGB in [0, 1]."""
     held_out_styles: np.ndarray
     """The same of styles."""
-    constants: PyTree
+    encoder: PyTree
     """The encoder's weights, on the device."""
     evaluator: PyTree
     """The weights of the encoder that evaluates."""
@@ -113,13 +113,13 @@ class ArbitraryStyle(Experiment):
             styles=self.styles.open(),
             held_out=self.held_out.open(),
             held_out_styles=self.held_out_styles.open(),
-            constants={"encoder": self.encoder.variables()},
+            encoder=self.encoder.variables(),
             evaluator=self.objective.evaluator.variables(),
         )
 
     def constants(self, data: OpenedArbitraryStyle) -> PyTree:
         """The encoder's weights."""
-        return data.constants
+        return data.encoder
 
     def fingerprints(self, data: OpenedArbitraryStyle) -> Fingerprints:
         """Of the training images, those that are held out, and the weights of the encoders."""
@@ -127,7 +127,7 @@ class ArbitraryStyle(Experiment):
             training={
                 "content images": data.contents.fingerprint,
                 "style images": data.styles.fingerprint,
-                **self.encoder.fingerprint(data.constants["encoder"]),
+                **self.encoder.fingerprint(data.encoder),
             },
             validation={
                 **self.held_out.fingerprint("held-out image"),
@@ -188,7 +188,7 @@ class ArbitraryStyle(Experiment):
         """J of a batch of pairs, and its three parts."""
         del key
         contents, styles = (to_unit(batch[name]) for name in ("contents", "styles"))
-        variables = constants["encoder"]
+        variables = constants
         looks = self.encoder(variables, styles)
         features = adain(self.encoder(variables, contents)[self.layer], style_statistics(looks[self.layer]))
         activations = self.encoder(variables, self._decode(params, features))
@@ -206,7 +206,7 @@ class ArbitraryStyle(Experiment):
         What begins with ``unpainted`` is the same of the images as they came.
         """
         del state
-        contents, styles, encoder = data.held_out, data.held_out_styles, data.constants["encoder"]
+        contents, styles, encoder = data.held_out, data.held_out_styles, data.encoder
         painted = [
             np.asarray(_painted(self, params, encoder, contents, style[None]))
             for style in tracked("painting held-out images", list(styles))

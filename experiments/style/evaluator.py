@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from likeness.experiments.fingerprints import of_arrays
 from likeness.experiments.frozen import FrozenEncoder, Random
 from likeness.experiments.style.perceptual import Perceptual
-from likeness.experiments.training.resuming import of_arrays
 from likeness.research.encoders import Vgg
 from likeness.research.errors import UserError
 from likeness.research.images.resize import resize

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from typing import ClassVar, cast
+from typing import ClassVar, NamedTuple, cast
 
 import flax.linen as nn
 import jax
@@ -11,12 +11,12 @@ import numpy as np
 
 from likeness.experiments.display.phases import tracked
 from likeness.experiments.experiment import Batches, Evaluation, Experiment, LossOutput, Part, Variables
+from likeness.experiments.fingerprints import Fingerprints
 from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.style.held_out import COLUMNS, HeldOut, sheet
 from likeness.experiments.style.objective import StyleObjective
 from likeness.experiments.style.one_pass import LearnedStyles
 from likeness.experiments.style.terms import Term, targets, total
-from likeness.experiments.training.resuming import Fingerprints
 from likeness.research.checks import check_members
 from likeness.research.data.image_sets import Crops, RandomCrops, crop_stream
 from likeness.research.data.preprocessing import to_unit
@@ -45,6 +45,17 @@ class LearnedStyle:
             raise ValueError(f"LearnedStyle.weight is {self.weight}: give a finite number above 0")
 
 
+class FastStyleConstants(NamedTuple):
+    """What the cost of fast style transfer reads, on the device."""
+
+    encoder: PyTree
+    """Its weights."""
+    styles: list[PyTree]
+    """What each style term keeps, one row a style."""
+    chances: Array
+    """How often each style is drawn."""
+
+
 @dataclasses.dataclass(frozen=True)
 class OpenedFastStyle:
     """The images of a training and what the cost keeps of the styles."""
@@ -54,8 +65,7 @@ class OpenedFastStyle:
     """(h, w, 3), RGB in [0, 1]."""
     held_out: np.ndarray
     """(n, size, size, 3), RGB in [0, 1]."""
-    constants: PyTree
-    """The encoder's weights and the targets, on the device."""
+    constants: FastStyleConstants
     evaluator: PyTree
     """The weights of the encoder that evaluates."""
 
@@ -120,10 +130,10 @@ class FastStyle(Experiment):
                 f"has not one shape for all of them: {error}"
             ) from error
         weights = jnp.asarray([style.weight for style in self.styles], jnp.float32)
-        constants = {"encoder": variables, "styles": stacked, "chances": weights / weights.sum()}
+        constants = FastStyleConstants(variables, stacked, weights / weights.sum())
         return OpenedFastStyle(crops, styles, held_out, constants, self.objective.evaluator.variables())
 
-    def constants(self, data: OpenedFastStyle) -> PyTree:
+    def constants(self, data: OpenedFastStyle) -> FastStyleConstants:
         """The encoder's weights, what the losses keep of the styles, and how often each is drawn."""
         return data.constants
 
@@ -134,7 +144,7 @@ class FastStyle(Experiment):
             training={
                 "training images": data.crops.fingerprint,
                 **styles,
-                **self.encoder.fingerprint(data.constants["encoder"]),
+                **self.encoder.fingerprint(data.constants.encoder),
             },
             validation={**self.held_out.fingerprint("held-out image"), **self.objective.evaluator.fingerprint(data.evaluator)},
         )
@@ -156,7 +166,7 @@ class FastStyle(Experiment):
         """Batches of uint8 ``images`` (b, size, size, 3)."""
         return crop_stream({"images": data.crops}, self.batch_size, seed)
 
-    def init(self, key: PRNGKey, constants: PyTree, batch: PyTree) -> Variables:
+    def init(self, key: PRNGKey, constants: FastStyleConstants, batch: PyTree) -> Variables:
         """A style network that has seen nothing."""
         del constants
         image = jnp.zeros((1, *batch["images"].shape[1:]), jnp.float32)
@@ -177,13 +187,13 @@ class FastStyle(Experiment):
         """What the network makes of images (b, h, w, 3), RGB in [0, 1], in styles of weights (b, n). Runs under ``jit``."""
         return self.network.apply({"params": params["network"]}, images, weights)  # pyright: ignore[reportReturnType]
 
-    def cost(self, params: PyTree, state: PyTree, constants: PyTree, batch: PyTree, key: PRNGKey) -> LossOutput:
+    def cost(self, params: PyTree, state: PyTree, constants: FastStyleConstants, batch: PyTree, key: PRNGKey) -> LossOutput:
         """J of a batch, each image in one style, and its three parts."""
         images = to_unit(batch["images"])
-        drawn = jax.random.choice(key, self.style_count, (len(images),), p=constants["chances"])
+        drawn = jax.random.choice(key, self.style_count, (len(images),), p=constants.chances)
         painted = self.paint(params, images, jax.nn.one_hot(drawn, self.style_count))
-        original, activations = self.encoder(constants["encoder"], images), self.encoder(constants["encoder"], painted)
-        terms, style = self.objective, jax.tree.map(lambda leaf: leaf[drawn], constants["styles"])
+        original, activations = self.encoder(constants.encoder, images), self.encoder(constants.encoder, painted)
+        terms, style = self.objective, jax.tree.map(lambda leaf: leaf[drawn], constants.styles)
         parts = terms.parts(
             total(terms.content_terms, activations, [term.loss.target(original) for term in terms.content_terms]),
             total(terms.style_terms, activations, style),
@@ -205,7 +215,7 @@ class FastStyle(Experiment):
             np.asarray(_painted(self, params, contents, np.tile(weights, (len(contents), 1))))
             for weights in tracked("painting held-out images", columns)
         ]
-        own = data.constants["encoder"]
+        own = data.constants.encoder
         works = [
             (painted[style][row], contents[row], data.styles[style]) for style in range(count) for row in range(len(contents))
         ]

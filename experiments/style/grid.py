@@ -11,15 +11,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from likeness.experiments.display.phases import tracked
-from likeness.experiments.experiment import Evaluation, Experiment, LossOutput, Part, Variables
+from likeness.experiments.experiment import Batches, Evaluation, Experiment, LossOutput, Part, Variables
+from likeness.experiments.fingerprints import Fingerprints
 from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.style.cropped import Cropped
 from likeness.experiments.style.evaluator import StyleEvaluator
 from likeness.experiments.style.grid_report import UNPAINTED, ShownGrid, Work, contact_sheet, entry, means, scatter, table
 from likeness.experiments.style.starts import draws
-from likeness.experiments.style.stylization import Rounds, Stylization
+from likeness.experiments.style.stylization import Rounds, Stylization, StylizationConstants
 from likeness.experiments.style.terms import layers
-from likeness.experiments.training.resuming import Fingerprints
 from likeness.research.errors import UserError
 from likeness.research.images.sources import ImageSource
 from likeness.research.types import Array, PRNGKey, PyTree
@@ -80,6 +80,15 @@ class Alone(NamedTuple):
     """In the look of what, as large as the method sees it; one."""
 
 
+class GridConstants(NamedTuple):
+    """What the cost of a grid reads, on the device."""
+
+    encoders: list[PyTree]
+    """The weights of each encoder."""
+    methods: dict[str, StylizationConstants]
+    """By the name of a method, one row an image; without the encoder."""
+
+
 @dataclasses.dataclass(frozen=True)
 class OpenedGrid:
     """The images of a grid and what the cost keeps of them."""
@@ -90,9 +99,8 @@ class OpenedGrid:
     """The same of the styles, at the contents' size."""
     alone: Mapping[str, tuple[Alone, ...]]
     """Of each method, its images one by one."""
-    constants: PyTree
-    """The encoders' weights and the targets, on the device."""
-    places: np.ndarray
+    constants: GridConstants
+    places: np.ndarray | None
     """See :class:`likeness.experiments.style.stylization.OpenedStylization`."""
     evaluator: PyTree
     """The weights of the encoder that evaluates."""
@@ -171,7 +179,7 @@ class StyleGrid(Experiment):
         )
         evaluator = self.evaluator.variables()
         weights = {encoder: encoder.variables() for encoder in self._encoders}
-        alone, kept, places = {}, {}, np.zeros((0, 1), np.int32)
+        alone, kept, places = {}, {}, None
         for method in self.methods:
             pairs = {pair: self._alone(method, contents[pair[0]], styles[pair[1]]) for pair in self._pairs}
             opened = {pair: each.open((weights[method.how.encoder], evaluator)) for pair, each in pairs.items()}
@@ -179,11 +187,11 @@ class StyleGrid(Experiment):
             alone[method.name] = tuple(Alone(how, one.content, one.styles) for how, one in cells)
             kept[method.name] = _stacked(method.name, [one.constants for _, one in cells])
             places = next(iter(opened.values())).places
-        constants = {"encoders": list(weights.values()), "methods": kept}
+        constants = GridConstants(list(weights.values()), kept)
         cropped, looks = (tuple(source.open(self.size) for source in sources) for sources in (contents, styles))
         return OpenedGrid(cropped, looks, alone, constants, places, evaluator)
 
-    def constants(self, data: OpenedGrid) -> PyTree:
+    def constants(self, data: OpenedGrid) -> GridConstants:
         """``encoders``: the weights of each encoder; ``methods``: by name, what their costs read, one row an image."""
         return data.constants
 
@@ -195,7 +203,7 @@ class StyleGrid(Experiment):
         for method in self.methods:
             of = {name: source for name, source in method.how.sources().items() if name == "start"}
             read |= {f"{name} of {method.name}": source.fingerprint() for name, source in of.items()}
-        for number, (encoder, weights) in enumerate(zip(self._encoders, data.constants["encoders"], strict=True), 1):
+        for number, (encoder, weights) in enumerate(zip(self._encoders, data.constants.encoders, strict=True), 1):
             read |= {f"{name} {number}": value for name, value in encoder.fingerprint(weights).items()}
         return Fingerprints(training=read, validation=self.evaluator.fingerprint(data.evaluator))
 
@@ -208,23 +216,22 @@ class StyleGrid(Experiment):
             f"{names[1]}; by {names[2]}" + (f"; from {len(self.seeds)} seeds" if len(self.seeds) > 1 else ""),
         )
 
-    def stream(self, data: OpenedGrid, seed: int) -> Rounds:
-        """Nothing changes from step to step."""
-        del seed
-        return Rounds(data.places)
+    def stream(self, data: OpenedGrid, seed: int) -> Batches:
+        """The same windows again and again; nothing for images that are read whole."""
+        return super().stream(data, seed) if data.places is None else Rounds(data.places)
 
-    def init(self, key: PRNGKey, constants: PyTree, batch: PyTree) -> Variables:
+    def init(self, key: PRNGKey, constants: GridConstants, batch: PyTree) -> Variables:
         """The images to begin with: those of the methods' stylizations in runs of the seeds."""
         del key, batch
         keys = jnp.stack([jax.random.key(self.seeds[cell.seed]) for cell in self.cells])
         params = {}
         for method in self.methods:
-            kept = constants["methods"][method.name]
-            first = jax.vmap(method.how.start)(kept["content"], kept["start"], keys)
+            kept = constants.methods[method.name]
+            first = jax.vmap(method.how.start)(kept.content, kept.start, keys)
             params[method.name] = first[:, 0]
         return Variables(params, {})
 
-    def cost(self, params: PyTree, state: PyTree, constants: PyTree, batch: PyTree, key: PRNGKey) -> LossOutput:
+    def cost(self, params: PyTree, state: PyTree, constants: GridConstants, batch: PyTree, key: PRNGKey) -> LossOutput:
         """The sum of all images' costs; for the log, the mean parts of each method."""
         value, means = jnp.zeros(()), {}
         for method in self.methods:
@@ -283,16 +290,16 @@ class StyleGrid(Experiment):
         return dataclasses.replace(method.how, content=content, styles=(look,), size=self.size, objective=objective)
 
     def _costs(
-        self, method: Method, pixels: Array, constants: PyTree, batch: PyTree, key: PRNGKey
+        self, method: Method, pixels: Array, constants: GridConstants, batch: PyTree, key: PRNGKey
     ) -> tuple[Array, Mapping[str, Array]]:
-        encoder = constants["encoders"][self._encoders.index(method.how.encoder)]
+        encoder = constants.encoders[self._encoders.index(method.how.encoder)]
 
-        def alone(pixels: Array, kept: PyTree) -> tuple[Array, Mapping[str, Array]]:
+        def alone(pixels: Array, kept: StylizationConstants) -> tuple[Array, Mapping[str, Array]]:
             # The weights come from outside of vmap: with an axis of their own, convolutions would become grouped and slow.
-            cost = method.how.cost({"pixels": pixels[None]}, {}, {**kept, "encoder": encoder}, batch, key)
+            cost = method.how.cost({"pixels": pixels[None]}, {}, kept._replace(encoder=encoder), batch, key)
             return cost.value, dict(cost.metrics)
 
-        return jax.vmap(alone)(pixels, constants["methods"][method.name])
+        return jax.vmap(alone)(pixels, constants.methods[method.name])
 
     def _evaluated(self, data: OpenedGrid, params: PyTree) -> list[Work]:
         painted = [
@@ -322,14 +329,14 @@ class StyleGrid(Experiment):
     def _metrics(self, data: OpenedGrid, alone: Alone, image: np.ndarray) -> dict[str, float]:
         how = alone.how
         read = (layers(how.objective.content_terms), layers(how.styles[0].terms or how.objective.style_terms))
-        weights = data.constants["encoders"][self._encoders.index(how.encoder)]
+        weights = data.constants.encoders[self._encoders.index(how.encoder)]
         seen = how.colors.compared(image)
         return self.evaluator.metrics(data.evaluator, how.encoder, weights, read, seen, alone.content, alone.styles)
 
 
-def _stacked(method: str, kept: list[PyTree]) -> PyTree:
+def _stacked(method: str, kept: list[StylizationConstants]) -> StylizationConstants:
     """What the cost reads of each image beside the encoder, one row an image."""
-    rows = [{name: value for name, value in one.items() if name != "encoder"} for one in kept]
+    rows = [one._replace(encoder=None) for one in kept]
     try:
         return jax.tree.map(lambda *leaves: jnp.stack(leaves), *rows)
     except (ValueError, TypeError) as error:

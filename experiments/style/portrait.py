@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +17,19 @@ from likeness.research.images.sources import ImageSource
 from likeness.research.losses import Identity
 from likeness.research.types import Activations, AnyArray, Array, Float, PyTree, Scalar
 from likeness.research.weights import Pretrained
+
+
+class PortraitConstants(NamedTuple):
+    """What the cost of a portrait reads, on the device."""
+
+    encoder: PyTree
+    """Its weights."""
+    crops: tuple[Crop, ...]
+    """The template's first, then the moved ones."""
+    target: PyTree
+    """What the loss keeps of the original in all crops, blurred."""
+    verified: PyTree
+    """The same of the first crop, as it is."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,7 +76,7 @@ class Portrait:
         if not 0 <= self.moved <= 64:
             raise ValueError(f"Portrait.moved is {self.moved}: give 0 to 64 crops")
 
-    def constants(self, content: Float[np.ndarray, "h w 3"], source: ImageSource | None = None) -> PyTree:
+    def constants(self, content: Float[np.ndarray, "h w 3"], source: ImageSource | None = None) -> PortraitConstants:
         """The encoder's weights, the crops, and the original's embeddings, on the device.
 
         Args:
@@ -77,18 +91,19 @@ class Portrait:
         to_image = self.face.to_template(self.template, size, source).inverse()
         views = [to_image.after(move) for move in self.moves()]
         crops = tuple(crop(view, size, self.template.size) for view in views)
-        kept = jax.tree.map(jnp.asarray, {"encoder": self.encoder.variables(), "crops": crops})
+        variables, crops = jax.tree.map(jnp.asarray, (self.encoder.variables(), crops))
         try:
-            return {**kept, **_targets(self._anywhere(), kept, jnp.asarray(content, jnp.float32)[None])}
+            targets = _targets(self._anywhere(), variables, crops, jnp.asarray(content, jnp.float32)[None])
+            return PortraitConstants(variables, crops, *targets)
         except ValueError as error:
             raise UserError(f"The portrait's template, encoder and loss do not fit each other: {error}") from error
 
-    def cost(self, constants: PyTree, pixels: Float[Array, "1 h w 3"]) -> Scalar:
+    def cost(self, constants: PortraitConstants, pixels: Float[Array, "1 h w 3"]) -> Scalar:
         """The weighted distance of a painted image beyond the margin. Runs under ``jit``."""
-        activations = self._activations(constants["encoder"], constants["crops"], pixels, self.blur)
-        return self.weight * jax.nn.relu(self.loss(activations, constants["target"]) - self.margin)
+        activations = self._activations(constants.encoder, constants.crops, pixels, self.blur)
+        return self.weight * jax.nn.relu(self.loss(activations, constants.target) - self.margin)
 
-    def distance(self, constants: PyTree, pixels: Float[AnyArray, "1 h w 3"]) -> float:
+    def distance(self, constants: PortraitConstants, pixels: Float[AnyArray, "1 h w 3"]) -> float:
         """The distance by which the painted face is verified, whatever the weight and the margin."""
         return float(_distance(self._anywhere(), constants, jnp.asarray(pixels)))
 
@@ -119,19 +134,16 @@ class Portrait:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _targets(portrait: Portrait, kept: PyTree, content: Array) -> PyTree:
-    encoder, crops = kept["encoder"], kept["crops"]
-    return {
-        "target": portrait.loss.target(portrait._activations(encoder, crops, content, portrait.blur)),
-        "verified": portrait.loss.target(portrait._activations(encoder, crops[:1], content, 0.0)),
-    }
+def _targets(portrait: Portrait, encoder: PyTree, crops: tuple[Crop, ...], content: Array) -> tuple[PyTree, PyTree]:
+    return (
+        portrait.loss.target(portrait._activations(encoder, crops, content, portrait.blur)),
+        portrait.loss.target(portrait._activations(encoder, crops[:1], content, 0.0)),
+    )
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _distance(portrait: Portrait, constants: PyTree, pixels: Array) -> Scalar:
-    return portrait.loss(
-        portrait._activations(constants["encoder"], constants["crops"][:1], pixels, 0.0), constants["verified"]
-    )
+def _distance(portrait: Portrait, constants: PortraitConstants, pixels: Array) -> Scalar:
+    return portrait.loss(portrait._activations(constants.encoder, constants.crops[:1], pixels, 0.0), constants.verified)
 
 
 def _blurred(faces: Array, deviation: float) -> Array:

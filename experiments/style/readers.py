@@ -3,13 +3,12 @@
 import dataclasses
 from typing import Any, NamedTuple, Protocol
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.style.terms import Term, targets, total
-from likeness.research.types import AnyArray, Array, Float, PyTree, Scalar
+from likeness.research.types import Array, Float, PyTree, Scalar
 
 
 class Asked(NamedTuple):
@@ -25,8 +24,8 @@ class Reader(Protocol):
     """Reads images with an encoder."""
 
     @property
-    def places(self) -> np.ndarray:
-        """A row of integers for everything that is read on its own; a number of rows that the devices divide."""
+    def places(self) -> np.ndarray | None:
+        """A row of integers for everything that is read on its own, as many as the devices divide; None where nothing is."""
         ...
 
     def targets(
@@ -43,7 +42,7 @@ class Reader(Protocol):
         """A region of the image as :meth:`totals` wants it."""
         ...
 
-    def totals(self, variables: PyTree, pixels: Float[Array, "1 h w 3"], places: AnyArray, asked: list[Asked]) -> list[Scalar]:
+    def totals(self, variables: PyTree, pixels: Float[Array, "1 h w 3"], places: PyTree, asked: list[Asked]) -> list[Scalar]:
         """``Σ w J`` of an image for each that is asked. Runs under ``jit``."""
         ...
 
@@ -55,9 +54,9 @@ class WholeReader:
     encoder: FrozenEncoder
 
     @property
-    def places(self) -> np.ndarray:
+    def places(self) -> None:
         """Nothing is told apart."""
-        return np.zeros((jax.device_count(), 1), np.int32)
+        return None
 
     def targets(
         self,
@@ -75,7 +74,7 @@ class WholeReader:
         del variables, image
         return None if region is None else jnp.asarray(region, jnp.float32)
 
-    def totals(self, variables: PyTree, pixels: Float[Array, "1 h w 3"], places: AnyArray, asked: list[Asked]) -> list[Scalar]:
+    def totals(self, variables: PyTree, pixels: Float[Array, "1 h w 3"], places: PyTree, asked: list[Asked]) -> list[Scalar]:
         """``Σ w J`` of an image for each that is asked."""
         del places
         activations = self.encoder(variables, pixels)

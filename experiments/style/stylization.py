@@ -2,29 +2,51 @@
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from likeness.experiments.display import figures
-from likeness.experiments.experiment import Evaluation, Experiment, LossOutput, Originals, Part, Variables
+from likeness.experiments.experiment import Batches, Evaluation, Experiment, LossOutput, Originals, Part, Variables
+from likeness.experiments.fingerprints import Fingerprints, of_arrays
 from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.style.colors import AsTheyAre, Colors
 from likeness.experiments.style.image import StyleImage
 from likeness.experiments.style.objective import StyleObjective
-from likeness.experiments.style.portrait import Portrait
+from likeness.experiments.style.portrait import Portrait, PortraitConstants
 from likeness.experiments.style.readers import Asked, Reader, WholeReader
 from likeness.experiments.style.starts import FromContent, Start, StartOfImages
 from likeness.experiments.style.terms import Term, layers
 from likeness.experiments.style.tiled import check_tiled, tiled_reader
-from likeness.experiments.training.resuming import Fingerprints, of_arrays
 from likeness.research.errors import UserError
 from likeness.research.images.sources import ImageSource
-from likeness.research.types import Array, PRNGKey, PyTree
+from likeness.research.types import Array, Float, PRNGKey, PyTree
 
 _COLUMNS = {"": "painted"}
+
+
+class Targets(NamedTuple):
+    """What the losses keep of the references, a list for each kind of terms."""
+
+    content: list[PyTree]
+    styles: list[list[PyTree]]
+    image: list[PyTree]
+
+
+class StylizationConstants(NamedTuple):
+    """What the cost of a stylization reads, on the device."""
+
+    encoder: PyTree
+    """Its weights."""
+    content: Float[Array, "1 h w 3"]
+    targets: Targets
+    regions: list[PyTree]
+    """Where each style applies; None for everywhere."""
+    start: PyTree
+    """What the start keeps of the images."""
+    portrait: PortraitConstants | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,26 +58,25 @@ class OpenedStylization:
     content: np.ndarray
     """The content image that is painted, its colors matched where the config says so."""
     styles: tuple[np.ndarray, ...]
-    constants: PyTree
-    """The encoder's weights and the targets, on the device."""
-    places: np.ndarray
-    """The windows in which the image is read; of an image read whole, a row for each device that nobody looks at."""
+    constants: StylizationConstants
+    places: np.ndarray | None
+    """The windows in which the image is read; None where it is read whole."""
     evaluator: PyTree
     """The weights of the encoder that evaluates."""
 
 
 class Rounds:
-    """An endless stream of one batch: a stylization has none but the windows in which its image is read."""
+    """An endless stream of one batch: the windows in which an image is read, of which each process has its share."""
 
     def __init__(self, places: np.ndarray) -> None:
         self.places = places
 
-    def __iter__(self) -> Iterator[dict[str, np.ndarray]]:
+    def __iter__(self) -> Iterator[np.ndarray]:
         return self
 
-    def __next__(self) -> dict[str, np.ndarray]:
+    def __next__(self) -> np.ndarray:
         share = len(self.places) // jax.process_count()
-        return {"places": self.places[jax.process_index() * share :][:share]}
+        return self.places[jax.process_index() * share :][:share]
 
     def get_state(self) -> dict[str, int]:
         """Nothing moves."""
@@ -143,9 +164,9 @@ class Stylization(Experiment):
         sizes = [max(16, round(self.size * scale)) for scale in self.scales]
         return tuple(dataclasses.replace(self, size=size, scales=()) for size in (*sizes, self.size))
 
-    def promote(self, learned: Array, constants: PyTree) -> Array:
+    def promote(self, learned: Array, constants: StylizationConstants) -> Array:
         """The image of a smaller size, or a moment of its gradient, at this one, bilinearly."""
-        return jax.image.resize(learned, constants["content"].shape, "linear")
+        return jax.image.resize(learned, constants.content.shape, "linear")
 
     def open(self, weights: tuple[PyTree, PyTree] | None = None) -> OpenedStylization:
         """Reads the images, loads the encoder and takes the targets.
@@ -165,23 +186,28 @@ class Stylization(Experiment):
         variables, evaluator = weights or (terms.encoder.variables(), terms.evaluator.variables())
         try:
             reader = self.reader(content)
-            kept = {
-                "content": reader.targets(variables, content, terms.content_terms),
-                "styles": [
+            targets = Targets(
+                content=reader.targets(variables, content, terms.content_terms),
+                styles=[
                     self.reader(image).targets(variables, image, self._terms(style), mask)
                     for style, image, mask in zip(self.styles, styles, masks, strict=True)
                 ],
-                "image": reader.targets(variables, content, terms.image_terms),
-            }
+                image=reader.targets(variables, content, terms.image_terms),
+            )
             regions = [reader.region(variables, content, region) for region in regions]
         except ValueError as error:
             raise UserError(f"The images and the losses of this config do not fit each other: {error}") from error
-        constants = {"encoder": variables, "content": jnp.asarray(content)[None], "targets": kept, "regions": regions}
-        constants["start"] = self.start.open(content, styles)
-        constants["portrait"] = None if self.portrait is None else self.portrait.constants(original, self.content)
+        constants = StylizationConstants(
+            encoder=variables,
+            content=jnp.asarray(content)[None],
+            targets=targets,
+            regions=regions,
+            start=self.start.open(content, styles),
+            portrait=None if self.portrait is None else self.portrait.constants(original, self.content),
+        )
         return OpenedStylization(original, content, styles, constants, reader.places, evaluator)
 
-    def constants(self, data: OpenedStylization) -> PyTree:
+    def constants(self, data: OpenedStylization) -> StylizationConstants:
         """The encoder's weights, the content image, and what the losses keep of the references."""
         return data.constants
 
@@ -195,9 +221,9 @@ class Stylization(Experiment):
     def fingerprints(self, data: OpenedStylization) -> Fingerprints:
         """Of all images, and of the weights of the encoders."""
         read = {name: source.fingerprint() for name, source in self.sources().items()}
-        read |= self.encoder.fingerprint(data.constants["encoder"])
-        if self.portrait is not None:
-            read["weights of the face encoder"] = of_arrays(data.constants["portrait"]["encoder"])
+        read |= self.encoder.fingerprint(data.constants.encoder)
+        if (portrait := data.constants.portrait) is not None:
+            read["weights of the face encoder"] = of_arrays(portrait.encoder)
         return Fingerprints(training=read, validation=self.objective.evaluator.fingerprint(data.evaluator))
 
     def describe(self, data: OpenedStylization) -> tuple[str, ...]:
@@ -214,29 +240,28 @@ class Stylization(Experiment):
             return (f"painting {self.content.title} ({width} × {height}) again, from what is known of it at {known}",)
         return (f"painting {self.content.title} ({width} × {height}) in the look of {named}",)
 
-    def stream(self, data: OpenedStylization, seed: int) -> Rounds:
-        """The same windows again and again."""
-        del seed
-        return Rounds(data.places)
+    def stream(self, data: OpenedStylization, seed: int) -> Batches:
+        """The same windows again and again; nothing for an image that is read whole."""
+        return super().stream(data, seed) if data.places is None else Rounds(data.places)
 
-    def init(self, key: PRNGKey, constants: PyTree, batch: PyTree) -> Variables:
+    def init(self, key: PRNGKey, constants: StylizationConstants, batch: PyTree) -> Variables:
         """The image to begin with."""
         del batch
-        return Variables({"pixels": self.start(constants["content"], constants["start"], key)}, {})
+        return Variables({"pixels": self.start(constants.content, constants.start, key)}, {})
 
-    def cost(self, params: PyTree, state: PyTree, constants: PyTree, batch: PyTree, key: PRNGKey) -> LossOutput:
+    def cost(self, params: PyTree, state: PyTree, constants: StylizationConstants, batch: PyTree, key: PRNGKey) -> LossOutput:
         """J of the image as it is now, and its parts."""
         del key
-        pixels, kept = params["pixels"], constants["targets"]
+        pixels, kept = params["pixels"], constants.targets
         terms = self.objective
-        asked = [Asked(terms.content_terms, kept["content"]), Asked(terms.image_terms, kept["image"])]
-        for style, target, region in zip(self.styles, kept["styles"], constants["regions"], strict=True):
+        asked = [Asked(terms.content_terms, kept.content), Asked(terms.image_terms, kept.image)]
+        for style, target, region in zip(self.styles, kept.styles, constants.regions, strict=True):
             asked.append(Asked(self._terms(style), target, region))
-        content, image, *looks = self.reader(pixels[0]).totals(constants["encoder"], pixels, batch["places"], asked)
+        content, image, *looks = self.reader(pixels[0]).totals(constants.encoder, pixels, batch, asked)
         shared = sum((share * look for share, look in zip(self.shares, looks, strict=True)), start=jnp.zeros(()))
         parts = terms.parts(content, shared, image)
-        if self.portrait is not None:
-            parts["identity"] = self.portrait.cost(constants["portrait"], pixels)
+        if self.portrait is not None and constants.portrait is not None:
+            parts["identity"] = self.portrait.cost(constants.portrait, pixels)
         return LossOutput(self.scale * sum(parts.values(), start=jnp.zeros(())), state, parts)
 
     def reader(self, image: Any) -> Reader:
@@ -272,13 +297,13 @@ class Stylization(Experiment):
         pixels = self.image(params)
         terms = tuple(term for style in self.styles for term in self._terms(style))
         read = (layers(self.objective.content_terms), layers(terms))
-        encoder, weights = self.encoder, data.constants["encoder"]
+        encoder, weights = self.encoder, data.constants.encoder
         seen = self.colors.compared(pixels)
         found = self.objective.evaluator.metrics(data.evaluator, encoder, weights, read, seen, data.content, data.styles)
         absent = [word for word, painted_by in (("content/", self._has_content), ("style/", self._has_style)) if not painted_by]
         metrics = {name: value for name, value in found.items() if not any(word in name for word in absent)}
-        if self.portrait is not None:
-            metrics["identity/distance"] = self.portrait.distance(data.constants["portrait"], jnp.asarray(pixels)[None])
+        if self.portrait is not None and data.constants.portrait is not None:
+            metrics["identity/distance"] = self.portrait.distance(data.constants.portrait, jnp.asarray(pixels)[None])
         if part == "validation":
             return Evaluation(metrics=metrics, columns=_COLUMNS, images={"image": pixels})
         shown = {self.content.title: data.original} if self._has_content else {}

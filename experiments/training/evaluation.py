@@ -11,12 +11,12 @@ from likeness.experiments.config import from_json
 from likeness.experiments.display import figures
 from likeness.experiments.distributed import processes
 from likeness.experiments.experiment import Evaluation, Variables
+from likeness.experiments.fingerprints import ChangedInputs, Changes, Fingerprints, listed
 from likeness.experiments.own_code.classes import RunCode
 from likeness.experiments.run import Run
 from likeness.experiments.storage.checkpoints import CheckpointStore
 from likeness.experiments.storage.metrics_log import read_metrics
 from likeness.experiments.storage.workdir import Workdir, metric_json, read_json, write_arrays, write_json
-from likeness.experiments.training.resuming import ChangedInputs, Changes, Fingerprints, listed
 from likeness.research.errors import UserError
 from likeness.research.images import write_image
 

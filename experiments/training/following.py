@@ -8,12 +8,12 @@ from typing import Any
 import jax
 
 from likeness.experiments.experiment import Evaluation, Variables
+from likeness.experiments.fingerprints import ChangedInputs, Fingerprints
 from likeness.experiments.run import Run
 from likeness.experiments.storage.checkpoints import CheckpointStore
 from likeness.experiments.storage.metrics_log import MetricsFile, read_metrics
 from likeness.experiments.storage.workdir import Workdir, metric_json
 from likeness.experiments.training.evaluation import check_inputs, read_run
-from likeness.experiments.training.resuming import ChangedInputs, Fingerprints
 from likeness.experiments.training.stages import Stage, stage_of, stages
 from likeness.research.errors import UserError
 from likeness.research.types import PyTree

@@ -11,8 +11,8 @@ from typing import Any
 import jax
 
 import likeness
+from likeness.experiments.fingerprints import Fingerprints
 from likeness.experiments.own_code import Code
-from likeness.experiments.training.resuming import Fingerprints
 
 _PACKAGES = (
     "likeness-jax",

@@ -13,6 +13,7 @@ from likeness.experiments.config import describe_changes, to_json
 from likeness.experiments.display.progress import Reporter
 from likeness.experiments.distributed import processes
 from likeness.experiments.experiment import Batches, Evaluation, TrainState, Variables
+from likeness.experiments.fingerprints import CannotResume, ChangedInputs, listed
 from likeness.experiments.own_code import Code
 from likeness.experiments.own_code.keeping import describe, keep, kept_or_none
 from likeness.experiments.own_code.trust import remember
@@ -22,7 +23,6 @@ from likeness.experiments.storage.metrics_log import Metrics
 from likeness.experiments.storage.workdir import Workdir, metric_json, read_json, write_json
 from likeness.experiments.training.evaluation import evaluate_run
 from likeness.experiments.training.provenance import provenance
-from likeness.experiments.training.resuming import CannotResume, ChangedInputs, listed
 from likeness.experiments.training.stages import OpenedStage
 from likeness.experiments.training.step import StepReport
 from likeness.research.errors import UserError
@@ -52,7 +52,7 @@ class Record:
     """Metrics of the steps since the last line of the log."""
     inputs: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
     """Fingerprints of what the steps before were taken with, see
-    :class:`~likeness.experiments.training.resuming.Fingerprints`."""
+    :class:`~likeness.experiments.fingerprints.Fingerprints`."""
 
 
 class Clock:

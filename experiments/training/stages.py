@@ -9,9 +9,9 @@ from typing import Any
 
 from likeness.experiments.display.progress import Reporter
 from likeness.experiments.experiment import Batches, TrainState, peek
+from likeness.experiments.fingerprints import Fingerprints
 from likeness.experiments.run import Run
 from likeness.experiments.training.program import Program, build
-from likeness.experiments.training.resuming import Fingerprints
 from likeness.experiments.training.step import StepReport
 from likeness.research.errors import UserError
 from likeness.research.types import PRNGKey, PyTree

@@ -13,6 +13,7 @@ from likeness.experiments.display.progress import Quiet, Reporter
 from likeness.experiments.distributed import processes
 from likeness.experiments.distributed.watchdog import Watchdog
 from likeness.experiments.experiment import Evaluation, TrainState, Variables
+from likeness.experiments.fingerprints import CannotResume
 from likeness.experiments.own_code import Code, own_code
 from likeness.experiments.run import Run
 from likeness.experiments.storage.checkpoints import CheckpointStore
@@ -23,7 +24,6 @@ from likeness.experiments.training.interruption import Interrupted
 from likeness.experiments.training.loop import Lane, Launch, take_steps
 from likeness.experiments.training.profiling import Profile
 from likeness.experiments.training.recorder import RunRecorder, changed, shortened
-from likeness.experiments.training.resuming import CannotResume
 from likeness.experiments.training.stages import Stage, stage_of, stages
 from likeness.experiments.training.stop_request import StopRequest
 from likeness.experiments.training.timing import Timing

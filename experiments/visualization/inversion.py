@@ -1,15 +1,15 @@
 """Inversion: what of an image a layer still knows."""
 
 import dataclasses
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from likeness.experiments.experiment import Evaluation, Experiment, LossOutput, Originals, Part, Variables
+from likeness.experiments.fingerprints import Fingerprints
 from likeness.experiments.frozen import FrozenEncoder
-from likeness.experiments.training.resuming import Fingerprints
 from likeness.experiments.visualization.synthesis_sheet import ShownSynthesis, mosaic, sheet_of
 from likeness.research.encoders import SqueezeNet
 from likeness.research.errors import UserError
@@ -23,14 +23,24 @@ from likeness.research.weights import Pretrained
 _COLUMNS = {"": "inverted"}
 
 
+class InversionConstants(NamedTuple):
+    """What the cost of an inversion reads, on the device."""
+
+    encoder: PyTree
+    """Its weights."""
+    targets: dict[str, PyTree]
+    """What each layer sees of the photograph."""
+    like: Float[Array, "1 h w 3"]
+    """Of the shape of one of the images that are learned."""
+
+
 @dataclasses.dataclass(frozen=True)
 class OpenedInversion:
     """What an inversion reads."""
 
     image: np.ndarray
     """(h, w, 3), RGB in [0, 1]."""
-    constants: PyTree
-    """The encoder's weights and what each layer sees of the image, on the device."""
+    constants: InversionConstants
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,16 +91,16 @@ class Inversion(Experiment):
             targets = jax.jit(self._targets)(variables, jnp.asarray(image)[None])
         except ValueError as error:
             raise UserError(f"The layers and the encoder of this config do not fit each other: {error}") from error
-        return OpenedInversion(image, {"encoder": variables, "targets": targets, "like": jnp.zeros((1, *image.shape))})
+        return OpenedInversion(image, InversionConstants(variables, targets, jnp.zeros((1, *image.shape))))
 
-    def constants(self, data: OpenedInversion) -> PyTree:
+    def constants(self, data: OpenedInversion) -> InversionConstants:
         """The encoder's weights, what the layers see, and an image of the shape of those learned."""
         return data.constants
 
     def fingerprints(self, data: OpenedInversion) -> Fingerprints:
         """Of the image and the encoder's weights."""
         return Fingerprints(
-            training={"photograph": self.image.fingerprint(), **self.encoder.fingerprint(data.constants["encoder"])}
+            training={"photograph": self.image.fingerprint(), **self.encoder.fingerprint(data.constants.encoder)}
         )
 
     def describe(self, data: OpenedInversion) -> tuple[str, ...]:
@@ -98,16 +108,16 @@ class Inversion(Experiment):
         height, width, _ = data.image.shape
         return (f"inverting what {', '.join(self.layers)} see of {self.image.title} ({width} × {height})",)
 
-    def init(self, key: PRNGKey, constants: PyTree, batch: PyTree) -> Variables:
+    def init(self, key: PRNGKey, constants: InversionConstants, batch: PyTree) -> Variables:
         """Noise."""
         del batch
         return Variables(self.parametrization.init(key, self._shape(constants)), {})
 
-    def cost(self, params: PyTree, state: PyTree, constants: PyTree, batch: PyTree, key: PRNGKey) -> LossOutput:
+    def cost(self, params: PyTree, state: PyTree, constants: InversionConstants, batch: PyTree, key: PRNGKey) -> LossOutput:
         """J of the images as they are now; for the log, the error of each layer."""
         del batch, key
         pixels = self._pixels(params, constants)
-        errors = self._errors(constants["encoder"], constants["targets"], pixels)
+        errors = self._errors(constants.encoder, constants.targets, pixels)
         value = sum(errors.values(), start=jnp.zeros(()))
         for number, weight in enumerate(self._variations):
             if weight:
@@ -131,7 +141,7 @@ class Inversion(Experiment):
         """
         del state
         made = self.images(data, params)
-        errors = jax.jit(self._errors)(data.constants["encoder"], data.constants["targets"], jnp.asarray(made))
+        errors = jax.jit(self._errors)(data.constants.encoder, data.constants.targets, jnp.asarray(made))
         metrics: dict[str, float] = {}
         for layer, one in zip(self.layers, made, strict=True):
             metrics |= {f"{layer}/relative": float(errors[layer]), f"{layer}/psnr": psnr(one, data.image)}
@@ -152,11 +162,11 @@ class Inversion(Experiment):
     def _variations(self) -> tuple[float, ...]:
         return self.variation if isinstance(self.variation, tuple) else (self.variation,) * len(self.layers)
 
-    def _shape(self, constants: PyTree) -> tuple[int, int, int, int]:
-        _, height, width, colors = constants["like"].shape
+    def _shape(self, constants: InversionConstants) -> tuple[int, int, int, int]:
+        _, height, width, colors = constants.like.shape
         return len(self.layers), height, width, colors
 
-    def _pixels(self, params: PyTree, constants: PyTree) -> Float[Array, "n h w 3"]:
+    def _pixels(self, params: PyTree, constants: InversionConstants) -> Float[Array, "n h w 3"]:
         return self.parametrization.to_pixels(params, self._shape(constants))
 
     def _targets(self, variables: PyTree, image: Float[Array, "1 h w 3"]) -> PyTree:

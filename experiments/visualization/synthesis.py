@@ -3,16 +3,16 @@
 import dataclasses
 import math
 import re
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from likeness.experiments.experiment import Evaluation, Experiment, LossOutput, Originals, Part, Variables
+from likeness.experiments.fingerprints import Fingerprints
 from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.style.terms import Term
-from likeness.experiments.training.resuming import Fingerprints
 from likeness.experiments.visualization.synthesis_sheet import ShownSynthesis, mosaic, sheet_of
 from likeness.research.encoders import SqueezeNet
 from likeness.research.errors import UserError
@@ -22,14 +22,24 @@ from likeness.research.visualization import Chain, Fourier, Jitter, Objective, P
 from likeness.research.weights import Pretrained
 
 
+class SynthesisConstants(NamedTuple):
+    """What the cost of a synthesis reads, on the device."""
+
+    encoder: PyTree
+    """Its weights."""
+    like: Float[Array, "1 h w 3"]
+    """Of the shape of one of the images that are learned."""
+    base: Float[Array, "1 h w 3"] | None
+    """The image to begin with."""
+
+
 @dataclasses.dataclass(frozen=True)
 class OpenedSynthesis:
     """What a synthesis reads."""
 
     image: np.ndarray | None
     """The image to begin with, (h, w, 3), RGB in [0, 1]."""
-    constants: PyTree
-    """The encoder's weights and that image, on the device."""
+    constants: SynthesisConstants
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -89,9 +99,9 @@ class Synthesis(Experiment):
         sizes = [max(16, round(self.size / self.octave_scale**smaller)) for smaller in reversed(range(self.octaves))]
         return tuple(dataclasses.replace(self, size=size, octaves=1) for size in sizes)
 
-    def promote(self, learned: Array, constants: PyTree) -> Array:
+    def promote(self, learned: Array, constants: SynthesisConstants) -> Array:
         """The pixels of a smaller octave, or a moment of their gradient, at this one's size, bilinearly."""
-        return jax.image.resize(learned, (len(learned), *constants["like"].shape[1:]), "linear")
+        return jax.image.resize(learned, (len(learned), *constants.like.shape[1:]), "linear")
 
     def open(self) -> OpenedSynthesis:
         """Loads the encoder and reads the image.
@@ -102,11 +112,11 @@ class Synthesis(Experiment):
         image = None if self.image is None else self.image.open(self.size)
         variables = self.encoder.variables()
         shape = (1, self.size, self.size, 3) if image is None else (1, *image.shape)
-        constants = {
-            "encoder": variables,
-            "like": jnp.zeros(shape),
-            "base": None if image is None else jnp.asarray(image)[None],
-        }
+        constants = SynthesisConstants(
+            encoder=variables,
+            like=jnp.zeros(shape),
+            base=None if image is None else jnp.asarray(image)[None],
+        )
         try:
             # Now, and not in the first step; of shapes only.
             jax.eval_shape(self._scores, variables, jax.ShapeDtypeStruct((self._count, *shape[1:]), jnp.float32))
@@ -114,33 +124,33 @@ class Synthesis(Experiment):
             raise UserError(f"The objectives and the encoder of this config do not fit each other: {error}.") from error
         return OpenedSynthesis(image, constants)
 
-    def constants(self, data: OpenedSynthesis) -> PyTree:
+    def constants(self, data: OpenedSynthesis) -> SynthesisConstants:
         """The encoder's weights, the image to begin with, and one of the shape of those learned."""
         return data.constants
 
     def fingerprints(self, data: OpenedSynthesis) -> Fingerprints:
         """Of the encoder's weights, and of the image to begin with where there is one."""
         begun = {} if self.image is None else {"image to begin with": self.image.fingerprint()}
-        return Fingerprints(training={**begun, **self.encoder.fingerprint(data.constants["encoder"])})
+        return Fingerprints(training={**begun, **self.encoder.fingerprint(data.constants.encoder)})
 
     def describe(self, data: OpenedSynthesis) -> tuple[str, ...]:
         """What is sought, and how large."""
-        height, width = data.constants["like"].shape[1:3]
+        height, width = data.constants.like.shape[1:3]
         sought = ", ".join(objective.title for objective in self.objectives)
         begun = "from noise" if self.image is None else f"into {self.image.title}"
         return (f"{self._count} images ({width} × {height}), {begun}, of what excites {sought}",)
 
-    def init(self, key: PRNGKey, constants: PyTree, batch: PyTree) -> Variables:
+    def init(self, key: PRNGKey, constants: SynthesisConstants, batch: PyTree) -> Variables:
         """Noise, or what changes nothing of the image."""
         del batch
         return Variables(self.parametrization.init(key, self._shape(constants), based=self.image is not None), {})
 
-    def cost(self, params: PyTree, state: PyTree, constants: PyTree, batch: PyTree, key: PRNGKey) -> LossOutput:
+    def cost(self, params: PyTree, state: PyTree, constants: SynthesisConstants, batch: PyTree, key: PRNGKey) -> LossOutput:
         """J of the images as they are now; for the log, their mean score."""
         del batch
         pixels = self._pixels(params, constants)
         moved = self.transforms(key, pixels)
-        scores = jnp.mean(self._scores(constants["encoder"], moved), axis=1)
+        scores = jnp.mean(self._scores(constants.encoder, moved), axis=1)
         parts = {"score": jnp.mean(scores)}
         value = -jnp.sum(scores)
         if self.image_terms:
@@ -195,12 +205,12 @@ class Synthesis(Experiment):
     def _count(self) -> int:
         return len(self.objectives) * self.copies
 
-    def _shape(self, constants: PyTree) -> tuple[int, int, int, int]:
-        _, height, width, colors = constants["like"].shape
+    def _shape(self, constants: SynthesisConstants) -> tuple[int, int, int, int]:
+        _, height, width, colors = constants.like.shape
         return self._count, height, width, colors
 
-    def _pixels(self, params: PyTree, constants: PyTree) -> Float[Array, "n h w 3"]:
-        return self.parametrization.to_pixels(params, self._shape(constants), constants["base"])
+    def _pixels(self, params: PyTree, constants: SynthesisConstants) -> Float[Array, "n h w 3"]:
+        return self.parametrization.to_pixels(params, self._shape(constants), constants.base)
 
     def _scores(self, variables: PyTree, pixels: Float[Array, "n h w 3"]) -> Float[Array, "objectives copies"]:
         """The network is run as far as each group of objectives needs it."""
@@ -219,7 +229,7 @@ class Synthesis(Experiment):
         return jnp.stack([scores[number] for number in range(len(self.objectives))])
 
     def _evaluated(self, data: OpenedSynthesis, images: np.ndarray) -> Float[np.ndarray, "objectives copies"]:
-        return np.asarray(jax.jit(self._scores)(data.constants["encoder"], jnp.asarray(images)))
+        return np.asarray(jax.jit(self._scores)(data.constants.encoder, jnp.asarray(images)))
 
 
 _COLUMNS = {"": "made"}

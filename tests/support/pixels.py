@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from likeness.experiments.experiment import Evaluation, Experiment, LossOutput, Variables
+from likeness.experiments.fingerprints import Fingerprints, of_arrays
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.training.resuming import Fingerprints, of_arrays
 
 
 class Features(nn.Module):

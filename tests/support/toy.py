@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from likeness.experiments.experiment import Evaluation, Experiment, LossOutput, Variables
+from likeness.experiments.fingerprints import Fingerprints
 from likeness.experiments.optim.optimizers import Sgd
 from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.training.resuming import Fingerprints
 
 
 class Counting:

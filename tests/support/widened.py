@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from toy import Toy, toy_run
 
 from likeness.experiments.experiment import Variables
+from likeness.experiments.fingerprints import Fingerprints
 from likeness.experiments.run import Run
-from likeness.experiments.training.resuming import Fingerprints
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

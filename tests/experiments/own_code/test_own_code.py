@@ -12,6 +12,7 @@ from forgetful import new_process
 from listener import Listener
 
 from likeness.experiments.config import from_json, load, to_json
+from likeness.experiments.fingerprints import Fingerprints
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.own_code import own_code, trust_code
 from likeness.experiments.own_code.classes import RunCode
@@ -20,7 +21,6 @@ from likeness.experiments.own_code.trust import known_place, remember
 from likeness.experiments.storage.workdir import write_json
 from likeness.experiments.training.evaluation import read_run
 from likeness.experiments.training.provenance import own_revision, provenance
-from likeness.experiments.training.resuming import Fingerprints
 from likeness.experiments.training.trainer import train
 from likeness.research.errors import UserError
 

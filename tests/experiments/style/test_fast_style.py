@@ -101,8 +101,8 @@ def test_cost_is_the_weighted_sum_of_its_parts():
 
     @jax.jit
     def expected(images, look_of):
-        content, style = TINY(constants["encoder"], images), TINY(constants["encoder"], look_of)
-        here = TINY(constants["encoder"], experiment.network.apply({"params": params["network"]}, images))
+        content, style = TINY(constants.encoder, images), TINY(constants.encoder, look_of)
+        here = TINY(constants.encoder, experiment.network.apply({"params": params["network"]}, images))
         return {
             "content": 3.0 * 0.5 * kept(here, kept.target(content)),
             "style": 5.0 * 2.0 * look(here, look.target(style)),
@@ -124,8 +124,8 @@ def test_each_image_is_painted_in_its_style_and_compared_with_it():
 
     @jax.jit
     def expected(images, weights, style):
-        here = TINY(constants["encoder"], experiment.network.apply({"params": params["network"]}, images, weights))
-        return 2.0 * look(here, look.target(TINY(constants["encoder"], style)))
+        here = TINY(constants.encoder, experiment.network.apply({"params": params["network"]}, images, weights))
+        return 2.0 * look(here, look.target(TINY(constants.encoder, style)))
 
     images = batch["images"].astype(np.float32) / 255
     costs = [
@@ -137,7 +137,7 @@ def test_each_image_is_painted_in_its_style_and_compared_with_it():
 
 def test_styles_are_drawn_by_their_weights():
     heavy = several(styles=(dataclasses.replace(LOOKS[0], weight=3.0), LOOKS[1]))
-    np.testing.assert_allclose(heavy.constants(heavy.open())["chances"], [0.75, 0.25])
+    np.testing.assert_allclose(heavy.constants(heavy.open()).chances, [0.75, 0.25])
 
 
 def test_arbitrary_cost_compares_with_the_features_at_their_style():
@@ -147,9 +147,9 @@ def test_arbitrary_cost_compares_with_the_features_at_their_style():
 
     @jax.jit
     def expected(contents, styles):
-        looks = TINY(constants["encoder"], styles)
-        features = adain(TINY(constants["encoder"], contents)["relu2_1"], style_statistics(looks["relu2_1"]))
-        here = TINY(constants["encoder"], experiment.decoder.apply({"params": params["decoder"]}, features))
+        looks = TINY(constants.encoder, styles)
+        features = adain(TINY(constants.encoder, contents)["relu2_1"], style_statistics(looks["relu2_1"]))
+        here = TINY(constants.encoder, experiment.decoder.apply({"params": params["decoder"]}, features))
         value = 3.0 * 0.5 * kept(here, kept.target({"relu2_1": features})) + 5.0 * 2.0 * look(here, look.target(looks))
         return value + 0.1 * rough(here, rough.target(here))
 

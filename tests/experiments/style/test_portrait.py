@@ -54,9 +54,9 @@ def test_the_cost_is_the_weighted_distance_of_the_aligned_faces_and_their_mirror
     portrait = small(weight=3.0)
     constants = portrait.constants(content, FACE)
     image = painted(content)
-    assert constants["crops"][0](image).shape == (1, 20, 16, 3)
+    assert constants.crops[0](image).shape == (1, 20, 16, 3)
     original, other = (
-        np.asarray(embed(constants["encoder"], constants["crops"][0], pixels), np.float64) for pixels in (content[None], image)
+        np.asarray(embed(constants.encoder, constants.crops[0], pixels), np.float64) for pixels in (content[None], image)
     )
     cost = jax.jit(portrait.cost)(constants, image)
     assert cost.shape == () and cost.dtype == jnp.float32
@@ -98,11 +98,11 @@ def test_the_cost_looks_through_a_blur_and_verification_does_not():
     weights /= weights.sum()
     embeddings = []
     for pixels in (content[None], image):
-        face = np.asarray(constants["crops"][0](pixels), np.float64)[0]
+        face = np.asarray(constants.crops[0](pixels), np.float64)[0]
         for axis in (0, 1):
             wide = np.pad(face, [(3, 3) if each == axis else (0, 0) for each in range(3)], mode="edge")
             face = sum(w * np.take(wide, np.arange(face.shape[axis]) + i, axis) for i, w in enumerate(weights))
-        embeddings.append(np.asarray(RANDOM_FACES(constants["encoder"], jnp.asarray(face, jnp.float32)[None])["embedding"][0]))
+        embeddings.append(np.asarray(RANDOM_FACES(constants.encoder, jnp.asarray(face, jnp.float32)[None])["embedding"][0]))
     np.testing.assert_allclose(soft.cost(constants, image), cosine(*embeddings), rtol=1e-3)
     apart = sharp.distance(sharp.constants(content, FACE), image)
     assert soft.distance(constants, image) == pytest.approx(apart, rel=1e-5) != pytest.approx(cosine(*embeddings), rel=1e-2)
@@ -115,8 +115,8 @@ def test_moved_crops_count_as_much_and_verification_does_not_see_them():
     one, several = small(), small(moved=3)
     constants = several.constants(content, FACE)
     apart = []
-    for cut in constants["crops"]:
-        original, other = (embed(constants["encoder"], cut, pixels).mean(0) for pixels in (content[None], image))
+    for cut in constants.crops:
+        original, other = (embed(constants.encoder, cut, pixels).mean(0) for pixels in (content[None], image))
         apart.append(float(cosine(original, other)))
     assert len(set(apart)) == 4
     np.testing.assert_allclose(several.cost(constants, image), np.mean(apart), rtol=1e-3)
@@ -140,7 +140,7 @@ def test_the_gradient_is_the_finite_difference():
     np.testing.assert_allclose(slope, jnp.linalg.norm(gradient), rtol=0.02)
     border = np.asarray(gradient)[0]
     touched = np.zeros((40, 40), bool)
-    cut = constants["crops"][0]
+    cut = constants.crops[0]
     touched.ravel()[np.unique(np.asarray(cut.index)[np.asarray(cut.weight) > 0])] = True
     np.testing.assert_array_equal(border[~touched], 0)
 
@@ -161,7 +161,7 @@ def test_a_few_steps_bring_the_person_back():
 def test_equal_faces_at_other_sizes_are_one_face():
     """The same face, painted at another size, is laid over the template in the same way."""
     portrait = small()
-    crops = [np.asarray(portrait.constants(FACE.open(size), FACE)["crops"][0](FACE.open(size)[None])) for size in (48, 192)]
+    crops = [np.asarray(portrait.constants(FACE.open(size), FACE).crops[0](FACE.open(size)[None])) for size in (48, 192)]
     assert np.abs(crops[0] - crops[1]).mean() < 0.03
     template = Template()
     for source, size in itertools.product((FACE, GraceHopper()), (64, 300)):
@@ -269,7 +269,7 @@ def test_the_encoder_of_a_run_is_the_one_that_its_recognizer_answers_with(run):
     content = np.repeat(levels[..., None], 3, axis=2).astype(np.float32) / 255
     constants = portrait.constants(content)
     expected = Recognizer.load(run).embed(levels[None, ..., None])
-    np.testing.assert_allclose(constants["verified"]["embedding"]["embedding"], expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(constants.verified["embedding"]["embedding"], expected, rtol=1e-4, atol=1e-6)
     gradient = jax.jit(jax.grad(lambda x: portrait.cost(constants, x)))(painted(content))
     assert jnp.isfinite(gradient).all() and jnp.any(gradient != 0)
 
@@ -297,7 +297,7 @@ def test_mobilefacenet_knows_people_through_the_alignment(real_data):
         assert portrait.distance(constants, source.open(160)[None]) == pytest.approx(0, abs=1e-5)
         if name == names[0]:
             larger = portrait.constants(source.open(240))
-            assert float(portrait.loss(_embedding(larger), constants["verified"])) < 0.02
+            assert float(portrait.loss(_embedding(larger), constants.verified)) < 0.02
         embeddings.append(np.asarray(_embedding(constants)["embedding"][0]))
     unit = np.stack(embeddings) / np.linalg.norm(embeddings, axis=1, keepdims=True)
     distances = 1 - unit @ unit.T
@@ -306,4 +306,4 @@ def test_mobilefacenet_knows_people_through_the_alignment(real_data):
 
 
 def _embedding(constants):
-    return {"embedding": constants["verified"]["embedding"]["embedding"]}
+    return {"embedding": constants.verified["embedding"]["embedding"]}

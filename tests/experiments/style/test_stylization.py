@@ -61,7 +61,7 @@ def cost_of(experiment, pixels=None):
 def test_cost_is_the_weighted_sum_of_its_parts():
     experiment = small(alpha=3.0, beta=5.0, scale=7.0, start=FromNoise())
     cost, params, data = cost_of(experiment)
-    encode = lambda x: TINY(data.constants["encoder"], jnp.asarray(x))  # noqa: E731
+    encode = lambda x: TINY(data.constants.encoder, jnp.asarray(x))  # noqa: E731
     here, content, style = encode(params["pixels"]), encode(data.content[None]), encode(data.styles[0][None])
     kept, look, rough = Content(layers=("relu2_1",)), Gram(layers=("relu1_1", "relu2_1")), TotalVariation()
     expected = (
@@ -184,7 +184,7 @@ def test_illegal_fields_are_refused(fields, message):
 def gradient_of(experiment):
     data = experiment.open()
     constants, batch = experiment.constants(data), next(experiment.stream(data, 0))
-    params = {"pixels": jax.random.uniform(jax.random.key(5), constants["content"].shape)}
+    params = {"pixels": jax.random.uniform(jax.random.key(5), constants.content.shape)}
     cost = jax.jit(lambda params: experiment.cost(params, {}, constants, batch, jax.random.key(2)).value)
     return jax.value_and_grad(cost)(params)
 

@@ -11,10 +11,10 @@ from toy import Toy, toy_run
 
 from likeness.experiments.display import figures
 from likeness.experiments.experiment import Evaluation, Variables
+from likeness.experiments.fingerprints import ChangedInputs, Fingerprints
 from likeness.experiments.run import Checkpoints
 from likeness.experiments.storage.workdir import Workdir
 from likeness.experiments.training.evaluation import check_inputs, evaluate, evaluate_run, read_run, restore
-from likeness.experiments.training.resuming import ChangedInputs, Fingerprints
 from likeness.experiments.training.trainer import train
 from likeness.research.errors import UserError
 from likeness.research.metrics.intervals import Estimate

@@ -14,6 +14,7 @@ from listener import Listener, terminate
 from toy import Toy, toy_run
 from widened import staged
 
+from likeness.experiments.fingerprints import CannotResume
 from likeness.experiments.optim.lbfgs import Lbfgs
 from likeness.experiments.optim.optimizers import Adam, Sgd
 from likeness.experiments.optim.schedules import Constant, WarmupCosine
@@ -24,7 +25,6 @@ from likeness.experiments.storage.workdir import Workdir
 from likeness.experiments.training.evaluation import evaluate, restore
 from likeness.experiments.training.interruption import Interrupted
 from likeness.experiments.training.recorder import NonFinite
-from likeness.experiments.training.resuming import CannotResume
 from likeness.experiments.training.trainer import train
 from likeness.research.errors import UserError
 

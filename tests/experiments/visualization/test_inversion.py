@@ -34,7 +34,7 @@ def test_cost_is_the_relative_errors_and_the_roughness():
     params, state = experiment.init(jax.random.key(0), data.constants, None)
     cost = jax.jit(experiment.cost)(params, state, data.constants, None, jax.random.key(1))
     pixels = jnp.asarray(experiment.images(data, params))
-    made, kept = (jax.jit(TINY)(data.constants["encoder"], each) for each in (pixels, jnp.asarray(data.image)[None]))
+    made, kept = (jax.jit(TINY)(data.constants.encoder, each) for each in (pixels, jnp.asarray(data.image)[None]))
     expected = 0.0
     for number, (layer, weight) in enumerate(zip(experiment.layers, (0.5, 2.0), strict=True)):
         here, there = (np.asarray(each, np.float64) for each in (made[layer][number], kept[layer][0]))

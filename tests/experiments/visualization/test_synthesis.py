@@ -50,7 +50,7 @@ def test_cost_is_minus_the_sum_of_scores_plus_roughness(copies):
     experiment = small(copies=copies, image_terms=(Term(loss=TotalVariation(), weight=2.0),))
     cost, params, data = started(experiment)
     pixels = Fourier().to_pixels(params, (3 * copies, 16, 16, 3))
-    activations = TINY(data.constants["encoder"], pixels)
+    activations = TINY(data.constants.encoder, pixels)
     rough = TotalVariation()({"input": pixels}, {})
     expected = 0.0
     for number, objective in enumerate(experiment.objectives):
@@ -62,7 +62,7 @@ def test_cost_is_minus_the_sum_of_scores_plus_roughness(copies):
 def test_copies_are_told_apart_by_diversity():
     experiment = small(objectives=(Channel(layer="relu1_1", channel=1) + 10.0 * Diversity(layer="relu2_1"),), copies=2)
     cost, params, data = started(experiment)
-    activations = TINY(data.constants["encoder"], jnp.asarray(experiment.images(data, params)))
+    activations = TINY(data.constants.encoder, jnp.asarray(experiment.images(data, params)))
     np.testing.assert_allclose(-cost.value, jnp.mean(experiment.objectives[0](activations)), rtol=1e-5)
 
 

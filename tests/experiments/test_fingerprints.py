@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from likeness.experiments.fingerprints import ChangedInputs, Changes, Fingerprints, listed, of_arrays
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Run
 from likeness.experiments.training.evaluation import evaluate
 from likeness.experiments.training.following import follow
-from likeness.experiments.training.resuming import ChangedInputs, Changes, Fingerprints, listed, of_arrays
 from likeness.experiments.training.trainer import train
 from tests.support import pixels
 
