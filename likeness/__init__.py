@@ -19,17 +19,25 @@ from likeness.research.lazy import lazily
 
 if TYPE_CHECKING:
     from likeness.experiments import classification as classification
+    from likeness.experiments import frozen as frozen
     from likeness.experiments import optim as optim
     from likeness.experiments import recognition as recognition
     from likeness.experiments import style as style
     from likeness.experiments.config import load as load
+    from likeness.experiments.display import figures as figures
     from likeness.experiments.recognition.recognizer import Recognizer as Recognizer
     from likeness.experiments.run import Checkpoints as Checkpoints
     from likeness.experiments.run import Run as Run
+    from likeness.experiments.storage.metrics_log import read_metrics as read_metrics
     from likeness.experiments.style.painting import Stylizer as Stylizer
     from likeness.experiments.sweeps.sweep import sweep as sweep
     from likeness.experiments.training.evaluation import evaluate as evaluate
+    from likeness.experiments.training.evaluation import read_run as read_run
+    from likeness.experiments.training.evaluation import restore as restore
     from likeness.experiments.training.trainer import train as train
+    from likeness.experiments.visualization.inversion import Inversion as Inversion
+    from likeness.experiments.visualization.microscope import Microscope as Microscope
+    from likeness.experiments.visualization.synthesis import Synthesis as Synthesis
     from likeness.research import data as data
     from likeness.research import encoders as encoders
     from likeness.research import gallery as gallery
@@ -44,14 +52,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Checkpoints",
+    "Inversion",
+    "Microscope",
     "Recognizer",
     "Run",
     "Stylizer",
+    "Synthesis",
     "__version__",
     "classification",
     "data",
     "encoders",
     "evaluate",
+    "figures",
+    "frozen",
     "gallery",
     "geometry",
     "images",
@@ -59,7 +72,10 @@ __all__ = [
     "losses",
     "metrics",
     "optim",
+    "read_metrics",
+    "read_run",
     "recognition",
+    "restore",
     "style",
     "sweep",
     "train",
@@ -73,15 +89,20 @@ _find = lazily(
         "experiments.config": ("load",),
         "experiments.recognition.recognizer": ("Recognizer",),
         "experiments.run": ("Checkpoints", "Run"),
+        "experiments.storage.metrics_log": ("read_metrics",),
         "experiments.style.painting": ("Stylizer",),
         "experiments.sweeps.sweep": ("sweep",),
-        "experiments.training.evaluation": ("evaluate",),
+        "experiments.training.evaluation": ("evaluate", "read_run", "restore"),
         "experiments.training.trainer": ("train",),
+        "experiments.visualization.inversion": ("Inversion",),
+        "experiments.visualization.microscope": ("Microscope",),
+        "experiments.visualization.synthesis": ("Synthesis",),
     },
 )
 _ROOMS = {
     "research": ("data", "encoders", "gallery", "geometry", "images", "losses", "metrics", "visualization", "weights"),
-    "experiments": ("classification", "optim", "recognition", "style"),
+    "experiments": ("classification", "frozen", "optim", "recognition", "style"),
+    "experiments.display": ("figures",),
 }
 
 

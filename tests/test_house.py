@@ -103,6 +103,7 @@ def test_nothing_goes_round_the_door() -> None:
         "likeness.research.weights",
         "likeness.experiments.optim",
         "likeness.experiments.recognition",
+        "likeness.experiments.style",
         "likeness.experiments.visualization",
     ],
 )

@@ -6,6 +6,7 @@ from likeness.research.lazy import lazily
 
 if TYPE_CHECKING:
     from likeness.experiments.recognition.embedders import Baseline, Eigenfaces, Embedder, RawPixels
+    from likeness.experiments.recognition.face_crops import CenterCrop, Landmarks, SourceLandmarks, Template
     from likeness.experiments.recognition.protocols import (
         EvaluatedSet,
         EvaluationProtocol,
@@ -22,6 +23,7 @@ else:
         __name__,
         {
             "embedders": ("Baseline", "Eigenfaces", "Embedder", "RawPixels"),
+            "face_crops": ("CenterCrop", "Landmarks", "SourceLandmarks", "Template"),
             "protocols": (
                 "EvaluatedSet",
                 "EvaluationProtocol",
@@ -38,16 +40,20 @@ else:
 
 __all__ = [
     "Baseline",
+    "CenterCrop",
     "Eigenfaces",
     "Embedder",
     "EvaluatedSet",
     "EvaluationProtocol",
     "Identification",
+    "Landmarks",
     "OfficialOmniglot",
     "OneShot",
     "RawPixels",
     "Recognition",
     "Recognizer",
+    "SourceLandmarks",
+    "Template",
     "Verification",
     "evaluate",
 ]

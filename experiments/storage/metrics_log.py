@@ -88,13 +88,17 @@ class MetricsFile:
         self._file.close()
 
 
-def read_metrics(path: Path) -> list[dict[str, Any]]:
+def read_metrics(path: str | Path) -> list[dict[str, Any]]:
     """Reads ``metrics.jsonl``; a line that is no record with its step, such as a last one that a crash cut short, is left out.
+
+    Args:
+        path: the file, or the working directory that it is in.
 
     Raises:
         UserError: the file cannot be read.
     """
-    return [record for record in read_lines(path) if record is not None]
+    file = Workdir(path).metrics if Path(path).is_dir() else Path(path)
+    return [record for record in read_lines(file) if record is not None]
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any] | None]:

@@ -1,18 +1,45 @@
 """Style transfer: images, and networks that paint them, learned by the same trainer."""
 
-from likeness.experiments.style.arbitrary_style import ArbitraryStyle
-from likeness.experiments.style.fast_style import FastStyle, LearnedStyle
-from likeness.experiments.style.grid import Method, StyleGrid
-from likeness.experiments.style.objective import StyleObjective
-from likeness.experiments.style.stylization import StyleImage, Stylization
+from typing import TYPE_CHECKING
+
+from likeness.research.lazy import lazily
+
+if TYPE_CHECKING:
+    from likeness.experiments.style.arbitrary_style import ArbitraryStyle
+    from likeness.experiments.style.colors import AsTheyAre, ByLuminance, Matched
+    from likeness.experiments.style.fast_style import FastStyle, LearnedStyle
+    from likeness.experiments.style.grid import Method, StyleGrid
+    from likeness.experiments.style.objective import StyleObjective
+    from likeness.experiments.style.portrait import Portrait
+    from likeness.experiments.style.stylization import StyleImage, Stylization
+    from likeness.experiments.style.terms import Term
+else:
+    __getattr__ = lazily(
+        __name__,
+        {
+            "arbitrary_style": ("ArbitraryStyle",),
+            "colors": ("AsTheyAre", "ByLuminance", "Matched"),
+            "fast_style": ("FastStyle", "LearnedStyle"),
+            "grid": ("Method", "StyleGrid"),
+            "objective": ("StyleObjective",),
+            "portrait": ("Portrait",),
+            "stylization": ("StyleImage", "Stylization"),
+            "terms": ("Term",),
+        },
+    )
 
 __all__ = [
     "ArbitraryStyle",
+    "AsTheyAre",
+    "ByLuminance",
     "FastStyle",
     "LearnedStyle",
+    "Matched",
     "Method",
+    "Portrait",
     "StyleGrid",
     "StyleImage",
     "StyleObjective",
     "Stylization",
+    "Term",
 ]

@@ -9,12 +9,21 @@ from likeness.research.images.color import (
     with_colors_of,
     yiq_to_rgb,
 )
+from likeness.research.images.portraits import FaceImageSource, GraceHopper, ProceduralFace
 from likeness.research.images.reading import LoadedImage, read_image
 from likeness.research.images.resize import fit, resize
+from likeness.research.images.sources import ImageFile, ImageSource, Painting, Photograph
 from likeness.research.images.writing import write_image
 
 __all__ = [
+    "FaceImageSource",
+    "GraceHopper",
+    "ImageFile",
+    "ImageSource",
     "LoadedImage",
+    "Painting",
+    "Photograph",
+    "ProceduralFace",
     "fit",
     "luminance",
     "match_colors",

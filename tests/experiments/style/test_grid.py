@@ -134,14 +134,14 @@ def test_convolutions_are_batched_and_not_grouped_and_weights_are_there_once():
     methods = (method(), method("MRF", MRF(layers=("relu2_1",))), method("other", encoder=OTHER))
     grid = small(methods=methods)
     _, constants, batch, params = prepared(grid)
-    assert len(constants["encoders"]) == 2
-    assert constants["encoders"][0]["params"]["conv1_1"]["kernel"].shape == (3, 3, 3, 4)
+    assert len(constants.encoders) == 2
+    assert constants.encoders[0]["params"]["conv1_1"]["kernel"].shape == (3, 3, 3, 4)
     step = jax.jit(jax.value_and_grad(lambda params: grid.cost(params, {}, constants, batch, jax.random.key(5)).value))
     program = step.lower(params).compile().as_text()
     assert "convolution" in program
     assert grouped(program) == set()
     # So it would be seen: the same with an axis of images on the weights.
-    several = jax.tree.map(lambda leaf: jnp.stack([leaf] * 4), constants["encoders"][0])
+    several = jax.tree.map(lambda leaf: jnp.stack([leaf] * 4), constants.encoders[0])
     encode = jax.jit(jax.vmap(lambda weights, pixels: TINY(weights, pixels[None])["relu2_1"]))
     assert grouped(encode.lower(several, params["Gram"]).compile().as_text()) == {4}
 
