@@ -45,6 +45,7 @@ def write(*, brighter: str = ""):
     np.savez("faces.npz", images=pixels, labels=names)
 
 
+@pytest.mark.slow
 def test_training_data_that_change_are_refused_and_test_data_are_noted(capsys):
     from likeness.experiments.config import load
 

@@ -97,6 +97,7 @@ def config(tmp_path: Path, world: World) -> Path:
     return folder / "my_config.py"
 
 
+@pytest.mark.slow
 def test_a_run_of_ones_own_code_can_be_used_from_anywhere(config: Path, typed: Likeness, world: World, tmp_path: Path) -> None:
     run, sheet = tmp_path / "run", tmp_path / "report.html"
     said = typed("train", config, "--workdir", run)
@@ -118,6 +119,7 @@ def test_a_run_of_ones_own_code_can_be_used_from_anywhere(config: Path, typed: L
     assert json.loads(change) == {"step": 2, "changed": ["steps: 2 → 3"]}
 
 
+@pytest.mark.slow
 def test_a_strangers_run_is_read_without_its_code(
     config: Path, typed: Likeness, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

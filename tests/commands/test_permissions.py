@@ -18,6 +18,7 @@ def private() -> Iterator[None]:
     os.umask(before)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("private")
 def test_nobody_else_may_read_what_training_and_enrolling_write(likeness: Likeness, world: World, tmp_path: Path) -> None:
     """Embeddings and faces among it; a link to a file elsewhere stays one, and is written through."""

@@ -51,6 +51,7 @@ def write(config: Path, arrays: Path, stated: str, steps: int) -> Path:
     return config
 
 
+@pytest.mark.slow
 def test_arrays_refuse_files_until_it_is_stated_how_they_become_images(likeness, tmp_path):
     arrays = np.random.default_rng(0).integers(0, 256, (9, 4, 32, 24, 1), np.uint8)
     np.savez(tmp_path / "tall.npz", images=arrays.reshape(-1, 32, 24, 1), labels=np.arange(9).repeat(4))

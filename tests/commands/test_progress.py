@@ -42,6 +42,7 @@ def test_asking_why_says_how_far_it_is(likeness: Likeness, world: World, tmp_pat
     assert said.err.splitlines()[0] == what
 
 
+@pytest.mark.slow
 def test_of_a_painting_no_test_part_is_told(
     likeness: Likeness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, world: World
 ) -> None:

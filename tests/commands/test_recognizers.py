@@ -70,7 +70,11 @@ def test_the_version_is_said(likeness: Likeness) -> None:
 
 @pytest.mark.end_to_end
 @pytest.mark.parametrize(
-    "command", [("visualize", "--units", "1", "--layers", "relu1"), ("sanity", "--images", "2", "--methods", "gradient")]
+    "command",
+    [
+        ("visualize", "--units", "1", "--layers", "relu1"),
+        pytest.param(("sanity", "--images", "2", "--methods", "gradient"), marks=pytest.mark.slow),
+    ],
 )
 def test_what_looks_into_a_network_finds_the_only_run(
     here: Path, world: World, likeness: Likeness, command: tuple[str, ...]

@@ -9,6 +9,7 @@ from PIL import Image
 pytestmark = pytest.mark.end_to_end
 
 
+@pytest.mark.slow
 def test_the_table_and_the_figures_are_written(likeness, world, tmp_path):
     out = tmp_path / "sanity"
     methods = ("gradient", "guided", "occlusion")

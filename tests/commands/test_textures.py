@@ -30,6 +30,7 @@ def test_a_texture_is_painted_and_another_seed_paints_another(capsys):
         assert film.n_frames == 3
 
 
+@pytest.mark.slow
 def test_every_layer_is_painted_again_and_an_earlier_one_knows_more(capsys):
     command = ["reconstruct", "style.png", "--preset", "preset.py", "--size", "32", "--steps", "30", "--workdir", "w"]
     assert run([*command, "--layers", "relu1_1", "relu2_1"]) == 0

@@ -244,7 +244,12 @@ def test_illegal_sizes_are_refused(size):
 @pytest.mark.data
 @pytest.mark.parametrize(
     ("subset", "alphabets", "characters"),
-    [("background_small1", 5, 136), ("background_small2", 5, 156), ("background", 30, 964), ("evaluation", 20, 659)],
+    [
+        ("background_small1", 5, 136),
+        ("background_small2", 5, 156),
+        pytest.param("background", 30, 964, marks=pytest.mark.slow),
+        pytest.param("evaluation", 20, 659, marks=pytest.mark.slow),
+    ],
 )
 @pytest.mark.end_to_end
 def test_the_official_zips_hold_what_the_paper_says(subset, alphabets, characters):

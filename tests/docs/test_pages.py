@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from named import check_names
 
 import likeness
 from likeness.experiments.commands.main import COMMANDS, run
@@ -34,7 +35,11 @@ def name_of(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
-WITH_PYTHON = [page for page in PAGES if blocks(page, "python")]
+LONG = ("docs/getting-started.md", "docs/style.md", "docs/guides/sweeps.md")
+"""Pages whose Python takes longest; it is close to that of others."""
+WITH_PYTHON = [
+    pytest.param(page, marks=pytest.mark.slow) if name_of(page) in LONG else page for page in PAGES if blocks(page, "python")
+]
 
 
 @pytest.mark.end_to_end
@@ -55,6 +60,13 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(
             continue
         exec(compile(code, f"{page.name}, block {number}", "exec"), names)
     capsys.readouterr()
+
+
+@pytest.mark.parametrize("page", LONG)
+def test_what_a_long_page_names_of_likeness_is_there(page: str) -> None:
+    """The cheap part of running it."""
+    for code, _ in blocks(ROOT / page, "python"):
+        check_names(code)
 
 
 def test_what_cannot_run_is_counted() -> None:

@@ -1,15 +1,12 @@
 """The notebooks run as they stand from a clean kernel, end with a figure, and have outputs of the cells that they have."""
 
-import ast
-import importlib
-import importlib.util
 import re
 from pathlib import Path
 
 import nbformat
 import pytest
+from named import check_names
 
-import likeness
 from notebooks.execute import HERE, NAMES, copied, executed
 
 LARGEST = 400_000
@@ -57,23 +54,7 @@ def test_a_notebook_runs_from_a_clean_kernel(name: str, place: Path, monkeypatch
 @pytest.mark.parametrize("name", NAMES)
 def test_what_a_notebook_names_of_likeness_is_there(name: str) -> None:
     """The cheap part of running it: its code parses, and what it takes of Likeness exists."""
-    tree = ast.parse("\n".join(line for cell in code(kept(name)) for line in cell.source.splitlines() if line[:1] != "%"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("likeness"):
-            module = importlib.import_module(str(node.module))
-            for taken in (alias.name for alias in node.names):
-                assert hasattr(module, taken) or importlib.util.find_spec(f"{node.module}.{taken}"), taken
-        elif isinstance(node, ast.Attribute) and (path := dotted(node))[:1] == ["likeness"]:
-            found: object = likeness
-            for part in path[1:]:
-                found = getattr(found, part)
-
-
-def dotted(node: ast.expr) -> list[str]:
-    """The parts of ``likeness.losses.Triplet``; empty where something is called on the way."""
-    if isinstance(node, ast.Name):
-        return [node.id]
-    return [*before, node.attr] if isinstance(node, ast.Attribute) and (before := dotted(node.value)) else []
+    check_names("\n".join(line for cell in code(kept(name)) for line in cell.source.splitlines() if line[:1] != "%"))
 
 
 @pytest.mark.parametrize("name", NAMES)

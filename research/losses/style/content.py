@@ -18,18 +18,17 @@ ContentNormalizer: TypeAlias = Literal["relative", "course", "assignment", "mean
 class Content(Layers):
     """Squared distance of activations, place by place: ``J_l = s_l Σ_ijk m_ij (F_ijk - P_ijk)²``.
 
-        Gatys, Ecker and Bethge, "A neural algorithm of artistic style", 2015.
+    Gatys, Ecker and Bethge, "A neural algorithm of artistic style", 2015.
 
-        The factor s_l belongs to the target, and so does its mask M: an image's loss is the sum of the losses of its
-        tiles, each with its part of the target's features. Give the same mask to both to compare a region only.
+    The factor s_l belongs to the target, and so does its mask M: an image's loss is the sum of the losses of its
+    tiles, each with its part of the target's features. Give the same mask to both to compare a region only.
 
-        Example:
-            >>> import jax
-    import jax.numpy as jnp
-            >>> loss = Content(layers=("relu4_2",), normalizer="course")
-            >>> content = {"relu4_2": jnp.zeros((1, 2, 2, 3))}
-            >>> print(loss({"relu4_2": jnp.ones((1, 2, 2, 3))}, loss.target(content)))
-            6.0
+    Example:
+        >>> import jax.numpy as jnp
+        >>> loss = Content(layers=("relu4_2",), normalizer="course")
+        >>> content = {"relu4_2": jnp.zeros((1, 2, 2, 3))}
+        >>> print(loss({"relu4_2": jnp.ones((1, 2, 2, 3))}, loss.target(content)))
+        6.0
     """
 
     normalizer: ContentNormalizer = "relative"

@@ -204,6 +204,7 @@ def finish(started):
     return [process.returncode for process in started], said
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_two_processes_train_and_evaluate_as_one_does_and_stop_at_one_step(tmp_path):
     together = list(launch(tmp_path, "two", 2, "--steps", "100000"))

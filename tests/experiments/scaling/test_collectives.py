@@ -51,6 +51,7 @@ def test_a_way_that_is_not_known_is_no_guess():
     assert collective("  %sum = f32[8]{0} add(%a, %b)", 8) is None
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_show_tells_what_devices_send_that_need_not_be_there():
     command = [sys.executable, "-m", "likeness.experiments.commands.main", "show", "recognition/digits"]

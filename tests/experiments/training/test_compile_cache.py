@@ -86,6 +86,7 @@ def test_what_jax_says_of_the_cache_is_said_once(place: Path) -> None:
     assert "No space left" in said[0]
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_a_second_launch_compiles_nothing_and_says_the_same(place: Path, tmp_path: Path) -> None:
     """Also that XLA has nothing to say of programs that it reads back."""
