@@ -27,7 +27,7 @@ class Code:
 
     modules: Mapping[str, ModuleSource] = dataclasses.field(default_factory=dict)
     installed: tuple[str, ...] = ()
-    remarks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     """What cannot be found again, in sentences."""
 
     @cached_property
@@ -64,14 +64,14 @@ def own_code(run: Any, config: str | Path | None = None) -> Code:
         UserError: a class is no longer the one of its module, or there is too much code.
     """
     starts: dict[str, ModuleSource] = {}
-    installed, remarks = set(), []
+    installed, warnings = set(), []
     for kind in dict.fromkeys(_classes(run)):
         module = kind.__module__
         top = module.partition(".")[0]
         if top == OURS or top in _BROUGHT:
             continue
         if top == "__main__" or "<locals>" in kind.__qualname__:
-            remarks.append(
+            warnings.append(
                 f"{kind.__qualname__} is defined in {'a notebook or script' if top == '__main__' else 'a function'}, where it "
                 "cannot be found again: what is trained can be used in this process only. Define it in a module of its own, "
                 "at the top."
@@ -96,7 +96,7 @@ def own_code(run: Any, config: str | Path | None = None) -> Code:
             f"The config brings in {size:,} bytes of code of your own, and a run keeps at most {LIMIT:,}: put data into files "
             "that are not Python's."
         )
-    return Code(found, tuple(sorted(installed)), tuple(remarks))
+    return Code(found, tuple(sorted(installed)), tuple(warnings))
 
 
 def closure(starts: Mapping[str, ModuleSource], near: Path | None = None) -> dict[str, ModuleSource]:

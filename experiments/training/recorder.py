@@ -183,8 +183,8 @@ class RunRecorder:
             keep(self.files.root, self.code)
             write_json(self.files.config, to_json(self.run))
 
-        for remark in self.code.remarks:
-            self.say.warn(remark)
+        for warning in self.code.warnings:
+            self.say.warn(warning)
         if self.code:
             processes.by_first(self._trust, None)
         processes.by_first(write, None)
@@ -311,8 +311,8 @@ class RunRecorder:
             # Losses of two stages do not compare: a jump between them is no divergence.
             averages["stage"] = self.opened.stage.number
         self._metrics.write(step, "train", averages)
-        if remark := self.opened.run.experiment.diagnose(averages):
-            self.say.warn(f"step {step}: {remark}")
+        if warning := self.opened.run.experiment.diagnose(averages):
+            self.say.warn(f"step {step}: {warning}")
         return averages
 
     def _evaluate(self, state: TrainState, step: int) -> bool:

@@ -250,7 +250,7 @@ def test_what_cannot_be_found_again_is_said(mine: Path) -> None:
     class Local(Adam):
         pass
 
-    assert "is defined in a function" in own_code(Local()).remarks[0]
+    assert "is defined in a function" in own_code(Local()).warnings[0]
 
 
 def test_an_edited_config_is_loaded_anew_and_old_classes_are_refused(mine: Path) -> None:
