@@ -233,7 +233,7 @@ SYNONYMS = (
     Synonym(("db", "database", "index", "gallery path"), ("gallery",)),
     Synonym(("skip bad", "ignore errors", "skip errors"), ("on-bad", "data.on-bad")),
     Synonym(("sweep", "grid", "search", "values", "param", "params", "vary", "search space", "hyperparameters"), ("over",)),
-    Synonym(("parallel", "concurrency", "num jobs", "max parallel"), ("jobs", "vmap")),
+    Synonym(("parallel", "together", "concurrency", "num jobs", "max parallel"), ("jobs", "vmap")),
     Synonym(("early stopping", "asha", "hyperband", "pruner", "halving", "reduction factor"), ("halve", "first-rung")),
     Synonym(("minimize", "maximize", "mode", "direction"), ("mode", "checkpoints.mode")),
     Synonym(("top k", "n patches", "num patches"), ("k",)),
