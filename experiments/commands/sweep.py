@@ -213,7 +213,7 @@ def from_config(name: str) -> "tuple[Override, ...]":
     if function is None:
         raise UserError(
             f"The config {name} has no sweep(): define one that returns overrides, such as product({{'seed': (0, 1)}}) of "
-            f"likeness.experiments.sweeps.overrides, or give them here: likeness sweep {name} --over seed=0,1."
+            f"likeness.experiments.sweeps, or give them here: likeness sweep {name} --over seed=0,1."
         )
     try:
         found = tuple(function())

@@ -215,6 +215,10 @@ def _find(root: Path) -> tuple[list[str], list[tuple[str, str]]]:
         raise UserError(
             f"There is no folder {printable(root)}: mend the field `path`; it expects {_LAYOUT.format(root='path')}."
         ) from error
+    except NotADirectoryError as error:
+        raise UserError(
+            f"{printable(root)} is no folder: mend the field `path`; it expects {_LAYOUT.format(root='path')}."
+        ) from error
     except OSError as error:
         raise UserError(f"The folder {printable(root)} cannot be read: {error.strerror}.") from error
     files: list[str] = []

@@ -130,9 +130,9 @@ class Preprocessing:
         if self.fit == "exact" and found != (width, height):
             raise BadImage(
                 name,
-                f"it is {found[0]} x {found[1]} pixels, and only files of {width} x {height} are taken as the images were that "
-                "the model has learned from",
-                "Give one of that size, made as they were.",
+                f"it is {found[0]} x {found[1]} pixels, and only files of {width} x {height} are taken: the model has learned "
+                "from images made at that size",
+                "Give one of that size, made as they were, or train a model on files of your own (recognition/folder).",
             )
 
     def _toned(self, image: Image.Image) -> Image.Image:

@@ -51,8 +51,8 @@ def with_rule(function: Callable[_P, _R], rule: Rule) -> Callable[_P, _R]:
         leaves = _evaluate(closed.jaxpr, closed.consts, jax.tree.leaves(args), rule, relus)
         if not relus:
             raise ValueError(
-                f"the rule {rule!r} is for ReLUs and the function has none: for a network of other nonlinearities, such as "
-                "PReLU, use the plain gradient"
+                f"the rule {rule!r} is for ReLUs and the function has none: for a network without them, such as one of PReLUs, "
+                "take the plain gradient, which is the rule 'gradient'"
             )
         return jax.tree.unflatten(jax.tree.structure(shapes), leaves)
 

@@ -207,7 +207,7 @@ def test_no_folder_no_people_no_images(tmp_path):
     with pytest.raises(UserError, match=r"1\.png: it lies beside.*ann/1\.jpg"):
         Folder(str(tmp_path)).open()
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match=r"is no folder: mend the field `path`.*ann/1\.jpg"):
         Folder(str(tmp_path / "file")).open()
 
 
