@@ -119,7 +119,7 @@ def test_cost_is_the_weighted_sum_of_its_parts():
 def test_each_image_is_painted_in_its_style_and_compared_with_it():
     experiment = several(content_terms=(), image_terms=())
     cost, params, constants, batch, data = cost_of(experiment)
-    look, drawn = Gram(layers=LAYERS), np.asarray(jax.random.choice(jax.random.key(2), 2, (8,), p=constants["chances"]))
+    look, drawn = Gram(layers=LAYERS), np.asarray(jax.random.choice(jax.random.key(2), 2, (8,), p=constants.chances))
     assert 0 < drawn.sum() < 8
 
     @jax.jit
@@ -147,9 +147,9 @@ def test_arbitrary_cost_compares_with_the_features_at_their_style():
 
     @jax.jit
     def expected(contents, styles):
-        looks = TINY(constants.encoder, styles)
-        features = adain(TINY(constants.encoder, contents)["relu2_1"], style_statistics(looks["relu2_1"]))
-        here = TINY(constants.encoder, experiment.decoder.apply({"params": params["decoder"]}, features))
+        looks = TINY(constants, styles)
+        features = adain(TINY(constants, contents)["relu2_1"], style_statistics(looks["relu2_1"]))
+        here = TINY(constants, experiment.decoder.apply({"params": params["decoder"]}, features))
         value = 3.0 * 0.5 * kept(here, kept.target({"relu2_1": features})) + 5.0 * 2.0 * look(here, look.target(looks))
         return value + 0.1 * rough(here, rough.target(here))
 
