@@ -45,6 +45,7 @@ notebooks: .venv/.ready
 
 lint: .venv/.ready
 	$(BIN)/ruff check .
+	$(BIN)/ruff check --select F821 notebooks
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 
