@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from likeness.experiments.sweeps import Override
     from likeness.experiments.sweeps.members import Member
     from likeness.experiments.sweeps.rungs import SuccessiveHalving
-    from likeness.experiments.sweeps.runner import Mode
     from likeness.experiments.sweeps.slurm import SlurmArray
 
 DONE, FAILED, AGAIN = 0, 1, 75
@@ -76,16 +75,13 @@ def main(arguments: list[str]) -> int:
     for member in made:
         # Before anything is written: what an earlier sweep has found stays as it is.
         member.check()
-    vmap: Mode = "no" if "wandb" in options.log_to else options.vmap
     try:
         with Terminal(run.steps, run.evaluate_every) as terminal:
             terminal.say(f"{len(made)} run{'s' * (len(made) > 1)} in {root}")
-            if vmap != options.vmap:
-                terminal.say("each is trained alone, since W&B takes one run at a time from a process")
             make_runs(
                 made,
                 root,
-                vmap=vmap,
+                vmap=options.vmap,
                 jobs=options.jobs,
                 say=terminal,
                 halving=halving,

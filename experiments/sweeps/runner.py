@@ -16,6 +16,7 @@ from likeness.experiments.sweeps.rungs import SuccessiveHalving
 from likeness.experiments.sweeps.slurm import SlurmArray
 from likeness.experiments.training.interruption import Interrupted
 from likeness.experiments.training.recorder import shortened
+from likeness.research.errors import UserError
 
 Mode = Literal["yes", "no", "auto"]
 
@@ -44,9 +45,14 @@ def make_runs(
         trackers: where metrics go beside each ``metrics.jsonl``.
 
     Raises:
-        UserError: the runs cannot be compared by ``halving``.
+        UserError: the runs cannot be compared by ``halving``; W&B is to log runs that are one program.
         Interrupted: SIGTERM or SIGINT; the same sweep goes on.
     """
+    if "wandb" in trackers and vmap != "no" and jobs == 1 and slurm is None:
+        if vmap == "yes":
+            raise UserError("W&B takes one run at a time from a process: runs that it logs cannot be trained as one program.")
+        say.say("each is trained alone, since W&B takes one run at a time from a process")
+        vmap = "no"
     rungs: tuple[int, ...] = ()
     if halving is not None:
         halving.check(made)

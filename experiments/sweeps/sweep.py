@@ -13,6 +13,7 @@ from likeness.experiments.sweeps.overrides import Override, product
 from likeness.experiments.sweeps.report import write
 from likeness.experiments.sweeps.rungs import SuccessiveHalving
 from likeness.experiments.sweeps.runner import Mode, make_runs
+from likeness.experiments.training.interruption import Interrupted
 from likeness.research.errors import UserError
 
 
@@ -105,7 +106,12 @@ def sweep(
     for member in made:
         # Before anything is written: what an earlier sweep has found stays as it is.
         member.check()
-    make_runs(made, root, vmap=vmap, jobs=jobs, say=reporter or Quiet(), halving=halving, trackers=trackers)
+    try:
+        make_runs(made, root, vmap=vmap, jobs=jobs, say=reporter or Quiet(), halving=halving, trackers=trackers)
+    except Interrupted:
+        # What is finished so far.
+        write(made, run, root, metric, mode or run.checkpoints.mode)
+        raise
     written = write(made, run, root, metric, mode or run.checkpoints.mode)
     found = [SweptRun(one.name, one.override, one.workdir, one.status, one.why, *outcome(one)) for one in made]
     return Swept(root, tuple(found[number] for number in written.order), written.metric)

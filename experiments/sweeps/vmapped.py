@@ -15,6 +15,7 @@ import numpy as np
 from likeness.experiments.distributed import processes
 from likeness.experiments.distributed.sharding import over_batch, replicated
 from likeness.experiments.experiment import Batches, TrainState, peek
+from likeness.experiments.fingerprints import Fingerprints
 from likeness.experiments.run import Run
 from likeness.experiments.sweeps.convolutions import one_by_one
 from likeness.experiments.sweeps.numbers import Differ, Path, differing, dotted, joined
@@ -133,8 +134,10 @@ def vmap_runs(runs: Sequence[Run]) -> VmappedRuns:
     same_batch = len(streams) == 1
     single = build(first, constants if same_fixed else first.experiment.constants(data[0]), peeked[0])
     # Runs that share their data need not have it identified again.
-    first_with = {id(of): (run, of) for run, of in reversed(list(zip(runs, data, strict=True)))}
-    inputs = {which: run.experiment.fingerprints(of) for which, (run, of) in first_with.items()}
+    inputs: dict[int, Fingerprints] = {}
+    for run, of in zip(runs, data, strict=True):
+        if id(of) not in inputs:
+            inputs[id(of)] = run.experiment.fingerprints(of)
     opened = tuple(
         OpenedStage(stages(run)[0], of, inputs[id(of)], stream, single, single.key(run.seed))
         for run, of, stream in zip(runs, data, streams if len(streams) > 1 else streams * len(runs), strict=True)

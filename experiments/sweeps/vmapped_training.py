@@ -75,7 +75,7 @@ def train_vmapped(
         launch = Launch(say, stop, Watchdog(None), Profile(recorders[0].files.profile, None), Timing(None), until)
         states, signal = take_steps(vmapped, lanes, states, first, run.steps, launch)
         reached = run.steps if until is None else min(until, run.steps)
-        if signal is None:
+        if signal is None and running(lanes):
             whole = reached == run.steps
             say.say(f"each run: {run.experiment.evaluating if whole else 'evaluating on the validation part'}")
             for lane in running(lanes):

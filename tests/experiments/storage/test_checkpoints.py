@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from orbax.checkpoint import v1 as ocp
 
 from likeness.experiments.experiment import TrainState, Variables
 from likeness.experiments.run import Checkpoints
@@ -40,6 +41,23 @@ def opened(tmp_path):
     yield open_it
     for store in stores:
         store.close()
+
+
+@pytest.mark.parametrize("averaged", [False, True])
+def test_each_array_is_written_once(opened, tmp_path, averaged):
+    """The mean is one more set of parameters; without one there is no second."""
+    store = opened()
+    state = a_state(3, averaged=averaged)
+    store.save(3, state, {}, None)
+    loaded, _ = store.load(3, abstract(state))
+    jax.tree.map(np.testing.assert_array_equal, loaded, state)
+    store.close()
+    written = {}
+    with ocp.Context():
+        for part in ("variables", "training"):
+            written[part] = ocp.checkpointables_metadata(tmp_path / "checkpoints" / "3").metadata[part]
+    arrays = [leaf for leaf in jax.tree.leaves(written, is_leaf=lambda leaf: hasattr(leaf, "shape")) if leaf.shape == (2, 3)]
+    assert len(arrays) == len(NAMES) * (2 if averaged else 1)
 
 
 def test_what_is_saved_is_what_is_loaded(opened):

@@ -1,5 +1,6 @@
 """``likeness.sweep``: what a notebook does."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from toy import Toy, toy_run
 
 import likeness
 from likeness.experiments.sweeps.rungs import SuccessiveHalving
+from likeness.experiments.training.interruption import Interrupted
 from likeness.research.errors import UserError
 
 pytestmark = pytest.mark.end_to_end
@@ -38,9 +40,21 @@ def test_what_was_stopped_and_what_failed_is_told(tmp_path: Path) -> None:
         _ = failed.best
 
 
+def test_a_sweep_that_is_stopped_writes_what_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*given: object, **how: object) -> None:
+        raise Interrupted("Stopped by SIGTERM")
+
+    monkeypatch.setattr("likeness.experiments.sweeps.sweep.make_runs", stop)
+    with pytest.raises(Interrupted):
+        likeness.sweep(toy_run(), {"seed": (0, 1)}, tmp_path)
+    assert [each["status"] for each in json.loads((tmp_path / "sweep.json").read_text())["runs"]] == ["not started"] * 2
+
+
 def test_what_excludes_each_other_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="exclude each other"):
         likeness.sweep(toy_run(), {"seed": (0, 1)}, tmp_path, vmap="yes", jobs=2)
+    with pytest.raises(UserError, match="W&B takes one run at a time"):
+        likeness.sweep(toy_run(), {"seed": (0, 1)}, tmp_path, vmap="yes", trackers=("wandb",))
     with pytest.raises(UserError, match="has no runs"):
         likeness.sweep(toy_run(), [], tmp_path)
     with pytest.raises(UserError, match="no field"):
