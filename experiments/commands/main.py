@@ -30,6 +30,7 @@ COMMANDS = {
     "stylize": "paint one image in the look of another",
     "textures": "paint a style alone",
     "reconstruct": "paint an image from what one layer knows of it",
+    "benchmark": "measure how fast Likeness is on this machine, alone or beside other libraries",
 }
 """What each command does; each has a module of its name beside this one."""
 

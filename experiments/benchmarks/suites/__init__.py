@@ -1,0 +1,1 @@
+"""Suites of benchmarks: a module each, whose ``rows(size)`` says what is measured."""
