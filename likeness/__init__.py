@@ -15,7 +15,7 @@ A name is imported when it is first asked for: ``import likeness`` imports neith
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from likeness.research.lazy import lazily
+from likeness.research.lazy import lazily, no_attribute
 
 if TYPE_CHECKING:
     from likeness.experiments import classification as classification
@@ -114,6 +114,8 @@ def __getattr__(name: str) -> Any:
     for wing, rooms in _ROOMS.items():
         if name in rooms:
             return importlib.import_module(f"likeness.{wing}.{name}")
+    if name not in __all__:
+        raise no_attribute(__name__, name, __all__)
     return _find(name)
 
 

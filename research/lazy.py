@@ -1,8 +1,8 @@
 """Packages whose names are imported when they are first asked for, so that printing a table does not wait for JAX."""
 
+import difflib
 import importlib
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 
@@ -19,7 +19,15 @@ def lazily(package: str, names: Mapping[str, Sequence[str]]) -> Callable[[str], 
 
     def find(name: str) -> Any:
         if name not in homes:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name, obj=sys.modules[package])
+            raise no_attribute(package, name, homes)
         return getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
 
     return find
+
+
+def no_attribute(package: str, name: str, names: Iterable[str]) -> AttributeError:
+    """What is raised for a name that a package has not, with the nearest one that it has."""
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f": did you mean {close[0]!r}?" if close else ""
+    # A notebook would suggest nothing, and the interpreter, told the package, something that is imported already.
+    return AttributeError(f"module {package!r} has no attribute {name!r}{hint}", name=name, obj=None)

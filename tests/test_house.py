@@ -121,13 +121,30 @@ def test_what_is_imported_late_is_what_readers_see(package: str) -> None:
     assert not set(seen) & {name for _, name, _ in pkgutil.iter_modules(module.__path__)}
     for name, home in seen.items():
         assert getattr(module, name) is getattr(importlib.import_module(f"{package}.{home}"), name)
-    with pytest.raises(AttributeError, match="has no attribute 'Galery'"):
-        module.Galery  # noqa: B018
+    wrong = f"{module.__all__[0]}s"
+    with pytest.raises(AttributeError, match=f"has no attribute '{wrong}': did you mean '{module.__all__[0]}'"):
+        getattr(module, wrong)
 
 
 def test_the_door_opens_on_everything_that_it_names() -> None:
     missing = [name for name in likeness.__all__ if not hasattr(likeness, name)]
     assert not missing
+    with pytest.raises(AttributeError, match=r"'likeness' has no attribute 'trian': did you mean 'train'\?$"):
+        likeness.trian  # noqa: B018
+
+
+def test_a_misspelt_encoder_is_suggested_once() -> None:
+    """By the interpreter where a package imports all its names, and by us where it does not."""
+    code = """
+import sys, likeness
+for ask in (lambda: likeness.encoders.Conv5, lambda: likeness.data.Folde, lambda: likeness.Recogniser):
+    try:
+        ask()
+    except AttributeError:
+        sys.excepthook(*sys.exc_info())
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120).stderr
+    assert said.count("id you mean") == 3 and all(said.count(f"'{name}'") == 1 for name in ("Conv4", "Folder", "Recognizer"))
 
 
 def test_what_prints_a_table_or_help_waits_for_no_large_library() -> None:

@@ -87,7 +87,7 @@ def _compile_cache(directory: str | None, advice: list[str]) -> str:
 
 def _data(advice: list[str]) -> str:
     root = os.environ.get("LIKENESS_DATA")
-    if root is None:
+    if not root:
         advice.append(
             "LIKENESS_DATA is not set: configs of real data (recognition/orl_triplet, recognition/omniglot) look below it. "
             "Put the data sets into one folder and export LIKENESS_DATA=FOLDER. The quickstart needs none."
@@ -98,6 +98,11 @@ def _data(advice: list[str]) -> str:
         advice.append(f"LIKENESS_DATA is {root}, which is not a folder: correct it.")
         return f"{root} (missing)"
     found = sorted(entry.name for entry in path.iterdir() if not entry.name.startswith("."))
+    if not found:
+        advice.append(
+            f"LIKENESS_DATA is {root}, an empty folder: configs of real data look for theirs below it, such as "
+            f"{path / 'orl_faces'}. Put the data sets there, or correct it. The quickstart needs none."
+        )
     return f"{root}: {', '.join(found) or 'empty'}"
 
 

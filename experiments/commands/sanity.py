@@ -45,10 +45,10 @@ class Options:
 
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness sanity", arguments=arguments)
-    from rich.progress import Progress
-
     from likeness.experiments.display import figures
     from likeness.experiments.display.contact_sheet import write
+    from likeness.experiments.display.phases import watched
+    from likeness.experiments.display.progress import Phases
     from likeness.experiments.storage.workdir import write_json
     from likeness.experiments.visualization.examples import thinned
     from likeness.experiments.visualization.microscope import Microscope
@@ -60,18 +60,10 @@ def main(arguments: list[str]) -> int:
         raise UserError(f"--images is {options.images}: give 2 or more.")
     network = options.network or str(recognizer_dir(None, "WORKDIR"))
     trust(network, options)
-    scope = Microscope.load(network, options.size)
-    found = scope.own_images() if options.data is None else scope.images_in(options.data)
-    images = thinned(found, options.images)
-    with Progress(transient=True) as progress:
-        task = progress.add_task("giving layers random weights", total=None)
-        checked = check(
-            scope,
-            images,
-            options.methods or METHODS,
-            seed=options.seed,
-            tell=lambda done, of: progress.update(task, completed=done, total=of),
-        )
+    with Phases() as phases, watched(phases.tell):
+        scope = Microscope.load(network, options.size)
+        found = scope.own_images() if options.data is None else scope.images_in(options.data)
+        checked = check(scope, thinned(found, options.images), options.methods or METHODS, seed=options.seed)
     root = Path(options.out) if options.out else _default(network)
     write_json(root / "sanity.json", checked.to_json())
     figures.save(curves(checked), root / "curves.png")

@@ -71,7 +71,8 @@ def main(arguments: list[str]) -> int:
         made = members(run, overrides, root, name)
     except NoSuchField as error:
         whole = next(path for each in overrides for path in each if path.replace("-", "_").startswith(error.path))
-        raise UserError(f"{error} {meant(run, whole)}".rstrip()) from error
+        suggested = meant(run, whole)
+        raise UserError(f"{error.what}. {suggested}" if suggested else str(error)) from error
     for member in made:
         # Before anything is written: what an earlier sweep has found stays as it is.
         member.check()

@@ -82,7 +82,7 @@ class Pace:
         self._last = (step, now)
 
     def left(self) -> str:
-        """In words; empty as long as nothing can be said."""
+        """In words; empty as long as nothing can be said, and where nothing is left."""
         if self._last is None or not self._steps + self._evaluated_steps:
             return ""
         step = self._last[0]
@@ -97,7 +97,9 @@ class Pace:
         if to_evaluate and not self._evaluated and seconds < 1:
             return ""
         unseen = "more than " if to_evaluate and not self._evaluated else ""
-        return f"{unseen}{datetime.timedelta(seconds=round(seconds))} of training left"
+        if step < self._total:
+            return f"{unseen}{datetime.timedelta(seconds=round(seconds))} of training left"
+        return f"{datetime.timedelta(seconds=round(seconds))} of evaluating left" if round(seconds) else ""
 
     def _due(self, first: int, end: int) -> int:
         """How many evaluations are due from one step on and before another."""

@@ -28,12 +28,13 @@ class NoSuchField(UserError):
     """An override names a field that is none.
 
     Attributes:
+        what: the first half of the message, without the hint.
         path: up to the first part that is none, as the override has it.
     """
 
-    def __init__(self, message: str, path: str) -> None:
-        super().__init__(message)
-        self.path = path
+    def __init__(self, what: str, hint: str, path: str) -> None:
+        super().__init__(f"{what}: {hint}")
+        self.what, self.path = what, path
 
 
 _SIGNIFICANT = 4
@@ -209,7 +210,7 @@ def _part(tree: Any, part: str, path: str) -> Any:
     if part not in names:
         close = difflib.get_close_matches(part, names, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(names)}."
-        raise NoSuchField(f"The override sets {path!r}, but {type(tree).__name__} has no field {part!r}: {hint}", path)
+        raise NoSuchField(f"The override sets {path!r}, but {type(tree).__name__} has no field {part!r}", hint, path)
     return getattr(tree, part)
 
 

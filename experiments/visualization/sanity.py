@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from likeness.experiments.display.phases import telling
 from likeness.experiments.visualization.methods import METHODS, Method
 from likeness.experiments.visualization.microscope import Microscope
 from likeness.research.data import Images, to_unit
@@ -105,7 +106,6 @@ def check(
     methods: Sequence[Method] = METHODS,
     *,
     seed: int = 0,
-    tell: Callable[[int, int], None] | None = None,
 ) -> Checked:
     """Adebayo et al. 2018: gives the layers random weights, those that the encoder itself begins with, and maps again.
 
@@ -117,7 +117,6 @@ def check(
         table: which images; all are looked at.
         methods: of drawing maps. Those for ReLUs are left out of a network without.
         seed: of the random weights and the noise.
-        tell: called with how many networks of how many are done.
 
     Raises:
         UserError: the images are smaller than 11 pixels, or there are fewer than two, or copies of one only.
@@ -125,14 +124,21 @@ def check(
     if min(table.shape[:2]) < 11 or len(table) < 2:
         raise UserError(f"A check of saliency needs two images of 11 pixels or more on a side: here are {len(table)}.")
     images = to_unit(table.read(np.arange(len(table))))
-    question = _Question(scope, images, _partners(table.labels, images), jax.random.key(seed))
+    partners = _partners(table.labels, images)
+    tell = telling("looking at the trained network")
+    tell(0, len(methods))
+    question = _Question(scope, images, partners, jax.random.key(seed))
     parts = layers_with_weights(scope.encoder, scope.variables, table.shape)[::-1]
     others: Any = jax.device_get(jax.jit(scope.encoder.init)(jax.random.key(seed + 1), jnp.asarray(images[:1])))
     asked, skipped = question.possible(methods)
-    trained = {method: question.ask(method, scope.variables) for method in asked}
+    trained = {}
+    for method in asked:
+        trained[method] = question.ask(method, scope.variables)
+        tell(len(skipped) + len(trained), len(methods))
     maps = {method: [np.abs(found).sum(axis=-1)[0]] for method, found in trained.items()}
     similarity: dict[Order, Any] = {}
-    done = 0
+    done, tell = 0, telling("giving layers random weights")
+    tell(done, 2 * len(parts))
     for order in ("cascading", "independent"):
         rows: dict[Method, dict[str, list[np.ndarray]]] = {method: {each: [] for each in MEASURES} for method in asked}
         variables = scope.variables
@@ -145,8 +151,7 @@ def check(
                 if order == "cascading":
                     maps[method].append(np.abs(found).sum(axis=-1)[0])
             done += 1
-            if tell is not None:
-                tell(done, 2 * len(parts))
+            tell(done, 2 * len(parts))
         similarity[order] = {
             method: {measure: np.stack(values) for measure, values in measures.items()} for method, measures in rows.items()
         }

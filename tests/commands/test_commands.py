@@ -86,8 +86,12 @@ def test_doctor_tells_what_to_do(likeness: Likeness, monkeypatch: pytest.MonkeyP
     for name in ("python", "jax", "devices", "compile cache", "free disk"):
         assert name in said.out
     assert "which is not a folder: correct it" in said.out
-    (tmp_path / "orl_faces").mkdir()
+    monkeypatch.setenv("LIKENESS_DATA", "")
+    assert "LIKENESS_DATA is not set: configs of real data" in likeness("doctor").out
     monkeypatch.setenv("LIKENESS_DATA", str(tmp_path))
+    said = likeness("doctor")
+    assert f"{tmp_path}, an empty folder" in said.out and "Nothing is missing" not in said.out
+    (tmp_path / "orl_faces").mkdir()
     assert f"{tmp_path}: orl_faces" in likeness("doctor").out
 
 

@@ -45,3 +45,4 @@ def test_what_is_left_out_is_said(likeness, world, tmp_path):
     assert said.code == 0, said.err
     assert "1 file was skipped (bob/1.png: it is not" in said.out
     assert "--images is 16 and there are 8: all were looked at" in said.out
+    assert said.err.splitlines() == ["looking at the trained network", "giving layers random weights"]

@@ -83,7 +83,7 @@ def test_runs_in_processes_fail_alone(world: World, likeness: Likeness, tmp_path
     "flags, message",
     [
         ((), "has no sweep(): define one"),
-        (("--over", "optimizer.schedule.peak_l=1"), "did you mean 'peak_lr'"),
+        (("--over", "optimizer.schedule.peak_l=1"), "no field 'peak_l'. Perhaps you mean optimizer.schedule.peak_lr"),
         (("--over", "seed"), "is not FIELD=VALUE,VALUE"),
         (("--over", "seed=0", "--over", "seed=1"), "names seed twice"),
         (("--over", "seed=0,1", "--jobs", "0"), "--jobs is 0"),

@@ -37,7 +37,9 @@ def test_steps_and_evaluations_that_come_together_are_counted_together() -> None
 
 
 def test_at_the_last_step_the_last_evaluation_is_to_come() -> None:
-    assert pace(40, 20, (10, 0.0), (20, 10.0), (30, 27.0), (40, 37.0)) == "0:00:07 of training left"
+    seen = [(10, 0.0), (20, 10.0), (30, 27.0)]
+    assert pace(40, 20, *seen) == "0:00:17 of training left"
+    assert pace(40, 20, *seen, (40, 37.0)) == "0:00:07 of evaluating left"
 
 
 def test_a_log_file_gets_the_time_left(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,7 +50,7 @@ def test_a_log_file_gets_the_time_left(capfd: pytest.CaptureFixture[str], monkey
     assert capfd.readouterr().err.splitlines() == [
         "step 10 of 30  loss 0.5",
         "step 20 of 30, 0:00:10 of training left  loss 0.5",
-        "step 30 of 30, 0:00:00 of training left  loss 0.5",
+        "step 30 of 30  loss 0.5",
     ]
 
 
