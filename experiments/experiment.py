@@ -92,12 +92,38 @@ class NoBatches:
         del state
 
 
-def peek(stream: Batches) -> Any:
-    """The next batch of a stream, which stays where it is."""
-    start = stream.get_state()
-    batch = next(stream)
-    stream.set_state(start)
-    return batch
+class Peekable:
+    """A stream whose next batch can be looked at before it is taken, and is made only once for both."""
+
+    def __init__(self, stream: Batches) -> None:
+        """Takes over a stream, which nobody else may move."""
+        self._stream = stream
+        self._seen: tuple[Any, Any] | None = None
+
+    def peek(self) -> Any:
+        """The next batch; the stream stays where it is."""
+        if self._seen is None:
+            before = self._stream.get_state()
+            self._seen = before, next(self._stream)
+        return self._seen[1]
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        if self._seen is None:
+            return next(self._stream)
+        (_, batch), self._seen = self._seen, None
+        return batch
+
+    def get_state(self) -> Any:
+        """The stream's, before what was only looked at."""
+        return self._stream.get_state() if self._seen is None else self._seen[0]
+
+    def set_state(self, state: Any) -> None:
+        """Goes on from there; what was looked at is forgotten."""
+        self._seen = None
+        self._stream.set_state(state)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

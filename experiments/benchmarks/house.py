@@ -51,21 +51,33 @@ def room(path: PurePosixPath) -> str:
     return "/".join(path.parts[:2]).removesuffix(".py")
 
 
-def imported(path: PurePosixPath, text: str, modules: Mapping[str, PurePosixPath]) -> Iterator[PurePosixPath]:
-    """The modules of the house that a module imports, those inside its functions too."""
-    for node in ast.walk(ast.parse(text)):
-        names: list[str] = []
+def names(path: PurePosixPath, tree: ast.AST) -> set[str]:
+    """What a module imports, inside its functions too, as dotted names.
+
+    Args:
+        path: of the module, below the checkout's root.
+        tree: its syntax.
+    """
+    found = set()
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        for name in names:
-            parts = name.removeprefix("likeness.").split(".")
-            found = [
-                modules[".".join(parts[:length])] for length in range(len(parts), 0, -1) if ".".join(parts[:length]) in modules
-            ]
-            if found and found[0] != path:
-                yield found[0]
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = ("likeness", *path.parts[: len(path.parts) - node.level]) if node.level else ()
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            found |= {f"{base}.{alias.name}" for alias in node.names}
+    return found
+
+
+def imported(path: PurePosixPath, text: str, modules: Mapping[str, PurePosixPath]) -> Iterator[PurePosixPath]:
+    """The modules of the house that a module imports."""
+    for name in names(path, ast.parse(text)):
+        # Before there was a door, the folders were imported by their own names.
+        parts = name.removeprefix("likeness.").split(".")
+        homes = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+        found = [modules[home] for home in homes if home in modules]
+        if found and found[0] != path:
+            yield found[0]
 
 
 def count(texts: Mapping[PurePosixPath, str]) -> Counts:

@@ -84,12 +84,11 @@ def main(arguments: list[str]) -> int:
 def _count(run: "Run", options: Options, console: "Console") -> "Counts":
     import jax
 
-    from likeness.experiments.experiment import peek
     from likeness.experiments.scaling.counting import count, numbers_of_devices
 
     jax.config.update("jax_platforms", "cpu")
     jax.config.update("jax_num_cpu_devices", options.compiled)
-    first = peek(run.experiment.stream(run.experiment.open(), run.seed))
+    first = next(run.experiment.stream(run.experiment.open(), run.seed))
     rows = jax.tree.leaves(first)[0].shape[0]
     numbers = numbers_of_devices(run, rows, options.batch, options.compiled)
     if numbers[-1] * 2 <= options.compiled:

@@ -4,9 +4,9 @@ import contextlib
 import datetime
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from rich.console import Console, Group
@@ -18,6 +18,8 @@ from likeness.experiments.display.terminal_image import terminal_image
 
 _QUIET = 5.0
 """Seconds between two lines in a log file."""
+_TWICE_A_SECOND = 0.5
+"""Seconds between two versions of a notebook's line."""
 
 
 class Reporter(Protocol):
@@ -32,7 +34,7 @@ class Reporter(Protocol):
 
 
 class Quiet:
-    """Says nothing but warnings, for notebooks and tests."""
+    """Says nothing but warnings, for scripts and tests."""
 
     def say(self, text: str) -> None:
         del text
@@ -217,8 +219,7 @@ class Terminal:
             self._display.update(Group(blocks, self._phases.bar, self._bar), refresh=True)
 
     def advance(self, step: int, metrics: Mapping[str, float]) -> None:
-        stage = f"stage {metrics['stage']:g}, " if "stage" in metrics else ""
-        shown = f"{stage}loss {metrics['loss']:.4g}"
+        shown = _loss(metrics)
         now = time.monotonic()
         self._pace.note(step, now)
         left = self._pace.left()
@@ -228,3 +229,75 @@ class Terminal:
         self._last_line = now
         place = f"step {step} of {self._total}"
         self.say("  ".join([f"{place}, {left}" if left else place, shown]))
+
+
+class Notebook(Quiet):
+    """One line below a notebook's cell, which is written anew as training goes on; in the end it says what was reached."""
+
+    def __init__(self, total: int, evaluate_every: int | None = None) -> None:
+        """For a run of ``total`` steps, with an evaluation every so many; None for none."""
+        self._total = total
+        self._pace = Pace(total, evaluate_every)
+        self._reached = f"all {total} steps were taken before"
+        self._line: Any = None
+        self._told = 0.0
+        self._watching = contextlib.ExitStack()
+
+    def __enter__(self) -> "Notebook":
+        self._watching.enter_context(watched(self._tell))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._watching.close()
+        if kind is None:
+            self.say(self._reached)
+
+    def say(self, text: str) -> None:
+        from IPython.display import display
+
+        data = {"text/plain": text}
+        if self._line is None:
+            self._line = display(data, raw=True, display_id=True)
+        else:
+            self._line.update(data, raw=True)
+
+    def advance(self, step: int, metrics: Mapping[str, float]) -> None:
+        self._pace.note(step, time.monotonic())
+        left = self._pace.left()
+        place, shown = f"step {step} of {self._total}", _loss(metrics)
+        self._reached = f"{place}, {shown}"
+        self.say(f"{place}, {left}, {shown}" if left else self._reached)
+
+    def _tell(self, what: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if not done or now - self._told > _TWICE_A_SECOND:
+            self._told = now
+            self.say(f"{what}: {done:,} of {total:,}")
+
+
+def _loss(metrics: Mapping[str, float]) -> str:
+    stage = f"stage {metrics['stage']:g}, " if "stage" in metrics else ""
+    return f"{stage}loss {metrics['loss']:.4g}"
+
+
+@contextlib.contextmanager
+def reporting(reporter: Reporter | Literal["auto"] | None, total: int, evaluate_every: int | None = None) -> Iterator[Reporter]:
+    """The reporter that was asked for.
+
+    Args:
+        reporter: itself; None says nothing but warnings. ``auto`` shows progress to a person who looks on, in a notebook or on
+            a terminal, and is None elsewhere.
+        total: the run's steps.
+        evaluate_every: steps between evaluations; None for none.
+    """
+    console = Console(stderr=True)
+    if reporter != "auto":
+        yield reporter or Quiet()
+    elif console.is_jupyter:
+        with Notebook(total, evaluate_every) as notebook:
+            yield notebook
+    elif console.is_terminal:
+        with Terminal(total, evaluate_every) as terminal:
+            yield terminal
+    else:
+        yield Quiet()

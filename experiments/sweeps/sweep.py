@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from likeness.experiments.display.progress import Quiet, Reporter
+from likeness.experiments.display.progress import Reporter, reporting
 from likeness.experiments.run import Run
 from likeness.experiments.storage.trackers import TrackerName
 from likeness.experiments.sweeps.members import Status, members, outcome
@@ -66,7 +66,7 @@ def sweep(
     halving: SuccessiveHalving | None = None,
     metric: str | None = None,
     mode: Literal["min", "max"] | None = None,
-    reporter: Reporter | None = None,
+    reporter: Reporter | Literal["auto"] | None = "auto",
     trackers: tuple[TrackerName, ...] = (),
 ) -> Swept:
     """Makes many runs that differ from one in some fields, and compares them. Called again, it goes on where it stopped.
@@ -84,7 +84,7 @@ def sweep(
         halving: the rule by which runs are stopped early; None stops none.
         metric: what the runs are sorted by; None takes what decides which checkpoint is best, or the first there is.
         mode: whether its lowest or its highest is best; None takes the checkpoints' mode.
-        reporter: told how it goes; by default only warnings are printed.
+        reporter: told how it goes. By default progress is shown on a terminal and in a notebook; None prints only warnings.
         trackers: where metrics of each run go beside its ``metrics.jsonl``.
 
     Returns:
@@ -107,7 +107,8 @@ def sweep(
         # Before anything is written: what an earlier sweep has found stays as it is.
         member.check()
     try:
-        make_runs(made, root, vmap=vmap, jobs=jobs, say=reporter or Quiet(), halving=halving, trackers=trackers)
+        with reporting(reporter, run.steps, run.evaluate_every) as say:
+            make_runs(made, root, vmap=vmap, jobs=jobs, say=say, halving=halving, trackers=trackers)
     except Interrupted:
         # What is finished so far.
         write(made, run, root, metric, mode or run.checkpoints.mode)

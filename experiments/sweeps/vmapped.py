@@ -14,7 +14,7 @@ import numpy as np
 
 from likeness.experiments.distributed import processes
 from likeness.experiments.distributed.sharding import over_batch, replicated
-from likeness.experiments.experiment import Batches, TrainState, peek
+from likeness.experiments.experiment import Peekable, TrainState
 from likeness.experiments.fingerprints import Fingerprints
 from likeness.experiments.run import Run
 from likeness.experiments.sweeps.convolutions import one_by_one
@@ -43,7 +43,7 @@ class VmappedRuns:
     """Runs made ready to be trained at once. Nothing is compiled before the first call."""
 
     runs: tuple[Run, ...]
-    streams: tuple[Batches, ...]
+    streams: tuple[Peekable, ...]
     """One for each run, or one for all."""
     stages: tuple[OpenedStage, ...]
     """Of each run, as if it were alone. Their program is one, that of the first: its shapes and names are those of all."""
@@ -75,7 +75,7 @@ class VmappedRuns:
 
     def start(self) -> TrainState:
         """The states before the first step. The streams stay where they are."""
-        return self.initialize(self.keys, self.constants, self.put(self._stack([peek(s) for s in self.streams])), self.rows)
+        return self.initialize(self.keys, self.constants, self.put(self._stack([s.peek() for s in self.streams])), self.rows)
 
     def draw(self) -> PyTree:
         """The next batch of each run, with a leading axis of runs, or the one that they share."""
@@ -88,6 +88,11 @@ class VmappedRuns:
     def step(self, state: TrainState, batch: PyTree) -> tuple[TrainState, StepReport]:
         """One step of all runs, from states that are donated."""
         return self.update(state, self.constants, batch, self.keys, self.rows)
+
+    def rows_of(self, batch: PyTree) -> int:
+        """How many rows all runs compute on."""
+        shape = np.shape(next(iter(jax.tree.leaves(batch)), np.zeros((0, 0))))
+        return shape[0] * (len(self.runs) if len(self.streams) == 1 else shape[1])
 
     def row(self, state: TrainState, number: int) -> TrainState:
         """One run's state, as the ordinary trainer has it."""
@@ -130,7 +135,7 @@ def vmap_runs(runs: Sequence[Run]) -> VmappedRuns:
     data = _open(runs, unread)
     streams = _streams(runs, unread, data)
     constants, same_fixed = _fixed(runs, unread, data)
-    peeked = [peek(stream) for stream in streams]
+    peeked = [stream.peek() for stream in streams]
     same_batch = len(streams) == 1
     single = build(first, constants if same_fixed else first.experiment.constants(data[0]), peeked[0])
     # Runs that share their data need not have it identified again.
@@ -195,15 +200,15 @@ def _open(runs: Sequence[Run], unread: Run) -> list[Any]:
         return [run.experiment.open() for run in runs]
 
 
-def _streams(runs: Sequence[Run], unread: Run, data: Sequence[Any]) -> list[Batches]:
+def _streams(runs: Sequence[Run], unread: Run, data: Sequence[Any]) -> list[Peekable]:
     if all(run.seed == runs[0].seed and opened is data[0] for run, opened in zip(runs, data, strict=True)):
         try:
-            stream = unread.experiment.stream(data[0], runs[0].seed)
-            peek(stream)
+            stream = Peekable(unread.experiment.stream(data[0], runs[0].seed))
+            stream.peek()
             return [stream]
         except Differ:
             pass
-    return [run.experiment.stream(opened, run.seed) for run, opened in zip(runs, data, strict=True)]
+    return [Peekable(run.experiment.stream(opened, run.seed)) for run, opened in zip(runs, data, strict=True)]
 
 
 def _fixed(runs: Sequence[Run], unread: Run, data: Sequence[Any]) -> tuple[PyTree, bool]:

@@ -72,7 +72,7 @@ def train_vmapped(
             recorder.note_origin()
             recorder.metrics = held.enter_context(Metrics(recorder.files, trackers, resume_from=first))
         lanes = [Lane(recorder, number, isolated=True) for number, recorder in enumerate(recorders)]
-        launch = Launch(say, stop, Watchdog(None), Profile(recorders[0].files.profile, None), Timing(None), until)
+        launch = Launch(say, stop, Watchdog(None), Profile(recorders[0].files.profile, None), Timing(), until)
         states, signal = take_steps(vmapped, lanes, states, first, run.steps, launch)
         reached = run.steps if until is None else min(until, run.steps)
         if signal is None and running(lanes):

@@ -39,6 +39,10 @@ class Steps(Protocol):
         """A batch on the devices."""
         ...
 
+    def rows_of(self, batch: PyTree) -> int:
+        """How many rows a batch that was drawn has; of several runs, those of all."""
+        ...
+
     def step(self, state: TrainState, batch: PyTree) -> tuple[TrainState, StepReport]:
         """One step from a state, which is donated."""
         ...
@@ -123,7 +127,8 @@ def take_steps(
                 fetched = jax.device_get(reports)
             reports.clear()
             if now.writes:
-                launch.timing.write(step, recompilations.total)
+                files = [lane.recorder.files.system for lane in running(lanes)]
+                launch.timing.write(files, step, recompilations.total, runs=len(lanes))
             written = []
             for lane in running(lanes):
                 with lane.guarded():
@@ -142,7 +147,7 @@ def take_steps(
         with launch.timing.step(), recompilations.watched(step), jax.transfer_guard("disallow"), trace:
             with launch.timing.waiting():
                 batch = steps.draw()
-            launch.timing.count(batch)
+            launch.timing.count(steps.rows_of(batch))
             batch = steps.put(batch)
             recompilations.given(state=state, batch=batch)
             state, report = steps.step(state, batch)

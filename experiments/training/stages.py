@@ -7,8 +7,10 @@ brought into its own shapes (:meth:`~likeness.experiments.experiment.Experiment.
 import dataclasses
 from typing import Any
 
+import jax
+
 from likeness.experiments.display.progress import Reporter
-from likeness.experiments.experiment import Batches, TrainState, peek
+from likeness.experiments.experiment import Peekable, TrainState
 from likeness.experiments.fingerprints import Fingerprints
 from likeness.experiments.run import Run
 from likeness.experiments.training.program import Program, build
@@ -38,8 +40,8 @@ class Stage:
         data = experiment.open()
         for sentence in experiment.describe(data):
             say.say(sentence)
-        stream = experiment.stream(data, self.run.seed)
-        program = build(self.run, experiment.constants(data), peek(stream))
+        stream = Peekable(experiment.stream(data, self.run.seed))
+        program = build(self.run, experiment.constants(data), stream.peek())
         return OpenedStage(self, data, experiment.fingerprints(data), stream, program, program.key(self.run.seed))
 
 
@@ -52,7 +54,7 @@ class OpenedStage:
     """What the experiment opened."""
     inputs: Fingerprints
     """Of what was opened."""
-    stream: Batches
+    stream: Peekable
     program: Program
     key: PRNGKey
     """The run's, on every device."""
@@ -64,7 +66,7 @@ class OpenedStage:
 
     def start(self) -> TrainState:
         """The state before the first step."""
-        return self.program.init(self.key, self.program.constants, self.put(peek(self.stream)))
+        return self.program.init(self.key, self.program.constants, self.put(self.stream.peek()))
 
     def promote(self, state: TrainState) -> TrainState:
         """The state that the stage before has come to, in this one's shapes."""
@@ -77,6 +79,10 @@ class OpenedStage:
     def put(self, batch: PyTree) -> PyTree:
         """A batch on the devices."""
         return self.program.put(batch)
+
+    def rows_of(self, batch: PyTree) -> int:
+        """How many rows a batch has that was drawn; of several processes, its share."""
+        return len(next(iter(jax.tree.leaves(batch)), ()))
 
     def step(self, state: TrainState, batch: PyTree) -> tuple[TrainState, StepReport]:
         """One step from a state, which is donated."""

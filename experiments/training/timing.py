@@ -6,7 +6,7 @@ It lies apart from the metrics, which are the same to the bit whenever a run is 
 import contextlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,12 @@ import numpy as np
 
 from likeness.experiments.distributed import processes
 from likeness.research.files import cannot_write
-from likeness.research.types import PyTree
 
 
 class Timing:
     """Measures the loop of one launch."""
 
-    def __init__(self, path: Path | None) -> None:
-        """Writes to a file; None for nowhere."""
-        self._path = path
+    def __init__(self) -> None:
         self._steps: list[float] = []
         self._waited, self._fetched, self._rows = 0.0, 0.0, 0
 
@@ -34,9 +31,9 @@ class Timing:
         yield
         self._steps.append(time.perf_counter() - began)
 
-    def count(self, batch: PyTree) -> None:
+    def count(self, rows: int) -> None:
         """Counts the rows of a batch, or of this process's share of it."""
-        self._rows += len(next(iter(jax.tree.leaves(batch)), ()))
+        self._rows += rows
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
@@ -52,31 +49,40 @@ class Timing:
         yield
         self._fetched += time.perf_counter() - began
 
-    def write(self, step: int, compilations: int) -> None:
+    def write(self, paths: Sequence[Path], step: int, compilations: int, runs: int = 1) -> None:
         """Writes what was measured since the last time, evaluations and checkpoints left out.
 
         ``seconds_per_step`` is that of the devices, for which the loop waits before it writes; the percentiles are of the loop,
-        which may run ahead of them. ``input_wait`` is the share of the time in which the next batch was waited for.
+        which may run ahead of them. ``input_wait`` is the share of the time in which the next batch was waited for. Of several
+        runs that are one program, each is written its equal share of the seconds, and ``vmapped`` says how many they are.
+
+        Args:
+            paths: the files, one a run; each gets the same line.
+            step: before which it is written.
+            compilations: how many there were so far.
+            runs: how many took the steps together.
         """
         taken, elapsed = len(self._steps), sum(self._steps) + self._fetched
-        if taken and self._path is not None and processes.first():
+        if taken and processes.first():
             p50, p95 = np.percentile(self._steps, [50, 95])
             record = {
                 "step": step,
-                "seconds_per_step": elapsed / taken,
-                "loop_seconds_p50": float(p50),
-                "loop_seconds_p95": float(p95),
-                "loop_seconds_max": max(self._steps),
+                "seconds_per_step": elapsed / taken / runs,
+                "loop_seconds_p50": float(p50) / runs,
+                "loop_seconds_p95": float(p95) / runs,
+                "loop_seconds_max": max(self._steps) / runs,
                 **({"rows_per_second": self._rows * jax.process_count() / elapsed} if self._rows else {}),
                 "input_wait": self._waited / elapsed,
                 "compilations": compilations,
+                **({"vmapped": runs} if runs > 1 else {}),
                 **_memory(),
             }
-            try:
-                with self._path.open("a") as file:
-                    file.write(json.dumps(record) + "\n")
-            except OSError as error:
-                raise cannot_write(self._path, error) from error
+            for path in paths:
+                try:
+                    with path.open("a") as file:
+                        file.write(json.dumps(record) + "\n")
+                except OSError as error:
+                    raise cannot_write(path, error) from error
         self._steps.clear()
         self._waited, self._fetched, self._rows = 0.0, 0.0, 0
 

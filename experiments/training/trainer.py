@@ -6,10 +6,11 @@ It knows nothing of faces or paintings. Launched twice in one working directory,
 import contextlib
 import dataclasses
 from pathlib import Path
+from typing import Literal
 
 import jax
 
-from likeness.experiments.display.progress import Quiet, Reporter
+from likeness.experiments.display.progress import Reporter, reporting
 from likeness.experiments.distributed import processes
 from likeness.experiments.distributed.watchdog import Watchdog
 from likeness.experiments.experiment import Evaluation, TrainState, Variables
@@ -49,7 +50,7 @@ def train(
     workdir: str | Path,
     *,
     fresh: bool = False,
-    reporter: Reporter | None = None,
+    reporter: Reporter | Literal["auto"] | None = "auto",
     hang_after: float | None = None,
     trackers: tuple[TrackerName, ...] = (),
     profile: int | None = None,
@@ -63,7 +64,7 @@ def train(
         run: what to train.
         workdir: where its files are; made when missing.
         fresh: start over in a new directory beside ``workdir`` instead of going on in it. Nothing is deleted.
-        reporter: told how it goes; by default only warnings are printed.
+        reporter: told how it goes. By default progress is shown on a terminal and in a notebook; None prints only warnings.
         hang_after: seconds without a step after which the process reports where it stands and ends; None waits for ever.
         trackers: where metrics go beside ``metrics.jsonl``.
         profile: how many steps to record for a profiler; None for none.
@@ -82,11 +83,11 @@ def train(
         NonFinite: when the loss is no longer a number; the last checkpoint is from before that.
         Interrupted: after SIGTERM or SIGINT, once a checkpoint is written.
     """
-    say: Reporter = Quiet() if reporter is None or not processes.first() else reporter
     code = own_code(run) if code is None else code
     files = Workdir(processes.told(str(fresh_directory(Path(workdir)) if fresh else workdir)))
     plan = stages(run)
     with contextlib.ExitStack() as held:
+        say = held.enter_context(reporting(reporter if processes.first() else None, run.steps, run.evaluate_every))
         processes.by_first(lambda: held.enter_context(files.held()), None)
         held.enter_context(jax.default_matmul_precision(run.matmul_precision))
         store = CheckpointStore(files.checkpoints, run.checkpoints)
@@ -97,7 +98,7 @@ def train(
         # Closed within the watchdog: a checkpoint that is being written waits for all processes.
         held.callback(store.close)
         profiled = held.enter_context(Profile(files.profile, profile))
-        launch = Launch(say, StopRequest(), watchdog, profiled, Timing(files.system), until)
+        launch = Launch(say, StopRequest(), watchdog, profiled, Timing(), until)
         recorder = RunRecorder(run, opened, files, store, say, code, accept_changed_inputs=accept_changed_inputs)
         say.say(f"working in {files.root}; the first step is compiled")
         # From here on, and not only in the loop: an interrupt in the middle of a compilation can crash the process.

@@ -1,12 +1,17 @@
 """The pages of the documentation do what they say: their Python runs, and their commands have the flags that they are given."""
 
+import functools
 import importlib
 import re
 import shlex
 import tomllib
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 from named import check_names
 
@@ -60,6 +65,28 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(
             continue
         exec(compile(code, f"{page.name}, block {number}", "exec"), names)
     capsys.readouterr()
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "docs" / "guides" / "your-loss.md"], ids=name_of)
+@pytest.mark.parametrize("labels", [[0, 1, 0, 2, 1, 0, 3, 0], [0, 1, 2, 3, 4, 5, 6, 7]], ids=["some are the same", "none are"])
+def test_the_loss_of_a_page_is_that_of_its_paper(page: Path, labels: list[int]) -> None:
+    """L_out of Khosla et al. 2020 in float64, of anchors that have a positive."""
+    names: dict[str, Any] = {"__name__": "supcon"}
+    exec(next(code for code, _ in blocks(page, "python") if "class SupCon" in code), names)
+    z = np.random.default_rng(0).normal(size=(8, 4))
+    z /= np.linalg.norm(z, axis=1, keepdims=True)
+    of_each = []
+    for i, label in enumerate(labels):
+        others = [a for a in range(8) if a != i]
+        total = sum(np.exp(z[i] @ z[a] / 0.3) for a in others)
+        positives = [p for p in others if labels[p] == label]
+        if positives:
+            of_each.append(-np.mean([np.log(np.exp(z[i] @ z[p] / 0.3) / total) for p in positives]))
+    with jax.enable_x64():
+        loss = functools.partial(names["SupCon"](temperature=0.3).value_and_diagnostics, {})
+        (found, _), gradient = jax.value_and_grad(loss, has_aux=True)(jnp.asarray(z), jnp.asarray(labels))
+    np.testing.assert_allclose(found, np.mean(of_each) if of_each else 0.0, rtol=1e-12)
+    assert np.isfinite(gradient).all() and gradient.any() == bool(of_each)
 
 
 @pytest.mark.parametrize("page", LONG)

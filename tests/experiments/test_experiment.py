@@ -7,8 +7,9 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from toy import Counting
 
-from likeness.experiments.experiment import Evaluation, Experiment, LossOutput, NoBatches, Variables, peek
+from likeness.experiments.experiment import Evaluation, Experiment, LossOutput, NoBatches, Peekable, Variables
 from likeness.experiments.optim import Constant, Sgd
 from likeness.experiments.run import Run
 from likeness.experiments.storage.metrics_log import read_metrics
@@ -51,7 +52,20 @@ def test_the_defaults_ask_for_nothing() -> None:
     learned = np.ones(3)
     assert bowl.promote(learned, ()) is learned  # type: ignore[arg-type]
     stream = bowl.stream(None, 0)
-    assert isinstance(stream, NoBatches) and peek(stream) is None and next(stream) is None
+    assert isinstance(stream, NoBatches) and Peekable(stream).peek() is None and next(stream) is None
+
+
+def test_a_batch_that_was_looked_at_is_made_once() -> None:
+    """It is the next one, and stands behind the position until it is taken."""
+    stream = Counting(rows=1, seed=0)
+    batches = Peekable(stream)
+    seen = batches.peek()
+    assert batches.peek() is seen and stream.position == 1 and batches.get_state() == {"position": 0}
+    assert next(batches) is seen and batches.get_state() == {"position": 1}
+    assert [next(batches)["number"].item() for _ in range(2)] == [1, 2]
+    batches.peek()
+    batches.set_state({"position": 7})
+    assert batches.get_state() == {"position": 7} and next(batches)["number"].item() == 7
 
 
 def test_what_is_no_experiment_is_refused_and_what_lacks_a_method_is_not_made() -> None:

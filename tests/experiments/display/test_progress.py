@@ -1,12 +1,17 @@
 """What a person sees of a run: how long it will still take."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
+from toy import toy_run
 
-from likeness.experiments.display.phases import watched
-from likeness.experiments.display.progress import Pace, Phases, Terminal
+from likeness.experiments.display.phases import tracked, watched
+from likeness.experiments.display.progress import Pace, Phases, Quiet, Terminal, reporting
 from likeness.experiments.recognition.embedders import RawPixels
 from likeness.experiments.recognition.protocols import evaluate
+from likeness.experiments.training.trainer import train
 from likeness.research.data import from_arrays
 
 
@@ -84,3 +89,55 @@ def test_a_stage_stands_before_its_loss(capfd: pytest.CaptureFixture[str]) -> No
     with Terminal(2) as terminal:
         terminal.advance(2, {"loss": 1.08, "stage": 2})
     assert "stage 2, loss 1.08" in capfd.readouterr().err
+
+
+@pytest.fixture
+def cell(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the one line below a notebook's cell says, one after the other."""
+    lines: list[str] = []
+
+    class Line:
+        def update(self, data: dict[str, Any], raw: bool) -> None:
+            assert raw
+            lines.append(data["text/plain"])
+
+    def display(data: dict[str, Any], raw: bool, display_id: bool) -> Line:
+        assert raw and display_id
+        lines.append(data["text/plain"])
+        return Line()
+
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setattr("IPython.display.display", display)
+    return lines
+
+
+def test_a_notebook_has_one_line_that_says_in_the_end_what_was_reached(
+    cell: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = toy_run(steps=3, log_every=1)
+    train(run, tmp_path)
+    assert f"working in {tmp_path}; the first step is compiled" in cell
+    assert cell[-1].startswith("step 3 of 3, loss ")
+    train(run, tmp_path)
+    assert cell[-1] == "all 3 steps were taken before"
+    said = len(cell)
+    train(run, tmp_path, reporter=None)
+    assert len(cell) == said and capfd.readouterr() == ("", "")
+
+
+def test_a_notebooks_line_says_what_is_done_beside_the_steps_and_keeps_what_failed(cell: list[str]) -> None:
+    with pytest.raises(RuntimeError), reporting("auto", 30):
+        assert sum(tracked("embedding images", [3, 4], size=lambda rows: rows)) == 7
+        raise RuntimeError
+    assert cell == ["embedding images: 0 of 7"]
+
+
+def test_progress_is_shown_where_somebody_looks_on(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    with reporting("auto", 3) as elsewhere, reporting(None, 3) as asked:
+        assert type(elsewhere) is type(asked) is Quiet
+    with reporting(elsewhere, 3) as own:
+        assert own is elsewhere
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with reporting("auto", 3) as terminal, reporting(None, 3) as asked:
+        assert isinstance(terminal, Terminal) and type(asked) is Quiet
+    capfd.readouterr()

@@ -244,6 +244,10 @@ def test_together_each_is_what_it_is_alone(tmp_path: Path) -> None:
         assert {"checkpoints", "config.json", "metrics.jsonl", "palette.json", "provenance.json", "summary.json"} <= {
             path.name for path in member.workdir.iterdir()
         } & there
+        # Of the time that both took each has half.
+        logged = [line["step"] for line in read_metrics(member.workdir / "metrics.jsonl") if line["split"] == "train"]
+        times = [json.loads(line) for line in (member.workdir / "system.jsonl").read_text().splitlines()]
+        assert [(time["step"], time["vmapped"]) for time in times] == [(step, 2) for step in logged]
         # Trained alone in the directory of one that was trained together, nothing is left to do.
         assert train(member.run, member.workdir).state.step == member.run.steps
 

@@ -16,24 +16,39 @@ def records(path):
 
 
 def test_time_is_told_apart(tmp_path):
-    timing = Timing(tmp_path / "system.jsonl")
+    timing = Timing()
     for _ in range(4):
         with timing.step():
             with timing.waiting():
                 time.sleep(0.03)
-            timing.count({"images": np.zeros((8, 2)), "labels": np.zeros(8)})
+            timing.count(8)
             time.sleep(0.01)
     # What happens between, such as an evaluation, is nobody's.
     time.sleep(0.2)
     with timing.fetching():
         time.sleep(0.04)
-    timing.write(4, compilations=2)
-    timing.write(5, compilations=2)
+    timing.write([tmp_path / "system.jsonl"], 4, compilations=2)
+    timing.write([tmp_path / "system.jsonl"], 5, compilations=2)
     (record,) = records(tmp_path / "system.jsonl")
     assert record["step"] == 4 and record["compilations"] == 2
     assert 0.05 <= record["seconds_per_step"] < 0.1
     assert 0.04 <= record["loop_seconds_p50"] <= record["loop_seconds_p95"] <= record["loop_seconds_max"]
     assert 0.3 < record["input_wait"] < 0.75
+    np.testing.assert_allclose(record["rows_per_second"], 8 / record["seconds_per_step"], rtol=1e-6)
+
+
+def test_of_runs_that_are_one_program_each_has_its_equal_share(tmp_path):
+    """A step of all that takes 40 ms is one of 10 ms for each of four; as many rows a second are computed on."""
+    timing = Timing()
+    for _ in range(3):
+        with timing.step():
+            time.sleep(0.04)
+        timing.count(4 * 8)
+    paths = [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
+    timing.write(paths, 3, compilations=1, runs=4)
+    (record,), other = map(records, paths)
+    assert other == [record] and record["vmapped"] == 4
+    assert 0.01 <= record["loop_seconds_p50"] <= record["seconds_per_step"] * 1.5 < 0.03
     np.testing.assert_allclose(record["rows_per_second"], 8 / record["seconds_per_step"], rtol=1e-6)
 
 
