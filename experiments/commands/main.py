@@ -10,6 +10,7 @@ import traceback
 import warnings
 
 from likeness.experiments.commands.streams import settle_streams
+from likeness.experiments.host_memory import keep_freed_memory
 from likeness.experiments.training.compile_cache import keep_programs
 
 COMMANDS = {
@@ -40,6 +41,7 @@ DONE, FAILED, MISTAKE, AGAIN = 0, 1, 2, 75
 def main() -> None:
     """The console script."""
     settle_streams()
+    keep_freed_memory()
     # Pillow warns of large images; the decoder has a limit of its own and says what it refuses.
     warnings.filterwarnings("ignore", message="Image size .* exceeds limit")
     sys.unraisablehook = _stray

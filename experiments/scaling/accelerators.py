@@ -17,7 +17,7 @@ def as_on_accelerators(function: Callable[..., _Result]) -> Callable[..., _Resul
     Of those that have ``cpu`` and ``default`` and nothing else, as this project's have; others stay as they are.
 
     What only a CPU does, such as a convolution by tiles with less arithmetic
-    (:func:`likeness.research.ops.convolution.convolve_same`), is then in none of the counts.
+    (:func:`likeness.research.ops.convolution.convolve`), is then in none of the counts.
     """
 
     def transformed(*arguments: Any) -> _Result:

@@ -15,6 +15,7 @@ from likeness.experiments.distributed import processes
 from likeness.experiments.distributed.watchdog import Watchdog
 from likeness.experiments.experiment import Evaluation, TrainState, Variables
 from likeness.experiments.fingerprints import CannotResume
+from likeness.experiments.host_memory import keep_freed_memory
 from likeness.experiments.own_code import Code, own_code
 from likeness.experiments.run import Run
 from likeness.experiments.storage.checkpoints import CheckpointStore
@@ -83,6 +84,7 @@ def train(
         NonFinite: when the loss is no longer a number; the last checkpoint is from before that.
         Interrupted: after SIGTERM or SIGINT, once a checkpoint is written.
     """
+    keep_freed_memory()
     code = own_code(run) if code is None else code
     files = Workdir(processes.told(str(fresh_directory(Path(workdir)) if fresh else workdir)))
     plan = stages(run)

@@ -84,11 +84,11 @@ class Conv4(nn.Module, kw_only=True):
                 x
             )
             activations[f"conv{block}"] = x
-            x = batch_norm(f"norm{block}", self.dtype, train=train)(x)
-            activations[f"relu{block}"] = nn.relu(x)
-            # ReLU is monotone, so in training it follows the pooling: the same values on a quarter of the pixels. In use the
-            # embedding is computed from the ReLU's map, so that it can be asked what depends on it.
-            x = nn.relu(max_pool(x, 2)) if train else max_pool(activations[f"relu{block}"], 2)
+            normalize = batch_norm(f"norm{block}", self.dtype, train=train).measure(x)
+            activations[f"relu{block}"] = nn.relu(normalize(x))
+            # ReLU is monotone, and so is normalizing, so in training both follow the pooling: the same values on a quarter of
+            # the pixels. In use the embedding is computed from the ReLU's map, so that it can be asked what depends on it.
+            x = nn.relu(normalize.of_maxima(x, 2)) if train else max_pool(activations[f"relu{block}"], 2)
             activations[f"pool{block}"] = x
         x = x.reshape(x.shape[0], -1)
         activations["flatten"] = x

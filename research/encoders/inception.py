@@ -8,6 +8,7 @@ from jax import lax
 
 from likeness.research.encoders.layer_geometry import LayerGeometry
 from likeness.research.encoders.layers import Images, as_embedding, batch_norm, check_fields, check_size, standardize
+from likeness.research.ops.convolution import Convolution
 from likeness.research.ops.pooling import l2_pool, max_pool
 from likeness.research.types import Activations, AnyArray, Array, Float, Precision
 
@@ -203,7 +204,7 @@ class NN4Small2(nn.Module, kw_only=True):
 
 def _conv_norm_relu(x: AnyArray, channels: int, side: int, stride: int, name: str, dtype: Precision, train: bool) -> Array:
     """Convolution padded by ⌊side/2⌋, batch normalization, ReLU; to be called inside a compact method."""
-    x = nn.Conv(channels, (side, side), stride, padding=side // 2, dtype=jnp.dtype(dtype), name=name)(x)
+    x = Convolution(features=channels, side=side, stride=stride, padding=side // 2, dtype=dtype, name=name)(x)
     return nn.relu(batch_norm(f"{name}_norm", dtype, train=train)(x))
 
 

@@ -5,6 +5,7 @@ from flax import linen as nn
 
 from likeness.research.encoders.layer_geometry import LayerGeometry, composite
 from likeness.research.encoders.layers import Images, as_embedding, batch_norm, check_fields, check_size, standardize
+from likeness.research.ops.convolution import Convolution
 from likeness.research.ops.remat import Part
 from likeness.research.types import Activations, AnyArray, Array, Float, Precision
 
@@ -154,14 +155,14 @@ def iresnet100(dimension: int = 128, *, width: int = 64, normalize: bool = True,
     return IResNet(blocks=(3, 13, 30, 3), width=width, dimension=dimension, normalize=normalize, dtype=dtype)
 
 
-def _conv(channels: int, side: int, stride: int, dtype: Precision, name: str) -> nn.Conv:
-    return nn.Conv(
-        channels,
-        (side, side),
-        stride,
+def _conv(channels: int, side: int, stride: int, dtype: Precision, name: str) -> Convolution:
+    return Convolution(
+        features=channels,
+        side=side,
+        stride=stride,
         padding=side // 2,
         use_bias=False,
-        dtype=jnp.dtype(dtype),
+        dtype=dtype,
         kernel_init=nn.initializers.normal(0.1),
         name=name,
     )

@@ -7,6 +7,7 @@ from jax.typing import DTypeLike
 
 from likeness.research.encoders.layer_geometry import LayerGeometry
 from likeness.research.encoders.layers import Images, as_embedding, check_fields, check_size, standardize
+from likeness.research.ops.convolution import Convolution
 from likeness.research.ops.pooling import max_pool_2x2
 from likeness.research.types import Activations, Array, Precision, PRNGKey
 
@@ -77,11 +78,10 @@ class Koch(nn.Module, kw_only=True):
         for index, (channels, side, pooled) in enumerate(CONVOLUTIONS, 1):
             # One more pixel than the kernel where a 2×2 pooling follows.
             check_size("Koch", f"conv{index}", x, side + pooled, images, MINIMUM)
-            x = nn.Conv(
-                channels,
-                (side, side),
-                padding="VALID",
-                dtype=dtype,
+            x = Convolution(
+                features=channels,
+                side=side,
+                dtype=self.dtype,
                 kernel_init=nn.initializers.normal(0.01),
                 bias_init=_around_a_half,
                 name=f"conv{index}",

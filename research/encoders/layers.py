@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from likeness.research.ops.normalization import BatchNorm
 from likeness.research.types import AnyArray, Array, Float, Precision, PyTree, SpatialDims
 
 Images: TypeAlias = Float[AnyArray, "b h w c"]
@@ -72,19 +73,12 @@ def as_embedding(x: Float[Array, "b d"], *, normalize: bool) -> Float[Array, "b 
     return l2_normalize(x) if normalize else x.astype(jnp.float32)
 
 
-def batch_norm(name: str, dtype: Precision, *, train: bool, use_scale: bool = True) -> nn.BatchNorm:
+def batch_norm(name: str, dtype: Precision, *, train: bool, use_scale: bool = True) -> BatchNorm:
     """Batch normalization as in the papers' Torch code: ε = 1e-5, running averages kept by 0.9.
 
     The running variance is the batch's own (biased) one; PyTorch stores the unbiased one.
     """
-    return nn.BatchNorm(
-        use_running_average=not train,
-        momentum=0.9,
-        epsilon=1e-5,
-        use_scale=use_scale,
-        dtype=jnp.dtype(dtype),
-        name=name,
-    )
+    return BatchNorm(train=train, use_scale=use_scale, dtype=dtype, name=name)
 
 
 def check_fields(encoder: str, **fields: int) -> None:

@@ -6,6 +6,7 @@ from flax import linen as nn
 from likeness.research.encoders.layer_geometry import LayerGeometry, composite
 from likeness.research.encoders.layers import Images, as_embedding, batch_norm, check_fields, check_size
 from likeness.research.encoders.preprocessing import preprocess, rgb
+from likeness.research.ops.convolution import Convolution
 from likeness.research.ops.depthwise import Depthwise
 from likeness.research.ops.remat import Part
 from likeness.research.types import Activations, AnyArray, Array, Float, Precision
@@ -133,11 +134,11 @@ class MobileFaceNet(nn.Module, kw_only=True):
             )
         x = Depthwise(side=7, dtype=self.dtype, name="global")(x)
         x = activations["global"] = batch_norm("global_norm", self.dtype, train=train)(x)
-        x = nn.Conv(self.dimension, (1, 1), dtype=jnp.dtype(self.dtype), name="conv3")(x)
+        x = Convolution(features=self.dimension, side=1, dtype=self.dtype, name="conv3")(x)
         x = batch_norm("embedding_norm", "float32", train=train)(x.reshape(x.shape[0], -1))
         activations["embedding"] = as_embedding(x, normalize=self.normalize)
         return activations
 
 
-def _conv(channels: int, side: int, stride: int, dtype: Precision, name: str) -> nn.Conv:
-    return nn.Conv(channels, (side, side), stride, padding=side // 2, use_bias=False, dtype=jnp.dtype(dtype), name=name)
+def _conv(channels: int, side: int, stride: int, dtype: Precision, name: str) -> Convolution:
+    return Convolution(features=channels, side=side, stride=stride, padding=side // 2, use_bias=False, dtype=dtype, name=name)

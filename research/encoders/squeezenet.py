@@ -8,6 +8,7 @@ from flax import linen as nn
 from likeness.research.encoders.layer_geometry import LayerGeometry, check_image
 from likeness.research.encoders.layers import Images
 from likeness.research.encoders.preprocessing import SQUEEZENET_MEANS, InputNormalization, preprocess, rgb
+from likeness.research.ops.convolution import Convolution
 from likeness.research.ops.pooling import max_pool
 from likeness.research.types import Activations, AnyArray, Float, Precision
 
@@ -142,13 +143,13 @@ class SqueezeNet(nn.Module, kw_only=True):
 
 def _convolution(
     channels: int, side: int, name: str, dtype: Precision, strides: int = 1, padding: int | None = None
-) -> nn.Conv:
-    return nn.Conv(
-        channels,
-        (side, side),
-        strides,
+) -> Convolution:
+    return Convolution(
+        features=channels,
+        side=side,
+        stride=strides,
         padding=side // 2 if padding is None else padding,
-        dtype=jnp.dtype(dtype),
+        dtype=dtype,
         kernel_init=nn.initializers.variance_scaling(2.0, "fan_in", "normal"),
         name=name,
     )

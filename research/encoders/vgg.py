@@ -10,7 +10,7 @@ from jax.typing import DTypeLike
 from likeness.research.encoders.layer_geometry import LayerGeometry, check_image
 from likeness.research.encoders.layers import Images
 from likeness.research.encoders.preprocessing import VGG_MEANS, InputNormalization, preprocess, rgb
-from likeness.research.ops.convolution import SameConvolution
+from likeness.research.ops.convolution import Convolution
 from likeness.research.ops.pooling import avg_pool, l2_pool, max_pool
 from likeness.research.types import Activations, AnyArray, Array, Float, Precision, PRNGKey
 
@@ -149,7 +149,7 @@ class Vgg(nn.Module, kw_only=True):
 
     def _convolve(self, x: Array, width: int, padding: Padding, name: str) -> Array:
         he = nn.initializers.variance_scaling(2.0, "fan_in", "normal")
-        convolution = SameConvolution(width, he, dtype=self.dtype, name=name)
+        convolution = Convolution(features=width, padding=1, kernel_init=he, dtype=self.dtype, name=name)
         if padding == "zeros":
             return convolution(x)
         # A second border, of zeros, is computed and cut off: XLA:CPU takes three times as long over a convolution that

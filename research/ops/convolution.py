@@ -1,13 +1,16 @@
-"""A convolution of stride 1 whose value and gradients are each computed the fastest way a device knows."""
+"""A convolution over images whose value and gradients are each computed the fastest way a device knows."""
 
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
-from jax.nn.initializers import Initializer
+from jax.typing import DTypeLike
 
+from likeness.research.ops.kernel_gradient import blocks_pay, kernel_gradient_by_blocks
 from likeness.research.ops.winograd import (
     convolve_by_tiles,
     convolve_turned_by_tiles,
@@ -15,91 +18,230 @@ from likeness.research.ops.winograd import (
     tiles_pay,
     tiles_pay_for_kernel,
 )
-from likeness.research.types import AnyArray, Array, Float, Precision
+from likeness.research.types import AnyArray, Array, Float, Precision, PRNGKey
 
-__all__ = ["SameConvolution", "convolve_same"]
+Draw: TypeAlias = Callable[[PRNGKey, tuple[int, ...], DTypeLike], Array]
+"""Draws parameters: of a key, a shape and a dtype."""
+
+__all__ = ["Convolution", "convolve", "convolve_plainly"]
 
 
-@jax.custom_vjp
-def convolve_same(x: Float[AnyArray, "b h w c"], kernel: Float[AnyArray, "kh kw c d"]) -> Float[Array, "b h w d"]:
-    """Cross-correlation of stride 1 with an odd window, between zeros, that keeps the size.
+def convolve_plainly(
+    x: Float[AnyArray, "b h w c"], kernel: Float[AnyArray, "kh kw c d"], stride: int = 1, padding: int = 0
+) -> Float[Array, "b h2 w2 d"]:
+    """``y[i, j] = Σ_uv x[i·stride + u − padding, j·stride + v − padding] · k[u, v]``, as XLA computes it.
 
-    Values and gradients are those of ``lax.conv_general_dilated``, which is what runs on accelerators. On a CPU, in float32,
-    windows of 3×3 between many channels are computed by tiles (:mod:`likeness.research.ops.winograd`): XLA:CPU takes up to
-    twice as long over such a convolution, and up to six times as long over its gradient by the kernel
-    (``python -m likeness.experiments.benchmarks.convolutions``).
+    What :func:`convolve` and its gradients must equal.
 
-    Where they are not, the gradient by x is written as what it is: the incoming gradient convolved with the kernel, turned by
-    half a turn and its channels exchanged. JAX's own form of it is as fast on a CPU, but not inside ``lax.scan``,
-    ``while_loop`` or ``fori_loop``, where XLA:CPU has no fast kernel for it (jaxlib 0.10.2;
-    ``python -m likeness.experiments.benchmarks.loops``). Reverse mode only.
+    Args:
+        x: images.
+        kernel: the window.
+        stride: step between windows.
+        padding: zeros added on every side.
+    """
+    return lax.conv_general_dilated(
+        jnp.asarray(x),
+        jnp.asarray(kernel),
+        (stride, stride),
+        [(padding, padding)] * 2,
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
+
+
+def convolve(
+    x: Float[AnyArray, "b h w c"], kernel: Float[AnyArray, "kh kw c d"], stride: int = 1, padding: int = 0
+) -> Float[Array, "b h2 w2 d"]:
+    """The convolution of :func:`convolve_plainly`, which is what runs on accelerators, value and gradients.
+
+    On a CPU, in float32, each of the three is computed as is fastest there, chosen by the shapes:
+
+    * windows of 1×1 are products of matrices, and so are their gradients;
+    * windows of 3×3 that keep the size are computed by tiles between many channels (:mod:`likeness.research.ops.winograd`);
+    * the gradient by the kernel is elsewhere summed over blocks, where batch × pixels are many
+      (:mod:`likeness.research.ops.kernel_gradient`);
+    * of stride 1, the gradient by x is written as what it is: the incoming gradient convolved with the kernel, turned by half
+      a turn and its channels exchanged. JAX's own form of it is as fast, but not inside ``lax.scan``, ``while_loop`` or
+      ``fori_loop``, where XLA:CPU has no fast kernel for it (jaxlib 0.10.2;
+      ``python -m likeness.experiments.benchmarks.loops``).
+
+    ``python -m likeness.experiments.benchmarks.convolutions`` prints the times of each beside XLA's. Reverse mode only.
+
+    Args:
+        x: images.
+        kernel: the window.
+        stride: step between windows.
+        padding: zeros added on every side.
 
     Example:
-        >>> convolve_same(jnp.ones((1, 3, 3, 1)), jnp.ones((3, 3, 1, 1)))[0, :, :, 0].tolist()
+        >>> convolve(jnp.ones((1, 3, 3, 1)), jnp.ones((3, 3, 1, 1)), 1, 1)[0, :, :, 0].tolist()
         [[4.0, 6.0, 4.0], [6.0, 9.0, 6.0], [4.0, 6.0, 4.0]]
     """
-    return _convolve(x, kernel)
+    return _convolve(x, kernel, stride, padding)
 
 
-def _convolve(x: Any, kernel: Any) -> Array:
-    if _exact(x, kernel) and tiles_pay(x.shape, kernel.shape):
-        return lax.platform_dependent(x, kernel, cpu=convolve_by_tiles, default=_plain)
-    return _plain(x, kernel)
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def _convolve(x: Any, kernel: Any, stride: int, padding: int) -> Any:
+    if _exact(x, kernel):
+        if _is_pointwise(kernel, padding):
+            return _on_cpus(_pointwise, convolve_plainly, stride, padding)(x, kernel)
+        if _keeps_size(kernel, stride, padding) and tiles_pay(x.shape, kernel.shape):
+            return _on_cpus(_by_tiles, convolve_plainly, stride, padding)(x, kernel)
+    return convolve_plainly(x, kernel, stride, padding)
 
 
-def _plain(x: Any, kernel: Any) -> Array:
-    padding = [(side // 2, side // 2) for side in kernel.shape[:2]]
-    return lax.conv_general_dilated(x, kernel, (1, 1), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+def _forward(x: Any, kernel: Any, stride: int, padding: int) -> tuple[Array, tuple[Any, Any]]:
+    return _convolve(x, kernel, stride, padding), (x, kernel)
 
 
-def _turned(gradient: Any, kernel: Any) -> Array:
-    # Without the barrier XLA folds the turning into the convolution, and is back at the form without a fast kernel.
-    return _plain(gradient, lax.optimization_barrier(jnp.flip(kernel, (0, 1)).swapaxes(2, 3)))
+def _backward(stride: int, padding: int, kept: tuple[Any, Any], gradient: Any) -> tuple[Array, Array]:
+    x, kernel = kept
+
+    def xla_by_x(gradient: Any, kernel: Any, stride: int, padding: int) -> Array:
+        return jax.linear_transpose(lambda x: convolve_plainly(x, kernel, stride, padding), x)(gradient)[0]
+
+    def pointwise_by_x(gradient: Any, kernel: Any, stride: int, padding: int) -> Array:
+        del padding
+        return _every_pixel(_pointwise(gradient, kernel.swapaxes(2, 3)), x.shape, stride)
+
+    by_x = xla_by_x
+    if _exact(x, kernel):
+        if _is_pointwise(kernel, padding):
+            by_x = pointwise_by_x
+        elif stride == 1:
+            tiled = _keeps_size(kernel, 1, padding) and tiles_pay(gradient.shape, (*kernel.shape[:2], *kernel.shape[:1:-1]))
+            by_x = _turned_by_tiles if tiled else _turned
+
+    def xla_by_kernel(x: Any, gradient: Any, stride: int, padding: int) -> Array:
+        return jax.linear_transpose(lambda kernel: convolve_plainly(x, kernel, stride, padding), kernel)(gradient)[0]
+
+    def own_by_kernel(x: Any, gradient: Any, stride: int, padding: int) -> Array:
+        # Else XLA computes what comes before anew as it brings it into the order that this gradient reads, at many times the
+        # cost of reading it.
+        x, gradient = lax.optimization_barrier((x, gradient))
+        if kernel.shape[0] == kernel.shape[1] and blocks_pay(gradient.shape):
+            return kernel_gradient_by_blocks(x, gradient, kernel.shape[0], stride, padding)
+        return xla_by_kernel(x, gradient, stride, padding)
+
+    by_kernel = xla_by_kernel
+    if _exact(x, kernel):
+        if _is_pointwise(kernel, padding):
+            by_kernel = _pointwise_by_kernel
+        elif _keeps_size(kernel, stride, padding) and tiles_pay_for_kernel(x.shape, kernel.shape):
+            by_kernel = _kernel_by_tiles
+        else:
+            by_kernel = own_by_kernel
+    return (
+        _on_cpus(by_x, xla_by_x, stride, padding)(gradient, kernel),
+        _on_cpus(by_kernel, xla_by_kernel, stride, padding)(x, gradient),
+    )
+
+
+_convolve.defvjp(_forward, _backward)
 
 
 def _exact(x: Any, kernel: Any) -> bool:
     return x.dtype == kernel.dtype == jnp.float32
 
 
-def _forward(x: Any, kernel: Any) -> tuple[Array, tuple[Any, Any]]:
-    return _convolve(x, kernel), (x, kernel)
+def _is_pointwise(kernel: Any, padding: int) -> bool:
+    return kernel.shape[:2] == (1, 1) and padding == 0
 
 
-def _backward(kept: tuple[Any, Any], gradient: Array) -> tuple[Array, Array]:
-    x, kernel = kept
-
-    def by_kernel(x: Any, gradient: Any) -> Array:
-        return jax.linear_transpose(lambda kernel: _plain(x, kernel), kernel)(gradient)[0]
-
-    if _exact(x, kernel) and tiles_pay(gradient.shape, kernel.shape[:2] + kernel.shape[:1:-1]):
-        by_x = lax.platform_dependent(gradient, kernel, cpu=convolve_turned_by_tiles, default=_turned)
-    else:
-        by_x = _turned(gradient, kernel)
-    if _exact(x, kernel) and tiles_pay_for_kernel(x.shape, kernel.shape):
-        return by_x, lax.platform_dependent(x, gradient, cpu=kernel_gradient_by_tiles, default=by_kernel)
-    return by_x, by_kernel(x, gradient)
+def _keeps_size(kernel: Any, stride: int, padding: int) -> bool:
+    return stride == 1 and kernel.shape[:2] == (2 * padding + 1, 2 * padding + 1)
 
 
-convolve_same.defvjp(_forward, _backward)
+def _on_cpus(
+    ours: Callable[[Any, Any, int, int], Array], default: Callable[[Any, Any, int, int], Array], stride: int, padding: int
+) -> Callable[[Any, Any], Array]:
+    """One of two functions of two arrays, by the device that it will run on."""
+
+    def chosen(first: Any, second: Any) -> Array:
+        if ours is default:
+            return default(first, second, stride, padding)
+        return lax.platform_dependent(
+            first,
+            second,
+            cpu=lambda first, second: ours(first, second, stride, padding),
+            default=lambda first, second: default(first, second, stride, padding),
+        )
+
+    return chosen
 
 
-class SameConvolution(nn.Module):
-    """``flax.linen.Conv`` of stride 1 that keeps the size, by :func:`convolve_same`. Parameters: ``kernel``, ``bias``."""
+def _by_tiles(x: Any, kernel: Any, stride: int, padding: int) -> Array:
+    del stride, padding
+    return convolve_by_tiles(x, kernel)
+
+
+def _turned_by_tiles(gradient: Any, kernel: Any, stride: int, padding: int) -> Array:
+    del stride, padding
+    return convolve_turned_by_tiles(gradient, kernel)
+
+
+def _kernel_by_tiles(x: Any, gradient: Any, stride: int, padding: int) -> Array:
+    del stride, padding
+    return kernel_gradient_by_tiles(x, gradient)
+
+
+def _turned(gradient: Any, kernel: Any, stride: int, padding: int) -> Array:
+    # Without the barrier XLA folds the turning into the convolution, and is back at the form without a fast kernel.
+    turned = lax.optimization_barrier(jnp.flip(kernel, (0, 1)).swapaxes(2, 3))
+    around = [(side - 1 - padding, side - 1 - padding) for side in kernel.shape[:2]]
+    return lax.conv_general_dilated(gradient, turned, (stride, stride), around, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+def _pointwise(x: Any, kernel: Any, stride: int = 1, padding: int = 0) -> Array:
+    del padding
+    x = x[:, ::stride, ::stride]
+    return (x.reshape(-1, x.shape[-1]) @ kernel[0, 0]).reshape(*x.shape[:-1], kernel.shape[-1])
+
+
+def _pointwise_by_kernel(x: Any, gradient: Any, stride: int, padding: int) -> Array:
+    del padding
+    x = x[:, ::stride, ::stride]
+    x, gradient = x.reshape(-1, x.shape[-1]), gradient.reshape(-1, gradient.shape[-1])
+    rows = (((0,), (0,)), ((), ()))
+    # Of a product of this kind XLA:CPU is faster where the result has more columns than rows.
+    wide = x.shape[1] <= gradient.shape[1]
+    product = lax.dot_general(x, gradient, rows) if wide else lax.dot_general(gradient, x, rows).T
+    return product[None, None]
+
+
+def _every_pixel(x: Array, shape: tuple[int, ...], stride: int) -> Array:
+    """Zeros between the pixels of x, and behind the last, up to that shape."""
+    if stride == 1:
+        return x
+    edges = [(0, full - stride * (had - 1) - 1, stride - 1) for had, full in zip(x.shape[1:3], shape[1:3], strict=True)]
+    return lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), *edges, (0, 0, 0)))
+
+
+class Convolution(nn.Module, kw_only=True):
+    """``flax.linen.Conv`` over images with a square window, by :func:`convolve`. Parameters: ``kernel``, ``bias``."""
 
     features: int
     """Channels that come out."""
-    kernel_init: Initializer
-    """Draws the kernel."""
     side: int = 3
-    """Of the window; odd."""
+    """Of the window."""
+    stride: int = 1
+    """Step between windows."""
+    padding: int = 0
+    """Zeros added on every side."""
+    use_bias: bool = True
+    """Whether there is one."""
+    kernel_init: Draw = nn.initializers.lecun_normal()
+    """Draws the kernel."""
+    bias_init: Draw = nn.initializers.zeros_init()
+    """Draws the bias."""
     dtype: Precision = "float32"
     """Compute dtype; parameters stay float32."""
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w d"]:
-        """The convolution plus a bias for each channel."""
-        shape = (self.side, self.side, x.shape[-1], self.features)
+    def __call__(self, x: Float[AnyArray, "b h w c"]) -> Float[Array, "b h2 w2 d"]:
+        """The convolution, plus a bias for each channel."""
+        dtype, shape = jnp.dtype(self.dtype), (self.side, self.side, x.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape, jnp.float32)
-        bias = self.param("bias", nn.initializers.zeros_init(), (self.features,), jnp.float32)
-        dtype = jnp.dtype(self.dtype)
-        return convolve_same(x.astype(dtype), kernel.astype(dtype)) + bias.astype(dtype)
+        y = convolve(jnp.asarray(x).astype(dtype), kernel.astype(dtype), self.stride, self.padding)
+        if not self.use_bias:
+            return y
+        return y + self.param("bias", self.bias_init, (self.features,), jnp.float32).astype(dtype)

@@ -2,8 +2,8 @@
 
 import jax.numpy as jnp
 from flax import linen as nn
-from jax import lax
 
+from likeness.research.ops.convolution import Convolution, convolve
 from likeness.research.types import AnyArray, Array, Float, Precision, SpatialDims
 
 __all__ = ["VolumeConvolution", "convolution", "convolve_volumes"]
@@ -43,7 +43,7 @@ def convolution(
     use_bias: bool = True,
     dtype: Precision = "float32",
     name: str | None = None,
-) -> nn.Conv | VolumeConvolution:
+) -> Convolution | nn.Conv | VolumeConvolution:
     """A convolution of stride 1, with a window of ``side`` along each of so many axes: ``flax.linen.Conv`` or its equal.
 
     Args:
@@ -57,7 +57,9 @@ def convolution(
     """
     if spatial_dims == 3:
         return VolumeConvolution(features=features, side=side, padding=padding, use_bias=use_bias, dtype=dtype, name=name)
-    return nn.Conv(features, (side,) * spatial_dims, padding=padding, use_bias=use_bias, dtype=jnp.dtype(dtype), name=name)
+    if spatial_dims == 2:
+        return Convolution(features=features, side=side, padding=padding, use_bias=use_bias, dtype=dtype, name=name)
+    return nn.Conv(features, (side,), padding=padding, use_bias=use_bias, dtype=jnp.dtype(dtype), name=name)
 
 
 def convolve_volumes(
@@ -84,11 +86,10 @@ def convolve_volumes(
     x = jnp.pad(x, ((0, 0), (padding, padding), (0, 0), (0, 0), (0, 0)))
     batch, slices = x.shape[0], x.shape[1] - depth + 1
     x = jnp.concatenate([x[:, i : i + slices] for i in range(depth)], axis=-1)
-    y = lax.conv_general_dilated(
+    y = convolve(
         x.reshape(batch * slices, *x.shape[2:]),
         jnp.asarray(kernel).transpose(1, 2, 0, 3, 4).reshape(height, width, depth * channels, features),
-        (1, 1),
-        [(padding, padding)] * 2,
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        1,
+        padding,
     )
     return y.reshape(batch, slices, *y.shape[1:])
