@@ -45,4 +45,6 @@ def test_what_is_left_out_is_said(likeness, world, tmp_path):
     assert said.code == 0, said.err
     assert "1 file was skipped (bob/1.png: it is not" in said.out
     assert "--images is 16 and there are 8: all were looked at" in said.out
-    assert said.err.splitlines() == ["looking at the trained network", "giving layers random weights"]
+    # On a slow machine lines in between say how far it is.
+    said_first = [line for line in said.err.splitlines() if " of " not in line]
+    assert said_first == ["looking at the trained network", "giving layers random weights"]

@@ -31,7 +31,7 @@ from likeness.research.visualization import Channel
 pytestmark = pytest.mark.end_to_end
 
 GOLDEN = Path(__file__).with_name("golden")
-QUICK = ("recognition/quickstart", "recognition/orl_siamese", "stylization/quickstart")
+QUICK = ("recognition/quickstart", "stylization/quickstart")
 """Those that train in the fast part of the tests: one of each kind. All others are only put together there."""
 TRAINED = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in shipped()]
 # Five methods to trace.

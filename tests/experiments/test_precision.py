@@ -34,7 +34,7 @@ ENCODERS = [
     (Conv4(dtype="bfloat16"), 32),
     (Koch(dimension=16, dtype="bfloat16"), 65),
     (IResNet(blocks=(1, 1, 1, 1), dtype="bfloat16"), 32),
-    (NN4Small2(dtype="bfloat16"), 96),
+    pytest.param(NN4Small2(dtype="bfloat16"), 96, marks=pytest.mark.slow),
     (MobileFaceNet(dtype="bfloat16"), 112),
     (HOG(dtype="bfloat16"), 32),
     (FlipEmbedding(encoder=Conv4(dtype="bfloat16")), 32),

@@ -4,8 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from likeness.research.ops.convolution import convolve
 from likeness.research.ops.winograd import (
@@ -36,8 +34,16 @@ def defined(x, kernel, gradient):
     return value, by_padded[:, 1:-1, 1:-1], by_kernel
 
 
-@settings(max_examples=12, deadline=None)
-@given(b=st.integers(1, 2), h=st.integers(1, 7), w=st.integers(1, 7), c=st.integers(1, 3), d=st.integers(1, 3))
+@pytest.mark.parametrize(
+    "b, h, w, c, d",
+    [
+        pytest.param(1, 1, 1, 1, 1, id="one pixel"),
+        pytest.param(2, 2, 3, 3, 2, id="less than a tile"),
+        pytest.param(1, 4, 4, 2, 3, id="one tile"),
+        pytest.param(2, 7, 6, 1, 2, id="tiles that stand over"),
+        pytest.param(1, 1, 5, 3, 1, id="one row"),
+    ],
+)
 def test_value_and_both_gradients_are_those_of_the_definition(b, h, w, c, d):
     x, kernel, gradient = drawn(b, h, w, c, d)
     value, by_x, by_kernel = defined(x, kernel, gradient)

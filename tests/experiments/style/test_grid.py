@@ -89,7 +89,10 @@ def painted(cost, params, steps=3):
     "method",
     [
         method(start=FromNoise()),
-        method(start=FromContent(noise=0.5), loss=Wasserstein(layers=LAYERS), colors=Matched(change="content")),
+        pytest.param(
+            method(start=FromContent(noise=0.5), loss=Wasserstein(layers=LAYERS), colors=Matched(change="content")),
+            marks=pytest.mark.slow,
+        ),
         method(start=FromStyleColors(), loss=MRF(layers=("relu2_1",)), encoder=OTHER),
         method(start=FromNoise(), loss=SlicedWasserstein(layers=("relu2_1",), projections=4)),
         method(start=FromNoise(), loss=MeanStd(layers=LAYERS), alpha=3.0, beta=0.5, scale=7.0),

@@ -142,6 +142,7 @@ def test_painting_nears_the_style_and_writes_images(tmp_path):
     assert painted.evaluation.images["image"].shape == data.content.shape
 
 
+@pytest.mark.slow  # The shipped quickstart is painted in two parts too, and the command paints the same bits again.
 def test_the_same_run_twice_and_in_two_parts_gives_the_same_bits(tmp_path):
     whole, again = painting(tmp_path, "a"), painting(tmp_path, "b")
     painting(tmp_path, "parts", steps=8)

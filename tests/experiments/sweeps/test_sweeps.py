@@ -263,7 +263,13 @@ def recognition() -> Recognition:
 
 
 @pytest.mark.end_to_end
-@pytest.mark.parametrize("loss", [Triplet(), MarginSoftmax(classes=12, shards=3, rate=0.5)], ids=lambda of: type(of).__name__)
+@pytest.mark.parametrize(
+    "loss",
+    [
+        pytest.param(Triplet(), id="Triplet", marks=pytest.mark.slow),
+        pytest.param(MarginSoftmax(classes=12, shards=3, rate=0.5), id="MarginSoftmax"),
+    ],
+)
 def test_together_recognizers_are_what_they_are_alone(loss: RecognitionLoss) -> None:
     """Three rates and two seeds: parameters and statistics after three steps."""
     base = a_run(experiment=dataclasses.replace(recognition(), loss=loss), optimizer=Adam())
