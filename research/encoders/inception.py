@@ -9,36 +9,11 @@ from jax import lax
 from likeness.research.encoders.layer_geometry import LayerGeometry
 from likeness.research.encoders.layers import Images, as_embedding, batch_norm, check_fields, check_size, standardize
 from likeness.research.ops.convolution import Convolution
+from likeness.research.ops.local_response_norm import local_response_norm
 from likeness.research.ops.pooling import l2_pool, max_pool
 from likeness.research.types import Activations, AnyArray, Array, Float, Precision
 
 MINIMUM = 65
-
-
-def local_response_norm(
-    x: Float[AnyArray, "b h w c"], size: int = 5, alpha: float = 1e-4, beta: float = 0.75
-) -> Float[Array, "b h w c"]:
-    """Local response normalization across channels: ``xᵢ / (1 + α/n · Σⱼ xⱼ²)^β``.
-
-    The sum runs over the n channels around i.
-
-    Args:
-        x: (b, h, w, c).
-        size: n, odd.
-        alpha: α.
-        beta: β.
-
-    Returns:
-        An array like ``x``; the sum and the power are float32.
-
-    Paper: Krizhevsky et al., ImageNet classification with deep convolutional neural networks, NeurIPS 2012.
-    """
-    values = jnp.asarray(x, jnp.float32)
-    half = size // 2
-    squares = jnp.pad(values * values, ((0, 0), (0, 0), (0, 0), (half, half)))
-    channels = values.shape[-1]
-    total = sum(squares[..., shift : shift + channels] for shift in range(size))
-    return (values * (1.0 + alpha / size * total) ** -beta).astype(x.dtype)
 
 
 class Inception(nn.Module, kw_only=True):

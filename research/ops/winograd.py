@@ -31,7 +31,7 @@ def tiles_pay(images: Sequence[int], kernel: Sequence[int]) -> bool:
     """
     b, h, w, c = images
     d = kernel[3]
-    return tuple(kernel[:2]) == (3, 3) and c * d >= 80 * (c + d) and b * h * w * c * d >= 2**26
+    return tuple(kernel[:2]) == (3, 3) and c * d >= 80 * (c + d) and b * h * w * c * d >= 2**27
 
 
 def tiles_pay_for_kernel(images: Sequence[int], kernel: Sequence[int]) -> bool:
@@ -43,7 +43,7 @@ def tiles_pay_for_kernel(images: Sequence[int], kernel: Sequence[int]) -> bool:
     """
     b, h, w, c = images
     d = kernel[3]
-    return tuple(kernel[:2]) == (3, 3) and c * d >= 40 * (c + d) and b * h * w * c * d >= 2**26
+    return tuple(kernel[:2]) == (3, 3) and c * d >= 40 * (c + d) and b * h * w * c * d >= 2**28
 
 
 def convolve_by_tiles(x: Float[AnyArray, "b h w c"], kernel: Float[AnyArray, "3 3 c d"]) -> Float[Array, "b h w d"]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from likeness.research.encoders import NN4Small2
-from likeness.research.encoders.inception import Inception, local_response_norm
+from likeness.research.encoders.inception import Inception
 
 
 @functools.cache
@@ -54,23 +54,6 @@ def test_the_pooled_column_is_centered_in_zeros(side, border):
     inner = slice(border[0], side - border[1])
     assert (pooled[inner, inner] > 0).all()
     assert np.count_nonzero(pooled) == pooled[inner, inner].size
-
-
-def test_local_response_norm_equals_the_double_loop():
-    x = np.random.default_rng(0).normal(scale=30, size=(1, 2, 2, 7))
-    expected = np.empty_like(x)
-    for channel in range(7):
-        near = x[..., max(channel - 2, 0) : channel + 3]
-        expected[..., channel] = x[..., channel] / (1 + 1e-4 / 5 * (near**2).sum(-1)) ** 0.75
-    np.testing.assert_allclose(jax.jit(local_response_norm)(x.astype(np.float32)), expected, rtol=1e-5)
-
-
-@pytest.mark.peers
-def test_local_response_norm_equals_torch():
-    torch = pytest.importorskip("torch")
-    x = np.random.default_rng(1).normal(scale=30, size=(2, 3, 3, 9)).astype(np.float32)
-    theirs = torch.nn.LocalResponseNorm(5, 1e-4, 0.75, 1.0)(torch.from_numpy(x.transpose(0, 3, 1, 2).copy()))
-    np.testing.assert_allclose(local_response_norm(x), theirs.numpy().transpose(0, 2, 3, 1), rtol=1e-5)
 
 
 def test_an_untrained_network_embeds_at_unit_length_and_trains():

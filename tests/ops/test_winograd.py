@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from likeness.research.ops import convolution
 from likeness.research.ops.convolution import convolve
 from likeness.research.ops.winograd import (
     convolve_by_tiles,
@@ -53,32 +54,47 @@ def test_value_and_both_gradients_are_those_of_the_definition(b, h, w, c, d):
     np.testing.assert_allclose(kernel_gradient_by_tiles(x, gradient), by_kernel, rtol=1e-5, atol=5e-5)
 
 
-@pytest.mark.parametrize("c, d", [(96, 192), (256, 128)])
-def test_where_tiles_pay_the_network_gets_the_same(c, d):
-    """One shape with tiles for the kernel's gradient alone, one with tiles in all three places."""
-    x, kernel, gradient = drawn(1, 65, 64, c, d)
-    assert tiles_pay_for_kernel(x.shape, kernel.shape)
-    assert tiles_pay(x.shape, kernel.shape) == (c == 256)
+@pytest.mark.parametrize("everywhere", [False, True], ids=["the kernel's gradient", "all three"])
+def test_where_tiles_pay_the_network_gets_the_same(monkeypatch, everywhere):
+    monkeypatch.setattr(convolution, "tiles_pay", lambda *_: everywhere)
+    monkeypatch.setattr(convolution, "tiles_pay_for_kernel", lambda *_: True)
+    x, kernel, gradient = drawn(2, 9, 8, 5, 3)
     expected = defined(x, kernel, gradient)
-    x, kernel, gradient = (jnp.asarray(array, jnp.float32) for array in (x, kernel, gradient))
-    value, backward = jax.vjp(lambda x, kernel: convolve(x, kernel, 1, 1), x, kernel)
-    for mine, theirs in zip((value, *backward(gradient)), expected, strict=True):
+
+    @jax.jit
+    def everything(x, kernel, gradient):
+        value, backward = jax.vjp(lambda x, kernel: convolve(x, kernel, 1, 1), x, kernel)
+        return value, *backward(gradient)
+
+    arguments = [jnp.asarray(array, jnp.float32) for array in (x, kernel, gradient)]
+    assert everything.lower(*arguments).as_text().count("dot_general") == (48 if everywhere else 16)
+    for mine, theirs in zip(everything(*arguments), expected, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=3e-6 * np.abs(theirs).max())
+
+
+def test_tiles_are_for_large_layers_of_many_channels():
+    assert tiles_pay((1, 64, 64, 256), (3, 3, 256, 256))
+    assert not tiles_pay((1, 256, 256, 64), (3, 3, 64, 64))
+    assert not tiles_pay((1, 16, 16, 256), (3, 3, 256, 256))
+    assert not tiles_pay((1, 64, 64, 256), (5, 5, 256, 256))
+    assert tiles_pay_for_kernel((64, 28, 28, 64), (3, 3, 64, 128))
+    assert not tiles_pay_for_kernel((64, 32, 32, 64), (3, 3, 64, 64))
+    assert not tiles_pay_for_kernel((8, 28, 28, 128), (3, 3, 128, 128))
 
 
 def test_half_precision_and_narrow_layers_are_left_as_they_are():
     def primitives(x, kernel):
         return str(jax.make_jaxpr(lambda x, kernel: convolve(x, kernel, 1, kernel.shape[0] // 2))(x, kernel))
 
-    wide = jnp.zeros((1, 32, 32, 256)), jnp.zeros((3, 3, 256, 256))
+    wide = jnp.zeros((1, 64, 64, 256)), jnp.zeros((3, 3, 256, 256))
     assert "dot_general" in primitives(*wide)
     assert "dot_general" not in primitives(*(array.astype(jnp.bfloat16) for array in wide))
-    assert "dot_general" not in primitives(jnp.zeros((1, 32, 32, 16)), jnp.zeros((3, 3, 16, 16)))
-    assert "dot_general" not in primitives(jnp.zeros((1, 32, 32, 256)), jnp.zeros((5, 5, 256, 256)))
+    assert "dot_general" not in primitives(jnp.zeros((1, 64, 64, 16)), jnp.zeros((3, 3, 16, 16)))
+    assert "dot_general" not in primitives(jnp.zeros((1, 64, 64, 256)), jnp.zeros((5, 5, 256, 256)))
 
 
 def test_an_accelerator_gets_the_convolution_as_it_is_defined():
-    shapes = jax.ShapeDtypeStruct((1, 32, 32, 256), jnp.float32), jax.ShapeDtypeStruct((3, 3, 256, 256), jnp.float32)
+    shapes = jax.ShapeDtypeStruct((1, 64, 64, 256), jnp.float32), jax.ShapeDtypeStruct((3, 3, 256, 256), jnp.float32)
     traced = jax.jit(lambda x, kernel: convolve(x, kernel, 1, 1)).trace(*shapes)
     assert "convolution" in traced.lower(lowering_platforms=("cuda",)).as_text()
     assert "convolution" not in traced.lower(lowering_platforms=("cpu",)).as_text()
