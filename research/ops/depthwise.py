@@ -10,6 +10,9 @@ from jax import lax
 
 from likeness.research.types import AnyArray, Array, Float, Precision
 
+ROWS = 14
+"""Of a map, about, whose terms of the kernel's gradient are added up at once on a CPU."""
+
 
 class Depthwise(nn.Module, kw_only=True):
     """Convolution of each channel by itself, without bias: ``y[i, j, c] = Σ_uv k[u, v, c] · x[i·stride + u, j·stride + v, c]``.
@@ -65,12 +68,50 @@ def _backward(stride: int, padding: int, kept: tuple[Array, Array], cotangent: A
         before = side - 1 - padding
         edges.append((before, length - 1 + side - before - (stride * (count - 1) + 1), stride - 1))
     spread = lax.pad(cotangent, jnp.zeros((), cotangent.dtype), ((0, 0, 0), *edges, (0, 0, 0)))
-    padded = jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
-    by_kernel = [jnp.einsum("bhwc,bhwc->c", cotangent, piece) for _, piece in _windows(padded, kernel, stride)]
-    return _convolve(spread, kernel[::-1, ::-1], 1, 0).astype(x.dtype), jnp.stack(by_kernel).reshape(kernel.shape)
+
+    def defined(x: Array, cotangent: Array) -> Array:
+        padded = jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+        sums = [jnp.einsum("bhwc,bhwc->c", cotangent, piece) for _, piece in _windows(padded, kernel, stride)]
+        return jnp.stack(sums).reshape(kernel.shape)
+
+    def by_rows(x: Array, cotangent: Array) -> Array:
+        return _kernel_gradient(x, cotangent, side, stride, padding)
+
+    by_kernel = lax.platform_dependent(x, cotangent, cpu=by_rows, default=defined)
+    return _convolve(spread, kernel[::-1, ::-1], 1, 0).astype(x.dtype), by_kernel
 
 
 _depthwise.defvjp(_forward, _backward)
+
+
+def _kernel_gradient(x: Array, gradient: Array, side: int, stride: int, padding: int) -> Array:
+    """Σ over all pixels of g times each place of the window, (side, side, c).
+
+    Nine sums over maps larger than a processor's cache read them nine times. So the terms of several rows are added up first,
+    for all places of the window side by side, which reads them once: for 16 maps of 28×28×128 that takes a third of the time.
+    """
+    rows, columns = gradient.shape[1:3]
+    blocks = -(-rows // ROWS)
+    tall = -(-rows // blocks)
+    below, right = (
+        max(stride * (count - 1) + side - length - padding, 0)
+        for count, length in zip((blocks * tall, columns), x.shape[1:3], strict=True)
+    )
+    x = jnp.pad(x, ((0, 0), (padding, below), (padding, right), (0, 0)))
+    gradient = jnp.pad(gradient, ((0, 0), (0, blocks * tall - rows), (0, 0), (0, 0))).astype(jnp.float32)
+
+    def of_place(u: int, v: int) -> Array:
+        def of_row(row: int) -> Array:
+            first = stride * row + u
+            reach = stride * tall * (blocks - 1) + 1
+            piece = x[:, first : first + reach : stride * tall, v : v + stride * (columns - 1) + 1 : stride]
+            return gradient[:, row::tall] * piece.astype(jnp.float32)
+
+        return functools.reduce(jnp.add, map(of_row, range(tall)))
+
+    places = itertools.product(range(side), repeat=2)
+    partial = lax.optimization_barrier(jnp.stack([of_place(u, v) for u, v in places], axis=3))
+    return jnp.sum(partial, (0, 1, 2)).reshape(side, side, -1)
 
 
 def _windows(x: Array, kernel: Array, stride: int) -> list[tuple[tuple[int, int], Array]]:
