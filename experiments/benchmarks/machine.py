@@ -94,7 +94,7 @@ def processor_name() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
 
 
-def matrix_rate(side: int = 1536, rounds: int = 5) -> float:
+def matrix_rate(threads: int, side: int = 1536, rounds: int = 5) -> float:
     """Floating-point operations a second of a float32 matrix product: NumPy's or JAX's, whichever is faster."""
     import jax
     import jax.numpy as jnp
@@ -105,24 +105,24 @@ def matrix_rate(side: int = 1536, rounds: int = 5) -> float:
         lambda: matrix @ matrix,
         lambda: jax.block_until_ready(product(ours, ours)),
     )
-    return 2.0 * side**3 / min(_fastest(way, rounds) for way in ways)
+    return 2.0 * side**3 / min(_fastest(way, rounds, threads) for way in ways)
 
 
 def copy_rate(megabytes: int = 256, rounds: int = 5) -> float:
-    """Bytes a second that copying an array reads and writes, which is far larger than the caches."""
+    """Bytes a second that copying an array reads and writes on one thread; it is far larger than the caches."""
     source = np.ones(megabytes << 18, np.float32)
     target = np.zeros_like(source)
-    return 2.0 * source.nbytes / _fastest(lambda: np.copyto(target, source), rounds)
+    return 2.0 * source.nbytes / _fastest(lambda: np.copyto(target, source), rounds, 1)
 
 
-def _fastest(work: Callable[[], object], rounds: int) -> float:
-    """The least seconds of several rounds: others on the machine can only lengthen them."""
+def _fastest(work: Callable[[], object], rounds: int, threads: int) -> float:
+    """The least seconds of several rounds on a machine that does nothing else: the processor's, shared by the threads."""
     work()
     taken = []
     for _ in range(rounds):
-        began = time.perf_counter()
+        began = time.process_time()
         work()
-        taken.append(time.perf_counter() - began)
+        taken.append((time.process_time() - began) / threads)
     return min(taken)
 
 

@@ -4,6 +4,7 @@ import importlib
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -46,17 +47,25 @@ def alternate(works: Mapping[str, Work], rounds: int, seconds: float, tell: Call
     repeats = {}
     for name, work in works.items():
         tell(f"{name}: warming up")
-        work.once()
-        repeats[name] = max(1, math.ceil(LEAST / max(_timed(work, 1)[1], 1e-9)))
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in works}
+        # The first call may be long for what it does once, and says of a short one too little.
+        taken = _once(work).elapsed
+        repeats[name] = 1 if taken > 20 * LEAST else max(1, math.ceil(LEAST / max(_once(work).elapsed, 1e-9)))
+    found: dict[str, list[_Round]] = {name: [] for name in works}
     began = time.perf_counter()
     for number in range(rounds):
         if number >= FEWEST and time.perf_counter() - began > seconds:
             break
         tell(f"round {number + 1} of {rounds}")
         for name in list(works)[:: -1 if number % 2 else 1]:
-            found[name].append(_timed(works[name], repeats[name]))
-    return {name: Times(*(tuple(column) for column in zip(*pairs, strict=True))) for name, pairs in found.items()}
+            found[name].append(_once(works[name], repeats[name]))
+    return {
+        name: Times(
+            tuple(one.processor for one in taken),
+            tuple(one.elapsed if one.told is None else one.told for one in taken),
+            told=taken[0].told is not None,
+        )
+        for name, taken in found.items()
+    }
 
 
 def memory(contender: Contender, times: int = 2) -> int:
@@ -75,25 +84,38 @@ def memory(contender: Contender, times: int = 2) -> int:
     return max(peak() - before, 0)
 
 
-def _timed(work: Work, repeats: int) -> tuple[float, float]:
-    """Processor and wall seconds of one call, on average."""
+class _Round(NamedTuple):
+    """Seconds of one call, on average over those of a round."""
+
+    processor: float
+    elapsed: float
+    told: float | None
+    """What the work said, if it did."""
+
+
+def _once(work: Work, repeats: int = 1) -> _Round:
     used, began = processor_seconds(), time.perf_counter()
     given = [work.once() for _ in range(repeats)]
-    wall, processor = time.perf_counter() - began, processor_seconds() - used
+    elapsed, processor = time.perf_counter() - began, processor_seconds() - used
     said = [seconds for seconds in given if seconds is not None]
-    return processor / repeats, (sum(said) if said else wall) / repeats
+    return _Round(processor / repeats, elapsed / repeats, sum(said) / repeats if said else None)
 
 
 def _check_agreement(row: Row, works: Mapping[str, Work]) -> None:
-    answers = {name: np.asarray(work.answer(), np.float64) for name, work in works.items() if work.answer is not None}
+    answers = {name: work.answer() for name, work in works.items() if work.answer is not None}
     first = next(iter(answers), "")
     for name, found in answers.items():
-        wanted = answers[first]
-        scale = max(float(np.abs(wanted).max(initial=0.0)), 1e-30)
-        apart = math.inf if found.shape != wanted.shape else float(np.abs(found - wanted).max(initial=0.0)) / scale
-        if not apart <= row.tolerance:
-            raise UserError(
-                f"{row.name}: {first} and {name} do not compute the same (their answers of shapes {wanted.shape} and "
-                f"{found.shape} are apart by {apart:.1e} of the largest number, and {row.tolerance:g} is allowed), so their "
-                "times cannot be compared: mend the suite."
-            )
+        for ours, theirs, allowed in zip(answers[first], found, row.tolerance, strict=True):
+            apart = _apart(np.asarray(ours, np.float64), np.asarray(theirs, np.float64))
+            if not apart <= allowed:
+                raise UserError(
+                    f"{row.name}: {first} and {name} do not compute the same (their answers of shapes {np.shape(ours)} and "
+                    f"{np.shape(theirs)} are apart by {apart:.1e} of their norm, and {allowed:g} is allowed), so their times "
+                    "cannot be compared: mend the suite."
+                )
+
+
+def _apart(ours: np.ndarray, theirs: np.ndarray) -> float:
+    if ours.shape != theirs.shape:
+        return math.inf
+    return float(np.linalg.norm(ours - theirs) / max(np.linalg.norm(ours), 1e-30))

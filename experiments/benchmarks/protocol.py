@@ -30,8 +30,8 @@ class Work:
     """Floating-point operations of the work as it is defined, however it is computed."""
     moved: float | None = None
     """Bytes that the compiled program reads and writes, as its compiler counts them."""
-    answer: Callable[[], np.ndarray] | None = None
-    """What all contenders must agree on before their times are compared."""
+    answer: Callable[[], tuple[np.ndarray, ...]] | None = None
+    """What all contenders must agree on before their times are compared, such as a cost and its gradient."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,8 +79,8 @@ class Row:
     """The most rounds that are worth it, where one takes long."""
     memory: bool = True
     """Whether memory is measured, for each contender in a process of its own."""
-    tolerance: float = 0.0
-    """By how much answers may be apart, as a share of the largest number in ours."""
+    tolerance: tuple[float, ...] = (0.0,)
+    """By how much each part of the answers may be apart, as a share of the norm of ours."""
 
     def __post_init__(self) -> None:
         names = [contender.name for contender in self.contenders]
@@ -96,6 +96,8 @@ class Times:
 
     processor: tuple[float, ...]
     wall: tuple[float, ...]
+    told: bool = False
+    """Whether the work says itself what counts: ``wall`` is that then, and ``processor`` of all that was done for it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,7 +116,7 @@ class Measured:
     @classmethod
     def from_json(cls, given: dict[str, Any]) -> "Measured":
         """Of plain lists and dictionaries."""
-        times = Times(tuple(given["times"]["processor"]), tuple(given["times"]["wall"]))
+        times = Times(tuple(given["times"]["processor"]), tuple(given["times"]["wall"]), given["times"]["told"])
         return cls(**{**given, "times": times})
 
 
@@ -128,7 +130,7 @@ class Machine:
     operations: float
     """Floating-point operations a second of a float32 matrix product."""
     moved: float
-    """Bytes a second that copying reads and writes."""
+    """Bytes a second that copying reads and writes on one thread."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -57,7 +57,7 @@ def _line(result: Result, one: Measured, index: int) -> list[str]:
     return [
         one.name,
         spread_text(seconds(result, one)),
-        time_text(other_seconds(result, one).median),
+        "" if one.times.told else time_text(other_seconds(result, one).median),
         speed_text(speed(result, one)) if index else "",
         "" if one.memory is None else size_text(one.memory),
         "" if one.compiling is None else time_text(one.compiling),
@@ -131,7 +131,7 @@ def machines(results: Sequence[Result]) -> list[str]:
     measured = [f"Measured on {where} ({' to '.join(dict.fromkeys((min(on), max(on))))})." for where, on in found.items()]
     return measured + [
         f"On {threads} thread{'s' * (threads > 1)} it multiplies matrices at {middle(operations)[0] / 1e9:,.0f} GFLOP/s and "
-        f"copies at {middle(moved)[0] / 1e9:,.1f} GB/s (medians over the rows)."
+        f"copies at {middle(moved)[0] / 1e9:,.1f} GB/s (medians over the rows; by processor time)."
         for threads, (operations, moved) in sorted(rates.items())
     ]
 

@@ -77,7 +77,7 @@ def _do(order: Order, tell: Any) -> Any:
         for work in [works[contender.name]]
     ]
     tell("how fast the machine is at most")
-    machine = Machine(processor_name(), order.threads, _versions(), matrix_rate(), copy_rate())
+    machine = Machine(processor_name(), order.threads, _versions(), matrix_rate(order.threads), copy_rate())
     return {"contenders": [dataclasses.asdict(one) for one in measured], "machine": dataclasses.asdict(machine)}
 
 

@@ -25,7 +25,7 @@ def _holding(megabytes):
 
 
 def _answering(number):
-    return lambda: Work(lambda: None, answer=lambda: np.asarray([number]))
+    return lambda: Work(lambda: None, answer=lambda: (np.asarray([number]),))
 
 
 def _dying():
@@ -48,6 +48,6 @@ def rows(size):
         Row("slow", (Contender(OURS, _sleeping(0.02)),), Goal(seconds=0.001), clock="wall", memory=False),
         Row("peer", (Contender(OURS, _sleeping(0.02)), twice), Goal("Twice", 1.0), memory=False),
         Row("memory", (Contender(OURS, _holding(64)), Contender("Half", _holding(32)))),
-        Row("answers", (Contender(OURS, _answering(1.0)), Contender("Other", _answering(1.1))), tolerance=1e-2),
+        Row("answers", (Contender(OURS, _answering(1.0)), Contender("Other", _answering(1.1))), tolerance=(1e-2,)),
         Row("dies", (Contender(OURS, _dying),)),
     )

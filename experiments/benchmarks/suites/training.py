@@ -85,7 +85,7 @@ def _ours(encoder: nn.Module, shape: tuple[int, int], batch: int) -> Work:
     operations = (defined.lower(program.state, (), fixed, key).cost_analysis() or {}).get("flops")
     learned = sum(leaf.size for leaf in jax.tree.leaves(state.params))
     moved = (compiled.cost_analysis() or {}).get("bytes accessed")
-    return Work(once, compiling, operations, moved, lambda: np.asarray([learned]))
+    return Work(once, compiling, operations, moved, lambda: (np.asarray(learned),))
 
 
 def _theirs(peer: str, encoder: Any, shape: tuple[int, int], batch: int) -> Work:
