@@ -2,7 +2,7 @@
 
 ``vmap`` makes of a convolution whose kernels differ from run to run one grouped convolution, for which XLA:CPU has no fast
 kernel. With the convolutions left as they are a step of 16 Conv-4 together takes 1.05 times as long as 16 steps one after the
-other (jaxlib 0.10.2, two quiet cores; ``python -m likeness.experiments.benchmarks.sweeps conv-4``).
+other (jaxlib 0.10.2, two quiet cores; ``likeness benchmark sweeps --only Conv-4``).
 """
 
 from collections.abc import Callable, Sequence

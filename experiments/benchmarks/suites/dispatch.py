@@ -1,6 +1,4 @@
-"""What the trainer adds to a step: its loop beside a bare ``jax.jit`` step of the same network, alternating in one process.
-
-    python -m likeness.experiments.benchmarks.dispatch
+"""What the trainer adds to a step: its loop beside a bare ``jax.jit`` step of the same network.
 
 The network is so small that the time of a step is mostly the cost of starting it. The bare step is what a researcher would
 write by hand: the same encoder, loss and optimizer under one ``jax.jit`` with donated state, fed from the same stream, its
@@ -8,7 +6,7 @@ loss fetched once per log interval. The trainer's step does the same and checks 
 watches for collapse, keeps metrics, and looks at the clock and at signals.
 """
 
-import dataclasses
+import functools
 import itertools
 import statistics
 import tempfile
@@ -20,7 +18,7 @@ import jax
 import numpy as np
 import optax
 
-from likeness.experiments.experiment import Experiment
+from likeness.experiments.benchmarks.protocol import OURS, Contender, Goal, Row, Size, Work
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.run import Checkpoints, Run
@@ -29,7 +27,21 @@ from likeness.research.data import CountSplit, Digits, IdentityBatches, to_unit
 from likeness.research.encoders import Conv4
 from likeness.research.losses import Triplet
 
-STEPS, EVERY, ROUNDS = 500, 50, 3
+BARE = "bare jax.jit"
+EVERY = 50
+"""Steps of a log interval."""
+
+
+def rows(size: Size) -> tuple[Row, ...]:
+    """One row: seconds a step, the median over the intervals of one training."""
+    steps = 200 if size == "tiny" else 500
+    contenders = (
+        Contender(OURS, functools.partial(_trainer, steps), ("jax",)),
+        Contender(BARE, functools.partial(_by_hand, steps), ("jax",)),
+    )
+    # At most 1.3 times the time of a bare step.
+    goal = Goal(BARE, 1 / 1.3)
+    return (Row("a step of 8 images 16×16", contenders, goal, clock="wall", rounds=5, memory=False),)
 
 
 class Stopwatch:
@@ -57,17 +69,34 @@ def per_step(times: list[float]) -> float:
     return statistics.median(b - a for a, b in itertools.pairwise(times[2:])) / EVERY
 
 
-def of_trainer(run: Run) -> float:
-    watch = Stopwatch()
-    with tempfile.TemporaryDirectory() as workdir:
-        train(run, workdir, reporter=watch)
-    return per_step(watch.times)
+def _experiment() -> Recognition:
+    return Recognition(
+        data=Digits(scale=2),
+        split=CountSplit(validation=0, test=1),
+        batches=IdentityBatches(people=4, images=2),
+        encoder=Conv4(width=4, dimension=8),
+        loss=Triplet(),
+        test=(),
+        validation=(),
+    )
 
 
-def bare(experiment: Recognition, optimizer: Any, seed: int) -> float:
-    """The loop that one writes by hand."""
+def _trainer(steps: int) -> Work:
+    run = Run(experiment=_experiment(), steps=steps, log_every=EVERY, checkpoints=Checkpoints(every=steps))
+
+    def once() -> float:
+        watch = Stopwatch()
+        with tempfile.TemporaryDirectory() as workdir:
+            train(run, workdir, reporter=watch)
+        return per_step(watch.times)
+
+    return Work(once)
+
+
+def _by_hand(steps: int) -> Work:
+    experiment = _experiment()
+    optimizer = Adam().transformation(steps)
     data = experiment.open()
-    stream = experiment.stream(data, seed)
 
     def step(params: Any, state: Any, optimizer_state: Any, batch: Any, key: Any) -> Any:
         def cost(params: Any) -> Any:
@@ -83,44 +112,21 @@ def bare(experiment: Recognition, optimizer: Any, seed: int) -> float:
         return optax.apply_updates(params, updates), dict(changed), optimizer_state, value
 
     jitted = jax.jit(step, donate_argnums=(0, 1, 2))
-    batch = next(stream)
-    params, state = jax.jit(experiment.init)(jax.random.key(seed), {}, batch)
-    optimizer_state = jax.jit(optimizer.init)(params)
-    root, losses, times = jax.random.key(seed), [], []
-    for index in range(STEPS):
-        params, state, optimizer_state, value = jitted(
-            params, state, optimizer_state, next(stream), jax.random.fold_in(root, index)
-        )
-        losses.append(value)
-        if (index + 1) % EVERY == 0:
-            jax.device_get(losses)
-            losses.clear()
-            times.append(time.perf_counter())
-    return per_step(times)
 
+    def once() -> float:
+        stream = experiment.stream(data, 0)
+        params, state = jax.jit(experiment.init)(jax.random.key(0), {}, next(stream))
+        optimizer_state = jax.jit(optimizer.init)(params)
+        root, losses, times = jax.random.key(0), [], []
+        for index in range(steps):
+            params, state, optimizer_state, value = jitted(
+                params, state, optimizer_state, next(stream), jax.random.fold_in(root, index)
+            )
+            losses.append(value)
+            if (index + 1) % EVERY == 0:
+                jax.device_get(losses)
+                losses.clear()
+                times.append(time.perf_counter())
+        return per_step(times)
 
-def main() -> None:
-    experiment = Recognition(
-        data=Digits(scale=2),
-        split=CountSplit(validation=2, test=2),
-        batches=IdentityBatches(people=4, images=2),
-        encoder=Conv4(width=4, dimension=8),
-        loss=Triplet(),
-        test=(),
-        validation=(),
-    )
-    assert isinstance(experiment, Experiment)
-    optimizer = Adam()
-    run = Run(experiment=experiment, steps=STEPS, optimizer=optimizer, log_every=EVERY, checkpoints=Checkpoints(every=STEPS))
-    unevaluated = dataclasses.replace(run, experiment=dataclasses.replace(experiment, split=CountSplit(validation=0, test=1)))
-    pairs = [(of_trainer(unevaluated), bare(experiment, optimizer.transformation(STEPS), 0)) for _ in range(ROUNDS)]
-    ours, by_hand = (statistics.median(column) for column in zip(*pairs, strict=True))
-    ratio = statistics.median(a / b for a, b in pairs)
-    print(f"jax {jax.__version__}, {jax.devices()[0].device_kind}; a batch of 8 images 16×16, {ROUNDS} rounds of {STEPS} steps")
-    print(f"trainer  {1e6 * ours:8.0f} µs a step")
-    print(f"by hand  {1e6 * by_hand:8.0f} µs a step")
-    print(f"ratio    {ratio:8.2f}   (rounds: {', '.join(f'{a / b:.2f}' for a, b in pairs)})")
-
-
-if __name__ == "__main__":
-    main()
+    return Work(once)
