@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 
 SUITES = {
     "training": "a training step of an encoder",
+    "losses": "triplet losses with their gradient",
+    "search": "the nearest of a gallery",
+    "input": "images read, decoded and augmented",
+    "style": "a step of style transfer by VGG-19",
+    "start": "how long people wait for an answer, and for training to begin",
+    "checkpoints": "for how long a save holds training up",
+    "sweeps": "a step of sixteen runs as one program, beside one after the other",
+    "dispatch": "what the trainer adds to a step",
 }
 """What each suite measures; each has a module of its name in ``experiments/benchmarks/suites``."""
 
@@ -37,7 +45,8 @@ class Options:
     suites: Annotated[
         tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[SUITE …]", help_behavior_hint="(default: all)")
     ] = ()
-    """Which suites: training; or the name of a module of your own with dots, which has rows(size)."""
+    """Which suites: training, losses, search, input, style, start, checkpoints, sweeps, dispatch; or the name with dots of a
+    module of your own, which has rows(size)."""
     peers: bool = False
     """Measure other libraries too, which the extra `peers` brings."""
     only: Annotated[str, tyro.conf.arg(metavar="TEXT", help_behavior_hint="(default: all)")] = ""
@@ -165,7 +174,7 @@ def show(result: "Result", console: "Console") -> None:
 
     from likeness.experiments.benchmarks.table import HEADS, goal_line, lines, title
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title(result), title_justify="left", title_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     rows = lines(result)
     used = [column for column in range(len(HEADS)) if any(row[column] for row in rows)]
     for column in used:
@@ -173,6 +182,7 @@ def show(result: "Result", console: "Console") -> None:
     for row in rows:
         table.add_row(*(row[column] for column in used))
     needed = sum(3 + max(len(HEADS[column]), *(len(row[column]) for row in rows)) for column in used)
+    console.print(title(result), style="bold", markup=False)
     Console(highlight=False, width=max(console.width, needed)).print(table)
     if goal := goal_line(result):
         console.print(goal, end="\n\n", markup=False)
