@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from likeness.experiments.benchmarks.machine import check_threads
+from likeness.experiments.benchmarks.pinning import check_threads
 from likeness.experiments.benchmarks.protocol import Contender, Machine, Measured, Result, Row, Size
 from likeness.experiments.benchmarks.worker import Order
 from likeness.research.errors import UserError, how_to_install

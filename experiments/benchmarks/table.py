@@ -28,6 +28,7 @@ NOTES = (
     "“Likeness is as fast” says how many times as fast as that contender Likeness is: more than 1 is faster, less is slower.",
     "Memory is the peak of the resident set in a process of its own, less that after the imports.",
     "Compiling is not part of the time.",
+    "In every process freed memory is kept for the next round, which serves all contenders.",
     "The matrix rate is the share of this machine's fastest float32 matrix product that the work's operations come to, counted "
     "as the work is defined.",
     "The bandwidth is the share of this machine's rate of copying that the bytes come to which the compiled program moves, by "

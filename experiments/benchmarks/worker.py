@@ -10,11 +10,14 @@ import importlib.metadata
 import json
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from likeness.experiments.benchmarks.machine import copy_rate, matrix_rate, pin, processor_name
-from likeness.experiments.benchmarks.protocol import Machine, Measured, Row, Size
+from likeness.experiments.benchmarks.pinning import pin
+from likeness.experiments.host_memory import keep_freed_memory
 from likeness.research.errors import UserError
+
+if TYPE_CHECKING:
+    from likeness.experiments.benchmarks.protocol import Row, Size
 
 _VERSIONS = ("jax", "jaxlib", "numpy", "torch", "faiss-cpu", "pytorch-metric-learning")
 
@@ -26,7 +29,7 @@ class Order:
     suite: str
     """The suite's module."""
     row: str
-    size: Size
+    size: "Size"
     threads: int
     contenders: tuple[str, ...]
     """Who takes part."""
@@ -54,7 +57,11 @@ def main() -> None:
 
 def _do(order: Order, tell: Any) -> Any:
     pin(order.threads)
+    # Of whichever library: a step of each of them would pay for new pages.
+    keep_freed_memory()
+    from likeness.experiments.benchmarks.machine import copy_rate, matrix_rate, processor_name
     from likeness.experiments.benchmarks.measuring import alternate, build, memory
+    from likeness.experiments.benchmarks.protocol import Machine, Measured
 
     row = row_of(order)
     taking_part = [contender for contender in row.contenders if contender.name in order.contenders]
@@ -81,7 +88,7 @@ def _do(order: Order, tell: Any) -> Any:
     return {"contenders": [dataclasses.asdict(one) for one in measured], "machine": dataclasses.asdict(machine)}
 
 
-def row_of(order: Order) -> Row:
+def row_of(order: Order) -> "Row":
     """The row that an order names."""
     rows: tuple[Row, ...] = importlib.import_module(order.suite).rows(order.size)
     return next(row for row in rows if row.name == order.row)

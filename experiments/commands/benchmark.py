@@ -126,7 +126,7 @@ def _check(options: Options) -> None:
         raise UserError("--rounds 0 measures nothing: name by --json FILE the results to show.")
     if not options.threads:
         raise UserError("--threads names no number: give one or more, such as 1 2.")
-    from likeness.experiments.benchmarks.machine import check_threads
+    from likeness.experiments.benchmarks.pinning import check_threads
     from likeness.research.errors import require
 
     for threads in options.threads:
