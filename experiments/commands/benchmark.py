@@ -62,7 +62,7 @@ class Options:
     size: Literal["tiny", "usual", "large"] = "usual"
     """tiny: find out whether everything runs, with figures that mean nothing; large: also what takes minutes."""
     json: Annotated[str | None, _File] = None
-    """Keep the results here; what is measured again replaces what was there, and all of it is shown."""
+    """Keep the results here; what is measured again replaces what was there, and the other files are made of all of it."""
     html: Annotated[str | None, _File] = None
     """Write one page with tables and figures (extra `report`)."""
     markdown: Annotated[str | None, _File] = None
