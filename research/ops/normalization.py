@@ -13,20 +13,21 @@ __all__ = ["BatchNorm", "Normalization"]
 
 
 class Normalization(NamedTuple):
-    """What batch normalization does to a value of each channel: ``(x − mean) · factor + shift``, in float32."""
+    """What batch normalization does to a value of each channel: ``x · factor + shift``, in float32.
 
-    mean: Float[Array, "c"]
-    """Subtracted."""
+    As PyTorch computes it. Of a gradient by the factor XLA:CPU would write x − μ to memory, had that been subtracted first.
+    """
+
     factor: Float[Array, "c"]
     """γ/√(σ² + ε)."""
     shift: Float[Array, "c"]
-    """β."""
+    """β − μ · factor."""
     dtype: Precision
     """Of what comes out."""
 
     def __call__(self, x: Float[AnyArray, "... c"]) -> Float[Array, "... c"]:
         """The same shape, normalized."""
-        return ((jnp.asarray(x) - self.mean) * self.factor + self.shift).astype(self.dtype)
+        return (jnp.asarray(x) * self.factor + self.shift).astype(self.dtype)
 
     def of_maxima(self, x: Float[AnyArray, "b *space c"], window: int) -> Float[Array, "b *pooled c"]:
         """The maximum over windows of what is normalized, ``max_pool(self(x), window)``, normalizing the maxima alone.
@@ -82,5 +83,5 @@ class BatchNorm(nn.Module, kw_only=True):
         factor = lax.rsqrt(spread + self.epsilon)
         if self.use_scale:
             factor = factor * self.param("scale", nn.initializers.ones_init(), channels, jnp.float32)
-        shift = self.param("bias", nn.initializers.zeros_init(), channels, jnp.float32)
-        return Normalization(center, factor, shift, self.dtype)
+        bias = self.param("bias", nn.initializers.zeros_init(), channels, jnp.float32)
+        return Normalization(factor, bias - center * factor, self.dtype)
