@@ -1,5 +1,6 @@
 """What every test shares: a compilation cache, and where real data may be."""
 
+import gc
 import os
 import tempfile
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import settings
 # Tiny arrays want programs that are quick to compile, not quick to run: unfused and unoptimized they compile several times
 # faster. `make test-all` sets XLA_FLAGS to nothing and so tests what users run. XLA ends a process that gives it a flag it does
 # not know, so the flags are for the versions they were tried with.
-_QUICK = "--xla_backend_optimization_level=0 --xla_cpu_parallel_codegen_split_count=1"
+_QUICK = "--xla_backend_optimization_level=0 --xla_cpu_parallel_codegen_split_count=1 --xla_llvm_disable_expensive_passes=true"
 if jax.__version_info__[:2] in ((0, 10), (0, 12)):
     unfused = " --xla_cpu_use_fusion_emitters=false" if jax.__version_info__[:2] == (0, 10) else ""
     os.environ.setdefault("XLA_FLAGS", _QUICK + unfused)
@@ -36,6 +37,13 @@ settings.load_profile("likeness")
 def real_data() -> Path:
     """The folder of real data sets, for tests marked ``data``."""
     return Path(os.environ["LIKENESS_DATA"])
+
+
+def pytest_collection_finish() -> None:
+    """Tracing makes many objects, and each collection of garbage would go through all tests and all modules."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
