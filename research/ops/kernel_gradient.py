@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -14,9 +15,12 @@ PIXELS = 1600
 
 
 def blocks_pay(gradient: tuple[int, ...]) -> bool:
-    """Whether a gradient of shape (b, h, w, d) has the pixels for which XLA:CPU's own form is slow."""
+    """Whether a gradient of shape (b, h, w, d) has the pixels for which XLA:CPU's own form is slow.
+
+    Not where a batch may lie on several devices: a loop over its images would have each device compute all of them.
+    """
     batch, height, width, _ = gradient
-    return batch * height * width >= 2**13
+    return batch * height * width >= 2**13 and jax.device_count() == 1
 
 
 def kernel_gradient_by_blocks(
@@ -55,17 +59,15 @@ def kernel_gradient_by_blocks(
         reach = stride * (tall - 1) + side
     else:
         above, reach = padding, height
-    # Every block has images of each stretch of the batch: where that lies on several devices, each computes its own.
-    x = jnp.asarray(x).reshape(images, batch // images, *x.shape[1:])
-    gradient = jnp.asarray(gradient).reshape(images, batch // images, *gradient.shape[1:])
+    x, gradient = jnp.asarray(x), jnp.asarray(gradient)
     right = stride * (columns - 1) + side - width - padding
 
     def block(index: Any, total: Array) -> Array:
         image, row = index // (rows // tall), index % (rows // tall)
-        of_x = lax.dynamic_slice(x, (0, image, row * tall * stride, 0, 0), (images, 1, reach, width, channels))
-        of_g = lax.dynamic_slice(gradient, (0, image, row * tall, 0, 0), (images, 1, tall, columns, features))
+        of_x = lax.dynamic_slice(x, (image * images, row * tall * stride, 0, 0), (images, reach, width, channels))
+        of_g = lax.dynamic_slice(gradient, (image * images, row * tall, 0, 0), (images, tall, columns, features))
         # Without the barrier XLA folds the transpositions into the convolution, which then has no fast kernel.
-        lhs, rhs = lax.optimization_barrier((of_x[:, 0].transpose(3, 1, 2, 0), of_g[:, 0].transpose(1, 2, 0, 3)))
+        lhs, rhs = lax.optimization_barrier((of_x.transpose(3, 1, 2, 0), of_g.transpose(1, 2, 0, 3)))
         return total + lax.conv_general_dilated(
             lhs,
             rhs,
