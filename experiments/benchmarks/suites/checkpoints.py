@@ -32,7 +32,7 @@ def rows(size: Size) -> tuple[Row, ...]:
 
 def _row(name: str, encoder: nn.Module, side: int, batch: int) -> Row:
     contenders = (Contender(OURS, functools.partial(_stall, encoder, side, batch), ("jax",)),)
-    return Row(f"a save of {name}", contenders, Goal(seconds=60 * SHARE), clock="wall", rounds=5, memory=False)
+    return Row(f"a save of {name}", contenders, Goal(seconds=60 * SHARE), clock="wall", rounds=3, memory=False)
 
 
 def _stall(encoder: nn.Module, side: int, batch: int) -> Work:
