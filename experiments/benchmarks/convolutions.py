@@ -1,10 +1,10 @@
-"""3×3 convolutions as they are defined beside those by tiles: value and both gradients, alternating in one process.
+"""Convolutions as XLA computes them beside the other forms this project has: value and both gradients, alternating.
 
     python -m likeness.experiments.benchmarks.convolutions
 
-The layers of VGG-19 at 256² and those of IResNet-50 and Conv-4 at batch sizes that people train with. Each line says what
-:func:`likeness.research.ops.winograd.tiles_pay` and ``tiles_pay_for_kernel`` choose (``*``), which should be the smaller
-time.
+The layers of VGG-19 at 256², and those of IResNet, nn4.small2, Koch's network and Conv-4 at batch sizes that people train with.
+Each line says what :func:`likeness.research.ops.convolution.convolve` chooses (``*``), which should be the smallest time, or
+nearly so where another would take seconds longer to compile.
 """
 
 import dataclasses
@@ -12,12 +12,15 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import tyro
-from jax import lax
 
+from likeness.experiments.host_memory import keep_freed_memory
+from likeness.research.ops.convolution import convolve_plainly
+from likeness.research.ops.kernel_gradient import blocks_pay, kernel_gradient_by_blocks
 from likeness.research.ops.winograd import (
     convolve_by_tiles,
     convolve_turned_by_tiles,
@@ -27,11 +30,26 @@ from likeness.research.ops.winograd import (
 )
 from likeness.research.types import Array
 
+
+class Layer(NamedTuple):
+    """A convolution: what it is given and makes."""
+
+    batch: int
+    height: int
+    channels: int
+    features: int
+    side: int = 3
+    stride: int = 1
+    padding: int = 1
+
+
 LAYERS = {
-    "VGG-19": [(1, 256, 64, 64), (1, 128, 64, 128), (1, 128, 128, 128), (1, 64, 128, 256), (1, 64, 256, 256)],
-    "VGG-19, deep": [(1, 32, 256, 512), (1, 32, 512, 512), (1, 16, 512, 512)],
-    "IResNet-50": [(8, 56, 64, 64), (16, 28, 128, 128), (16, 14, 256, 256), (32, 7, 512, 512)],
-    "Conv-4": [(32, 28, 64, 64), (32, 14, 64, 64), (32, 7, 64, 64)],
+    "VGG-19": [Layer(1, 256, 64, 64), Layer(1, 128, 128, 128), Layer(1, 64, 256, 256), Layer(1, 32, 512, 512)],
+    "IResNet": [Layer(8, 112, 64, 64), Layer(8, 56, 64, 128), Layer(8, 28, 128, 128), Layer(8, 112, 64, 64, stride=2)],
+    "IResNet, larger batches": [Layer(32, 28, 128, 128), Layer(32, 14, 256, 256), Layer(32, 7, 512, 512)],
+    "nn4.small2": [Layer(16, 96, 3, 64, 7, 2, 3), Layer(16, 24, 64, 192), Layer(16, 12, 32, 64, 5, 1, 2)],
+    "Koch": [Layer(16, 105, 1, 64, 10, 1, 0)],
+    "Conv-4": [Layer(160, 28, 1, 64), Layer(64, 48, 3, 32), Layer(64, 24, 32, 32), Layer(64, 64, 3, 64), Layer(64, 32, 64, 64)],
 }
 
 
@@ -45,61 +63,81 @@ class Benchmark:
     """Timed calls of each."""
 
 
-def defined(x: Array, kernel: Array) -> Array:
-    """The convolution as XLA computes it."""
-    return lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+Form: TypeAlias = tuple[str, Callable[[Array, Array], Array]]
 
 
-def defined_by_input(gradient: Array, kernel: Array) -> Array:
-    """Its gradient by the input."""
-    turned = lax.optimization_barrier(jnp.flip(kernel, (0, 1)).swapaxes(2, 3))
-    return defined(gradient, turned)
+def forms(layer: Layer) -> dict[str, tuple[list[Form], str]]:
+    """For the value and both gradients: the forms there are, XLA's first, and which is chosen."""
+    stride, padding = layer.stride, layer.padding
+    same = layer.side == 3 and stride == 1 and padding == 1
+    x_shape = (layer.batch, layer.height, layer.height, layer.channels)
+    kernel_shape = (layer.side, layer.side, layer.channels, layer.features)
+    x, kernel = (jax.ShapeDtypeStruct(shape, jnp.float32) for shape in (x_shape, kernel_shape))
+    out = jax.eval_shape(lambda x, kernel: convolve_plainly(x, kernel, stride, padding), x, kernel).shape
+    turned_shape = (*kernel_shape[:2], layer.features, layer.channels)
+    tiled, tiled_back = same and tiles_pay(x_shape, kernel_shape), same and tiles_pay(out, turned_shape)
+    tiled_kernel = same and tiles_pay_for_kernel(x_shape, kernel_shape)
+    best = "tiles" if tiled_kernel else "blocks" if blocks_pay(out) else "xla"
+
+    def value(x: Array, kernel: Array) -> Array:
+        return convolve_plainly(x, kernel, stride, padding)
+
+    def by_x(gradient: Array, kernel: Array) -> Array:
+        return jax.linear_transpose(lambda x: convolve_plainly(x, kernel, stride, padding), x)(gradient)[0]
+
+    def by_kernel(x: Array, gradient: Array) -> Array:
+        return jax.linear_transpose(lambda kernel: convolve_plainly(x, kernel, stride, padding), kernel)(gradient)[0]
+
+    def by_blocks(x: Array, gradient: Array) -> Array:
+        return kernel_gradient_by_blocks(x, gradient, layer.side, stride, padding)
+
+    tiles: list[list[Form]] = (
+        [[("tiles", convolve_by_tiles)], [("tiles", convolve_turned_by_tiles)], [("tiles", kernel_gradient_by_tiles)]]
+        if same
+        else [[], [], []]
+    )
+    return {
+        "value": ([("xla", value), *tiles[0]], "tiles" if tiled else "xla"),
+        "by the input": ([("xla", by_x), *tiles[1]], "tiles" if tiled_back else "xla"),
+        "by the kernel": ([("xla", by_kernel), ("blocks", by_blocks), *tiles[2]], best),
+    }
 
 
-def defined_by_kernel(x: Array, gradient: Array) -> Array:
-    """Its gradient by the kernel."""
-    kernel = jax.ShapeDtypeStruct((3, 3, x.shape[-1], gradient.shape[-1]), jnp.float32)
-    return jax.linear_transpose(lambda kernel: defined(x, kernel), kernel)(gradient)[0]
-
-
-def both(
-    plain: Callable[..., Array], tiled: Callable[..., Array], first: Array, second: Array, rounds: int
-) -> tuple[float, float]:
-    """Milliseconds of the two, medians, alternating."""
-    programs = [jax.jit(one).lower(first, second).compile() for one in (plain, tiled)]
-    taken: tuple[list[float], list[float]] = ([], [])
+def times(forms: list[Form], first: Array, second: Array, rounds: int) -> dict[str, float]:
+    """Milliseconds of processor time of each, medians, alternating."""
+    programs = {name: jax.jit(form).lower(first, second).compile() for name, form in forms}
+    taken: dict[str, list[float]] = {name: [] for name in programs}
     for round_ in range(rounds + 1):
-        for program, times in zip(programs, taken, strict=True):
-            began = time.perf_counter()
+        for name, program in programs.items():
+            began = time.process_time()
             jax.block_until_ready(program(first, second))
             if round_:
-                times.append(1e3 * (time.perf_counter() - began))
-    return statistics.median(taken[0]), statistics.median(taken[1])
+                taken[name].append(1e3 * (time.process_time() - began))
+    return {name: statistics.median(each) for name, each in taken.items()}
 
 
 def main() -> None:
     """Measures and prints."""
     asked = tyro.cli(Benchmark, description=__doc__)
     os.sched_setaffinity(0, set(range(asked.threads)))
-    print(f"{jax.devices()[0].device_kind}, {asked.threads} threads; milliseconds: as defined | by tiles")
-    print(f"{'images':<22} {'channels':<12} {'value':>17} {'by the input':>17} {'by the kernel':>17}")
+    keep_freed_memory()
+    print(f"{jax.devices()[0].device_kind}, {asked.threads} threads; milliseconds of processor time, * is chosen")
     for network, layers in LAYERS.items():
         print(network)
-        for b, side, c, d in layers:
-            keys = jax.random.split(jax.random.key(side), 3)
-            x, kernel = jax.random.normal(keys[0], (b, side, side, c)), jax.random.normal(keys[1], (3, 3, c, d))
-            gradient = jax.random.normal(keys[2], (b, side, side, d))
-            cells = []
-            for plain, tiled, pays, first, second in (
-                (defined, convolve_by_tiles, tiles_pay(x.shape, kernel.shape), x, kernel),
-                (defined_by_input, convolve_turned_by_tiles, tiles_pay(gradient.shape, (3, 3, d, c)), gradient, kernel),
-                (defined_by_kernel, kernel_gradient_by_tiles, tiles_pay_for_kernel(x.shape, kernel.shape), x, gradient),
-            ):
-                slow, fast = both(plain, tiled, first, second, asked.rounds)
-                cells.append(f"{slow:7.1f}{' ' if pays else '*'}|{fast:7.1f}{'*' if pays else ' '}")
+        for layer in layers:
+            keys = jax.random.split(jax.random.key(layer.height), 3)
+            x = jax.random.normal(keys[0], (layer.batch, layer.height, layer.height, layer.channels))
+            kernel = jax.random.normal(keys[1], (layer.side, layer.side, layer.channels, layer.features))
+            gradient = jax.random.normal(keys[2], convolve_plainly(x, kernel, layer.stride, layer.padding).shape)
+            arguments = {"value": (x, kernel), "by the input": (gradient, kernel), "by the kernel": (x, gradient)}
             print(
-                f"  {f'{b} × {side} × {side}':<20} {f'{c} → {d}':<12} {' '.join(f'{cell:>17}' for cell in cells)}", flush=True
+                f"  {layer.batch} × {layer.height} × {layer.height}, {layer.channels} → {layer.features}, "
+                f"{layer.side}×{layer.side} every {layer.stride}"
             )
+            for what, (candidates, chosen) in forms(layer).items():
+                found = times(candidates, *arguments[what], asked.rounds)
+                cells = (f"{name} {found[name]:7.1f}{'*' if name == chosen else ' '}" for name, _ in candidates)
+                print(f"    {what:<14} {'   '.join(cells)}", flush=True)
 
 
 if __name__ == "__main__":
