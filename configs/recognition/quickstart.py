@@ -4,11 +4,11 @@
 random pose, light, expression, glasses and occlusion. Verification of the 112, over all 13,440 pairs of one person and 100,000
 of two, with 95 % intervals that know which pairs share people (seed 0):
 
-    EER          4.02 % [3.1, 5.1]     raw pixels 32.01 % [29.7, 34.4]
-    TAR at 1 %   76.2 % [68.6, 82.2]   raw pixels  7.8 % [6.5, 9.4]
+    EER          4.01 % [3.1, 5.1]     raw pixels 32.01 % [29.7, 34.4]
+    TAR at 1 %   75.5 % [67.2, 82.0]   raw pixels  7.8 % [6.5, 9.4]
 
-1:K with half of them enrolled by one image and the others unknown: rank 1 76.4 % [68.7, 83.2]. 75 seconds from launch to
-the last figure on two cores, of which 50 in the training loop. Synthetic faces: the numbers say nothing of real people.
+1:K with half of them enrolled by one image and the others unknown: rank 1 75.4 % [67.7, 82.1]. 28 seconds from launch to
+the last figure on two cores, of which 18 in the training loop. Synthetic faces: the numbers say nothing of real people.
 
     likeness train recognition/quickstart
 """

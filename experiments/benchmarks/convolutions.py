@@ -103,16 +103,16 @@ def forms(layer: Layer) -> dict[str, tuple[list[Form], str]]:
     }
 
 
-def times(forms: list[Form], first: Array, second: Array, rounds: int) -> dict[str, float]:
-    """Milliseconds of processor time of each, medians, alternating."""
+def times(forms: list[Form], first: Array, second: Array, rounds: int, clock: Callable[[], float]) -> dict[str, float]:
+    """Milliseconds of each, medians, alternating."""
     programs = {name: jax.jit(form).lower(first, second).compile() for name, form in forms}
     taken: dict[str, list[float]] = {name: [] for name in programs}
     for round_ in range(rounds + 1):
         for name, program in programs.items():
-            began = time.process_time()
+            began = clock()
             jax.block_until_ready(program(first, second))
             if round_:
-                taken[name].append(1e3 * (time.process_time() - began))
+                taken[name].append(1e3 * (clock() - began))
     return {name: statistics.median(each) for name, each in taken.items()}
 
 
@@ -121,7 +121,9 @@ def main() -> None:
     asked = tyro.cli(Benchmark, description=__doc__)
     os.sched_setaffinity(0, set(range(asked.threads)))
     keep_freed_memory()
-    print(f"{jax.devices()[0].device_kind}, {asked.threads} threads; milliseconds of processor time, * is chosen")
+    clock = time.process_time if asked.threads == 1 else time.perf_counter
+    kind = "processor" if asked.threads == 1 else "wall"
+    print(f"{jax.devices()[0].device_kind}, {asked.threads} threads; milliseconds of {kind} time, * is chosen")
     for network, layers in LAYERS.items():
         print(network)
         for layer in layers:
@@ -135,7 +137,7 @@ def main() -> None:
                 f"{layer.side}×{layer.side} every {layer.stride}"
             )
             for what, (candidates, chosen) in forms(layer).items():
-                found = times(candidates, *arguments[what], asked.rounds)
+                found = times(candidates, *arguments[what], asked.rounds, clock)
                 cells = (f"{name} {found[name]:7.1f}{'*' if name == chosen else ' '}" for name, _ in candidates)
                 print(f"    {what:<14} {'   '.join(cells)}", flush=True)
 
