@@ -11,6 +11,7 @@ from jax import lax
 from jax.typing import DTypeLike
 
 from likeness.research.ops.kernel_gradient import blocks_pay, kernel_gradient_by_blocks
+from likeness.research.ops.side_by_side import lay_side_by_side, side_by_side_pays
 from likeness.research.ops.winograd import (
     convolve_by_tiles,
     convolve_turned_by_tiles,
@@ -57,6 +58,7 @@ def convolve(
 
     * windows of 1×1 are products of matrices, and so are their gradients;
     * windows of 3×3 that keep the size are computed by tiles between many channels (:mod:`likeness.research.ops.winograd`);
+    * other small images are laid side by side where there are several cores (:mod:`likeness.research.ops.side_by_side`);
     * the gradient by the kernel is elsewhere summed over blocks, where batch × pixels are many
       (:mod:`likeness.research.ops.kernel_gradient`);
     * of stride 1, the gradient by x is written as what it is: the incoming gradient convolved with the kernel, turned by half
@@ -86,6 +88,8 @@ def _convolve(x: Any, kernel: Any, stride: int, padding: int) -> Any:
             return _on_cpus(_pointwise, convolve_plainly, stride, padding)(x, kernel)
         if _keeps_size(kernel, stride, padding) and tiles_pay(x.shape, kernel.shape):
             return _on_cpus(_by_tiles, convolve_plainly, stride, padding)(x, kernel)
+        if _keeps_size(kernel, stride, padding) and side_by_side_pays(x.shape, kernel.shape):
+            return _on_cpus(_side_by_side, convolve_plainly, stride, padding)(x, kernel)
     return convolve_plainly(x, kernel, stride, padding)
 
 
@@ -108,8 +112,12 @@ def _backward(stride: int, padding: int, kept: tuple[Any, Any], gradient: Any) -
         if _is_pointwise(kernel, padding):
             by_x = pointwise_by_x
         elif stride == 1:
-            tiled = _keeps_size(kernel, 1, padding) and tiles_pay(gradient.shape, (*kernel.shape[:2], *kernel.shape[:1:-1]))
-            by_x = _turned_by_tiles if tiled else _turned
+            shape, same = (*kernel.shape[:2], *kernel.shape[:1:-1]), _keeps_size(kernel, 1, padding)
+            by_x = _turned
+            if same and tiles_pay(gradient.shape, shape):
+                by_x = _turned_by_tiles
+            elif same and side_by_side_pays(gradient.shape, shape):
+                by_x = _turned_side_by_side
 
     def xla_by_kernel(x: Any, gradient: Any, stride: int, padding: int) -> Array:
         return jax.linear_transpose(lambda kernel: convolve_plainly(x, kernel, stride, padding), kernel)(gradient)[0]
@@ -182,6 +190,14 @@ def _turned_by_tiles(gradient: Any, kernel: Any, stride: int, padding: int) -> A
 def _kernel_by_tiles(x: Any, gradient: Any, stride: int, padding: int) -> Array:
     del stride, padding
     return kernel_gradient_by_tiles(x, gradient)
+
+
+def _side_by_side(x: Any, kernel: Any, stride: int, padding: int) -> Array:
+    return lay_side_by_side(lambda x: convolve_plainly(x, kernel, stride, padding), x, padding)
+
+
+def _turned_side_by_side(gradient: Any, kernel: Any, stride: int, padding: int) -> Array:
+    return lay_side_by_side(lambda gradient: _turned(gradient, kernel, stride, padding), gradient, padding)
 
 
 def _turned(gradient: Any, kernel: Any, stride: int, padding: int) -> Array:
