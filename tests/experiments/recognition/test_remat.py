@@ -113,7 +113,7 @@ def test_in_chunks_and_for_several_runs_at_once(keep: Keep) -> None:
 
 
 def memory(keep: Keep) -> int:
-    encoder = IResNet(blocks=(6, 1, 1, 1), width=4, dimension=8)
+    encoder = IResNet(blocks=(12, 1, 1, 1), width=4, dimension=8)
     shape = (16, 48, 48, 3)
     variables = dict(jax.eval_shape(encoder.init, jax.random.key(0), jnp.zeros((1, *shape[1:]))))
     params = variables.pop("params")
