@@ -13,9 +13,8 @@ def keep_freed_memory() -> bool:
     """Has the C library keep large pieces of memory that are freed, for the next that asks for as much.
 
     A training step on a CPU asks for the same hundreds of MB again and again. By default glibc gives each large piece back to
-    the system, which clears page after page when it is asked for again: of a step of
-    :class:`likeness.research.encoders.Conv4` that was a quarter of the time, of the same in PyTorch a half. PyTorch's own
-    guide to tuning recommends another allocator for it. The process keeps the most memory that it has used. To be called
+    the system, which clears page after page when it is asked for again. PyTorch's own guide
+    to tuning recommends another allocator for it. The process keeps the most memory that it has used. To be called
     before threads begin, for those that exist keep the rules that they were born with.
 
     Returns:

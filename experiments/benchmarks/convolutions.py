@@ -17,10 +17,12 @@ from typing import NamedTuple, TypeAlias
 import jax
 import jax.numpy as jnp
 import tyro
+from jax import lax
 
 from likeness.experiments.host_memory import keep_freed_memory
 from likeness.research.ops.convolution import convolve_plainly
 from likeness.research.ops.kernel_gradient import blocks_pay, kernel_gradient_by_blocks
+from likeness.research.ops.side_by_side import lay_side_by_side, side_by_side_pays
 from likeness.research.ops.winograd import (
     convolve_by_tiles,
     convolve_turned_by_tiles,
@@ -76,6 +78,7 @@ def forms(layer: Layer) -> dict[str, tuple[list[Form], str]]:
     out = jax.eval_shape(lambda x, kernel: convolve_plainly(x, kernel, stride, padding), x, kernel).shape
     turned_shape = (*kernel_shape[:2], layer.features, layer.channels)
     tiled, tiled_back = same and tiles_pay(x_shape, kernel_shape), same and tiles_pay(out, turned_shape)
+    laid, laid_back = same and side_by_side_pays(x_shape, kernel_shape), same and side_by_side_pays(out, turned_shape)
     tiled_kernel = same and tiles_pay_for_kernel(x_shape, kernel_shape)
     best = "tiles" if tiled_kernel else "blocks" if blocks_pay(out) else "xla"
 
@@ -88,17 +91,27 @@ def forms(layer: Layer) -> dict[str, tuple[list[Form], str]]:
     def by_kernel(x: Array, gradient: Array) -> Array:
         return jax.linear_transpose(lambda kernel: convolve_plainly(x, kernel, stride, padding), kernel)(gradient)[0]
 
+    def beside(x: Array, kernel: Array) -> Array:
+        return lay_side_by_side(lambda x: value(x, kernel), x, padding)
+
+    def turned_beside(gradient: Array, kernel: Array) -> Array:
+        return beside(gradient, lax.optimization_barrier(jnp.flip(kernel, (0, 1)).swapaxes(2, 3)))
+
     def by_blocks(x: Array, gradient: Array) -> Array:
         return kernel_gradient_by_blocks(x, gradient, layer.side, stride, padding)
 
     tiles: list[list[Form]] = (
-        [[("tiles", convolve_by_tiles)], [("tiles", convolve_turned_by_tiles)], [("tiles", kernel_gradient_by_tiles)]]
+        [
+            [("tiles", convolve_by_tiles), ("side by side", beside)],
+            [("tiles", convolve_turned_by_tiles), ("side by side", turned_beside)],
+            [("tiles", kernel_gradient_by_tiles)],
+        ]
         if same
         else [[], [], []]
     )
     return {
-        "value": ([("xla", value), *tiles[0]], "tiles" if tiled else "xla"),
-        "by the input": ([("xla", by_x), *tiles[1]], "tiles" if tiled_back else "xla"),
+        "value": ([("xla", value), *tiles[0]], "tiles" if tiled else "side by side" if laid else "xla"),
+        "by the input": ([("xla", by_x), *tiles[1]], "tiles" if tiled_back else "side by side" if laid_back else "xla"),
         "by the kernel": ([("xla", by_kernel), ("blocks", by_blocks), *tiles[2]], best),
     }
 

@@ -61,6 +61,8 @@ def train(
 ) -> Trained:
     """Trains a run in a working directory, from the beginning or from its newest checkpoint.
 
+    The process keeps memory that it has freed (:func:`likeness.experiments.host_memory.keep_freed_memory`).
+
     Args:
         run: what to train.
         workdir: where its files are; made when missing.

@@ -35,8 +35,8 @@ def kernel_gradient_by_blocks(
     It is itself a convolution, of x by g: the batch takes the place of the channels, and g that of the window. XLA:CPU has a
     fast kernel for it only where arrays already lie in that order, and is slow where the window is large. So blocks of some
     rows of one image, or of some small images, are laid in that order and convolved, one after another in a loop, whose sum
-    it is. Of 64 maps of 32×32, from 64 to 64 channels, that is 27 ms of one core instead of 52, and of 8 of 112×112 it is 42
-    instead of 159 (jaxlib 0.10.2; ``python -m likeness.experiments.benchmarks.convolutions``).
+    it is. Of 64 maps of 32×32, from 64 to 64 channels, that is 26 ms of one core instead of 46, and of 8 of 112×112 it is 38
+    instead of 89 (jaxlib 0.10.2; ``python -m likeness.experiments.benchmarks.convolutions``).
 
     Args:
         x: images.
@@ -50,8 +50,8 @@ def kernel_gradient_by_blocks(
         [[8.0, 12.0, 8.0], [12.0, 18.0, 12.0], [8.0, 12.0, 8.0]]
     """
     (batch, height, width, channels), (_, rows, columns, features) = x.shape, gradient.shape
-    images = _divisor(batch, PIXELS // (rows * columns))
-    tall = _divisor(rows, PIXELS // columns)
+    images = _share(batch, PIXELS // (rows * columns))
+    tall = _share(rows, PIXELS // columns)
     below = stride * (rows - 1) + side - height - padding
     if tall < rows:
         # Blocks of rows overlap, and the first and the last have zeros beside them.
@@ -83,6 +83,7 @@ def kernel_gradient_by_blocks(
     return total.transpose(1, 2, 0, 3)
 
 
-def _divisor(number: int, most: int) -> int:
-    """The largest divisor that is at most so much, or 1."""
-    return max(part for part in range(1, max(most, 1) + 1) if number % part == 0)
+def _share(number: int, most: int) -> int:
+    """The largest divisor that is at most so much; all, where that is far less, as of a prime: small blocks are slow."""
+    divisor = max(part for part in range(1, max(most, 1) + 1) if number % part == 0)
+    return divisor if 4 * divisor >= min(most, number) else number

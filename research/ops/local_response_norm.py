@@ -17,8 +17,8 @@ def local_response_norm(
 ) -> Float[Array, "b h w c"]:
     """``yᵢ = xᵢ / sᵢ^β`` with ``sᵢ = 1 + α/n · Σⱼ xⱼ²``, the sum over the n channels around i.
 
-    Its gradient is written out, ``dxᵢ = gᵢ/sᵢ^β − 2αβ/n · xᵢ · Σⱼ gⱼ xⱼ/sⱼ^(β+1)``: XLA:CPU takes ten times as long over the
-    one that JAX derives, since it computes the power anew for each of the n channels. Reverse mode only.
+    Its gradient is written out, ``dxᵢ = gᵢ/sᵢ^β − 2αβ/n · xᵢ · Σⱼ gⱼ xⱼ/sⱼ^(β+1)``: in the one that
+    JAX derives, XLA:CPU computes the power anew for each of the n channels. Reverse mode only.
 
     Args:
         x: (b, h, w, c).
@@ -64,7 +64,7 @@ def _around(x: Array, size: int) -> Array:
 
 def _inverse_power(x: Array, beta: float) -> Array:
     if beta == 0.75:
-        # Two roots take a tenth of a power's time.
+        # Two roots are quicker than a power.
         root = lax.rsqrt(x)
         return root * jnp.sqrt(root)
     return x**-beta

@@ -59,6 +59,17 @@ def test_a_convolution_of_many_pixels_has_it(side, stride, padding):
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
 
 
+def test_what_cannot_be_divided_well_is_not_divided():
+    assert [kernel_gradient._share(*sizes) for sizes in ((64, 8), (112, 14), (61, 32), (113, 14), (8, 0), (6, 50))] == [
+        8,
+        14,
+        61,
+        113,
+        1,
+        6,
+    ]
+
+
 def test_lanes_of_a_sweep_are_each_their_own():
     x, gradient = drawn(4, 48, 48, 2, 3, 3, 1, 1)
     lanes = [jnp.asarray(np.stack([array, array[::-1]]), jnp.float32) for array in (x, gradient)]
