@@ -1,6 +1,7 @@
 """The trainer's other use, in small: an image is fitted so that a random encoder sees in it what it sees in a target."""
 
 import dataclasses
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,14 +29,15 @@ class Features(nn.Module):
 class Endless:
     """A stream of batches that are all the same but for their number."""
 
-    def __init__(self, rows: int) -> None:
-        self.rows, self.position = rows, 0
+    def __init__(self, rows: int, pause: float = 0.0) -> None:
+        self.rows, self.pause, self.position = rows, pause, 0
 
     def __iter__(self) -> "Endless":
         return self
 
     def __next__(self) -> dict[str, np.ndarray]:
         self.position += 1
+        time.sleep(self.pause)
         return {"number": np.full((self.rows,), self.position, np.int32)}
 
     def get_state(self) -> dict[str, int]:
@@ -55,6 +57,8 @@ class Pixels(Experiment):
     """The batch whose loss is not a number."""
     rows: int = 8
     """Rows of a batch."""
+    pause: float = 0.0
+    """Seconds that a batch takes, for what must not be over too soon."""
 
     def open(self) -> np.ndarray:
         return np.random.default_rng(0).uniform(size=(1, self.size, self.size, 3)).astype(np.float32)
@@ -67,7 +71,7 @@ class Pixels(Experiment):
 
     def stream(self, data: np.ndarray, seed: int) -> Endless:
         del data, seed
-        return Endless(self.rows)
+        return Endless(self.rows, self.pause)
 
     def constants(self, data: np.ndarray) -> dict[str, np.ndarray]:
         return {"target": data}

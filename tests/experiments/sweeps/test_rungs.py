@@ -12,7 +12,7 @@ import jax
 import numpy as np
 import pytest
 from listener import Listener, terminate
-from pixels import eight_steps
+from pixels import Pixels, eight_steps
 
 from likeness.experiments.display.progress import Quiet
 from likeness.experiments.run import Checkpoints
@@ -233,9 +233,10 @@ def test_a_failure_in_a_rung_is_no_survivor(vmap: Any, tmp_path: Path) -> None:
 def test_processes_are_halved_and_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SIGTERM to the sweep alone: its processes write checkpoints, and the same sweep goes on from them."""
     monkeypatch.setenv("JAX_PLATFORMS", "cpu")
-    # So long that the signal comes before the rung.
-    made = plan(tmp_path, RATES[1:3], steps=2000, log_every=50, checkpoints=Checkpoints(every=2000))
-    halving = SuccessiveHalving(eta=2, first=1500)
+    # Ten seconds before the rung, in which the slower of two processes takes its first steps on any machine.
+    slow = Pixels(size=4, pause=0.05)
+    made = plan(tmp_path, RATES[1:3], experiment=slow, steps=300, log_every=5, checkpoints=Checkpoints(every=300))
+    halving = SuccessiveHalving(eta=2, first=200)
 
     def stop() -> None:
         while not all(logged(member) for member in made):
@@ -247,10 +248,10 @@ def test_processes_are_halved_and_interrupted(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(Interrupted, match="Stopped by SIGTERM: the same command goes on"):
         make_runs(made, tmp_path, vmap="auto", jobs=2, say=Quiet(), halving=halving)
     stopper.join()
-    assert all(0 < member.latest < 1500 for member in made)
+    assert all(0 < member.latest < 200 for member in made)
     assert all(member.became.startswith("not finished, at step") for member in made)
     make_runs(made, tmp_path, vmap="auto", jobs=2, say=Quiet(), halving=halving)
-    assert sorted(member.became[:25] for member in made) == ["finished, in a process", "stopped at step 1500, 2nd"]
+    assert sorted(member.became[:25] for member in made) == ["finished, in a process", "stopped at step 200, 2nd "]
 
 
 def test_a_wide_table_keeps_what_matters() -> None:
