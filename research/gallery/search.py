@@ -11,11 +11,14 @@ from jax import lax
 
 from likeness.research.checks import UncheckedLabels, check_array
 from likeness.research.distances import Distance, SquaredEuclidean
+from likeness.research.gallery.blocks import Nearest, blocks_of, nearest_groups, no_groups, rows_of_groups
 from likeness.research.gallery.records import Codes
-from likeness.research.types import AnyArray, Array, Float, Int
+from likeness.research.types import AnyArray, Array, Bool, Float, Int
 
 BLOCK = 8192
 _QUERIES = (1, 8, 64, 256, 1024)
+_ON_CPUS = 64
+"""Queries at once on a CPU: the products of more of them with a block leave its caches."""
 _SPARE = 8
 _ELEMENTS = 1 << 24
 
@@ -35,7 +38,7 @@ class Neighbors:
 
 
 class Index:
-    """Embeddings on the device in blocks of 8192 rows, searched exactly.
+    """Embeddings on the device in blocks, searched exactly.
 
     A person's distance is that of the nearest of their embeddings. A query passes over the blocks and keeps
     the candidates so far, so a queries × gallery matrix never exists. Under the Euclidean order
@@ -46,7 +49,7 @@ class Index:
     evaluated on every pair.
 
     Ties go to the person, then the row, that comes first. Programs are compiled for 1, 8, 64, 256 and
-    1024 queries and for block sizes of powers of two up to 8192, whatever the gallery's size.
+    1024 queries (on a CPU for up to 64) and for a few sizes of blocks, whatever the gallery's size.
 
     Example:
         >>> index = Index(np.eye(3, dtype=np.float32), owners=[0, 1, 1])
@@ -70,7 +73,7 @@ class Index:
             distance: between embeddings.
 
         Raises:
-            ValueError: the lengths differ, or an owner is negative.
+            ValueError: the lengths differ, a vector is not finite, or an owner is negative.
         """
         self._vectors = np.asarray(vectors, np.float32)
         given = np.asarray(owners)
@@ -81,6 +84,9 @@ class Index:
             raise ValueError(
                 f"An index takes (n, d) vectors and (n,) owners, not {self._vectors.shape} and {self._owners.shape}."
             )
+        if not np.isfinite(self._vectors).all():
+            row = int(np.flatnonzero(~np.isfinite(self._vectors).all(axis=1))[0])
+            raise ValueError(f"An index takes numbers, and row {row} holds NaN or infinity. Leave it out.")
         if self._owners.size and self._owners.min() < 0:
             raise ValueError("An index takes owners from 0 on; one is negative.")
         self.distance = distance
@@ -88,10 +94,9 @@ class Index:
         self._most = int(np.bincount(self._owners).max()) if count else 0
         # About the mean, norms are no larger than distances, so that their difference cancels few digits.
         centered = distance.euclidean and count > 0
-        self._shift = self._vectors.mean(axis=0, dtype=np.float64).astype(np.float32) if centered else np.float32(0)
-        size = min(BLOCK, _power_of_two(max(count, 1)))
-        self._blocks = [self._block(start, size) for start in range(0, count, size)]
-        parts = (self._vectors[start : start + size] - self._shift for start in range(0, count, size))
+        self._shift = self._vectors.mean(axis=0, dtype=np.float64).astype(np.float32) if centered else 0.0
+        self._blocks = blocks_of(self._vectors, self._shift) if distance.euclidean else ()
+        parts = (self._vectors[start : start + BLOCK] - self._shift for start in range(0, count, BLOCK))
         self._farthest = max((float(np.linalg.norm(part, axis=1).max()) for part in parts), default=0.0)
 
     @classmethod
@@ -121,7 +126,7 @@ class Index:
             raise ValueError(f"nearest: k is {k}; it must be at least 1.")
         if queries.ndim != 2 or queries.shape[1] != self.dimension:
             raise ValueError(f"nearest: queries of shape {queries.shape} against codes of {self.dimension} numbers.")
-        largest = _QUERIES[-1]
+        largest = _ON_CPUS if jax.default_backend() == "cpu" else _QUERIES[-1]
         parts = [self._part(queries[start : start + largest], k) for start in range(0, len(queries), largest)]
         parts = parts or [(np.zeros((0, k), np.float32), np.zeros((0, k), np.int64))]
         distances, rows = (np.concatenate(columns) for columns in zip(*parts, strict=True))
@@ -130,126 +135,123 @@ class Index:
 
     def _part(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         count = len(queries)
-        if not self._blocks:
+        if not len(self):
             return np.full((count, k), np.inf, np.float32), np.full((count, k), -1, np.int64)
         padded = next(size for size in _QUERIES if size >= count)
         queries = np.concatenate([queries, np.zeros((padded - count, self.dimension), np.float32)])
         # (k − 1) people can hold at most (k − 1) · most of the nearest rows, so one more belongs to the k-th.
-        wanted = _power_of_two(min((k - 1) * self._most + 1 + _SPARE, len(self)))
-        carry = (jnp.full((padded, wanted), jnp.inf), jnp.full((padded, wanted), -1, jnp.int32))
-        merge = _merge_euclidean if self.distance.euclidean else self._merge_learned
-        shifted = jnp.asarray(queries - self._shift)
-        for start, vectors, offsets in self._blocks:
-            carry = merge(carry, shifted, vectors, offsets, start)
-        rows = np.array(carry[1])
-        if self.distance.euclidean and wanted < len(self):
-            unsure = np.flatnonzero(self._unsure(queries[:count], np.asarray(carry[0])[:count], rows[:count], k))
-            if unsure.size:
-                rows[unsure] = self._everywhere(queries[unsure], wanted)
-        exact = np.array(self._exact(queries, rows))
-        return self._by_person(exact[:count], rows[:count], k)
+        wanted = min(-(-((k - 1) * self._most + 1 + _SPARE) // 4) * 4, len(self))
+        if not self.distance.euclidean:
+            rows = self._everywhere(queries, wanted)
+            return self._by_person(np.asarray(self._exact(queries, rows))[:count], rows[:count], k)
+        nearest = no_groups(padded, wanted)
+        shifted = queries - np.float32(self._shift)
+        for block in self._blocks:
+            nearest = nearest_groups(nearest, shifted, block)
+        bound = np.asarray(nearest[0])[:count, -1]
+        rows = rows_of_groups(np.asarray(nearest[1]), self._blocks, len(self))
+        distances, rows_found = self._by_person(np.asarray(self._exact(queries, rows))[:count], rows[:count], k)
+        unsure = np.flatnonzero(self._unsure(queries[:count], rows_found[:, -1], bound))
+        if unsure.size:
+            few = queries[unsure]
+            padded = next(size for size in _QUERIES if size >= len(few))
+            asked = np.concatenate([few, np.zeros((padded - len(few), self.dimension), np.float32)])
+            rows = self._everywhere(asked, wanted)
+            exact = np.asarray(self._exact(asked, rows))
+            distances[unsure], rows_found[unsure] = self._by_person(exact[: len(few)], rows[: len(few)], k)
+        return distances, rows_found
 
-    def _unsure(self, queries: np.ndarray, found: np.ndarray, rows: np.ndarray, k: int) -> np.ndarray:
-        """Whose candidates, rising, may lack one of the k nearest people for rounding."""
-        lengths = np.linalg.norm(queries.astype(np.float64) - self._shift, axis=1)
-        # Sums of d products are off by d units in the last place of theirs at most; twice that, for what a device adds up.
-        rounding = (self.dimension + 8) * 2.0**-23 * np.square(lengths + self._farthest)
-        last = np.array([np.sort(np.unique(self._owners[row], return_index=True)[1])[k - 1] for row in rows])
-        clear = found[np.arange(len(rows)), last] + 2 * rounding < found[:, -1]
-        return ~clear & np.isfinite(lengths)
+    def _unsure(
+        self, queries: Float[np.ndarray, "q d"], last: Int[np.ndarray, "q"], bound: Float[np.ndarray, "q"]
+    ) -> Bool[np.ndarray, "q"]:
+        """Whose candidates may lack one of the k nearest people for rounding.
 
-    def _everywhere(self, queries: np.ndarray, wanted: int) -> np.ndarray:
-        """The nearest rows by `distance` itself, (q, wanted)."""
-        padded = next(size for size in _QUERIES if size >= len(queries))
-        asked = jnp.asarray(np.concatenate([queries, np.zeros((padded - len(queries), self.dimension), np.float32)]))
-        carry = (jnp.full((padded, wanted), jnp.inf), jnp.full((padded, wanted), -1, jnp.int32))
-        size = min(BLOCK, _power_of_two(len(self)), _power_of_two(max(1, _ELEMENTS // (padded * self.dimension))))
-        for begin in range(0, len(self), size):
-            vectors = self._vectors[begin : begin + size]
-            start, vectors, offsets = _filled(begin, vectors, np.zeros(len(vectors), np.float32), size)
-            carry = _merge_any(self.distance, carry, asked, vectors, offsets, start)
-        return np.asarray(carry[1])[: len(queries)]
+        Args:
+            queries: what was asked.
+            last: the row found for the k-th person; −1 where there are fewer people, all of whom are candidates.
+            bound: of all rows that are no candidates, the least ``‖y‖² − 2 x·y`` by the product.
+        """
+        apart = queries.astype(np.float64) - self._vectors[last]
+        shifted = queries.astype(np.float64) - self._shift
+        own = np.square(shifted).sum(axis=1)
+        # Sums of d products are off by d units in the last place of theirs at most; twice that, for what a device adds up, and
+        # twice again, for the rounding of `distance` itself.
+        rounding = (self.dimension + 8) * 2.0**-22 * np.square(np.sqrt(own) + self._farthest)
+        clear = (last < 0) | (np.square(apart).sum(axis=1) + rounding < bound + own)
+        return ~clear & np.isfinite(own)
+
+    def _everywhere(self, queries: Float[np.ndarray, "q d"], wanted: int) -> Int[np.ndarray, "q wanted"]:
+        """The nearest rows by `distance` itself; −1 where there are fewer."""
+        asked = jnp.asarray(queries)
+        nearest = no_groups(len(queries), wanted)
+        size = min(BLOCK, _power_of_two(len(self)), _power_of_two(max(1, _ELEMENTS // (len(queries) * self.dimension))))
+        for start in range(0, len(self), size):
+            vectors = self._vectors[start : start + size]
+            missing = size - len(vectors)
+            padded = np.concatenate([vectors, np.zeros((missing, self.dimension), np.float32)])
+            nobody = np.concatenate([np.zeros(len(vectors), np.float32), np.full(missing, np.inf, np.float32)])
+            nearest = _nearest_rows(self.distance, nearest, asked, padded, nobody, np.int32(start))
+        return np.asarray(nearest[1])
 
     def _exact(self, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Distances of the candidates by `distance` itself, (q, candidates)."""
-        step = _power_of_two(max(1, _ELEMENTS // (rows.shape[1] * self.dimension)))
+        """Distances of the candidates by `distance` itself, (q, candidates); infinite for nobody and what is no number."""
+        step = _power_of_two(max(1, _ELEMENTS // (2 * rows.shape[1] * self.dimension)))
         parts = [
             _paired(self.distance, queries[i : i + step], self._vectors[rows[i : i + step]]) for i in range(0, len(rows), step)
         ]
-        return np.where(rows >= 0, np.concatenate([np.asarray(part) for part in parts]), np.inf)
-
-    def _merge_learned(
-        self, carry: tuple[Array, Array], queries: Array, vectors: Array, offsets: Array, start: Array
-    ) -> tuple[Array, Array]:
-        """Blocks of a learned distance in slices, so that queries × rows × d stays small."""
-        rows = min(len(vectors), _power_of_two(max(1, _ELEMENTS // (len(queries) * self.dimension))))
-        for begin in range(0, len(vectors), rows):
-            part = slice(begin, begin + rows)
-            carry = _merge_any(self.distance, carry, queries, vectors[part], offsets[part], start + begin)
-        return carry
+        exact = np.concatenate([np.asarray(part) for part in parts])
+        return np.where((rows >= 0) & ~np.isnan(exact), exact, np.inf)
 
     def _by_person(self, distances: np.ndarray, rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Keeps each person's nearest row and of those the nearest k."""
-        owners = np.where(rows >= 0, self._owners[rows], np.iinfo(np.int64).max)
+        rows = np.where(np.isfinite(distances), rows, -1)
+        nobody = np.iinfo(np.int64).max
+        owners = np.where(rows >= 0, self._owners[rows], nobody)
         order = np.lexsort((rows, owners, distances))
-        distances, rows, owners = (np.take_along_axis(x, order, axis=1) for x in (distances, rows, owners))
+        again = np.zeros(rows.shape, bool)
+        if self._most > 1:
+            again = ~_first_of_each(np.take_along_axis(owners, order, axis=1))
+            # Who came before goes to the end.
+            last = np.argsort(again, axis=1, kind="stable")
+            order, again = (np.take_along_axis(x, last, axis=1) for x in (order, again))
+        chosen, count = order[:, :k], min(k, rows.shape[1])
         out_distances = np.full((len(rows), k), np.inf, np.float32)
         out_rows = np.full((len(rows), k), -1, np.int64)
-        for query in range(len(rows)):
-            _, first = np.unique(owners[query], return_index=True)
-            first = np.sort(first)[:k]
-            first = first[rows[query, first] >= 0]
-            out_distances[query, : len(first)] = distances[query, first]
-            out_rows[query, : len(first)] = rows[query, first]
+        out_rows[:, :count] = np.where(again[:, :k], -1, np.take_along_axis(rows, chosen, axis=1))
+        out_distances[:, :count] = np.take_along_axis(distances, chosen, axis=1)
+        out_distances[out_rows < 0] = np.inf
         return out_distances, out_rows
 
-    def _block(self, start: int, size: int) -> tuple[Array, Array, Array]:
-        """The block's first row, its vectors padded to `size`, and what to add to each row's distance."""
-        vectors = self._vectors[start : start + size] - self._shift
-        offsets = (vectors * vectors).sum(axis=1) if self.distance.euclidean else np.zeros(len(vectors), np.float32)
-        return _filled(start, vectors, offsets, size)
 
-
-def _filled(start: int, vectors: np.ndarray, offsets: np.ndarray, size: int) -> tuple[Array, Array, Array]:
-    """A block with rows that are nobody's up to a size."""
-    missing = size - len(vectors)
-    padded = np.concatenate([vectors, np.zeros((missing, vectors.shape[1]), np.float32)])
-    return (
-        jnp.asarray(start, jnp.int32),
-        jnp.asarray(padded),
-        jnp.asarray(np.concatenate([offsets, np.full(missing, np.inf, np.float32)])),
-    )
-
-
-@jax.jit
-def _merge_euclidean(
-    carry: tuple[Array, Array], queries: Array, vectors: Array, norms: Array, start: Array
-) -> tuple[Array, Array]:
-    products = jnp.matmul(queries, vectors.T, precision=lax.Precision.HIGHEST)
-    # The queries' own norms shift a whole row and change no order.
-    return _keep_nearest(carry, norms - 2.0 * products, start)
+def _first_of_each(owners: Int[np.ndarray, "q n"]) -> Bool[np.ndarray, "q n"]:
+    """Whether nobody before in the row has the same owner."""
+    order = np.argsort(owners, axis=1, kind="stable")
+    ordered = np.take_along_axis(owners, order, axis=1)
+    first = np.ones_like(ordered, bool)
+    first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    out = np.empty_like(first)
+    np.put_along_axis(out, order, first, axis=1)
+    return out
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _merge_any(
+def _nearest_rows(
     distance: Distance,
-    carry: tuple[Array, Array],
+    nearest: Nearest,
     queries: Array,
-    vectors: Array,
-    offsets: Array,
-    start: Array,
-) -> tuple[Array, Array]:
-    return _keep_nearest(carry, distance.paired(queries[:, None], vectors[None]) + offsets, start)
-
-
-def _keep_nearest(carry: tuple[Array, Array], distances: Array, start: Array) -> tuple[Array, Array]:
-    wanted = carry[0].shape[1]
+    vectors: AnyArray,
+    offsets: AnyArray,
+    start: AnyArray,
+) -> Nearest:
+    """The nearest rows so far and those of a part, merged."""
+    wanted = nearest[0].shape[1]
+    distances = distance.paired(queries[:, None], jnp.asarray(vectors)[None]) + offsets
     # NaN would win every comparison of top_k; it is nobody's neighbor.
     distances = jnp.where(jnp.isnan(distances), jnp.inf, distances)
     values, rows = lax.top_k(-distances, min(wanted, distances.shape[1]))
     rows = jnp.where(jnp.isfinite(values), rows + start, -1).astype(jnp.int32)
-    values, order = lax.top_k(jnp.concatenate([-carry[0], values], axis=1), wanted)
-    return -values, jnp.take_along_axis(jnp.concatenate([carry[1], rows], axis=1), order, axis=1)
+    values, order = lax.top_k(jnp.concatenate([-nearest[0], values], axis=1), wanted)
+    return -values, jnp.take_along_axis(jnp.concatenate([nearest[1], rows], axis=1), order, axis=1)
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from likeness.research.distances import Cosine, Distance, Dot, squared_distance
-from likeness.research.gallery import search
+from likeness.research.gallery import blocks, search
 from likeness.research.gallery.search import Index
 
 
@@ -59,6 +59,8 @@ def test_the_nearest_people_equal_brute_force(seed, count, people, k):
 @pytest.mark.parametrize("kind", ["euclidean", "learned"])
 def test_several_blocks_and_slices_equal_brute_force(kind, monkeypatch):
     monkeypatch.setattr(search, "BLOCK", 32)
+    monkeypatch.setattr(blocks, "LARGEST", 64)
+    monkeypatch.setattr(blocks, "LEAST", 16)
     monkeypatch.setattr(search, "_ELEMENTS", 16 * 8 * 4)
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(150, 8)).astype(np.float32)
@@ -69,6 +71,56 @@ def test_several_blocks_and_slices_equal_brute_force(kind, monkeypatch):
     else:
         index = Index(vectors, owners, distance=Weighted())
         check(index, queries, vectors, owners, 3, weighted)
+
+
+def test_a_gallery_is_cut_into_the_largest_blocks_that_it_fills():
+    made = blocks.blocks_of(np.ones((65536 * 2 + 8192 + 9, 1), np.float32), 0.0)
+    assert [(block.start, block.stride * blocks.GROUP) for block in made] == [
+        (0, 65536),
+        (65536, 65536),
+        (131072, 8192),
+        (139264, 16),
+    ]
+    assert np.isinf(np.concatenate(made[-1].norms)[[9, 15]]).all()
+    assert [block.stride for block in blocks.blocks_of(np.ones((3, 1), np.float32), 0.0)] == [1]
+
+
+def test_groups_are_read_back_as_the_rows_that_they_were_made_of():
+    vectors = np.arange(24.0, dtype=np.float32)[:, None]
+    made = blocks.blocks_of(vectors[:17], 0.0)
+    assert [(block.start, block.stride) for block in made] == [(0, 4)]
+    rows = blocks.rows_of_groups(np.array([[1, -1, 3]]), made, 17)
+    assert rows.tolist() == [[1, 5, 9, 13, -1, -1, -1, -1] + [-1] * 8 + [3, 7, 11, 15, -1, -1, -1, -1]]
+
+
+@pytest.mark.parametrize("spoiled", [np.nan, np.inf])
+def test_what_is_no_number_hides_nobody_of_its_group(spoiled):
+    vectors = np.random.default_rng(8).normal(size=(64, 4)).astype(np.float32)
+    vectors[8, 1] = spoiled
+    (block,) = blocks.blocks_of(vectors, 0.0)
+    values, first = blocks.nearest_groups(blocks.no_groups(1, 8), np.zeros((1, 4), np.float32), block)
+    lengths = np.where(np.arange(64) == 8, np.inf, np.square(vectors).sum(axis=1))
+    np.testing.assert_allclose(np.asarray(values)[0], np.sort(np.nanmin(lengths.reshape(8, 8), axis=0)), rtol=1e-5)
+    assert sorted(np.asarray(first)[0].tolist()) == list(range(8))
+
+
+def test_codes_that_are_no_numbers_are_refused():
+    vectors = np.eye(3, dtype=np.float32)
+    vectors[1, 0] = np.nan
+    with pytest.raises(ValueError, match="row 1 holds NaN or infinity"):
+        Index(vectors, range(3))
+
+
+def test_thousands_in_several_blocks_equal_brute_force():
+    rng = np.random.default_rng(9)
+    vectors = rng.normal(size=(8192 + 700, 6)).astype(np.float32)
+    owners = rng.integers(0, 3000, len(vectors))
+    queries = rng.normal(size=(70, 6)).astype(np.float32)
+    distances = ((queries.astype(np.float64)[:, None] - vectors) ** 2).sum(-1)
+    nearest = Index(vectors, owners).nearest(queries, 4)
+    for row, found in zip(distances, nearest.people, strict=True):
+        expected = dict.fromkeys(owners[np.argsort(row)[:200]].tolist())
+        assert found.tolist() == list(expected)[:4]
 
 
 def test_more_queries_than_a_program_takes_are_split():
