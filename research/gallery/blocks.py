@@ -27,7 +27,7 @@ Nearest: TypeAlias = tuple[Float[AnyArray, "q n"], Int[AnyArray, "q n"]]
 """What was found so far, rising: values, and rows; −1 where there is none."""
 
 
-class Block(NamedTuple):
+class RowBlock(NamedTuple):
     """Rows of a gallery: row ``start + j + i · stride`` is the i-th of group j, with ``stride`` groups of eight."""
 
     start: int
@@ -37,14 +37,14 @@ class Block(NamedTuple):
     """Squared; infinite for rows that are nobody's."""
 
 
-def blocks_of(vectors: Float[np.ndarray, "n d"], shift: np.ndarray | float) -> tuple[Block, ...]:
+def blocks_of(vectors: Float[np.ndarray, "n d"], shift: np.ndarray | float) -> tuple[RowBlock, ...]:
     """A gallery in blocks on the device.
 
     Args:
         vectors: all embeddings.
         shift: subtracted from each, (d,) or a number.
     """
-    blocks: list[Block] = []
+    blocks: list[RowBlock] = []
     start = 0
     while start < len(vectors):
         left = len(vectors) - start
@@ -55,7 +55,7 @@ def blocks_of(vectors: Float[np.ndarray, "n d"], shift: np.ndarray | float) -> t
         taken = np.pad(taken, ((0, size - len(taken)), (0, 0)))
         parts = [slice(at, at + size // GROUP) for at in range(0, size, size // GROUP)]
         on_device = (tuple(jnp.asarray(rows[part]) for part in parts) for rows in (taken, norms))
-        blocks.append(Block(start, size // GROUP, *on_device))
+        blocks.append(RowBlock(start, size // GROUP, *on_device))
         start += size
     return tuple(blocks)
 
@@ -65,7 +65,7 @@ def no_groups(queries: int, wanted: int) -> Nearest:
     return np.full((queries, wanted), np.inf, np.float32), np.full((queries, wanted), -1, np.int32)
 
 
-def nearest_groups(nearest: Nearest, queries: Float[AnyArray, "q d"], block: Block) -> Nearest:
+def nearest_groups(nearest: Nearest, queries: Float[AnyArray, "q d"], block: RowBlock) -> Nearest:
     """The nearest groups so far and those of a block, merged: each by its least ``‖y‖² − 2 x·y``, and by its first row.
 
     A query's own norm changes no order.
@@ -78,7 +78,7 @@ def nearest_groups(nearest: Nearest, queries: Float[AnyArray, "q d"], block: Blo
     return _nearest_groups(nearest, queries, block.vectors, block.norms, np.int32(block.start))
 
 
-def rows_of_groups(first: Int[np.ndarray, "q n"], blocks: Sequence[Block], rows: int) -> Int[np.ndarray, "q m"]:
+def rows_of_groups(first: Int[np.ndarray, "q n"], blocks: Sequence[RowBlock], rows: int) -> Int[np.ndarray, "q m"]:
     """The rows of groups.
 
     Args:
