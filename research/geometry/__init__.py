@@ -4,17 +4,41 @@ from likeness.research.geometry.alignment import Crop, Similarity, crop, fit_sim
 from likeness.research.geometry.boxes import BoxFormat, area, as_boxes, centers, clip_boxes, convert, is_degenerate, sizes
 from likeness.research.geometry.detections import Detection, Detections, PaddedDetections
 from likeness.research.geometry.iou import Overlap, ciou, diou, giou, ios, iou, pairwise
+from likeness.research.geometry.mosaic import Mosaic
+from likeness.research.geometry.placement import Placement
 from likeness.research.geometry.receptive_field import NetworkGeometry, ReceptiveField, WindowGeometry, receptive_fields
+from likeness.research.geometry.resampling import place_image
+from likeness.research.geometry.transforms import (
+    Composition,
+    CropTo,
+    Flip,
+    GeometricTransform,
+    Letterbox,
+    Moved,
+    Resize,
+    Rotation,
+    move,
+)
 
 __all__ = [
     "BoxFormat",
+    "Composition",
     "Crop",
+    "CropTo",
     "Detection",
     "Detections",
+    "Flip",
+    "GeometricTransform",
+    "Letterbox",
+    "Mosaic",
+    "Moved",
     "NetworkGeometry",
     "Overlap",
     "PaddedDetections",
+    "Placement",
     "ReceptiveField",
+    "Resize",
+    "Rotation",
     "Similarity",
     "WindowGeometry",
     "area",
@@ -30,7 +54,9 @@ __all__ = [
     "ios",
     "iou",
     "is_degenerate",
+    "move",
     "pairwise",
+    "place_image",
     "receptive_fields",
     "sizes",
 ]
