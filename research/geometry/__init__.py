@@ -8,6 +8,7 @@ from likeness.research.geometry.mosaic import Mosaic
 from likeness.research.geometry.placement import Placement
 from likeness.research.geometry.receptive_field import NetworkGeometry, ReceptiveField, WindowGeometry, receptive_fields
 from likeness.research.geometry.resampling import place_image
+from likeness.research.geometry.roi import RoiAlign, RoiPool
 from likeness.research.geometry.transforms import (
     Composition,
     CropTo,
@@ -38,6 +39,8 @@ __all__ = [
     "Placement",
     "ReceptiveField",
     "Resize",
+    "RoiAlign",
+    "RoiPool",
     "Rotation",
     "Similarity",
     "WindowGeometry",
