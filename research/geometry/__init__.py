@@ -20,6 +20,7 @@ from likeness.research.geometry.transforms import (
     Rotation,
     move,
 )
+from likeness.research.geometry.windows import SlidingWindows, as_convolution, check_convolutional, total_stride, windows_of
 
 __all__ = [
     "BoxFormat",
@@ -43,10 +44,13 @@ __all__ = [
     "RoiPool",
     "Rotation",
     "Similarity",
+    "SlidingWindows",
     "WindowGeometry",
     "area",
     "as_boxes",
+    "as_convolution",
     "centers",
+    "check_convolutional",
     "ciou",
     "clip_boxes",
     "convert",
@@ -62,4 +66,6 @@ __all__ = [
     "place_image",
     "receptive_fields",
     "sizes",
+    "total_stride",
+    "windows_of",
 ]
