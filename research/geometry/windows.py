@@ -113,8 +113,8 @@ class SlidingWindows:
             above = -(-self.stride // total_stride) * total_stride
             raise ValueError(
                 f"SlidingWindows(stride={self.stride}): a network of total stride {total_stride} answers for windows that "
-                f"begin at multiples of {total_stride} pixels, and for none between them. Give stride={above}, or slide the crops "
-                "themselves."
+                f"begin at multiples of {total_stride} pixels, and for none between them. Give stride={above}, or slide "
+                "the crops themselves."
             )
         step = self.stride // total_stride
         rows, columns = self.grid(height, width)
@@ -280,7 +280,7 @@ def check_convolutional(
         raise ValueError(
             f"The network answers otherwise for a window within an image than for its pixels alone, by {difference:.2g} where "
             f"{apart:.2g} would be rounding: it sees what is outside of the window. A layer adds padding (SAME) where it "
-            "must be VALID, or takes statistics of the image (group or instance normalization, attention), or the weights are not the "
-            "classifier's."
+            "must be VALID, or takes statistics of the image (group or instance normalization, attention), or the weights are "
+            "not the classifier's."
         )
     return stride
