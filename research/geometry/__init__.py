@@ -1,6 +1,8 @@
 """Where things are in an image: boxes and their overlap, what a unit of a network sees, and laying an image over a template."""
 
 from likeness.research.geometry.alignment import Crop, Similarity, crop, fit_similarity
+from likeness.research.geometry.anchor_clusters import AnchorClusters, kmeans_anchors, mean_best_iou, shape_iou
+from likeness.research.geometry.anchors import AnchorCenter, AnchorGrid, AnchorPyramid, best_possible_recall
 from likeness.research.geometry.boxes import BoxFormat, area, as_boxes, centers, clip_boxes, convert, is_degenerate, sizes
 from likeness.research.geometry.detections import Detection, Detections, PaddedDetections
 from likeness.research.geometry.iou import Overlap, ciou, diou, giou, ios, iou, pairwise
@@ -23,6 +25,10 @@ from likeness.research.geometry.transforms import (
 from likeness.research.geometry.windows import SlidingWindows, as_convolution, check_convolutional, total_stride, windows_of
 
 __all__ = [
+    "AnchorCenter",
+    "AnchorClusters",
+    "AnchorGrid",
+    "AnchorPyramid",
     "BoxFormat",
     "Composition",
     "Crop",
@@ -49,6 +55,7 @@ __all__ = [
     "area",
     "as_boxes",
     "as_convolution",
+    "best_possible_recall",
     "centers",
     "check_convolutional",
     "ciou",
@@ -61,10 +68,13 @@ __all__ = [
     "ios",
     "iou",
     "is_degenerate",
+    "kmeans_anchors",
+    "mean_best_iou",
     "move",
     "pairwise",
     "place_image",
     "receptive_fields",
+    "shape_iou",
     "sizes",
     "total_stride",
     "windows_of",
