@@ -17,6 +17,9 @@ if jax.__version_info__[:2] in ((0, 10), (0, 12)):
     unfused = " --xla_cpu_use_fusion_emitters=false" if jax.__version_info__[:2] == (0, 10) else ""
     os.environ.setdefault("XLA_FLAGS", _QUICK + unfused)
 
+# A run in a test is one device's; commands in processes of their own divide batches among cores as users' do.
+jax.config.update("jax_num_cpu_devices", 1)
+
 # Compiling is most of what the tests cost; a program compiled once is read back in the next run.
 _CACHE = str(Path(__file__).parents[1] / ".cache" / "jax")
 jax.config.update("jax_compilation_cache_dir", _CACHE)

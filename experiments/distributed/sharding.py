@@ -6,6 +6,7 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
+from likeness.experiments.distributed.cores import asked_for
 from likeness.research.errors import UserError
 from likeness.research.types import PyTree
 
@@ -27,20 +28,27 @@ class Mesh:
                 f"Mesh has data {self.data}, fsdp {self.fsdp} and shard_above {self.shard_above}: each must be 1 or more"
             )
 
-    def build(self) -> jax.sharding.Mesh:
-        """Arranges all devices.
+    def build(self, batch: PyTree = None) -> jax.sharding.Mesh:
+        """Arranges all devices; where cores of a CPU stand for devices, as many as divide the batch evenly.
+
+        Args:
+            batch: arrays, or their shapes, whose leading axes are divided.
 
         Raises:
             UserError: when the axes do not multiply to the number of devices.
         """
         devices = jax.devices()
+        stand_in = devices[0].platform == "cpu" and asked_for() > 1 and jax.process_count() == 1
+        if self.data is None and stand_in:
+            devices = devices[: _shares(len(devices), self.fsdp, [leaf.shape[0] for leaf in jax.tree.leaves(batch)])]
         data = self.data or len(devices) // self.fsdp
         if data * self.fsdp != len(devices):
             raise UserError(
                 f"The mesh wants data={data} times fsdp={self.fsdp} devices and there are {len(devices)}: change "
                 "--mesh.data and --mesh.fsdp so that their product is the number of devices."
             )
-        return jax.make_mesh((data, self.fsdp), ("data", "fsdp"), axis_types=(AxisType.Auto, AxisType.Auto))
+        axes = (AxisType.Auto, AxisType.Auto)
+        return jax.make_mesh((data, self.fsdp), ("data", "fsdp"), axis_types=axes, devices=devices)
 
     def state_shardings(self, mesh: jax.sharding.Mesh, shapes: PyTree) -> PyTree:
         """Splits each large array's largest divisible axis over ``fsdp`` and keeps the others whole."""
@@ -55,6 +63,14 @@ class Mesh:
         return jax.tree.map(place, shapes)
 
 
+def _shares(devices: int, fsdp: int, rows: list[int]) -> int:
+    """The most of the devices that hold equal numbers of rows: a multiple of fsdp, or all where there is none."""
+    if not rows:
+        return min(fsdp, devices)
+    fitting = (number for number in range(devices, 0, -1) if number % fsdp == 0 and not any(row % number for row in rows))
+    return next(fitting, devices)
+
+
 def replicated(mesh: jax.sharding.Mesh) -> NamedSharding:
     """The whole array on every device."""
     return NamedSharding(mesh, PartitionSpec())
@@ -63,6 +79,17 @@ def replicated(mesh: jax.sharding.Mesh) -> NamedSharding:
 def over_batch(mesh: jax.sharding.Mesh) -> NamedSharding:
     """The leading axis split over all devices."""
     return NamedSharding(mesh, PartitionSpec(("data", "fsdp")))
+
+
+def compiler_options(mesh: jax.sharding.Mesh) -> dict[str, int] | None:
+    """What programs of this mesh are compiled with.
+
+    XLA ends the process where one device of a CPU waits for another for more than 40 seconds, which a machine that is busy with
+    other work, or an evaluation on the first device, can bring about.
+    """
+    if mesh.size == 1 or mesh.devices.flat[0].platform != "cpu":
+        return None
+    return dict.fromkeys(("xla_cpu_collective_timeout_seconds", "xla_cpu_collective_call_terminate_timeout_seconds"), 3600)
 
 
 def check_batch(mesh: jax.sharding.Mesh, batch: PyTree) -> None:

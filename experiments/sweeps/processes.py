@@ -13,6 +13,7 @@ from queue import SimpleQueue
 from types import FrameType
 
 from likeness.experiments.display.progress import Reporter
+from likeness.experiments.distributed.cores import MOST, cores
 from likeness.experiments.storage.trackers import TrackerName
 from likeness.experiments.sweeps.members import Member, isolated
 from likeness.experiments.sweeps.worker import AGAIN, write_task
@@ -46,6 +47,8 @@ def make_in_processes(
                     sharing = -(-jobs // len(gpus))
                     if sharing > 1:
                         environment.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", f"{0.9 / sharing:.3f}")
+                else:
+                    environment.setdefault("JAX_NUM_CPU_DEVICES", str(max(1, min(MOST, cores() // jobs))))
                 say.say(f"training {member.name}")
                 with isolated(member, root):
                     _in_process(member, root, until, trackers, environment, children, stopped)

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 from likeness.experiments.distributed import processes
-from likeness.experiments.distributed.sharding import check_batch, over_batch, replicated
+from likeness.experiments.distributed.sharding import check_batch, compiler_options, over_batch, replicated
 from likeness.experiments.experiment import TrainState, Variables
 from likeness.experiments.run import Run
 from likeness.experiments.training.step import StepReport, initial_state, promoted, train_step, watched
@@ -59,6 +59,17 @@ def _transformation(run: Run) -> Any:
         raise UserError(f"The optimizer does not fit a run of {run.steps} steps: {error}") from error
 
 
+def _on(mesh: jax.sharding.Mesh, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, whose operations know the mesh that their arrays lie on."""
+
+    @functools.wraps(function)
+    def known(*arguments: Any) -> Any:
+        with jax.sharding.use_abstract_mesh(mesh.abstract_mesh):
+            return function(*arguments)
+
+    return known
+
+
 def build(run: Run, constants: PyTree, batch: PyTree, rewrite: Callable[[Any], Any] | None = None) -> Program:
     """Makes the program of a run whose cost reads ``constants`` and whose batches look like ``batch``.
 
@@ -73,10 +84,10 @@ def build(run: Run, constants: PyTree, batch: PyTree, rewrite: Callable[[Any], A
         UserError: when the mesh does not fit the devices, the batch or the parameters do not divide over them, or the encoder
             does not fit the images.
     """
-    mesh = run.mesh.build()
+    mesh = run.mesh.build(batch)
     check_batch(mesh, batch)
     optimizer = _transformation(run)
-    whole, split = replicated(mesh), over_batch(mesh)
+    whole, split, patient = replicated(mesh), over_batch(mesh), compiler_options(mesh)
     init: Any = functools.partial(initial_state, run.experiment, optimizer, run.ema_decay is not None)
     try:
         shapes = jax.eval_shape(init, jax.random.key(0), constants, batch)
@@ -87,14 +98,21 @@ def build(run: Run, constants: PyTree, batch: PyTree, rewrite: Callable[[Any], A
     places = run.mesh.state_shardings(mesh, shapes)
     abstract = jax.tree.map(lambda leaf, place: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place), shapes, places)
     step: Any = functools.partial(train_step, run.experiment, optimizer, run.optimizer.recovers, run.ema_decay)
-    step = step if rewrite is None else rewrite(step)
+    # What accelerators would compute knows nothing of the shares of a CPU's devices.
+    init, step = (init, rewrite(step)) if rewrite is not None else (_on(mesh, init), _on(mesh, step))
     return Program(
         mesh=mesh,
         state=abstract,
         batch_sharding=split,
         constants=processes.everywhere(constants, mesh),
-        init=jax.jit(init, in_shardings=(whole, whole, split), out_shardings=places),
-        step=jax.jit(step, in_shardings=(places, whole, split, whole), out_shardings=(places, whole), donate_argnums=0),
-        promote=jax.jit(functools.partial(promoted, run), out_shardings=places),
+        init=jax.jit(init, in_shardings=(whole, whole, split), out_shardings=places, compiler_options=patient),
+        step=jax.jit(
+            step,
+            in_shardings=(places, whole, split, whole),
+            out_shardings=(places, whole),
+            donate_argnums=0,
+            compiler_options=patient,
+        ),
+        promote=jax.jit(functools.partial(promoted, run), out_shardings=places, compiler_options=patient),
         watched=tuple(watched(shapes, batch)),
     )

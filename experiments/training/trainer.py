@@ -12,6 +12,7 @@ import jax
 
 from likeness.experiments.display.progress import Reporter, reporting
 from likeness.experiments.distributed import processes
+from likeness.experiments.distributed.cores import a_device_for_each_core
 from likeness.experiments.distributed.watchdog import Watchdog
 from likeness.experiments.experiment import Evaluation, TrainState, Variables
 from likeness.experiments.fingerprints import CannotResume
@@ -61,7 +62,8 @@ def train(
 ) -> Trained:
     """Trains a run in a working directory, from the beginning or from its newest checkpoint.
 
-    The process keeps memory that it has freed (:func:`likeness.experiments.host_memory.keep_freed_memory`).
+    The process keeps memory that it has freed (:func:`likeness.experiments.host_memory.keep_freed_memory`), and on a CPU a
+    batch is divided among its cores (:func:`likeness.experiments.distributed.cores.a_device_for_each_core`).
 
     Args:
         run: what to train.
@@ -87,6 +89,7 @@ def train(
         Interrupted: after SIGTERM or SIGINT, once a checkpoint is written.
     """
     keep_freed_memory()
+    a_device_for_each_core()
     code = own_code(run) if code is None else code
     files = Workdir(processes.told(str(fresh_directory(Path(workdir)) if fresh else workdir)))
     plan = stages(run)

@@ -10,6 +10,7 @@ from jax import lax
 from jax.typing import DTypeLike
 
 from likeness.research.ops.kernel_gradient import blocks_pay, kernel_gradient_by_blocks
+from likeness.research.ops.shares import by_shares, summed_shares
 from likeness.research.ops.side_by_side import lay_side_by_side, side_by_side_pays
 from likeness.research.ops.winograd import (
     convolve_by_tiles,
@@ -65,6 +66,7 @@ def convolve(
       ``fori_loop``, where XLA:CPU has no fast kernel for it (jaxlib 0.10.2;
       ``python -m likeness.experiments.benchmarks.loops``).
 
+    Where a mesh of a CPU's devices is set, each computes the images that it holds (:mod:`likeness.research.ops.shares`).
     ``python -m likeness.experiments.benchmarks.convolutions`` prints the times of each beside XLA's. Reverse mode only.
 
     Args:
@@ -81,6 +83,10 @@ def convolve(
 
 
 def _value(x: Any, kernel: Any, stride: int, padding: int) -> Array:
+    return by_shares(lambda x, kernel: _of_share(x, kernel, stride, padding), (x,), (kernel,))
+
+
+def _of_share(x: Any, kernel: Any, stride: int, padding: int) -> Array:
     if _exact(x, kernel):
         if _is_pointwise(kernel, padding):
             return _on_cpus(_pointwise, convolve_plainly, stride, padding)(x, kernel)
@@ -102,6 +108,21 @@ def _forward(x: Any, kernel: Any, stride: int, padding: int) -> tuple[Array, tup
 def _backward(stride: int, padding: int, kept: tuple[Any, Any], gradient: Any) -> tuple[Array, Array]:
     x, kernel = kept
 
+    def by_x(gradient: Any, kernel: Any) -> Array:
+        # Of x only the shape is asked for, which is that of the share.
+        share = jax.ShapeDtypeStruct((gradient.shape[0], *x.shape[1:]), x.dtype)
+        return _gradient_by_x(share, kernel, gradient, stride, padding)
+
+    def by_kernel(x: Any, gradient: Any) -> Array:
+        return _gradient_by_kernel(x, kernel, gradient, stride, padding)
+
+    return by_shares(by_x, (gradient,), (kernel,)), summed_shares(by_kernel, (x, gradient))
+
+
+_convolve.defvjp(_forward, _backward)
+
+
+def _gradient_by_x(x: jax.ShapeDtypeStruct, kernel: Any, gradient: Any, stride: int, padding: int) -> Array:
     def xla_by_x(gradient: Any, kernel: Any, stride: int, padding: int) -> Array:
         return jax.linear_transpose(lambda x: convolve_plainly(x, kernel, stride, padding), x)(gradient)[0]
 
@@ -120,7 +141,10 @@ def _backward(stride: int, padding: int, kept: tuple[Any, Any], gradient: Any) -
                 by_x = _turned_by_tiles
             elif same and side_by_side_pays(gradient.shape, shape):
                 by_x = _turned_side_by_side
+    return _on_cpus(by_x, xla_by_x, stride, padding)(gradient, kernel)
 
+
+def _gradient_by_kernel(x: Any, kernel: Any, gradient: Any, stride: int, padding: int) -> Array:
     def xla_by_kernel(x: Any, gradient: Any, stride: int, padding: int) -> Array:
         return jax.linear_transpose(lambda kernel: convolve_plainly(x, kernel, stride, padding), kernel)(gradient)[0]
 
@@ -140,13 +164,7 @@ def _backward(stride: int, padding: int, kept: tuple[Any, Any], gradient: Any) -
             by_kernel = _kernel_by_tiles
         else:
             by_kernel = own_by_kernel
-    return (
-        _on_cpus(by_x, xla_by_x, stride, padding)(gradient, kernel),
-        _on_cpus(by_kernel, xla_by_kernel, stride, padding)(x, gradient),
-    )
-
-
-_convolve.defvjp(_forward, _backward)
+    return _on_cpus(by_kernel, xla_by_kernel, stride, padding)(x, gradient)
 
 
 def _exact(x: Any, kernel: Any) -> bool:

@@ -22,7 +22,7 @@ def side_by_side_pays(images: tuple[int, ...], kernel: tuple[int, ...], cores: i
     It divides one along its rows, if they are of more than a hundred pixels, or among its features, if those are more than two
     hundred, and never among its images (jaxlib 0.10.2; ``python -m likeness.experiments.benchmarks.convolutions --threads 2``
     prints the times of both). Laying images side by side copies them, which one core does not repay, nor a layer of few
-    channels; and images that lie on several devices would have to move.
+    channels, and where a process has several devices each has a core already.
 
     Args:
         images: shape (b, h, w, c).

@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from likeness.experiments.benchmarks.protocol import OURS, Contender, Goal, Row, Size, Work
+from likeness.experiments.distributed.cores import a_device_for_each_core
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.recognition import Recognition
@@ -57,6 +58,8 @@ def examples(shape: tuple[int, int], batch: int) -> tuple[np.ndarray, np.ndarray
 
 
 def _ours(encoder: nn.Module, shape: tuple[int, int], batch: int) -> Work:
+    # As the commands do.
+    a_device_for_each_core()
     images, labels = examples(shape, batch)
     # Nothing is read of the source: the batch is given.
     experiment = Recognition(
@@ -68,7 +71,8 @@ def _ours(encoder: nn.Module, shape: tuple[int, int], batch: int) -> Work:
     )
     run = Run(experiment=experiment, steps=STEPS, optimizer=Adam(schedule=WarmupCosine(peak_lr=RATE)))
     given = {"images": images, "labels": labels}
-    program, key = build(run, (), given), jax.random.key(0)
+    program = build(run, (), given)
+    key = program.key(0)
     fixed = program.put(given)
     state: Any = program.init(key, (), fixed)
     step: Any = program.step
