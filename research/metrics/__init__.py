@@ -1,10 +1,11 @@
 """Metrics that say how far they can be trusted, from exact sorted scores.
 
 ``verification``, ``identification``, ``one_shot`` and ``roc`` name modules here; the functions of the same
-names are inside them (``from likeness.research.metrics.verification import verification``).
+names are inside them (``from likeness.research.metrics.verification import verification``). What evaluates detectors is in
+``detection``.
 """
 
-from likeness.research.metrics import identification, one_shot, roc, verification
+from likeness.research.metrics import detection, identification, one_shot, roc, verification
 from likeness.research.metrics.bootstrap import clustered_rate
 from likeness.research.metrics.calibration import Calibration, stranger_rate, threshold_at_far
 from likeness.research.metrics.folds import FoldAccuracy, contiguous_folds, kfold_accuracy, stratified_folds
@@ -44,6 +45,7 @@ __all__ = [
     "cmc",
     "compound_error",
     "contiguous_folds",
+    "detection",
     "draw_trials",
     "eer",
     "hardest",
