@@ -51,7 +51,7 @@ def imports(path: Path) -> set[str]:
         ("research/synthetic", {"research.synthetic", *GROUND}),
         ("research/encoders", {"research.encoders", "research.ops", "research.geometry", *GROUND}),
         ("research/style_networks", {"research.style_networks", "research.encoders", "research.ops", *GROUND}),
-        ("research/metrics", {"research.metrics", "research.losses", "research.encoders", *GROUND}),
+        ("research/metrics", {"research.metrics", "research.losses", "research.encoders", "research.geometry", *GROUND}),
         (
             "research/data",
             {

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from likeness.research.checks import UncheckedFlags, UncheckedLabels, UncheckedNumbers, as_numpy, check_choice
+from likeness.research.geometry.detections import Detections
 
 HostFormat: TypeAlias = Literal["xyxy", "xywh"]
 """``xyxy`` are two corners and ``xywh`` a corner with width and height, as COCO writes boxes. A width that is written down and
@@ -93,6 +94,15 @@ class Predictions:
 
     def __len__(self) -> int:
         return len(self.boxes)
+
+    @classmethod
+    def of(cls, detections: Detections) -> "Predictions":
+        """Returns what a detector found in one image, as it is evaluated.
+
+        Args:
+            detections: In the image's own pixels, not in those of a letterbox around it.
+        """
+        return cls(detections.xyxy, detections.confidence, detections.class_id)
 
     @classmethod
     def none(cls) -> "Predictions":

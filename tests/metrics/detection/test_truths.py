@@ -5,6 +5,7 @@ import pytest
 from detection_sets import random_coco
 
 from likeness.research.errors import UserError
+from likeness.research.geometry.detections import Detections
 from likeness.research.metrics.detection import GroundTruth, Predictions, coco_set, evaluate_coco
 
 BOX = [[0.0, 0.0, 10.0, 10.0]]
@@ -41,6 +42,13 @@ def test_a_negative_width_is_refused_and_no_width_is_not():
     with pytest.raises(ValueError, match="read as xywh"):
         GroundTruth(np.array([[5.0, 5.0, -1.0, 2.0]]), np.array([0]), format="xywh")
     assert GroundTruth(np.array([[5.0, 5.0, 5.0, 9.0]]), np.array([0])).areas.tolist() == [0]
+
+
+def test_detections_of_a_detector_are_evaluated_as_they_are():
+    found = Detections(np.array(BOX, np.float32), np.array([0.5], np.float32), np.array([3], np.int32))
+    guess = Predictions.of(found)
+    assert guess.boxes.tolist() == BOX and guess.scores.tolist() == [0.5] and guess.classes.tolist() == [3]
+    assert len(Predictions.none()) == 0
 
 
 def test_scores_are_finite_and_one_each():
