@@ -11,6 +11,7 @@ from likeness.research.geometry.placement import Placement
 from likeness.research.geometry.receptive_field import NetworkGeometry, ReceptiveField, WindowGeometry, receptive_fields
 from likeness.research.geometry.resampling import place_image
 from likeness.research.geometry.roi import RoiAlign, RoiPool
+from likeness.research.geometry.suppression import Selected, Suppression
 from likeness.research.geometry.transforms import (
     Composition,
     CropTo,
@@ -49,8 +50,10 @@ __all__ = [
     "RoiAlign",
     "RoiPool",
     "Rotation",
+    "Selected",
     "Similarity",
     "SlidingWindows",
+    "Suppression",
     "WindowGeometry",
     "area",
     "as_boxes",

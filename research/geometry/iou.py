@@ -162,7 +162,8 @@ def _parts(owner: str, first: UncheckedBoxes, second: UncheckedBoxes) -> _Parts:
         ) from None
     xp = namespace(a, b)
     sizes = tuple(xp.maximum(boxes[..., 2:] - boxes[..., :2], 0.0) for boxes in (a, b))
-    areas = tuple(size[..., 0] * size[..., 1] for size in sizes)
+    # No area is below 0. Were the product itself added to another area, compilers would fuse both and round once, not twice.
+    areas = tuple(xp.maximum(size[..., 0] * size[..., 1], 0.0) for size in sizes)
     # Two negative extents would make a positive product, so each is clamped by itself.
     shared = xp.maximum(xp.minimum(a[..., 2:], b[..., 2:]) - xp.maximum(a[..., :2], b[..., :2]), 0.0)
     intersection = shared[..., 0] * shared[..., 1]
