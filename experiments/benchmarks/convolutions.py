@@ -2,7 +2,8 @@
 
     python -m likeness.experiments.benchmarks.convolutions
 
-The layers of VGG-19 at 256², and those of IResNet, nn4.small2, Koch's network and Conv-4 at batch sizes that people train with.
+The layers of VGG-19 at 256², those of IResNet, nn4.small2, Koch's network and Conv-4 at batch sizes that people train with, and
+the first layers of two detectors.
 Each line says what :func:`likeness.research.ops.convolution.convolve` chooses (``*``), which should be the smallest time, or
 nearly so where another would take seconds longer to compile.
 """
@@ -21,6 +22,7 @@ from jax import lax
 
 from likeness.experiments.host_memory import keep_freed_memory
 from likeness.research.ops.convolution import convolve_plainly
+from likeness.research.ops.few_channels import convolve_few_channels, few_channels_pay
 from likeness.research.ops.kernel_gradient import blocks_pay, kernel_gradient_by_blocks
 from likeness.research.ops.side_by_side import lay_side_by_side, side_by_side_pays
 from likeness.research.ops.winograd import (
@@ -51,6 +53,7 @@ LAYERS = {
     "IResNet, larger batches": [Layer(32, 28, 128, 128), Layer(32, 14, 256, 256), Layer(32, 7, 512, 512)],
     "nn4.small2": [Layer(16, 96, 3, 64, 7, 2, 3), Layer(16, 24, 64, 192), Layer(16, 12, 32, 64, 5, 1, 2)],
     "Koch": [Layer(16, 105, 1, 64, 10, 1, 0)],
+    "YuNet, FastestDet": [Layer(1, 640, 3, 16, stride=2), Layer(1, 352, 3, 24, stride=2)],
     "Conv-4": [Layer(160, 28, 1, 64), Layer(64, 48, 3, 32), Layer(64, 24, 32, 32), Layer(64, 64, 3, 64), Layer(64, 32, 64, 64)],
 }
 
@@ -100,6 +103,9 @@ def forms(layer: Layer) -> dict[str, tuple[list[Form], str]]:
     def by_blocks(x: Array, gradient: Array) -> Array:
         return kernel_gradient_by_blocks(x, gradient, layer.side, stride, padding)
 
+    few: list[Form] = []
+    if few_channels_pay(kernel_shape):
+        few = [("term by term", lambda x, kernel: convolve_few_channels(x, kernel, stride, padding))]
     tiles: list[list[Form]] = (
         [
             [("tiles", convolve_by_tiles), ("side by side", beside)],
@@ -110,10 +116,14 @@ def forms(layer: Layer) -> dict[str, tuple[list[Form], str]]:
         else [[], [], []]
     )
     return {
-        "value": ([("xla", value), *tiles[0]], "tiles" if tiled else "side by side" if laid else "xla"),
-        "by the input": ([("xla", by_x), *tiles[1]], "tiles" if tiled_back else "side by side" if laid_back else "xla"),
+        "value": ([("xla", value), *few, *tiles[0]], _first(("tiles", tiled), ("term by term", few), ("side by side", laid))),
+        "by the input": ([("xla", by_x), *tiles[1]], _first(("tiles", tiled_back), ("side by side", laid_back))),
         "by the kernel": ([("xla", by_kernel), ("blocks", by_blocks), *tiles[2]], best),
     }
+
+
+def _first(*forms: tuple[str, object]) -> str:
+    return next((name for name, pays in forms if pays), "xla")
 
 
 def times(forms: list[Form], first: Array, second: Array, rounds: int, clock: Callable[[], float]) -> dict[str, float]:

@@ -8,6 +8,7 @@ What nobody reads is never computed under ``jax.jit``.
 
 from likeness.research.encoders.conv4 import Conv4
 from likeness.research.encoders.energy import normalize_energy
+from likeness.research.encoders.fastestdet import FastestDet
 from likeness.research.encoders.flip import FlipEmbedding
 from likeness.research.encoders.hog import HOG
 from likeness.research.encoders.inception import NN4Small2
@@ -16,23 +17,28 @@ from likeness.research.encoders.koch import Koch
 from likeness.research.encoders.layers import dimension_of, l2_normalize
 from likeness.research.encoders.mobilefacenet import MobileFaceNet
 from likeness.research.encoders.plain import PlainConvNet
+from likeness.research.encoders.shufflenet import ShuffleNetV2
 from likeness.research.encoders.squeezenet import SqueezeNet
 from likeness.research.encoders.test_time import TestTimeAugmentation
 from likeness.research.encoders.vgg import Vgg
+from likeness.research.encoders.yunet import YuNet
 from likeness.research.ops.pooling import avg_pool, l2_pool, max_pool, max_pool_2x2
 
 __all__ = [
     "HOG",
     "Conv4",
+    "FastestDet",
     "FlipEmbedding",
     "IResNet",
     "Koch",
     "MobileFaceNet",
     "NN4Small2",
     "PlainConvNet",
+    "ShuffleNetV2",
     "SqueezeNet",
     "TestTimeAugmentation",
     "Vgg",
+    "YuNet",
     "avg_pool",
     "dimension_of",
     "iresnet18",

@@ -14,7 +14,16 @@ Images: TypeAlias = Float[AnyArray, "b h w c"]
 Examples: TypeAlias = Float[AnyArray, "b *space c"]
 """Signals (b, t, c), images (b, h, w, c), or volumes and films (b, d, h, w, c)."""
 
-__all__ = ["as_embedding", "batch_norm", "check_fields", "check_size", "dimension_of", "l2_normalize", "standardize"]
+__all__ = [
+    "as_embedding",
+    "batch_norm",
+    "check_fields",
+    "check_multiples",
+    "check_size",
+    "dimension_of",
+    "l2_normalize",
+    "standardize",
+]
 
 _KINDS = {1: ("signals", "(b, t, c)"), 2: ("images", "(b, h, w, c)"), 3: ("volumes", "(b, d, h, w, c)")}
 
@@ -114,6 +123,24 @@ def check_size(encoder: str, layer: str, x: AnyArray, needed: int, images: AnyAr
             f"{encoder}: {kind} of {_times(images.shape[1:-1])} {unit} are too small: {layer} gets a map of "
             f"{_times(x.shape[1:-1])} and needs {_times([needed] * dims)}. Use {kind} of at least "
             f"{_times([minimum] * dims)} {unit}, or an encoder with fewer layers."
+        )
+
+
+def check_multiples(encoder: str, images: AnyArray, multiple: int) -> None:
+    """Refuses images whose maps at several strides do not lie over one another.
+
+    Args:
+        encoder: the encoder's name, for the message.
+        images: (b, h, w, c).
+        multiple: what h and w must be multiples of.
+
+    Raises:
+        ValueError: a side is none.
+    """
+    if images.ndim == 4 and any(side < 1 or side % multiple for side in images.shape[1:3]):
+        raise ValueError(
+            f"{encoder}: images of {_times(images.shape[1:3])} pixels have a side that is no multiple of {multiple}: pad or "
+            "resize them first, as the detector of this network does."
         )
 
 

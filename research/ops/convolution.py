@@ -1,7 +1,7 @@
 """A convolution over images whose value and gradients are each computed the fastest way a device knows."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +9,7 @@ from flax import linen as nn
 from jax import lax
 from jax.typing import DTypeLike
 
+from likeness.research.ops.few_channels import convolve_few_channels, few_channels_pay
 from likeness.research.ops.kernel_gradient import blocks_pay, kernel_gradient_by_blocks
 from likeness.research.ops.shares import by_shares, summed_shares
 from likeness.research.ops.side_by_side import lay_side_by_side, side_by_side_pays
@@ -58,6 +59,8 @@ def convolve(
 
     * windows of 1×1 are products of matrices, and so are their gradients;
     * windows of 3×3 that keep the size are computed by tiles between many channels (:mod:`likeness.research.ops.winograd`);
+    * windows over an image's own few channels, to few features, are sums of products
+      (:mod:`likeness.research.ops.few_channels`);
     * other small images are laid side by side where there are several cores (:mod:`likeness.research.ops.side_by_side`);
     * the gradient by the kernel is elsewhere summed over blocks, where batch × pixels are many
       (:mod:`likeness.research.ops.kernel_gradient`);
@@ -92,6 +95,8 @@ def _of_share(x: Any, kernel: Any, stride: int, padding: int) -> Array:
             return _on_cpus(_pointwise, convolve_plainly, stride, padding)(x, kernel)
         if _keeps_size(kernel, stride, padding) and tiles_pay(x.shape, kernel.shape):
             return _on_cpus(_by_tiles, convolve_plainly, stride, padding)(x, kernel)
+        if few_channels_pay(kernel.shape):
+            return _on_cpus(convolve_few_channels, convolve_plainly, stride, padding)(x, kernel)
         if _keeps_size(kernel, stride, padding) and side_by_side_pays(x.shape, kernel.shape):
             return _on_cpus(_side_by_side, convolve_plainly, stride, padding)(x, kernel)
     return convolve_plainly(x, kernel, stride, padding)
@@ -269,6 +274,9 @@ class Convolution(nn.Module, kw_only=True):
     """Draws the kernel."""
     bias_init: Draw = nn.initializers.zeros_init()
     """Draws the bias."""
+    input_order: Literal["as given", "reversed"] = "as given"
+    """``reversed``: the kernel is for channels in the reverse of the order in which they are given, such as for BGR images
+    where RGB ones are. To turn the kernel round costs nothing, and to turn images does."""
     dtype: Precision = "float32"
     """Compute dtype; parameters stay float32."""
 
@@ -277,6 +285,8 @@ class Convolution(nn.Module, kw_only=True):
         """The convolution, plus a bias for each channel."""
         dtype, shape = jnp.dtype(self.dtype), (self.side, self.side, x.shape[-1], self.features)
         kernel = self.param("kernel", self.kernel_init, shape, jnp.float32)
+        if self.input_order == "reversed":
+            kernel = jnp.flip(jnp.asarray(kernel), axis=2)
         y = convolve(jnp.asarray(x).astype(dtype), kernel.astype(dtype), self.stride, self.padding)
         if not self.use_bias:
             return y

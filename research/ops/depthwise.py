@@ -10,17 +10,19 @@ from jax import lax
 
 from likeness.research.types import AnyArray, Array, Float, Precision
 
+__all__ = ["Depthwise", "convolve_depthwise"]
+
 ROWS = 14
 """Of a map, about, whose terms of the kernel's gradient are added up at once on a CPU."""
 
 
 class Depthwise(nn.Module, kw_only=True):
-    """Convolution of each channel by itself, without bias: ``y[i, j, c] = Σ_uv k[u, v, c] · x[i·stride + u, j·stride + v, c]``.
+    """Convolution of each channel by itself: ``y[i, j, c] = Σ_uv k[u, v, c] · x[i·stride + u, j·stride + v, c]``, plus a bias.
 
-    The values and the parameter, (side, side, 1, c), of ``flax.linen.Conv`` with as many groups as channels. It is written
-    as a sum of shifted products, in float32 whatever the compute dtype, because XLA:CPU has no good kernel for groups: with
-    them :class:`likeness.research.encoders.MobileFaceNet` takes 65 ms of one core an image and 267 ms with the gradient by its
-    pixels, with these 11 and 38 (jaxlib 0.10.2).
+    The values and the parameters of ``flax.linen.Conv`` with as many groups as channels: ``kernel`` of shape (side, side, 1,
+    c), and perhaps ``bias``. It is written as a sum of shifted products, in float32 whatever the compute dtype, because XLA:CPU
+    has no good kernel for groups: with them :class:`likeness.research.encoders.MobileFaceNet` takes 65 ms of one core an image
+    and 267 ms with the gradient by its pixels, with these 11 and 38 (jaxlib 0.10.2).
     """
 
     side: int
@@ -29,6 +31,8 @@ class Depthwise(nn.Module, kw_only=True):
     """Step between windows."""
     padding: int = 0
     """Zeros added on every side."""
+    use_bias: bool = False
+    """Whether there is one; batch normalization has its own."""
     dtype: Precision = "float32"
     """Dtype of the result."""
 
@@ -41,8 +45,28 @@ class Depthwise(nn.Module, kw_only=True):
         if not self.padding and x.shape[1:3] == kernel.shape[:2]:
             y = jnp.einsum("bhwc,hwc->bc", x.astype(jnp.float32), kernel)[:, None, None]
         else:
-            y = _depthwise(x, kernel, self.stride, self.padding)
+            y = convolve_depthwise(x, kernel, self.stride, self.padding)
+        if self.use_bias:
+            y = y + self.param("bias", nn.initializers.zeros_init(), (x.shape[-1],), jnp.float32)
         return y.astype(self.dtype)
+
+
+def convolve_depthwise(
+    x: Float[AnyArray, "b h w c"], kernel: Float[AnyArray, "k k c"], stride: int = 1, padding: int = 0
+) -> Float[Array, "b h2 w2 c"]:
+    """The convolution of :class:`Depthwise`, in float32.
+
+    Args:
+        x: images.
+        kernel: the window.
+        stride: step between windows.
+        padding: zeros added on every side.
+
+    Example:
+        >>> convolve_depthwise(jnp.ones((1, 3, 3, 1)), jnp.ones((3, 3, 1)), 1, 1)[0, :, :, 0].tolist()
+        [[4.0, 6.0, 4.0], [6.0, 9.0, 6.0], [4.0, 6.0, 4.0]]
+    """
+    return _depthwise(jnp.asarray(x), jnp.asarray(kernel), stride, padding)
 
 
 def _convolve(x: Array, kernel: Array, stride: int, padding: int) -> Array:

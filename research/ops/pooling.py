@@ -1,4 +1,4 @@
-"""Pooling: maximum, average and L2, on (b, h, w, c), and just so over one or three spatial axes.
+"""Pooling: maximum, average and L2, on (b, h, w, c), and just so over one or three spatial axes; and enlarging.
 
 Padding is the field's: a whole number of pixels added on every side, as in Torch and Caffe (``"SAME"`` of
 TensorFlow pads unevenly under a stride). What does not fill a window at the right and lower border is
@@ -18,7 +18,7 @@ from jax import lax
 
 from likeness.research.types import AnyArray, Array, Float
 
-__all__ = ["avg_pool", "l2_pool", "max_pool", "max_pool_2x2"]
+__all__ = ["avg_pool", "enlarge", "l2_pool", "max_pool", "max_pool_2x2"]
 
 
 def max_pool_2x2(x: Float[AnyArray, "b h w c"]) -> Float[Array, "b *pooled c"]:
@@ -111,6 +111,21 @@ def l2_pool(
     positive = total > 0
     root = jnp.where(positive, jnp.sqrt(jnp.where(positive, total, 1.0)), 0.0)
     return root.astype(x.dtype)
+
+
+def enlarge(x: Float[AnyArray, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
+    """Each pixel becomes 2×2 of itself: nearest-neighbor interpolation.
+
+    Followed by a convolution it leaves no checkerboard, as a transposed convolution does, whose windows overlap
+    unevenly (Odena, Dumoulin and Olah, "Deconvolution and checkerboard artifacts", Distill 2016).
+
+    Example:
+        >>> enlarge(jnp.array([[[[1.0], [2.0]]]]))[0, :, :, 0].tolist()
+        [[1.0, 1.0, 2.0, 2.0], [1.0, 1.0, 2.0, 2.0]]
+    """
+    images, height, width, channels = x.shape
+    spread = jnp.broadcast_to(x[:, :, None, :, None], (images, height, 2, width, 2, channels))
+    return spread.reshape(images, 2 * height, 2 * width, channels)
 
 
 @jax.custom_vjp

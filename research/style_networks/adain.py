@@ -6,7 +6,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from likeness.research.encoders import Vgg
-from likeness.research.style_networks.borders import enlarge, reflect
+from likeness.research.ops.pooling import enlarge
+from likeness.research.style_networks.borders import reflect
 from likeness.research.style_networks.normalization import mean_and_variance
 from likeness.research.types import AnyArray, Array, Float, Precision
 

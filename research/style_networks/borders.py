@@ -1,10 +1,10 @@
-"""The edges of maps: what surrounds them, sizes that divide, and enlarging."""
+"""The edges of maps: what surrounds them, and sizes that divide."""
 
 import jax.numpy as jnp
 
 from likeness.research.types import AnyArray, Array, Float
 
-__all__ = ["enlarge", "reflect", "reflect_to_multiple"]
+__all__ = ["reflect", "reflect_to_multiple"]
 
 
 def reflect(x: Float[AnyArray, "b h w c"], width: int) -> Float[Array, "b h2 w2 c"]:
@@ -42,18 +42,3 @@ def reflect_to_multiple(x: Float[AnyArray, "b h w c"], multiple: int) -> Float[A
         raise ValueError(f"A map of {x.shape[1]}×{x.shape[2]} is smaller than {multiple}×{multiple}.")
     missing = [-side % multiple for side in x.shape[1:3]]
     return jnp.pad(x, ((0, 0), (0, missing[0]), (0, missing[1]), (0, 0)), mode="reflect")
-
-
-def enlarge(x: Float[AnyArray, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
-    """Each pixel becomes 2×2 of itself: nearest-neighbor interpolation.
-
-    Followed by a convolution it leaves no checkerboard, as a transposed convolution does, whose windows overlap
-    unevenly (Odena, Dumoulin and Olah, "Deconvolution and checkerboard artifacts", Distill 2016).
-
-    Example:
-        >>> enlarge(jnp.array([[[[1.0], [2.0]]]]))[0, :, :, 0].tolist()
-        [[1.0, 1.0, 2.0, 2.0], [1.0, 1.0, 2.0, 2.0]]
-    """
-    images, height, width, channels = x.shape
-    spread = jnp.broadcast_to(x[:, :, None, :, None], (images, height, 2, width, 2, channels))
-    return spread.reshape(images, 2 * height, 2 * width, channels)

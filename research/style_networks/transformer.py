@@ -8,7 +8,8 @@ from flax import linen as nn
 
 from likeness.research.encoders.layers import Images
 from likeness.research.encoders.preprocessing import rgb
-from likeness.research.style_networks.borders import enlarge, reflect, reflect_to_multiple
+from likeness.research.ops.pooling import enlarge
+from likeness.research.style_networks.borders import reflect, reflect_to_multiple
 from likeness.research.style_networks.normalization import normalize
 from likeness.research.types import Array, Float, ImagesFloat, Precision
 

@@ -5,9 +5,12 @@ from pathlib import Path
 
 from flax import linen as nn
 
+from likeness.research.encoders.fastestdet import FastestDet
 from likeness.research.encoders.mobilefacenet import MobileFaceNet
+from likeness.research.encoders.shufflenet import ShuffleNetV2
 from likeness.research.encoders.squeezenet import SqueezeNet
 from likeness.research.encoders.vgg import Vgg
+from likeness.research.encoders.yunet import YuNet
 from likeness.research.style_networks import Johnson
 from likeness.research.weights import layouts
 from likeness.research.weights.layout import Layout
@@ -35,6 +38,10 @@ KNOWN = (
     _known("squeezenet11", SqueezeNet(), layouts.squeezenet_keras()),
     _known("squeezenet11_torchvision", SqueezeNet(preprocessing="torchvision", classes=1000), layouts.squeezenet_torchvision()),
     _known("mobilefacenet", MobileFaceNet(), layouts.mobilefacenet(), image=(112, 112, 3)),
+    _known("shufflenetv2", ShuffleNetV2(), layouts.shufflenet()),
+    _known("fastestdet", FastestDet(), layouts.fastestdet()),
+    _known("yunet", YuNet(), layouts.yunet()),
+    _known("yunet_s", YuNet(widths=(16, 32, 64, 64, 64, 64), shared=0), layouts.yunet(shared=0)),
     _known(
         "johnson_wave",
         Johnson(padding="zeros", upsampling="transposed", output="tanh150", brightness=255.0, epsilon=1e-3),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from likeness.research.encoders.mobilefacenet import STAGES
+from likeness.research.encoders.yunet import STRIDES
 from likeness.research.weights.layout import Entry, Layout, keras_convolution, together, torch_batch_norm, torch_convolution
 
 VGG16 = (2, 2, 3, 3, 3)
@@ -122,3 +123,65 @@ def johnson_deeplearnjs() -> Layout:
     keys = ["Variable", *(f"Variable_{index}" for index in range(1, len(paths)))]
     entries = tuple(Entry(variable=f"params/{path}", key=key) for path, key in zip(paths, keys, strict=True))
     return Layout(name="deeplearn.js fast style transfer", entries=entries)
+
+
+def shufflenet(prefix: str = "", variable: str = "") -> Layout:
+    """dog-qiuqiu's ShuffleNetV2 of half the width: ``stage2.0.branch_main.3.weight``."""
+    convolutions, norms = {"first_conv.0": "conv1"}, {"first_conv.1": "conv1_norm"}
+    for stage, blocks in ((2, 4), (3, 8), (4, 4)):
+        for block in range(blocks):
+            key, unit = f"stage{stage}.{block}", f"stage{stage}_{block + 1}"
+            parts = [("branch_main", 0, "expand"), ("branch_main", 3, "depthwise"), ("branch_main", 5, "project")]
+            if block == 0:
+                parts += [("branch_proj", 0, "shortcut_depthwise"), ("branch_proj", 2, "shortcut")]
+            for branch, index, name in parts:
+                convolutions[f"{key}.{branch}.{index}"] = f"{unit}/{name}"
+                norms[f"{key}.{branch}.{index + 1}"] = f"{unit}/{name}_norm"
+    return Layout(
+        name="dog-qiuqiu ShuffleNetV2",
+        entries=together(
+            [
+                *(torch_convolution(f"{prefix}{key}", f"{variable}{path}", bias=False) for key, path in convolutions.items()),
+                *(torch_batch_norm(f"{prefix}{key}", f"{variable}{path}") for key, path in norms.items()),
+            ]
+        ),
+        ignored=("*.num_batches_tracked",),
+    )
+
+
+def fastestdet() -> Layout:
+    """dog-qiuqiu's FastestDet: ``backbone.``, ``SPP.`` and ``detect_head.``."""
+    pairs = {"SPP.Conv1x1.conv1x1.0": "join", "SPP.output.0": "context", "detect_head.conv1x1.conv1x1.0": "head"}
+    for depth in (1, 2, 3):
+        pairs |= {f"SPP.S{depth}.{3 * number}": f"context{depth}_{number + 1}" for number in range(depth)}
+    for key, head in (("obj", "objectness"), ("reg", "boxes"), ("cls", "classes")):
+        layer = f"detect_head.{key}_layers.conv5x5"
+        pairs |= {f"{layer}.0": f"{head}_depthwise", f"{layer}.3": head}
+    layers = []
+    for key, path in pairs.items():
+        stem, index = key.rsplit(".", 1)
+        layers += [torch_convolution(key, path, bias=False), torch_batch_norm(f"{stem}.{int(index) + 1}", f"{path}_norm")]
+    backbone = shufflenet("backbone.", "backbone/")
+    return Layout(name="FastestDet", entries=(*backbone.entries, *together(layers)), ignored=backbone.ignored)
+
+
+def yunet(shared: int = 1) -> Layout:
+    """ShiqiYu's training repository: ``backbone.``, ``neck.`` and ``bbox_head.``."""
+    units = {"backbone.model0.conv2": "stage0"}
+    units |= {f"backbone.model{stage}.conv{i}": f"stage{stage}_{i}" for stage in range(1, 6) for i in (1, 2)}
+    layers = [torch_convolution("backbone.model0.conv1", "conv0"), torch_batch_norm("backbone.model0.bn1", "conv0_norm")]
+    heads = {"cls": "classes", "obj": "objectness", "bbox": "boxes", "kps": "landmarks"}
+    parts = {"conv1": "pointwise", "conv2": "depthwise"}
+    for level, stride in enumerate(STRIDES):
+        units[f"neck.lateral_convs.{level}"] = f"neck{stride}"
+        for number in range(shared):
+            units[f"bbox_head.multi_level_share_convs.{level}.{number}"] = f"shared{stride}_{number + 1}"
+        for key, head in heads.items():
+            for convolution, part in parts.items():
+                source, target = f"bbox_head.multi_level_{key}.{level}.{convolution}", f"heads{stride}/{head}_{part}"
+                kernel = Entry(variable=f"params/{target}_kernel", key=f"{source}.weight", axes=(2, 3, 1, 0))
+                layers.append((kernel, Entry(variable=f"params/{target}_bias", key=f"{source}.bias")))
+    for key, unit in units.items():
+        layers += [torch_convolution(f"{key}.{convolution}", f"{unit}_{part}") for convolution, part in parts.items()]
+        layers.append(torch_batch_norm(f"{key}.bn", f"{unit}_norm"))
+    return Layout(name="libfacedetection YuNet", entries=together(layers), ignored=("*.num_batches_tracked",))

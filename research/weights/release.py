@@ -67,7 +67,7 @@ class Release:
     citation: str
     """Where it comes from, and the paper."""
     bring: str = ""
-    """What to do where there are no editions."""
+    """What to do where there are no editions, or what else can be done where they cannot be downloaded."""
 
     @property
     def imported(self) -> Path:
@@ -154,7 +154,7 @@ class Release:
             return f"bring the {len(edition)} files of {self.citation.split('.')[0]}, looked for in {looked}."
         source = f" from {file.urls[0]}" if file.urls else ""
         into = f"{printable(self.folder)} (SHA-256 {file.sha256}; looked for in {looked})"
-        return f"bring {file.name}{source} and put it into {into}."
+        return f"bring {file.name}{source} and put it into {into}.{f' {self.bring}' if self.bring else ''}"
 
 
 def megabytes(size: int) -> str:

@@ -22,6 +22,21 @@ _KERAS_SQUEEZENET = f"{_GITHUB}/DeepCognition/keras-squeezenet/a73d4339aa4d37c51
 _KERAS_FILE = "squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5"
 _UNIT_CONVOLUTION = "RGB in [0, 1]; its own 1×1 convolution makes BGR · 255 minus the means of it"
 
+_YUNET = "Wu et al., YuNet: a tiny millisecond-level face detector, Machine Intelligence Research 2023"
+_YUNET_FILE = (
+    "Or bring weights/yunet_{0}.pth of github.com/ShiqiYu/libfacedetection.train and run `likeness weights import yunet_{0}.pth"
+)
+_YUNET_N = "356e3078f67e8284bcc1238985854c7fb9d44972998edd63eb409d3dd0fe857d"
+_YUNET_S = "ecb161b003745ad09d4d43a8dffb36da4cf7fcfa392fd04dc1def1cee5cb6d98"
+_FASTESTDET = "22e157923110752795155b8af7cd1989f769069a0d9f1c216137a104c36d1240"
+_SHUFFLENET = "ed9666fbda66b74d8f95a42cf9a40c6d94bc0268654e5523795bde399c019f7e"
+
+
+def _local(path: str, size: int, sha256: str) -> tuple[File]:
+    """Of a network whose authors' own file has no checksum that could be confirmed: it is not downloaded."""
+    return (File(name=path.rpartition("/")[2], size=size, sha256=sha256, local=path),)
+
+
 RELEASES = (
     Release(
         name="vgg19",
@@ -198,6 +213,44 @@ RELEASES = (
         preprocessing="RGB in [0, 1], ImageNet's mean and deviation; faces aligned to 112×112",
         licence="Apache-2.0",
         citation="foamliu/MobileFaceNet. Chen et al., MobileFaceNets, CCBR 2018",
+    ),
+    Release(
+        name="shufflenetv2",
+        summary="ShuffleNetV2 of half the width, trained on ImageNet, without its classifier",
+        editions=(_local("fastestdet/shufflenetv2_imagenet.safetensors", 627_752, _SHUFFLENET),),
+        preprocessing="BGR in [0, 1]",
+        licence="BSD-3-Clause",
+        citation="dog-qiuqiu/FastestDet. Ma et al., ShuffleNet V2, ECCV 2018",
+        bring="Or bring module/shufflenetv2.pth of github.com/dog-qiuqiu/FastestDet and run `likeness weights import "
+        "shufflenetv2.pth --name shufflenetv2`.",
+    ),
+    Release(
+        name="fastestdet",
+        summary="FastestDet, a detector of COCO's 80 classes: AP50 25.3, AP 13.0 on val2017, as its author states them",
+        editions=(_local("fastestdet/fastestdet_ap50_25.3.safetensors", 1_054_848, _FASTESTDET),),
+        preprocessing="BGR in [0, 1]; resized to 352×352 whatever the proportions",
+        licence="BSD-3-Clause",
+        citation="dog-qiuqiu/FastestDet",
+        bring="Or bring weights/weight_AP05:0.253207_280-epoch.pth of github.com/dog-qiuqiu/FastestDet and run `likeness "
+        "weights import FILE --name fastestdet`.",
+    ),
+    Release(
+        name="yunet",
+        summary="YuNet-n, a detector of faces and five landmarks: AP .892 .883 .811 on WIDER FACE, as its authors state them",
+        editions=(_local("yunet/yunet_n.safetensors", 332_472, _YUNET_N),),
+        preprocessing="BGR · 255; sides padded to multiples of 32",
+        licence="Apache-2.0",
+        citation=f"ShiqiYu/libfacedetection.train. {_YUNET}",
+        bring=f"{_YUNET_FILE.format('n')} --name yunet`.",
+    ),
+    Release(
+        name="yunet_s",
+        summary="YuNet-s, the same with fewer numbers: AP .887 .871 .768",
+        editions=(_local("yunet/yunet_s.safetensors", 242_312, _YUNET_S),),
+        preprocessing="BGR · 255; sides padded to multiples of 32",
+        licence="Apache-2.0",
+        citation=f"ShiqiYu/libfacedetection.train. {_YUNET}",
+        bring=f"{_YUNET_FILE.format('s')} --name yunet_s`.",
     ),
     Release(
         name="johnson_wave",

@@ -81,3 +81,13 @@ def test_the_module_has_flax_parameters_and_results(fields):
     np.testing.assert_allclose(jax.jit(ours.apply)(variables, x), jax.jit(theirs.apply)(variables, x), rtol=1e-5, atol=1e-6)
     half = Convolution(features=7, padding=1, dtype="bfloat16", **fields)
     assert jax.eval_shape(half.apply, variables, x).dtype == jnp.bfloat16
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_channels_in_reverse_order_meet_a_kernel_turned_round(stride):
+    x = jax.random.normal(jax.random.key(0), (2, 5, 6, 3))
+    layers = [Convolution(features=4, padding=1, stride=stride, input_order=order) for order in ("as given", "reversed")]
+    variables = jax.jit(layers[0].init)(jax.random.key(1), x)
+    jax.tree.map(np.testing.assert_array_equal, variables, jax.jit(layers[1].init)(jax.random.key(1), x))
+    forward, back = jax.jit(layers[0].apply)(variables, x), jax.jit(layers[1].apply)(variables, x[..., ::-1])
+    np.testing.assert_allclose(forward, back, rtol=1e-5, atol=1e-6)

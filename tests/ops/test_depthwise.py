@@ -102,3 +102,13 @@ def test_half_precision_is_summed_in_float32():
         y = jax.jit(layer.apply)(kernel, x)
         assert y.dtype == jnp.bfloat16
         assert float(y.max()) == pytest.approx(1.0, abs=0.005)
+
+
+def test_a_bias_is_added_to_each_channel():
+    x = np.random.default_rng(0).normal(size=(2, 5, 6, 3)).astype(np.float32)
+    layer = Depthwise(side=3, padding=1, use_bias=True)
+    params = jax.jit(layer.init)(jax.random.key(0), x)["params"]
+    assert params["bias"].shape == (3,) and not params["bias"].any()
+    bias = np.float32([1, -2, 3])
+    plain, shifted = (jax.jit(layer.apply)({"params": {**params, "bias": each}}, x) for each in (params["bias"], bias))
+    np.testing.assert_allclose(shifted, plain + bias, rtol=1e-6, atol=1e-6)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from painted import IMAGES, TINY, abstract, oracle, random_variables
 
+from likeness.research.ops.pooling import enlarge
 from likeness.research.style_networks import Conditional, Johnson
-from likeness.research.style_networks.borders import enlarge, reflect, reflect_to_multiple
+from likeness.research.style_networks.borders import reflect, reflect_to_multiple
 
 PUBLISHED = Johnson(
     widths=(2, 3, 4),

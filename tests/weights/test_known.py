@@ -46,9 +46,9 @@ def test_each_says_what_it_is_and_how_to_get_it(published, alone):
     assert published.find() is None
     how = published.how_to_get()
     if published.editions:
-        assert f"`likeness weights fetch {published.name}`" in how
-        assert any(all(file.urls or file.text for file in edition) for edition in published.editions)
         assert str(published.folder) in how
+    if any(all(file.urls or file.text for file in edition) for edition in published.editions):
+        assert f"`likeness weights fetch {published.name}`" in how
     else:
         assert f"--name {published.name}" in how
 
@@ -69,6 +69,10 @@ def test_each_layout_has_a_name_for_every_variable(published):
         ("squeezenet11", 722_496),
         ("squeezenet11_torchvision", 1_235_496),
         ("mobilefacenet", 999_936),
+        ("shufflenetv2", 143_136),
+        ("fastestdet", 244_490),
+        ("yunet", 75_856),
+        ("yunet_s", 54_608),
         ("johnson_wave", 1_677_638),
     ],
 )
@@ -144,7 +148,9 @@ def test_pretrained_in_a_config(tmp_path, alone):
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("name", ["vgg19_normalised", "vgg19_pruned16x", "mobilefacenet"])
+@pytest.mark.parametrize(
+    "name", ["vgg19_normalised", "vgg19_pruned16x", "mobilefacenet", "shufflenetv2", "fastestdet", "yunet", "yunet_s"]
+)
 def test_every_array_of_the_real_files_is_accounted_for(real_data, name):
     published = named(name)
     found = published.find()
