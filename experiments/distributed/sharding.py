@@ -1,6 +1,7 @@
 """Where arrays live: one mesh with a data and an fsdp axis, one rule for parameters, one for batches."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import numpy as np
@@ -40,7 +41,7 @@ class Mesh:
         devices = jax.devices()
         stand_in = devices[0].platform == "cpu" and asked_for() > 1 and jax.process_count() == 1
         if self.data is None and stand_in:
-            devices = devices[: _shares(len(devices), self.fsdp, [leaf.shape[0] for leaf in jax.tree.leaves(batch)])]
+            devices = devices[: _shares(len(devices), self.fsdp, jax.tree.leaves(batch))]
         data = self.data or len(devices) // self.fsdp
         if data * self.fsdp != len(devices):
             raise UserError(
@@ -63,12 +64,16 @@ class Mesh:
         return jax.tree.map(place, shapes)
 
 
-def _shares(devices: int, fsdp: int, rows: list[int]) -> int:
-    """The most of the devices that hold equal numbers of rows: a multiple of fsdp, or all where there is none."""
-    if not rows:
-        return min(fsdp, devices)
-    fitting = (number for number in range(devices, 0, -1) if number % fsdp == 0 and not any(row % number for row in rows))
-    return next(fitting, devices)
+_LEAST = 1 << 13
+"""Numbers in a device's share of a batch, below which the devices wait for each other longer than they compute."""
+
+
+def _shares(devices: int, fsdp: int, batch: list[Any]) -> int:
+    """The most of the devices that hold equal shares of some size: a multiple of fsdp, or all where there is none."""
+    worthwhile = max((int(np.prod(leaf.shape)) for leaf in batch), default=0) // _LEAST
+    most = min(devices, max(worthwhile, fsdp))
+    equal = (number for number in range(most, 0, -1) if not any(leaf.shape[0] % number for leaf in batch))
+    return next((number for number in equal if number % fsdp == 0), devices)
 
 
 def replicated(mesh: jax.sharding.Mesh) -> NamedSharding:

@@ -59,10 +59,11 @@ def differences(mesh, shape, window, stride, padding):
 
 def main():
     """Compare and print."""
-    mesh = Mesh().build({"images": np.zeros((8, 1))})
-    report = {"devices": jax.device_count()}
+    mesh = Mesh().build({"images": np.zeros((8, 8192))})
+    report: dict[str, object] = {"devices": jax.device_count()}
     report["meshes"] = {
-        rows: [Mesh(fsdp=fsdp).build({"images": np.zeros((rows, 1))}).size for fsdp in (1, 2)] for rows in (16, 10, 9, 3)
+        f"{rows}×{each}": [Mesh(fsdp=fsdp).build({"images": np.zeros((rows, each))}).size for fsdp in (1, 2)]
+        for rows, each in ((16, 8192), (10, 8192), (9, 8192), (3, 8192), (16, 1024), (16, 64))
     }
     report["no batch"] = [Mesh().build().size, Mesh().build(None).size, Mesh(fsdp=2).build().size]
     report["convolutions"] = {name: differences(mesh, *case) for name, case in SHAPES.items()}
