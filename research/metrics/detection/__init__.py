@@ -4,6 +4,7 @@ from likeness.research.metrics.detection.average_precision import AREAS, IOU_THR
 from likeness.research.metrics.detection.coco import CocoSet, coco_set, evaluate_coco
 from likeness.research.metrics.detection.matching import AreaRange, Matches
 from likeness.research.metrics.detection.truths import GroundTruth, Predictions
+from likeness.research.metrics.detection.voc import VocCurve, VocEvaluation, VocEvaluator
 
 __all__ = [
     "AREAS",
@@ -15,6 +16,9 @@ __all__ = [
     "GroundTruth",
     "Matches",
     "Predictions",
+    "VocCurve",
+    "VocEvaluation",
+    "VocEvaluator",
     "coco_set",
     "evaluate_coco",
 ]

@@ -200,7 +200,7 @@ class CocoEvaluator:
             ValueError: There are not as many images of one as of the other, or a class is named twice.
         """
         check_images(type(self).__name__, truths, predictions)
-        classes = self._classes(truths, predictions, class_ids)
+        classes = checked_classes(type(self).__name__, truths, predictions, class_ids)
         thresholds = np.array(self.iou_thresholds)
         most = self.max_detections[-1]
         found = match(truths, predictions, classes, thresholds, self.areas, most, self.class_agnostic, self.reading)
@@ -218,19 +218,6 @@ class CocoEvaluator:
             notes=self._notes(truths) if self.reading == "corrected" else (),
         )
 
-    def _classes(
-        self, truths: Sequence[GroundTruth], predictions: Sequence[Predictions], asked: UncheckedLabels | None
-    ) -> Int[np.ndarray, "k"]:
-        owner = type(self).__name__
-        if asked is None:
-            classes = all_classes(truths, predictions)
-            return classes if len(classes) else np.zeros(1, np.int64)
-        given = as_numpy(owner, "class_ids", asked, ("k",), "integers", "Give the number of each class.").astype(np.int64)
-        classes = np.unique(given)
-        if not len(given) or len(classes) < len(given):
-            raise ValueError(f"{owner}: class_ids must be one class or more, each once, and are {given.tolist()}.")
-        return classes
-
     def _notes(self, truths: Sequence[GroundTruth]) -> tuple[str, ...]:
         zeros = sum(int((np.asarray(each.ids) == 0).sum()) for each in truths if each.ids is not None)
         difficult = sum(int((np.asarray(each.difficult) & ~np.asarray(each.crowd)).sum()) for each in truths)
@@ -240,6 +227,30 @@ class CocoEvaluator:
             f"pycocotools says -1 for AP, since 100 is not among {self.max_detections}": 100 not in self.max_detections,
         }
         return tuple(f"{sentence}." for sentence, so in said.items() if so)
+
+
+def checked_classes(
+    owner: str, truths: Sequence[GroundTruth], predictions: Sequence[Predictions], asked: UncheckedLabels | None
+) -> Int[np.ndarray, "k"]:
+    """Returns the classes to evaluate in rising order: those asked for, else all that occur.
+
+    Args:
+        owner: Who asks.
+        truths: One for each image.
+        predictions: One for each image.
+        asked: The classes, or None.
+
+    Raises:
+        ValueError: There is none, or one is named twice.
+    """
+    if asked is None:
+        classes = all_classes(truths, predictions)
+        return classes if len(classes) else np.zeros(1, np.int64)
+    given = as_numpy(owner, "class_ids", asked, ("k",), "integers", "Give the number of each class.").astype(np.int64)
+    classes = np.unique(given)
+    if not len(given) or len(classes) < len(given):
+        raise ValueError(f"{owner}: class_ids must be one class or more, each once, and are {given.tolist()}.")
+    return classes
 
 
 def tables(

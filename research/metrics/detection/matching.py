@@ -109,8 +109,8 @@ def match(
 
     crowd, difficult, sizes = (column(truths, name)[truth_order] for name in ("crowd", "difficult", "areas"))
     optional = crowd if reading == "pycocotools" else crowd | difficult
-    counts = np.stack([~optional & _inside(sizes, area) for area in areas])
-    outside = np.stack([~_inside(found.area, area) for area in areas])
+    counts = np.stack([~optional & inside(sizes, area) for area in areas])
+    outside = np.stack([~inside(found.area, area) for area in areas])
 
     thresholds = np.minimum(iou_thresholds, _ALMOST_ONE)
     candidates = _candidates(found, group(found), there, group(there), crowd, float(thresholds.min()))
@@ -208,7 +208,8 @@ def _greedy(
     return matched
 
 
-def _inside(sizes: Float[np.ndarray, "n"], area: AreaRange) -> Bool[np.ndarray, "n"]:
+def inside(sizes: Float[np.ndarray, "n"], area: AreaRange) -> Bool[np.ndarray, "n"]:
+    """Returns which sizes belong to an area range."""
     return (sizes >= area.low) & (sizes <= area.high)
 
 
