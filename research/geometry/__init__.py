@@ -3,9 +3,13 @@
 from likeness.research.geometry.alignment import Crop, Similarity, crop, fit_similarity
 from likeness.research.geometry.anchor_clusters import AnchorClusters, kmeans_anchors, mean_best_iou, shape_iou
 from likeness.research.geometry.anchors import AnchorCenter, AnchorGrid, AnchorPyramid, best_possible_recall
+from likeness.research.geometry.balanced import BalancedSample, Sampled
 from likeness.research.geometry.boxes import BoxFormat, area, as_boxes, centers, clip_boxes, convert, is_degenerate, sizes
 from likeness.research.geometry.detections import Detection, Detections, PaddedDetections
+from likeness.research.geometry.dynamic_matching import SimOta, TaskAligned
 from likeness.research.geometry.iou import Overlap, ciou, diou, giou, ios, iou, pairwise
+from likeness.research.geometry.matching import Assignment, MaxIou
+from likeness.research.geometry.midpoint_cells import CellCollision, CellPrecedence, MidpointCell
 from likeness.research.geometry.mosaic import Mosaic
 from likeness.research.geometry.placement import Placement
 from likeness.research.geometry.receptive_field import NetworkGeometry, ReceptiveField, WindowGeometry, receptive_fields
@@ -30,7 +34,11 @@ __all__ = [
     "AnchorClusters",
     "AnchorGrid",
     "AnchorPyramid",
+    "Assignment",
+    "BalancedSample",
     "BoxFormat",
+    "CellCollision",
+    "CellPrecedence",
     "Composition",
     "Crop",
     "CropTo",
@@ -39,6 +47,8 @@ __all__ = [
     "Flip",
     "GeometricTransform",
     "Letterbox",
+    "MaxIou",
+    "MidpointCell",
     "Mosaic",
     "Moved",
     "NetworkGeometry",
@@ -50,10 +60,13 @@ __all__ = [
     "RoiAlign",
     "RoiPool",
     "Rotation",
+    "Sampled",
     "Selected",
+    "SimOta",
     "Similarity",
     "SlidingWindows",
     "Suppression",
+    "TaskAligned",
     "WindowGeometry",
     "area",
     "as_boxes",
