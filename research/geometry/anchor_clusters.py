@@ -82,7 +82,7 @@ def kmeans_anchors(
     Example:
         >>> boxes = [(10.0, 10.0), (11.0, 10.0), (30.0, 60.0), (30.0, 62.0)]
         >>> kmeans_anchors(np.array(boxes), k=2).shapes
-        ((10.5, 10.0), (30.0, 61.0))
+        ((10.0, 10.0), (30.0, 60.0))
     """
     check_count("kmeans_anchors", "k", k)
     check_count("kmeans_anchors", "restarts", restarts, least=0)
