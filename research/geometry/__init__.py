@@ -5,6 +5,7 @@ from likeness.research.geometry.anchor_clusters import AnchorClusters, kmeans_an
 from likeness.research.geometry.anchors import AnchorCenter, AnchorGrid, AnchorPyramid, best_possible_recall
 from likeness.research.geometry.balanced import BalancedSample, Sampled
 from likeness.research.geometry.boxes import BoxFormat, area, as_boxes, centers, clip_boxes, convert, is_degenerate, sizes
+from likeness.research.geometry.codecs import BoxCodec, BoxDeltas, CellRelative, ImageRelative, PointDistances, YoloV1, YoloV3
 from likeness.research.geometry.detections import Detection, Detections, PaddedDetections
 from likeness.research.geometry.dynamic_matching import SimOta, TaskAligned
 from likeness.research.geometry.iou import Overlap, ciou, diou, giou, ios, iou, pairwise
@@ -36,9 +37,12 @@ __all__ = [
     "AnchorPyramid",
     "Assignment",
     "BalancedSample",
+    "BoxCodec",
+    "BoxDeltas",
     "BoxFormat",
     "CellCollision",
     "CellPrecedence",
+    "CellRelative",
     "Composition",
     "Crop",
     "CropTo",
@@ -46,6 +50,7 @@ __all__ = [
     "Detections",
     "Flip",
     "GeometricTransform",
+    "ImageRelative",
     "Letterbox",
     "MaxIou",
     "MidpointCell",
@@ -55,6 +60,7 @@ __all__ = [
     "Overlap",
     "PaddedDetections",
     "Placement",
+    "PointDistances",
     "ReceptiveField",
     "Resize",
     "RoiAlign",
@@ -68,6 +74,8 @@ __all__ = [
     "Suppression",
     "TaskAligned",
     "WindowGeometry",
+    "YoloV1",
+    "YoloV3",
     "area",
     "as_boxes",
     "as_convolution",
