@@ -123,12 +123,14 @@ class _Ways:
             self._sequential(group[0], until)
             return
         # They need JAX, and a sweep in other processes must leave the devices to those.
+        from likeness.experiments.distributed.cores import a_device_for_each_core
         from likeness.experiments.sweeps.timing import time_both
         from likeness.experiments.sweeps.vmapped import Incompatible, vmap_runs
         from likeness.experiments.sweeps.vmapped_training import train_vmapped
 
         say = self.say
         try:
+            a_device_for_each_core()
             ready = vmap_runs([member.run for member in group])
             left = (until or group[0].run.steps) - group[0].latest
             timed = time_both(ready, left) if self.vmap == "auto" else None

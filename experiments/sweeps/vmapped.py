@@ -127,7 +127,8 @@ def vmap_runs(runs: Sequence[Run]) -> VmappedRuns:
             f"mesh.fsdp is {first.mesh.fsdp}, which splits the parameters of one run over devices, such as the centers of "
             "MarginSoftmax, while of runs trained together each has one device (with mesh.fsdp 1 shards may be any number)"
         )
-    mesh = first.mesh.build()
+    # Runs, and not the rows of a batch, are what devices share; of whatever size, since a device waits for no other.
+    mesh = first.mesh.build(jax.ShapeDtypeStruct((len(runs), 1 << 20), np.uint8))
     if len(runs) % mesh.size:
         raise Incompatible(f"{len(runs)} runs do not divide over {mesh.size} devices")
     paths = differing(runs)
