@@ -48,6 +48,9 @@ class Options:
 
 
 def main(arguments: list[str]) -> int:
+    if arguments and not arguments[0].startswith("-") and not {"-h", "--help"} & set(arguments):
+        # JAX takes more than a second to be imported.
+        print(f"reading the config {arguments[0]}", file=sys.stderr, flush=True)
     name, options, run = parse("train", Options, arguments)
     from likeness.experiments.commands.summary import print_evaluation
     from likeness.experiments.display.progress import Quiet, Terminal

@@ -100,8 +100,7 @@ class VmappedRuns:
 
     def report_of(self, report: StepReport, number: int) -> StepReport:
         """One run's part of a report that was fetched."""
-        metrics = {name: values[number] for name, values in report.metrics.items()}
-        return StepReport(metrics, np.asarray(report.finite)[number], np.asarray(report.recovers)[number])  # pyright: ignore
+        return jax.tree.map(lambda values: np.asarray(values)[number], report)
 
     def stacked(self, states: Sequence[TrainState]) -> TrainState:
         """States of single runs with a leading axis of runs."""

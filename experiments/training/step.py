@@ -16,13 +16,21 @@ from likeness.research.types import Array, PRNGKey, PyTree, Scalar
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class StepReport:
-    """What a step leaves on the device for the log."""
+    """What a step leaves on the device for the log: few arrays, since each that leaves a program costs a step its time."""
 
-    metrics: dict[str, Array]
+    numbers: Array
+    """The metrics, (metrics,) in float32; of several runs (runs, metrics)."""
     finite: Array
     """One flag a leaf, in the order of :func:`watched`."""
     recovers: Array
     """Whether the optimizer has gone back from a cost that is not finite, and tries a shorter step."""
+    names: tuple[str, ...] = dataclasses.field(metadata={"static": True})
+    """What the metrics are called."""
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Each metric by its name."""
+        return {name: self.numbers[..., place] for place, name in enumerate(self.names)}
 
 
 def initial_state(
@@ -102,7 +110,14 @@ def train_step(
         average = optax.incremental_update(params, average, jnp.where(recovered, 1.0, 1.0 - jnp.minimum(decay, ramp)))
     metrics = {"loss": value, "gradient_norm": optax.tree.norm(gradients), **result.metrics}
     next_state = TrainState(state.step + 1, params, model_state, optimizer_state, average)
-    return strongly_typed(next_state), StepReport(metrics, finite, recovered)
+    return strongly_typed(next_state), StepReport(_stacked(metrics), finite, recovered, tuple(metrics))
+
+
+def _stacked(metrics: dict[str, Array]) -> Array:
+    for name, value in metrics.items():
+        if jnp.shape(value):
+            raise ValueError(f"the metric {name!r} of a step has shape {jnp.shape(value)}, and the log keeps single numbers")
+    return jnp.stack([jnp.asarray(value, jnp.float32) for value in metrics.values()])
 
 
 def promoted(run: Run, state: TrainState, constants: PyTree) -> TrainState:
