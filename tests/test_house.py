@@ -98,6 +98,7 @@ def test_nothing_goes_round_the_door() -> None:
     "package",
     [
         "likeness.research.data",
+        "likeness.research.data.detection",
         "likeness.research.gallery",
         "likeness.research.weights",
         "likeness.experiments.optim",

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Shaped, UInt8
@@ -16,6 +16,8 @@ from likeness.research.data.image_guard import FORMATS, Excessive, check_file, u
 from likeness.research.data.paths import printable
 from likeness.research.data.regular import NotAFile, open_regular
 from likeness.research.errors import UserError
+
+_ORIENTATION = 0x0112
 
 # What beartype can tell at run time, which `IO[bytes]` is not.
 File = io.BytesIO | io.BufferedReader
@@ -32,6 +34,16 @@ class BadImage(UserError):
 
     def __reduce__(self):
         return BadImage, (self.name, self.why, self.remedy)
+
+
+class ImageHeader(NamedTuple):
+    """What an image's file says of its pixels."""
+
+    height: int
+    """As they are stored."""
+    width: int
+    orientation: int
+    """How EXIF has them turned to be upright, 1 to 8; 1: not at all."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -98,6 +110,17 @@ class Decode:
         """Checks what the header tells, without decoding."""
         with open_image(path) as file, self._open(file, printable(path)):
             pass
+
+    def header(self, path: str | os.PathLike) -> "ImageHeader":
+        """Checks what the header of a file tells, and returns it."""
+        with open_image(path) as file, self._open(file, printable(path)) as image:
+            try:
+                turn = image.getexif().get(_ORIENTATION, 1)
+            # As of pixels, broken EXIF is none.
+            except Exception:
+                turn = 1
+            width, height = image.size
+            return ImageHeader(height, width, turn if isinstance(turn, int) and 1 <= turn <= 8 else 1)
 
     @contextmanager
     def _open(self, file: File, name: str) -> Iterator[Image.Image]:

@@ -80,7 +80,7 @@ class Parts(NamedTuple):
     test: Examples
 
 
-class _Epochs(IndexBatches):
+class Epochs(IndexBatches):
     """All rows in a fresh order every epoch; epochs follow without a gap."""
 
     def __init__(self, batch_size: int, n: int, seed: int) -> None:
@@ -135,7 +135,7 @@ def stream_examples(examples: Examples, batch: int, seed: int, *, process_index:
         raise UserError("There are no examples to train on: give the data some.")
     if batch % process_count:
         raise UserError(f"A batch of {batch} examples cannot be shared evenly by {process_count} processes: choose a multiple.")
-    rows = _Epochs(batch, len(examples), seed)
+    rows = Epochs(batch, len(examples), seed)
     dataset: Any = grain.MapDataset.source(rows).map(_ReadShare(examples, process_index, process_count))
     # Reading is copying, which one thread does as fast as several.
     return iter(dataset.to_iter_dataset(grain.ReadOptions(num_threads=1, prefetch_buffer_size=4)))

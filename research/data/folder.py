@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import os
-from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,7 +18,7 @@ from likeness.research.data.images import ArrayReader, Images, content_numbers, 
 from likeness.research.data.names import about_names, identity_name
 from likeness.research.data.paths import expand_path, printable
 from likeness.research.data.preprocessing import Preprocessing, sides
-from likeness.research.data.regular import sampled_digest
+from likeness.research.data.regular import sampled_digest, whole_digests
 from likeness.research.errors import UserError
 
 _LAYOUT = "one folder a person, such as `{root}/ann/1.jpg`, `{root}/ann/2.jpg`, `{root}/bob/1.jpg`"
@@ -123,7 +122,7 @@ class Folder:
             raise _nothing(root, skipped)
         good = [files[i] for i in kept]
         if loader.cache is None and self.verify == "header":
-            content = _whole_where_equal(root, good, content)
+            content = whole_digests([root / file for file in good], content)
         folders = [Path(file).parent.name for file in good]
         unique, copies = self.duplicates(
             content, [identity_name(folder) for folder in folders], [printable(file) for file in good], printable(root)
@@ -196,15 +195,6 @@ class _FileReader:
         for i, row in enumerate(rows):
             out[i] = self.preprocessing(self.root / self.files[int(row)])
         return out
-
-
-def _whole_where_equal(root: Path, files: Sequence[str], content: Sequence[bytes]) -> list[bytes]:
-    """Digests of whole files in place of those of their beginnings, where several begin alike."""
-    times = Counter(content)
-    return [
-        hashlib.sha256((root / file).read_bytes()).digest() if times[digest] > 1 else digest
-        for file, digest in zip(files, content, strict=True)
-    ]
 
 
 def _find(root: Path) -> tuple[list[str], list[tuple[str, str]]]:

@@ -4,8 +4,10 @@ import hashlib
 import io
 import os
 import stat
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from likeness.research.data.paths import printable
 from likeness.research.errors import UserError
@@ -50,6 +52,15 @@ def open_regular(path: str | os.PathLike) -> Iterator[io.BufferedReader]:
         raise NotAFile(printable(path), "it is a folder, a pipe or a device and not a file", "Give the path of a file.")
     with os.fdopen(descriptor, "rb") as file:
         yield file
+
+
+def whole_digests(paths: Sequence[Path], digests: Sequence[bytes]) -> list[bytes]:
+    """Digests of whole files in place of those of their beginnings, where several begin alike."""
+    times = Counter(digests)
+    return [
+        hashlib.sha256(path.read_bytes()).digest() if times[digest] > 1 else digest
+        for path, digest in zip(paths, digests, strict=True)
+    ]
 
 
 def sampled_digest(file: io.BufferedReader) -> bytes:

@@ -26,6 +26,7 @@ from likeness.research.geometry.transforms import (
     Moved,
     Resize,
     Rotation,
+    Upright,
     move,
 )
 from likeness.research.geometry.windows import SlidingWindows, as_convolution, check_convolutional, total_stride, windows_of
@@ -73,6 +74,7 @@ __all__ = [
     "SlidingWindows",
     "Suppression",
     "TaskAligned",
+    "Upright",
     "WindowGeometry",
     "YoloV1",
     "YoloV3",

@@ -95,9 +95,14 @@ class Placement:
         return (b == 0 and c == 0) or (a == 0 and d == 0)
 
     @property
+    def outline(self) -> Polygon:
+        """The part of the canvas that shows the image, a convex polygon; without corners where none does."""
+        return self._shown(self._visible())
+
+    @property
     def frame(self) -> Frame:
         """The box around what of the canvas shows the image: left, top, right, bottom."""
-        shown = self._shown(self._visible())
+        shown = self.outline
         if not len(shown):
             return 0.0, 0.0, 0.0, 0.0
         (left, top), (right, bottom) = shown.min(axis=0).tolist(), shown.max(axis=0).tolist()
@@ -184,14 +189,14 @@ class Placement:
             shift=(a * e + b * f + other.shift[0], c * e + d * f + other.shift[1]),
             visible=self.visible,
         )
-        shown = self._shown(self._visible())
+        shown = self.outline
         if other.visible is not None:
             shown = intersect_convex(shown, other._visible())
         return both._showing(np.asarray(self.inverse().points(shown)))
 
     def within(self, left: float | int, top: float | int, right: float | int, bottom: float | int) -> "Placement":
         """The same, shown in a rectangle of the canvas only, such as a tile of a mosaic."""
-        shown = intersect_convex(self._shown(self._visible()), rectangle(left, top, right, bottom))
+        shown = intersect_convex(self.outline, rectangle(left, top, right, bottom))
         return self._showing(np.asarray(self.inverse().points(shown)))
 
     def show(self, boxes: Shaped[np.ndarray, "n 4"]) -> tuple[Float[np.ndarray, "n 4"], Float[np.ndarray, "n"]]:
@@ -241,7 +246,7 @@ class Placement:
 
     def _seen(self) -> Polygon:
         """What of the image one sees on the canvas."""
-        return np.asarray(self.inverse().points(self._shown(self._visible())))
+        return np.asarray(self.inverse().points(self.outline))
 
     def _shown(self, part: Polygon) -> Polygon:
         """What of the canvas shows a part of the image."""

@@ -56,7 +56,16 @@ def intersect_convex(first: Polygon, second: Polygon) -> Polygon:
             if depth >= 0:
                 kept.append(here)
         cut = np.array(kept).reshape(-1, 2)
-    return cut
+    return _apart(cut)
+
+
+def _apart(polygon: Polygon) -> Polygon:
+    """Without corners that only rounding parts from the one before: an edge between them could point anywhere."""
+    if not len(polygon):
+        return polygon
+    near = 1e-9 * max(1.0, float(np.abs(polygon).max()))
+    apart = polygon[np.abs(polygon - np.roll(polygon, 1, axis=0)).max(axis=1) > near]
+    return apart if len(apart) > 2 else polygon[:0]
 
 
 def is_box(polygon: Polygon) -> bool:

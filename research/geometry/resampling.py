@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 from PIL import Image
 
 from likeness.research.geometry.placement import Placement
@@ -63,9 +63,7 @@ def place_image(
         if placement.plain or placement.visible is None:
             canvas[top:bottom, left:right] = drawn
         else:
-            x, y = np.meshgrid(np.arange(left, right) + 0.5, np.arange(top, bottom) + 0.5)
-            shown = placement.shows(np.asarray(placement.inverse().points(np.stack([x, y], axis=-1))))
-            np.copyto(canvas[top:bottom, left:right], drawn, where=shown[..., None])
+            np.copyto(canvas[top:bottom, left:right], drawn, where=_shown(placement, window)[..., None])
     return canvas
 
 
@@ -73,6 +71,20 @@ def _pixels(placement: Placement) -> tuple[int, int, int, int]:
     """The pixels of the canvas whose middle is in the frame of the placement."""
     x1, y1, x2, y2 = (math.ceil(edge - 0.5 - _WHOLE) for edge in placement.frame)
     return x1, y1, x2, y2
+
+
+def _shown(placement: Placement, window: tuple[int, int, int, int]) -> Bool[np.ndarray, "H W"]:
+    """Which pixels of the window have their middle in the outline of what is shown."""
+    x, y = np.arange(window[0], window[2]) + 0.5, np.arange(window[1], window[3])[:, None] + 0.5
+    outline = placement.outline
+    inside, outside = np.ones((2, len(y), len(x)), bool)
+    # It may go round either way.
+    for start, end in zip(outline, np.roll(outline, -1, axis=0), strict=True):
+        across, along = end - start
+        depth = across * (y - start[1]) - along * (x - start[0])
+        inside &= depth >= -_WHOLE
+        outside &= depth <= _WHOLE
+    return inside | outside
 
 
 def _stretched(

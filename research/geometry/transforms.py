@@ -16,7 +16,7 @@ from likeness.research.checks import check_choice, check_count
 from likeness.research.geometry.placement import Placement, Size
 from likeness.research.geometry.resampling import place_image
 
-__all__ = ["Composition", "CropTo", "Flip", "GeometricTransform", "Letterbox", "Moved", "Resize", "Rotation", "move"]
+__all__ = ["Composition", "CropTo", "Flip", "GeometricTransform", "Letterbox", "Moved", "Resize", "Rotation", "Upright", "move"]
 
 
 @runtime_checkable
@@ -194,6 +194,42 @@ class Composition:
         for step in self.steps:
             made = made.then(step.placement(made.target))
         return made
+
+
+@dataclasses.dataclass(frozen=True)
+class Upright:
+    """Turns and mirrors an image as the orientation of its EXIF tag says, and as viewers and decoders show it.
+
+    Example:
+        >>> Upright(6).placement((480, 640)).boxes(np.array([[0.0, 0.0, 10.0, 20.0]])).tolist()
+        [[460.0, 0.0, 480.0, 10.0]]
+    """
+
+    orientation: int
+    """1 to 8; 6 is a camera held upright, whose rows are stored as columns."""
+
+    def __post_init__(self) -> None:
+        if self.orientation not in range(1, 9):
+            raise ValueError(f"Upright({self.orientation}): an EXIF orientation is a number from 1 to 8.")
+
+    def placement(self, size: Size) -> Placement:
+        """Of the image of this height and width, as it is stored."""
+        _check_size("Upright", size)
+        height, width = size
+        # Where the stored image's axes go: x, y of its columns and of its rows.
+        a, b, c, d = {
+            1: (1, 0, 0, 1),
+            2: (-1, 0, 0, 1),
+            3: (-1, 0, 0, -1),
+            4: (1, 0, 0, -1),
+            5: (0, 1, 1, 0),
+            6: (0, -1, 1, 0),
+            7: (0, -1, -1, 0),
+            8: (0, 1, -1, 0),
+        }[self.orientation]
+        target = (width, height) if a == 0 else size
+        shift = (float(target[1]) if a + b < 0 else 0.0, float(target[0]) if c + d < 0 else 0.0)
+        return Placement(source=size, target=target, matrix=(float(a), float(b), float(c), float(d)), shift=shift)
 
 
 class Moved(NamedTuple):

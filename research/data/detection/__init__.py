@@ -1,0 +1,82 @@
+"""Annotated images: folders of VOC, COCO and YOLO with their faults named; parted, changed at random, and batched."""
+
+from typing import TYPE_CHECKING
+
+from likeness.research.lazy import lazily
+
+if TYPE_CHECKING:
+    from likeness.research.data.detection.augmentation import DetectionAugmentation, DetectionSample, sample_of
+    from likeness.research.data.detection.batches import PaddedBoxes, pad_boxes, padded_boxes, stream_detection
+    from likeness.research.data.detection.checking import Exif, VocPixels
+    from likeness.research.data.detection.examples import DetectionExamples, detection_examples
+    from likeness.research.data.detection.problems import KINDS, Kind, Problem, ProblemKind
+    from likeness.research.data.detection.records import Part
+    from likeness.research.data.detection.source import DetectionFolder, DetectionSource
+    from likeness.research.data.detection.split import DetectionParts, DetectionSplit, OfficialParts, ShareSplit
+else:
+    __getattr__ = lazily(
+        __name__,
+        {
+            "augmentation": (
+                "DetectionAugmentation",
+                "DetectionSample",
+                "sample_of",
+            ),
+            "batches": (
+                "PaddedBoxes",
+                "pad_boxes",
+                "padded_boxes",
+                "stream_detection",
+            ),
+            "checking": (
+                "Exif",
+                "VocPixels",
+            ),
+            "examples": (
+                "DetectionExamples",
+                "detection_examples",
+            ),
+            "problems": (
+                "KINDS",
+                "Kind",
+                "Problem",
+                "ProblemKind",
+            ),
+            "records": ("Part",),
+            "source": (
+                "DetectionFolder",
+                "DetectionSource",
+            ),
+            "split": (
+                "DetectionParts",
+                "DetectionSplit",
+                "OfficialParts",
+                "ShareSplit",
+            ),
+        },
+    )
+
+__all__ = [
+    "KINDS",
+    "DetectionAugmentation",
+    "DetectionExamples",
+    "DetectionFolder",
+    "DetectionParts",
+    "DetectionSample",
+    "DetectionSource",
+    "DetectionSplit",
+    "Exif",
+    "Kind",
+    "OfficialParts",
+    "PaddedBoxes",
+    "Part",
+    "Problem",
+    "ProblemKind",
+    "ShareSplit",
+    "VocPixels",
+    "detection_examples",
+    "pad_boxes",
+    "padded_boxes",
+    "sample_of",
+    "stream_detection",
+]

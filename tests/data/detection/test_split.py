@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from likeness.research.data.detection import DetectionExamples, OfficialParts, Part, ShareSplit, detection_examples
+from likeness.research.errors import UserError
+
+
+def examples(count: int, parts: tuple[Part, ...] = (), copies: int = 1) -> DetectionExamples:
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (8, 8, 1)).astype(np.uint8) for _ in range(count)]
+    boxes = [np.array([[0, 0, 1 + row % 7, 4]], np.float32) for row in range(count)]
+    made = detection_examples(images * copies, boxes * copies, [np.array([0])] * count * copies, ("disk",))
+    content = np.tile(np.arange(count, dtype=np.uint64), copies)
+    object.__setattr__(made, "parts", parts)
+    object.__setattr__(made, "content", content)
+    return made
+
+
+def test_copies_are_on_one_side():
+    parts = ShareSplit(validation=0.3, test=0.3)(examples(60, copies=3))
+    sets = [set(part.content.tolist()) for part in parts if part.content is not None]
+    assert len(sets) == 3 and all(sets) and not (sets[0] & sets[1] or sets[0] & sets[2] or sets[1] & sets[2])
+    assert sum(map(len, parts)) == 180
+
+
+def test_where_an_image_is_does_not_change_when_others_come():
+    few, many = (ShareSplit(validation=0.2, test=0.3)(examples(count)) for count in (50, 80))
+    for part, larger in zip(few, many, strict=True):
+        assert part.content is not None and larger.content is not None
+        assert set(part.content.tolist()) <= set(larger.content.tolist())
+
+
+def test_shares_are_met_on_average():
+    sizes = [len(part) for part in ShareSplit(validation=0.2, test=0.3, seed=4)(examples(1000))]
+    assert np.abs(np.array(sizes) - [500, 200, 300]).max() < 60
+
+
+def test_another_seed_parts_otherwise():
+    first, second = (ShareSplit(seed=seed)(examples(100)).test.content for seed in (0, 1))
+    assert first is not None and second is not None and set(first.tolist()) != set(second.tolist())
+
+
+def test_official_parts_come_first_and_what_they_lack_from_the_training_images():
+    said: tuple[Part, ...] = ("train",) * 80 + ("test",) * 10 + ("",) * 10
+    parts = OfficialParts(validation=0.25)(examples(100, said))
+    assert parts.test.content is not None and parts.test.content.tolist() == list(range(80, 90))
+    assert len(parts.train) + len(parts.validation) == 80 and 10 < len(parts.validation) < 30
+    all_three: tuple[Part, ...] = ("train",) * 50 + ("validation",) * 30 + ("test",) * 20
+    assert [len(part) for part in OfficialParts()(examples(100, all_three))] == [50, 30, 20]
+    assert [len(part) for part in OfficialParts(test=0.0)(examples(100, ("train",) * 50 + ("validation",) * 50))] == [50, 50, 0]
+    assert sum(map(len, OfficialParts()(examples(100)))) == 100
+
+
+def test_a_part_without_images_is_refused():
+    with pytest.raises(UserError, match="leaves none for test"):
+        ShareSplit(validation=0.1, test=0.01)(examples(20))
+    with pytest.raises(UserError, match="leaves none for train"):
+        OfficialParts()(examples(3, ("test", "test", "validation")))
+
+
+@pytest.mark.parametrize("shares", [(-0.1, 0.2), (0.5, 0.5), (0.9, 0.2)])
+@pytest.mark.parametrize("split", [ShareSplit, OfficialParts])
+def test_shares_are_shares(split, shares: tuple[float, float]):
+    with pytest.raises(ValueError, match="shares of the images"):
+        split(validation=shares[0], test=shares[1])
+
+
+def test_a_selection_is_a_table():
+    table = examples(9)
+    some = table.select([4, 2, 2]).select(np.array([2, 0]))
+    assert some.names == ("image 2", "image 4") and some.boxes.tolist() == [[0, 0, 3, 4], [0, 0, 5, 4]]
+    np.testing.assert_array_equal(some.read(1), table.read(4))
+    assert some.image_numbers.tolist() == [3, 5] and table.select([]).boxes.shape == (0, 4)
+    assert table.select([]).counts().tolist() == [0] and table.select([]).most_boxes == 0
