@@ -14,18 +14,21 @@ from pathlib import Path
 from likeness.experiments.benchmarks.protocol import OURS, Contender, Goal, Row, Size, Work
 from likeness.experiments.commands.main import COMMANDS
 
-QUICK, LINE, COLD, WARM = 0.5, 1.0, 8.0, 4.0
-"""Seconds that may pass until help, until training's first line, and until its first step without and with kept programs."""
+QUICK, LINE, COLD, WARM, WHOLE = 0.5, 1.0, 8.0, 4.0, 75.0
+"""Seconds that may pass until help, until training's first line, until its first step without and with kept programs, and until
+the quickstart's last figure on two cores."""
 _TABLES = (("configs",), ("weights", "list"), ("enroll", "list", "--gallery", "none.sqlite"))
 _TRAIN = ("train", "recognition/quickstart", "--log-every", "1")
-_ANYTHING, _STEP = r"\S", r"step \d"
+_ANYTHING, _STEP, _LAST = r"\S", r"step \d", r"summary +\S"
 
 
 def rows(size: Size) -> tuple[Row, ...]:
-    """Commands that answer at once, and the quickstart from launch to its first line and its first step."""
+    """Commands that answer at once, and the quickstart from launch to its first line, its first step and, if large, its end."""
     if size == "tiny":
         return (_row("likeness --help", functools.partial(_commands, (("--help",),)), QUICK),)
+    whole = _row("quickstart, to its last figure", functools.partial(_training, _LAST, warm=False), WHOLE)
     return (
+        *((whole,) if size == "large" else ()),
         _row(
             f"--help, the slowest of {len(COMMANDS)} commands",
             functools.partial(_commands, tuple((name, "--help") for name in COMMANDS)),
