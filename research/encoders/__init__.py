@@ -7,6 +7,7 @@ What nobody reads is never computed under ``jax.jit``.
 """
 
 from likeness.research.encoders.conv4 import Conv4
+from likeness.research.encoders.detection_heads import PlaceHead
 from likeness.research.encoders.energy import normalize_energy
 from likeness.research.encoders.fastestdet import FastestDet
 from likeness.research.encoders.flip import FlipEmbedding
@@ -16,6 +17,7 @@ from likeness.research.encoders.iresnet import IResNet, iresnet18, iresnet34, ir
 from likeness.research.encoders.koch import Koch
 from likeness.research.encoders.layers import dimension_of, l2_normalize
 from likeness.research.encoders.mobilefacenet import MobileFaceNet
+from likeness.research.encoders.patch_pyramid import PatchPyramid
 from likeness.research.encoders.plain import PlainConvNet
 from likeness.research.encoders.shufflenet import ShuffleNetV2
 from likeness.research.encoders.squeezenet import SqueezeNet
@@ -33,6 +35,8 @@ __all__ = [
     "Koch",
     "MobileFaceNet",
     "NN4Small2",
+    "PatchPyramid",
+    "PlaceHead",
     "PlainConvNet",
     "ShuffleNetV2",
     "SqueezeNet",

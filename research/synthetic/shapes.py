@@ -1,4 +1,4 @@
-"""Disks, boxes and triangles on textured, noisy ground, with the box of each: what a detector learns from without a download."""
+"""Disks, boxes and triangles on textured, noisy ground, with the box of each: detection without a download."""
 
 import functools
 from typing import NamedTuple
@@ -96,9 +96,7 @@ def _places(
     return boxes, mask
 
 
-def _filled(
-    rng: np.random.Generator, boxes: np.ndarray, classes: np.ndarray, size: int
-) -> Bool[np.ndarray, "n k size size"]:
+def _filled(rng: np.random.Generator, boxes: np.ndarray, classes: np.ndarray, size: int) -> Bool[np.ndarray, "n k size size"]:
     """Which pixels have their middle in each shape."""
     middles = (np.arange(size) + 0.5).astype(np.float32)
     extent = np.maximum(boxes[..., 2:] - boxes[..., :2], 1)
@@ -127,16 +125,17 @@ def _seen(
     counts = filled.sum(axis=(2, 3))
     while True:
         seen = filled.copy()
-        covered = np.zeros_like(filled[:, 0])
+        covered: np.ndarray = np.zeros_like(filled[:, 0])
         for row in reversed(range(most)):
             seen[:, row] &= ~covered & mask[:, row, None, None]
             covered |= filled[:, row] & mask[:, row, None, None]
-        boxes = np.stack([*_ends(seen.any(axis=2)), *_ends(seen.any(axis=3))], axis=-1)[..., [0, 2, 1, 3]]
+        (left, right), (top, bottom) = _ends(np.asarray(seen.any(axis=2))), _ends(np.asarray(seen.any(axis=3)))
+        boxes = np.stack([left, top, right, bottom], axis=-1).astype(np.float32)
         iou = _iou(boxes[:, :, None], boxes[:, None])
-        crowded = np.triu(iou > MAX_IOU, 1).any(axis=2)
+        crowded = (np.triu(np.ones((most, most), bool), 1) & (iou > MAX_IOU)).any(axis=2)
         lost = mask & (crowded | (seen.sum(axis=(2, 3)) < MIN_SEEN * counts))
         if not lost.any():
-            return seen, boxes.astype(np.float32), mask
+            return seen, boxes, mask
         # One of an image at a time: without it others may be seen.
         mask = mask & ~(lost & (lost.cumsum(axis=1) == 1))
 

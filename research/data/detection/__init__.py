@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from likeness.research.data.detection.examples import DetectionExamples, detection_examples
     from likeness.research.data.detection.problems import KINDS, Kind, Problem, ProblemKind
     from likeness.research.data.detection.records import Part
+    from likeness.research.data.detection.shapes import Shapes
     from likeness.research.data.detection.source import DetectionFolder, DetectionSource
     from likeness.research.data.detection.split import DetectionParts, DetectionSplit, OfficialParts, ShareSplit
 else:
@@ -43,6 +44,7 @@ else:
                 "ProblemKind",
             ),
             "records": ("Part",),
+            "shapes": ("Shapes",),
             "source": (
                 "DetectionFolder",
                 "DetectionSource",
@@ -72,6 +74,7 @@ __all__ = [
     "Part",
     "Problem",
     "ProblemKind",
+    "Shapes",
     "ShareSplit",
     "VocPixels",
     "detection_examples",
