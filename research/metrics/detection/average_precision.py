@@ -1,7 +1,7 @@
 """COCO's average precision: twelve numbers, and the whole tables that they are means of."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -93,6 +93,29 @@ class CocoEvaluation:
                 "AR": self._mean(recall),
             }
         return table
+
+    def step(self, iou_threshold: float) -> int:
+        """Returns the place of an IoU threshold.
+
+        Raises:
+            ValueError: It was not measured.
+        """
+        near = np.flatnonzero(np.abs(self.iou_thresholds - iou_threshold) < 1e-9)
+        if not len(near):
+            known = ", ".join(f"{each:g}" for each in self.iou_thresholds)
+            raise ValueError(f"CocoEvaluation: the IoU threshold {iou_threshold} was not measured: there are {known}.")
+        return int(near[0])
+
+    def place(self, class_id: int) -> int:
+        """Returns the place of a class.
+
+        Raises:
+            ValueError: It was not evaluated.
+        """
+        near = np.flatnonzero(self.class_ids == class_id)
+        if not len(near):
+            raise ValueError(f"CocoEvaluation: class {class_id} was not evaluated: there are {self.class_ids.tolist()}.")
+        return int(near[0])
 
     def text(self) -> str:
         """Returns the table that COCO prints, a line for each number."""
@@ -268,7 +291,8 @@ def tables(
     precision = np.full((steps, len(recalls), classes, areas, most), NO_TRUTH)
     recall = np.full((steps, classes, areas, most), NO_TRUTH)
     scores = np.full((steps, len(recalls), classes, areas, most), NO_TRUTH)
-    positives, needed = found.positives, _Needed(recalls)
+    positives = found.positives
+    needed = {count: fewest(count, recalls) for count in np.unique(positives).tolist() if count}
     order = np.lexsort((-found.scores, found.detections.classes))
     bounds = np.searchsorted(found.detections.classes, np.arange(classes + 1))
     for k in np.flatnonzero(positives.any(axis=1)).tolist():
@@ -287,7 +311,7 @@ def tables(
                 recall[:, k, :, m] = recall[:, k, :, m - 1]
                 continue
             kept = slice(None) if last < number else rank < number
-            best, reached, at = _curve(hit[:, kept], ignored[:, kept], score[kept], counts)
+            best, reached, at = precision_at(hit[:, kept], ignored[:, kept], score[kept], counts)
             shape = (len(known), steps, len(recalls))
             precision[:, :, k, known, m] = best.reshape(shape).transpose(1, 2, 0)
             scores[:, :, k, known, m] = at.reshape(shape).transpose(1, 2, 0)
@@ -295,13 +319,27 @@ def tables(
     return precision, recall, scores
 
 
-def _curve(
+def fewest(count: int, recalls: Float[np.ndarray, "r"]) -> Int[np.ndarray, "r"]:
+    """Returns how many of ``count`` truths must be found for each recall, by the divisions that pycocotools makes."""
+    return np.searchsorted(np.arange(count + 1) / count, recalls, side="left")
+
+
+def precision_at(
     hit: Bool[np.ndarray, "c n"],
     ignored: Bool[np.ndarray, "c n"],
     scores: Float[np.ndarray, "n"],
     needed: Int[np.ndarray, "c r"],
 ) -> tuple[Float[np.ndarray, "c r"], Int[np.ndarray, "c"], Float[np.ndarray, "c r"]]:
-    """Precision and score at the detection by which so many truths are found, and how many are found in all."""
+    """Returns the best precision from the detection on by which so many truths are found, how many are in all, and its score.
+
+    Both are 0 where fewer are found.
+
+    Args:
+        hit: Which detections found a truth, by falling score; curves lie below one another.
+        ignored: Which are neither right nor wrong.
+        scores: Of the detections.
+        needed: How many truths are to be found.
+    """
     rows, n = hit.shape
     if not n:
         return np.zeros(needed.shape), np.zeros(rows, np.int64), np.zeros(needed.shape)
@@ -323,24 +361,6 @@ def _curve(
         reached,
         np.where(enough, scores[column], 0.0),
     )
-
-
-class _Needed(Mapping[int, np.ndarray]):
-    """Of so many truths, the fewest that must be found for each recall, by the divisions that pycocotools makes."""
-
-    def __init__(self, recalls: Float[np.ndarray, "r"]) -> None:
-        self.recalls, self.known = recalls, dict[int, np.ndarray]()
-
-    def __getitem__(self, count: int) -> Int[np.ndarray, "r"]:
-        if count not in self.known:
-            self.known[count] = np.searchsorted(np.arange(count + 1) / count, self.recalls, side="left")
-        return self.known[count]
-
-    def __iter__(self):
-        return iter(self.known)
-
-    def __len__(self) -> int:
-        return len(self.known)
 
 
 def _short(name: str) -> str:
