@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from likeness.experiments.visualization.microscope import Microscope as Microscope
     from likeness.experiments.visualization.synthesis import Synthesis as Synthesis
     from likeness.research import data as data
+    from likeness.research import detectors as detectors
     from likeness.research import encoders as encoders
     from likeness.research import gallery as gallery
     from likeness.research import geometry as geometry
@@ -61,6 +62,7 @@ __all__ = [
     "__version__",
     "classification",
     "data",
+    "detectors",
     "encoders",
     "evaluate",
     "figures",
@@ -100,7 +102,18 @@ _find = lazily(
     },
 )
 _ROOMS = {
-    "research": ("data", "encoders", "gallery", "geometry", "images", "losses", "metrics", "visualization", "weights"),
+    "research": (
+        "data",
+        "detectors",
+        "encoders",
+        "gallery",
+        "geometry",
+        "images",
+        "losses",
+        "metrics",
+        "visualization",
+        "weights",
+    ),
     "experiments": ("classification", "frozen", "optim", "recognition", "style"),
     "experiments.display": ("figures",),
 }

@@ -50,6 +50,10 @@ def imports(path: Path) -> set[str]:
         ("research/ops", {"research.ops", *GROUND}),
         ("research/synthetic", {"research.synthetic", *GROUND}),
         ("research/encoders", {"research.encoders", "research.ops", "research.geometry", *GROUND}),
+        (
+            "research/detectors",
+            {"research.detectors", "research.encoders", "research.ops", "research.geometry", *GROUND},
+        ),
         ("research/style_networks", {"research.style_networks", "research.encoders", "research.ops", *GROUND}),
         ("research/metrics", {"research.metrics", "research.losses", "research.encoders", "research.geometry", *GROUND}),
         (

@@ -12,6 +12,7 @@ from likeness.research.geometry.iou import Overlap, ciou, diou, giou, ios, iou, 
 from likeness.research.geometry.matching import Assignment, MaxIou
 from likeness.research.geometry.midpoint_cells import CellCollision, CellPrecedence, MidpointCell
 from likeness.research.geometry.mosaic import Mosaic
+from likeness.research.geometry.padding import PadToMultiple
 from likeness.research.geometry.placement import Placement
 from likeness.research.geometry.receptive_field import NetworkGeometry, ReceptiveField, WindowGeometry, receptive_fields
 from likeness.research.geometry.resampling import place_image
@@ -59,6 +60,7 @@ __all__ = [
     "Moved",
     "NetworkGeometry",
     "Overlap",
+    "PadToMultiple",
     "PaddedDetections",
     "Placement",
     "PointDistances",

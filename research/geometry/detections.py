@@ -29,6 +29,8 @@ class PaddedDetections(NamedTuple):
     classes: Int[AnyArray, "*b k"]
     """From 0 on."""
     valid: Bool[AnyArray, "*b k"]
+    landmarks: Float[AnyArray, "*b k p 2"] | None = None
+    """Points (x, y) of each object, in pixels; None where the detector finds none."""
 
     def exact(self, class_names: Sequence[str] = ()) -> "Detections":
         """The valid rows of one image, on the host.
@@ -50,6 +52,7 @@ class PaddedDetections(NamedTuple):
             confidence=np.asarray(self.scores)[valid],
             class_id=np.asarray(self.classes)[valid],
             class_names=tuple(class_names),
+            landmarks=None if self.landmarks is None else np.asarray(self.landmarks)[valid],
         )
 
     def exact_each(self, class_names: Sequence[str] = ()) -> list["Detections"]:
@@ -67,8 +70,12 @@ class PaddedDetections(NamedTuple):
                 "shape (images, detections). `exact` is for one image."
             )
         # One transfer a field, not one an image.
-        fields = [np.asarray(field) for field in self]
-        return [PaddedDetections(*(field[row] for field in fields)).exact(class_names) for row in range(len(fields[0]))]
+        boxes, scores, classes, valid = (np.asarray(field) for field in self[:4])
+        points = None if self.landmarks is None else np.asarray(self.landmarks)
+        return [
+            PaddedDetections(*fields, None if points is None else points[row]).exact(class_names)
+            for row, fields in enumerate(zip(boxes, scores, classes, valid, strict=True))
+        ]
 
 
 class Detection(NamedTuple):
@@ -80,6 +87,8 @@ class Detection(NamedTuple):
     class_id: int
     class_name: str
     """Empty where classes have no names."""
+    landmarks: Float[np.ndarray, "p 2"] | None = None
+    """Its points (x, y), in pixels, if the detector finds any."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -114,6 +123,8 @@ class Detections:
     """Whole numbers ``(n,)`` from 0 on."""
     class_names: tuple[str, ...] = ()
     """The name of each class, or nothing."""
+    landmarks: np.ndarray | None = None
+    """Points ``(n, p, 2)``, x and y in pixels, such as eyes, nose and mouth of each face; None where there are none."""
 
     def __post_init__(self) -> None:
         # Checked in float64, and kept in the precision that they have.
@@ -126,6 +137,10 @@ class Detections:
         classes = classes.astype(np.int64) if not classes.size else classes
         check_array("Detections", "confidence", scores, (count,), help="Give a number for each box.")
         check_array("Detections", "class_id", classes, (count,), "integers", "Give a whole number for each box.")
+        points = None if self.landmarks is None else _floats(self.landmarks)
+        if points is not None:
+            points = points.reshape(0, *points.shape[1:2] or (0,), 2) if not points.size else points
+            check_array("Detections", "landmarks", points, (count, "p", 2), help="Give as many points (x, y) for each box.")
         for name, values in (("xyxy", boxes), ("confidence", scores)):
             if np.isnan(values).any():
                 raise ValueError(
@@ -144,6 +159,7 @@ class Detections:
                     else "classes count from 0."
                 )
             )
+        object.__setattr__(self, "landmarks", points)
         for field, value in (("xyxy", boxes), ("confidence", scores), ("class_id", classes), ("class_names", names)):
             object.__setattr__(self, field, value)
 
@@ -151,12 +167,19 @@ class Detections:
         return len(self.confidence)
 
     def __iter__(self) -> Iterator[Detection]:
-        for box, score, number in zip(self.xyxy, self.confidence.tolist(), self.class_id.tolist(), strict=True):
-            yield Detection(box, score, number, self.class_names[number] if self.class_names else "")
+        for row, (score, number) in enumerate(zip(self.confidence.tolist(), self.class_id.tolist(), strict=True)):
+            name = self.class_names[number] if self.class_names else ""
+            yield Detection(self.xyxy[row], score, number, name, None if self.landmarks is None else self.landmarks[row])
 
     def __getitem__(self, index: Any) -> "Detections":
         rows = np.atleast_1d(np.arange(len(self))[index])
-        return dataclasses.replace(self, xyxy=self.xyxy[rows], confidence=self.confidence[rows], class_id=self.class_id[rows])
+        return dataclasses.replace(
+            self,
+            xyxy=self.xyxy[rows],
+            confidence=self.confidence[rows],
+            class_id=self.class_id[rows],
+            landmarks=None if self.landmarks is None else self.landmarks[rows],
+        )
 
     def filter(self, score_threshold: float | None = None, classes: Sequence[int | str] | None = None) -> "Detections":
         """Those that score more than a threshold and are of some classes, in the order that they have.
@@ -179,6 +202,8 @@ class Detections:
     def to_coco(self, image_id: int, category_ids: Sequence[int] | Mapping[int, int] | None = None) -> list[dict[str, Any]]:
         """The detections as COCO writes results, ready for JSON: ``bbox`` is ``[x, y, width, height]``.
 
+        Landmarks are ``keypoints``, ``[x, y, 2, …]``: 2 is COCO's word for a point that is seen.
+
         Args:
             image_id: of the image.
             category_ids: COCO's id of each class, by its number; where there are none, the number itself.
@@ -188,8 +213,8 @@ class Detections:
         """
         records = []
         # In float64, where the difference of two float32 numbers is exact.
-        for (x1, y1, x2, y2), score, number in zip(
-            self.xyxy.astype(np.float64).tolist(), self.confidence.tolist(), self.class_id.tolist(), strict=True
+        for row, ((x1, y1, x2, y2), score, number) in enumerate(
+            zip(self.xyxy.astype(np.float64).tolist(), self.confidence.tolist(), self.class_id.tolist(), strict=True)
         ):
             try:
                 category = number if category_ids is None else category_ids[number]
@@ -197,13 +222,15 @@ class Detections:
                 raise UserError(
                     f"Detections.to_coco: class {number} has no id among the category_ids {category_ids}."
                 ) from None
-            records.append(
-                {"image_id": image_id, "category_id": int(category), "bbox": [x1, y1, x2 - x1, y2 - y1], "score": score}
-            )
+            record = {"image_id": image_id, "category_id": int(category), "bbox": [x1, y1, x2 - x1, y2 - y1], "score": score}
+            if self.landmarks is not None:
+                record["keypoints"] = [number for x, y in self.landmarks[row].tolist() for number in (x, y, 2)]
+            records.append(record)
         return records
 
     def to_supervision(self) -> Any:
-        """The same as a ``supervision.Detections``, with ``data["class_name"]`` where classes have names.
+        """The same as a ``supervision.Detections``, with ``data["class_name"]`` where classes have names and
+        ``data["landmarks"]`` where there are any.
 
         Raises:
             UserError: the package ``supervision`` is not installed.
@@ -212,12 +239,14 @@ class Detections:
             raise UserError("Detections.to_supervision needs supervision, which is not installed: pip install supervision.")
         import supervision  # pyright: ignore[reportMissingImports]
 
-        names = np.array([each.class_name for each in self], dtype=str)
+        data = {"class_name": np.array([each.class_name for each in self], dtype=str)} if self.class_names else {}
+        if self.landmarks is not None:
+            data["landmarks"] = self.landmarks.astype(np.float32)
         return supervision.Detections(
             xyxy=self.xyxy.astype(np.float32),
             confidence=self.confidence.astype(np.float32),
             class_id=self.class_id.astype(int),
-            data={"class_name": names} if self.class_names else {},
+            data=data,
         )
 
     def _number(self, wanted: int | str) -> int:

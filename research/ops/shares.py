@@ -11,12 +11,12 @@ import jax
 from jax import lax
 from jax.sharding import AxisType, PartitionSpec
 
-from likeness.research.types import Array
+from likeness.research.types import AnyArray, Array
 
 __all__ = ["by_shares", "summed_shares"]
 
 
-def by_shares(function: Callable[..., Array], batches: Sequence[Array], whole: Sequence[Array] = ()) -> Array:
+def by_shares(function: Callable[..., Array], batches: Sequence[AnyArray], whole: Sequence[AnyArray] = ()) -> Array:
     """``function(*batches, *whole)``, computed by each device of a CPU for its share of the images.
 
     So it is under ``jax.sharding.use_abstract_mesh``, over all axes of that mesh. Without one, where the shares would not be
@@ -35,7 +35,7 @@ def by_shares(function: Callable[..., Array], batches: Sequence[Array], whole: S
     return jax.shard_map(function, mesh=mesh, in_specs=places, out_specs=split, check_vma=False)(*batches, *whole)
 
 
-def summed_shares(function: Callable[..., Array], batches: Sequence[Array]) -> Array:
+def summed_shares(function: Callable[..., Array], batches: Sequence[AnyArray]) -> Array:
     """``function(*batches)``, a sum over images: each device of a CPU sums its share, and then all are added.
 
     Args:
@@ -53,7 +53,7 @@ def summed_shares(function: Callable[..., Array], batches: Sequence[Array]) -> A
     return jax.shard_map(share, mesh=mesh, in_specs=places, out_specs=PartitionSpec(), check_vma=False)(*batches)
 
 
-def _mesh(batches: Sequence[Array]) -> Any:
+def _mesh(batches: Sequence[AnyArray]) -> Any:
     mesh = jax.sharding.get_abstract_mesh()
     if mesh.empty or mesh.size == 1 or any(kind != AxisType.Auto for kind in mesh.axis_types):
         return None

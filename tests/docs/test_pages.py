@@ -145,7 +145,7 @@ def test_version_is_one_everywhere() -> None:
 
 
 def test_every_name_that_is_offered_is_in_the_reference() -> None:
-    for room in ("losses", "encoders", "data", "metrics", "geometry", "gallery", "visualization"):
+    for room in ("losses", "detectors", "encoders", "data", "metrics", "geometry", "gallery", "visualization"):
         module = importlib.import_module(f"likeness.research.{room}")
         page = (ROOT / "docs" / "api" / f"{room}.md").read_text()
         shown = re.findall(r"^::: (\S+)$", page, re.MULTILINE)

@@ -1,0 +1,20 @@
+"""Detectors: networks that find objects, with the canvas that they look at and the way from what they say to boxes.
+
+A detector is a :class:`~likeness.research.detectors.DetectionModel`: a frozen dataclass, or anything else with its members.
+:func:`~likeness.research.detectors.detect` is the one program from uint8 images to detections of a fixed size.
+"""
+
+from likeness.research.detectors.fastestdet import COCO_CATEGORY_IDS, COCO_CLASSES, FastestDetDetector
+from likeness.research.detectors.protocol import Candidates, CanvasPlaces, DetectionModel, detect
+from likeness.research.detectors.yunet import YuNetDetector
+
+__all__ = [
+    "COCO_CATEGORY_IDS",
+    "COCO_CLASSES",
+    "Candidates",
+    "CanvasPlaces",
+    "DetectionModel",
+    "FastestDetDetector",
+    "YuNetDetector",
+    "detect",
+]
