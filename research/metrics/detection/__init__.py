@@ -10,6 +10,14 @@ from likeness.research.metrics.detection.landmarks import LandmarkErrors, box_si
 from likeness.research.metrics.detection.matching import AreaRange, Matches
 from likeness.research.metrics.detection.proposals import ProposalRecall, proposal_recall
 from likeness.research.metrics.detection.truths import GroundTruth, Predictions
+from likeness.research.metrics.detection.uncertainty import (
+    PairedDifference,
+    PrecisionBand,
+    compare,
+    per_class_intervals,
+    precision_band,
+    with_intervals,
+)
 from likeness.research.metrics.detection.voc import VocCurve, VocEvaluation, VocEvaluator
 
 __all__ = [
@@ -24,6 +32,8 @@ __all__ = [
     "GroundTruth",
     "LandmarkErrors",
     "Matches",
+    "PairedDifference",
+    "PrecisionBand",
     "Predictions",
     "ProposalRecall",
     "Reliability",
@@ -33,13 +43,17 @@ __all__ = [
     "VocEvaluator",
     "box_sizes",
     "coco_set",
+    "compare",
     "confusion_matrix",
     "distance_between",
     "error_shares",
     "evaluate_coco",
     "landmark_errors",
+    "per_class_intervals",
+    "precision_band",
     "proposal_recall",
     "rates_at",
     "reliability",
     "score_curve",
+    "with_intervals",
 ]

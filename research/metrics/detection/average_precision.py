@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -26,6 +27,18 @@ AREAS = (
 
 NO_TRUTH = -1.0
 """What stands in COCO's tables where there is nothing to be found."""
+
+
+class TablePart(NamedTuple):
+    """The part of a table that one of COCO's numbers is the mean of."""
+
+    table: Literal["precision", "recall"]
+    steps: Int[np.ndarray, "s"]
+    """Places of IoU thresholds."""
+    area: int
+    """Place of the area range."""
+    most: int | None
+    """Place of the most detections; None where there is no such place."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -62,16 +75,30 @@ class CocoEvaluation:
         AP is the mean of precision over IoU thresholds, recalls and classes; AR the mean of recall over IoU thresholds and
         classes. But for ``AR@k`` all are of the most detections allowed. -1 where there is nothing to be found.
         """
-        most, sizes = len(self.max_detections) - 1, [each.name for each in self.areas[1:]]
+        return {name: self.mean(part) for name, part in self.parts().items()}
+
+    def parts(self) -> dict[str, TablePart]:
+        """Returns what each of :attr:`numbers` is the mean of."""
+        every, most = np.arange(len(self.iou_thresholds)), len(self.max_detections) - 1
         # pycocotools looks this one number up under 100 detections, whether or not there is such an entry.
-        first = (100,) if self.reading == "pycocotools" else (self.max_detections[most],)
-        found = {"AP": self._mean(self.precision[..., 0, [m for m, k in enumerate(self.max_detections) if k in first]])}
+        first = most if self.reading == "corrected" else _last(self.max_detections, 100)
+        found = {"AP": TablePart("precision", every, 0, first)}
         for percent in (50, 75):
-            at = np.flatnonzero(self.iou_thresholds == percent / 100)
-            found[f"AP{percent}"] = self._mean(self.precision[at][..., 0, most])
-        found |= {f"AP{_short(name)}": self._mean(self.precision[..., 1 + i, most]) for i, name in enumerate(sizes)}
-        found |= {f"AR@{k}": self._mean(self.recall[..., 0, m]) for m, k in enumerate(self.max_detections)}
-        return found | {f"AR{_short(name)}": self._mean(self.recall[..., 1 + i, most]) for i, name in enumerate(sizes)}
+            found[f"AP{percent}"] = TablePart("precision", np.flatnonzero(self.iou_thresholds == percent / 100), 0, most)
+        sizes = [(_short(each.name), 1 + place) for place, each in enumerate(self.areas[1:])]
+        found |= {f"AP{name}": TablePart("precision", every, area, most) for name, area in sizes}
+        found |= {f"AR@{k}": TablePart("recall", every, 0, m) for m, k in enumerate(self.max_detections)}
+        return found | {f"AR{name}": TablePart("recall", every, area, most) for name, area in sizes}
+
+    def mean(self, part: TablePart) -> float:
+        """Returns the mean of some part of a table; -1 if nothing in it is known.
+
+        Args:
+            part: Which.
+        """
+        if part.most is None:
+            return NO_TRUTH
+        return self._mean(getattr(self, part.table)[part.steps][..., part.area, part.most])
 
     def per_class(self, area: str = "all") -> dict[int, dict[str, float]]:
         """Returns AP, AP50, AP75 and AR of each class, by its number, for objects of one size.
@@ -361,6 +388,10 @@ def precision_at(
         reached,
         np.where(enough, scores[column], 0.0),
     )
+
+
+def _last(numbers: Sequence[int], wanted: int) -> int | None:
+    return numbers.index(wanted) if wanted in numbers else None
 
 
 def _short(name: str) -> str:
