@@ -44,6 +44,8 @@ def main(arguments: list[str]) -> int:
     # JAX takes its time to find the devices; help does not wait for it.
     import jax
 
+    from likeness.experiments.distributed.cores import a_device_for_each_core
+
     advice: list[str] = []
     _line("python", f"{platform.python_version()} on {platform.platform()}")
     for package in _CORE:
@@ -54,6 +56,8 @@ def main(arguments: list[str]) -> int:
         except importlib.metadata.PackageNotFoundError:
             _line(package, f"not installed (optional: extra {extra})")
     _line("an extra", how_to_install("NAME"))
+    # As training does.
+    a_device_for_each_core()
     devices = jax.devices()
     _line("devices", ", ".join(f"{device.platform}:{device.id} {device.device_kind}" for device in devices))
     _line("cpu cores", str(os.cpu_count()))

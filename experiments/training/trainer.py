@@ -107,7 +107,8 @@ def train(
         profiled = held.enter_context(Profile(files.profile, profile))
         launch = Launch(say, StopRequest(), watchdog, profiled, Timing(), until)
         recorder = RunRecorder(run, opened, files, store, say, code, accept_changed_inputs=accept_changed_inputs)
-        say.say(f"working in {files.root}; the first step is compiled")
+        devices = opened.program.mesh.size
+        say.say(f"working in {files.root}; the first step is compiled" + (f" for {devices} devices" if devices > 1 else ""))
         # From here on, and not only in the loop: an interrupt in the middle of a compilation can crash the process.
         with launch.stop:
             state = recorder.restore() or opened.start()

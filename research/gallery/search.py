@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from likeness.research.checks import UncheckedLabels, check_array
+from likeness.research.checks import UncheckedLabels, check_array, check_count
 from likeness.research.distances import Distance, SquaredEuclidean
 from likeness.research.gallery.blocks import Nearest, blocks_of, nearest_groups, no_groups, rows_of_groups
 from likeness.research.gallery.records import Codes
@@ -21,6 +21,7 @@ _ON_CPUS = 64
 """Queries at once on a CPU: the products of more of them with a block leave its caches."""
 _SPARE = 8
 _ELEMENTS = 1 << 24
+_SHORTEST, _LONGEST = 1e-15, 1e18
 
 __all__ = ["Index", "Neighbors"]
 
@@ -73,7 +74,7 @@ class Index:
             distance: between embeddings.
 
         Raises:
-            ValueError: the lengths differ, a vector is not finite, or an owner is negative.
+            ValueError: the lengths differ, a vector is not finite or too long to be squared, or an owner is negative.
         """
         self._vectors = np.asarray(vectors, np.float32)
         given = np.asarray(owners)
@@ -90,6 +91,9 @@ class Index:
         if self._owners.size and self._owners.min() < 0:
             raise ValueError("An index takes owners from 0 on; one is negative.")
         self.distance = distance
+        # In the order of people, which is also that of candidates at one distance.
+        self._rows = np.argsort(self._owners, kind="stable")
+        self._vectors, self._owners = self._vectors[self._rows], self._owners[self._rows]
         count, self.dimension = self._vectors.shape
         self._most = int(np.bincount(self._owners).max()) if count else 0
         # About the mean, norms are no larger than distances, so that their difference cancels few digits.
@@ -98,6 +102,12 @@ class Index:
         self._blocks = blocks_of(self._vectors, self._shift) if distance.euclidean else ()
         parts = (self._vectors[start : start + BLOCK] - self._shift for start in range(0, count, BLOCK))
         self._farthest = max((float(np.linalg.norm(part, axis=1).max()) for part in parts), default=0.0)
+        if self._farthest and not _SHORTEST < self._farthest < _LONGEST:
+            raise ValueError(
+                f"An index takes vectors of lengths between {_SHORTEST:g} and {_LONGEST:g}, whose squares float32 can hold, "
+                f"and the longest here, about their mean, is {self._farthest:.3g}. Scale all of them, and what is searched for, "
+                "alike."
+            )
 
     @classmethod
     def of(cls, codes: Codes, *, distance: Distance = SquaredEuclidean()) -> "Index":
@@ -122,16 +132,16 @@ class Index:
             ValueError: k is not positive or the dimension is another.
         """
         queries = np.asarray(queries, np.float32)
-        if k < 1:
-            raise ValueError(f"nearest: k is {k}; it must be at least 1.")
+        check_count("nearest", "k", k)
         if queries.ndim != 2 or queries.shape[1] != self.dimension:
             raise ValueError(f"nearest: queries of shape {queries.shape} against codes of {self.dimension} numbers.")
         largest = _ON_CPUS if jax.default_backend() == "cpu" else _QUERIES[-1]
         parts = [self._part(queries[start : start + largest], k) for start in range(0, len(queries), largest)]
         parts = parts or [(np.zeros((0, k), np.float32), np.zeros((0, k), np.int64))]
         distances, rows = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-        people = np.where(rows >= 0, self._owners[rows] if len(self) else -1, -1)
-        return Neighbors(distances, people, rows)
+        if not len(self):
+            return Neighbors(distances, rows, rows)
+        return Neighbors(distances, np.where(rows >= 0, self._owners[rows], -1), np.where(rows >= 0, self._rows[rows], -1))
 
     def _part(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         count = len(queries)

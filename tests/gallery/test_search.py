@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from likeness.research.distances import Cosine, Distance, Dot, squared_distance
+from likeness.research.distances import Cosine, Distance, Dot, SquaredEuclidean, squared_distance
 from likeness.research.gallery import blocks, search
 from likeness.research.gallery.search import Index
 
@@ -104,6 +104,20 @@ def test_what_is_no_number_hides_nobody_of_its_group(spoiled):
     assert sorted(np.asarray(first)[0].tolist()) == list(range(8))
 
 
+@pytest.mark.parametrize("distance", [SquaredEuclidean(), Cosine()])
+def test_of_more_equal_rows_than_candidates_the_first_people_are_named(distance):
+    """Thousands of rows at one distance, whose people are in another order than they."""
+    rng = np.random.default_rng(10)
+    points = rng.normal(size=(5, 8)).astype(np.float32)
+    of_point = rng.integers(0, 5, 9000)
+    owners = rng.permutation(9000) // 2
+    nearest = Index(points[of_point], owners, distance=distance).nearest(points, 6)
+    for point, people, rows in zip(range(5), nearest.people, nearest.rows, strict=True):
+        assert people.tolist() == np.unique(owners[of_point == point])[:6].tolist()
+        first = [int(np.flatnonzero((owners == one) & (of_point == point))[0]) for one in people]
+        assert rows.tolist() == first
+
+
 def test_codes_that_are_no_numbers_are_refused():
     vectors = np.eye(3, dtype=np.float32)
     vectors[1, 0] = np.nan
@@ -173,8 +187,11 @@ def test_a_nan_query_has_no_neighbor():
 
 def test_illegal_arguments_are_refused():
     index = Index(np.eye(2, dtype=np.float32), [0, 1])
-    with pytest.raises(ValueError, match="k is 0"):
+    with pytest.raises(ValueError, match="k=0.*at least 1, a whole number"):
         index.nearest(np.zeros((1, 2), np.float32), 0)
+    for length in (1e19, 1e-20):
+        with pytest.raises(ValueError, match="Scale all of them"):
+            Index(length * np.eye(2, dtype=np.float32), [0, 1])
     with pytest.raises(ValueError, match="codes of 2 numbers"):
         index.nearest(np.zeros((1, 3), np.float32))
     with pytest.raises(ValueError, match="negative"):
