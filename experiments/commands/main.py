@@ -26,6 +26,7 @@ COMMANDS = {
     "identify": "who of the gallery is this, if anyone?",
     "visualize": "what do a network's units see? the patches that excite each most",
     "sanity": "do maps of saliency show what a network has learned? random weights, layer by layer",
+    "data": "check a data set for faults, before a step is trained",
     "report": "write one page about runs: numbers, curves, figures and images",
     "weights": "list, fetch, import, export or check published weights",
     "stylize": "paint one image in the look of another",
