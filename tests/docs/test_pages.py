@@ -126,7 +126,8 @@ def test_a_command_has_the_flags_that_a_page_gives_it(
         return
     assert command in COMMANDS
     # Of a command that has others below it, the flags are theirs; of one that takes a config, they are the config's too.
-    below = rest[:1] if command in ("data", "enroll", "weights") or (command in ("train", "sweep", "show", "scale") and rest) else []
+    has_others = command in ("data", "enroll", "weights")
+    below = rest[:1] if has_others or (command in ("train", "sweep", "show", "scale") and rest) else []
     asked = (command, *(word for word in below if not word.startswith("-") and not word.endswith(".py")))
     if asked not in help_of:
         assert run([*asked, "--help"]) == 0

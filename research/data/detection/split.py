@@ -6,7 +6,7 @@ import hashlib
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 
 from likeness.research.data.detection.examples import DetectionExamples
 from likeness.research.errors import UserError
@@ -36,18 +36,19 @@ class DetectionSplit(abc.ABC):
 
 @dataclasses.dataclass(frozen=True)
 class ShareSplit(DetectionSplit):
-    """Parts images by a hash of what they show: where one is does not change when others come or go, nor when it is renamed.
+    """Parts images by exact shares, in the order of a hash of what they show.
 
-    With u(image) in [0, 1) the first 64 bits of SHA-256 of the seed and the image's content, over 2^64: test if u < ``test``,
-    validation if u < ``test + validation``, else train. So copies of an image are always in one part. The shares are met on
-    average only. What the data say of parts does not count.
+    Different images are ranked by SHA-256 of the seed and of their content. The first ``test`` n of n are the test images,
+    rounded and at least one, the next ``validation`` n the validation, and the rest is learned from. So copies of an image are
+    always in one part, a name does not matter, and an image that is added moves at most one other across each border. What the
+    data say of parts does not count.
 
     Example:
         >>> images = [np.full((8, 8, 1), i, np.uint8) for i in range(100)]
         >>> from likeness.research.data.detection import detection_examples
         >>> examples = detection_examples(images, [np.zeros((0, 4))] * 100, [np.zeros(0, int)] * 100, ("disk",))
         >>> [len(part) for part in ShareSplit(validation=0.2, test=0.2)(examples)]
-        [52, 26, 22]
+        [60, 20, 20]
     """
 
     validation: float = 0.15
@@ -64,11 +65,11 @@ class ShareSplit(DetectionSplit):
         """Parts the images.
 
         Raises:
-            UserError: a part with a positive share has no image.
+            UserError: there are too few images for the parts.
         """
-        places = _places(examples, self.seed)
-        test = places < self.test
-        validation = ~test & (places < self.test + self.validation)
+        every = np.ones(len(examples), bool)
+        test = _first(examples, every, self.test, self.seed)
+        validation = _first(examples, ~test, self.validation / (1 - self.test), self.seed)
         return _parted(examples, ~(test | validation), validation, test, self.validation > 0, self.test > 0)
 
 
@@ -100,13 +101,13 @@ class OfficialParts(DetectionSplit):
         train, validation, test = (said == part for part in ("train", "validation", "test"))
         if not (train | validation | test).any():
             return ShareSplit(self.validation, self.test, self.seed)(examples)
-        places = _places(examples, self.seed)
-        # Below the shares, whichever of the two is taken.
+        share = self.validation
         if not test.any():
-            test = train & (places < self.test)
+            test = _first(examples, train, self.test, self.seed)
             train &= ~test
+            share /= 1 - self.test
         if not validation.any():
-            validation = train & (places >= 1 - self.validation)
+            validation = _first(examples, train, share, self.seed)
             train &= ~validation
         return _parted(examples, train, validation, test, self.validation > 0, self.test > 0)
 
@@ -119,14 +120,18 @@ def _check_shares(owner: str, validation: float, test: float) -> None:
         )
 
 
-def _places(examples: DetectionExamples, seed: int) -> Float[np.ndarray, "n"]:
-    """u of each image, by its pixels where they are known, else by what identifies it."""
+def _first(examples: DetectionExamples, among: Bool[np.ndarray, "n"], share: float, seed: int) -> Bool[np.ndarray, "n"]:
+    """The share of some images that comes first by the hash of their pixels, or of what else identifies them."""
+    if not share or not among.any():
+        return np.zeros(len(examples), bool)
     if examples.content is not None:
         keys = [int(number).to_bytes(8, "little") for number in examples.content]
     else:
         keys = examples.digests or [name.encode("utf-8", "surrogatepass") for name in examples.names]
     digests = [hashlib.sha256(f"{seed}\0".encode() + key).digest() for key in keys]
-    return np.array([int.from_bytes(digest[:8], "big") / 2.0**64 for digest in digests], np.float64)
+    ranked = sorted({digest for digest, one in zip(digests, among, strict=True) if one})
+    chosen = set(ranked[: max(1, round(share * len(ranked)))])
+    return among & np.array([digest in chosen for digest in digests])
 
 
 def _parted(
@@ -143,7 +148,6 @@ def _parted(
         if wanted[name] and not rows.any():
             sizes = ", ".join(f"{int(each.sum())} {other}" for other, each in parts.items())
             raise UserError(
-                f"Of {len(examples):,} images the split leaves none for {name} ({sizes}): raise its share, try another `seed`, "
-                "or add images."
+                f"Of {len(examples):,} images the split leaves none for {name} ({sizes}): change the shares, or add images."
             )
     return DetectionParts(*(examples.select(np.flatnonzero(rows)) for rows in parts.values()))

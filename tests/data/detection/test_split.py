@@ -23,16 +23,19 @@ def test_copies_are_on_one_side():
     assert sum(map(len, parts)) == 180
 
 
-def test_where_an_image_is_does_not_change_when_others_come():
-    few, many = (ShareSplit(validation=0.2, test=0.3)(examples(count)) for count in (50, 80))
+@pytest.mark.parametrize("count", [50, 51, 58])
+def test_an_image_that_comes_moves_at_most_one_across_each_border(count: int):
+    few, many = (ShareSplit(validation=0.2, test=0.3)(examples(number)) for number in (count, count + 1))
     for part, larger in zip(few, many, strict=True):
         assert part.content is not None and larger.content is not None
-        assert set(part.content.tolist()) <= set(larger.content.tolist())
+        assert len(set(part.content.tolist()) - set(larger.content.tolist())) <= 1
 
 
-def test_shares_are_met_on_average():
-    sizes = [len(part) for part in ShareSplit(validation=0.2, test=0.3, seed=4)(examples(1000))]
-    assert np.abs(np.array(sizes) - [500, 200, 300]).max() < 60
+@pytest.mark.parametrize("count, sizes", [(1000, [500, 200, 300]), (20, [10, 4, 6]), (3, [1, 1, 1])])
+def test_shares_are_exact(count: int, sizes: list[int]):
+    """Of few images too: by chance alone, a part of 20 or 60 would sometimes be empty."""
+    for seed in range(5):
+        assert [len(part) for part in ShareSplit(validation=0.2, test=0.3, seed=seed)(examples(count))] == sizes
 
 
 def test_another_seed_parts_otherwise():
@@ -44,7 +47,7 @@ def test_official_parts_come_first_and_what_they_lack_from_the_training_images()
     said: tuple[Part, ...] = ("train",) * 80 + ("test",) * 10 + ("",) * 10
     parts = OfficialParts(validation=0.25)(examples(100, said))
     assert parts.test.content is not None and parts.test.content.tolist() == list(range(80, 90))
-    assert len(parts.train) + len(parts.validation) == 80 and 10 < len(parts.validation) < 30
+    assert len(parts.train) == 60 and len(parts.validation) == 20
     all_three: tuple[Part, ...] = ("train",) * 50 + ("validation",) * 30 + ("test",) * 20
     assert [len(part) for part in OfficialParts()(examples(100, all_three))] == [50, 30, 20]
     assert [len(part) for part in OfficialParts(test=0.0)(examples(100, ("train",) * 50 + ("validation",) * 50))] == [50, 50, 0]
@@ -52,8 +55,8 @@ def test_official_parts_come_first_and_what_they_lack_from_the_training_images()
 
 
 def test_a_part_without_images_is_refused():
-    with pytest.raises(UserError, match="leaves none for test"):
-        ShareSplit(validation=0.1, test=0.01)(examples(20))
+    with pytest.raises(UserError, match="leaves none for train"):
+        ShareSplit(validation=0.1, test=0.1)(examples(2))
     with pytest.raises(UserError, match="leaves none for train"):
         OfficialParts()(examples(3, ("test", "test", "validation")))
 
