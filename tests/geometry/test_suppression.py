@@ -486,7 +486,7 @@ def test_batches_of_any_shape_are_done_image_by_image():
         assert found.boxes.shape[:2] == (2, 3)
         for row in range(6):
             alone = how(*(array[row] for array in given))
-            for ours, theirs, at_once in zip(alone, found, inside, strict=True):
+            for ours, theirs, at_once in zip(*map(jax.tree.leaves, (alone, found, inside)), strict=True):
                 np.testing.assert_array_equal(ours, theirs[row // 3, row % 3])
                 np.testing.assert_array_equal(ours, at_once[row])
 
