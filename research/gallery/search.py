@@ -105,7 +105,7 @@ class Index:
         if self._farthest and not _SHORTEST < self._farthest < _LONGEST:
             raise ValueError(
                 f"An index takes vectors of lengths between {_SHORTEST:g} and {_LONGEST:g}, whose squares float32 can hold, "
-                f"and the longest here, about their mean, is {self._farthest:.3g}. Scale all of them, and what is searched for, "
+                f"and the longest here, about their mean, is {self._farthest:.3g}. Scale all, and what is searched for, "
                 "alike."
             )
 
