@@ -190,7 +190,7 @@ def test_illegal_arguments_are_refused():
     with pytest.raises(ValueError, match="k=0.*at least 1, a whole number"):
         index.nearest(np.zeros((1, 2), np.float32), 0)
     for length in (1e19, 1e-20):
-        with pytest.raises(ValueError, match="Scale all of them"):
+        with pytest.raises(ValueError, match="Scale all, and what is searched for, alike"):
             Index(length * np.eye(2, dtype=np.float32), [0, 1])
     with pytest.raises(ValueError, match="codes of 2 numbers"):
         index.nearest(np.zeros((1, 3), np.float32))
