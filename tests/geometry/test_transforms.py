@@ -346,7 +346,7 @@ def profile(image: np.ndarray, axis: int) -> tuple[float, float]:
     ids=repr,
 )
 def test_the_edges_of_a_drawn_rectangle_are_where_its_box_is(transform: GeometricTransform):
-    """albumentations#848 and #961, YOLOs-CPP#147: image and boxes are moved by the same numbers."""
+    """albumentations#182, #896 and #1388, YOLOs-CPP#147: image and boxes are moved by the same numbers."""
     image = np.zeros((237, 291, 3), np.uint8)
     box = np.array([[60.0, 50.0, 211.0, 170.0]])
     image[50:170, 60:211] = 255
@@ -412,7 +412,7 @@ def test_boxes_that_are_hardly_seen_go_and_the_rule_has_a_name():
 
 @pytest.mark.parametrize("box", [[442.0, 79, 972, 564], [0.94375 * 960, 100, 1.003125 * 960, 200], [-2.4, 3, 515, 60]])
 def test_a_box_that_sticks_out_of_its_image_is_no_error(box: list[float]):
-    """albumentations#459, #937, #1497: a box that leaves the image by a rounding is moved and clipped like any other."""
+    """albumentations#459, #848, #937, #961, #1497: a box that leaves the image by a rounding is clipped like any other."""
     image = np.zeros((564, 960, 3), np.uint8)
     moved = move(Composition((Flip(), Letterbox(size=(416, 416)))), image, np.array([box]))
     assert moved.kept.all()
