@@ -2,7 +2,7 @@
 
 from likeness.research.geometry.alignment import Crop, Similarity, crop, fit_similarity
 from likeness.research.geometry.anchor_clusters import AnchorClusters, kmeans_anchors, mean_best_iou, shape_iou
-from likeness.research.geometry.anchors import AnchorCenter, AnchorGrid, AnchorPyramid, best_possible_recall
+from likeness.research.geometry.anchors import AnchorGrid, AnchorPyramid, best_possible_recall
 from likeness.research.geometry.balanced import BalancedSample, Sampled
 from likeness.research.geometry.boxes import BoxFormat, area, as_boxes, centers, clip_boxes, convert, is_degenerate, sizes
 from likeness.research.geometry.codecs import BoxCodec, BoxDeltas, CellRelative, ImageRelative, PointDistances, YoloV1, YoloV3
@@ -10,7 +10,7 @@ from likeness.research.geometry.detections import Detection, Detections, PaddedD
 from likeness.research.geometry.dynamic_matching import SimOta, TaskAligned
 from likeness.research.geometry.iou import Overlap, ciou, diou, giou, ios, iou, pairwise
 from likeness.research.geometry.matching import Assignment, MaxIou
-from likeness.research.geometry.midpoint_cells import CellCollision, CellPrecedence, MidpointCell
+from likeness.research.geometry.midpoint_cells import MidpointCell
 from likeness.research.geometry.mosaic import Mosaic
 from likeness.research.geometry.padding import PadToMultiple
 from likeness.research.geometry.placement import Placement
@@ -33,7 +33,6 @@ from likeness.research.geometry.transforms import (
 from likeness.research.geometry.windows import SlidingWindows, as_convolution, check_convolutional, total_stride, windows_of
 
 __all__ = [
-    "AnchorCenter",
     "AnchorClusters",
     "AnchorGrid",
     "AnchorPyramid",
@@ -42,8 +41,6 @@ __all__ = [
     "BoxCodec",
     "BoxDeltas",
     "BoxFormat",
-    "CellCollision",
-    "CellPrecedence",
     "CellRelative",
     "Composition",
     "Crop",

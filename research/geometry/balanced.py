@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from likeness.research.checks import check_array, check_count
 from likeness.research.geometry.matching import Assignment
-from likeness.research.types import AnyArray, Bool, Int, PRNGKey, Shaped
+from likeness.research.types import AnyArray, Array, Bool, Int, PRNGKey, Shaped
 
 __all__ = ["BalancedSample", "Sampled"]
 
@@ -16,11 +16,11 @@ __all__ = ["BalancedSample", "Sampled"]
 class Sampled(NamedTuple):
     """Which of n places were drawn, in ``size`` rows; foreground first, then background, then rows that are none."""
 
-    places: Int[AnyArray, "*b size"]
+    places: Int[Array, "*b size"]
     """Of the place; 0 where the row is none."""
-    foreground: Bool[AnyArray, "*b size"]
+    foreground: Bool[Array, "*b size"]
     """Whether the place is foreground."""
-    valid: Bool[AnyArray, "*b size"]
+    valid: Bool[Array, "*b size"]
     """Whether the row is a place at all."""
 
 

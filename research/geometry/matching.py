@@ -25,19 +25,19 @@ __all__ = ["Assignment", "MaxIou", "as_truth"]
 class Assignment(NamedTuple):
     """For which row of the truth each of the n places of a network answers. A pytree."""
 
-    foreground: Bool[AnyArray, "*b n"]
+    foreground: Bool[Array, "*b n"]
     """Whether it answers for an object."""
-    ignored: Bool[AnyArray, "*b n"]
+    ignored: Bool[Array, "*b n"]
     """Whether it is neither foreground nor background, and learns nothing."""
-    truth: Int[AnyArray, "*b n"]
+    truth: Int[Array, "*b n"]
     """For which row; 0 where it is no foreground."""
-    quality: Float[AnyArray, "*b n"]
+    quality: Float[Array, "*b n"]
     """How well it fits that row, from 0 to 1, as the matcher measures it; 0 where it is no foreground."""
-    missed: Bool[AnyArray, "*b m"]
+    missed: Bool[Array, "*b m"]
     """Rows that count, and for which no place answers."""
 
     @property
-    def background(self) -> Bool[AnyArray, "*b n"]:
+    def background(self) -> Bool[Array, "*b n"]:
         """Whether it answers that nothing is there."""
         return ~(self.foreground | self.ignored)
 

@@ -13,6 +13,21 @@ from likeness.research.distances import (
     unit,
 )
 from likeness.research.losses.classification import ClassificationLoss, CrossEntropy
+from likeness.research.losses.detection.anchor_free import AnchorFreeLoss, DynamicMatcher
+from likeness.research.losses.detection.box_regression import OverlapLoss, SmoothL1Loss
+from likeness.research.losses.detection.focal import FocalLoss
+from likeness.research.losses.detection.landmarks import LandmarkLoss
+from likeness.research.losses.detection.localization import (
+    CourseLocalizationLoss,
+    LogisticLocalizationLoss,
+    localization_targets,
+)
+from likeness.research.losses.detection.quality_focal import QualityFocalLoss
+from likeness.research.losses.detection.roi_head import RoiHeadLoss, RoiSampling, SampledRois
+from likeness.research.losses.detection.rpn import RpnLoss
+from likeness.research.losses.detection.yolo_course import CourseYoloLoss
+from likeness.research.losses.detection.yolo_v1 import YoloV1Loss
+from likeness.research.losses.detection.yolo_v3 import YoloV3Loss
 from likeness.research.losses.metric.collapse import CollapseMonitor
 from likeness.research.losses.metric.contrastive import Contrastive
 from likeness.research.losses.metric.margin_softmax import MarginSoftmax
@@ -63,6 +78,7 @@ __all__ = [
     "AddonsSemiHard",
     "AddsPlaces",
     "AddsStatistics",
+    "AnchorFreeLoss",
     "AnchorSemiHard",
     "BandSemiHard",
     "BatchAll",
@@ -74,40 +90,56 @@ __all__ = [
     "Contextual",
     "Contrastive",
     "Cosine",
+    "CourseLocalizationLoss",
+    "CourseYoloLoss",
     "Covariance",
     "CrossEntropy",
     "Distance",
     "DistanceLoss",
     "Dot",
+    "DynamicMatcher",
     "Euclidean",
     "FaceNetSemiHard",
+    "FocalLoss",
     "Gram",
     "Histogram",
     "Identity",
     "KnowsCollapse",
     "LabelsOrSame",
+    "LandmarkLoss",
     "Laplacian",
     "Layers",
     "LimitsIdentities",
     "LimitsSharding",
+    "LogisticLocalizationLoss",
     "MarginSoftmax",
     "MarginViolating",
     "Mask",
     "MeanStd",
+    "OverlapLoss",
     "Prototypical",
+    "QualityFocalLoss",
     "RandomTriplets",
     "RecognitionLoss",
+    "RoiHeadLoss",
+    "RoiSampling",
+    "RpnLoss",
+    "SampledRois",
     "SelectionRule",
     "SelfSimilarity",
     "Siamese",
     "SlicedWasserstein",
+    "SmoothL1Loss",
     "SquaredEuclidean",
     "TotalVariation",
     "Triplet",
     "Wasserstein",
+    "YoloV1Loss",
+    "YoloV3Loss",
     "cross_squared_distances",
     "distance_of",
     "gram_matrix",
+    "localization_targets",
     "pairwise_squared_distances",
     "safe_sqrt",
     "squared_distance",

@@ -1,0 +1,1 @@
+"""Losses of detectors: what is where in an image, and where nothing is."""
