@@ -112,7 +112,9 @@ class Held:
     """How often a better one is."""
 
 
-def simulate(population: Detectors, images: int, studies: int, better: float = 1.15, seed: int = 0) -> dict[str, Held]:
+def simulate(
+    population: Detectors, images: int, studies: int, better: float = 1.15, many: int = 60_000, seed: int = 0
+) -> dict[str, Held]:
     """Evaluates detectors on a few images, again and again.
 
     Args:
@@ -120,10 +122,11 @@ def simulate(population: Detectors, images: int, studies: int, better: float = 1
         images: how many, in each study.
         studies: how many.
         better: how many times as good the better detector is.
+        many: images that the truth is measured on.
         seed: of all.
     """
     rng, labels = np.random.default_rng(seed), np.arange(population.classes)
-    truths, said = population.draw(rng, 60_000)
+    truths, said = population.draw(rng, many)
     exact = EVALUATOR(truths, said[0], labels).precision[:, :, :, 0, 0].mean(axis=1)
     rows: dict[str, list[tuple[float, ...]]] = {name: [] for name in NAMES}
     for study in range(studies):

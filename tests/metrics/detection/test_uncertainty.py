@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from detection_sets import random_coco
 
-from likeness.experiments.benchmarks.detection_intervals import Detectors
+from likeness.experiments.benchmarks.detection_intervals import Detectors, simulate
 from likeness.research.metrics.detection import (
     CocoEvaluator,
     GroundTruth,
@@ -174,3 +174,11 @@ def test_a_band_holds_its_curve():
     assert one.precision.mean() == pytest.approx(evaluation.per_class()[1]["AP75"])
     with pytest.raises(ValueError, match="nothing to be found"):
         precision_band(CocoEvaluator()([GroundTruth(np.empty((0, 4)), np.empty(0, int))], [Predictions.none()]))
+
+
+def test_the_simulation_that_prints_coverage_runs():
+    found = simulate(Detectors(classes=2, objects=4.0), images=40, studies=4, better=3.0, many=300)
+    assert list(found) == ["AP", "AP50"]
+    for each in found.values():
+        assert 0 < each.truth < 1 and each.held >= 0.5 and 0 < each.width < 0.5 and each.power >= 0.5
+        assert abs(each.above) < 0.1 and 0 <= each.false_alarms <= 0.5
