@@ -216,7 +216,25 @@ def test_any_number_of_detections_has_an_ap(most):
     assert CocoEvaluator(max_detections=most, reading="pycocotools")(truth, guess).numbers["AP"] == -1
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_detections_of_low_score_only_add(seed):
+    """rf-detr#395: the same detector had .58, and .30 once detections below .3 were left out. AP needs them all."""
+    annotations, detections = random_coco(500 + seed)
+    whole = evaluate_coco(annotations, detections).numbers
+    sure = evaluate_coco(annotations, [each for each in detections if each["score"] >= 0.3]).numbers
+    assert all(sure[name] <= whole[name] + 1e-12 for name in whole) and sure["AP"] < whole["AP"]
+
+
+def test_what_pycocotools_would_say_otherwise_is_told():
+    """hotcoco#5: four numbers that were silently different in what was to be a replacement."""
+    truth = one([[0, 0, 20, 20], [50, 50, 70, 70]], difficult=np.array([False, True]), ids=np.array([0, 7]))
+    evaluation = CocoEvaluator(max_detections=(1, 10))([truth], [found([[0, 0, 20, 20]])])
+    assert len(evaluation.notes) == 3 and all(note.startswith("pycocotools ") for note in evaluation.notes)
+    assert all(note in evaluation.text() for note in evaluation.notes)
+
+
 def test_more_objects_than_detections_allowed():
+    """supervision#1834: how many detections of an image count is said, and may be any number."""
     truth = one([[30 * i, 0, 30 * i + 20, 20] for i in range(150)])
     guess = found(truth.boxes)
     assert CocoEvaluator()([truth], [guess]).numbers["AR@100"] == pytest.approx(100 / 150)
