@@ -88,10 +88,10 @@ def _places(
         extent[classes[:, row] == 0, :, 1] = extent[classes[:, row] == 0, :, 0]
         low = rng.random((n, _TRIES, 2)) * (size - extent)
         tried = np.concatenate([low, low + extent], axis=-1).astype(np.float32)
-        fits = (_iou(tried[:, :, None], boxes[:, None, :row]) <= MAX_IOU).all(axis=-1)
+        fits = np.asarray(_iou(tried[:, :, None], boxes[:, None, :row]) <= MAX_IOU).all(axis=-1)
         first = fits.argmax(axis=1)
         boxes[:, row] = tried[np.arange(n), first]
-        mask[:, row] = wanted[:, row] & fits.any(axis=1)
+        mask[:, row] = wanted[:, row] & np.any(fits, axis=1)
         boxes[~mask[:, row], row] = 0
     return boxes, mask
 
