@@ -48,8 +48,8 @@ class Options:
 
 
 def main(arguments: list[str]) -> int:
-    if arguments and not arguments[0].startswith("-") and not {"-h", "--help"} & set(arguments):
-        # JAX takes more than a second to be imported.
+    if sys.stderr.isatty() and arguments and not arguments[0].startswith("-") and not {"-h", "--help"} & set(arguments):
+        # JAX takes more than a second to be imported, and whoever looks on should not wonder.
         print(f"reading the config {arguments[0]}", file=sys.stderr, flush=True)
     name, options, run = parse("train", Options, arguments)
     from likeness.experiments.commands.summary import print_evaluation

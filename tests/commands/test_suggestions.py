@@ -2,7 +2,6 @@
 
 import functools
 import importlib
-import re
 import shlex
 from typing import Annotated
 
@@ -89,8 +88,7 @@ def test_the_words_people_use_find_the_flag(line: str, said: list[str], capsys: 
     text = capsys.readouterr().err
     for part in said:
         assert part in text
-    # What is done at first is said before JAX is there, and the mistake is one paragraph.
-    assert re.sub("^reading the config .*\n", "", text).startswith("likeness: ")
+    assert text.startswith("likeness: ")
     assert len(text.splitlines()) == 1
 
 
