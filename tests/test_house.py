@@ -52,7 +52,14 @@ def imports(path: Path) -> set[str]:
         ("research/encoders", {"research.encoders", "research.ops", "research.geometry", *GROUND}),
         (
             "research/detectors",
-            {"research.detectors", "research.encoders", "research.ops", "research.geometry", *GROUND},
+            {
+                "research.detectors",
+                "research.losses",
+                "research.encoders",
+                "research.ops",
+                "research.geometry",
+                *GROUND,
+            },
         ),
         ("research/style_networks", {"research.style_networks", "research.encoders", "research.ops", *GROUND}),
         ("research/metrics", {"research.metrics", "research.losses", "research.encoders", "research.geometry", *GROUND}),

@@ -30,6 +30,14 @@ MEANINGS = (
     ),
     Meaning("one_shot/error", "error", "one-shot trials in which another than the right one was nearest", "lower is better"),
     Meaning("classification/accuracy", "accuracy", "examples given their right class"),
+    Meaning("detection/ap50", "ap50", "average precision where an IoU of 0.5 is enough: objects found, mistakes left out"),
+    Meaning("detection/ap75", "ap75", "average precision where boxes must fit: an IoU of 0.75"),
+    Meaning("detection/ap", "ap", "COCO's average precision, the mean over IoUs from 0.5 to 0.95"),
+    Meaning("detection/ar", "ar", "COCO's average recall with 100 boxes an image"),
+    Meaning("localization/iou", "iou", "mean overlap (IoU) of the box said with the object's"),
+    Meaning("localization/correct", "correct", "images in which object, class and box are said right, or their absence"),
+    Meaning("landmarks/nme@eyes", "nme@eyes", "mean distance of landmarks over the distance of the eyes", "lower is better"),
+    Meaning("landmarks/nme", "nme", "mean distance of landmarks over the size of the face", "lower is better"),
     Meaning("held_out/", "held_out/…", "the same by an encoder that has not painted", "lower is nearer"),
     Meaning(
         "content/relative", "content", "distance from the content's features, as a share of their energy", "lower is nearer"

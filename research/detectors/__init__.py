@@ -4,17 +4,27 @@ A detector is a :class:`~likeness.research.detectors.DetectionModel`: a frozen d
 :func:`~likeness.research.detectors.detect` is the one program from uint8 images to detections of a fixed size.
 """
 
+from likeness.research.detectors.course_yolo import CourseYoloHead
 from likeness.research.detectors.fastestdet import COCO_CATEGORY_IDS, COCO_CLASSES, FastestDetDetector
+from likeness.research.detectors.heads import AnchorFreeHead, DetectionHead, Objects
+from likeness.research.detectors.learned import LearnedDetector
+from likeness.research.detectors.localization import LocalizationHead
 from likeness.research.detectors.protocol import Candidates, CanvasPlaces, DetectionModel, detect
 from likeness.research.detectors.yunet import YuNetDetector
 
 __all__ = [
     "COCO_CATEGORY_IDS",
     "COCO_CLASSES",
+    "AnchorFreeHead",
     "Candidates",
     "CanvasPlaces",
+    "CourseYoloHead",
+    "DetectionHead",
     "DetectionModel",
     "FastestDetDetector",
+    "LearnedDetector",
+    "LocalizationHead",
+    "Objects",
     "YuNetDetector",
     "detect",
 ]

@@ -7,9 +7,10 @@ What nobody reads is never computed under ``jax.jit``.
 """
 
 from likeness.research.encoders.conv4 import Conv4
-from likeness.research.encoders.detection_heads import PlaceHead
+from likeness.research.encoders.detection_heads import PlaceHead, WholeHead
 from likeness.research.encoders.energy import normalize_energy
 from likeness.research.encoders.fastestdet import FastestDet
+from likeness.research.encoders.feature_pyramid import FeaturePyramid
 from likeness.research.encoders.flip import FlipEmbedding
 from likeness.research.encoders.hog import HOG
 from likeness.research.encoders.inception import NN4Small2
@@ -30,6 +31,7 @@ __all__ = [
     "HOG",
     "Conv4",
     "FastestDet",
+    "FeaturePyramid",
     "FlipEmbedding",
     "IResNet",
     "Koch",
@@ -42,6 +44,7 @@ __all__ = [
     "SqueezeNet",
     "TestTimeAugmentation",
     "Vgg",
+    "WholeHead",
     "YuNet",
     "avg_pool",
     "dimension_of",

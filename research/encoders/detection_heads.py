@@ -9,7 +9,7 @@ from likeness.research.encoders.layers import batch_norm, check_fields
 from likeness.research.ops.convolution import Convolution
 from likeness.research.types import AnyArray, Array, Float, Precision
 
-__all__ = ["PlaceHead"]
+__all__ = ["PlaceHead", "WholeHead"]
 
 
 class PlaceHead(nn.Module, kw_only=True):
@@ -68,3 +68,39 @@ class PlaceHead(nn.Module, kw_only=True):
                     x = nn.relu(norm(convolve(x)))
                 said[level].append(last(x.astype(jnp.float32)))
         return [jnp.concatenate(parts, axis=-1) for parts in said]
+
+
+class WholeHead(nn.Module, kw_only=True):
+    """A few numbers for an image, from all places of one map: a hidden layer with batch normalization and ReLU, and they."""
+
+    biases: tuple[float, ...]
+    """What each number is before anything is learned."""
+    width: int = 256
+    """Numbers of the hidden layer."""
+    dtype: Precision = "float32"
+    """Compute dtype of the hidden layer; parameters, statistics and what is said stay float32."""
+
+    def __post_init__(self) -> None:
+        check_fields("WholeHead", width=self.width, numbers=len(self.biases))
+        super().__post_init__()
+
+    @nn.compact
+    def __call__(self, maps: Sequence[Float[AnyArray, "_b _h _w _c"]], train: bool = False) -> list[Array]:
+        """The numbers, (b, n), float32, alone in a list.
+
+        Args:
+            maps: one, of an encoder.
+            train: normalize by the batch's statistics and update the running ones (needs ``mutable=["batch_stats"]``).
+        """
+        (one,) = maps
+        x = jnp.reshape(one, (one.shape[0], -1)).astype(self.dtype)
+        x = nn.Dense(self.width, use_bias=False, dtype=jnp.dtype(self.dtype), name="hidden")(x)
+        x = nn.relu(batch_norm("hidden_norm", self.dtype, train=train)(x))
+        biases = jnp.asarray(self.biases, jnp.float32)
+        last = nn.Dense(
+            len(self.biases),
+            kernel_init=nn.initializers.normal(0.01),
+            bias_init=lambda key, shape, dtype: biases.astype(dtype),
+            name="say",
+        )
+        return [last(x.astype(jnp.float32))]

@@ -39,8 +39,9 @@ def draw_shapes(
     most: int = 4,
     sides: tuple[float, float] = (10.0, 30.0),
     noise: float = 0.08,
+    empty: float = 0.0,
 ) -> DrawnShapes:
-    """Draws images of one to ``most`` shapes of random kinds, sizes, proportions, places and colors.
+    """Draws images of one to ``most`` shapes, or now and then none, of random kinds, sizes, proportions, places and colors.
 
     Small shapes lie on top of large ones. No two boxes of an image have an IoU above :data:`MAX_IOU`, and of each shape at
     least the share :data:`MIN_SEEN` is seen; for a shape that finds no such place none is drawn. A pixel belongs to a shape if
@@ -52,19 +53,24 @@ def draw_shapes(
         n: how many images.
         rng: what is drawn from.
         size: side of an image in pixels.
-        most: shapes in an image, at most; there is at least one.
+        most: shapes in an image, at most; but for empty images there is at least one.
         sides: the smallest and the largest width and height of a shape in pixels. What is seen of it may be smaller.
         noise: standard deviation of the noise in the noisiest images, where black is 0 and white 1; in the clearest, a quarter
             of it.
+        empty: the probability of an image without shapes.
     """
     # A few at a time stay in the processor's cache.
-    chunks = [_draw(rng, size, most, sides, noise) for _ in range(0, max(n, 1), _CHUNK)]
+    chunks = [_draw(rng, size, most, sides, noise, empty) for _ in range(0, max(n, 1), _CHUNK)]
     return DrawnShapes(*(np.concatenate(parts)[:n] for parts in zip(*chunks, strict=True)))
 
 
-def _draw(rng: np.random.Generator, size: int, most: int, sides: tuple[float, float], noise: float) -> DrawnShapes:
+def _draw(
+    rng: np.random.Generator, size: int, most: int, sides: tuple[float, float], noise: float, empty: float
+) -> DrawnShapes:
     classes = rng.integers(0, len(SHAPES), (_CHUNK, most))
     boxes, mask = _places(rng, classes, size, sides)
+    if empty:
+        mask &= rng.random((_CHUNK, 1)) >= empty
     # The largest first, so that a small shape is not covered by it.
     areas = np.where(mask, (boxes[..., 2:] - boxes[..., :2]).prod(axis=-1), 0)
     order = np.argsort(-areas, axis=1, kind="stable")

@@ -14,6 +14,7 @@ from random_faces import RANDOM_FACES
 
 from likeness.experiments.classification import Classification
 from likeness.experiments.config import load, to_json
+from likeness.experiments.detection import ObjectDetection
 from likeness.experiments.frozen import FrozenEncoder, Random
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.run import Checkpoints, Run
@@ -24,8 +25,9 @@ from likeness.experiments.training.stages import stages
 from likeness.experiments.training.trainer import train
 from likeness.experiments.visualization import Inversion, Synthesis
 from likeness.research.data import Arrays, CountSplit, Faces
+from likeness.research.data.detection import DrawnFaces, OfficialParts, Shapes
 from likeness.research.data.image_sets import Photographs, RandomCrops
-from likeness.research.encoders import SqueezeNet, TestTimeAugmentation, Vgg
+from likeness.research.encoders import PatchPyramid, SqueezeNet, TestTimeAugmentation, Vgg
 from likeness.research.visualization import Channel
 
 pytestmark = pytest.mark.end_to_end
@@ -69,6 +71,8 @@ def shrunk(run: Run, folder: Path) -> Run:
             small = small_recognition(run.experiment, folder)
         case Classification():
             small = small_classification(run.experiment)
+        case ObjectDetection():
+            small = small_detection(run.experiment)
         case FastStyle() | ArbitraryStyle():
             small = small_style_network(run.experiment)
         case StyleGrid():
@@ -86,6 +90,20 @@ def small_classification(experiment: Classification) -> Classification:
     data = dataclasses.replace(experiment.data, train=16, validation=8, test=8)  # pyright: ignore
     encoder = experiment.encoder.clone(width=4, dimension=4)
     return dataclasses.replace(experiment, data=data, encoder=encoder, batch=8, baselines=())
+
+
+def small_detection(experiment: ObjectDetection) -> ObjectDetection:
+    if isinstance(experiment.data, Shapes | DrawnFaces):
+        data = dataclasses.replace(experiment.data, train=16, validation=8, test=8)
+    else:
+        data = Shapes(train=16, validation=8, test=8)
+    encoder = experiment.encoder
+    if isinstance(encoder, PatchPyramid):
+        encoder = encoder.clone(widths=(4,) * len(encoder.widths), pyramid_width=4)
+    # Published weights need not be on this machine.
+    return dataclasses.replace(
+        experiment, data=data, size=(64, 64), encoder=encoder, weights=None, batch=8, resamples=10, split=OfficialParts()
+    )
 
 
 def small_grid(grid: StyleGrid) -> StyleGrid:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from likeness.research.data.detection.batches import PaddedBoxes, pad_boxes, padded_boxes, stream_detection
     from likeness.research.data.detection.checking import Exif, VocPixels
     from likeness.research.data.detection.examples import DetectionExamples, detection_examples
+    from likeness.research.data.detection.faces import FACE_POINT_ORDER, DrawnFaces
     from likeness.research.data.detection.problems import KINDS, Kind, Problem, ProblemKind
     from likeness.research.data.detection.records import Part
     from likeness.research.data.detection.shapes import Shapes
@@ -37,6 +38,10 @@ else:
                 "DetectionExamples",
                 "detection_examples",
             ),
+            "faces": (
+                "FACE_POINT_ORDER",
+                "DrawnFaces",
+            ),
             "problems": (
                 "KINDS",
                 "Kind",
@@ -59,6 +64,7 @@ else:
     )
 
 __all__ = [
+    "FACE_POINT_ORDER",
     "KINDS",
     "DetectionAugmentation",
     "DetectionExamples",
@@ -67,6 +73,7 @@ __all__ = [
     "DetectionSample",
     "DetectionSource",
     "DetectionSplit",
+    "DrawnFaces",
     "Exif",
     "Kind",
     "OfficialParts",

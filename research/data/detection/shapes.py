@@ -14,7 +14,7 @@ __all__ = ["Shapes"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Shapes:
-    """Synthetic images of disks, boxes and triangles on textured, noisy ground, one to four of them in an image.
+    """Synthetic images of disks, boxes and triangles on textured, noisy ground, one to four of them in an image or none.
 
     Small ones lie on large ones. A box holds exactly what is seen of its shape, and no two boxes of an image have an IoU above
     0.3. The three parts are drawn apart, and more images of a part leave those there were as they are.
@@ -43,6 +43,8 @@ class Shapes:
     """Shapes in an image, at most."""
     sides: tuple[float, float] = (10.0, 30.0)
     """The smallest and the largest width and height of a shape in pixels."""
+    empty: float = 0.0
+    """Share of the images without any shape."""
     noise: float = 0.08
     """Standard deviation of the noise in the noisiest images, where black is 0 and white 1; the clearest have a quarter."""
     seed: int = 0
@@ -55,6 +57,7 @@ class Shapes:
             ("test", 1, 10**6),
             ("size", 16, 1024),
             ("most", 1, 32),
+            ("empty", 0.0, 0.9),
             ("noise", 0.0, 0.5),
             ("seed", 0, 2**63 - 1),
         ):
@@ -84,4 +87,4 @@ class Shapes:
 
     def _part(self, part: int, count: int) -> DrawnShapes:
         rng = np.random.default_rng((self.seed, part))
-        return draw_shapes(count, rng, self.size, self.most, self.sides, self.noise)
+        return draw_shapes(count, rng, self.size, self.most, self.sides, self.noise, self.empty)

@@ -1,0 +1,37 @@
+"""Blood cells: red and white ones and platelets in 364 real images of a microscope, by their official parts.
+
+The BCCD data set in VOC's layout, 640×480: 205 images to learn from, 87 to decide by and 72 to be evaluated by. They are shown
+at half of their scale. The network starts from ImageNet's weights, which `likeness weights get shufflenetv2` fetches.
+
+    likeness train detection/bccd
+"""
+
+from likeness.experiments.detection import ObjectDetection
+from likeness.experiments.optim.optimizers import Adam
+from likeness.experiments.optim.schedules import WarmupCosine
+from likeness.experiments.run import Checkpoints, Run
+from likeness.research.data.detection import DetectionAugmentation, DetectionFolder
+from likeness.research.detectors.heads import AnchorFreeHead
+from likeness.research.encoders import FeaturePyramid
+from likeness.research.weights import Pretrained
+
+
+def get_config() -> Run:
+    return Run(
+        experiment=ObjectDetection(
+            data=DetectionFolder(path="$LIKENESS_DATA/BCCD"),
+            size=(256, 320),
+            encoder=FeaturePyramid(),
+            weights=Pretrained(name="shufflenetv2"),
+            head=AnchorFreeHead(maps=("pyramid8", "pyramid16", "pyramid32"), width=96),
+            augmentation=DetectionAugmentation(
+                up_down=0.5, scale=(0.7, 1.4), mosaic=0.3, brightness=0.2, contrast=0.2, saturation=0.2
+            ),
+            batch=8,
+        ),
+        steps=3000,
+        optimizer=Adam(schedule=WarmupCosine(peak_lr=2e-3, warmup_share=0.05), weight_decay=0.02, clip_norm=10.0),
+        ema_decay=0.998,
+        evaluate_every=1000,
+        checkpoints=Checkpoints(every=1000, best_metric="detection/ap", mode="max"),
+    )

@@ -1,0 +1,236 @@
+"""Detection through the one trainer: cost, evaluation, and what a run keeps."""
+
+import dataclasses
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from likeness.experiments.config import from_json, load, to_json
+from likeness.experiments.detection import ObjectDetection
+from likeness.experiments.detection.evaluation import evaluated, records
+from likeness.experiments.detection.evidence import shown
+from likeness.experiments.detection.figures import beside_truth, precision_recall
+from likeness.experiments.detection.single import of_single_objects
+from likeness.experiments.experiment import Variables
+from likeness.experiments.optim.optimizers import Adam
+from likeness.experiments.optim.schedules import Constant
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.training.trainer import train
+from likeness.research.data.detection import DrawnFaces, Shapes, detection_examples
+from likeness.research.detectors.heads import AnchorFreeHead
+from likeness.research.detectors.localization import LocalizationHead
+from likeness.research.encoders import FeaturePyramid, PatchPyramid
+from likeness.research.errors import UserError
+from likeness.research.geometry.detections import Detections
+
+SMALL = ObjectDetection(
+    data=Shapes(train=24, validation=8, test=10, size=32, sides=(8.0, 16.0), most=2),
+    size=(32, 32),
+    encoder=PatchPyramid(widths=(8, 8), blocks=(0, 0), pyramid_width=8),
+    head=AnchorFreeHead(width=8),
+    batch=4,
+    resamples=20,
+)
+
+
+def perfect(examples, score=0.9):
+    return [
+        Detections(
+            xyxy=examples.boxes_of(row),
+            confidence=np.full(len(examples.boxes_of(row)), score, np.float32),
+            class_id=examples.classes_of(row),
+            class_names=examples.class_names,
+        )
+        for row in range(len(examples))
+    ]
+
+
+def started(experiment):
+    data = experiment.open()
+    constants = experiment.constants(data)
+    batch = next(experiment.stream(data, 0))
+    return data, constants, batch, jax.jit(experiment.init)(jax.random.key(0), constants, batch)
+
+
+def test_the_cost_is_that_of_the_head_and_every_weight_learns():
+    _, constants, batch, (params, state) = started(SMALL)
+    cost, slope = jax.jit(
+        jax.value_and_grad(
+            lambda params: (lambda out: (out.value, out))(SMALL.cost(params, state, constants, batch, jax.random.key(1))),
+            has_aux=True,
+        )
+    )(params)
+    assert cost[0].dtype == jnp.float32
+    assert jax.tree.structure(cost[1].state) == jax.tree.structure(state)
+    assert {"score_loss", "box_loss", "objects", "foreground", "missed"} <= set(cost[1].metrics)
+    assert float(cost[1].metrics["objects"]) == batch["mask"].sum()
+    learned = {
+        jax.tree_util.keystr(path): bool(jnp.any(leaf != 0)) for path, leaf in jax.tree_util.tree_leaves_with_path(slope)
+    }
+    # Nothing is read from the coarsest map but by the finer one.
+    assert all(learned.values()), [name for name, moves in learned.items() if not moves]
+
+
+@dataclasses.dataclass(frozen=True)
+class Ones:
+    """Weights that are all 1."""
+
+    def variables(self, encoder):
+        shapes = jax.eval_shape(encoder.init, jax.random.key(0), jnp.zeros((1, 32, 32, 3)))
+        return jax.tree.map(lambda leaf: np.ones(leaf.shape, leaf.dtype), shapes)
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_the_encoder_or_its_backbone_starts_from_weights(wrapped):
+    encoder = (
+        FeaturePyramid(backbone=SMALL.encoder, layers=("stage4", "stage8"), finest=4, width=4) if wrapped else SMALL.encoder
+    )
+    head = AnchorFreeHead(maps=("pyramid4",), width=4)
+    _, _, _, (params, state) = started(dataclasses.replace(SMALL, encoder=encoder, head=head, weights=Ones()))
+    of_encoder = params["encoder"], state["encoder"]["batch_stats"]
+    for tree in of_encoder:
+        own = tree["backbone"] if wrapped else tree
+        assert all((np.asarray(leaf) == 1).all() for leaf in jax.tree.leaves(own))
+    assert not (np.asarray(params["head"]["tower0_1"]["kernel"]) == 1).any()
+
+
+def test_the_parts_and_their_faults_are_told():
+    data = SMALL.open()
+    said = " ".join(SMALL.describe(data))
+    assert "train 24 with" in said
+    assert "in 3 classes" in said
+    assert "the images are synthetic" in said
+    lacking = data._replace(train=dataclasses.replace(data.train, classes=np.zeros_like(data.train.classes)))
+    assert "nothing to learn 'box' from" in " ".join(SMALL.describe(lacking))
+
+
+def test_whoever_finds_everything_has_an_average_precision_of_one():
+    examples = SMALL.open().test
+    found = evaluated(examples, perfect(examples))
+    assert found.metrics["detection/ap"] == found.metrics["detection/ap50"] == 1.0
+    with_intervals = found.with_intervals(20)
+    assert {"detection/ap", "detection/ap@small", "detection/ap@disk", "detection/ap50@triangle"} <= set(with_intervals)
+    assert all(value.value == 1.0 and value.low < 1.0 == value.high for value in with_intervals.values())
+    curves = found.curves(10)
+    assert set(curves) == {"disk", "box", "triangle"}
+    assert all((curve.precision == 1).all() for curve in curves.values())
+    precision_recall(curves)
+    best = shown(examples, perfect(examples))
+    assert not any(each.mistakes for each in best)
+    beside_truth(best, examples.class_names)
+
+
+def test_what_is_missed_and_what_is_not_there_is_shown():
+    examples = SMALL.open().test
+    found = perfect(examples)
+    found[3] = found[3][:0]
+    found[9] = dataclasses.replace(found[9], class_id=(found[9].class_id + 1) % 3)
+    marked = shown(examples, found, count=2)
+    assert [each.mistakes for each in marked[:2]] == [0, 0]
+    # The one of both kinds first.
+    assert [each.mistakes for each in marked[2:]] == sorted((2 * len(found[9]), len(examples.boxes_of(3))), reverse=True)
+    beside_truth(marked, examples.class_names)
+
+
+def test_detections_are_written_as_coco_reads_them():
+    examples = SMALL.open().test
+    told = json.loads(json.dumps(records(examples, perfect(examples))))
+    assert [each["id"] for each in told["images"]] == examples.image_numbers.tolist()
+    assert [each["name"] for each in told["categories"]] == list(examples.class_names)
+    assert len(told["detections"]) == len(examples.boxes)
+    x, y, width, height = told["detections"][0]["bbox"]
+    assert [x, y, x + width, y + height] == examples.boxes[0].tolist()
+
+
+def test_boxes_are_found_in_pixels_of_images_of_any_size():
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (h, w, 3)).astype(np.uint8) for h, w in ((40, 90), (33, 20))]
+    examples = detection_examples(
+        images, [np.array([[1.0, 1.0, 9.0, 9.0]])] * 2, [np.array([0])] * 2, ("disk", "box", "triangle")
+    )
+    _, _, _, (params, state) = started(SMALL)
+    found = SMALL.find(Variables(params, state), examples)
+    assert len(found) == 2
+    for each, (height, width) in zip(found, ((40, 90), (33, 20)), strict=True):
+        assert (each.xyxy >= 0).all()
+        assert (each.xyxy <= [width, height, width, height]).all()
+
+
+def test_a_run_learns_keeps_its_detector_and_goes_on(tmp_path):
+    run = Run(
+        experiment=SMALL,
+        steps=4,
+        optimizer=Adam(schedule=Constant(peak_lr=1e-3)),
+        evaluate_every=2,
+        log_every=1,
+        checkpoints=Checkpoints(every=2, best_metric="detection/ap", mode="max"),
+    )
+    assert from_json(to_json(run)) == run
+    done = train(run, tmp_path / "run", reporter=None)
+    kept = json.loads((tmp_path / "run" / "detector.json").read_text())
+    assert kept["class_names"] == ["disk", "box", "triangle"]
+    assert kept["size"] == [32, 32]
+    assert {"detection/ap", "detection/ap50", "detection/ap75", "detection/ar"} <= set(done.evaluation.metrics)
+    for name in ("detections", "precision_recall"):
+        assert (tmp_path / "run" / "figures" / f"{name}.png").exists()
+    assert json.loads((tmp_path / "run" / "detections.json").read_text())["categories"][0]["name"] == "disk"
+
+
+def test_single_objects_are_localized():
+    examples = Shapes(train=1, validation=1, test=40, most=1, empty=0.3).open().select(np.arange(2, 42))
+    assert 0 < (np.diff(examples.starts) == 0).sum() < 30
+    exact = of_single_objects(examples, perfect(examples))
+    assert exact["localization/iou"].value == exact["localization/correct"].value == 1.0
+    unsure = of_single_objects(examples, perfect(examples, 0.4))
+    assert unsure["localization/iou"].value == 1.0
+    assert unsure["localization/correct"].value == (np.diff(examples.starts) == 0).mean()
+    assert of_single_objects(SMALL.open().test, perfect(SMALL.open().test)) == {}
+
+
+def test_landmarks_are_measured_by_the_face():
+    examples = DrawnFaces(train=1, validation=1, test=6, size=48).open()
+    test = examples.select(np.arange(2, 8))
+    assert test.points is not None
+    found = [
+        dataclasses.replace(each, landmarks=test.points[row : row + 1] + np.float32([3, 4]))
+        for row, each in enumerate(perfect(test))
+    ]
+    sides = np.sqrt(np.prod(test.boxes[:, 2:] - test.boxes[:, :2], axis=1))
+    metrics = of_single_objects(test, found)
+    np.testing.assert_allclose(metrics["landmarks/nme"].value, (5 / sides).mean(), rtol=1e-5)
+    eyes = np.linalg.norm(test.points[:, 0] - test.points[:, 1], axis=1)
+    np.testing.assert_allclose(metrics["landmarks/nme@eyes"].value, (5 / eyes).mean(), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "fields, said",
+    [
+        ({"batch": 0}, "ObjectDetection: batch is 0"),
+        ({"data": None}, r"ObjectDetection\.data is None"),
+        ({"head": None}, r"ObjectDetection\.head is None"),
+        ({"score_threshold": 1.0}, r"ObjectDetection\.score_threshold is 1\.0"),
+    ],
+)
+def test_what_makes_no_experiment_is_refused(fields, said):
+    with pytest.raises(ValueError, match=said):
+        dataclasses.replace(SMALL, **fields)
+
+
+def test_a_head_that_reads_no_map_of_the_encoder_is_refused_before_training():
+    experiment = dataclasses.replace(SMALL, head=AnchorFreeHead(maps=("pyramid16",)))
+    with pytest.raises(UserError, match="maps asks for 'pyramid16'"):
+        started(experiment)
+
+
+@pytest.mark.parametrize("name", ["detection/anchor_free_shapes", "detection/localize", "detection/landmarks"])
+def test_shipped_heads_are_learned_by_one_step(name):
+    run = load(name)
+    data = dataclasses.replace(run.experiment.data, train=8, validation=2, test=2)
+    experiment = dataclasses.replace(run.experiment, data=data, batch=2)
+    _, constants, batch, (params, state) = started(experiment)
+    out = jax.eval_shape(experiment.cost, params, state, constants, batch, jax.random.key(0))
+    assert out.value.shape == ()
+    assert isinstance(experiment.head, AnchorFreeHead | LocalizationHead)
