@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from likeness.experiments import recognition as recognition
     from likeness.experiments import style as style
     from likeness.experiments.config import load as load
+    from likeness.experiments.detection.detector import Detector as Detector
     from likeness.experiments.display import figures as figures
     from likeness.experiments.recognition.recognizer import Recognizer as Recognizer
     from likeness.experiments.run import Checkpoints as Checkpoints
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Checkpoints",
+    "Detector",
     "Inversion",
     "Microscope",
     "Recognizer",
@@ -89,6 +91,7 @@ _find = lazily(
     __name__,
     {
         "experiments.config": ("load",),
+        "experiments.detection.detector": ("Detector",),
         "experiments.recognition.recognizer": ("Recognizer",),
         "experiments.run": ("Checkpoints", "Run"),
         "experiments.storage.metrics_log": ("read_metrics",),

@@ -19,7 +19,7 @@ from likeness.research.errors import UserError
 if TYPE_CHECKING:
     from likeness.experiments.benchmarks.protocol import Row, Size
 
-_VERSIONS = ("jax", "jaxlib", "numpy", "torch", "torchvision", "faiss-cpu", "pytorch-metric-learning")
+_VERSIONS = ("jax", "jaxlib", "numpy", "torch", "torchvision", "faiss-cpu", "pytorch-metric-learning", "onnxruntime")
 
 
 @dataclasses.dataclass(frozen=True)

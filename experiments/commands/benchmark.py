@@ -28,6 +28,7 @@ SUITES = {
     "sweeps": "a step of sixteen runs as one program, beside one after the other",
     "dispatch": "what the trainer adds to a step",
     "detection": "non-maximum suppression",
+    "detectors": "published detectors",
     "evaluation": "COCO's average precision",
 }
 """What each suite measures; each has a module of its name in ``experiments/benchmarks/suites``."""
@@ -47,8 +48,8 @@ class Options:
     suites: Annotated[
         tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[SUITE …]", help_behavior_hint="(default: all)")
     ] = ()
-    """Which suites: training, losses, search, input, style, start, checkpoints, sweeps, dispatch, detection, evaluation; or the
-    name with dots of a module of your own, which has rows(size)."""
+    """Which suites: training, losses, search, input, style, start, checkpoints, sweeps, dispatch, detection, detectors,
+    evaluation; or the name with dots of a module of your own, which has rows(size)."""
     peers: bool = False
     """Measure other libraries too, which the extra `peers` brings."""
     only: Annotated[str, tyro.conf.arg(metavar="TEXT", help_behavior_hint="(default: all)")] = ""

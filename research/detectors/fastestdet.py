@@ -47,19 +47,22 @@ class FastestDetDetector:
     size: Size = (352, 352)
     """The canvas, to which every image is stretched whatever its proportions, multiples of 32; the published weights were
     trained on 352×352."""
-    suppression: Suppression = Suppression(iou_threshold=0.45, score_threshold=0.5, max_detections=100, form="picks")
-    """Overlap as its author has it."""
+    suppression: Suppression = Suppression(iou_threshold=0.45, score_threshold=0.65, max_detections=100, form="picks")
+    """Thresholds as its author has them."""
     class_names: tuple[str, ...] = COCO_CLASSES
     """The names of the network's classes."""
+    category_ids: tuple[int, ...] = COCO_CATEGORY_IDS
+    """What COCO's files call the classes."""
     fill: int = 0
     """Nothing of the canvas shows no image."""
 
     def __post_init__(self) -> None:
-        if len(self.class_names) != self.network.classes:
-            raise ValueError(
-                f"FastestDetDetector: the network tells {self.network.classes} classes apart, and there are "
-                f"{len(self.class_names)} class_names: give a name for each."
-            )
+        for field in ("class_names", "category_ids"):
+            if len(getattr(self, field)) != self.network.classes:
+                raise ValueError(
+                    f"FastestDetDetector: the network tells {self.network.classes} classes apart, and there are "
+                    f"{len(getattr(self, field))} {field}: give one for each."
+                )
 
     def placement(self, size: Size) -> Placement:
         """All of the canvas."""

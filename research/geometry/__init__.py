@@ -17,6 +17,7 @@ from likeness.research.geometry.placement import Placement
 from likeness.research.geometry.receptive_field import NetworkGeometry, ReceptiveField, WindowGeometry, receptive_fields
 from likeness.research.geometry.resampling import place_image
 from likeness.research.geometry.roi import RoiAlign, RoiPool
+from likeness.research.geometry.slices import Slices, merge_slices
 from likeness.research.geometry.suppression import Selected, Suppression
 from likeness.research.geometry.transforms import (
     Composition,
@@ -70,6 +71,7 @@ __all__ = [
     "Selected",
     "SimOta",
     "Similarity",
+    "Slices",
     "SlidingWindows",
     "Suppression",
     "TaskAligned",
@@ -95,6 +97,7 @@ __all__ = [
     "is_degenerate",
     "kmeans_anchors",
     "mean_best_iou",
+    "merge_slices",
     "move",
     "pairwise",
     "place_image",
