@@ -14,7 +14,7 @@ _CLEAN, _FAULTY = 0, 1
 
 
 @dataclasses.dataclass(frozen=True)
-class Check:
+class Options:
     """Look for faults in annotated images (VOC, COCO, YOLO) or in a folder of people, before a step is trained.
 
     Boxes without area, outside of their image, reversed or NaN; unknown classes; coordinates that are off by one or in another
@@ -55,10 +55,10 @@ def main(arguments: list[str]) -> int:
         action, rest = "check", ["--help"]
     if action != "check":
         raise UserError(f"There is no `likeness data {action}`: one can check data, by `likeness data check FOLDER|CONFIG`.")
-    return _check(cli(Check, prog="likeness data check", arguments=rest))
+    return _check(cli(Options, prog="likeness data check", arguments=rest))
 
 
-def _check(options: Check) -> int:
+def _check(options: Options) -> int:
     from likeness.experiments.data_check.checking import check_data, source_of
     from likeness.experiments.data_check.page import write_page
     from likeness.experiments.display.phases import watched

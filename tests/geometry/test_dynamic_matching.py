@@ -111,7 +111,7 @@ def run(matcher):
         (SimOta(candidates=4, radius=1.5, box_weight=1.0), sim_ota),
         (SimOta(candidates=1000), sim_ota),
     ],
-    ids=repr,
+    ids=lambda value: getattr(value, "__name__", None) or repr(value),
 )
 def test_equals_a_loop_in_float64(matcher, oracle):
     match = run(matcher)
