@@ -201,7 +201,8 @@ def test_the_parts_fit_each_other(name: str, tmp_path: Path) -> None:
     assert jax.tree.leaves(program.state.params)
     # With one leaf of another type the second step would be compiled anew.
     assert jax.tree.map(typed, state) == jax.tree.map(typed, start)
-    assert (report.metrics["loss"].shape, report.metrics["loss"].dtype) == ((), jnp.float32)
+    assert "loss" in report.names
+    assert (report.numbers.shape, report.numbers.dtype) == ((len(report.names),), jnp.float32)
 
 
 @pytest.mark.parametrize("name", TRAINED)

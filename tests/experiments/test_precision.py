@@ -96,7 +96,7 @@ def check_step(experiment: LossOutput, constants: Any, batch: Any) -> Any:
         state,
     )
     assert after == state
-    for leaf in jax.tree.leaves((after, report.metrics)):
+    for leaf in jax.tree.leaves((after, report)):
         assert leaf.dtype != jnp.bfloat16
     return state
 
