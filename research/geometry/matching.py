@@ -37,7 +37,7 @@ class Assignment(NamedTuple):
     """Rows that count, and for which no place answers."""
 
     @property
-    def background(self) -> Bool[Array, "*b n"]:
+    def background(self) -> Bool[AnyArray, "*b n"]:
         """Whether it answers that nothing is there."""
         return ~(self.foreground | self.ignored)
 
