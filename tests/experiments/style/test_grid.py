@@ -36,7 +36,8 @@ from likeness.research.losses import MRF, Content, Gram, MeanStd, SlicedWasserst
 TINY = FrozenEncoder(
     encoder=Vgg(convolutions=(1, 1), widths=(4, 6), pooling="average", padding="reflect", preprocessing="torchvision")
 )
-OTHER = dataclasses.replace(TINY, weights=Random(seed=7))
+# Not every seed will do: where two patches are as near as rounding can tell, MRF may take either.
+OTHER = dataclasses.replace(TINY, weights=Random(seed=8))
 LAYERS = ("relu1_1", "relu2_1")
 CHINA, FLOWER, FACE = Photograph(name="china"), Photograph(name="flower"), ProceduralFace()
 
