@@ -88,4 +88,6 @@ def _image(batch: "PyTree") -> tuple[int, ...] | None:
     import jax
     import numpy as np
 
-    return next((leaf.shape[1:] for leaf in jax.tree.leaves(batch) if np.ndim(leaf) > 2), None)
+    # Boxes have as many axes as signals, and stand beside images.
+    given = batch.get("images", batch) if isinstance(batch, dict) else batch
+    return next((leaf.shape[1:] for leaf in jax.tree.leaves(given) if np.ndim(leaf) > 2), None)

@@ -289,3 +289,12 @@ def test_output_that_does_not_fit_is_an_error() -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("likeness: Cannot use the standard output: No space left on device.")
     assert done.stderr.count("\n") == 1
+
+
+def test_show_tells_images_from_the_boxes_beside_them() -> None:
+    """Boxes (b, m, 4) have as many axes as signals (b, t, c)."""
+    from likeness.experiments.commands.show import _image
+
+    batch = {"boxes": np.zeros((2, 5, 4)), "images": np.zeros((2, 8, 9, 3))}
+    assert _image(batch) == (8, 9, 3)
+    assert _image({"labels": np.zeros(2), "values": np.zeros((2, 512, 1))}) == (512, 1)
