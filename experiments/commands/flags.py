@@ -55,7 +55,7 @@ def cli(kind: Any, *, prog: str, arguments: list[str], description: str | None =
     Ends the program with code 2 and tyro's explanation when a value is illegal or missing.
 
     Raises:
-        UserError: a flag does not exist; the message says which ones may have been meant.
+        UserError: a flag does not exist, and the message says which ones may have been meant; or the values do not go together.
     """
 
     def parsed(**options: Any) -> Any:
@@ -71,6 +71,9 @@ def cli(kind: Any, *, prog: str, arguments: list[str], description: str | None =
             # Standard output stays: it is where --tyro-print-completion prints.
             with contextlib.redirect_stderr(io.StringIO()):
                 return parsed()
+        except ValueError as error:
+            # tyro tells of what a part refuses, and lets through what the whole refuses of values that are alright alone.
+            raise UserError(f"`{prog}` cannot be run with these flags: {error}") from error
         except SystemExit as leave:
             if leave.code != MISTAKE:
                 raise

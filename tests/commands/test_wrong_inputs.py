@@ -129,8 +129,9 @@ def test_a_missing_folder(world: World, likeness: Likeness, tmp_path: Path) -> N
         (("--experiment.loss.margin", "-0.1"), ("margin must be a finite number, at least 0",)),
         (("--experiment.batches.images", "1"), ("IdentityBatches.images is 1", "at least 2 images")),
         (("--steps", "many"), ("many", "--steps")),
+        (("--steps", "0"), ("cannot be run with these flags", "Run.steps is 0: give 1 or more")),
     ],
-    ids=["unknown flag", "negative margin", "K=1", "not a number"],
+    ids=["unknown flag", "negative margin", "K=1", "not a number", "no steps"],
 )
 def test_a_wrong_flag(world: World, likeness: Likeness, tmp_path: Path, flags: tuple[str, ...], parts: tuple[str, ...]) -> None:
     made = tmp_path / "new"
