@@ -21,17 +21,16 @@ import tyro
 from jax import lax
 
 from likeness.experiments.host_memory import keep_freed_memory
-from likeness.research.ops.convolution import convolve_plainly
-from likeness.research.ops.few_channels import convolve_few_channels, few_channels_pay
-from likeness.research.ops.kernel_gradient import blocks_pay, kernel_gradient_by_blocks
-from likeness.research.ops.side_by_side import lay_side_by_side, side_by_side_pays
-from likeness.research.ops.winograd import (
-    convolve_by_tiles,
-    convolve_turned_by_tiles,
-    kernel_gradient_by_tiles,
-    tiles_pay,
-    tiles_pay_for_kernel,
+from likeness.research.ops.convolution import (
+    convolve_plainly,
+    form_of_gradient_by_kernel,
+    form_of_gradient_by_x,
+    form_of_value,
 )
+from likeness.research.ops.few_channels import convolve_few_channels
+from likeness.research.ops.kernel_gradient import kernel_gradient_by_blocks
+from likeness.research.ops.side_by_side import lay_side_by_side
+from likeness.research.ops.winograd import convolve_by_tiles, convolve_turned_by_tiles, kernel_gradient_by_tiles
 from likeness.research.types import Array
 
 
@@ -68,10 +67,10 @@ class Benchmark:
     """Timed calls of each."""
 
 
-Form: TypeAlias = tuple[str, Callable[[Array, Array], Array]]
+Candidate: TypeAlias = tuple[str, Callable[[Array, Array], Array]]
 
 
-def forms(layer: Layer) -> dict[str, tuple[list[Form], str]]:
+def forms(layer: Layer) -> dict[str, tuple[list[Candidate], str]]:
     """For the value and both gradients: the forms there are, XLA's first, and which is chosen."""
     stride, padding = layer.stride, layer.padding
     same = layer.side == 3 and stride == 1 and padding == 1
@@ -79,11 +78,6 @@ def forms(layer: Layer) -> dict[str, tuple[list[Form], str]]:
     kernel_shape = (layer.side, layer.side, layer.channels, layer.features)
     x, kernel = (jax.ShapeDtypeStruct(shape, jnp.float32) for shape in (x_shape, kernel_shape))
     out = jax.eval_shape(lambda x, kernel: convolve_plainly(x, kernel, stride, padding), x, kernel).shape
-    turned_shape = (*kernel_shape[:2], layer.features, layer.channels)
-    tiled, tiled_back = same and tiles_pay(x_shape, kernel_shape), same and tiles_pay(out, turned_shape)
-    laid, laid_back = same and side_by_side_pays(x_shape, kernel_shape), same and side_by_side_pays(out, turned_shape)
-    tiled_kernel = same and tiles_pay_for_kernel(x_shape, kernel_shape)
-    best = "tiles" if tiled_kernel else "blocks" if blocks_pay(out) else "xla"
 
     def value(x: Array, kernel: Array) -> Array:
         return convolve_plainly(x, kernel, stride, padding)
@@ -103,10 +97,13 @@ def forms(layer: Layer) -> dict[str, tuple[list[Form], str]]:
     def by_blocks(x: Array, gradient: Array) -> Array:
         return kernel_gradient_by_blocks(x, gradient, layer.side, stride, padding)
 
-    few: list[Form] = []
-    if few_channels_pay(kernel_shape):
+    chosen_value = form_of_value(x_shape, kernel_shape, stride, padding)
+    by_x_chosen = form_of_gradient_by_x(out, kernel_shape, stride, padding)
+    by_kernel_chosen = form_of_gradient_by_kernel(x_shape, kernel_shape, out, stride, padding)
+    few: list[Candidate] = []
+    if chosen_value == "term by term":
         few = [("term by term", lambda x, kernel: convolve_few_channels(x, kernel, stride, padding))]
-    tiles: list[list[Form]] = (
+    tiles: list[list[Candidate]] = (
         [
             [("tiles", convolve_by_tiles), ("side by side", beside)],
             [("tiles", convolve_turned_by_tiles), ("side by side", turned_beside)],
@@ -116,17 +113,14 @@ def forms(layer: Layer) -> dict[str, tuple[list[Form], str]]:
         else [[], [], []]
     )
     return {
-        "value": ([("xla", value), *few, *tiles[0]], _first(("tiles", tiled), ("term by term", few), ("side by side", laid))),
-        "by the input": ([("xla", by_x), *tiles[1]], _first(("tiles", tiled_back), ("side by side", laid_back))),
-        "by the kernel": ([("xla", by_kernel), ("blocks", by_blocks), *tiles[2]], best),
+        "value": ([("xla", value), *few, *tiles[0]], chosen_value),
+        # The turned form is what XLA's own comes to, outside of loops.
+        "by the input": ([("xla", by_x), *tiles[1]], "xla" if by_x_chosen == "turned" else by_x_chosen),
+        "by the kernel": ([("xla", by_kernel), ("blocks", by_blocks), *tiles[2]], by_kernel_chosen),
     }
 
 
-def _first(*forms: tuple[str, object]) -> str:
-    return next((name for name, pays in forms if pays), "xla")
-
-
-def times(forms: list[Form], first: Array, second: Array, rounds: int, clock: Callable[[], float]) -> dict[str, float]:
+def times(forms: list[Candidate], first: Array, second: Array, rounds: int, clock: Callable[[], float]) -> dict[str, float]:
     """Milliseconds of each, medians, alternating."""
     programs = {name: jax.jit(form).lower(first, second).compile() for name, form in forms}
     taken: dict[str, list[float]] = {name: [] for name in programs}

@@ -25,7 +25,19 @@ from likeness.research.types import AnyArray, Array, Float, Precision, PRNGKey
 Draw: TypeAlias = Callable[[PRNGKey, tuple[int, ...], DTypeLike], Array]
 """Draws parameters: of a key, a shape and a dtype."""
 
-__all__ = ["Convolution", "convolve", "convolve_plainly"]
+Shape: TypeAlias = tuple[int, ...]
+Form: TypeAlias = Literal["xla", "products", "tiles", "term by term", "side by side", "turned", "blocks"]
+"""How a CPU computes one of the three; ``turned`` is the gradient by x as a convolution."""
+
+__all__ = [
+    "Convolution",
+    "Form",
+    "convolve",
+    "convolve_plainly",
+    "form_of_gradient_by_kernel",
+    "form_of_gradient_by_x",
+    "form_of_value",
+]
 
 
 def convolve_plainly(
@@ -85,21 +97,68 @@ def convolve(
     return _convolve(x, kernel, stride, padding)
 
 
+def form_of_value(x: Shape, kernel: Shape, stride: int, padding: int) -> Form:
+    """How :func:`convolve` computes its value on a CPU, in float32.
+
+    Args:
+        x: the shape of the images.
+        kernel: that of the window.
+        stride: step between windows.
+        padding: zeros added on every side.
+    """
+    if _is_pointwise(kernel, padding):
+        return "products"
+    same = _keeps_size(kernel, stride, padding)
+    if same and tiles_pay(x, kernel):
+        return "tiles"
+    if few_channels_pay(kernel):
+        return "term by term"
+    return "side by side" if same and side_by_side_pays(x, kernel) else "xla"
+
+
+def form_of_gradient_by_x(gradient: Shape, kernel: Shape, stride: int, padding: int) -> Form:
+    """How its gradient by x is computed there.
+
+    Args:
+        gradient: the shape of the incoming gradient, which is that of the value.
+        kernel: that of the window.
+        stride: step between windows.
+        padding: zeros added on every side.
+    """
+    if _is_pointwise(kernel, padding):
+        return "products"
+    if stride != 1:
+        return "xla"
+    turned, same = (*kernel[:2], kernel[3], kernel[2]), _keeps_size(kernel, 1, padding)
+    if same and tiles_pay(gradient, turned):
+        return "tiles"
+    return "side by side" if same and side_by_side_pays(gradient, turned) else "turned"
+
+
+def form_of_gradient_by_kernel(x: Shape, kernel: Shape, gradient: Shape, stride: int, padding: int) -> Form:
+    """How its gradient by the kernel is computed there.
+
+    Args:
+        x: the shape of the images.
+        kernel: that of the window.
+        gradient: that of the incoming gradient, which is that of the value.
+        stride: step between windows.
+        padding: zeros added on every side.
+    """
+    if _is_pointwise(kernel, padding):
+        return "products"
+    if _keeps_size(kernel, stride, padding) and tiles_pay_for_kernel(x, kernel):
+        return "tiles"
+    return "blocks" if kernel[0] == kernel[1] and blocks_pay(gradient) else "xla"
+
+
 def _value(x: Any, kernel: Any, stride: int, padding: int) -> Array:
     return by_shares(lambda x, kernel: _of_share(x, kernel, stride, padding), (x,), (kernel,))
 
 
 def _of_share(x: Any, kernel: Any, stride: int, padding: int) -> Array:
-    if _exact(x, kernel):
-        if _is_pointwise(kernel, padding):
-            return _on_cpus(_pointwise, convolve_plainly, stride, padding)(x, kernel)
-        if _keeps_size(kernel, stride, padding) and tiles_pay(x.shape, kernel.shape):
-            return _on_cpus(_by_tiles, convolve_plainly, stride, padding)(x, kernel)
-        if few_channels_pay(kernel.shape):
-            return _on_cpus(convolve_few_channels, convolve_plainly, stride, padding)(x, kernel)
-        if _keeps_size(kernel, stride, padding) and side_by_side_pays(x.shape, kernel.shape):
-            return _on_cpus(_side_by_side, convolve_plainly, stride, padding)(x, kernel)
-    return convolve_plainly(x, kernel, stride, padding)
+    form = form_of_value(x.shape, kernel.shape, stride, padding) if _exact(x, kernel) else "xla"
+    return _on_cpus(_VALUES[form], convolve_plainly, stride, padding)(x, kernel)
 
 
 _convolve = jax.custom_vjp(_value, nondiff_argnums=(2, 3))
@@ -135,53 +194,48 @@ def _gradient_by_x(x: jax.ShapeDtypeStruct, kernel: Any, gradient: Any, stride: 
         del padding
         return _every_pixel(_pointwise(gradient, kernel.swapaxes(2, 3)), x.shape, stride)
 
-    by_x = xla_by_x
-    if _exact(x, kernel):
-        if _is_pointwise(kernel, padding):
-            by_x = pointwise_by_x
-        elif stride == 1:
-            shape, same = (*kernel.shape[:2], *kernel.shape[:1:-1]), _keeps_size(kernel, 1, padding)
-            by_x = _turned
-            if same and tiles_pay(gradient.shape, shape):
-                by_x = _turned_by_tiles
-            elif same and side_by_side_pays(gradient.shape, shape):
-                by_x = _turned_side_by_side
-    return _on_cpus(by_x, xla_by_x, stride, padding)(gradient, kernel)
+    ours = {
+        "xla": xla_by_x,
+        "products": pointwise_by_x,
+        "turned": _turned,
+        "tiles": _turned_by_tiles,
+        "side by side": _turned_side_by_side,
+    }
+    form = form_of_gradient_by_x(gradient.shape, kernel.shape, stride, padding) if _exact(x, kernel) else "xla"
+    return _on_cpus(ours[form], xla_by_x, stride, padding)(gradient, kernel)
 
 
 def _gradient_by_kernel(x: Any, kernel: Any, gradient: Any, stride: int, padding: int) -> Array:
     def xla_by_kernel(x: Any, gradient: Any, stride: int, padding: int) -> Array:
         return jax.linear_transpose(lambda kernel: convolve_plainly(x, kernel, stride, padding), kernel)(gradient)[0]
 
-    def own_by_kernel(x: Any, gradient: Any, stride: int, padding: int) -> Array:
+    def by_blocks(x: Any, gradient: Any, stride: int, padding: int) -> Array:
+        x, gradient = lax.optimization_barrier((x, gradient))
+        return kernel_gradient_by_blocks(x, gradient, kernel.shape[0], stride, padding)
+
+    def behind_a_barrier(x: Any, gradient: Any, stride: int, padding: int) -> Array:
         # Else XLA computes what comes before anew as it brings it into the order that this gradient reads, at many times the
         # cost of reading it.
         x, gradient = lax.optimization_barrier((x, gradient))
-        if kernel.shape[0] == kernel.shape[1] and blocks_pay(gradient.shape):
-            return kernel_gradient_by_blocks(x, gradient, kernel.shape[0], stride, padding)
         return xla_by_kernel(x, gradient, stride, padding)
 
-    by_kernel = xla_by_kernel
-    if _exact(x, kernel):
-        if _is_pointwise(kernel, padding):
-            by_kernel = _pointwise_by_kernel
-        elif _keeps_size(kernel, stride, padding) and tiles_pay_for_kernel(x.shape, kernel.shape):
-            by_kernel = _kernel_by_tiles
-        else:
-            by_kernel = own_by_kernel
-    return _on_cpus(by_kernel, xla_by_kernel, stride, padding)(x, gradient)
+    if not _exact(x, kernel):
+        return xla_by_kernel(x, gradient, stride, padding)
+    ours = {"xla": behind_a_barrier, "products": _pointwise_by_kernel, "tiles": _kernel_by_tiles, "blocks": by_blocks}
+    form = form_of_gradient_by_kernel(x.shape, kernel.shape, gradient.shape, stride, padding)
+    return _on_cpus(ours[form], xla_by_kernel, stride, padding)(x, gradient)
 
 
 def _exact(x: Any, kernel: Any) -> bool:
     return x.dtype == kernel.dtype == jnp.float32
 
 
-def _is_pointwise(kernel: Any, padding: int) -> bool:
-    return kernel.shape[:2] == (1, 1) and padding == 0
+def _is_pointwise(kernel: Shape, padding: int) -> bool:
+    return kernel[:2] == (1, 1) and padding == 0
 
 
-def _keeps_size(kernel: Any, stride: int, padding: int) -> bool:
-    return stride == 1 and kernel.shape[:2] == (2 * padding + 1, 2 * padding + 1)
+def _keeps_size(kernel: Shape, stride: int, padding: int) -> bool:
+    return stride == 1 and kernel[:2] == (2 * padding + 1, 2 * padding + 1)
 
 
 def _on_cpus(
@@ -247,6 +301,15 @@ def _pointwise_by_kernel(x: Any, gradient: Any, stride: int, padding: int) -> Ar
     wide = x.shape[1] <= gradient.shape[1]
     product = lax.dot_general(x, gradient, rows) if wide else lax.dot_general(gradient, x, rows).T
     return product[None, None]
+
+
+_VALUES: dict[Form, Callable[[Any, Any, int, int], Array]] = {
+    "xla": convolve_plainly,
+    "products": _pointwise,
+    "tiles": _by_tiles,
+    "term by term": convolve_few_channels,
+    "side by side": _side_by_side,
+}
 
 
 def _every_pixel(x: Array, shape: tuple[int, ...], stride: int) -> Array:
