@@ -154,8 +154,8 @@ class LearnedEncoder:
         experiment = run.experiment
         if not isinstance(experiment, LearnsEncoder):
             raise UserError(
-                f"{workdir} holds a {type(experiment).__name__}, which learns no encoder: give the working directory of one "
-                "that does, such as of a Recognition or a Classification."
+                f"{workdir} holds a run of {type(experiment).__name__}, which learns no encoder: give the working directory of "
+                "one that does, such as of a Recognition or a Classification."
             )
         inputs = ModelInputs.load(workdir)
         variables = experiment.encoder_variables(restore(workdir, run)[1])

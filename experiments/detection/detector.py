@@ -125,7 +125,7 @@ class Detector:
         experiment = run.experiment
         if not isinstance(experiment, LearnsDetector):
             raise UserError(
-                f"{printable(name)} holds a {type(experiment).__name__}, which learns no detector: give "
+                f"{printable(name)} holds a run of {type(experiment).__name__}, which learns no detector: give "
                 f"{', '.join(PUBLISHED)}, or the working directory of a run that has learned one."
             )
         kept = Workdir(name).artifact("detector")

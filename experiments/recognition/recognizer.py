@@ -63,7 +63,9 @@ class Recognizer:
         run = read_run(workdir)
         experiment = run.experiment
         if not isinstance(experiment, Recognition):
-            raise UserError(f"{workdir} holds a {type(experiment).__name__}, not a face recognizer: give one of Recognition.")
+            raise UserError(
+                f"{workdir} holds a run of {type(experiment).__name__}, not a face recognizer: give one of Recognition."
+            )
         inputs = ModelInputs.load(workdir)
         batch = {"images": jax.ShapeDtypeStruct((1, *inputs.shape), np.uint8)}
         abstract = jax.eval_shape(experiment.init, jax.random.key(0), {}, batch)

@@ -49,8 +49,8 @@ class Stylizer:
         experiment, name = run.experiment, printable(model)
         if not isinstance(experiment, TrainsOnePass):
             raise UserError(
-                f"{name} holds a {type(experiment).__name__}, which paints nothing in one pass: give the working directory of "
-                "a config such as stylization/fast_johnson."
+                f"{name} holds a run of {type(experiment).__name__}, which paints nothing in one pass: give the working "
+                "directory of a config such as stylization/fast_johnson."
             )
         return cls(name, experiment.one_pass(restore(model, run, experiment.learned_shapes())[1]))
 

@@ -125,5 +125,5 @@ def test_a_run_that_learns_no_encoder_is_refused(monkeypatch: pytest.MonkeyPatch
         pass
 
     a_run(Painting(), None, monkeypatch, tmp_path)
-    with pytest.raises(UserError, match="holds a Painting, which learns no encoder"):
+    with pytest.raises(UserError, match="holds a run of Painting, which learns no encoder"):
         LearnedEncoder.load(tmp_path)
