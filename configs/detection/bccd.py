@@ -1,7 +1,7 @@
 """Blood cells: red and white ones and platelets in 364 real images of a microscope, by their official parts.
 
 The BCCD data set in VOC's layout, 640×480: 205 images to learn from, 87 to decide by and 72 to be evaluated by. They are shown
-at half of their scale. The network starts from ImageNet's weights, which `likeness weights get shufflenetv2` fetches.
+at half of their scale. The network starts from ImageNet's weights: `likeness weights fetch shufflenetv2` says what to bring.
 
     likeness train detection/bccd
 """

@@ -2,7 +2,7 @@
 
 The cards of EdjeElectronics' tutorial in VOC's layout: 296 images to learn from, of which a share decides, and 67 to be
 evaluated by. Cards may lie any way up, so images are turned. A card in the mirror is none. The network starts from ImageNet's
-weights, which `likeness weights get shufflenetv2` fetches.
+weights: `likeness weights fetch shufflenetv2` says what to bring.
 
     likeness train detection/cards
 """
