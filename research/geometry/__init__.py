@@ -8,6 +8,7 @@ from likeness.research.geometry.boxes import BoxFormat, area, as_boxes, centers,
 from likeness.research.geometry.codecs import BoxCodec, BoxDeltas, CellRelative, ImageRelative, PointDistances, YoloV1, YoloV3
 from likeness.research.geometry.detections import Detection, Detections, PaddedDetections
 from likeness.research.geometry.dynamic_matching import SimOta, TaskAligned
+from likeness.research.geometry.grouping import Grouping, HierarchicalGrouping, RegionTerm
 from likeness.research.geometry.iou import Overlap, ciou, diou, giou, ios, iou, pairwise
 from likeness.research.geometry.matching import Assignment, MaxIou
 from likeness.research.geometry.midpoint_cells import MidpointCell
@@ -17,6 +18,8 @@ from likeness.research.geometry.placement import Placement
 from likeness.research.geometry.receptive_field import NetworkGeometry, ReceptiveField, WindowGeometry, receptive_fields
 from likeness.research.geometry.resampling import place_image
 from likeness.research.geometry.roi import RoiAlign, RoiPool
+from likeness.research.geometry.segmentation import GraphSegmentation
+from likeness.research.geometry.selective_search import ColorSpace, SelectiveSearch
 from likeness.research.geometry.slices import Slices, merge_slices
 from likeness.research.geometry.suppression import Selected, Suppression
 from likeness.research.geometry.transforms import (
@@ -43,6 +46,7 @@ __all__ = [
     "BoxDeltas",
     "BoxFormat",
     "CellRelative",
+    "ColorSpace",
     "Composition",
     "Crop",
     "CropTo",
@@ -50,6 +54,9 @@ __all__ = [
     "Detections",
     "Flip",
     "GeometricTransform",
+    "GraphSegmentation",
+    "Grouping",
+    "HierarchicalGrouping",
     "ImageRelative",
     "Letterbox",
     "MaxIou",
@@ -63,12 +70,14 @@ __all__ = [
     "Placement",
     "PointDistances",
     "ReceptiveField",
+    "RegionTerm",
     "Resize",
     "RoiAlign",
     "RoiPool",
     "Rotation",
     "Sampled",
     "Selected",
+    "SelectiveSearch",
     "SimOta",
     "Similarity",
     "Slices",
