@@ -1,9 +1,10 @@
 """Your own annotated images: a folder with VOC's XML, COCO's JSON or YOLO's text, told by its content.
 
 The parts are those that the folder says (VOC's ImageSets, folders called train, val and test), or else shares of the images.
-The network starts from ImageNet's weights: `likeness weights fetch shufflenetv2` says what to bring. With --experiment.weights
-None it starts from random ones. Images are shown at 320×320 with bars at two sides; for small objects give a larger size, a
-multiple of 32 (--experiment.size 480 480). What is wrong with the annotations is named and counted when training begins.
+The network starts from ImageNet's weights: `likeness weights fetch shufflenetv2` says what to bring. Where there
+are none, ``detection/folder_scratch`` starts from random ones. Images are shown at 320×320 with bars at two sides; for small
+objects give a larger size, a multiple of 32 (--experiment.size 480 480). What is wrong with the annotations is named and
+counted when training begins.
 
     likeness train detection/folder --experiment.data.path FOLDER
 """
