@@ -1,5 +1,6 @@
 """Detection: where in an image objects are, and of which class."""
 
 from likeness.experiments.detection.detection import ObjectDetection
+from likeness.experiments.detection.windows import WindowDetection
 
-__all__ = ["ObjectDetection"]
+__all__ = ["ObjectDetection", "WindowDetection"]

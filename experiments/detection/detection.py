@@ -1,7 +1,6 @@
 """Detection: an encoder and a head learn to find objects in annotated images."""
 
 import dataclasses
-import functools
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -9,12 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from likeness.experiments.config import to_json
-from likeness.experiments.detection import figures
-from likeness.experiments.detection.evaluation import evaluated, records
-from likeness.experiments.detection.evidence import shown
+from likeness.experiments.detection.evaluation import evaluated
+from likeness.experiments.detection.finding import find
+from likeness.experiments.detection.outcome import outcome
 from likeness.experiments.detection.single import of_single_objects
-from likeness.experiments.display.phases import tracked
 from likeness.experiments.encoders import check_encoder
 from likeness.experiments.experiment import Batches, Evaluation, Experiment, LossOutput, Part, Variables
 from likeness.experiments.fingerprints import Fingerprints
@@ -27,21 +24,16 @@ from likeness.research.data.detection import (
     DetectionSource,
     DetectionSplit,
     OfficialParts,
-    sample_of,
     stream_detection,
 )
 from likeness.research.data.preprocessing import to_unit
 from likeness.research.data.protocols import is_synthetic
-from likeness.research.detectors import CanvasPlaces, detect
 from likeness.research.detectors.heads import DetectionHead, Objects
 from likeness.research.detectors.learned import LearnedDetector, maps_of
 from likeness.research.geometry.detections import Detections
 from likeness.research.geometry.placement import Size
 from likeness.research.geometry.suppression import Suppression
-from likeness.research.geometry.transforms import Letterbox
 from likeness.research.types import AnyArray, Float, PRNGKey, PyTree
-
-_BATCH = 50
 
 
 class DetectionConstants(NamedTuple):
@@ -208,52 +200,23 @@ class ObjectDetection(Experiment):
         """Average precision on one part; on the test part with intervals, by class and size, with images and figures."""
         examples = data.validation if part == "validation" else data.test
         found = self.find(Variables(params, state), examples)
-        evaluation, alone = evaluated(examples, found), of_single_objects(examples, found)
+        alone = of_single_objects(examples, found)
         if part == "validation":
-            return Evaluation(metrics={**alone, **evaluation.metrics})
-        names = examples.class_names
-        inputs = {
-            "size": list(self.size),
-            "class_names": list(names),
-            "source": type(self.data).__name__,
-            "model": to_json(self.model(names).suppression),
-        }
-        best = [each.filter(self.score_threshold) for each in found]
-        return Evaluation(
-            metrics={**alone, **evaluation.with_intervals(self.resamples)},
-            figures={
-                "detections": figures.beside_truth(shown(examples, best), names),
-                "precision_recall": figures.precision_recall(evaluation.curves(self.resamples)),
-            },
-            artifacts={"detections": records(examples, found), "detector": inputs},
-            notes=(f"{len(examples):,} images, none of them in training", *evaluation.notes),
+            return Evaluation(metrics={**alone, **evaluated(examples, found).metrics})
+        result = outcome(
+            examples,
+            found,
+            self.model(examples.class_names),
+            size=self.size,
+            source=type(self.data).__name__,
+            score_threshold=self.score_threshold,
+            resamples=self.resamples,
         )
+        return dataclasses.replace(result, metrics={**alone, **result.metrics})
 
     def find(self, learned: Variables, examples: DetectionExamples) -> list[Detections]:
         """What is found in each image of a table, in its own pixels, down to low scores."""
-        model, variables, names = self.model(examples.class_names), self.model_variables(learned), examples.class_names
-        found: list[Detections] = []
-        starts = range(0, len(examples), _BATCH)
-        for rows in tracked("finding objects", [range(start, min(start + _BATCH, len(examples))) for start in starts], len):
-            letterbox = Letterbox(size=self.size)
-            images = [sample_of(examples, row, letterbox, fill=model.fill).image for row in rows]
-            placements = [
-                model.placement((int(height), int(width))) for height, width in examples.sizes[rows.start : rows.stop]
-            ]
-            # Filled up, so that one shape is compiled.
-            more = _BATCH - len(rows)
-            canvases = np.stack(images + [np.zeros_like(images[0])] * more)
-            places = CanvasPlaces.of(placements + placements[:1] * more)
-            padded = _found(model, self.suppression, variables, canvases, places)
-            found += jax.device_get(padded).exact_each(names)[: len(rows)]
-        return found
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _found(
-    model: LearnedDetector, suppression: Suppression, variables: PyTree, canvases: AnyArray, places: CanvasPlaces
-) -> Any:
-    return detect(model, variables, canvases, places, suppression)
+        return find(self.model(examples.class_names), self.suppression, self.model_variables(learned), examples)
 
 
 def _joined(params: PyTree, state: PyTree) -> PyTree:

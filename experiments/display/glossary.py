@@ -38,6 +38,9 @@ MEANINGS = (
     Meaning("localization/correct", "correct", "images in which object, class and box are said right, or their absence"),
     Meaning("landmarks/nme@eyes", "nme@eyes", "mean distance of landmarks over the distance of the eyes", "lower is better"),
     Meaning("landmarks/nme", "nme", "mean distance of landmarks over the size of the face", "lower is better"),
+    Meaning("windows/accuracy", "accuracy", "crops given their right class, the background among them"),
+    Meaning("windows/difference", "difference", "of scores by one pass from those of windows alone", "lower is better"),
+    Meaning("windows/multiplications_saved", "saved", "multiplications for all windows alone over those of one pass"),
     Meaning("held_out/", "held_out/…", "the same by an encoder that has not painted", "lower is nearer"),
     Meaning(
         "content/relative", "content", "distance from the content's features, as a share of their energy", "lower is nearer"

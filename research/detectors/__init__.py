@@ -10,6 +10,7 @@ from likeness.research.detectors.heads import AnchorFreeHead, DetectionHead, Obj
 from likeness.research.detectors.learned import LearnedDetector
 from likeness.research.detectors.localization import LocalizationHead
 from likeness.research.detectors.protocol import Candidates, CanvasPlaces, DetectionModel, detect
+from likeness.research.detectors.windows import WindowDetector
 from likeness.research.detectors.yunet import YuNetDetector
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "LearnedDetector",
     "LocalizationHead",
     "Objects",
+    "WindowDetector",
     "YuNetDetector",
     "detect",
 ]

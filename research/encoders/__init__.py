@@ -24,6 +24,7 @@ from likeness.research.encoders.shufflenet import ShuffleNetV2
 from likeness.research.encoders.squeezenet import SqueezeNet
 from likeness.research.encoders.test_time import TestTimeAugmentation
 from likeness.research.encoders.vgg import Vgg
+from likeness.research.encoders.window_network import WindowNetwork
 from likeness.research.encoders.yunet import YuNet
 from likeness.research.ops.pooling import avg_pool, l2_pool, max_pool, max_pool_2x2
 
@@ -45,6 +46,7 @@ __all__ = [
     "TestTimeAugmentation",
     "Vgg",
     "WholeHead",
+    "WindowNetwork",
     "YuNet",
     "avg_pool",
     "dimension_of",

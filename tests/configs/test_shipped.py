@@ -14,7 +14,7 @@ from random_faces import RANDOM_FACES
 
 from likeness.experiments.classification import Classification
 from likeness.experiments.config import load, to_json
-from likeness.experiments.detection import ObjectDetection
+from likeness.experiments.detection import ObjectDetection, WindowDetection
 from likeness.experiments.frozen import FrozenEncoder, Random
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.run import Checkpoints, Run
@@ -73,6 +73,9 @@ def shrunk(run: Run, folder: Path) -> Run:
             small = small_classification(run.experiment)
         case ObjectDetection():
             small = small_detection(run.experiment)
+        case WindowDetection():
+            data = dataclasses.replace(run.experiment.data, train=16, validation=8, test=8)  # pyright: ignore
+            small = dataclasses.replace(run.experiment, data=data, batch=8, resamples=10)
         case FastStyle() | ArbitraryStyle():
             small = small_style_network(run.experiment)
         case StyleGrid():

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from likeness.research.data.detection.augmentation import DetectionAugmentation, DetectionSample, sample_of
     from likeness.research.data.detection.batches import PaddedBoxes, pad_boxes, padded_boxes, stream_detection
     from likeness.research.data.detection.checking import Exif, VocPixels
+    from likeness.research.data.detection.crops import ObjectCrops
     from likeness.research.data.detection.examples import DetectionExamples, detection_examples
     from likeness.research.data.detection.faces import FACE_POINT_ORDER, DrawnFaces
     from likeness.research.data.detection.problems import KINDS, Kind, Problem, ProblemKind
@@ -34,6 +35,7 @@ else:
                 "Exif",
                 "VocPixels",
             ),
+            "crops": ("ObjectCrops",),
             "examples": (
                 "DetectionExamples",
                 "detection_examples",
@@ -76,6 +78,7 @@ __all__ = [
     "DrawnFaces",
     "Exif",
     "Kind",
+    "ObjectCrops",
     "OfficialParts",
     "PaddedBoxes",
     "Part",
