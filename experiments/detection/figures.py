@@ -1,5 +1,6 @@
-"""Figures of a detection: what was found beside what is there, and precision by recall."""
+"""Figures of a detection: what was found over what is there, and precision by recall."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +19,15 @@ _COLORS = ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#F0E442", "#0072B2", "#D
 """Okabe and Ito's, those first that are seen on most images."""
 
 
-def beside_truth(images: Sequence[ShownImage], class_names: Sequence[str], columns: int = 8) -> "Figure":
+def beside_truth(images: Sequence[ShownImage], class_names: Sequence[str], title: str, columns: int = 5) -> "Figure":
     """Draws what was found, with class and score, over what is there, in dashes. What is wrong or was missed is orange.
+
+    Below each image stands how many mistakes of each kind there are.
 
     Args:
         images: with their boxes.
         class_names: of the classes.
+        title: what images these are.
         columns: images in a row.
     """
     from matplotlib.figure import Figure
@@ -31,40 +35,23 @@ def beside_truth(images: Sequence[ShownImage], class_names: Sequence[str], colum
     columns = min(columns, max(1, len(images)))
     rows = max(1, -(-len(images) // columns))
     height, width = np.max([each.image.shape[:2] for each in images], axis=0) if len(images) else (1, 1)
-    figure = Figure(figsize=(1.75 * columns, (1.75 * height / width + 0.12) * rows + 0.42), dpi=PIXELS_PER_INCH)
+    # Long titles need some width.
+    side = max(2.3, 7.4 / columns)
+    figure = Figure(figsize=(side * columns, (side * height / width + 0.36) * rows + 0.55), dpi=PIXELS_PER_INCH)
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.ravel():
         axes.axis("off")
     for axes, each in zip(grid.ravel(), images, strict=False):
-        axes.imshow(each.image.squeeze(), cmap="gray" if each.image.shape[-1] == 1 else None, interpolation="nearest")
-        axes.set_xlim(-0.5, each.image.shape[1] - 0.5)
-        axes.set_ylim(each.image.shape[0] - 0.5, -0.5)
-        for box, missed in zip(each.boxes, each.missed.tolist(), strict=True):
-            _frame(axes, box, ORANGE if missed else "white", (0, (3, 2)), 1.6 if missed else 0.9)
-        for one, right in zip(each.found, each.right.tolist(), strict=True):
-            color = _COLORS[one.class_id % len(_COLORS)] if right else ORANGE
-            _frame(axes, one.xyxy, color, "-", 1.3)
-            name = one.class_name or str(one.class_id)
-            text = f"{name} {100 * one.confidence:.0f}"
-            _label(axes, one.xyxy, text if right else f"{text}?", color)
-        for box, number, missed in zip(each.boxes, each.classes.tolist(), each.missed.tolist(), strict=True):
-            if missed:
-                _label(axes, box, f"{class_names[number]} missed", ORANGE)
+        _draw(axes, each, class_names)
     wrong = sum(each.mistakes for each in images)
-    total = sum(len(each.boxes) for each in images)
-    figure.text(
-        0.01,
-        0.995,
-        f"Found (lines) and there (dashes): the first images of the test, then those with most mistakes; {wrong} mistakes "
-        f"at {total} objects",
-        ha="left",
-        va="top",
-        fontsize=9.5,
-        color=INK,
-        fontweight="bold",
-    )
+    total = sum(int((~each.ignored).sum()) for each in images)
+    said = f"{wrong:,} mistake{'' if wrong == 1 else 's'}, {total:,} object{'' if total == 1 else 's'}"
+    inch = 1 / figure.get_figheight()
+    figure.text(0.01, 1 - 0.08 * inch, f"{title}: {said}", ha="left", va="top", fontsize=11, color=INK, fontweight="bold")
+    legend = "lines: found, dashes: there; orange, with a question mark: wrong, or missed"
+    figure.text(0.01, 1 - 0.3 * inch, legend, ha="left", va="top", fontsize=8.5, color=INK)
     figure.subplots_adjust(
-        left=0.005, right=0.995, bottom=0.005, top=1 - 0.36 / figure.get_figheight(), wspace=0.03, hspace=0.06
+        left=0.01, right=0.99, bottom=0.36 * inch, top=1 - 0.55 * inch, wspace=0.04, hspace=0.36 / (side * height / width)
     )
     return figure
 
@@ -105,6 +92,29 @@ def precision_recall(curves: Mapping[str, PrecisionBand], iou_threshold: float =
     return figure
 
 
+def _draw(axes: Any, each: ShownImage, class_names: Sequence[str]) -> None:
+    axes.imshow(each.image.squeeze(), cmap="gray" if each.image.shape[-1] == 1 else None, interpolation="nearest")
+    axes.set_xlim(-0.5, each.image.shape[1] - 0.5)
+    axes.set_ylim(each.image.shape[0] - 0.5, -0.5)
+    for box, missed in zip(each.boxes, each.missed.tolist(), strict=True):
+        _frame(axes, box, ORANGE if missed else "white", (0, (3, 2)), 1.6 if missed else 1.0)
+    # The surest come last, on top.
+    for row in np.argsort(each.found.confidence, kind="stable").tolist():
+        if not each.above[row]:
+            continue
+        right, number = each.right[row], int(each.found.class_id[row])
+        color = _COLORS[number % len(_COLORS)] if right else ORANGE
+        _frame(axes, each.found.xyxy[row], color, "-", 1.4)
+        text = f"{class_names[number]} {100 * each.found.confidence[row]:.0f}"
+        _label(axes, each.found.xyxy[row], text if right else f"{text}?", color)
+    for box, number, missed in zip(each.boxes, each.classes.tolist(), each.missed.tolist(), strict=True):
+        if missed:
+            _label(axes, box, f"{class_names[number]} missed", ORANGE, below=True)
+    said = ", ".join(f"{count} {kind}" for kind, count in each.counts().items() if count) or "all right"
+    words = "\n".join(textwrap.wrap(said, 40))
+    axes.text(0.5, -0.02, words, transform=axes.transAxes, ha="center", va="top", fontsize=7.2, color=INK)
+
+
 def _frame(axes: Any, box: np.ndarray, color: str, style: Any, width: float) -> None:
     from matplotlib.patches import Rectangle
 
@@ -115,18 +125,20 @@ def _frame(axes: Any, box: np.ndarray, color: str, style: Any, width: float) -> 
     )
 
 
-def _label(axes: Any, box: np.ndarray, text: str, color: str) -> None:
-    left, top = float(box[0]) - 0.5, float(box[1]) - 0.5
-    height = axes.get_ylim()[0]
-    inside = top < 0.1 * height
+def _label(axes: Any, box: np.ndarray, text: str, color: str, *, below: bool = False) -> None:
+    left, top = float(box[0]) - 0.5, float(box[3 if below else 1]) - 0.5
+    height, width = axes.get_ylim()[0], axes.get_xlim()[1]
+    inside = top > 0.92 * height if below else top < 0.08 * height
+    # What begins far to the right ends at its box.
+    flush = left > 0.62 * width
     axes.text(
-        left,
+        float(box[2]) - 0.5 if flush else left,
         top,
         text,
-        ha="left",
-        va="top" if inside else "bottom",
-        fontsize=4.6,
+        ha="right" if flush else "left",
+        va="top" if inside != below else "bottom",
+        fontsize=6.2,
         color="black",
-        bbox={"facecolor": color, "edgecolor": "none", "alpha": 0.85, "pad": 0.6},
+        bbox={"facecolor": color, "edgecolor": "none", "alpha": 0.85, "pad": 0.8},
         clip_on=True,
     )

@@ -73,7 +73,7 @@ class WindowDetection(Experiment):
     """Crops in a batch."""
     suppression: Suppression = Suppression(iou_threshold=0.2, score_threshold=0.01)
     """What is left out of the windows before they are evaluated."""
-    score_threshold: float = 0.7
+    score_threshold: float = 0.95
     """What scores this or less is not shown in figures, and not found by the model in use."""
     resamples: int = 1000
     """Draws of the test images by which the intervals are computed."""

@@ -34,6 +34,10 @@ MEANINGS = (
     Meaning("detection/ap75", "ap75", "average precision where boxes must fit: an IoU of 0.75"),
     Meaning("detection/ap", "ap", "COCO's average precision, the mean over IoUs from 0.5 to 0.95"),
     Meaning("detection/ar", "ar", "COCO's average recall with 100 boxes an image"),
+    Meaning(
+        "detection/calibration_error", "calibration_error", "how far scores are from the share that is right", "lower is better"
+    ),
+    Meaning("detection/gain@", "gain@kind", "what ap50 would gain, of 1, without this kind of error"),
     Meaning("localization/iou", "iou", "mean overlap (IoU) of the box said with the object's"),
     Meaning("localization/correct", "correct", "images in which object, class and box are said right, or their absence"),
     Meaning("landmarks/nme@eyes", "nme@eyes", "mean distance of landmarks over the distance of the eyes", "lower is better"),

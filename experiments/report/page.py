@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from likeness.experiments.report.curves import chart, curve, legend, metric_names
+from likeness.experiments.report.detections import SeenImages, boxes, shown_images, shown_of
 from likeness.experiments.report.differences import differences
 from likeness.experiments.report.embedded import BUDGET, EmbeddedImages, Source, embed
 from likeness.experiments.report.images import figures, originals, painted, sources, units
@@ -35,11 +36,14 @@ def report(workdirs: Sequence[str | Path]) -> Report:
     kept: dict[str, Source] = {}
     said = [list(run.problems) for run in runs]
     plots = [_plots(run, number, said[number]) for number, run in enumerate(runs)]
+    seen = [shown_of(run, said[number]) for number, run in enumerate(runs)]
     code = library() if any(plots) else ""
     for number, run in enumerate(runs):
         found, why = originals(run, number)
         said[number] += why
         kept |= found | sources(run, number)
+    for number, run in enumerate(runs):
+        kept |= shown_images(run, number, seen[number])
     taken = len(code) + sum(len(block) for drawn in plots for block in drawn.values())
     embedded = embed(kept, budget=max(BUDGET - 3 * taken // 4, BUDGET // 4))
     alone = len(runs) == 1
@@ -52,7 +56,7 @@ def report(workdirs: Sequence[str | Path]) -> Report:
                 "name": run.name,
                 "kind": run.title,
                 "problems": said[number],
-                "blocks": _blocks(run, number, embedded, plots[number], alone=alone),
+                "blocks": _blocks(run, number, embedded, plots[number], seen[number], alone=alone),
             }
             for number, run in enumerate(runs)
         ],
@@ -85,7 +89,13 @@ def _compared(runs: Sequence[ReportedRun]) -> list[tuple[str, str, Html]]:
 
 
 def _blocks(
-    run: ReportedRun, number: int, embedded: EmbeddedImages, plots: Mapping[str, Html], *, alone: bool
+    run: ReportedRun,
+    number: int,
+    embedded: EmbeddedImages,
+    plots: Mapping[str, Html],
+    seen: SeenImages | None,
+    *,
+    alone: bool,
 ) -> dict[str, Html | None]:
     """What is said of one run, by the title of its section."""
     return {
@@ -93,6 +103,7 @@ def _blocks(
         "Result": painted(run, number, embedded),
         "Curves": _curves(f"run-{number}", [run]) if alone else None,
         **plots,
+        "Images with boxes": boxes(number, seen, embedded),
         "Figures": figures(run, number, embedded, drawn={"roc"} if "Verification" in plots else set()),
         "What the units see": units(run, number, embedded),
         "What was run": origin_list(run),

@@ -97,6 +97,46 @@ for (const chart of document.querySelectorAll(".chart")) {
     show(next);
   });
 }
+for (const boxes of document.querySelectorAll(".boxes")) {
+  const slider = boxes.querySelector("input[type=range]"), output = boxes.querySelector("output");
+  const switches = [...boxes.querySelectorAll(".switches input[value]:not(.truth):not(.names)")];
+  const truth = boxes.querySelector(".truth"), names = boxes.querySelector(".names"), counts = boxes.querySelector(".counts");
+  const show = () => {
+    const least = Number(slider.value);
+    const off = new Set(switches.filter(one => !one.checked).map(one => one.value));
+    boxes.classList.toggle("nameless", !names.checked);
+    output.value = least.toFixed(2);
+    let total = 0, allWrong = 0, objects = 0, lost = 0;
+    for (const figure of boxes.querySelectorAll("figure")) {
+      let found = 0, wrong = 0, missed = 0;
+      for (const box of figure.querySelectorAll("g")) {
+        const { class: kind, score, at } = box.dataset, hidden = off.has(kind);
+        if (score !== undefined) {
+          const seen = !hidden && Number(score) > least;
+          box.toggleAttribute("hidden", !seen);
+          found += seen;
+          wrong += seen && box.classList.contains("wrong");
+        } else {
+          const gone = box.dataset.ignored === undefined && Number(at) <= least;
+          box.classList.toggle("missed", gone);
+          box.toggleAttribute("hidden", hidden || !truth.checked);
+          missed += !hidden && gone;
+          objects += !hidden && box.dataset.ignored === undefined;
+        }
+      }
+      const words = [found + " found"];
+      if (wrong) words.push(wrong + " wrong");
+      if (missed) words.push(missed + " missed");
+      figure.querySelector(".said").textContent = words.join(", ");
+      total += found;
+      allWrong += wrong;
+      lost += missed;
+    }
+    counts.textContent = `In these images: ${total} found, ${allWrong} of them wrong; ${objects} there, ${lost} of them missed.`;
+  };
+  for (const one of [slider, truth, names, ...switches]) one.addEventListener("input", show);
+  show();
+}
 const models = [];
 const inked = () => {
   const look = getComputedStyle(document.documentElement);

@@ -125,7 +125,10 @@ def error_shares(
 
     def without(some: Bool[np.ndarray, "m"]) -> float:
         fewer = np.bincount(found.truths.classes[some], minlength=len(classes))
-        return curve._replace(positives=curve.positives - fewer).mean_ap() - ap
+        left = curve.positives - fewer
+        # Where nothing is left to be found, nothing is missing.
+        all_gone = curve.positives.any() and not left.any()
+        return (1.0 if all_gone else curve._replace(positives=left).mean_ap()) - ap
 
     gains["missed"] = without(missed)
     totals = [*np.bincount(kinds[kinds >= 0], minlength=5).tolist(), int(missed.sum())]

@@ -11,8 +11,9 @@ import pytest
 from likeness.experiments.config import from_json, load, to_json
 from likeness.experiments.detection import ObjectDetection
 from likeness.experiments.detection.evaluation import evaluated, records
-from likeness.experiments.detection.evidence import shown
+from likeness.experiments.detection.evidence import fates, shown
 from likeness.experiments.detection.figures import beside_truth, precision_recall
+from likeness.experiments.detection.outcome import outcome
 from likeness.experiments.detection.single import of_single_objects
 from likeness.experiments.experiment import Variables
 from likeness.experiments.optim.optimizers import Adam
@@ -118,9 +119,10 @@ def test_whoever_finds_everything_has_an_average_precision_of_one():
     assert set(curves) == {"disk", "box", "triangle"}
     assert all((curve.precision == 1).all() for curve in curves.values())
     precision_recall(curves)
-    best = shown(examples, perfect(examples))
-    assert not any(each.mistakes for each in best)
-    beside_truth(best, examples.class_names)
+    everything = perfect(examples)
+    first, worst = shown(examples, everything, fates(examples, everything), 0.3)
+    assert len(first) == 10 and not any(each.mistakes for each in first) and not worst
+    beside_truth(first, examples.class_names, "The first")
 
 
 def test_what_is_missed_and_what_is_not_there_is_shown():
@@ -128,11 +130,61 @@ def test_what_is_missed_and_what_is_not_there_is_shown():
     found = perfect(examples)
     found[3] = found[3][:0]
     found[9] = dataclasses.replace(found[9], class_id=(found[9].class_id + 1) % 3)
-    marked = shown(examples, found, count=2)
-    assert [each.mistakes for each in marked[:2]] == [0, 0]
-    # The one of both kinds first.
-    assert [each.mistakes for each in marked[2:]] == sorted((2 * len(found[9]), len(examples.boxes_of(3))), reverse=True)
-    beside_truth(marked, examples.class_names)
+    known = fates(examples, found)
+    first, worst = shown(examples, found, known, 0.3, count=2)
+    assert [each.mistakes for each in first] == [0, 0]
+    # The one of both kinds has a mistake and a miss for each object.
+    wrong, empty = 2 * len(found[9]), len(examples.boxes_of(3))
+    assert [each.mistakes for each in worst] == sorted((wrong, empty), reverse=True)
+    assert set(known.kinds[9]) == {"classification"} and set(known.kinds[0]) == {"right"}
+    assert np.isnan(known.found_at[3]).all() and np.isnan(known.found_at[9]).all()
+    np.testing.assert_allclose(known.found_at[0], 0.9, rtol=1e-6)
+    told = json.loads(json.dumps(worst[0].to_json()))
+    assert [each["found_at"] for each in told["there"]] == [None] * len(told["there"])
+    beside_truth(worst, examples.class_names, "The worst")
+
+
+def test_what_scores_too_little_is_no_mistake_and_misses_its_object():
+    examples = SMALL.open().test
+    found = perfect(examples, score=0.25)
+    first, worst = shown(examples, found, fates(examples, found), 0.3)
+    assert all(each.missed.all() and not each.above.any() for each in first)
+    assert worst[0].mistakes == max(np.diff(examples.starts))
+    assert worst[0].counts() == {**dict.fromkeys(worst[0].counts(), 0), "missed": worst[0].mistakes}
+
+
+def test_a_crowd_is_neither_missed_nor_wrong():
+    examples = SMALL.open().test
+    crowds = dataclasses.replace(examples, crowd=np.arange(len(examples.boxes)) == 0)
+    found = perfect(crowds)
+    known = fates(crowds, found)
+    assert known.kinds[0][0] == "ignored"
+    found[0] = found[0][1:]
+    first, worst = shown(crowds, found, fates(crowds, found), 0.3)
+    assert first[0].mistakes == 0 and not worst
+
+
+def test_figures_say_what_is_wrong():
+    """Of everything, of nothing, and of mistakes; their words are where they belong."""
+    examples = SMALL.open().test
+    everything = perfect(examples)
+    some = [each if row % 2 else each[:0] for row, each in enumerate(everything)]
+    model = SMALL.model(examples.class_names)
+    for found, ap in ((everything, 1.0), (some, None), ([each[:0] for each in everything], 0.0)):
+        said = outcome(examples, found, model, size=(32, 32), source="Shapes", score_threshold=0.3, resamples=10)
+        assert {"detections", "precision_recall", "errors", "calibration", "confusion", "thresholds"} <= set(said.figures)
+        assert ("worst_images" in said.figures) is (ap != 1.0)
+        gains = {kind: said.metrics[f"detection/gain@{kind}"] for kind in ("missed", "background", "duplicate")}
+        assert gains["background"] == gains["duplicate"] == 0
+        assert (gains["missed"] > 0) is (ap != 1.0)
+        assert len(said.artifacts["shown"]["first"]) == 10
+        assert set(said.examples) == {
+            f"detections/{kind}_{place:02d}"
+            for kind in ("first", "worst")
+            for place in range(len(said.artifacts["shown"][kind]))
+        }
+        for figure in said.figures.values():
+            figure.canvas.draw()
 
 
 def test_detections_are_written_as_coco_reads_them():
@@ -174,7 +226,7 @@ def test_a_run_learns_keeps_its_detector_and_goes_on(tmp_path):
     assert kept["class_names"] == ["disk", "box", "triangle"]
     assert kept["size"] == [32, 32]
     assert {"detection/ap", "detection/ap50", "detection/ap75", "detection/ar"} <= set(done.evaluation.metrics)
-    for name in ("detections", "precision_recall"):
+    for name in ("detections", "precision_recall", "worst_images", "errors", "calibration", "confusion", "thresholds"):
         assert (tmp_path / "run" / "figures" / f"{name}.png").exists()
     assert json.loads((tmp_path / "run" / "detections.json").read_text())["categories"][0]["name"] == "disk"
 

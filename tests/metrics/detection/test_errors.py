@@ -176,7 +176,10 @@ def test_everything_that_is_not_found_is_missed():
     shares = error_shares([one([[0, 0, 10, 10], [20, 0, 30, 10]])], [found([[0, 0, 10, 10]])])
     assert shares.counts["missed"] == 1 and shares.gains["missed"] == pytest.approx(1 - 51 / 101)
     assert shares.false_negatives == shares.gains["missed"]
-    assert error_shares([one([])], [found([[0, 0, 1, 1]])]).ap == -1
+    nothing = error_shares([one([[0, 0, 10, 10]])], [Predictions.none()])
+    assert nothing.ap == 0 and nothing.gains["missed"] == nothing.false_negatives == 1
+    empty = error_shares([one([])], [found([[0, 0, 1, 1]])])
+    assert empty.ap == -1 and empty.false_negatives == 0
 
 
 @pytest.mark.parametrize("fields", [{"background": 0.6}, {"iou_threshold": 1.5}, {"max_detections": 0}])
