@@ -27,7 +27,7 @@ class CollapseMonitor:
     minimum_spread: float = 1e-3
     """Warn when the variance of the embeddings is below this fraction of their mean squared length."""
 
-    minimum_rank: float = 1.5
+    minimum_rank: float = 1.2
     """Warn when the embeddings vary in fewer effective dimensions than this."""
 
     tolerance: float = 0.01
@@ -53,8 +53,9 @@ class CollapseMonitor:
             - ``mean_squared_distance`` of all pairs;
             - ``relative_spread``, variance over mean squared length, from 0 (all equal) to 1 (centered at the
               origin);
-            - ``effective_rank``, ``exp(-Σ p_i log p_i)`` of the covariance's eigenvalues over their sum, from
-              1 (on a line) to d; 0 when all are equal (Roy and Vetterli, 2007);
+            - ``effective_rank``, the participation ratio ``(Σ λ_i)² / Σ λ_i²`` of the covariance's eigenvalues, from 1 (on
+              a line) to d; 0 when all are equal. It is ``(tr C)² / ‖C‖²`` and needs no eigenvalues, whose computation in each
+              step costs more than the loss, on GPUs too;
             - ``stuck_at_margin``, 1 if the value is the collapsed one within the tolerance, else 0.
         """
         codes = embeddings.astype(jnp.float32)
@@ -65,17 +66,14 @@ class CollapseMonitor:
         # Rounding of the mean leaves this much of equal rows.
         distinct = variance > 1e-12 * length
         gram = centered @ centered.T if rows < dimension else centered.T @ centered
-        scaled = jnp.where(distinct, gram / jnp.where(distinct, jnp.trace(gram), 1.0), jnp.eye(len(gram)) / len(gram))
-        shares = jnp.maximum(jnp.linalg.eigvalsh(scaled), 0.0)
-        shares = shares / jnp.sum(shares)
-        entropy = -jnp.sum(jnp.where(shares > 0, shares * jnp.log(jnp.where(shares > 0, shares, 1.0)), 0.0))
+        scaled = jnp.where(distinct, gram / jnp.where(distinct, jnp.trace(gram), 1.0), 1.0)
         stuck = jnp.zeros((), bool)
         if value is not None and collapsed_value is not None:
             stuck = jnp.abs(jnp.asarray(value, jnp.float32) - collapsed_value) <= self.tolerance * collapsed_value
         return {
             "mean_squared_distance": jnp.where(distinct, 2.0 * variance * rows / max(rows - 1, 1), 0.0),
             "relative_spread": jnp.where(distinct, variance / jnp.where(length > 0, length, 1.0), 0.0),
-            "effective_rank": jnp.where(distinct, jnp.exp(entropy), 0.0),
+            "effective_rank": jnp.where(distinct, 1.0 / jnp.sum(scaled * scaled), 0.0),
             "stuck_at_margin": stuck.astype(jnp.float32),
         }
 

@@ -18,9 +18,8 @@ def test_statistics_equal_their_definitions(rows: int, dimension: int):
     found = jax.jit(CollapseMonitor().__call__)(jnp.asarray(x))
     d = np.asarray(jax.jit(pairwise_squared_distances)(x))
     assert found["mean_squared_distance"] == pytest.approx(d.sum() / (rows * (rows - 1)), rel=1e-5)
-    shares = np.linalg.eigvalsh(np.cov(x.T.astype(np.float64), bias=True)).clip(1e-300)
-    shares /= shares.sum()
-    assert found["effective_rank"] == pytest.approx(np.exp(-(shares * np.log(shares)).sum()), rel=1e-4)
+    eigenvalues = np.linalg.eigvalsh(np.cov(x.T.astype(np.float64), bias=True))
+    assert found["effective_rank"] == pytest.approx(eigenvalues.sum() ** 2 / (eigenvalues**2).sum(), rel=1e-5)
     assert found["relative_spread"] == pytest.approx(x.var(0).sum() / (x**2).sum(1).mean(), rel=1e-5)
     assert found["stuck_at_margin"] == 0
 
@@ -53,6 +52,12 @@ def test_embeddings_on_a_line_are_named():
     assert "effective dimensions" in monitor.warning(found)
 
 
+def test_no_eigenvalues_are_computed():
+    """LAPACK's threads go on spinning after their work, and halve the speed of what comes next on two cores."""
+    program = jax.jit(CollapseMonitor().__call__).lower(jnp.ones((64, 32))).compile().as_text()
+    assert "lapack" not in program
+
+
 def test_healthy_embeddings_raise_no_warning():
     monitor = CollapseMonitor()
     assert monitor.warning(jax.jit(lambda x: monitor(x, 0.05, 0.2))(embeddings(32, 8))) is None
@@ -64,7 +69,7 @@ def test_a_loss_at_the_margin_alone_is_no_collapse():
     healthy = {"relative_spread": 0.993, "effective_rank": 20.7}
     for share in (0.05, 1.0):
         assert monitor.warning({**healthy, "stuck_at_margin": share}) is None
-    for collapsed in ({**healthy, "relative_spread": 0.0}, {**healthy, "effective_rank": 1.2}):
+    for collapsed in ({**healthy, "relative_spread": 0.0}, {**healthy, "effective_rank": 1.1}):
         rarely, mostly = (monitor.warning({**collapsed, "stuck_at_margin": share}) for share in (0.05, 0.9))
         assert rarely.startswith("The embeddings have collapsed: they ")
         assert "stuck" not in rarely
@@ -72,10 +77,10 @@ def test_a_loss_at_the_margin_alone_is_no_collapse():
 
 
 def test_the_bounds_are_those_that_are_said():
-    """A thousandth of the mean squared length, one and a half dimensions, one percent of the value of a constant encoder."""
+    """A thousandth of the mean squared length, one dimension and a fifth, one percent of the value of a constant encoder."""
     monitor = CollapseMonitor()
     fine = {"relative_spread": 0.5, "effective_rank": 5.0, "stuck_at_margin": 0.0}
-    for name, bound in (("relative_spread", 1e-3), ("effective_rank", 1.5)):
+    for name, bound in (("relative_spread", 1e-3), ("effective_rank", 1.2)):
         assert monitor.warning({**fine, name: 0.99 * bound}) is not None
         assert monitor.warning({**fine, name: 1.01 * bound}) is None
     stuck = jax.jit(lambda value: monitor(jnp.asarray(embeddings(4, 3)), value, 0.2)["stuck_at_margin"])
