@@ -9,7 +9,9 @@ from likeness.research.detectors.fastestdet import COCO_CATEGORY_IDS, COCO_CLASS
 from likeness.research.detectors.heads import AnchorFreeHead, DetectionHead, Objects
 from likeness.research.detectors.learned import LearnedDetector
 from likeness.research.detectors.localization import LocalizationHead
-from likeness.research.detectors.protocol import Candidates, CanvasPlaces, DetectionModel, detect
+from likeness.research.detectors.protocol import Candidates, CanvasPlaces, DetectionModel, Regions, detect, suppressed
+from likeness.research.detectors.regions import Learning, RegionHead, Sight
+from likeness.research.detectors.roi_head import CropFeatures, RoiHead, Rpn, Segmented, SharedFeatures
 from likeness.research.detectors.windows import WindowDetector
 from likeness.research.detectors.yunet import YuNetDetector
 
@@ -20,13 +22,23 @@ __all__ = [
     "Candidates",
     "CanvasPlaces",
     "CourseYoloHead",
+    "CropFeatures",
     "DetectionHead",
     "DetectionModel",
     "FastestDetDetector",
     "LearnedDetector",
+    "Learning",
     "LocalizationHead",
     "Objects",
+    "RegionHead",
+    "Regions",
+    "RoiHead",
+    "Rpn",
+    "Segmented",
+    "SharedFeatures",
+    "Sight",
     "WindowDetector",
     "YuNetDetector",
     "detect",
+    "suppressed",
 ]

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -34,7 +34,10 @@ class Objects(NamedTuple):
 
 @runtime_checkable
 class DetectionHead(Protocol):
-    """What is learned on top of an encoder to find objects. One of ours, or a frozen dataclass of your own."""
+    """What is learned on top of an encoder to find objects. One of ours, or a frozen dataclass of your own.
+
+    One that looks at regions of the image one by one is a :class:`~likeness.research.detectors.RegionHead`.
+    """
 
     @property
     def maps(self) -> tuple[str, ...]:
@@ -49,7 +52,7 @@ class DetectionHead(Protocol):
         """
         ...
 
-    def cost(self, said: Sequence[Array], size: Size, objects: Objects) -> tuple[Scalar, Mapping[str, Scalar]]:
+    def cost(self, said: Any, size: Size, objects: Objects) -> tuple[Scalar, Mapping[str, Scalar]]:
         """What a batch costs, and further scalars for the log.
 
         Args:
@@ -59,7 +62,7 @@ class DetectionHead(Protocol):
         """
         ...
 
-    def candidates(self, said: Sequence[Array], size: Size) -> Candidates:
+    def candidates(self, said: Any, size: Size) -> Candidates:
         """The boxes that are meant.
 
         Args:

@@ -13,7 +13,16 @@ from likeness.research.geometry.placement import Placement, Size
 from likeness.research.geometry.suppression import Suppression
 from likeness.research.types import AnyArray, Array, Bool, Float, ImagesUint8, Int, PyTree
 
-__all__ = ["Candidates", "CanvasPlaces", "DetectionModel", "detect"]
+__all__ = ["Candidates", "CanvasPlaces", "DetectionModel", "Regions", "detect", "suppressed"]
+
+
+class Regions(NamedTuple):
+    """Boxes that may be objects, in n rows for each image, best first. A pytree."""
+
+    boxes: Float[AnyArray, "b n 4"]
+    """``xyxy`` in pixels of the canvas."""
+    valid: Bool[AnyArray, "b n"]
+    """Which rows are boxes; what the others hold does not matter."""
 
 
 class Candidates(NamedTuple):
@@ -26,6 +35,8 @@ class Candidates(NamedTuple):
     """From 0 on."""
     landmarks: Float[Array, "b n p 2"] | None = None
     """Points (x, y) of each object in pixels of the canvas; None where the network finds none."""
+    proposals: Regions | None = None
+    """The regions that the network looked at one by one; None where it does not."""
 
 
 @runtime_checkable
@@ -131,11 +142,25 @@ def detect(
     Returns:
         Detections in pixels of the images, with landmarks where the network finds some.
     """
-    found: Candidates = jax.tree.map(jnp.asarray, model.candidates(variables, canvases))
+    return suppressed(model.candidates(variables, canvases), places, suppression or model.suppression, real)
+
+
+def suppressed(
+    candidates: Candidates, places: CanvasPlaces, suppression: Suppression, real: Bool[AnyArray, "b"] | None = None
+) -> PaddedDetections:
+    """What remains of candidates, in pixels of the images: the second half of :func:`detect`.
+
+    Args:
+        candidates: what a network found.
+        places: where the images lie.
+        suppression: what is left out.
+        real: which rows hold an image; None for all.
+    """
+    found: Candidates = jax.tree.map(jnp.asarray, candidates)
     there = area(places.boxes(found.boxes)) > 0
     if real is not None:
         there &= jnp.asarray(real)[:, None]
-    kept = (suppression or model.suppression).select(found.boxes, found.scores, found.classes, there)
+    kept = suppression.select(found.boxes, found.scores, found.classes, there)
     boxes = jnp.where(kept.valid[..., None], places.boxes(kept.boxes), 0.0)
     landmarks = None
     if found.landmarks is not None:

@@ -20,6 +20,7 @@ from likeness.research.encoders.layers import dimension_of, l2_normalize
 from likeness.research.encoders.mobilefacenet import MobileFaceNet
 from likeness.research.encoders.patch_pyramid import PatchPyramid
 from likeness.research.encoders.plain import PlainConvNet
+from likeness.research.encoders.region_head import RegionNetwork
 from likeness.research.encoders.shufflenet import ShuffleNetV2
 from likeness.research.encoders.squeezenet import SqueezeNet
 from likeness.research.encoders.test_time import TestTimeAugmentation
@@ -41,6 +42,7 @@ __all__ = [
     "PatchPyramid",
     "PlaceHead",
     "PlainConvNet",
+    "RegionNetwork",
     "ShuffleNetV2",
     "SqueezeNet",
     "TestTimeAugmentation",

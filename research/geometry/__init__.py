@@ -19,7 +19,7 @@ from likeness.research.geometry.receptive_field import NetworkGeometry, Receptiv
 from likeness.research.geometry.resampling import place_image
 from likeness.research.geometry.roi import RoiAlign, RoiPool
 from likeness.research.geometry.segmentation import GraphSegmentation
-from likeness.research.geometry.selective_search import ColorSpace, SelectiveSearch
+from likeness.research.geometry.selective_search import ColorSpace, ProposalSearch, SelectiveSearch
 from likeness.research.geometry.slices import Slices, merge_slices
 from likeness.research.geometry.suppression import Selected, Suppression
 from likeness.research.geometry.transforms import (
@@ -69,6 +69,7 @@ __all__ = [
     "PaddedDetections",
     "Placement",
     "PointDistances",
+    "ProposalSearch",
     "ReceptiveField",
     "RegionTerm",
     "Resize",

@@ -1,7 +1,7 @@
 """Region proposals without a network: boxes of the regions of an image that may be objects."""
 
 import dataclasses
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Float32, Shaped, UInt8
@@ -14,11 +14,25 @@ from likeness.research.geometry.segmentation import GraphSegmentation
 ColorSpace: TypeAlias = Literal["rgb", "lab", "hsv"]
 """In which axes colors are compared, each of them from 0 to 255."""
 
-__all__ = ["ColorSpace", "SelectiveSearch"]
+__all__ = ["ColorSpace", "ProposalSearch", "SelectiveSearch"]
 
 _TO_XYZ = ((0.4124564, 0.3575761, 0.1804375), (0.2126729, 0.7151522, 0.0721750), (0.0193339, 0.1191920, 0.9503041))
 _WHITE = (0.95047, 1.0, 1.08883)
 """sRGB's primaries, and the white D65."""
+
+
+@runtime_checkable
+class ProposalSearch(Protocol):
+    """Finds boxes in an image that may be objects, on the host: :class:`SelectiveSearch`, or a class of your own."""
+
+    @property
+    def limit(self) -> int:
+        """The most of an image."""
+        ...
+
+    def __call__(self, image: UInt8[np.ndarray, "h w c"]) -> Float32[np.ndarray, "n 4"]:
+        """The boxes, ``xyxy`` in pixels of the image, best first. The same image has the same boxes."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,10 @@ if TYPE_CHECKING:
     from likeness.research.data.detection.batches import PaddedBoxes, pad_boxes, padded_boxes, stream_detection
     from likeness.research.data.detection.checking import Exif, VocPixels
     from likeness.research.data.detection.crops import ObjectCrops
-    from likeness.research.data.detection.examples import DetectionExamples, detection_examples
+    from likeness.research.data.detection.examples import DetectionExamples, Proposals, detection_examples
     from likeness.research.data.detection.faces import FACE_POINT_ORDER, DrawnFaces
     from likeness.research.data.detection.problems import KINDS, Kind, Problem, ProblemKind
+    from likeness.research.data.detection.proposals import with_proposals
     from likeness.research.data.detection.records import Part
     from likeness.research.data.detection.shapes import Shapes
     from likeness.research.data.detection.source import DetectionFolder, DetectionSource
@@ -38,6 +39,7 @@ else:
             "crops": ("ObjectCrops",),
             "examples": (
                 "DetectionExamples",
+                "Proposals",
                 "detection_examples",
             ),
             "faces": (
@@ -50,6 +52,7 @@ else:
                 "Problem",
                 "ProblemKind",
             ),
+            "proposals": ("with_proposals",),
             "records": ("Part",),
             "shapes": ("Shapes",),
             "source": (
@@ -84,6 +87,7 @@ __all__ = [
     "Part",
     "Problem",
     "ProblemKind",
+    "Proposals",
     "Shapes",
     "ShareSplit",
     "VocPixels",
@@ -92,4 +96,5 @@ __all__ = [
     "padded_boxes",
     "sample_of",
     "stream_detection",
+    "with_proposals",
 ]

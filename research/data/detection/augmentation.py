@@ -27,6 +27,8 @@ class DetectionSample(NamedTuple):
     rows: Int64[np.ndarray, "k"]
     """Where each object stands in the table's columns."""
     points: Float32[np.ndarray, "k p 2"] | None = None
+    proposals: Float32[np.ndarray, "q 4"] | None = None
+    """Boxes that may be objects, moved as the image, best first; None where there are none of the image."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -231,17 +233,24 @@ def _objects(
     rows = np.arange(own.start, own.stop, dtype=np.int64)[kept]
     points = None if examples.points is None else np.asarray(placement.points(examples.points[rows], order), np.float32)
     none = np.zeros((0, 0, examples.channels), np.uint8)
-    return DetectionSample(none, boxes.astype(np.float32), examples.classes[rows], rows, points)
+    proposals = None
+    if examples.proposals is not None:
+        proposals = keep_visible(placement, examples.proposals(row), min_visible, min_side)[0].astype(np.float32)
+    return DetectionSample(none, boxes.astype(np.float32), examples.classes[rows], rows, points, proposals)
 
 
 def _sample(canvas: np.ndarray, parts: list[DetectionSample]) -> DetectionSample:
     points = [part.points for part in parts if part.points is not None]
+    proposals = [part.proposals for part in parts if part.proposals is not None]
+    # The best of each first.
+    order = np.argsort(np.concatenate([np.arange(len(each)) for each in proposals]), kind="stable") if proposals else None
     return DetectionSample(
         image=canvas,
         boxes=np.concatenate([part.boxes for part in parts]),
         classes=np.concatenate([part.classes for part in parts]),
         rows=np.concatenate([part.rows for part in parts]),
         points=np.concatenate(points) if points else None,
+        proposals=np.concatenate(proposals)[order] if proposals else None,
     )
 
 

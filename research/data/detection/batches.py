@@ -89,12 +89,24 @@ class _ReadDetections:
                 if sample.points is not None:
                     points[row, : len(sample.points)] = sample.points
             batch["points"] = points
+        if self.examples.proposals is not None:
+            batch |= _padded_proposals(samples, self.examples.proposals.limit)
         return batch
 
     def _sample(self, row: int, draw: tuple[int, int]) -> DetectionSample:
         if self.augmentation is None:
             return sample_of(self.examples, row, self.transform)
         return self.augmentation(self.examples, row, self.size, np.random.default_rng((self.seed, *draw)))
+
+
+def _padded_proposals(samples: list[DetectionSample], most: int) -> dict[str, np.ndarray]:
+    proposals, proposed = np.zeros((len(samples), most, 4), np.float32), np.zeros((len(samples), most), bool)
+    for row, sample in enumerate(samples):
+        if sample.proposals is not None:
+            # Of a mosaic there are more, and these are the best of each of its images.
+            own = sample.proposals[:most]
+            proposals[row, : len(own)], proposed[row, : len(own)] = own, True
+    return {"proposals": proposals, "proposed": proposed}
 
 
 def stream_detection(
@@ -131,7 +143,8 @@ def stream_detection(
 
     Returns:
         A ``grain.DatasetIterator`` over dictionaries: ``images`` uint8 (b, h, w, c), the fields of :class:`PaddedBoxes`,
-        ``rows`` int64 (b,), and ``points`` (b, m, p, 2) where there are landmarks. Its state is JSON, and holds the number of
+        ``rows`` int64 (b,), ``points`` (b, m, p, 2) where there are landmarks, and ``proposals`` (b, q, 4) with the mask
+        ``proposed`` (b, q) where the table has some. Its state is JSON, and holds the number of
         the next batch.
 
     Raises:

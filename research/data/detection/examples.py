@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Literal, SupportsIndex
+from typing import Literal, Protocol, SupportsIndex, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int32, Int64, Shaped, UInt8, UInt64
@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Float32, Int, Int32, Int64, Shaped, UInt8, UI
 from likeness.research.data.detection.problems import Problem, ProblemKind, counts_of, summary_of
 from likeness.research.data.detection.records import Part
 
-__all__ = ["DetectionExamples", "detection_examples"]
+__all__ = ["DetectionExamples", "Proposals", "detection_examples"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -29,6 +29,33 @@ class _SelectedReader:
 
     def __call__(self, row: int) -> np.ndarray:
         return self.read(int(self.rows[row]))
+
+
+@runtime_checkable
+class Proposals(Protocol):
+    """Boxes of each image that may be objects, as :func:`likeness.research.data.detection.with_proposals` makes them."""
+
+    @property
+    def limit(self) -> int:
+        """The most of an image."""
+        ...
+
+    def __call__(self, row: int) -> Float32[np.ndarray, "q 4"]:
+        """``xyxy`` in pixels of the image, best first."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _SelectedProposals:
+    proposals: Proposals
+    rows: np.ndarray
+
+    @property
+    def limit(self) -> int:
+        return self.proposals.limit
+
+    def __call__(self, row: int) -> Float32[np.ndarray, "q 4"]:
+        return self.proposals(int(self.rows[row]))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,6 +98,8 @@ class DetectionExamples:
     """The objects' own areas in square pixels, by which COCO tells small from large; NaN, or None: those of the boxes."""
     points: Float32[np.ndarray, "k p 2"] | None = None
     """Landmarks (x, y) of each object, in pixels."""
+    proposals: Proposals | None = None
+    """Row -> boxes that may be objects; None where nobody has looked for any."""
     parts: tuple[Part, ...] = ()
     """For what each image is meant by whoever made the data; empty: nothing is said of any."""
     image_ids: Int64[np.ndarray, "n"] | None = None
@@ -182,6 +211,7 @@ class DetectionExamples:
             difficult=column(self.difficult),
             areas=column(self.areas),
             points=column(self.points),
+            proposals=None if self.proposals is None else _SelectedProposals(self.proposals, rows),
             parts=tuple(self.parts[row] for row in chosen) if self.parts else (),
             image_ids=self.image_numbers[rows],
             content=None if self.content is None else self.content[rows],
