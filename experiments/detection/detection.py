@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from likeness.experiments.detection.evaluation import evaluated
-from likeness.experiments.detection.finding import find
+from likeness.experiments.detection.finding import find, look_through
 from likeness.experiments.detection.outcome import outcome
+from likeness.experiments.detection.proposals import of_proposals
 from likeness.experiments.detection.single import of_single_objects
 from likeness.experiments.encoders import check_encoder
 from likeness.experiments.experiment import Batches, Evaluation, Experiment, LossOutput, Part, Variables
@@ -25,11 +26,14 @@ from likeness.research.data.detection import (
     DetectionSplit,
     OfficialParts,
     stream_detection,
+    with_proposals,
 )
 from likeness.research.data.preprocessing import to_unit
 from likeness.research.data.protocols import is_synthetic
 from likeness.research.detectors.heads import DetectionHead, Objects
-from likeness.research.detectors.learned import LearnedDetector, maps_of
+from likeness.research.detectors.learned import LearnedDetector, look, maps_of
+from likeness.research.detectors.protocol import Regions
+from likeness.research.detectors.regions import Learning, RegionHead
 from likeness.research.geometry.detections import Detections
 from likeness.research.geometry.placement import Size
 from likeness.research.geometry.suppression import Suppression
@@ -123,10 +127,13 @@ class ObjectDetection(Experiment):
         return DetectionConstants(data.train.counts().astype(np.float32), start)
 
     def stream(self, data: DetectionParts, seed: int) -> Batches:
-        """Batches of uint8 ``images`` (b, h, w, c), and their objects in rows, as
+        """Batches of uint8 ``images`` (b, h, w, c), their objects in rows, and proposals where the head asks for some, as
         :func:`~likeness.research.data.detection.stream_detection` says."""
+        examples = data.train
+        if isinstance(self.head, RegionHead) and self.head.search is not None:
+            examples = with_proposals(examples, self.head.search)
         return stream_detection(
-            data.train,
+            examples,
             self.batch,
             self.size,
             seed,
@@ -152,16 +159,15 @@ class ObjectDetection(Experiment):
 
     def cost(self, params: PyTree, state: PyTree, constants: DetectionConstants, batch: PyTree, key: PRNGKey) -> LossOutput:
         """The cost of one batch by the head, with its parts."""
-        del key
-        variables = _joined(params, state)
-        images, kept = to_unit(batch["images"]), {part: list(own) for part, own in state.items()}
-        activations, encoder = self.encoder.apply(variables["encoder"], images, train=True, mutable=kept["encoder"])
-        network = self.head.network(len(constants.objects))
-        maps = maps_of(self.encoder, self.head, activations)
-        said, head = network.apply(variables["head"], maps, train=True, mutable=kept["head"])
+        variables, images = _joined(params, state), jnp.asarray(to_unit(batch["images"]))
         objects = Objects(batch["boxes"], batch["classes"], batch["mask"], batch.get("points"))
-        value, parts = self.head.cost(said, images.shape[1:3], objects)  # pyright: ignore
-        return LossOutput(value, {"encoder": dict(encoder), "head": dict(head)}, parts)
+        proposals = Regions(batch["proposals"], batch["proposed"]) if "proposals" in batch else None
+        learning = Learning(objects, key)
+        looked = look(self.encoder, self.head, variables, images, len(constants.objects), proposals, learning)
+        value, parts = self.head.cost(looked.said, (images.shape[1], images.shape[2]), objects)
+        # Of the structure that it had.
+        after = {part: {kind: looked.state[part][kind] for kind in own} for part, own in state.items()}
+        return LossOutput(value, after, parts)
 
     def _started(self, variables: dict[str, Any], start: PyTree) -> dict[str, Any]:
         if start is None:
@@ -199,14 +205,15 @@ class ObjectDetection(Experiment):
     def evaluate(self, data: DetectionParts, params: PyTree, state: PyTree, part: Part) -> Evaluation:
         """Average precision on one part; on the test part with intervals, by class and size, with images and figures."""
         examples = data.validation if part == "validation" else data.test
-        found = self.find(Variables(params, state), examples)
-        alone = of_single_objects(examples, found)
+        model, variables = self.model(examples.class_names), _joined(params, state)
+        found, proposals = look_through(model, self.suppression, variables, examples)
+        alone = {**of_single_objects(examples, found), **of_proposals(examples, proposals)}
         if part == "validation":
             return Evaluation(metrics={**alone, **evaluated(examples, found).metrics})
         result = outcome(
             examples,
             found,
-            self.model(examples.class_names),
+            model,
             size=self.size,
             source=type(self.data).__name__,
             score_threshold=self.score_threshold,

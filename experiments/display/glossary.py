@@ -38,6 +38,8 @@ MEANINGS = (
         "detection/calibration_error", "calibration_error", "how far scores are from the share that is right", "lower is better"
     ),
     Meaning("detection/gain@", "gain@kind", "what ap50 would gain, of 1, without this kind of error"),
+    Meaning("proposals/recall@", "recall@k", "objects that one of an image's first k proposals overlaps by an IoU of 0.5"),
+    Meaning("proposals/ar@", "ar@k", "the same as the mean over IoUs from 0.5 to 0.95"),
     Meaning("localization/iou", "iou", "mean overlap (IoU) of the box said with the object's"),
     Meaning("localization/correct", "correct", "images in which object, class and box are said right, or their absence"),
     Meaning("landmarks/nme@eyes", "nme@eyes", "mean distance of landmarks over the distance of the eyes", "lower is better"),
