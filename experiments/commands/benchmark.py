@@ -30,6 +30,7 @@ SUITES = {
     "detection": "non-maximum suppression",
     "detectors": "published detectors",
     "windows": "a classifier slid over an image",
+    "regions": "R-CNN, Fast R-CNN and Faster R-CNN beside one another",
     "evaluation": "COCO's average precision",
 }
 """What each suite measures; each has a module of its name in ``experiments/benchmarks/suites``."""
@@ -50,7 +51,7 @@ class Options:
         tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[SUITE …]", help_behavior_hint="(default: all)")
     ] = ()
     """Which suites: training, losses, search, input, style, start, checkpoints, sweeps, dispatch, detection, detectors,
-    windows, evaluation; or the name with dots of a module of your own, which has rows(size)."""
+    windows, regions, evaluation; or the name with dots of a module of your own, which has rows(size)."""
     peers: bool = False
     """Measure other libraries too, which the extra `peers` brings."""
     only: Annotated[str, tyro.conf.arg(metavar="TEXT", help_behavior_hint="(default: all)")] = ""
