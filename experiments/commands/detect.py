@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from likeness.experiments.detection.coco_file import Found
-    from likeness.experiments.detection.detector import Detector
+    from likeness.experiments.detection.detector import Detector, ImageDetections
     from likeness.experiments.display.boxes import Labels
     from likeness.research.data import BadImage
     from likeness.research.geometry import Detections
@@ -56,6 +56,11 @@ class Options:
     """Draw the boxes."""
     labels: Literal["auto", "names", "scores", "none"] = "auto"
     """What is written at a box: its class and score, its score, or nothing. auto leaves out the name of an only class."""
+    explain: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Draw too what of each image made its surest boxes, beside the drawn image as NAME_explained.png. It takes as long as
+    looking at so many images as there are masks."""
+    masks: int = 1000
+    """With --explain: under how many random masks the image is looked at. Fewer are quicker, and their maps noisier."""
     score_threshold: Annotated[float | None, _Number] = None
     """Leave out what scores this or less."""
     iou_threshold: Annotated[float | None, _Number] = None
@@ -79,6 +84,12 @@ def main(arguments: list[str]) -> int:
 
     if options.faces and options.model not in (None, "yunet", "yunet_s"):
         raise UserError(f"--faces is --model yunet, and --model is {options.model}: give one of them.")
+    if options.explain and not (options.draw and (options.out is not None or not options.json)):
+        raise UserError(
+            "--explain draws an image, and nothing is to be drawn: leave out --no-draw, and with --json give --out."
+        )
+    if options.masks < 1:
+        raise UserError(f"--masks is {options.masks}: give 1 or more.")
     if not options.images:
         raise UserError("No image is named: give one, or a folder of images, as in `likeness detect photo.jpg`.")
     name = options.model or ("yunet" if options.faces else "fastestdet")
@@ -119,6 +130,7 @@ class _Files:
         Raises:
             UserError: there are none, or what is made of them cannot be written.
         """
+        from likeness.experiments.detection.explanation import explained_place
         from likeness.research.data import printable
         from likeness.research.data.paths import expand_path
         from likeness.research.errors import UserError
@@ -144,7 +156,8 @@ class _Files:
         coco = Path(options.coco) if options.coco else None
         if coco is None and several and not options.json:
             coco = folder / "detections.json"
-        _check_places([path for path, _, _ in files], drawn, folder if several else None, coco)
+        why = [explained_place(place) for place in drawn or ()] if options.explain else []
+        _check_places([path for path, _, _ in files], drawn, folder if several else None, coco, why)
         return cls(
             paths=tuple(path for path, _, _ in files),
             names=tuple(names),
@@ -155,7 +168,9 @@ class _Files:
         )
 
 
-def _check_places(read: Sequence[Path], drawn: Sequence[Path] | None, folder: Path | None, coco: Path | None) -> None:
+def _check_places(
+    read: Sequence[Path], drawn: Sequence[Path] | None, folder: Path | None, coco: Path | None, why: Sequence[Path] = ()
+) -> None:
     """Finds out that something cannot be written, or would be written over what is read.
 
     Raises:
@@ -178,7 +193,7 @@ def _check_places(read: Sequence[Path], drawn: Sequence[Path] | None, folder: Pa
     if coco is not None:
         check_place("--coco", coco)
     originals = {path.resolve() for path in read}
-    for place in (*(drawn or ()), *([coco] if coco else [])):
+    for place in (*(drawn or ()), *([coco] if coco else []), *why):
         if place.resolve() in originals:
             raise UserError(f"{printable(place)} would be written over, and it is one of the images: give --out another place.")
 
@@ -201,7 +216,7 @@ def _detect(options: Options, detector: "Detector", files: _Files) -> int:
     if options.json:
         print(json.dumps(said))
     else:
-        _summarize(files, found, seconds)
+        _summarize(files, found, seconds, explained=options.explain)
     for error in skipped[:_SHOWN]:
         print(f"likeness: left out: {error}", file=sys.stderr)
     if len(skipped) > _SHOWN:
@@ -240,6 +255,8 @@ def _look(options: Options, detector: "Detector", files: _Files, skipped: "list[
             found.append(Found(name, (seen.image.shape[0], seen.image.shape[1]), detections))
             if files.drawn is not None:
                 writing.append(writers.submit(_draw, seen.image, detections, options.labels, files.drawn[seen.number]))
+                if options.explain:
+                    _explain(detector, seen, options.masks, files.drawn[seen.number])
             # No more images are held than are being written.
             while len(writing) > _WAITING:
                 writing.pop(0).result()
@@ -268,6 +285,14 @@ def _draw(image: "np.ndarray", detections: "Detections", labels: "Labels", place
     write_atomically(place, stored.getvalue())
 
 
+def _explain(detector: "Detector", seen: "ImageDetections", masks: int, drawn: Path) -> None:
+    from likeness.experiments.detection.explanation import explain, explained, explained_place
+    from likeness.experiments.display.figures import save
+    from likeness.research.visualization import Drise
+
+    save(explained(explain(detector, seen.image, seen.detections, Drise(masks=masks))), explained_place(drawn))
+
+
 def _said(detections: "Detections") -> str:
     """How many of each class, the most frequent first; of few objects of one class, how sure each is."""
     names = [one.class_name or f"class {one.class_id}" for one in detections]
@@ -279,7 +304,8 @@ def _said(detections: "Detections") -> str:
     return f"{text} ({' '.join(f'{one.confidence:.2f}' for one in detections)})" if few else text
 
 
-def _summarize(files: _Files, found: "Sequence[Found]", seconds: float) -> None:
+def _summarize(files: _Files, found: "Sequence[Found]", seconds: float, *, explained: bool) -> None:
+    from likeness.experiments.detection.explanation import explained_place
     from likeness.research.data import printable
 
     if len(files.paths) > 1:
@@ -289,6 +315,9 @@ def _summarize(files: _Files, found: "Sequence[Found]", seconds: float) -> None:
     if files.drawn is not None and found:
         place = files.drawn[0] if len(files.paths) == 1 else files.folder
         print(f"images  {printable(place)}" if len(files.paths) > 1 else f"image  {printable(place)}")
+    if files.drawn is not None and found and explained:
+        place = explained_place(files.drawn[0])
+        print(f"why    {printable(place)}" if len(files.paths) == 1 else "why     beside each image, as NAME_explained.png")
     if files.coco is not None:
         print(f"boxes   {printable(files.coco)}")
 

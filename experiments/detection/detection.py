@@ -1,7 +1,7 @@
 """Detection: an encoder and a head learn to find objects in annotated images."""
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -10,6 +10,7 @@ import numpy as np
 
 from likeness.experiments.detection.evaluation import evaluated
 from likeness.experiments.detection.finding import find, look_through
+from likeness.experiments.detection.grid import grid_and_anchors
 from likeness.experiments.detection.outcome import outcome
 from likeness.experiments.detection.proposals import of_proposals
 from likeness.experiments.detection.single import of_single_objects
@@ -25,19 +26,28 @@ from likeness.research.data.detection import (
     DetectionSource,
     DetectionSplit,
     OfficialParts,
+    sample_of,
     stream_detection,
     with_proposals,
 )
 from likeness.research.data.preprocessing import to_unit
 from likeness.research.data.protocols import is_synthetic
-from likeness.research.detectors.heads import DetectionHead, Objects
+from likeness.research.detectors.course_yolo import HasCells
+from likeness.research.detectors.heads import DetectionHead, Objects, strides_of
 from likeness.research.detectors.learned import LearnedDetector, look, maps_of
 from likeness.research.detectors.protocol import Regions
 from likeness.research.detectors.regions import Learning, RegionHead
 from likeness.research.geometry.detections import Detections
 from likeness.research.geometry.placement import Size
 from likeness.research.geometry.suppression import Suppression
-from likeness.research.types import AnyArray, Float, PRNGKey, PyTree
+from likeness.research.geometry.transforms import Letterbox
+from likeness.research.types import AnyArray, Array, Float, PRNGKey, PyTree
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_EXPLAINED = 3
+"""Images over which a grid is drawn."""
 
 
 class DetectionConstants(NamedTuple):
@@ -219,7 +229,25 @@ class ObjectDetection(Experiment):
             score_threshold=self.score_threshold,
             resamples=self.resamples,
         )
-        return dataclasses.replace(result, metrics={**alone, **result.metrics})
+        drawn = {**result.figures, **self._grid(params, state, examples)}
+        return dataclasses.replace(result, metrics={**alone, **result.metrics}, figures=drawn)
+
+    def _grid(self, params: PyTree, state: PyTree, examples: DetectionExamples) -> "dict[str, Figure]":
+        """The grid on some images, for a head that has one."""
+        rows = [row for row in range(len(examples)) if len(examples.boxes_of(row))][:_EXPLAINED]
+        if not rows or not isinstance(self.head, HasCells):
+            return {}
+        samples = [sample_of(examples, row, Letterbox(size=self.size)) for row in rows]
+        canvas = jnp.zeros((1, *samples[0].image.shape), jnp.float32)
+
+        def read(variables: PyTree, images: AnyArray) -> list[Array]:
+            return maps_of(self.encoder, self.head, self.encoder.apply(variables, images, train=False))
+
+        maps = jax.eval_shape(read, _joined(params, state)["encoder"], canvas)
+        cells = self.head.cells(strides_of(type(self.head).__name__, maps, self.size))
+        images, boxes = [each.image for each in samples], [each.boxes for each in samples]
+        classes = [each.classes for each in samples]
+        return {"grid": grid_and_anchors(images, boxes, classes, examples.class_names, cells)}
 
     def find(self, learned: Variables, examples: DetectionExamples) -> list[Detections]:
         """What is found in each image of a table, in its own pixels, down to low scores."""

@@ -4,7 +4,7 @@ A detector is a :class:`~likeness.research.detectors.DetectionModel`: a frozen d
 :func:`~likeness.research.detectors.detect` is the one program from uint8 images to detections of a fixed size.
 """
 
-from likeness.research.detectors.course_yolo import CourseYoloHead
+from likeness.research.detectors.course_yolo import CourseYoloHead, HasCells
 from likeness.research.detectors.fastestdet import COCO_CATEGORY_IDS, COCO_CLASSES, FastestDetDetector
 from likeness.research.detectors.heads import AnchorFreeHead, DetectionHead, Objects
 from likeness.research.detectors.learned import LearnedDetector
@@ -26,6 +26,7 @@ __all__ = [
     "DetectionHead",
     "DetectionModel",
     "FastestDetDetector",
+    "HasCells",
     "LearnedDetector",
     "Learning",
     "LocalizationHead",

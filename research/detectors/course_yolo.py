@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -11,11 +12,25 @@ from likeness.research.detectors.heads import Objects, strides_of
 from likeness.research.detectors.protocol import Candidates
 from likeness.research.encoders.detection_heads import PlaceHead
 from likeness.research.geometry.anchors import AnchorGrid
+from likeness.research.geometry.midpoint_cells import MidpointCell
 from likeness.research.geometry.placement import Size
 from likeness.research.losses.detection.yolo_course import CourseYoloLoss
 from likeness.research.types import Array, Float, Scalar
 
-__all__ = ["CourseYoloHead"]
+__all__ = ["CourseYoloHead", "HasCells"]
+
+
+@runtime_checkable
+class HasCells(Protocol):
+    """A head with a grid, in which one cell with one of its anchors answers for an object."""
+
+    def cells(self, strides: Sequence[int]) -> MidpointCell:
+        """Says which.
+
+        Args:
+            strides: pixels between the places of each map that the head reads.
+        """
+        ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -72,6 +87,12 @@ class CourseYoloHead:
         highest = jnp.max(flat[..., 5:], axis=-1)
         scores = jnp.clip(flat[..., 0], 0, 1) * jnp.clip(highest, 0, 1)
         return Candidates(boxes, scores, jnp.argmax(flat[..., 5:], axis=-1).astype(jnp.int32))
+
+    def cells(self, strides: Sequence[int]) -> MidpointCell:
+        """Which cell and which anchor answers for an object."""
+        (stride,) = strides
+        loss = self._loss(stride, 1)
+        return MidpointCell(levels=(loss.anchors,), precedence=loss.precedence, collision=loss.collision)
 
     def _outputs(self, said: Sequence[Array]) -> Float[Array, "b rows columns a n"]:
         (only,) = said

@@ -9,6 +9,7 @@ from likeness.research.visualization.attribution import (
     smooth_gradient,
     without_rounding,
 )
+from likeness.research.visualization.drise import Drise
 from likeness.research.visualization.grad_cam import grad_cam, last_features, layers_below
 from likeness.research.visualization.objectives import Channel, Direction, Diversity, Layer, Neuron, Objective, Sum, Weighted
 from likeness.research.visualization.pairs import explain_pairs, grad_cam_of_pairs
@@ -23,6 +24,7 @@ __all__ = [
     "Channel",
     "Direction",
     "Diversity",
+    "Drise",
     "Fourier",
     "Jitter",
     "Layer",

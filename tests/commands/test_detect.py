@@ -163,3 +163,36 @@ def test_a_bad_file_in_a_folder_is_left_out_and_said_or_refused(likeness, photos
     assert "left out: The image" in said.err and "aa.jpg cannot be used" in said.err
     said = likeness("detect", photos, "-o", "found", "--on-bad", "refuse")
     assert said.code == 2 and "aa.jpg cannot be used" in said.err
+
+
+def test_what_made_a_box_is_drawn_beside_it(likeness, photos):
+    said = likeness("detect", photos / "a.jpg", "--explain", "--masks", "40", "-o", "out.png")
+    assert said.code == 0, said.err
+    assert said.out.splitlines()[1:] == ["image  out.png", "why    out_explained.png"]
+    assert size_of("out_explained.png")[0] > 400
+    assert likeness("detect", photos, "--explain", "--masks", "2", "-o", "all").code == 0
+    assert (photos.parent / "all" / "more" / "a_explained.png").exists()
+    for arguments, why in ((("--no-draw",), "nothing is to be drawn"), (("--masks", "0"), "give 1 or more")):
+        said = likeness("detect", photos / "a.jpg", "--explain", *arguments)
+        assert said.code == 2 and why in said.err
+
+
+def test_the_explanation_lies_over_the_image_and_points_to_the_bright_cell(photos):
+    """The map of a detector of bright cells is brightest where its box is, in an image that is laid on a larger canvas."""
+    from likeness.experiments.detection.explanation import explain, explained
+    from likeness.research.visualization import Drise
+
+    detector = Detector(Bright(), {"gain": np.float32(1.0)}, "bright")
+    image = np.asarray(Image.open(photos / "b.png").convert("RGB")).copy()
+    image[:] = 0
+    image[8:16, 16:24] = 255
+    (found,) = detector.detect(image)
+    known = explain(detector, image, found, Drise(masks=300, cells=8))
+    assert known.heat.shape[0] == len(found) > 0
+    row, column = np.unravel_index(known.heat[0].argmax(), known.heat[0].shape)
+    scale = image.shape[0] / known.heat.shape[1]
+    left, top, right, bottom = known.detections.xyxy[0]
+    assert left - 4 <= (column + 0.5) * scale <= right + 4 and top - 4 <= (row + 0.5) * scale <= bottom + 4
+    explained(known).canvas.draw()
+    nothing = explain(detector, np.zeros_like(image), found[:0])
+    explained(nothing).canvas.draw()

@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from small_detection import SMALL, started
 
 from likeness.experiments.config import from_json, load, to_json
-from likeness.experiments.detection import ObjectDetection
 from likeness.experiments.detection.evaluation import evaluated, records
 from likeness.experiments.detection.evidence import fates, shown
 from likeness.experiments.detection.figures import beside_truth, precision_recall
@@ -23,18 +23,9 @@ from likeness.experiments.training.trainer import train
 from likeness.research.data.detection import DrawnFaces, Shapes, detection_examples
 from likeness.research.detectors.heads import AnchorFreeHead
 from likeness.research.detectors.localization import LocalizationHead
-from likeness.research.encoders import FeaturePyramid, PatchPyramid
+from likeness.research.encoders import FeaturePyramid
 from likeness.research.errors import UserError
 from likeness.research.geometry.detections import Detections
-
-SMALL = ObjectDetection(
-    data=Shapes(train=24, validation=8, test=10, size=32, sides=(8.0, 16.0), most=2),
-    size=(32, 32),
-    encoder=PatchPyramid(widths=(8, 8), blocks=(0, 0), pyramid_width=8),
-    head=AnchorFreeHead(width=8),
-    batch=4,
-    resamples=20,
-)
 
 
 def perfect(examples, score=0.9):
@@ -47,13 +38,6 @@ def perfect(examples, score=0.9):
         )
         for row in range(len(examples))
     ]
-
-
-def started(experiment):
-    data = experiment.open()
-    constants = experiment.constants(data)
-    batch = next(experiment.stream(data, 0))
-    return data, constants, batch, jax.jit(experiment.init)(jax.random.key(0), constants, batch)
 
 
 def test_the_cost_is_that_of_the_head_and_every_weight_learns():
