@@ -33,7 +33,7 @@ from likeness.research.data.detection import (
 from likeness.research.data.preprocessing import to_unit
 from likeness.research.data.protocols import is_synthetic
 from likeness.research.detectors.course_yolo import HasCells
-from likeness.research.detectors.heads import DetectionHead, Objects, strides_of
+from likeness.research.detectors.heads import DetectionHead, Objects
 from likeness.research.detectors.learned import LearnedDetector, look, maps_of
 from likeness.research.detectors.protocol import Regions
 from likeness.research.detectors.regions import Learning, RegionHead
@@ -244,7 +244,7 @@ class ObjectDetection(Experiment):
             return maps_of(self.encoder, self.head, self.encoder.apply(variables, images, train=False))
 
         maps = jax.eval_shape(read, _joined(params, state)["encoder"], canvas)
-        cells = self.head.cells(strides_of(type(self.head).__name__, maps, self.size))
+        cells = self.head.cells([self.size[0] // each.shape[1] for each in maps])
         images, boxes = [each.image for each in samples], [each.boxes for each in samples]
         classes = [each.classes for each in samples]
         return {"grid": grid_and_anchors(images, boxes, classes, examples.class_names, cells)}
