@@ -84,16 +84,16 @@ def build(run: Run, constants: PyTree, batch: PyTree, rewrite: Callable[[Any], A
         UserError: when the mesh does not fit the devices, the batch or the parameters do not divide over them, or the encoder
             does not fit the images.
     """
-    mesh = run.mesh.build(batch)
-    check_batch(mesh, batch)
     optimizer = _transformation(run)
-    whole, split, patient = replicated(mesh), over_batch(mesh), compiler_options(mesh)
     init: Any = functools.partial(initial_state, run.experiment, optimizer, run.ema_decay is not None)
     try:
         shapes = jax.eval_shape(init, jax.random.key(0), constants, batch)
     except ValueError as error:
         # Encoders and schedules name what does not fit, such as images smaller than a layer.
         raise UserError(f"The parts of this config do not fit each other: {error}") from error
+    mesh = run.mesh.build(batch, statistics=len(jax.tree.leaves(shapes.model_state)))
+    check_batch(mesh, batch)
+    whole, split, patient = replicated(mesh), over_batch(mesh), compiler_options(mesh)
     run.experiment.check_sharding(shapes.params, run.mesh.fsdp, run.mesh.shard_above)
     places = run.mesh.state_shardings(mesh, shapes)
     abstract = jax.tree.map(lambda leaf, place: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place), shapes, places)

@@ -43,6 +43,11 @@ def test_a_run_takes_as_many_cores_as_share_its_batch_evenly(report: dict[str, A
     assert report["no batch"] == [1, 1, 2]
 
 
+def test_one_device_has_a_network_with_many_batch_statistics(report: dict[str, Any]) -> None:
+    """The others would wait at each of them. Who says how many devices there are has them."""
+    assert report["statistics"] == [4, 4, 1, 2] and report["asked for"] == 4
+
+
 def test_without_a_mesh_the_function_is_called_as_it_is() -> None:
     x, k = jnp.ones((3, 2)), jnp.ones((2,))
     np.testing.assert_array_equal(by_shares(lambda x, k: x * k, (x,), (k,)), x)

@@ -66,6 +66,9 @@ def main():
         for rows, each in ((16, 8192), (10, 8192), (9, 8192), (3, 8192), (16, 1024), (16, 64))
     }
     report["no batch"] = [Mesh().build().size, Mesh().build(None).size, Mesh(fsdp=2).build().size]
+    batch = {"images": np.zeros((16, 8192))}
+    report["statistics"] = [Mesh(fsdp=fsdp).build(batch, statistics).size for statistics in (32, 33) for fsdp in (1, 2)]
+    report["asked for"] = Mesh(data=4).build(batch, 33).size
     report["convolutions"] = {name: differences(mesh, *case) for name, case in SHAPES.items()}
     print(json.dumps(report))
 
