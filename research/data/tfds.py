@@ -127,32 +127,7 @@ class Tfds:
         )
 
     def _source(self) -> Any:
-        import tensorflow_datasets as tfds
-
-        data_dir = str(expand_path(self.data_dir, "data_dir")) if self.data_dir else None
-        where = data_dir or "the default folder of TensorFlow Datasets"
-        try:
-            # Undecoded, so that the one decoder of this project checks and scales every image.
-            return tfds.data_source(
-                self.builder,
-                split=self.split,
-                data_dir=data_dir,
-                download=self.download,
-                decoders={self.image_key: tfds.decode.SkipDecoding()},
-            )
-        except tfds.core.DatasetNotFoundError as error:
-            raise UserError(
-                f"TensorFlow Datasets knows no data set {self.builder!r}, and there is none in {where}: mend the "
-                "field `builder`, or `data_dir`."
-            ) from error
-        # What a library as wide as this raises is not documented; the person gets its first line and the way out.
-        except Exception as error:
-            reason = printable(str(error).strip().split("\n")[0]) or type(error).__name__
-            raise UserError(
-                f"The data set {self.builder} (split {self.split!r}) cannot be read from {where}: {reason} Mend the "
-                f"field `split` or `data_dir`; if it is not prepared, or in another format, run "
-                f"`{how_to_prepare(self.builder)}` where there is a network, and point `data_dir` at the result."
-            ) from error
+        return prepared_source(self.builder, self.split, self.data_dir, self.image_key, self.download)
 
     def _features(self, source: Any) -> Any:
         import tensorflow_datasets as tfds
@@ -168,6 +143,47 @@ class Tfds:
         if not isinstance(features[self.image_key], tfds.features.Image):
             raise UserError(f"The feature {self.image_key!r} of {self.builder} is not an Image: mend the field `image_key`.")
         return features
+
+
+def prepared_source(builder: str, split: str, data_dir: str, image_key: str, download: bool) -> Any:
+    """The records of a prepared data set, whose images are not decoded.
+
+    Args:
+        builder: the data set's name, perhaps with config and version.
+        split: of it.
+        data_dir: where prepared data sets lie; empty for the library's default.
+        image_key: the feature that holds the image.
+        download: whether a data set that is missing is prepared.
+
+    Raises:
+        UserError: it is not there, or was prepared in another format.
+    """
+    import tensorflow_datasets as tfds
+
+    folder = str(expand_path(data_dir, "data_dir")) if data_dir else None
+    where = folder or "the default folder of TensorFlow Datasets"
+    try:
+        # Undecoded, so that the one decoder of this project checks and scales every image.
+        return tfds.data_source(
+            builder,
+            split=split,
+            data_dir=folder,
+            download=download,
+            decoders={image_key: tfds.decode.SkipDecoding()},
+        )
+    except tfds.core.DatasetNotFoundError as error:
+        raise UserError(
+            f"TensorFlow Datasets knows no data set {builder!r}, and there is none in {where}: mend the "
+            "field `builder`, or `data_dir`."
+        ) from error
+    # What a library as wide as this raises is not documented; the person gets its first line and the way out.
+    except Exception as error:
+        reason = printable(str(error).strip().split("\n")[0]) or type(error).__name__
+        raise UserError(
+            f"The data set {builder} (split {split!r}) cannot be read from {where}: {reason} Mend the "
+            f"field `split` or `data_dir`; if it is not prepared, or in another format, run "
+            f"`{how_to_prepare(builder)}` where there is a network, and point `data_dir` at the result."
+        ) from error
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

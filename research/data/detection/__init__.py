@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from likeness.research.data.detection.shapes import Shapes
     from likeness.research.data.detection.source import DetectionFolder, DetectionSource
     from likeness.research.data.detection.split import DetectionParts, DetectionSplit, OfficialParts, ShareSplit
+    from likeness.research.data.detection.tfds import DetectionTfds
 else:
     __getattr__ = lazily(
         __name__,
@@ -65,6 +66,7 @@ else:
                 "OfficialParts",
                 "ShareSplit",
             ),
+            "tfds": ("DetectionTfds",),
         },
     )
 
@@ -78,6 +80,7 @@ __all__ = [
     "DetectionSample",
     "DetectionSource",
     "DetectionSplit",
+    "DetectionTfds",
     "DrawnFaces",
     "Exif",
     "Kind",
