@@ -2,7 +2,8 @@
 
 The cards of EdjeElectronics' tutorial in VOC's layout: 296 images to learn from, of which a share decides, and 67 to be
 evaluated by. Cards may lie any way up, so images are turned. A card in the mirror is none. The network starts from ImageNet's
-weights: `likeness weights fetch shufflenetv2` says what to bring.
+weights: `likeness weights fetch shufflenetv2` says what to bring. On the 67 (seed 0): AP50 96.8 % [88.1, 99.2], AP 67.4 %
+[60.2, 71.7].
 
     likeness train detection/cards
 """
@@ -37,9 +38,9 @@ def get_config() -> Run:
             ),
             batch=8,
         ),
-        steps=4000,
+        steps=2000,
         optimizer=Adam(schedule=WarmupCosine(peak_lr=2e-3, warmup_share=0.05), weight_decay=0.02, clip_norm=10.0),
         ema_decay=0.998,
-        evaluate_every=1000,
-        checkpoints=Checkpoints(every=1000, best_metric="detection/ap", mode="max"),
+        evaluate_every=500,
+        checkpoints=Checkpoints(every=500, best_metric="detection/ap", mode="max"),
     )
