@@ -13,6 +13,7 @@ from likeness.research.detectors.protocol import Candidates, CanvasPlaces, Detec
 from likeness.research.detectors.regions import Learning, RegionHead, Sight
 from likeness.research.detectors.roi_head import CropFeatures, RoiHead, Rpn, Segmented, SharedFeatures
 from likeness.research.detectors.windows import WindowDetector
+from likeness.research.detectors.yolo import YoloHead
 from likeness.research.detectors.yunet import YuNetDetector
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "SharedFeatures",
     "Sight",
     "WindowDetector",
+    "YoloHead",
     "YuNetDetector",
     "detect",
     "suppressed",

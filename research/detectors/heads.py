@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from likeness.research.checks import check_members
 from likeness.research.detectors.protocol import Candidates
 from likeness.research.encoders.detection_heads import PlaceHead
+from likeness.research.errors import UserError
 from likeness.research.geometry.dynamic_matching import TaskAligned
 from likeness.research.geometry.placement import Size
 from likeness.research.losses.detection.anchor_free import AnchorFreeLoss, DynamicMatcher, ScoreTerm
@@ -100,6 +101,10 @@ class AnchorFreeHead:
     """Of the scores in the cost."""
     box_weight: float = 2.0
     """Of the boxes."""
+    points: int = 0
+    """Landmarks of each object."""
+    landmark_weight: float = 1.0
+    """Of the landmarks."""
 
     def __post_init__(self) -> None:
         check_members("AnchorFreeHead", "matcher", self.matcher, DynamicMatcher, "TaskAligned() or SimOta()")
@@ -108,16 +113,23 @@ class AnchorFreeHead:
         self._loss((1,) * len(self.maps), 1)
 
     def network(self, classes: int) -> nn.Module:
-        """Two towers: left, top, right and bottom of a box, and a logit for each class."""
+        """Two towers: left, top, right and bottom of a box, and a logit for each class; a third one for landmarks."""
         # softplus of it is the side.
         side = math.log(math.expm1(self.side))
         logit = math.log(self.prior / (1 - self.prior))
-        biases = ((side,) * 4, (logit,) * classes)
-        return PlaceHead(groups=(4, classes), biases=biases, width=self.width, depth=self.depth)
+        biases = [(side,) * 4, (logit,) * classes]
+        if self.points:
+            biases.append((0.0,) * (2 * self.points))
+        return PlaceHead(groups=tuple(map(len, biases)), biases=tuple(biases), width=self.width, depth=self.depth)
 
     def cost(self, said: Sequence[Array], size: Size, objects: Objects) -> tuple[Scalar, Mapping[str, Scalar]]:
-        """What a batch costs, with the parts of it."""
-        return self._of(said, size).value_and_diagnostics(said, objects.boxes, objects.classes, objects.mask)
+        """What a batch costs, with the parts of it.
+
+        Raises:
+            UserError: the data have no landmarks, or another number of them.
+        """
+        landmarks = landmarks_of("AnchorFreeHead", objects, self.points) if self.points else None
+        return self._of(said, size).value_and_diagnostics(said, objects.boxes, objects.classes, objects.mask, landmarks)
 
     def candidates(self, said: Sequence[Array], size: Size) -> Candidates:
         """One for each place and class."""
@@ -126,10 +138,11 @@ class AnchorFreeHead:
         images, places, count = scores.shape
         classes = jnp.broadcast_to(jnp.arange(count, dtype=jnp.int32), scores.shape)
         boxes = jnp.repeat(loss.boxes(said), count, axis=1)
-        return Candidates(boxes, scores.reshape(images, places * count), classes.reshape(images, places * count))
+        landmarks = jnp.repeat(loss.landmarks(said), count, axis=1) if self.points else None
+        return Candidates(boxes, scores.reshape(images, places * count), classes.reshape(images, places * count), landmarks)
 
     def _of(self, said: Sequence[Array], size: Size) -> AnchorFreeLoss:
-        return self._loss(strides_of("AnchorFreeHead", said, size), said[0].shape[-1] - 4)
+        return self._loss(strides_of("AnchorFreeHead", said, size), said[0].shape[-1] - 4 - 2 * self.points)
 
     def _loss(self, strides: tuple[int, ...], classes: int) -> AnchorFreeLoss:
         return AnchorFreeLoss(
@@ -140,7 +153,21 @@ class AnchorFreeHead:
             score=self.score,
             score_weight=self.score_weight,
             box_weight=self.box_weight,
+            points=self.points,
+            landmark_weight=self.landmark_weight,
         )
+
+
+def landmarks_of(owner: str, objects: Objects, points: int) -> Float[AnyArray, "b m p 2"]:
+    """The landmarks of objects, so many of each.
+
+    Raises:
+        UserError: there are none, or another number of them.
+    """
+    have = 0 if objects.points is None else objects.points.shape[2]
+    if objects.points is None or have != points:
+        raise UserError(f"{owner}.points is {points}, and objects of these data have {have} landmarks: set it to that.")
+    return objects.points
 
 
 def strides_of(owner: str, said: Sequence[Array], size: Size) -> tuple[int, ...]:

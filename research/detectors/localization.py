@@ -2,16 +2,16 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from likeness.research.checks import check_finite_nonnegative
-from likeness.research.detectors.heads import Objects
+from likeness.research.checks import check_choice, check_finite_nonnegative
+from likeness.research.detectors.heads import Objects, landmarks_of
 from likeness.research.detectors.protocol import Candidates
-from likeness.research.encoders.detection_heads import WholeHead
-from likeness.research.errors import UserError
+from likeness.research.encoders.detection_heads import Vote, VoteHead, WholeHead
 from likeness.research.geometry.codecs import ImageRelative
 from likeness.research.geometry.placement import Size
 from likeness.research.losses.detection.landmarks import LandmarkLoss
@@ -21,6 +21,17 @@ from likeness.research.losses.detection.localization import (
     localization_targets,
 )
 from likeness.research.types import Array, Float, Scalar
+
+Reading: TypeAlias = Literal["dense", "votes"]
+"""How numbers are read off a map. ``dense``: a layer of all its places, as in the course's network. ``votes``: each place says
+where the sides of the box and the landmarks are from there, and how much it is to be believed
+(:class:`~likeness.research.encoders.VoteHead`)."""
+
+_SIDES: tuple[tuple[Vote, ...], ...] = (("number",), ("x",), ("y",), ("x",), ("y",))
+"""p_c, and the left, upper, right and lower side of the box: each is seen best at another place."""
+
+_CLASS: tuple[Vote, ...] = ("number",)
+_POINT: tuple[Vote, ...] = ("x", "y")
 
 __all__ = ["LocalizationHead"]
 
@@ -35,8 +46,10 @@ class LocalizationHead:
 
     map: str = "stage8"
     """The encoder's activation that is read, all of it."""
+    reading: Reading = "dense"
+    """How numbers are read off it."""
     width: int = 256
-    """Numbers of the hidden layer."""
+    """Numbers of the hidden layer, or channels of the votes' tower."""
     points: int = 0
     """Landmarks of the object."""
     loss: CourseLocalizationLoss | LogisticLocalizationLoss = LogisticLocalizationLoss(box_weight=20.0)
@@ -47,6 +60,7 @@ class LocalizationHead:
     """Of the landmarks in the cost."""
 
     def __post_init__(self) -> None:
+        check_choice("LocalizationHead", "reading", self.reading, Reading)
         check_finite_nonnegative("LocalizationHead", "landmark_weight", self.landmark_weight)
         if self.points < 0 or self.width < 1:
             raise ValueError(f"{self}: give 0 or more points, and a width of at least 1.")
@@ -57,10 +71,14 @@ class LocalizationHead:
         return (self.map,)
 
     def network(self, classes: int) -> nn.Module:
-        """A hidden layer and the numbers."""
+        """A layer that reads all places, or votes of each."""
         logistic = isinstance(self.loss, LogisticLocalizationLoss)
         own = (0.0 if logistic else 0.5, 0.5, 0.5, 0.3, 0.3, *[0.0 if logistic else 1 / classes] * classes)
-        return WholeHead(biases=(*own, *[0.5] * (2 * self.points)), width=self.width)
+        points = [0.5] * (2 * self.points)
+        if self.reading == "dense":
+            return WholeHead(biases=(*own, *points), width=self.width)
+        groups = (*_SIDES, _CLASS * classes, *[_POINT] * self.points)
+        return VoteHead(groups=groups, biases=(own[0], 0.35, 0.35, 0.65, 0.65, *own[5:], *points), width=self.width)
 
     def cost(self, said: Sequence[Array], size: Size, objects: Objects) -> tuple[Scalar, Mapping[str, Scalar]]:
         """What a batch costs, with the parts of it.
@@ -68,19 +86,15 @@ class LocalizationHead:
         Raises:
             UserError: the data have no landmarks, or another number of them.
         """
-        (values,) = said
+        values = self._values(said)
         boxes, labels, mask = objects.boxes[:, 0], objects.classes[:, 0], objects.mask[:, 0]
         classes = values.shape[-1] - 5 - 2 * self.points
         targets = localization_targets(boxes, labels, mask, *size, classes)
         value, parts = self.loss.value_and_diagnostics(values[:, : 5 + classes], targets)
         if not self.points:
             return value, parts
-        if objects.points is None or objects.points.shape[2] != self.points:
-            have = 0 if objects.points is None else objects.points.shape[2]
-            raise UserError(
-                f"LocalizationHead.points is {self.points}, and objects of these data have {have} landmarks: set it to that."
-            )
-        there = jnp.where(mask[:, None, None], objects.points[:, 0] / jnp.array([size[1], size[0]], jnp.float32), 0.0)
+        given = landmarks_of("LocalizationHead", objects, self.points)
+        there = jnp.where(mask[:, None, None], given[:, 0] / jnp.array([size[1], size[0]], jnp.float32), 0.0)
         presence = jnp.asarray(mask, jnp.float32)[:, None]
         places = jnp.concatenate([presence, there.reshape(len(values), -1)], axis=1)
         own = jnp.concatenate([values[:, :1], values[:, 5 + classes :]], axis=1)
@@ -89,7 +103,7 @@ class LocalizationHead:
 
     def candidates(self, said: Sequence[Array], size: Size) -> Candidates:
         """One."""
-        (values,) = said
+        values = self._values(said)
         classes = values.shape[-1] - 5 - 2 * self.points
         frame = jnp.array([0.0, 0.0, size[1], size[0]])
         # A width or height below 0 is none.
@@ -100,6 +114,14 @@ class LocalizationHead:
         likeliest = jnp.argmax(values[:, 5 : 5 + classes], axis=1).astype(jnp.int32)
         landmarks = self._landmarks(values[:, 5 + classes :], size) if self.points else None
         return Candidates(boxes[:, None], scores[:, None], likeliest[:, None], landmarks)
+
+    def _values(self, said: Sequence[Array]) -> Float[Array, "b n"]:
+        """The vector, of votes with the center and the size of the box in place of its sides."""
+        (values,) = said
+        if self.reading == "dense":
+            return values
+        low, high = values[:, 1:3], values[:, 3:5]
+        return jnp.concatenate([values[:, :1], (low + high) / 2, (high - low)[:, ::-1], values[:, 5:]], axis=1)
 
     def _landmarks(self, values: Float[Array, "b n"], size: Size) -> Float[Array, "b 1 p 2"]:
         return values.reshape(len(values), 1, self.points, 2) * jnp.array([size[1], size[0]], jnp.float32)

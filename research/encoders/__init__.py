@@ -7,7 +7,7 @@ What nobody reads is never computed under ``jax.jit``.
 """
 
 from likeness.research.encoders.conv4 import Conv4
-from likeness.research.encoders.detection_heads import PlaceHead, WholeHead
+from likeness.research.encoders.detection_heads import PlaceHead, VoteHead, WholeHead
 from likeness.research.encoders.energy import normalize_energy
 from likeness.research.encoders.fastestdet import FastestDet
 from likeness.research.encoders.feature_pyramid import FeaturePyramid
@@ -47,6 +47,7 @@ __all__ = [
     "SqueezeNet",
     "TestTimeAugmentation",
     "Vgg",
+    "VoteHead",
     "WholeHead",
     "WindowNetwork",
     "YuNet",

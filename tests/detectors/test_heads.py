@@ -1,17 +1,23 @@
 """Heads: what they mean by what they say, what that costs, and that the least cost is the truth."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from likeness.experiments.config import load
+from likeness.research.data.detection import Shapes
 from likeness.research.detectors.course_yolo import CourseYoloHead
 from likeness.research.detectors.heads import AnchorFreeHead, DetectionHead, Objects, strides_of
 from likeness.research.detectors.learned import LearnedDetector, maps_of
 from likeness.research.detectors.localization import LocalizationHead
 from likeness.research.detectors.protocol import CanvasPlaces, DetectionModel, detect
+from likeness.research.detectors.yolo import YoloHead
 from likeness.research.encoders import PatchPyramid
 from likeness.research.errors import UserError
+from likeness.research.geometry import kmeans_anchors, mean_best_iou
 from likeness.research.losses.detection.localization import CourseLocalizationLoss
 
 SIZE = (64, 64)
@@ -21,10 +27,15 @@ POINTS = jnp.stack([BOXES[..., :2] + 3.0, BOXES[..., 2:] - 4.0], axis=2)
 ENCODER = PatchPyramid(patch=4, widths=(8, 8), blocks=(0, 0), pyramid_width=8)
 HEADS = {
     "anchor_free": AnchorFreeHead(maps=("pyramid4", "pyramid8"), width=8),
+    "anchor_free_landmarks": AnchorFreeHead(maps=("pyramid4", "pyramid8"), width=8, points=2),
     "yolo_course": CourseYoloHead(map="stage8", width=8),
+    "yolo": YoloHead(
+        maps=("pyramid4", "pyramid8"), anchors=(((12.0, 12.0), (24.0, 12.0)), ((14.0, 26.0), (24.0, 24.0))), width=8
+    ),
     "localization": LocalizationHead(map="stage8", width=16),
     "course_localization": LocalizationHead(map="stage8", width=16, loss=CourseLocalizationLoss()),
     "landmarks": LocalizationHead(map="stage8", width=16, points=2),
+    "votes": LocalizationHead(map="pyramid4", reading="votes", width=8, points=2),
 }
 
 
@@ -115,9 +126,83 @@ def test_an_anchor_free_head_without_sense_is_refused(fields):
 
 
 def test_landmarks_that_the_data_do_not_have_are_asked_for():
-    head = LocalizationHead(points=5)
-    said = [jnp.zeros((2, 18))]
-    with pytest.raises(UserError, match="points is 5, and objects of these data have 0 landmarks"):
-        head.cost(said, SIZE, OBJECTS)
-    with pytest.raises(UserError, match="points is 5, and objects of these data have 2 landmarks"):
-        head.cost(said, SIZE, OBJECTS._replace(points=POINTS))
+    for head, said in ((LocalizationHead(points=5), jnp.zeros((2, 18))), (AnchorFreeHead(points=5), jnp.zeros((2, 8, 8, 17)))):
+        with pytest.raises(UserError, match="points is 5, and objects of these data have 0 landmarks"):
+            head.cost([said], SIZE, OBJECTS)
+        with pytest.raises(UserError, match="points is 5, and objects of these data have 2 landmarks"):
+            head.cost([said], SIZE, OBJECTS._replace(points=POINTS))
+
+
+def test_votes_for_the_sides_are_a_center_and_a_size():
+    """[p_c, left, top, right, bottom, classes] in shares of 64 × 128 pixels."""
+    head = LocalizationHead(reading="votes")
+    said = [jnp.array([[3.0, 0.25, 0.5, 0.75, 0.625, 0.0, 2.0, 1.0]])]
+    found = head.candidates(said, (64, 128))
+    np.testing.assert_allclose(found.boxes[0, 0], [32.0, 32.0, 96.0, 40.0])
+    np.testing.assert_allclose(found.scores[0, 0], 1 / (1 + np.exp(-3.0)), rtol=1e-6)
+    assert int(found.classes[0, 0]) == 1
+    exact = Objects(found.boxes, found.classes, jnp.array([[True]]))
+    assert float(head.cost(said, (64, 128), exact)[1]["box_loss"]) < 1e-12
+
+
+YOLO = HEADS["yolo"]
+
+
+def test_yolo_says_what_its_formulas_say():
+    """Anchor by anchor in NumPy: b = c + s σ(t), p exp(t), σ(t_o) σ(s_c); first all anchors of the finer map."""
+    rng = np.random.default_rng(0)
+    said = [rng.normal(size=(1, side, side, 2 * (5 + 3))).astype(np.float32) for side in (4, 2)]
+    found = YOLO.candidates([jnp.asarray(one) for one in said], (32, 32))
+    boxes, scores, classes = [], [], []
+    for one, stride, anchors in zip(said, (8, 16), YOLO.anchors, strict=True):
+        one = one.astype(np.float64)
+        for row, column in np.ndindex(one.shape[1:3]):
+            for number, (width, height) in enumerate(anchors):
+                objectness, x, y, w, h = one[0, row, column, 5 * number : 5 * number + 5]
+                middle = stride * (np.array([column, row]) + 1 / (1 + np.exp(-np.array([x, y]))))
+                half = np.array([width * np.exp(w), height * np.exp(h)]) / 2
+                for label in range(3):
+                    logit = one[0, row, column, 10 + 3 * number + label]
+                    boxes.append([*(middle - half), *(middle + half)])
+                    scores.append(1 / (1 + np.exp(-objectness)) / (1 + np.exp(-logit)))
+                    classes.append(label)
+    np.testing.assert_allclose(found.boxes[0], boxes, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(found.scores[0], scores, rtol=1e-5)
+    np.testing.assert_array_equal(found.classes[0], classes)
+
+
+def test_the_slope_of_yolo_is_that_of_finite_differences():
+    said = [one + 0.3 * jax.random.normal(jax.random.key(7), one.shape) for one in said_before_learning(YOLO)]
+    keys = iter(jax.random.split(jax.random.key(3), 2))
+    along = [jax.random.normal(next(keys), one.shape) for one in said]
+    cost = jax.jit(lambda t: YOLO.cost([one + t * way for one, way in zip(said, along, strict=True)], SIZE, OBJECTS)[0])
+    slope, step = float(jax.grad(cost)(0.0)), 1e-3
+    assert slope == pytest.approx(float(cost(step) - cost(-step)) / (2 * step), rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"maps": ()},
+        {"anchors": (((8.0, 8.0),),)},
+        {"anchors": (((8.0, 8.0),), ((8.0, 8.0), (4.0, 4.0)))},
+        {"anchors": ((), ())},
+        {"anchors": (((8.0, -8.0),), ((8.0, 8.0),))},
+        {"prior": 1.0},
+        {"width": 0},
+        {"class_weight": -1.0},
+        {"ignore_threshold": 2.0},
+    ],
+)
+def test_a_yolo_head_without_sense_is_refused(fields):
+    with pytest.raises(ValueError, match=r"YoloHead|YoloV3Loss|AnchorGrid"):
+        dataclasses.replace(YOLO, **fields)
+
+
+def test_the_anchors_of_the_shapes_fit_as_well_as_any():
+    """Those of ``detection/yolo_shapes``: on other boxes of the same kind the best six by k-means are no better."""
+    examples = Shapes(train=2000, validation=1, test=1, seed=3).open()
+    sides = examples.boxes[:, 2:] - examples.boxes[:, :2]
+    head = load("detection/yolo_shapes").experiment.head
+    own = np.array([shape for level in head.anchors for shape in level])
+    assert mean_best_iou(sides, own) > kmeans_anchors(sides, k=6, restarts=1).mean_iou - 0.01

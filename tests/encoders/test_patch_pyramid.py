@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from networks64 import Network, random_variables, relu
 
-from likeness.research.encoders import PatchPyramid, PlaceHead
+from likeness.research.encoders import PatchPyramid, PlaceHead, VoteHead
 
 TINY = PatchPyramid(patch=2, widths=(4, 6, 5), blocks=(1, 0, 2), pyramid_width=3)
 IMAGES = np.random.default_rng(0).uniform(size=(2, 24, 16, 3)).astype(np.float32)
@@ -133,3 +133,65 @@ def test_what_a_head_says_is_float32_whatever_it_computes_in():
     said, variables = head.init_with_output(jax.random.key(0), [jnp.zeros((1, 4, 4, 3))])
     assert said[0].dtype == jnp.float32
     assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {jnp.dtype("float32")}
+
+
+VOTES = VoteHead(groups=(("number",), ("x",), ("x", "y")), biases=(-2.0, 0.25, 0.5, 0.75), width=5, depth=2, sharpness=4.0)
+
+
+def test_votes_say_their_biases_before_anything_is_learned():
+    (said,), variables = VOTES.init_with_output(jax.random.key(0), [jnp.zeros((2, 4, 6, 3))])
+    np.testing.assert_allclose(said, np.tile(VOTES.biases, (2, 1)), atol=1e-6)
+    assert variables["params"]["weigh"]["kernel"].shape == (5, 3)
+    assert variables["params"]["say"]["kernel"].shape == (5, 4)
+
+
+def test_votes_equal_numpy():
+    """The mean of what 24 places say, place by place."""
+    rng = np.random.default_rng(2)
+    one = rng.normal(size=(2, 4, 6, 3)).astype(np.float32)
+    variables = random_variables(jax.eval_shape(VOTES.init, jax.random.key(0), [one]))
+    network = Network(variables)
+    x = one.astype(np.float64)
+    for layer in (1, 2):
+        x = relu(network.norm(network.convolve(x, f"tower_{layer}"), f"tower_{layer}_norm"))
+    weigh, say = (variables["params"][name] for name in ("weigh", "say"))
+    sharp = VOTES.sharpness * (x @ np.asarray(weigh["kernel"], np.float64) + np.asarray(weigh["bias"]))
+    votes = x @ np.asarray(say["kernel"], np.float64)
+    expected = np.zeros((2, 4))
+    for number, (group, kind) in enumerate([(0, "number"), (1, "x"), (2, "x"), (2, "y")]):
+        for image in range(2):
+            weights = np.exp(sharp[image, ..., group] - sharp[image, ..., group].max())
+            for row in range(4):
+                for column in range(6):
+                    cells = votes[image, row, column, number]
+                    said = {"x": (column + 0.5 + cells) / 6 - 0.5, "y": (row + 0.5 + cells) / 4 - 0.5, "number": cells}[kind]
+                    expected[image, number] += weights[row, column] / weights.sum() * said
+    expected += np.asarray(variables["params"]["bias"])
+    np.testing.assert_allclose(jax.jit(VOTES.apply)(variables, [one])[0], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_what_moves_moves_the_votes_with_it():
+    """A map of one bright place: the coordinate is the place, wherever it is, once it is believed."""
+    head = VoteHead(groups=(("x", "y"),), biases=(0.5, 0.5), width=1, depth=0, sharpness=100.0)
+    params = {
+        "weigh": {"kernel": jnp.ones((1, 1)), "bias": jnp.zeros(1)},
+        "say": {"kernel": jnp.zeros((1, 2))},
+        "bias": jnp.array([0.5, 0.5]),
+    }
+    for row, column in ((0, 0), (3, 5), (2, 1)):
+        bright = jnp.zeros((1, 4, 8, 1)).at[0, row, column, 0].set(1.0)
+        (said,) = head.apply({"params": params}, [bright])
+        np.testing.assert_allclose(said[0], [(column + 0.5) / 8, (row + 0.5) / 4], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"groups": ()}, {"groups": (("x",), ())}, {"biases": (0.5,)}, {"depth": -1}, {"width": 0}, {"sharpness": 0.0}]
+)
+def test_votes_without_sense_are_refused(fields):
+    with pytest.raises(ValueError, match=r"VoteHead"):
+        VOTES.clone(**fields)
+
+
+def test_votes_are_float32_whatever_they_are_computed_in():
+    (said,), _ = VOTES.clone(dtype="bfloat16").init_with_output(jax.random.key(0), [jnp.zeros((1, 4, 4, 3))])
+    assert said.dtype == jnp.float32

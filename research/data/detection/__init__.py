@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from likeness.research.data.detection.checking import Exif, VocPixels
     from likeness.research.data.detection.crops import ObjectCrops
     from likeness.research.data.detection.examples import DetectionExamples, Proposals, detection_examples
-    from likeness.research.data.detection.faces import FACE_POINT_ORDER, DrawnFaces
+    from likeness.research.data.detection.faces import CONTOUR_POINT_ORDER, FACE_POINT_ORDER, DrawnFaces, FaceScenes
     from likeness.research.data.detection.problems import KINDS, Kind, Problem, ProblemKind
     from likeness.research.data.detection.proposals import with_proposals
     from likeness.research.data.detection.records import Part
@@ -44,8 +44,10 @@ else:
                 "detection_examples",
             ),
             "faces": (
+                "CONTOUR_POINT_ORDER",
                 "FACE_POINT_ORDER",
                 "DrawnFaces",
+                "FaceScenes",
             ),
             "problems": (
                 "KINDS",
@@ -71,6 +73,7 @@ else:
     )
 
 __all__ = [
+    "CONTOUR_POINT_ORDER",
     "FACE_POINT_ORDER",
     "KINDS",
     "DetectionAugmentation",
@@ -83,6 +86,7 @@ __all__ = [
     "DetectionTfds",
     "DrawnFaces",
     "Exif",
+    "FaceScenes",
     "Kind",
     "ObjectCrops",
     "OfficialParts",

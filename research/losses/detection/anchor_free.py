@@ -9,14 +9,15 @@ import jax.numpy as jnp
 
 from likeness.research.checks import check_choice, check_count, check_finite_nonnegative, check_members
 from likeness.research.geometry.anchors import AnchorGrid, AnchorPyramid
-from likeness.research.geometry.boxes import centers
+from likeness.research.geometry.boxes import area, centers
 from likeness.research.geometry.codecs import PointDistances
 from likeness.research.geometry.dynamic_matching import TaskAligned
 from likeness.research.geometry.matching import Assignment
 from likeness.research.losses.detection.box_regression import OverlapLoss, OverlapTerm
 from likeness.research.losses.detection.quality_focal import QualityFocalLoss
-from likeness.research.losses.detection.terms import binary_cross_entropy, mean_over, total
+from likeness.research.losses.detection.terms import as_outputs, binary_cross_entropy, mean_over, total
 from likeness.research.losses.detection.truth import (
+    Truth,
     as_batch,
     as_levels,
     assigned_boxes,
@@ -61,6 +62,9 @@ class AnchorFreeLoss:
     over the batch. ``matcher`` says which points answer for which object and what their quality q is. Distances are the
     outputs through ``softplus``, in sides of the cell, so a point always lies in the box that it predicts.
 
+    With P landmarks a third part joins the sum, ``w_l Σ_foreground q Σ_k (|x̂_k - x_k| + |ŷ_k - y_k|) / (P √area)``, in sides of
+    the object's box; the outputs are how far each is from the point, in sides of the cell.
+
     Without any object the scores' part alone is left, a sum that is divided by 1.
 
     Li et al., "Generalized focal loss", 2020, and Feng et al., "TOOD", ICCV 2021.
@@ -87,12 +91,19 @@ class AnchorFreeLoss:
     box_weight: float = 2.0
     """w_b."""
 
+    points: int = 0
+    """P, landmarks of an object."""
+
+    landmark_weight: float = 1.0
+    """w_l."""
+
     def __post_init__(self) -> None:
         check_count("AnchorFreeLoss", "classes", self.classes)
         check_choice("AnchorFreeLoss", "overlap", self.overlap, OverlapTerm)
         check_choice("AnchorFreeLoss", "score", self.score, ScoreTerm)
         check_members("AnchorFreeLoss", "matcher", self.matcher, DynamicMatcher, "TaskAligned() or SimOta()")
-        for name in ("score_weight", "box_weight"):
+        check_count("AnchorFreeLoss", "points", self.points, least=0)
+        for name in ("score_weight", "box_weight", "landmark_weight"):
             check_finite_nonnegative("AnchorFreeLoss", name, getattr(self, name))
         if not self.strides:
             raise ValueError("AnchorFreeLoss.strides is empty: give the stride of at least one level, such as (8,).")
@@ -105,20 +116,22 @@ class AnchorFreeLoss:
         boxes: Shaped[AnyArray, "..."],
         classes: Shaped[AnyArray, "..."],
         mask: Shaped[AnyArray, "..."],
+        landmarks: Shaped[AnyArray, "..."] | None = None,
     ) -> Scalar:
         """The loss of a batch.
 
         Args:
-            outputs: for each level (b, rows, columns, 4 + K): left, top, right and bottom before ``softplus``, and a logit for
-                each class.
+            outputs: for each level (b, rows, columns, 4 + K + 2 P): left, top, right and bottom before ``softplus``, a logit
+                for each class, and x and y of each landmark.
             boxes: (b, m, 4), the objects, ``xyxy`` in pixels.
             classes: (b, m), from 0 to K - 1.
             mask: (b, m), which rows are objects; what the others hold does not matter.
+            landmarks: (b, m, P, 2), in pixels; needed if there are any.
 
         Raises:
             ValueError: another shape or dtype; a box without area or an unknown class in NumPy arrays.
         """
-        return self.value_and_diagnostics(outputs, boxes, classes, mask)[0]
+        return self.value_and_diagnostics(outputs, boxes, classes, mask, landmarks)[0]
 
     def value_and_diagnostics(
         self,
@@ -126,17 +139,19 @@ class AnchorFreeLoss:
         boxes: Shaped[AnyArray, "..."],
         classes: Shaped[AnyArray, "..."],
         mask: Shaped[AnyArray, "..."],
+        landmarks: Shaped[AnyArray, "..."] | None = None,
     ) -> tuple[Scalar, dict[str, Scalar]]:
         """The loss and what to watch beside it.
 
         Returns:
-            The value, and its parts ``score_loss`` and ``box_loss`` before they are weighted, the numbers of ``objects``, of
-            ``foreground`` points and of objects ``missed``, and the ``mean_quality`` of foreground points.
+            The value, and its parts ``score_loss``, ``box_loss`` and, of landmarks, ``landmark_loss`` before they are weighted,
+            the numbers of ``objects``, of ``foreground`` points and of objects ``missed``, and the ``mean_quality`` of
+            foreground points.
         """
         maps, found = self._as_outputs(outputs)
         truth = as_batch("AnchorFreeLoss", boxes, classes, mask, len(found), self.classes)
         cells = self._cells(maps)
-        predicted, logits = self._decoded(found, cells), found[..., 4:]
+        predicted, logits = self._decoded(found, cells), found[..., 4 : 4 + self.classes]
         points, stride = centers(cells), cells[:, 2] - cells[:, 0]
         assignment = matched(lambda *each: self.matcher(points, stride, *each), predicted, logits, *truth)
         quality = assignment.quality
@@ -147,16 +162,19 @@ class AnchorFreeLoss:
         apart = OverlapLoss(overlap=self.overlap)(predicted, true, assignment.foreground)
         weight = jnp.sum(quality)
         parts = {"score": mean_over(scores, weight), "box": mean_over(quality * apart, weight)}
+        if self.points:
+            off = self._off(found, cells, landmarks, assignment, truth, true)
+            parts["landmark"] = mean_over(quality * off, weight)
         named = {f"{name}_loss": value for name, value in parts.items()} | counts(assignment, truth)
         named["mean_quality"] = mean_over(quality, named["foreground"])
-        value = total(parts, {"score": self.score_weight, "box": self.box_weight})
+        value = total(parts, {"score": self.score_weight, "box": self.box_weight, "landmark": self.landmark_weight})
         return value, jax.lax.stop_gradient(named)
 
     def boxes(self, outputs: Sequence[Shaped[AnyArray, "..."]]) -> Float[Array, "b n 4"]:
         """The boxes that outputs say, ``xyxy`` in pixels, point by point, level after level.
 
         Args:
-            outputs: for each level (b, rows, columns, 4 + K).
+            outputs: for each level (b, rows, columns, 4 + K + 2 P).
         """
         maps, found = self._as_outputs(outputs)
         return self._decoded(found, self._cells(maps))
@@ -165,13 +183,22 @@ class AnchorFreeLoss:
         """The probability of each class at each point.
 
         Args:
-            outputs: for each level (b, rows, columns, 4 + K).
+            outputs: for each level (b, rows, columns, 4 + K + 2 P).
         """
-        return jax.nn.sigmoid(self._as_outputs(outputs)[1][..., 4:])
+        return jax.nn.sigmoid(self._as_outputs(outputs)[1][..., 4 : 4 + self.classes])
+
+    def landmarks(self, outputs: Sequence[Shaped[AnyArray, "..."]]) -> Float[Array, "b n P 2"]:
+        """The landmarks of the object that each point means, (x, y) in pixels.
+
+        Args:
+            outputs: for each level (b, rows, columns, 4 + K + 2 P).
+        """
+        maps, found = self._as_outputs(outputs)
+        return self._landmarks(found, self._cells(maps))
 
     def _as_outputs(self, outputs: Sequence[AnyArray]) -> tuple[list[tuple[int, int]], Float[Array, "b n f"]]:
-        axes = [(4 + self.classes,)] * len(self.strides)
-        return as_levels("AnchorFreeLoss", outputs, axes, "Give 4 + K numbers for each point.")
+        axes = [(4 + self.classes + 2 * self.points,)] * len(self.strides)
+        return as_levels("AnchorFreeLoss", outputs, axes, "Give 4 + K + 2 P numbers for each point.")
 
     def _cells(self, maps: Sequence[tuple[int, int]]) -> Float[Array, "n 4"]:
         grids = [AnchorGrid(shapes=((float(s), float(s)),), stride=s) for s in self.strides]
@@ -179,3 +206,30 @@ class AnchorFreeLoss:
 
     def _decoded(self, found: Float[Array, "b n f"], cells: Float[Array, "n 4"]) -> Float[Array, "b n 4"]:
         return jnp.asarray(PointDistances().decode(jax.nn.softplus(found[..., :4]), cells))
+
+    def _landmarks(self, found: Float[Array, "b n f"], cells: Float[Array, "n 4"]) -> Float[Array, "b n P 2"]:
+        said = found[..., 4 + self.classes :].reshape(*found.shape[:2], self.points, 2)
+        return jnp.asarray(centers(cells))[:, None] + said * (cells[:, 2] - cells[:, 0])[:, None, None]
+
+    def _off(
+        self,
+        found: Float[Array, "b n f"],
+        cells: Float[Array, "n 4"],
+        landmarks: AnyArray | None,
+        assignment: Assignment,
+        truth: Truth,
+        boxes: Float[Array, "b n 4"],
+    ) -> Float[Array, "b n"]:
+        """How far landmarks are off, in sides of the object's box; 0 where a point answers for no object."""
+        shape = (*truth.mask.shape, self.points, 2)
+        help = f"Give (x, y) of {self.points} landmarks for each row of truth."
+        if landmarks is None:
+            raise ValueError(f"AnchorFreeLoss: landmarks are missing. {help}")
+        true = as_outputs("AnchorFreeLoss", "landmarks", landmarks, shape, help)
+        if not shape[1]:
+            return jnp.zeros(found.shape[:2])
+        true = jnp.take_along_axis(jax.lax.stop_gradient(true), assignment.truth[..., None, None], axis=1)
+        own = assignment.foreground[..., None, None]
+        difference = jnp.where(own, self._landmarks(found, cells), 0.0) - jnp.where(own, true, 0.0)
+        side = jnp.sqrt(jnp.maximum(area(boxes), 1.0))
+        return jnp.sum(jnp.abs(difference), axis=(2, 3)) / (self.points * side)

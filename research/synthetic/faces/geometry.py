@@ -272,18 +272,19 @@ def landmarks(
     Z = shape.depth * np.sqrt(np.maximum(1.0 - (X / shape.width) ** 2 - Y**2, 1e-6))
     Z[:, 2:3] += shape.nose_h * (1.0 - (NOSE_TIP / NOSE_TIP_RADIUS) ** 2) ** 2
     Z[:, 2:3] += shape.bridge_h * (1.0 - (NOSE_BRIDGE / NOSE_BRIDGE_RADIUS) ** 2) ** 2
-    points = np.stack(_image(shape, camera, *camera.project(X, Y, Z)[:2]), axis=-1)
+    points = np.stack(in_image(shape, camera, *camera.project(X, Y, Z)[:2]), axis=-1)
 
     angle = np.linspace(0.0, 2.0 * np.pi, 33, dtype=np.float32)[None, :-1]
     rim = Ellipsoid.seen(camera, shape.width, 1.0, shape.depth)
     x = rim.half_x * np.cos(angle)
     y = np.maximum(rim.slant * np.cos(angle) + rim.half_y * np.sin(angle), -0.62)
-    outline = np.concatenate([np.stack(_image(shape, camera, x, y), axis=-1), points], axis=1)
+    outline = np.concatenate([np.stack(in_image(shape, camera, x, y), axis=-1), points], axis=1)
     boxes = np.concatenate([outline.min(axis=1), outline.max(axis=1)], axis=1)
     return points.astype(np.float32), boxes.astype(np.float32)
 
 
-def _image(shape: Head, camera: View, x: Column, y: Column) -> tuple[Column, Column]:
+def in_image(shape: Head, camera: View, x: Column, y: Column) -> tuple[Column, Column]:
+    """Camera frame to pixels: narrowed towards the jaw, rolled, scaled and shifted."""
     factor, shift = narrowing(shape, camera, y)
     x = x * factor + shift
     return (

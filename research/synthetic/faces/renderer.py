@@ -23,7 +23,11 @@ _LARGE = 24 << 20
 
 
 def render(
-    identity: Float[np.ndarray, "b i"], nuisance: Float[np.ndarray, "b n"], size: int, channels: int = 3
+    identity: Float[np.ndarray, "b i"],
+    nuisance: Float[np.ndarray, "b n"],
+    size: int,
+    channels: int = 3,
+    behind: UInt8[np.ndarray, "b size size channels"] | None = None,
 ) -> UInt8[np.ndarray, "b size size channels"]:
     """Draw faces; a pure function of each row alone: the same row gives the same bytes in whatever batch it stands.
 
@@ -32,6 +36,8 @@ def render(
         nuisance: (b, N), see :class:`~likeness.research.synthetic.faces.Nuisance`.
         size: pixels on a side.
         channels: 3 for RGB, 1 for gray.
+        behind: what is seen behind each person, instead of the backdrop that the nuisance describes. Where nobody stands, and
+            without grain, it stays as it is.
 
     Returns:
         uint8 images (b, size, size, channels).
@@ -51,14 +57,21 @@ def render(
     step = max(1, _PIXELS // size**2)
     for start in range(0, len(identity), step):
         rows = slice(start, start + step)
-        _draw(take(portraits, rows), images[rows])
+        _draw(take(portraits, rows), images[rows], None if behind is None else behind[rows])
     return images
 
 
-def _draw(portraits: Scene, images: UInt8[np.ndarray, "b size size channels"]) -> None:
+def _draw(
+    portraits: Scene,
+    images: UInt8[np.ndarray, "b size size channels"],
+    behind: UInt8[np.ndarray, "b size size channels"] | None,
+) -> None:
     count, size, _, channels = images.shape
     planes = np.empty((channels, count, size, size), np.float32)
-    scenery.backdrop(portraits, planes)
+    if behind is None:
+        scenery.backdrop(portraits, planes)
+    else:
+        planes[...] = _linear(behind).transpose(3, 0, 1, 2)
     easel = Canvas.open(portraits, planes)
     long = portraits.cut.length > 0.0
     rows, _ = window(portraits, size, (-1.0, 1.0), (0.45, 9.0))
@@ -95,3 +108,11 @@ def _develop(portraits: Scene, planes: np.ndarray, images: UInt8[np.ndarray, "b 
             planes[:, i] += scenery.grain(int(key), planes[:, i].shape) * strength
     planes.clip(0.0, 255.0, out=planes)
     images[...] = planes.astype(np.uint8).transpose(1, 2, 3, 0)
+
+
+def _linear(images: UInt8[np.ndarray, "b h w c"]) -> Float[np.ndarray, "b h w c"]:
+    """The linear light that is developed to these pixels: with ``s = √p`` the solution of ``v = 1.3 s / (1 + 0.32 s²)``."""
+    # The middle of what is rounded down to each value.
+    value = (np.arange(256, dtype=np.float64) + 0.5) / 255.0
+    root = 2.0 * value / (1.3 + np.sqrt(1.3**2 - 1.28 * value**2))
+    return (root * root).astype(np.float32)[images]

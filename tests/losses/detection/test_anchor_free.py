@@ -76,6 +76,52 @@ def test_value_and_gradient_equal_a_loop(loss, seed):
     check_against(lambda a, b: loss([a, b], **given), lambda a, b: oracle(loss, [a, b], given, held), *levels, rtol=3e-5)
 
 
+def landmarks(seed: int) -> np.ndarray:
+    """Two of each row of truth, anywhere."""
+    return 24 + 12 * noise(3, truth(seed)["boxes"].shape[1], 2, 2, seed=seed + 50)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_landmarks_cost_their_distance_in_sides_of_the_box(seed):
+    loss = AnchorFreeLoss(strides=STRIDES, classes=3, overlap="giou", points=2, landmark_weight=0.7)
+    given, true = truth(seed), landmarks(seed)
+    levels = [np.concatenate([one, noise(*one.shape[:3], 4, seed=seed + 9)], axis=-1) for one in outputs(seed)]
+    held = [level[..., :7].astype(np.float64) for level in levels]
+    constant, (middle, stride) = flat(held), points()
+
+    def expected(*levels):
+        value = oracle(loss, [level[..., :7] for level in levels], given, held)
+        said = np.concatenate([np.asarray(level)[..., 7:].reshape(3, -1, 2, 2) for level in levels], axis=1)
+        apart = weight = 0.0
+        for image in range(3):
+            match = loss.matcher(
+                middle.astype(np.float32), stride.astype(np.float32), boxes_of(constant)[image].astype(np.float32),
+                constant[image, :, 4:].astype(np.float32), given["boxes"][image], given["classes"][image], given["mask"][image],
+            )  # fmt: skip
+            for i in np.flatnonzero(match.foreground):
+                row, quality = match.truth[i], float(match.quality[i])
+                left, top, right, bottom = given["boxes"][image, row].astype(np.float64)
+                off = np.abs(middle[i] + stride[i] * said[image, i] - true[image, row]).sum()
+                apart += quality * off / (2 * np.sqrt((right - left) * (bottom - top)))
+                weight += quality
+        return value + 0.7 * apart / max(weight, 1.0)
+
+    check_against(lambda a, b: loss([a, b], **given, landmarks=true), expected, *levels, rtol=3e-5)
+    decoded = middle[:, None] + stride[:, None, None] * np.concatenate(
+        [level[..., 7:].reshape(3, -1, 2, 2) for level in levels], axis=1
+    )
+    np.testing.assert_allclose(loss.landmarks(levels), decoded, rtol=1e-5, atol=1e-4)
+
+
+def test_landmarks_that_are_missing_are_asked_for():
+    loss = AnchorFreeLoss(strides=(8,), classes=3, points=2)
+    outputs = [np.zeros((3, 6, 6, 11), np.float32)]
+    with pytest.raises(ValueError, match="landmarks are missing. Give .* of 2 landmarks"):
+        loss(outputs, **truth(0))
+    with pytest.raises(ValueError, match="landmarks"):
+        loss(outputs, **truth(0), landmarks=landmarks(0)[:, :, :1])
+
+
 def test_boxes_and_scores_place_by_place():
     loss, levels = AnchorFreeLoss(strides=STRIDES, classes=3), outputs(2)
     np.testing.assert_allclose(loss.boxes(levels), boxes_of(flat(levels).astype(np.float64)), rtol=1e-4, atol=1e-3)
