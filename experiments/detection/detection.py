@@ -12,6 +12,7 @@ from likeness.experiments.detection.evaluation import evaluated
 from likeness.experiments.detection.finding import find, look_through
 from likeness.experiments.detection.grid import grid_and_anchors
 from likeness.experiments.detection.outcome import outcome
+from likeness.experiments.detection.points import of_found_landmarks
 from likeness.experiments.detection.proposals import of_proposals
 from likeness.experiments.detection.single import of_single_objects
 from likeness.experiments.encoders import check_encoder
@@ -217,7 +218,10 @@ class ObjectDetection(Experiment):
         examples = data.validation if part == "validation" else data.test
         model, variables = self.model(examples.class_names), _joined(params, state)
         found, proposals = look_through(model, self.suppression, variables, examples)
-        alone = {**of_single_objects(examples, found), **of_proposals(examples, proposals)}
+        alone = {
+            **(of_single_objects(examples, found) or of_found_landmarks(examples, found)),
+            **of_proposals(examples, proposals),
+        }
         if part == "validation":
             return Evaluation(metrics={**alone, **evaluated(examples, found).metrics})
         result = outcome(

@@ -16,6 +16,9 @@ __all__ = ["of_single_objects"]
 _SURE = 0.5
 """What scores more is taken to be there."""
 
+_EYES = {5: ((0,), (1,)), 68: (tuple(range(36, 42)), tuple(range(42, 48)))}
+"""Which of so many landmarks are the one eye's and which the other's."""
+
 
 def of_single_objects(examples: DetectionExamples, found: Sequence[Detections]) -> dict[str, float | Estimate]:
     """What the surest detection of each image says of its object; nothing where an image has several objects.
@@ -23,8 +26,8 @@ def of_single_objects(examples: DetectionExamples, found: Sequence[Detections]) 
     ``localization/iou`` is the mean IoU over images with an object, 0 where nothing was found. ``localization/correct`` is the
     share of images in which what was said is right: there is an object, and a score above 0.5, the right class and an IoU of at
     least 0.5; or there is none, and no such score. ``landmarks/nme`` is the mean distance of landmarks from where they are over
-    the square root of the area of the object's box, and ``landmarks/nme@eyes`` over the distance of the first two of five or
-    more landmarks, the eyes; both of images in which something was found.
+    the square root of the area of the object's box, and ``landmarks/nme@eyes`` over the distance of the eyes, if there are the
+    5 or 68 landmarks of :class:`~likeness.research.data.detection.DrawnFaces`; both of images in which something was found.
 
     Args:
         examples: the images.
@@ -61,8 +64,8 @@ def _landmarks(
     said = np.stack([np.asarray(each)[sure[row]] for row, each in zip(rows, marks, strict=True)])
     true = examples.points[examples.starts[rows]]
     metrics = {"landmarks/nme": landmark_errors(said, true, box_sizes(examples.boxes[examples.starts[rows]])).nme}
-    if true.shape[1] >= 5:
-        metrics["landmarks/nme@eyes"] = landmark_errors(said, true, distance_between(true, (0,), (1,))).nme
+    if (eyes := _EYES.get(true.shape[1])) is not None:
+        metrics["landmarks/nme@eyes"] = landmark_errors(said, true, distance_between(true, *eyes)).nme
     return metrics
 
 

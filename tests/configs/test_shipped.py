@@ -25,7 +25,7 @@ from likeness.experiments.training.stages import stages
 from likeness.experiments.training.trainer import train
 from likeness.experiments.visualization import Inversion, Synthesis
 from likeness.research.data import Arrays, CountSplit, Faces
-from likeness.research.data.detection import DrawnFaces, OfficialParts, Shapes
+from likeness.research.data.detection import DrawnFaces, FaceScenes, OfficialParts, Shapes
 from likeness.research.data.image_sets import Photographs, RandomCrops
 from likeness.research.encoders import PatchPyramid, SqueezeNet, TestTimeAugmentation, Vgg
 from likeness.research.visualization import Channel
@@ -96,7 +96,7 @@ def small_classification(experiment: Classification) -> Classification:
 
 
 def small_detection(experiment: ObjectDetection) -> ObjectDetection:
-    if isinstance(experiment.data, Shapes | DrawnFaces):
+    if isinstance(experiment.data, Shapes | DrawnFaces | FaceScenes):
         data = dataclasses.replace(experiment.data, train=16, validation=8, test=8)
     else:
         data = Shapes(train=16, validation=8, test=8)

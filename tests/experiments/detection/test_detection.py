@@ -226,8 +226,9 @@ def test_single_objects_are_localized():
     assert of_single_objects(SMALL.open().test, perfect(SMALL.open().test)) == {}
 
 
-def test_landmarks_are_measured_by_the_face():
-    examples = DrawnFaces(train=1, validation=1, test=6, size=48).open()
+@pytest.mark.parametrize("landmarks", [5, 68])
+def test_landmarks_are_measured_by_the_face(landmarks):
+    examples = DrawnFaces(train=1, validation=1, test=6, size=48, landmarks=landmarks).open()
     test = examples.select(np.arange(2, 8))
     assert test.points is not None
     found = [
@@ -237,7 +238,8 @@ def test_landmarks_are_measured_by_the_face():
     sides = np.sqrt(np.prod(test.boxes[:, 2:] - test.boxes[:, :2], axis=1))
     metrics = of_single_objects(test, found)
     np.testing.assert_allclose(metrics["landmarks/nme"].value, (5 / sides).mean(), rtol=1e-5)
-    eyes = np.linalg.norm(test.points[:, 0] - test.points[:, 1], axis=1)
+    left, right = ((0, 1), (1, 2)) if landmarks == 5 else ((36, 42), (42, 48))
+    eyes = np.linalg.norm(np.subtract(*(test.points[:, slice(*eye)].mean(axis=1) for eye in (left, right))), axis=1)
     np.testing.assert_allclose(metrics["landmarks/nme@eyes"].value, (5 / eyes).mean(), rtol=1e-5)
 
 
