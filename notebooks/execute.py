@@ -25,6 +25,7 @@ NAMES = (
     "what_the_layers_see",
     "reading_a_run",
     "from_verification_to_identification",
+    "from_a_window_to_a_grid",
 )
 WIDEST = 950
 """Pixels that an image in a notebook may be wide."""
