@@ -13,6 +13,7 @@ from likeness.research.detectors.heads import Objects, strides_of
 from likeness.research.detectors.protocol import Candidates
 from likeness.research.encoders.detection_heads import PlaceHead
 from likeness.research.geometry.anchors import AnchorGrid, AnchorPyramid
+from likeness.research.geometry.midpoint_cells import MidpointCell
 from likeness.research.geometry.placement import Size
 from likeness.research.losses.detection.yolo_v3 import ObjectnessTarget, YoloBoxTerm, YoloV3Loss
 from likeness.research.types import Array, Float, Scalar
@@ -92,6 +93,11 @@ class YoloHead:
         classes = jnp.broadcast_to(jnp.arange(count, dtype=jnp.int32), scores.shape)
         boxes = jnp.repeat(boxes, count, axis=1)
         return Candidates(boxes, scores.reshape(images, places * count), classes.reshape(images, places * count))
+
+    def cells(self, strides: Sequence[int]) -> MidpointCell:
+        """Which cell of which map and which anchor answers for an object."""
+        loss = self._loss(tuple(strides), 1)
+        return MidpointCell(levels=loss.anchors.levels, precedence=loss.precedence, collision=loss.collision)
 
     def _outputs(self, said: Sequence[Array]) -> list[Float[Array, "b rows columns a n"]]:
         """Both groups of an anchor side by side."""

@@ -7,7 +7,7 @@ import numpy as np
 from small_detection import SMALL, started
 
 from likeness.experiments.detection.grid import Answer, answers, grid_and_anchors
-from likeness.research.detectors import CourseYoloHead
+from likeness.research.detectors import CourseYoloHead, YoloHead
 from likeness.research.detectors.course_yolo import HasCells
 from likeness.research.geometry import AnchorGrid, MidpointCell
 
@@ -33,6 +33,14 @@ def test_each_level_has_its_own_cells():
     small, large = answers(cells, (64, 64), boxes)
     assert small is not None and small[:4] == (0, 0, 1, 0)
     assert large is not None and large[:4] == (1, 3, 2, 0)
+
+
+def test_a_head_of_several_maps_has_the_cells_of_all():
+    shapes = ((8.0, 8.0), (12.0, 8.0)), ((20.0, 20.0), (30.0, 20.0))
+    head = YoloHead(maps=("stage8", "stage16"), anchors=shapes)
+    assert isinstance(head, HasCells)
+    cells = head.cells((8, 16))
+    assert [(level.stride, level.shapes) for level in cells.levels] == list(zip((8, 16), shapes, strict=True))
 
 
 def test_what_is_drawn_stays_within_the_figure():
