@@ -34,8 +34,8 @@ _PRODUCT = re.compile(r"stablehlo\.(?:convolution|dot_general).*-> tensor<[\dx]*
 class First(Mesh):
     """A mesh of the first devices, however many there are."""
 
-    def build(self, batch: PyTree = None) -> jax.sharding.Mesh:
-        del batch
+    def build(self, batch: PyTree = None, statistics: int = 0) -> jax.sharding.Mesh:
+        del batch, statistics
         shape = (self.data or 1, self.fsdp)
         kinds = (AxisType.Auto, AxisType.Auto)
         return jax.make_mesh(shape, ("data", "fsdp"), axis_types=kinds, devices=jax.devices()[: shape[0] * shape[1]])
