@@ -1,13 +1,14 @@
-"""YOLO's third version on drawn shapes: anchors of two maps, found by k-means, with objectness, classes and CIoU.
+"""YOLO's third version on drawn shapes: a grid of 8×8 cells, six anchors found by k-means, objectness, classes and CIoU.
 
-The anchors are the six shapes of the highest mean IoU with the boxes of the training images, the three smallest on the finer
-map:
+The anchors are the six shapes of the highest mean IoU with the boxes of the training images:
 
     boxes = Shapes().open().boxes
     kmeans_anchors(boxes[:, 2:] - boxes[:, :2], k=6)
 
-Data and backbone are those of ``detection/anchor_free_shapes``, to compare with. The images are synthetic: numbers on them say
-nothing of real objects.
+Data and augmentation are those of ``detection/anchor_free_shapes``, to compare with. Few of the 384 anchors of an image answer
+for a shape, so objectness begins near 0 and counts for more where there is one. With ``--steps 700``, on 1,000 images that were
+not learned from (seed 0): AP 60.7 %, AP50 87.7 %, AP75 67.3 %, AR 71.6 %. The images are synthetic: numbers on them say nothing
+of real objects.
 
 likeness train detection/yolo_shapes
 """
@@ -20,8 +21,7 @@ from likeness.research.data.detection import DetectionAugmentation, Shapes
 from likeness.research.detectors.yolo import YoloHead
 from likeness.research.encoders import PatchPyramid
 
-SMALL = ((12.0, 12.0), (17.0, 16.0), (25.0, 13.0))
-LARGE = ((14.0, 24.0), (22.0, 22.0), (27.0, 27.0))
+ANCHORS = ((12.0, 12.0), (17.0, 16.0), (25.0, 13.0), (14.0, 24.0), (22.0, 22.0), (27.0, 27.0))
 
 
 def get_config() -> Run:
@@ -30,7 +30,16 @@ def get_config() -> Run:
             data=Shapes(train=16000, validation=500, test=1000),
             size=(64, 64),
             encoder=PatchPyramid(widths=(48, 96), blocks=(0, 3), pyramid_width=48),
-            head=YoloHead(maps=("pyramid4", "pyramid8"), anchors=(SMALL, LARGE), width=48, objectness="overlap", scale=1.1),
+            head=YoloHead(
+                maps=("stage8",),
+                anchors=(ANCHORS,),
+                width=96,
+                prior=0.003,
+                objectness="overlap",
+                scale=1.1,
+                object_weight=5.0,
+                box_weight=10.0,
+            ),
             augmentation=DetectionAugmentation(mirror=0.5, quarter_turns=0.75, hue=180.0, brightness=0.2, contrast=0.2),
             batch=32,
         ),
