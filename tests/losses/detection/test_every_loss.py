@@ -216,8 +216,11 @@ def test_truth_of_another_shape_or_dtype_is_refused(case):
 )
 def test_every_choice_and_every_number_is_checked(loss):
     owner, hints = type(loss).__name__, typing.get_type_hints(type(loss))
-    for field in (each.name for each in dataclasses.fields(loss)):
-        wrong = {float: (math.nan, math.inf, -1.0), int: (0, -1)}.get(hints[field], ())
+    for each in dataclasses.fields(loss):
+        field = each.name
+        # None is allowed where it is the default, such as of landmarks.
+        counts = (-1,) if each.default == 0 else (0, -1)
+        wrong = {float: (math.nan, math.inf, -1.0), int: counts}.get(hints[field], ())
         if typing.get_origin(hints[field]) is typing.Literal:
             wrong = ("nothing",)
         for value in wrong:
