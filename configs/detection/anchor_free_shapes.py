@@ -1,8 +1,8 @@
 """Drawn disks, boxes and triangles, found by a network without anchors: each place says how far the sides of a box are.
 
 16,000 images of 64×64 to learn from, one to four shapes in each. On 1,000 others (seed 0): AP 85.5 %, AP50 98.8 %, AP75
-94.8 %, AR 88.2 %; AP of disks 89.2 %, of boxes 92.8 %, of triangles 74.4 %, whose tips are thin. With seeds 1 and 2 AP is 85.6 %
-both times and AP50 99.0 and 98.9 %, after 235 and 210 seconds of training on two cores.
+94.8 %, AR 88.2 %; AP of disks 89.2 %, of boxes 92.8 %, of triangles 74.4 %, whose tips are thin. With seeds 1 and 2 AP is
+85.6 % both times and AP50 99.0 and 98.9 %, after 235 and 210 seconds of training on two cores.
 
 The places learn how well their box fits (quality focal loss) and where it is (CIoU), and those answer for a shape that do both
 best (task-aligned). The images are synthetic: the numbers say nothing of real objects.
