@@ -84,7 +84,7 @@ class DetectionTfds:
         classes = self._classes(sources[0].dataset_info.features)
         checks = BoxChecks("voc", classes, self.voc_pixels, "told", self.min_box_side)
         decode, problems, room = Decode(channels=self.channels), [], self.cache_megabytes * 1e6
-        good: list[Good] = []
+        keep, good = True, list[Good]()
         places: dict[str, tuple[int, int]] = {}
         for number, ((part, split), source) in enumerate(zip(splits, sources, strict=True)):
             for row in range(len(source)):
@@ -95,13 +95,12 @@ class DetectionTfds:
                     problems.append(Problem("unreadable_image", name, error.why))
                     continue
                 room -= 0 if one.pixels is None else one.pixels.nbytes
-                if room < 0:
-                    # What was kept so far is let go, and all are read when needed.
-                    good = [each._replace(pixels=None) for each in good]
-                    one = one._replace(pixels=None)
+                if keep and room < 0:
+                    # What was kept so far is let go, once, and all are read when needed.
+                    keep, good = False, [each._replace(pixels=None) for each in good]
                 problems += one.checked.problems
                 places[name] = (number, row)
-                good.append(one)
+                good.append(one if keep else one._replace(pixels=None))
         good = without_copies(good, problems)
         if not good:
             first = f"; the first problem is {problems[0]}" if problems else ""
