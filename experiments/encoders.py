@@ -7,6 +7,7 @@ from typing import Any
 import flax.linen as nn
 
 from likeness.research.errors import UserError
+from likeness.research.types import PyTree
 
 
 def check_encoder(owner: str, encoder: object) -> None:
@@ -29,6 +30,31 @@ def check_encoder(owner: str, encoder: object) -> None:
             f"{owner}.encoder: {name}'s `__call__` takes no `train`, which says whether it is trained or evaluated: write "
             "(images, train=False)."
         )
+
+
+def wrapped(encoder: nn.Module) -> tuple[nn.Module, tuple[str, ...]]:
+    """The encoder within those that hold another as their field ``encoder``, and the path of its parameters in theirs."""
+    path: tuple[str, ...] = ()
+    while isinstance(held := getattr(encoder, "encoder", None), nn.Module):
+        encoder, path = held, (*path, "encoder")
+    return encoder, path
+
+
+def inner(variables: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    """The variables of the encoder at a path of :func:`wrapped`."""
+    found = dict(variables)
+    for name in path:
+        found = {kind: tree[name] for kind, tree in found.items() if name in tree}
+    return found
+
+
+def started(variables: dict[str, Any], start: PyTree, path: tuple[str, ...]) -> dict[str, Any]:
+    """Variables with those that the encoder at a path starts from in their place; none are an empty mapping."""
+
+    def replaced(tree: Any, given: PyTree, path: tuple[str, ...]) -> Any:
+        return {**tree, path[0]: replaced(tree[path[0]], given, path[1:])} if path else given
+
+    return {kind: replaced(tree, start[kind], path) if kind in start else tree for kind, tree in variables.items()}
 
 
 def embedding_of(encoder: nn.Module, activations: Any) -> Any:

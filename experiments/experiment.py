@@ -193,6 +193,11 @@ class Experiment(abc.ABC):
         del data
         return ()
 
+    @property
+    def starts_trained(self) -> bool:
+        """Whether it starts from weights that can be evaluated before a step is taken, with ``steps=0``."""
+        return False
+
     def constants(self, data: Any) -> PyTree:
         """Arrays that the cost reads and nothing changes, such as a frozen encoder's weights; by default there are none.
 

@@ -45,7 +45,7 @@ class Run:
     experiment: Experiment
     """What is learned, what it costs and how it is evaluated."""
     steps: int
-    """Batches to train on."""
+    """Batches to train on. With 0 the weights are evaluated that an experiment starts from, where it starts from some."""
     optimizer: Optimizer = Adam()
     """The update rule, with its learning-rate schedule."""
     ema_decay: float | None = None
@@ -70,7 +70,7 @@ class Run:
                 f"Run.experiment is a {type(self.experiment).__name__}, which is no Experiment: derive it from "
                 "likeness.experiments.experiment.Experiment, which says what it must have"
             )
-        _positive(self, "steps", "log_every", "evaluate_every")
+        _positive(self, *(["steps"] if self.steps or not self.experiment.starts_trained else []), "log_every", "evaluate_every")
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
             raise ValueError(f"Run.ema_decay is {self.ema_decay}: give a number between 0 and 1, or None for no average")
         if self.seed < 0:

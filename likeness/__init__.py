@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from likeness.research import data as data
     from likeness.research import detectors as detectors
     from likeness.research import encoders as encoders
+    from likeness.research import faces as faces
     from likeness.research import gallery as gallery
     from likeness.research import geometry as geometry
     from likeness.research import images as images
@@ -67,6 +68,7 @@ __all__ = [
     "detectors",
     "encoders",
     "evaluate",
+    "faces",
     "figures",
     "frozen",
     "gallery",
@@ -109,6 +111,7 @@ _ROOMS = {
         "data",
         "detectors",
         "encoders",
+        "faces",
         "gallery",
         "geometry",
         "images",

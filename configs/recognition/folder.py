@@ -9,8 +9,8 @@ eigenfaces 11.85 %, after 26 seconds of training on one core (`--experiment.data
 a small one on oriented gradients, which learns from few people; with thousands, take convolutions as in recognition/quickstart.
 
     likeness train recognition/folder --experiment.data.path PEOPLE
-    likeness enroll folder PEOPLE --workdir runs/recognition/folder
-    likeness identify somebody.jpg --workdir runs/recognition/folder
+    likeness enroll folder PEOPLE --model runs/recognition/folder
+    likeness identify somebody.jpg --model runs/recognition/folder
 """
 
 from likeness.experiments.optim.optimizers import Adam

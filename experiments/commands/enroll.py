@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-from likeness.experiments.commands.flags import GalleryFile, Images, TrustCode, Workdir, cli, trust
-from likeness.experiments.commands.recognizers import recognizer_dir
+from likeness.experiments.commands.flags import Face, GalleryFile, Images, Model, TrustCode, cli, trust
+from likeness.experiments.commands.recognizers import gallery_of, is_published, opened, recognizer_named
 
 Name = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME")]
 
@@ -68,8 +68,10 @@ class Options:
         | Annotated[Rename, tyro.conf.subcommand("rename")]
         | Annotated[Remove, tyro.conf.subcommand("remove")]
     )
-    workdir: Workdir = None
-    """The working directory of a trained recognizer."""
+    model: Model = None
+    """A published recognizer, which finds the faces in photographs itself, or the working directory of a trained one."""
+    face: Face = None
+    """Which face of each photograph: the largest, which is the default, or one by its number, counted from the left."""
     gallery: GalleryFile = None
     """The gallery's file."""
     trust_code: TrustCode = False
@@ -81,35 +83,41 @@ def main(arguments: list[str]) -> int:
     )
     from likeness.experiments.storage.workdir import Workdir as RunFiles
 
-    workdir = recognizer_dir(options.workdir)
-    if options.gallery is None:
+    model = recognizer_named(options.model)
+    if options.gallery is None and not is_published(model):
         # A path that is mistyped is said to be no run, and not a gallery to be made.
-        RunFiles(workdir).check_run()
-    trust(workdir, options)
-    path = Path(options.gallery or workdir / "gallery.sqlite")
-    named = _enroll(options.action, workdir, path) if isinstance(options.action, Add | Folder) else []
+        RunFiles(model).check_run()
+    trust(model, options)
+    path = Path(options.gallery or gallery_of(model))
+    named = _enroll(options.action, model, path, options.face) if isinstance(options.action, Add | Folder) else []
     _keep(options.action, path, named)
     return 0
 
 
-def _enroll(action: Add | Folder, workdir: Path, path: Path) -> list[str]:
+def _enroll(action: Add | Folder, model: str, path: Path, face: str | None) -> list[str]:
     """Embeds the images, which only the model can; names who was enrolled."""
+    from likeness.experiments.commands.shown import check_photographs, remark
     from likeness.experiments.display.phases import watched
     from likeness.experiments.display.progress import Phases
-    from likeness.experiments.recognition.recognizer import Recognizer
+    from likeness.research.errors import UserError
 
-    recognizer = Recognizer.load(workdir)
+    recognizer = opened(model)
+    asked = check_photographs(recognizer, face, None)
+    if asked == "all":
+        raise UserError("--face all is for identify: a face is enrolled for each image, the largest or --face N.")
     with Phases() as phases, watched(phases.tell):
         match action:
             case Add(name, image, more):
-                done = recognizer.enroll(path, {name: [image, *more]})
+                done = recognizer.enroll(
+                    path, {name: [image, *more]}, face=asked or "largest", tell=lambda seen: remark([seen])
+                )
             case Folder(folder, on_bad):
                 people, skipped, notes = recognizer.find_people(folder, on_bad)
                 for error in skipped:
                     print(f"skipped: {error}")
                 for note in notes:
                     print(note)
-                done = recognizer.enroll(path, people)
+                done = recognizer.enroll(path, people, face=asked or "largest")
     for enrollment in done:
         print(f"enrolled {enrollment.name} with {_count(len(enrollment.added), 'image')}")
         for duplicate in enrollment.skipped:

@@ -16,13 +16,18 @@ MISTAKE = 2
 
 Images = Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[IMAGE …]", help_behavior_hint="(any number)")]
 """Any number of image files, after the first."""
-Workdir = Annotated[
+Model = Annotated[
     str | None,
     tyro.conf.arg(
-        metavar="DIR", help_behavior_hint="(default: runs/recognition/quickstart, else the newest recognizer in runs)"
+        metavar="NAME|DIR",
+        help_behavior_hint="(default: mobilefacenet if its weights are here, else runs/recognition/quickstart or the newest "
+        "recognizer in runs)",
     ),
 ]
-"""The working directory of a trained recognizer; None for the one that :func:`recognizer_dir` finds."""
+"""A published recognizer or the working directory of a trained one; None for the one that
+:func:`~likeness.experiments.commands.recognizers.recognizer_named` finds."""
+Face = Annotated[str | None, tyro.conf.arg(metavar="largest|all|N")]
+"""Which faces of a photograph are meant; None for what the command does."""
 Network = Annotated[
     tyro.conf.Positional[str | None],
     tyro.conf.arg(
@@ -31,8 +36,8 @@ Network = Annotated[
     ),
 ]
 """A working directory or the name of published weights; None for the directory that :func:`recognizer_dir` finds."""
-GalleryFile = Annotated[str | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: DIR/gallery.sqlite)")]
-"""Where a gallery is; None for the working directory's own."""
+GalleryFile = Annotated[str | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: gallery.sqlite of the model)")]
+"""Where a gallery is; None for the model's own."""
 
 TrustCode = Annotated[
     tyro.conf.FlagCreatePairsOff[bool],

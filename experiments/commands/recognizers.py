@@ -1,9 +1,59 @@
-"""Which trained recognizer a command means that names none."""
+"""Which recognizer a command means that names none."""
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from likeness.experiments.recognition.recognizer import Recognizer
+
+PUBLISHED_WEIGHTS = {"mobilefacenet": ("mobilefacenet", "yunet")}
+"""The weights of each published recognizer, by its name: said here too, since a list of names waits for no network."""
 
 DEFAULT = "runs/recognition/quickstart"
+
+
+def recognizer_named(given: str | None) -> str:
+    """The published name or the working directory that was given; else the first published recognizer whose weights are on this
+    machine, else what :func:`recognizer_dir` finds.
+
+    What was not given is said on the standard error, so that nobody takes the answers of one model for those of another.
+    """
+    if given is not None:
+        return given
+    for name in PUBLISHED_WEIGHTS:
+        if at_hand(name):
+            print(f"likeness: --model is not given: {name} is used.", file=sys.stderr)
+            return name
+    return str(recognizer_dir(None, "--model"))
+
+
+def is_published(model: str) -> bool:
+    """Whether a model is meant by the name of its published weights; a directory of that name comes first."""
+    return not Path(model).is_dir() and model in PUBLISHED_WEIGHTS
+
+
+def at_hand(name: str) -> bool:
+    """Whether all weights of a published recognizer are on this machine."""
+    from likeness.research.weights.releases import released
+
+    return all(released(weights).find() is not None for weights in PUBLISHED_WEIGHTS[name])
+
+
+def gallery_of(model: str) -> Path:
+    """Where a model's gallery is unless another file is given."""
+    return (Path("runs/published", model) if is_published(model) else Path(model)) / "gallery.sqlite"
+
+
+def opened(model: str) -> "Recognizer":
+    """The recognizer of a published name or a working directory.
+
+    Raises:
+        UserError: there is none, or its weights are not on this machine.
+    """
+    from likeness.experiments.recognition.recognizer import Recognizer
+
+    return Recognizer.published(model) if is_published(model) else Recognizer.load(model)
 
 
 def recognizer_dir(given: str | None, flag: str = "--workdir") -> Path:

@@ -99,7 +99,7 @@ SYNONYMS = (
     ),
     Synonym(
         ("work dir", "log dir", "save dir", "save path", "run dir", "result dir", "results dir", "exp dir", "checkpoint dir"),
-        ("workdir", "out", "output"),
+        ("workdir", "out", "output", "model"),
     ),
     Synonym(("name", "run name", "exp name", "experiment name"), ("workdir",)),
     Synonym(("seed", "random seed", "manual seed", "random state", "rng", "rng seed"), ("seed",)),

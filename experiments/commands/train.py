@@ -151,7 +151,7 @@ def next_commands(trained: "Trained") -> list[str]:
     files = ModelInputs.load(trained.workdir).preprocessing
     if files is None:
         return ["next:    state the experiment's `preprocessing` in the config, to ask this model about image files"]
-    where = f"--workdir {shlex.quote(str(trained.workdir))}"
+    where = f"--model {shlex.quote(str(trained.workdir))}"
     pair = [trained.workdir / "figures" / "mistakes" / f"different_1_{letter}.png" for letter in "ab"]
     verify = "verify A.jpg B.jpg"
     if files.keeps and f"mistakes/{pair[0].stem}" in trained.evaluation.examples:

@@ -24,10 +24,11 @@ from likeness.research.geometry.placement import Placement
 from likeness.research.geometry.resampling import place_image
 from likeness.research.geometry.slices import Slices, merge_slices
 from likeness.research.geometry.suppression import Suppression
+from likeness.research.ops.vectors import wide_vectors
 from likeness.research.types import AnyArray, PyTree, UInt8
 from likeness.research.weights import named
 
-__all__ = ["PUBLISHED", "Detector", "ImageDetections", "LearnsDetector", "wide_vectors"]
+__all__ = ["PUBLISHED", "Detector", "ImageDetections", "LearnsDetector"]
 
 Image: TypeAlias = str | os.PathLike | AnyArray
 """A file, or an array (h, w, 3) or (h, w): uint8, or floating-point in [0, 1]."""
@@ -287,14 +288,6 @@ class Detector:
                 program = lambda *given: compiled(held, *given)  # noqa: E731
             self._programs[rule] = cast(_Program, program)
         return self._programs[rule]
-
-
-def wide_vectors() -> dict[str, int] | None:
-    """Options by which XLA:CPU compiles for all of a processor's vectors; it takes half of the widest unless it is asked to.
-
-    Depthwise convolutions, which are loops over channels, are faster by a third (``likeness benchmark detectors``).
-    """
-    return {"xla_cpu_prefer_vector_width": 512} if jax.default_backend() == "cpu" else None
 
 
 def _together(size: tuple[int, int]) -> int:

@@ -61,7 +61,11 @@ class _Pen:
 
 
 def draw_boxes(
-    image: UInt8[np.ndarray, "h w 3"], detections: Detections, *, labels: Labels = "auto"
+    image: UInt8[np.ndarray, "h w 3"],
+    detections: Detections,
+    *,
+    labels: Labels = "auto",
+    texts: Sequence[str] | None = None,
 ) -> UInt8[np.ndarray, "h w 3"]:
     """The image with a frame around each object, its label, and dots for its landmarks.
 
@@ -72,7 +76,13 @@ def draw_boxes(
         image: RGB.
         detections: in its pixels.
         labels: what is written.
+        texts: what is written instead, for each box.
+
+    Raises:
+        ValueError: another number of texts than of boxes.
     """
+    if texts is not None and len(texts) != len(detections):
+        raise ValueError(f"draw_boxes: {len(texts)} texts for {len(detections)} boxes: give one for each.")
     height, width = image.shape[:2]
     pen = _Pen.of(height, width)
     drawn = Image.fromarray(image)
@@ -84,16 +94,18 @@ def draw_boxes(
         for x, y in () if one.landmarks is None else one.landmarks.tolist():
             _dot(brush, x, y, _color(one), pen)
     if labels != "none":
-        _label(brush, detections, labels, pen, height, width)
+        _label(
+            brush, detections, texts or [_text(one, detections.class_names, labels) for one in detections], pen, height, width
+        )
     return np.asarray(drawn)
 
 
-def _label(brush: Any, detections: Detections, labels: Labels, pen: _Pen, height: int, width: int) -> None:
+def _label(brush: Any, detections: Detections, texts: Sequence[str], pen: _Pen, height: int, width: int) -> None:
     frames = [_pixels(one.xyxy, height, width) for one in detections]
     taken: list[_Rectangle] = []
     # The surest first: they get the best places.
     for index, one in enumerate(detections):
-        text, font = pillow_text(_text(one, detections.class_names, labels), pen.letters)
+        text, font = pillow_text(texts[index], pen.letters)
         left, top, right, bottom = brush.textbbox((0, 0), text, font=font, anchor="ls")
         # As high as letters with an ascender and a descender, whatever the text has, so that all labels are alike.
         ascent = max(-top, round(0.74 * pen.letters))

@@ -272,8 +272,12 @@ def everywhere(tree: PyTree, mesh: jax.sharding.Mesh) -> PyTree:
 
 
 def local(tree: PyTree, mesh: jax.sharding.Mesh) -> PyTree:
-    """Arrays of all processes as whole arrays of this one."""
-    if not several():
+    """Arrays of all devices as whole arrays of this process's first.
+
+    What is computed with them is then one device's: on several, each would compute all of it, and a program that calls back to
+    the host would wait for itself.
+    """
+    if mesh.size == 1:
         return tree
     whole = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
     gathered = jax.jit(lambda tree: tree, out_shardings=whole)(tree)

@@ -7,40 +7,13 @@ import numpy as np
 
 from likeness.research.errors import UserError
 from likeness.research.geometry import Similarity, fit_similarity
+from likeness.research.geometry.template import Template
 from likeness.research.images.portraits import FaceImageSource
 from likeness.research.images.sources import ImageSource
 
 _LARGEST_MISFIT = 0.6
 """Root mean square distance of fitted landmarks from the template, over the template's own spread. Of the 13,233 images
 of Labeled Faces in the Wild none is above 0.52; with left and right exchanged none is below 0.84."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Template:
-    """The crop that an encoder of faces takes, and where in it the landmarks lie. Unless said otherwise, MobileFaceNet's."""
-
-    height: int = 112
-    """Pixels."""
-    width: int = 112
-    """Pixels."""
-    points: tuple[tuple[float, float], ...] = (
-        (38.2946, 51.6963),
-        (73.5318, 51.5014),
-        (56.0252, 71.7366),
-        (41.5493, 92.3655),
-        (70.7299, 92.2041),
-    )
-    """(x, y) of the eye on the left, the eye on the right, the tip of the nose, the corners of the mouth on the left and on the
-    right; (0, 0) is the center of the first pixel. Any other number of points will do if the landmarks are as many."""
-
-    def __post_init__(self) -> None:
-        if min(self.height, self.width) < 1:
-            raise ValueError(f"Template is {self.height}×{self.width}: give a height and a width of at least 1 pixel")
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width."""
-        return self.height, self.width
 
 
 @runtime_checkable
@@ -134,7 +107,7 @@ def align_landmarks(points: np.ndarray, template: Template) -> Similarity:
     Raises:
         UserError: when the landmarks do not look like the template.
     """
-    goal = np.array(template.points, np.float64).reshape(-1, 2)
+    goal = template.array()
     try:
         fitted = fit_similarity(points, goal)
     except ValueError as error:

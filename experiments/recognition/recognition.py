@@ -5,7 +5,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax
@@ -15,9 +15,10 @@ import numpy as np
 from likeness.experiments.config import to_json
 from likeness.experiments.display import figures
 from likeness.experiments.display.phases import tracked
-from likeness.experiments.encoders import check_encoder, embedding_of
+from likeness.experiments.encoders import check_encoder, embedding_of, inner, started, wrapped
 from likeness.experiments.experiment import Batches, Evaluation, Experiment, LossOutput, Part, Variables
 from likeness.experiments.fingerprints import Fingerprints
+from likeness.experiments.frozen import Weights
 from likeness.experiments.preprocessing import ModelInputs
 from likeness.experiments.recognition.chunks import check_chunks, check_stateless, embed_in_chunks
 from likeness.experiments.recognition.embedders import Baseline, trained
@@ -30,7 +31,7 @@ from likeness.experiments.recognition.protocols import (
     check_protocol,
     evaluate,
 )
-from likeness.research.checks import check_members
+from likeness.research.checks import check_choice, check_members
 from likeness.research.data.augmentation import Augmentation
 from likeness.research.data.duplicates import shared_rows
 from likeness.research.data.images import Images
@@ -76,6 +77,12 @@ class Recognition(Experiment):
     """Turns an image into named activations, among them ``embedding``."""
     loss: RecognitionLoss
     """Compares embeddings."""
+    weights: Weights | None = None
+    """What the encoder starts from, or the one that it wraps: those of ``Pretrained(name="mobilefacenet")``, say, or of a run.
+    With ``steps=0`` they are used as they are, and only τ is calibrated; None for random weights."""
+    statistics: Literal["batch", "kept"] = "batch"
+    """What batch normalization uses while the encoder learns: each batch's statistics, or those that ``weights`` came with,
+    which stay as they are. Few images of few people change a trained encoder less by the second."""
     distance: Distance | None = None
     """How embeddings are compared in evaluation, by verify and in a gallery; without one, as the loss compares them."""
     preprocessing: Preprocessing | None = None
@@ -117,6 +124,11 @@ class Recognition(Experiment):
         if self.distance is not None:
             check_members("Recognition", "distance", self.distance, Distance, "Cosine()")
         check_encoder("Recognition", self.encoder)
+        check_choice("Recognition", "statistics", self.statistics, Literal["batch", "kept"])
+        if self.weights is not None:
+            check_members("Recognition", "weights", self.weights, Weights, 'Pretrained(name="mobilefacenet"), say')
+        elif self.statistics == "kept":
+            raise ValueError('Recognition.statistics is "kept", and no weights are given that any came with: give weights')
         for part in ("validation", "test"):
             for protocol in getattr(self, part):
                 check_members("Recognition", part, protocol, EvaluationProtocol, "(Verification(),), say")
@@ -174,6 +186,20 @@ class Recognition(Experiment):
             )
         return tuple(sentences)
 
+    @property
+    def starts_trained(self) -> bool:
+        """Whether it starts from weights, and can be evaluated before a step is taken."""
+        return self.weights is not None
+
+    def constants(self, data: Splits) -> PyTree:
+        """The variables that the encoder starts from; nothing where they are random.
+
+        Raises:
+            UserError: the weights cannot be had, or do not fit the encoder.
+        """
+        del data
+        return {} if self.weights is None else self.weights.variables(wrapped(self.encoder)[0])
+
     def stream(self, data: Splits, seed: int) -> Batches:
         """Batches of uint8 ``images`` (b, h, w, c) and int32 ``labels`` (b,).
 
@@ -202,13 +228,12 @@ class Recognition(Experiment):
             ) from error
 
     def init(self, key: PRNGKey, constants: PyTree, batch: PyTree) -> Variables:
-        """Random weights for the encoder and for a loss that has some.
+        """Weights for the encoder, random unless ``constants`` has some, and for a loss that has some.
 
         Raises:
             UserError: the encoder returns no ``embedding``; ``chunks`` is more than 1, and the encoder normalizes by the batch;
                 or it has no blocks and ``keep`` asks for some.
         """
-        del constants
         for_encoder, for_loss = jax.random.split(key)
         images = jnp.zeros((1, *batch["images"].shape[1:]), jnp.float32)
         if self.remat != "activations" and not count_parts(self.encoder, images.shape):
@@ -216,7 +241,7 @@ class Recognition(Experiment):
                 f"{type(self.encoder).__name__} has no blocks whose activations could be computed again: leave "
                 "--experiment.remat at activations, and save memory with --experiment.gradient-cache-chunks or smaller batches."
             )
-        variables = dict(self.encoder.init(for_encoder, images))
+        variables = started(dict(self.encoder.init(for_encoder, images)), constants, wrapped(self.encoder)[1])
         weights = variables.pop("params")
         if self.gradient_cache_chunks > 1:
             check_stateless(variables)
@@ -261,6 +286,11 @@ class Recognition(Experiment):
         def whole(params: PyTree, images: Array) -> tuple[Embeddings, PyTree]:
             variables = {"params": params, **state}
             with recomputing(self.remat):
+                if self.statistics == "kept":
+                    # Of a wrapper that looks several times, as in use, only what it wraps.
+                    own, path = wrapped(self.encoder)
+                    seen: Any = own.apply(inner(variables, path), images, train=False)
+                    return seen["embedding"].astype(jnp.float32), state
                 activations, changed = self.encoder.apply(variables, images, train=True, mutable=list(state))
             return activations["embedding"].astype(jnp.float32), dict(changed)  # pyright: ignore
 
@@ -272,7 +302,8 @@ class Recognition(Experiment):
     def model_fingerprint(self, variables: Variables, inputs: ModelInputs) -> str:
         """SHA-256 of everything that an embedding of a file and its distance depend on: definitions, preprocessing, weights."""
         digest = hashlib.sha256()
-        parts = [self.encoder, self.loss, inputs.preprocessing, *([self.distance] if self.distance else [])]
+        # A loss that only taught the encoder has no part in what is compared.
+        parts = [self.encoder, self.distance or self.loss, inputs.preprocessing]
         digest.update(json.dumps([to_json(part) for part in parts], sort_keys=True).encode())
         for path, leaf in jax.tree_util.tree_leaves_with_path(tuple(variables)):
             digest.update(jax.tree_util.keystr(path).encode())

@@ -1,9 +1,9 @@
-"""A trained recognizer, ready to answer: what the command line and notebooks use after training."""
+"""A recognizer that is ready to answer, trained here or published: what the command line and notebooks use."""
 
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,9 +11,12 @@ import jax
 import numpy as np
 
 from likeness.experiments.display.phases import tracked
+from likeness.experiments.encoders import wrapped
 from likeness.experiments.experiment import Variables
 from likeness.experiments.preprocessing import ModelInputs
 from likeness.experiments.recognition.embedders import Embedder, trained
+from likeness.experiments.recognition.photographs import FaceAsked, SeenPhotograph, look_for_faces
+from likeness.experiments.recognition.published import published
 from likeness.experiments.recognition.recognition import Recognition, split_flags
 from likeness.experiments.storage.workdir import Workdir
 from likeness.experiments.training.evaluation import read_run, restore
@@ -22,6 +25,7 @@ from likeness.research.data.folder import CLUTTER
 from likeness.research.data.names import about_one_name, identity_name
 from likeness.research.distances import Distance
 from likeness.research.errors import UserError
+from likeness.research.faces import FaceCrop
 from likeness.research.gallery import (
     EnrolledImage,
     Enrollment,
@@ -32,6 +36,7 @@ from likeness.research.gallery import (
     VerificationResult,
 )
 from likeness.research.types import AnyArray
+from likeness.research.weights import Pretrained
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -40,11 +45,12 @@ class Recognizer:
 
     Example::
 
-        recognizer = Recognizer.load("runs/recognition/quickstart")
+        recognizer = Recognizer.published("mobilefacenet")  # or .load("runs/recognition/faces")
         print(recognizer.verify("a.jpg", "b.jpg"))
     """
 
-    workdir: Path
+    name: str
+    """Its working directory, or the name of its published weights."""
     experiment: Recognition
     variables: Variables
     embedder: Embedder
@@ -52,6 +58,11 @@ class Recognizer:
     """What it takes, and how a file becomes that."""
     fingerprint: str
     """Of the weights and the definitions that use them; a gallery or threshold of another is refused."""
+    home: Path
+    """Where its gallery is unless another file is given."""
+    calibrated_on: str
+    """Whose images τ was chosen on, with a verb's subject: "the 12 validation people of Folder faces"."""
+    threshold_file: Path
 
     @classmethod
     def load(cls, workdir: str | Path) -> "Recognizer":
@@ -67,33 +78,88 @@ class Recognizer:
                 f"{workdir} holds a run of {type(experiment).__name__}, not a face recognizer: give one of Recognition."
             )
         inputs = ModelInputs.load(workdir)
-        batch = {"images": jax.ShapeDtypeStruct((1, *inputs.shape), np.uint8)}
-        abstract = jax.eval_shape(experiment.init, jax.random.key(0), {}, batch)
-        _, variables = restore(workdir, run, abstract)
+        _, variables = restore(workdir, run, _shapes(experiment, inputs))
+        source: Any = experiment.data
+        # Fields without a default are what tells one folder or data set from another.
+        given = [getattr(source, field.name) for field in dataclasses.fields(source) if field.default is dataclasses.MISSING]
+        return cls._of(
+            str(workdir),
+            experiment,
+            variables,
+            inputs,
+            home=Path(workdir),
+            calibrated_on=f"validation people of {' '.join([type(source).__name__, *map(str, given)])}",
+            threshold_file=Workdir(workdir).artifact("threshold"),
+        )
+
+    @classmethod
+    def published(cls, name: str = "mobilefacenet") -> "Recognizer":
+        """A recognizer with published weights. It takes photographs, and finds the faces in them.
+
+        Args:
+            name: of the weights; ``likeness weights list`` says how to get them.
+
+        Raises:
+            UserError: there is none of that name, or its weights or those of its detector are not on this machine.
+        """
+        one = published(name)
+        experiment = one.experiment()
+        inputs = ModelInputs(shape=one.crop.shape, preprocessing=one.crop, source="photographs")
+        # Said now, and not when the first photograph is read.
+        one.crop.reader  # noqa: B018
+        encoder, path = wrapped(experiment.encoder)
+        start = Pretrained(name=name).variables(encoder)
+        # What wraps the encoder has no parameters of its own, and neither has the loss: nothing is left to be drawn.
+        state = {kind: functools.reduce(lambda tree, name: {name: tree}, reversed(path), start[kind]) for kind in start}
+        params = {"encoder": state.pop("params"), "loss": {}}
+        return cls._of(
+            name,
+            experiment,
+            Variables(params, state),
+            inputs,
+            home=Path("runs/published", name),
+            calibrated_on=f"people of {one.calibrated_on}",
+            threshold_file=one.threshold,
+        )
+
+    @classmethod
+    def _of(
+        cls,
+        name: str,
+        experiment: Recognition,
+        variables: Variables,
+        inputs: ModelInputs,
+        *,
+        home: Path,
+        calibrated_on: str,
+        threshold_file: Path,
+    ) -> "Recognizer":
         return cls(
-            workdir=Path(workdir),
+            name=name,
             experiment=experiment,
             variables=variables,
             embedder=trained(experiment.encoder, experiment.compared_by, variables.params, variables.state),
             inputs=inputs,
             fingerprint=experiment.model_fingerprint(variables, inputs),
+            home=home,
+            calibrated_on=calibrated_on,
+            threshold_file=threshold_file,
         )
 
     @functools.cached_property
     def threshold(self) -> Threshold:
-        """τ, calibrated on validation people.
+        """τ, calibrated on validation people, or on those whose photographs come with a published recognizer.
 
         Raises:
             UserError: when the run had no validation people, or the model has changed since.
         """
-        path = Workdir(self.workdir).artifact("threshold")
-        if not path.exists():
+        if not self.threshold_file.exists():
             raise UserError(
-                f"{self.workdir} has no threshold τ: its validation people could not resolve the false-accept rate asked for "
-                f"({self.experiment.target_far:g}; {Workdir(self.workdir).summary} says why). Train with more of them"
+                f"{self.name} has no threshold τ: its validation people could not resolve the false-accept rate asked for "
+                f"({self.experiment.target_far:g}; {Workdir(self.home).summary} says why). Train with more of them"
                 f"{split_flags(self.experiment.split, 'validation')} or for a higher rate (--experiment.target-far)."
             )
-        return Threshold.load(path, self.fingerprint)
+        return Threshold.load(self.threshold_file, self.fingerprint)
 
     @property
     def calibration(self) -> str:
@@ -102,15 +168,9 @@ class Recognizer:
         Raises:
             UserError: as :attr:`threshold` does.
         """
-        source: Any = self.experiment.data
-        # Fields without a default are what tells one folder or data set from another.
-        given = [getattr(source, field.name) for field in dataclasses.fields(source) if field.default is dataclasses.MISSING]
-        data = " ".join([type(source).__name__, *map(str, given)])
-        synthetic = "; they are synthetic: the rates say nothing of real people" if is_synthetic(source) else ""
-        return (
-            f"These rates were measured on the {self.threshold.people} validation people of {data}, for whom τ was chosen"
-            f"{synthetic}."
-        )
+        synthetic = "; they are synthetic: the rates say nothing of real people" if is_synthetic(self.experiment.data) else ""
+        people = f"{self.threshold.people:,} {self.calibrated_on}"
+        return f"These rates were measured on the {people}, for whom τ was chosen{synthetic}."
 
     @property
     def dimension(self) -> int:
@@ -128,42 +188,113 @@ class Recognizer:
         return self.embedder.embed(images)
 
     def embed_files(self, paths: Sequence[str | Path]) -> np.ndarray:
-        """Embeds image files, made into what the training images were.
+        """Embeds image files, made into what the training images were; of a photograph the face that its preprocessing chooses.
 
         Raises:
             UserError: nobody said how files become those, or one of them cannot be used.
         """
         return self.embed(np.stack([self.inputs.read(path) for path in paths]))
 
+    @property
+    def takes_photographs(self) -> bool:
+        """Whether it finds the faces in an image itself; otherwise an image is taken to be one face, cropped as those were that
+        it was trained on."""
+        return isinstance(self.inputs.preprocessing, FaceCrop)
+
+    def look(
+        self,
+        paths: Sequence[str | Path],
+        face: FaceAsked = "largest",
+        *,
+        skip: Callable[[str, BadImage], None] | None = None,
+    ) -> Iterator[tuple[SeenPhotograph, np.ndarray]]:
+        """Finds the faces in photographs, and embeds those that are asked for: (n, d) float32 for each photograph.
+
+        Args:
+            paths: files.
+            face: the largest of each, all, or one by its number from the left.
+            skip: told of each file that cannot be used or shows no face, which is then left out; without it that is an error.
+
+        Raises:
+            UserError: it takes cropped images and no photographs, or there is no such face.
+            BadImage: a file cannot be used, or shows no face.
+        """
+        crop = self.inputs.of_files()
+        if not isinstance(crop, FaceCrop):
+            raise UserError(
+                f"{self.name} has learned from cropped images, and finds no faces in photographs: give it crops made as those "
+                "were, or take a model that does, such as mobilefacenet."
+            )
+        for seen in look_for_faces(crop, paths, face, skip=skip):
+            yield seen, self.embed(seen.crops)
+
+    def compare(self, first: np.ndarray, second: np.ndarray) -> VerificationResult:
+        """Do two embeddings (d,) show the same person?"""
+        return self.threshold.verify(float(self.embedder.distance(first[None], second[None])[0, 0]))
+
     def verify(self, first: str | Path, second: str | Path) -> VerificationResult:
         """Do two image files show the same person?"""
-        codes = self.embed_files([first, second])
-        return self.threshold.verify(float(self.embedder.distance(codes[:1], codes[1:])[0, 0]))
+        return self.compare(*self.embed_files([first, second]))
+
+    def identifier(self, gallery: Gallery) -> Identifier:
+        """What finds embeddings in a gallery.
+
+        Raises:
+            UserError: nobody is enrolled, or there is no τ.
+        """
+        return Identifier(gallery.codes(), self.threshold, distance=self.distance)
 
     def identify(self, gallery: Gallery, paths: Sequence[str | Path]) -> tuple[IdentificationResult, ...]:
         """Who of the gallery is in each image file, if anyone?"""
-        identifier = Identifier(gallery.codes(), self.threshold, distance=self.distance)
-        answers = identifier(self.embed_files(paths))
+        answers = self.identifier(gallery)(self.embed_files(paths))
         known = [gallery.enrolled_as(self.note(path).sha256) for path in paths]
         return tuple(dataclasses.replace(each, enrolled_as=names) for each, names in zip(answers, known, strict=True))
 
-    def enroll(self, gallery: str | Path, people: Mapping[str, Sequence[str | Path]]) -> tuple[Enrollment, ...]:
+    def enroll(
+        self,
+        gallery: str | Path,
+        people: Mapping[str, Sequence[str | Path]],
+        *,
+        face: FaceAsked = "largest",
+        tell: Callable[[SeenPhotograph], None] | None = None,
+    ) -> tuple[Enrollment, ...]:
         """Adds image files of people to a gallery, which is made if there is none: all of them or, if one is bad, none.
 
         Args:
             gallery: the SQLite file.
             people: the images of each person, by name.
+            face: which face of each photograph, where it takes photographs.
+            tell: is shown each photograph.
 
         Raises:
             UserError: an image cannot be used, or the gallery cannot be written or belongs to another model.
         """
         # All images are embedded before the gallery is made, or locked for others.
         ready = [
-            (name, self.embed_files(files), [self.note(file) for file in files])
+            (name, *self._ready(files, face, tell))
             for name, files in tracked("embedding images", list(people.items()), lambda each: len(each[1]))
         ]
         with self.gallery(gallery, create=True) as opened, opened.transaction("enroll the images"):
             return tuple(opened.add(name, codes, notes) for name, codes, notes in ready)
+
+    def _ready(
+        self, files: Sequence[str | Path], face: FaceAsked, tell: Callable[[SeenPhotograph], None] | None
+    ) -> tuple[np.ndarray, list[EnrolledImage]]:
+        """Embeddings of a person's images, and what is noted of each."""
+        if not self.takes_photographs:
+            return self.embed_files(files), [self.note(file) for file in files]
+        codes, notes = [], []
+        for file, (seen, code) in zip(files, self.look(files, face), strict=True):
+            if tell is not None:
+                tell(seen)
+            note = self.note(file)
+            if len(seen.found) > 1:
+                # Somebody else may be enrolled from the same photograph.
+                digest = hashlib.sha256(note.sha256.encode() + seen.crops.tobytes()).hexdigest()
+                note = EnrolledImage(source=f"{note.source}, face {seen.chosen[0] + 1}", sha256=digest)
+            codes.append(code)
+            notes.append(note)
+        return np.concatenate(codes), notes
 
     def find_people(
         self, folder: str | Path, on_bad: Literal["refuse", "skip"] = "refuse"
@@ -230,11 +361,16 @@ class Recognizer:
     @property
     def default_gallery(self) -> Path:
         """Where its gallery is unless another file is given."""
-        return self.workdir / "gallery.sqlite"
+        return self.home / "gallery.sqlite"
 
     def note(self, path: str | Path) -> EnrolledImage:
         """What a gallery keeps of an enrolled image: its path and a checksum of its bytes."""
         return EnrolledImage(source=str(path), sha256=hashlib.sha256(Path(path).read_bytes()).hexdigest())
+
+
+def _shapes(experiment: Recognition, inputs: ModelInputs) -> Variables:
+    batch = {"images": jax.ShapeDtypeStruct((1, *inputs.shape), np.uint8)}
+    return jax.eval_shape(experiment.init, jax.random.key(0), {}, batch)
 
 
 def _entries(folder: Path) -> list[Path]:

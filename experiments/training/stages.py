@@ -107,7 +107,7 @@ def stages(run: Run) -> tuple[Stage, ...]:
     """
     experiments = run.experiment.stages()
     count = len(experiments)
-    if run.steps < count:
+    if run.steps < count and count > 1:
         raise UserError(f"A run of {run.steps} steps cannot have {count} stages: ask for more with --steps.")
     if count > 1 and run.checkpoints.best_metric is not None:
         raise UserError(

@@ -22,6 +22,7 @@ from likeness.research.geometry.segmentation import GraphSegmentation
 from likeness.research.geometry.selective_search import ColorSpace, ProposalSearch, SelectiveSearch
 from likeness.research.geometry.slices import Slices, merge_slices
 from likeness.research.geometry.suppression import Selected, Suppression
+from likeness.research.geometry.template import Template
 from likeness.research.geometry.transforms import (
     Composition,
     CropTo,
@@ -34,9 +35,11 @@ from likeness.research.geometry.transforms import (
     Upright,
     move,
 )
+from likeness.research.geometry.warp import Alignments, align, warp
 from likeness.research.geometry.windows import SlidingWindows, as_convolution, check_convolutional, total_stride, windows_of
 
 __all__ = [
+    "Alignments",
     "AnchorClusters",
     "AnchorGrid",
     "AnchorPyramid",
@@ -85,10 +88,12 @@ __all__ = [
     "SlidingWindows",
     "Suppression",
     "TaskAligned",
+    "Template",
     "Upright",
     "WindowGeometry",
     "YoloV1",
     "YoloV3",
+    "align",
     "area",
     "as_boxes",
     "as_convolution",
@@ -115,5 +120,6 @@ __all__ = [
     "shape_iou",
     "sizes",
     "total_stride",
+    "warp",
     "windows_of",
 ]

@@ -44,7 +44,7 @@ def test_training_again_goes_on_and_fresh_starts_over(workdir: Path, world: Worl
     assert "verification/eer" in said.out
     assert f"summary  {workdir / 'summary.json'}" in said.out
     pair = f"{workdir}/figures/mistakes/different_1_a.png {workdir}/figures/mistakes/different_1_b.png"
-    assert f"next:    likeness verify {pair} --why why.png --workdir {workdir}" in said.out
+    assert f"next:    likeness verify {pair} --why why.png --model {workdir}" in said.out
     before = contents(workdir)
     said = likeness("train", world.config, "--workdir", workdir, "--fresh", "--steps", "2")
     assert said.code == 0
@@ -97,12 +97,12 @@ def test_doctor_tells_what_to_do(likeness: Likeness, monkeypatch: pytest.MonkeyP
 
 def test_verify_says_same_or_different_with_the_error_rate(world: World, likeness: Likeness) -> None:
     ada, bob = world.strangers / "ada", world.strangers / "bob"
-    said = likeness("verify", ada / "0.png", ada / "1.png", "--workdir", world.workdir)
+    said = likeness("verify", ada / "0.png", ada / "1.png", "--model", world.workdir)
     assert said.code == 0
     assert said.out.startswith("same: distance ")
     assert "false accepts at this τ" in said.out
     assert f"measured on the 6 validation people of Folder {world.people}, for whom τ was chosen." in said.out
-    said = likeness("verify", "--workdir", world.workdir, ada / "0.png", bob / "0.png")
+    said = likeness("verify", "--model", world.workdir, ada / "0.png", bob / "0.png")
     assert said.code == 0
     assert said.out.startswith("different: distance ")
 
@@ -112,13 +112,13 @@ def test_a_person_enrolled_by_one_image_is_known_by_another(workdir: Path, world
     before = contents(workdir)
     _, parameters = restore(workdir, read_run(workdir))
     for name in ("ada", "bob"):
-        assert likeness("enroll", "add", name, world.strangers / name / "0.png", "--workdir", workdir).code == 0
+        assert likeness("enroll", "add", name, world.strangers / name / "0.png", "--model", workdir).code == 0
     assert contents(workdir).keys() - before.keys() == {"gallery.sqlite"}
     assert before.items() <= contents(workdir).items()
     _, after = restore(workdir, read_run(workdir))
     assert jax.tree.all(jax.tree.map(lambda a, b: bool((np.asarray(a) == np.asarray(b)).all()), parameters, after))
     images = [world.strangers / name / "1.png" for name in ("ada", "bob")]
-    said = likeness("identify", *images, "--workdir", workdir)
+    said = likeness("identify", *images, "--model", workdir)
     assert said.code == 0
     *answers, measured_on = said.out.splitlines()
     assert "6 validation people" in measured_on
@@ -130,7 +130,7 @@ def test_a_person_enrolled_by_one_image_is_known_by_another(workdir: Path, world
 def test_an_image_that_is_enrolled_is_said_to_be_and_under_two_names_is_a_tie(
     workdir: Path, world: World, likeness: Likeness
 ) -> None:
-    where = ("--workdir", workdir)
+    where = ("--model", workdir)
     image, copy = world.strangers / "ada" / "0.png", workdir / "copy.png"
     copy.write_bytes(image.read_bytes())
     assert likeness("enroll", "add", "Ada", image, *where).code == 0
@@ -162,7 +162,7 @@ def test_the_gallery_decides_as_comparing_images_would(world: World, tmp_path: P
 
 
 def test_enrolling_listing_renaming_and_removing(workdir: Path, world: World, likeness: Likeness) -> None:
-    ada, where = world.strangers / "ada", ("--workdir", workdir)
+    ada, where = world.strangers / "ada", ("--model", workdir)
     said = likeness("enroll", "add", "Ada Lovelace", ada / "0.png", ada / "1.png", *where)
     assert (said.code, said.out) == (
         0,
@@ -182,7 +182,7 @@ def test_enrolling_listing_renaming_and_removing(workdir: Path, world: World, li
 
 
 def test_a_gallery_of_ones_own(world: World, likeness: Likeness, tmp_path: Path) -> None:
-    where = ("--workdir", world.workdir, "--gallery", tmp_path / "deep" / "people.sqlite")
+    where = ("--model", world.workdir, "--gallery", tmp_path / "deep" / "people.sqlite")
     assert likeness("enroll", "add", "Ada", world.strangers / "ada" / "0.png", *where).code == 0
     assert ": Ada: nearest is Ada" in likeness("identify", world.strangers / "ada" / "0.png", *where).out
     assert not (world.workdir / "gallery.sqlite").exists()
@@ -200,7 +200,7 @@ def test_each_command_has_help(likeness: Likeness, command: str) -> None:
 def test_each_action_of_enroll_has_help(likeness: Likeness, action: str) -> None:
     said = likeness("enroll", action, "--help")
     assert said.code == 0
-    assert "--workdir DIR" in said.out
+    assert "--model NAME|DIR" in said.out
     assert "--gallery FILE" in said.out
 
 
@@ -208,7 +208,7 @@ def test_the_fields_of_a_config_have_help(world: World, likeness: Likeness) -> N
     said = likeness("train", world.config, "--help")
     assert said.code == 0
     for flag in (
-        "--workdir DIR",
+        "--model NAME|DIR",
         "--fresh",
         "--steps INT",
         "--experiment.loss.margin FLOAT",
@@ -226,7 +226,7 @@ def test_no_command_and_a_misspelt_command(likeness: Likeness) -> None:
 
 
 def test_a_trace_is_shown_when_asked_for(world: World, likeness: Likeness, tmp_path: Path) -> None:
-    command = ("verify", tmp_path / "a.jpg", tmp_path / "b.jpg", "--workdir", world.workdir)
+    command = ("verify", tmp_path / "a.jpg", tmp_path / "b.jpg", "--model", world.workdir)
     assert "Traceback" not in likeness(*command).err
     said = likeness(*command, "--traceback")
     assert said.code == 2
@@ -268,7 +268,7 @@ def test_an_interrupted_command_is_no_trace(world: World, likeness: Likeness, mo
 
     monkeypatch.setattr(Recognizer, "load", interrupt)
     image = world.strangers / "ada" / "0.png"
-    said = likeness("verify", image, image, "--workdir", world.workdir)
+    said = likeness("verify", image, image, "--model", world.workdir)
     assert (said.code, said.err) == (130, "likeness: interrupted.\n")
 
 

@@ -104,11 +104,11 @@ def test_a_run_of_ones_own_code_can_be_used_from_anywhere(config: Path, typed: L
     assert said.code == 0, said.err
     images = sorted(world.strangers.rglob("*.png"))
     for command in (
-        ("verify", *images[:2], "--workdir", run),
+        ("verify", *images[:2], "--model", run),
         ("evaluate", run),
         ("report", run, "--out", sheet),
-        ("enroll", "add", "ada", images[0], "--workdir", run),
-        ("identify", images[1], "--workdir", run),
+        ("enroll", "add", "ada", images[0], "--model", run),
+        ("identify", images[1], "--model", run),
         ("weights", "export", run, tmp_path / "mine.npz"),
         ("train", config, "--workdir", run, "--steps", 3),
     ):
@@ -127,10 +127,10 @@ def test_a_strangers_run_is_read_without_its_code(
     assert typed("train", config, "--workdir", run).code == 0
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "somebody"))
     pair = sorted(world.strangers.rglob("*.png"))[:2]
-    refused = typed("verify", *pair, "--workdir", run)
+    refused = typed("verify", *pair, "--model", run)
     assert refused.code == 2 and "my_parts.py" in refused.err and "--trust-code" in refused.err
     assert typed("report", run).code == 0
-    assert typed("verify", *pair, "--workdir", run, "--trust-code").code == 0
+    assert typed("verify", *pair, "--model", run, "--trust-code").code == 0
     config_json = json.loads((run / "config.json").read_text())
     (run / "config.json").write_text(json.dumps(config_json | {"type": "antigravity.Run"}))
     assert typed("evaluate", run, "--trust-code").code == 2
@@ -141,7 +141,7 @@ def test_a_sweep_of_ones_own_code(config: Path, typed: Likeness, world: World, t
     said = typed("sweep", config, "--workdir", tmp_path / "sweep", "--vmap", "yes")
     assert said.code == 0, said.err
     pair = sorted(world.strangers.rglob("*.png"))[:2]
-    assert typed("verify", *pair, "--workdir", tmp_path / "sweep" / "seed=1").code == 0
+    assert typed("verify", *pair, "--model", tmp_path / "sweep" / "seed=1").code == 0
     parts = config.parent / "my_parts.py"
     parts.write_text(parts.read_text() + "\n# Better.\n")
     again = typed("sweep", config, "--workdir", tmp_path / "sweep", "--vmap", "yes")

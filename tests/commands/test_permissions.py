@@ -28,7 +28,7 @@ def test_nobody_else_may_read_what_training_and_enrolling_write(likeness: Likene
     gallery = tmp_path / "gallery.sqlite"
     elsewhere.touch()
     gallery.symlink_to(elsewhere)
-    said = likeness("enroll", "folder", world.strangers, "--workdir", workdir, "--gallery", gallery)
+    said = likeness("enroll", "folder", world.strangers, "--model", workdir, "--gallery", gallery)
     assert said.code == 0, said.err
     made = [path for path in tmp_path.rglob("*") if not path.is_symlink()]
     open_to_others = {str(path.relative_to(tmp_path)) for path in made if stat.S_IMODE(path.stat().st_mode) & 0o077}

@@ -63,7 +63,7 @@ def test_arrays_refuse_files_until_it_is_stated_how_they_become_images(likeness,
     assert said.code == 0, said.err
     assert "next:    state the experiment's `preprocessing` in the config" in said.out
     for command in (("verify", *files), ("enroll", "add", "Ada", *files)):
-        said = likeness(*command, *where)
+        said = likeness(*command, "--model", tmp_path / "run")
         assert said.code == 2 and "nothing says how an image file becomes one of them" in said.err
         assert '`preprocessing=Preprocessing(size=(32, 24), channels=1, fit="exact")`' in said.err
     said = likeness("visualize", tmp_path / "run", "--data", tmp_path)
@@ -77,7 +77,7 @@ def test_arrays_refuse_files_until_it_is_stated_how_they_become_images(likeness,
     codes = recognizer.embed(arrays[:2, 0])
     expected = float(recognizer.embedder.distance(codes[:1], codes[1:])[0, 0])
     assert recognizer.verify(*files).distance == expected
-    said = likeness("verify", *files, *where)
+    said = likeness("verify", *files, "--model", tmp_path / "run")
     assert said.code == 0, said.err
     hardest = [tmp_path / "run" / "figures" / "mistakes" / f"different_1_{letter}.png" for letter in "ab"]
     assert likeness("verify", *hardest, *where).code == 0

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.end_to_end
 
 def test_enrolling_a_folder_says_how_far_it_is(likeness: Likeness, world: World, tmp_path: Path) -> None:
     gallery = tmp_path / "gallery.sqlite"
-    said = likeness("enroll", "folder", world.strangers, "--workdir", world.workdir, "--gallery", gallery)
+    said = likeness("enroll", "folder", world.strangers, "--model", world.workdir, "--gallery", gallery)
     assert said.code == 0
     assert said.err.splitlines() == ["reading images", "embedding images"]
 
@@ -36,7 +36,7 @@ def test_a_folder_is_read_image_by_image_and_embedded_person_by_person(world: Wo
 )
 def test_asking_why_says_how_far_it_is(likeness: Likeness, world: World, tmp_path: Path, method: str, what: str) -> None:
     pair = [world.strangers / "ada" / f"{number}.png" for number in (0, 1)]
-    command = ("verify", *pair, "--workdir", world.workdir, "--why", tmp_path / "why.png", "--why-method", method)
+    command = ("verify", *pair, "--model", world.workdir, "--why", tmp_path / "why.png", "--why-method", method)
     said = likeness(*command)
     assert said.code == 0
     assert said.err.splitlines()[0] == what

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from small_world import Likeness, World
 
-from likeness.experiments.commands.recognizers import DEFAULT, recognizer_dir
+from likeness.experiments.commands import recognizers
+from likeness.experiments.commands.recognizers import DEFAULT, PUBLISHED_WEIGHTS, recognizer_dir, recognizer_named
+from likeness.experiments.recognition.published import PUBLISHED
 
 
 def finished(workdir: Path, at: int) -> Path:
@@ -19,6 +21,8 @@ def finished(workdir: Path, at: int) -> Path:
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    # As on a machine without any published weights.
+    monkeypatch.setattr(recognizers, "at_hand", lambda name: False)
     return tmp_path
 
 
@@ -45,6 +49,21 @@ def test_without_it_the_newest_is_taken_and_named(here: Path, capsys: pytest.Cap
     assert "the newest of 2 recognizers" in capsys.readouterr().err
 
 
+def test_a_published_recognizer_whose_weights_are_here_comes_before_runs(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finished(Path(DEFAULT), 1)
+    assert recognizer_named(None) == DEFAULT
+    monkeypatch.setattr(recognizers, "at_hand", lambda name: True)
+    assert recognizer_named("runs/mine") == "runs/mine"
+    assert recognizer_named(None) == "mobilefacenet"
+    assert "--model is not given: mobilefacenet is used" in capsys.readouterr().err
+
+
+def test_each_published_recognizer_says_its_weights() -> None:
+    assert {one.name: (one.name, one.crop.weights) for one in PUBLISHED} == PUBLISHED_WEIGHTS
+
+
 def test_where_there_is_none_the_error_names_the_quickstart(here: Path, likeness: Likeness) -> None:
     said = likeness("verify", "a.png", "b.png")
     assert said.code == 2
@@ -59,7 +78,7 @@ def test_verify_answers_by_the_only_run(here: Path, world: World, likeness: Like
     said = likeness("verify", *pair)
     assert said.code == 0, said.err
     assert "runs/mine, the only recognizer" in said.err
-    assert said.out == likeness("verify", *pair, "--workdir", world.workdir).out
+    assert said.out == likeness("verify", *pair, "--model", world.workdir).out
 
 
 def test_the_version_is_said(likeness: Likeness) -> None:

@@ -37,7 +37,7 @@ def test_a_sweep_leaves_recognizers_and_a_comparison(world: World, likeness: Lik
     with Image.open(root / "sweep.png") as figure:
         assert figure.width > 500
     images = sorted(world.people.rglob("*.png"))[:2]
-    answer = likeness("verify", *images, "--workdir", runs[0]["workdir"])
+    answer = likeness("verify", *images, "--model", runs[0]["workdir"])
     assert answer.code == 0, answer.err
     again = likeness(*command)
     assert again.code == 0 and "2 of 2 runs are finished already" in again.err

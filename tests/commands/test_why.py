@@ -14,12 +14,12 @@ pytestmark = pytest.mark.end_to_end
 
 def test_the_figure_is_drawn_beside_the_answer(likeness, world, tmp_path):
     images = [world.strangers / "ada" / f"{number}.png" for number in (0, 1)]
-    said = likeness("verify", *images, "--workdir", world.workdir, "--why", tmp_path / "why.png")
+    said = likeness("verify", *images, "--model", world.workdir, "--why", tmp_path / "why.png")
     assert said.code == 0, said.err
     assert f"why      {tmp_path / 'why.png'}" in said.out
     with Image.open(tmp_path / "why.png") as drawn:
         assert drawn.width > drawn.height
-    said = likeness("verify", *images, "--workdir", world.workdir, "--why", tmp_path / "why.txt")
+    said = likeness("verify", *images, "--model", world.workdir, "--why", tmp_path / "why.txt")
     assert said.code == 2 and "a figure ends in .png" in said.err
 
 
@@ -42,7 +42,7 @@ def test_it_is_what_covering_does_to_the_distance(world):
 def test_the_distance_is_differentiated_and_drawn(likeness, world, tmp_path, method, note):
     images = [world.strangers / "ada" / f"{number}.png" for number in (0, 1)]
     figure = tmp_path / "why.png"
-    said = likeness("verify", *images, "--workdir", world.workdir, "--why", figure, "--why-method", method)
+    said = likeness("verify", *images, "--model", world.workdir, "--why", figure, "--why-method", method)
     assert said.code == 0, said.err
     assert figure.exists() and note in said.out
 
@@ -78,7 +78,7 @@ def test_of_two_copies_nothing_is_drawn(likeness, world, tmp_path, method):
     one = world.strangers / "ada" / "0.png"
     copy = tmp_path / "copy.png"
     copy.write_bytes(one.read_bytes())
-    said = likeness("verify", one, copy, "--workdir", world.workdir, "--why", tmp_path / "why.png", "--why-method", method)
+    said = likeness("verify", one, copy, "--model", world.workdir, "--why", tmp_path / "why.png", "--why-method", method)
     assert said.code == 0, said.err
     assert f"{method} finds that the distance depends on nothing to first order" in said.out
     assert "right of two copies of one image" in said.out
@@ -108,5 +108,5 @@ def test_any_layer_with_places_can_be_asked(world, layer):
 def test_flags_that_do_not_fit_are_explained(likeness, world, tmp_path, monkeypatch, flags, message):
     monkeypatch.chdir(tmp_path)
     images = [world.strangers / "ada" / f"{number}.png" for number in (0, 1)]
-    said = likeness("verify", *images, "--workdir", world.workdir, *flags)
+    said = likeness("verify", *images, "--model", world.workdir, *flags)
     assert said.code == 2 and message in " ".join(said.err.split())

@@ -80,8 +80,8 @@ def test_a_bad_image(world: World, likeness: Likeness, tmp_path: Path, make: Cal
     why = make(bad)
     gallery = tmp_path / "gallery.sqlite"
     before = contents(world.workdir)
-    refused(likeness("verify", good, bad, "--workdir", world.workdir), bad, why)
-    refused(likeness("enroll", "add", "Ada", good, bad, "--workdir", world.workdir, "--gallery", gallery), bad, why)
+    refused(likeness("verify", good, bad, "--model", world.workdir), bad, why)
+    refused(likeness("enroll", "add", "Ada", good, bad, "--model", world.workdir, "--gallery", gallery), bad, why)
     assert not gallery.exists()
     assert contents(world.workdir) == before
 
@@ -93,7 +93,7 @@ def test_a_bad_image_among_many(world: World, likeness: Likeness, tmp_path: Path
         Image.open(world.strangers / "bob" / "0.png").save(tmp_path / "people" / person / "0.png")
     why = _text(tmp_path / "people" / "zed" / "1.jpg")
     gallery = tmp_path / "gallery.sqlite"
-    command = ("enroll", "folder", tmp_path / "people", "--workdir", world.workdir, "--gallery", gallery)
+    command = ("enroll", "folder", tmp_path / "people", "--model", world.workdir, "--gallery", gallery)
     refused(likeness(*command), "1.jpg", why)
     assert not gallery.exists()
     said = likeness(*command, "--on-bad", "skip")
@@ -109,7 +109,7 @@ def test_an_empty_folder(world: World, likeness: Likeness, tmp_path: Path, comma
     if command == "train":
         said = likeness("train", world.config, "--workdir", made, "--experiment.data.path", empty)
     else:
-        said = likeness("enroll", "folder", empty, "--workdir", world.workdir, "--gallery", made)
+        said = likeness("enroll", "folder", empty, "--model", world.workdir, "--gallery", made)
     refused(said, empty, "holds no image")
     assert not made.parent.exists()
 
@@ -164,7 +164,7 @@ def test_a_checkpoint_of_another_encoder(workdir: Path, world: World, likeness: 
     config.write_text(config.read_text().replace('"width": 8', '"width": 4'))
     before = contents(workdir)
     image = world.strangers / "ada" / "0.png"
-    refused(likeness("verify", image, image, "--workdir", workdir), workdir, *parts[:3])
+    refused(likeness("verify", image, image, "--model", workdir), workdir, *parts[:3])
     refused(likeness("evaluate", workdir), workdir, *parts[:3])
     assert contents(workdir) == before
 
@@ -174,7 +174,7 @@ def test_a_gallery_of_another_model(world: World, likeness: Likeness, tmp_path: 
     Gallery.create(path, fingerprint="another model", dimension=16).close()
     before = contents(tmp_path)
     image = world.strangers / "ada" / "0.png"
-    where = ("--workdir", world.workdir, "--gallery", path)
+    where = ("--model", world.workdir, "--gallery", path)
     for command in (("identify", image), ("enroll", "add", "Ada", image)):
         refused(likeness(*command, *where), path, "it was made with the model another model")
     # Names are nobody's model's.
@@ -187,7 +187,7 @@ def test_a_read_only_directory(world: World, likeness: Likeness) -> None:
     where = Path("/sys/likeness")
     refused(likeness("train", world.config, "--workdir", where / "run"), where, "give a directory that you may write to")
     image = world.strangers / "ada" / "0.png"
-    said = likeness("enroll", "add", "Ada", image, "--workdir", world.workdir, "--gallery", where / "gallery.sqlite")
+    said = likeness("enroll", "add", "Ada", image, "--model", world.workdir, "--gallery", where / "gallery.sqlite")
     refused(said, where, "check the path and its permissions. Nothing was changed.")
     assert not where.exists()
 
@@ -271,7 +271,7 @@ def test_a_full_disk_in_evaluation(workdir: Path, likeness: Likeness, full: Call
 
 def test_a_full_disk_in_enrollment(workdir: Path, world: World, likeness: Likeness, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite is kept from growing the file, which it reports as it reports a full disk."""
-    assert likeness("enroll", "add", "Bob", world.strangers / "bob" / "0.png", "--workdir", workdir).code == 0
+    assert likeness("enroll", "add", "Bob", world.strangers / "bob" / "0.png", "--model", workdir).code == 0
     before = contents(workdir)
     connect = store._connect
 
@@ -282,7 +282,7 @@ def test_a_full_disk_in_enrollment(workdir: Path, world: World, likeness: Likene
 
     monkeypatch.setattr(store, "_connect", connect_on_a_full_disk)
     many = tmp_files(world, 200)
-    said = likeness("enroll", "add", "Ada", *many, "--workdir", workdir)
+    said = likeness("enroll", "add", "Ada", *many, "--model", workdir)
     refused(said, workdir / "gallery.sqlite", "the disk is full", "Nothing was changed.")
     assert contents(workdir) == before
 
@@ -323,7 +323,7 @@ def test_names_that_are_not_utf8(world: World, likeness: Likeness, tmp_path: Pat
     Path(person).mkdir(parents=True)
     image = Path(os.fsdecode(os.fsencode(person) + b"/\xff.png"))
     Image.open(world.strangers / "bob" / "0.png").save(image)
-    where = ("--workdir", world.workdir, "--gallery", tmp_path / "gallery.sqlite")
+    where = ("--model", world.workdir, "--gallery", tmp_path / "gallery.sqlite")
     said = likeness("enroll", "folder", tmp_path / "people", *where)
     assert said.code == 0
     assert f"enrolled {shown} with 1 image" in said.out
@@ -354,7 +354,7 @@ def test_a_loop_of_links_among_the_people(world: World, likeness: Likeness, tmp_
     (tmp_path / "people" / "loop").symlink_to(tmp_path / "people" / "loop")
     where = ("--workdir", tmp_path / "new", "--experiment.data.path", tmp_path / "people")
     refused(likeness("train", world.config, *where), tmp_path / "people", "a folder inside a person's folder is not read")
-    folder = ("enroll", "folder", tmp_path / "people", "--workdir", world.workdir, "--gallery", tmp_path / "new")
+    folder = ("enroll", "folder", tmp_path / "people", "--model", world.workdir, "--gallery", tmp_path / "new")
     refused(likeness(*folder), "ada/again", "it is a folder")
     refused(likeness("train", world.config, "--workdir", tmp_path / "people" / "loop"), tmp_path / "people" / "loop")
     assert not (tmp_path / "new").exists()
@@ -362,7 +362,7 @@ def test_a_loop_of_links_among_the_people(world: World, likeness: Likeness, tmp_
 
 def test_an_empty_gallery(world: World, likeness: Likeness, tmp_path: Path) -> None:
     path, image = tmp_path / "gallery.sqlite", world.strangers / "ada" / "0.png"
-    command = ("identify", image, "--workdir", world.workdir, "--gallery", path)
+    command = ("identify", image, "--model", world.workdir, "--gallery", path)
     refused(likeness(*command), path, "there is no such file. Enroll someone first")
     assert not path.exists()
     Recognizer.load(world.workdir).gallery(path, create=True).close()
@@ -371,7 +371,7 @@ def test_an_empty_gallery(world: World, likeness: Likeness, tmp_path: Path) -> N
 
 def test_a_directory_that_is_no_working_directory(likeness: Likeness, world: World, tmp_path: Path) -> None:
     image = world.strangers / "ada" / "0.png"
-    for command in (("verify", image, image, "--workdir"), ("evaluate",), ("enroll", "list", "--workdir")):
+    for command in (("verify", image, image, "--model"), ("evaluate",), ("enroll", "list", "--model")):
         refused(
             likeness(*command, tmp_path / "nowhere"), "There is no working directory", tmp_path / "nowhere", "likeness train"
         )
@@ -383,7 +383,7 @@ def test_a_run_that_has_not_finished(workdir: Path, world: World, likeness: Like
     (workdir / "preprocessing.json").unlink()
     image = world.strangers / "ada" / "0.png"
     for command in (("verify", image, image), ("enroll", "add", "Ada", image), ("identify", image)):
-        said = likeness(*command, "--workdir", workdir)
+        said = likeness(*command, "--model", workdir)
         refused(said, workdir, "has not finished", "launch the same `likeness train` command again")
 
 

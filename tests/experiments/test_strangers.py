@@ -266,7 +266,7 @@ def test_their_recognizer_answers(trained: Trained, tmp_path: Path, capsys: pyte
     codes = recognizer.embed(images.read(np.arange(2)))
     assert recognizer.verify(*files).distance == pytest.approx(float(np.sum((codes[0] - codes[1]) ** 2)), rel=1e-4)
     assert "Stripes, for whom τ was chosen; they are synthetic" in recognizer.calibration
-    assert likeness(["verify", *map(str, files), "--workdir", str(trained.workdir)]) == 0
+    assert likeness(["verify", *map(str, files), "--model", str(trained.workdir)]) == 0
     assert "synthetic" in capsys.readouterr().out
 
 

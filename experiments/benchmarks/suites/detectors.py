@@ -14,10 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from likeness.experiments.benchmarks.protocol import OURS, Contender, Goal, Row, Size, Work
-from likeness.experiments.detection.detector import PUBLISHED, wide_vectors
+from likeness.experiments.detection.detector import PUBLISHED
 from likeness.research.detectors import CanvasPlaces, detect
 from likeness.research.encoders import FastestDet, YuNet
 from likeness.research.errors import UserError
+from likeness.research.ops.vectors import wide_vectors
 from likeness.research.types import AnyArray, Array, PyTree
 from likeness.research.weights import named
 from likeness.research.weights.directories import data

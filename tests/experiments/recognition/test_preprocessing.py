@@ -246,7 +246,17 @@ def recognizer_of(experiment: Recognition, workdir: Path, shape: tuple[int, int,
     tau = Threshold(tau=1.0, target_far=0.1, far=rate, tar=rate, people=3, fingerprint=fingerprint, distance=distance)
     tau.save(Workdir(workdir).artifact("threshold"))
     embedder = trained(experiment.encoder, experiment.loss, variables.params, variables.state)
-    return Recognizer(workdir, experiment, variables, embedder, inputs, fingerprint)
+    return Recognizer(
+        name=str(workdir),
+        experiment=experiment,
+        variables=variables,
+        embedder=embedder,
+        inputs=inputs,
+        fingerprint=fingerprint,
+        home=workdir,
+        calibrated_on="validation people",
+        threshold_file=Workdir(workdir).artifact("threshold"),
+    )
 
 
 def scope_of(recognizer: Recognizer) -> Microscope:

@@ -1,0 +1,86 @@
+"""The thresholds τ that come with the published recognizers: chosen on Labeled Faces in the Wild, and written into the project.
+
+    python -m likeness.experiments.benchmarks.published_thresholds
+
+Its 13,233 images show 5,749 people, each in the middle, so that the face in the middle is taken. All pairs of one person count,
+and a million of the pairs of two. It takes five minutes on two cores.
+"""
+
+import dataclasses
+
+import tyro
+
+from likeness.experiments.display.phases import watched
+from likeness.experiments.display.progress import Phases
+from likeness.experiments.host_memory import keep_freed_memory
+from likeness.experiments.recognition.protocols import Verification, evaluate
+from likeness.experiments.recognition.published import PUBLISHED, PublishedRecognizer, published
+from likeness.experiments.recognition.recognizer import Recognizer
+from likeness.research.data import Images
+from likeness.research.data.duplicates import Duplicates
+from likeness.research.faces import FaceFolder
+from likeness.research.gallery import Threshold
+from likeness.research.metrics.calibration import threshold_at_far
+
+
+@dataclasses.dataclass(frozen=True)
+class Benchmark:
+    """Whose threshold is chosen, and how."""
+
+    models: tuple[str, ...] = tuple(one.name for one in PUBLISHED)
+    """Names of published recognizers."""
+    people: str = "$LIKENESS_DATA/lfw"
+    """A folder with a folder of photographs for each person."""
+    far: float = 1e-3
+    """The false-accept rate that is aimed at."""
+    pairs: int = 1_000_000
+    """Pairs of two people, at most."""
+
+
+def photographs(one: PublishedRecognizer, path: str) -> Images:
+    """The images of a folder in which each shows somebody in its middle, as the recognizer's crops."""
+    finder = dataclasses.replace(one.crop.finder, choice="central", score_threshold=0.3)
+    # One photograph under two names, which this data set has, is under one that is wrong.
+    return FaceFolder(path, crop=dataclasses.replace(one.crop, finder=finder), duplicates=Duplicates(across="drop")).open()
+
+
+def choose(one: PublishedRecognizer, recognizer: Recognizer, images: Images, far: float, most: int) -> Threshold:
+    """τ for a false-accept rate, with the rates that come with it.
+
+    Args:
+        one: the published recognizer.
+        recognizer: the same with its weights.
+        images: its crops of people.
+        far: what is aimed at.
+        most: pairs of two people, at most.
+    """
+    pairs = Verification(max_pairs=most).pairs(evaluate(recognizer.embedder, images))
+    found = threshold_at_far(pairs.distances, pairs.same, far, pairs.people)
+    return Threshold(
+        tau=found.threshold,
+        target_far=far,
+        far=found.far,
+        tar=found.tar,
+        people=len(images.people),
+        fingerprint=recognizer.fingerprint,
+        distance=repr(one.distance),
+    )
+
+
+def main() -> None:
+    """Chooses, writes and prints."""
+    keep_freed_memory()
+    asked = tyro.cli(Benchmark, description=__doc__)
+    for name in asked.models:
+        one, recognizer = published(name), Recognizer.published(name)
+        with Phases() as phases, watched(phases.tell):
+            images = photographs(one, asked.people)
+            threshold = choose(one, recognizer, images, asked.far, asked.pairs)
+        one.threshold.parent.mkdir(exist_ok=True)
+        threshold.save(one.threshold)
+        print(f"{name}: τ {threshold.tau:.4f}, {len(images):,} images of {threshold.people:,} people; false accepts", end=" ")
+        print(f"{threshold.far.text()}, true accepts {threshold.tar.text()}; written to {one.threshold}")
+
+
+if __name__ == "__main__":
+    main()

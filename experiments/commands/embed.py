@@ -1,0 +1,158 @@
+"""``likeness embed IMAGE|FOLDER … -o FILE``: embeddings of faces, for an analysis of one's own."""
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from likeness.experiments.commands.flags import Face, Model, TrustCode, cli, trust
+from likeness.experiments.commands.recognizers import opened, recognizer_named
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from likeness.experiments.recognition.photographs import FaceAsked
+    from likeness.experiments.recognition.recognizer import Recognizer
+    from likeness.research.data import BadImage
+
+_ENDINGS = (".npz", ".parquet")
+_SHOWN = 3
+"""Files that cannot be used, of which why is said."""
+_GROUP = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Embeds faces, and writes the embeddings with the file, the place and the sureness of each face."""
+
+    images: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="IMAGE|FOLDER ...")]
+    """Images, or folders of images, whose own folders are looked into too."""
+    out: Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = "embeddings.npz"
+    """Where they go: NumPy's .npz, or .parquet, for which pyarrow has to be installed."""
+    model: Model = None
+    """A published recognizer, which finds the faces in photographs itself, or the working directory of a trained one."""
+    face: Face = None
+    """Which faces of a photograph: the largest, which is the default, all, or one by its number, counted from the left."""
+    trust_code: TrustCode = False
+
+
+def main(arguments: list[str]) -> int:
+    options: Options = cli(Options, prog="likeness embed", arguments=arguments)
+    from likeness.experiments.commands.places import check_place
+    from likeness.experiments.commands.shown import check_photographs
+    from likeness.experiments.display.phases import watched
+    from likeness.experiments.display.progress import Phases
+    from likeness.research.errors import UserError
+
+    out = Path(options.out)
+    if out.suffix.lower() not in _ENDINGS:
+        raise UserError(f"--out is {out}: embeddings are written to a file that ends in {' or '.join(_ENDINGS)}.")
+    check_place("--out", out)
+    if not options.images:
+        raise UserError("There is nothing to embed: give images, or folders of images.")
+    files = _files(options.images)
+    model = recognizer_named(options.model)
+    trust(model, options)
+    recognizer = opened(model)
+    face = check_photographs(recognizer, options.face, None) or "largest"
+    with Phases() as phases, watched(phases.tell):
+        columns, skipped = _embedded(recognizer, files, face)
+    for error in skipped[:_SHOWN]:
+        print(f"likeness: {error}", file=sys.stderr)
+    if len(skipped) > _SHOWN:
+        print(f"likeness: {len(skipped)} files are left out; these are the first {_SHOWN}.", file=sys.stderr)
+    if not columns:
+        raise UserError(f"None of {len(files)} files could be embedded, so nothing is written.")
+    _write(out, columns, recognizer)
+    count, width = columns["embeddings"].shape
+    print(f"embedded {count:,} faces of {len(files) - len(skipped):,} images with {recognizer.name}, {width} numbers each")
+    print(f"written  {out}")
+    return 0
+
+
+def _files(given: tuple[str, ...]) -> list[Path]:
+    """The images, those of folders in the order of their names."""
+    from likeness.research.data.image_guard import SUFFIXES
+    from likeness.research.data.paths import printable
+    from likeness.research.errors import UserError
+
+    files: list[Path] = []
+    for path in map(Path, given):
+        if not path.is_dir():
+            files.append(path)
+            continue
+        below = [each.relative_to(path) for each in path.rglob("*") if each.suffix.lower() in SUFFIXES]
+        inside = sorted(each for each in below if not any(part.startswith(".") for part in each.parts))
+        if not inside:
+            raise UserError(f"The folder {printable(path)} holds no image.")
+        files += [path / each for each in inside]
+    return files
+
+
+def _embedded(recognizer: "Recognizer", files: list[Path], face: "FaceAsked") -> "tuple[dict[str, np.ndarray], list[BadImage]]":
+    """Columns with a row for each face, and what could not be used."""
+    import numpy as np
+
+    from likeness.experiments.display.phases import tracked
+    from likeness.research.data import BadImage
+
+    rows: list[dict[str, object]] = []
+    codes: list[np.ndarray] = []
+    skipped: list[BadImage] = []
+    groups = [files[start : start + _GROUP] for start in range(0, len(files), _GROUP)]
+    for group in tracked("embedding faces", groups, len):
+        if not recognizer.takes_photographs:
+            for file in group:
+                try:
+                    codes.append(recognizer.embed_files([file]))
+                    rows.append({"files": str(file)})
+                except BadImage as error:
+                    skipped.append(error)
+            continue
+        for seen, code in recognizer.look(group, face, skip=lambda _, error: skipped.append(error)):
+            codes.append(code)
+            found = seen.found
+            rows += [
+                {
+                    "files": seen.name,
+                    "faces": row + 1,
+                    "boxes": found.xyxy[row],
+                    "landmarks": found.landmarks[row],
+                    "confidence": found.confidence[row],
+                    "eye_distance": found.eye_distance[row],
+                    "misfit": found.misfit[row],
+                }
+                for row in seen.chosen
+            ]
+    if not rows:
+        return {}, skipped
+    columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    return {"embeddings": np.concatenate(codes).astype(np.float32), **columns}, skipped
+
+
+def _write(out: Path, columns: "dict[str, np.ndarray]", recognizer: "Recognizer") -> None:
+    import io
+
+    import numpy as np
+
+    from likeness.research.errors import UserError
+    from likeness.research.files import write_atomically
+
+    stored = io.BytesIO()
+    if out.suffix.lower() == ".npz":
+        told = {"model": np.array(recognizer.name), "fingerprint": np.array(recognizer.fingerprint)}
+        np.savez(stored, **columns, **told)  # pyright: ignore[reportArgumentType]
+    else:
+        try:
+            import pyarrow
+            import pyarrow.parquet
+        except ImportError as error:
+            raise UserError(
+                f"{out} is a Parquet file, for which pyarrow is needed: `pip install pyarrow`, or write .npz."
+            ) from error
+        table = {name: list(column.reshape(len(column), -1) if column.ndim > 1 else column) for name, column in columns.items()}
+        told = {"model": recognizer.name, "fingerprint": recognizer.fingerprint}
+        pyarrow.parquet.write_table(pyarrow.table(table).replace_schema_metadata(told), stored)
+    write_atomically(out, stored.getvalue())
