@@ -125,7 +125,7 @@ class FaceReader:
 
 
 @functools.lru_cache(maxsize=2)
-def _read(network: YuNet, weights: str) -> PyTree:
+def _read(network: Any, weights: str) -> PyTree:
     published = named(weights)
     if not isinstance(published.encoder, YuNet):
         raise UserError(f"The weights {printable(weights)} are of no detector of faces: give yunet or yunet_s.")
