@@ -134,7 +134,8 @@ def _read(network: Any, weights: str) -> PyTree:
 
 @functools.lru_cache(maxsize=8)
 def _loaded(finder: FaceFinder, weights: str) -> FaceReader:
-    variables = _read(finder.detector.network, weights)
+    network: Any = finder.detector.network
+    variables = _read(network, weights)
     # Part of the program, which then folds batch normalization into them.
     program: Any = jax.jit(functools.partial(finder, variables), compiler_options=wide_vectors())
     return FaceReader(finder, variables, program)

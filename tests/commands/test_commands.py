@@ -208,7 +208,7 @@ def test_the_fields_of_a_config_have_help(world: World, likeness: Likeness) -> N
     said = likeness("train", world.config, "--help")
     assert said.code == 0
     for flag in (
-        "--model NAME|DIR",
+        "--workdir DIR",
         "--fresh",
         "--steps INT",
         "--experiment.loss.margin FLOAT",
