@@ -40,6 +40,14 @@ def wrapped(encoder: nn.Module) -> tuple[nn.Module, tuple[str, ...]]:
     return encoder, path
 
 
+def unnormalized(encoder: nn.Module) -> nn.Module:
+    """The same encoder without the scaling of its embedding to unit length, which a field ``normalize`` asks for."""
+    changes: dict[str, Any] = {"normalize": False} if getattr(encoder, "normalize", False) is True else {}
+    if isinstance(held := getattr(encoder, "encoder", None), nn.Module):
+        changes["encoder"] = unnormalized(held)
+    return encoder.clone(**changes) if changes else encoder
+
+
 def inner(variables: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
     """The variables of the encoder at a path of :func:`wrapped`."""
     found = dict(variables)

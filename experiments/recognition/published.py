@@ -32,6 +32,8 @@ class PublishedRecognizer:
     """How a photograph becomes what it takes."""
     distance: Distance = Cosine()
     """How its embeddings are compared."""
+    least_norm: float
+    """The length of an embedding before it is normalized that one in a hundred of those photographs is below."""
     calibrated_on: str = "Labeled Faces in the Wild"
     """Whose photographs τ was chosen on and its rates were measured on."""
 
@@ -54,7 +56,9 @@ class PublishedRecognizer:
         )
 
 
-PUBLISHED = (PublishedRecognizer(name="mobilefacenet", encoder=FlipEmbedding(encoder=MobileFaceNet()), crop=FaceCrop()),)
+PUBLISHED = (
+    PublishedRecognizer(name="mobilefacenet", encoder=FlipEmbedding(encoder=MobileFaceNet()), crop=FaceCrop(), least_norm=12.5),
+)
 """The first is what commands take unless they are told otherwise."""
 
 

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from likeness.experiments.display.phases import tracked
-from likeness.experiments.encoders import wrapped
+from likeness.experiments.encoders import unnormalized, wrapped
 from likeness.experiments.experiment import Variables
 from likeness.experiments.preprocessing import ModelInputs
 from likeness.experiments.recognition.embedders import Embedder, trained
@@ -35,7 +35,7 @@ from likeness.research.gallery import (
     Threshold,
     VerificationResult,
 )
-from likeness.research.types import AnyArray
+from likeness.research.types import AnyArray, Float
 from likeness.research.weights import Pretrained
 
 
@@ -63,6 +63,8 @@ class Recognizer:
     calibrated_on: str
     """Whose images τ was chosen on, with a verb's subject: "the 12 validation people of Folder faces"."""
     threshold_file: Path
+    least_norm: float | None = None
+    """The length of an embedding, before it is normalized, below which few good images of faces are; None: not known."""
 
     @classmethod
     def load(cls, workdir: str | Path) -> "Recognizer":
@@ -120,6 +122,7 @@ class Recognizer:
             home=Path("runs/published", name),
             calibrated_on=f"people of {one.calibrated_on}",
             threshold_file=one.threshold,
+            least_norm=one.least_norm,
         )
 
     @classmethod
@@ -133,6 +136,7 @@ class Recognizer:
         home: Path,
         calibrated_on: str,
         threshold_file: Path,
+        least_norm: float | None = None,
     ) -> "Recognizer":
         return cls(
             name=name,
@@ -144,6 +148,7 @@ class Recognizer:
             home=home,
             calibrated_on=calibrated_on,
             threshold_file=threshold_file,
+            least_norm=least_norm,
         )
 
     @functools.cached_property
@@ -226,7 +231,23 @@ class Recognizer:
                 "were, or take a model that does, such as mobilefacenet."
             )
         for seen in look_for_faces(crop, paths, face, skip=skip):
+            if self.least_norm is not None:
+                seen = dataclasses.replace(seen, norms=self.norms(seen.crops), least_norm=self.least_norm)
             yield seen, self.embed(seen.crops)
+
+    def norms(self, images: AnyArray) -> Float[np.ndarray, "n"]:
+        """Lengths of embeddings before they are normalized, a measure of how well a face is seen.
+
+        Args:
+            images: as :meth:`embed` takes them.
+
+        Source: Meng et al., MagFace: a universal representation for face recognition and quality assessment, CVPR 2021.
+        """
+        images = np.asarray(images)
+        self.inputs.check(images)
+        encoder = unnormalized(self.experiment.encoder)
+        plain = trained(encoder, self.experiment.compared_by, self.variables.params, self.variables.state)
+        return np.linalg.norm(plain.embed(images), axis=-1)
 
     def compare(self, first: np.ndarray, second: np.ndarray) -> VerificationResult:
         """Do two embeddings (d,) show the same person?"""

@@ -23,6 +23,11 @@ __all__ = ["FaceReader", "PhotographFaces"]
 _PIXELS = {"cpu": 2**19}
 """Of the canvases that are looked at together, as a detector's."""
 _MOST = 64
+_SURE = 0.9
+"""A confidence from which on a photograph is looked at no other way. Of the 13,233 images of Labeled Faces in the Wild 40
+have a lower one, and of photographs that lie on a side or upside down nearly all."""
+_SURER = 0.02
+"""By so much another way has to be surer than the one before it."""
 
 
 class _Try(NamedTuple):
@@ -54,6 +59,8 @@ class PhotographFaces:
     """Of the landmarks from those of a face that looks ahead: of faces from the side about 0.4, of anything but a face more."""
     crops: UInt8[np.ndarray, "n H W 3"]
     """Laid over the template."""
+    scale: float = 1.0
+    """How many pixels of what was looked at a pixel of the photograph is, at most 1."""
     turned: int = 0
     """By how many degrees, counterclockwise, the photograph was turned for its faces to be found: 0, 90, 180 or 270."""
 
@@ -61,9 +68,14 @@ class PhotographFaces:
         return len(self.xyxy)
 
     @property
+    def surest(self) -> float:
+        """The confidence of the surest face, 0 if there is none."""
+        return float(self.confidence.max(initial=0.0))
+
+    @property
     def eye_distance(self) -> Float[np.ndarray, "n"]:
-        """Between the eyes of each, in pixels of the photograph."""
-        return np.linalg.norm(self.landmarks[:, 1] - self.landmarks[:, 0], axis=-1)
+        """Between the eyes of each, in pixels of what was looked at: the photograph, or a smaller copy of a large one."""
+        return self.scale * np.linalg.norm(self.landmarks[:, 1] - self.landmarks[:, 0], axis=-1)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -84,20 +96,22 @@ class FaceReader:
         return _loaded(finder, weights)
 
     def __call__(self, images: Sequence[UInt8[np.ndarray, "_h _w 3"]]) -> list[PhotographFaces]:
-        """Finds the faces of photographs as they are; where there is none, in smaller ones; and else in turned ones.
+        """Finds the faces of photographs, as they are.
+
+        Where none is found, or none surely, they are looked at smaller and turned too, and the way is taken in which the surest
+        face is surer than in those before. A detector finds a face that lies on its side, but not where its eyes are.
 
         Args:
             images: RGB, upright as far as their files say.
         """
         found = [_nothing((image.shape[0], image.shape[1]), self.finder) for image in images]
-        left = list(range(len(images)))
+        doubtful = list(range(len(images)))
         for one in _TRIES:
-            seen = self._look([images[number] for number in left], one)
-            found = [*found]
-            for number, faces in zip(left, seen, strict=True):
-                found[number] = faces
-            left = [number for number in left if not len(found[number])]
-            if not left:
+            for number, faces in zip(doubtful, self._look([images[number] for number in doubtful], one), strict=True):
+                if faces.surest > found[number].surest + _SURER:
+                    found[number] = faces
+            doubtful = [number for number in doubtful if found[number].surest < _SURE]
+            if not doubtful:
                 break
         return found
 
@@ -166,6 +180,7 @@ def _of_image(found: FoundFaces, placement: Placement, image: np.ndarray, turns:
         landmarks=_turned_back(landmarks, (height, width), turns).astype(np.float32),
         misfit=np.asarray(found.misfit, np.float32),
         crops=np.asarray(found.crops).astype(np.uint8),
+        scale=min(1.0, abs(placement.determinant) ** 0.5),
         turned=90 * turns,
     )
 
