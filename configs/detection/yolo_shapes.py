@@ -6,9 +6,9 @@ The anchors are the six shapes of the highest mean IoU with the boxes of the tra
     kmeans_anchors(boxes[:, 2:] - boxes[:, :2], k=6)
 
 Data and augmentation are those of ``detection/anchor_free_shapes``, to compare with. Few of the 384 anchors of an image answer
-for a shape, so objectness begins near 0 and counts for more where there is one. With ``--steps 700``, on 1,000 images that were
-not learned from (seed 0): AP 60.7 %, AP50 87.7 %, AP75 67.3 %, AR 71.6 %. The images are synthetic: numbers on them say nothing
-of real objects.
+for a shape, so objectness begins near 0 and counts for more where there is one. On 1,000 images that were not learned from
+(seed 0): AP 77.1 % [76.1, 77.7], AP50 97.7 % [97.0, 98.0], AP75 89.1 %, AR 81.4 %, after 169 s of training on two cores. The
+images are synthetic: numbers on them say nothing of real objects.
 
 likeness train detection/yolo_shapes
 """
