@@ -11,6 +11,7 @@ from likeness.research.lazy import lazily
 if TYPE_CHECKING:
     from likeness.research.data.arrays import Arrays, from_arrays
     from likeness.research.data.augmentation import Augmentation
+    from likeness.research.data.blufr import BlufrLists, read_blufr
     from likeness.research.data.decode import BadImage, Decode
     from likeness.research.data.digits import Digits
     from likeness.research.data.duplicates import Duplicates
@@ -20,15 +21,19 @@ if TYPE_CHECKING:
     from likeness.research.data.images import ArrayReader, Images, index_people
     from likeness.research.data.names import identity_name
     from likeness.research.data.omniglot import Omniglot, OmniglotRuns, OneShotRun
+    from likeness.research.data.pair_lists import PairList, read_pairs, rows_by_name
     from likeness.research.data.paths import expand_path, printable
     from likeness.research.data.pipeline import stream
     from likeness.research.data.preprocessing import Preprocessing, to_unit
     from likeness.research.data.protocols import Sampler, Source, is_synthetic
+    from likeness.research.data.recordio import RecordIO
     from likeness.research.data.sampling import BalancedPairs, IdentityBatches, IndexBatches, Shuffled
     from likeness.research.data.split import CountSplit, HashSplit, Split, Splits
     from likeness.research.data.synthetic_examples import Ecg, Volumes
     from likeness.research.data.synthetic_faces import Faces
+    from likeness.research.data.template_lists import TemplateList, read_groups, read_template_pairs, read_templates
     from likeness.research.data.tfds import Tfds
+    from likeness.research.data.verification_bin import VerificationBin, read_verification_bin
 else:
     __getattr__ = lazily(
         __name__,
@@ -53,6 +58,26 @@ else:
             "synthetic_faces": ("Faces",),
             "split": ("CountSplit", "HashSplit", "Split", "Splits"),
             "tfds": ("Tfds",),
+            "blufr": (
+                "BlufrLists",
+                "read_blufr",
+            ),
+            "pair_lists": (
+                "PairList",
+                "read_pairs",
+                "rows_by_name",
+            ),
+            "recordio": ("RecordIO",),
+            "template_lists": (
+                "TemplateList",
+                "read_groups",
+                "read_template_pairs",
+                "read_templates",
+            ),
+            "verification_bin": (
+                "VerificationBin",
+                "read_verification_bin",
+            ),
         },
     )
 
@@ -62,6 +87,7 @@ __all__ = [
     "Augmentation",
     "BadImage",
     "BalancedPairs",
+    "BlufrLists",
     "CountSplit",
     "Decode",
     "Digits",
@@ -78,14 +104,18 @@ __all__ = [
     "Omniglot",
     "OmniglotRuns",
     "OneShotRun",
+    "PairList",
     "Parts",
     "Preprocessing",
+    "RecordIO",
     "Sampler",
     "Shuffled",
     "Source",
     "Split",
     "Splits",
+    "TemplateList",
     "Tfds",
+    "VerificationBin",
     "Volumes",
     "expand_path",
     "from_arrays",
@@ -93,6 +123,13 @@ __all__ = [
     "index_people",
     "is_synthetic",
     "printable",
+    "read_blufr",
+    "read_groups",
+    "read_pairs",
+    "read_template_pairs",
+    "read_templates",
+    "read_verification_bin",
+    "rows_by_name",
     "stream",
     "stream_examples",
     "to_unit",
