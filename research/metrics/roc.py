@@ -203,7 +203,15 @@ def best_threshold(
     Raises:
         UserError: If there are no pairs, or if ``balanced`` and one kind is missing.
     """
-    curve = roc(distances, same)
+    return best_of(roc(distances, same), balanced, tie)
+
+
+def best_of(curve: Roc, balanced: bool = False, tie: Literal["middle", "strictest"] = "middle") -> tuple[float, float]:
+    """Returns what :func:`best_threshold` does, of a curve.
+
+    Raises:
+        UserError: If it counts no pairs, or if ``balanced`` and one kind is missing.
+    """
     total_same, total_different = curve.same_count, curve.different_count
     if total_same + total_different == 0 or (balanced and 0 in (total_same, total_different)):
         raise UserError(
