@@ -15,7 +15,7 @@ from likeness.experiments.distributed import processes
 from likeness.research.data.images import Images
 from likeness.research.data.preprocessing import to_unit
 from likeness.research.distances import Distance
-from likeness.research.losses import RecognitionLoss
+from likeness.research.losses import DistanceLoss, RecognitionLoss
 from likeness.research.types import AnyArray, Array, PyTree
 
 _BATCH = 256
@@ -31,6 +31,8 @@ class Embedder:
     """uint8 images (n, h, w, c) to embeddings."""
     distance: Callable[[AnyArray, AnyArray], Float[np.ndarray, "n m"]]
     """Of each of n embeddings to each of m."""
+    compared_by: Distance | None = None
+    """The distance itself, where it has no weights: protocols of millions of pairs compute it on the device."""
 
     def embed_all(self, images: Images) -> Float[np.ndarray, "n d"]:
         """Embeds a whole table, a batch at a time; several processes share it, and each gets all of it."""
@@ -54,7 +56,13 @@ def trained(encoder: nn.Module, by: Distance | RecognitionLoss, params: PyTree, 
     def distance(first: AnyArray, second: AnyArray) -> np.ndarray:
         return _in_blocks(functools.partial(_distance, by, params["loss"]), first, second)
 
-    return Embedder(embed=embed, distance=distance)
+    return Embedder(embed=embed, distance=distance, compared_by=_without_weights(by))
+
+
+def _without_weights(by: Distance | RecognitionLoss) -> Distance | None:
+    if isinstance(by, Distance):
+        return by
+    return by.distance if isinstance(by, DistanceLoss) and type(by).compare is DistanceLoss.compare else None
 
 
 @runtime_checkable

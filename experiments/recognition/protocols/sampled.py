@@ -1,69 +1,13 @@
-"""How a recognizer is evaluated: each protocol turns a subject and a table of images into metrics."""
+"""Verification and identification of the people of a table, by pairs and galleries that are drawn from it."""
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from likeness.experiments.preprocessing import ModelInputs, preprocessing_of
-from likeness.experiments.recognition.embedders import Embedder
-from likeness.research.data.images import Images
-from likeness.research.data.omniglot import OmniglotRuns
-from likeness.research.data.preprocessing import Preprocessing
-from likeness.research.errors import UserError
+from likeness.experiments.recognition.protocols.base import EvaluatedSet, Metrics
 from likeness.research.metrics import identification as open_set
-from likeness.research.metrics import one_shot, verification
-from likeness.research.metrics.intervals import Estimate
+from likeness.research.metrics import verification
 from likeness.research.metrics.pairs import Pairs, pair_rows
-
-Metrics = Mapping[str, float | Estimate]
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class EvaluatedSet:
-    """A subject's embeddings of a table, computed once for all protocols."""
-
-    embedder: Embedder
-    images: Images
-    embeddings: np.ndarray
-    pairs: dict[tuple[int, int], Pairs] = dataclasses.field(default_factory=dict, init=False, repr=False)
-    """What :meth:`Verification.pairs` has measured so far, by how the pairs were drawn."""
-
-
-def evaluate(embedder: Embedder, images: Images) -> EvaluatedSet:
-    """Embeds a table for the protocols."""
-    return EvaluatedSet(embedder, images, embedder.embed_all(images))
-
-
-@runtime_checkable
-class EvaluationProtocol(Protocol):
-    """A frozen dataclass that turns embeddings into metrics by path."""
-
-    def metrics(self, evaluated: EvaluatedSet) -> Metrics: ...
-
-
-def check_protocol(protocol: EvaluationProtocol, inputs: ModelInputs) -> None:
-    """Refuses a protocol that reads files of its own otherwise than those were read that the network learns from.
-
-    Such a protocol says how it reads them by a field or property ``preprocessing``; others have none.
-
-    Raises:
-        UserError: saying what differs.
-    """
-    its, ours = preprocessing_of(protocol), inputs.preprocessing
-    if its is None:
-        return
-    if ours is None:
-        what = "" if its.shape == inputs.shape else f"images of {its.shape} instead of {inputs.shape}"
-    else:
-        fields = [(field.name, getattr(its, field.name), getattr(ours, field.name)) for field in dataclasses.fields(its)]
-        what = "; ".join(f"{name} {here} instead of {there}" for name, here, there in fields if here != there)
-    if what:
-        raise UserError(
-            f"{type(protocol).__name__} reads its files otherwise than those of {inputs.source} are read, which are learned "
-            f"from: {what}. Set both alike."
-        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -135,59 +79,3 @@ class Identification:
         probes = np.concatenate([who.probes, who.unknowns])
         distances = evaluated.embedder.distance(evaluated.embeddings[probes], evaluated.embeddings[who.gallery])
         return open_set.identification(distances, labels[probes], labels[who.gallery], self.fpirs, self.seed)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class OneShot:
-    """N-way K-shot trials: which of N people is this? A way's distance is that of its nearest image."""
-
-    ways: int = 20
-    """People to choose from."""
-    shots: int = 1
-    """Images of each."""
-    trials: int = 400
-    """How many to draw."""
-    within_group: bool = False
-    """Draw all ways of a trial from one group, such as an alphabet."""
-    seed: int = 0
-    """Of the draw."""
-
-    def __post_init__(self) -> None:
-        if self.ways < 2 or self.shots < 1 or self.trials < 1:
-            raise ValueError(
-                f"OneShot has ways {self.ways}, shots {self.shots} and trials {self.trials}: give 2 or more ways and 1 or "
-                "more of the others"
-            )
-
-    def metrics(self, evaluated: EvaluatedSet) -> Metrics:
-        groups = evaluated.images.groups if self.within_group else None
-        if self.within_group and groups is None:
-            raise UserError("OneShot.within_group needs data whose people come in groups, such as Omniglot's alphabets.")
-        drawn = one_shot.draw_trials(evaluated.images.labels, self.ways, self.shots, self.trials, self.seed, groups)
-        distances = np.empty((len(drawn), self.ways))
-        for trial, (support, query) in enumerate(zip(drawn.support, drawn.query, strict=True)):
-            flat = evaluated.embeddings[support.reshape(-1)]
-            row = evaluated.embedder.distance(evaluated.embeddings[query][None], flat)[0]
-            distances[trial] = row.reshape(self.ways, self.shots).min(axis=1)
-        return one_shot.one_shot(distances, drawn.answers, drawn.people, self.seed)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class OfficialOmniglot:
-    """The official Omniglot one-shot test: 20 runs of 20 trials within an alphabet (Lake et al., 2015)."""
-
-    runs: OmniglotRuns
-    """Where the runs are and how their images are read; the table that is otherwise evaluated is not used."""
-
-    @property
-    def preprocessing(self) -> Preprocessing:
-        """How the drawings of the runs are read."""
-        return self.runs.preprocessing
-
-    def metrics(self, evaluated: EvaluatedSet) -> Metrics:
-        distances, answers = [], []
-        for run in self.runs.open():
-            support, tests = evaluated.embedder.embed(run.support), evaluated.embedder.embed(run.test)
-            distances.append(evaluated.embedder.distance(tests, support))
-            answers.append(run.truth)
-        return one_shot.omniglot_runs(np.stack(distances), np.stack(answers))

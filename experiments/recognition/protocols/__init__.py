@@ -1,0 +1,31 @@
+"""How a recognizer is evaluated: each protocol turns a subject and a table of images into metrics."""
+
+from likeness.experiments.recognition.protocols.audits import ErrorVersusReject, GroupErrorRates
+from likeness.experiments.recognition.protocols.base import EvaluatedSet, EvaluationProtocol, Metrics, check_protocol, evaluate
+from likeness.experiments.recognition.protocols.exhaustive import AllPairs, Blufr, GallerySizes, Retrieval
+from likeness.experiments.recognition.protocols.one_shot import OfficialOmniglot, OneShot
+from likeness.experiments.recognition.protocols.pairs import BinaryPairs, ListedPairs
+from likeness.experiments.recognition.protocols.sampled import Identification, Verification
+from likeness.experiments.recognition.protocols.templates import TemplateIdentification, TemplateVerification
+
+__all__ = [
+    "AllPairs",
+    "BinaryPairs",
+    "Blufr",
+    "ErrorVersusReject",
+    "EvaluatedSet",
+    "EvaluationProtocol",
+    "GallerySizes",
+    "GroupErrorRates",
+    "Identification",
+    "ListedPairs",
+    "Metrics",
+    "OfficialOmniglot",
+    "OneShot",
+    "Retrieval",
+    "TemplateIdentification",
+    "TemplateVerification",
+    "Verification",
+    "check_protocol",
+    "evaluate",
+]
