@@ -25,6 +25,8 @@ if TYPE_CHECKING:
         TemplateVerification,
         Verification,
         evaluate,
+        evaluated_embeddings,
+        open_embeddings,
     )
     from likeness.experiments.recognition.recognition import Recognition
     from likeness.experiments.recognition.recognizer import Recognizer
@@ -52,6 +54,8 @@ else:
                 "TemplateVerification",
                 "Verification",
                 "evaluate",
+                "evaluated_embeddings",
+                "open_embeddings",
             ),
             "recognition": ("Recognition",),
             "recognizer": ("Recognizer",),
@@ -86,4 +90,6 @@ __all__ = [
     "TemplateVerification",
     "Verification",
     "evaluate",
+    "evaluated_embeddings",
+    "open_embeddings",
 ]

@@ -2,6 +2,7 @@
 
 from likeness.experiments.recognition.protocols.audits import ErrorVersusReject, GroupErrorRates
 from likeness.experiments.recognition.protocols.base import EvaluatedSet, EvaluationProtocol, Metrics, check_protocol, evaluate
+from likeness.experiments.recognition.protocols.embedded import evaluated_embeddings, open_embeddings
 from likeness.experiments.recognition.protocols.exhaustive import AllPairs, Blufr, GallerySizes, Retrieval
 from likeness.experiments.recognition.protocols.one_shot import OfficialOmniglot, OneShot
 from likeness.experiments.recognition.protocols.pairs import BinaryPairs, ListedPairs
@@ -28,4 +29,6 @@ __all__ = [
     "Verification",
     "check_protocol",
     "evaluate",
+    "evaluated_embeddings",
+    "open_embeddings",
 ]

@@ -26,6 +26,8 @@ from likeness.experiments.recognition import (
     TemplateIdentification,
     TemplateVerification,
     evaluate,
+    evaluated_embeddings,
+    open_embeddings,
 )
 from likeness.experiments.recognition.embedders import Embedder, RawPixels
 from likeness.experiments.recognition.protocols import check_protocol
@@ -52,7 +54,7 @@ def lfw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for person in range(PEOPLE):
         base = rng.integers(0, 256, (SIDE, SIDE, 3))
         for image in range(1, IMAGES + 1):
-            noisy = np.clip(base + rng.normal(0, 60, base.shape), 0, 255).astype(np.uint8)
+            noisy = np.clip(base + rng.normal(0, 180, base.shape), 0, 255).astype(np.uint8)
             name = f"P{person:02d}/P{person:02d}_{image:04d}"
             pixels[name] = encoded(noisy)
             path = root / "images" / f"{name}.png"
@@ -221,6 +223,38 @@ def test_rejection_goes_by_the_norm_of_the_embedding(evaluated: EvaluatedSet) ->
     unit = evaluated.embeddings / np.linalg.norm(evaluated.embeddings, axis=1, keepdims=True)
     with pytest.raises(UserError, match="same quality"):
         ErrorVersusReject(far=0.01).metrics(dataclasses.replace(evaluated, embeddings=unit))
+
+
+def test_bare_embeddings_take_every_protocol(lfw: Path, evaluated: EvaluatedSet, tmp_path: Path) -> None:
+    files = [str(lfw / "images" / name) for name in evaluated.images.names]
+    np.savez(tmp_path / "embeddings.npz", embeddings=evaluated.embeddings, files=np.array(files))
+    bare = open_embeddings(str(tmp_path / "embeddings.npz"))
+    assert bare.images.people == evaluated.images.people
+    protocol = ListedPairs(pairs=str(lfw / "pairs.txt"), fars=(0.1,))
+    assert protocol.metrics(bare) == protocol.metrics(evaluated)
+    assert ErrorVersusReject(far=0.01).metrics(bare) == ErrorVersusReject(far=0.01).metrics(evaluated)
+    with pytest.raises(UserError, match="without the network"):
+        dataclasses.replace(protocol, images=Folder(str(lfw / "images"), size=SIDE)).metrics(bare)
+    named = evaluated_embeddings(evaluated.embeddings[:2], ["1.jpg", "2.jpg"], ["Ann", "Bob"])
+    assert named.images.people == ("Ann", "Bob")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "says"),
+    [
+        ({"embeddings": np.eye(2)}, "none of files, names, paths"),
+        ({"embeddings": np.eye(2), "files": np.array(["a/1"])}, "each row has one name"),
+        ({"embeddings": np.eye(2), "files": np.array(["1", "2"])}, "lies in no folder"),
+        ({"files": np.array(["a/1"])}, "no array `embeddings`"),
+    ],
+)
+def test_files_without_embeddings_are_refused(tmp_path: Path, arrays: dict, says: str) -> None:
+    np.savez(tmp_path / "e.npz", **arrays)
+    with pytest.raises(UserError, match=says):
+        open_embeddings(str(tmp_path / "e.npz"))
+    (tmp_path / "e.npz").write_text("no archive")
+    with pytest.raises(UserError, match="cannot be read"):
+        open_embeddings(str(tmp_path / "e.npz"))
 
 
 def every() -> list[EvaluationProtocol]:
