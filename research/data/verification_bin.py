@@ -33,6 +33,23 @@ _GETS = frozenset({"GET", "BINGET", "LONG_BINGET"})
 _BYTES = frozenset({"BINBYTES", "SHORT_BINBYTES", "BINBYTES8"})
 # What Python 2 wrote of bytes; the parser gives their Latin-1.
 _STRINGS = frozenset({"BINSTRING", "SHORT_BINSTRING"})
+_CALLS = frozenset(
+    {
+        "GLOBAL",
+        "STACK_GLOBAL",
+        "REDUCE",
+        "BUILD",
+        "INST",
+        "OBJ",
+        "NEWOBJ",
+        "NEWOBJ_EX",
+        "EXT1",
+        "EXT2",
+        "EXT4",
+        "PERSID",
+        "BINPERSID",
+    }
+)
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3, "EMPTY_TUPLE": 0}
 
 
@@ -137,7 +154,7 @@ def read_plain_pickle(data: bytes) -> Any:
     # What could run code is named before what is merely something else.
     texts: list[str] = []
     for operation, argument, at in operations:
-        if _calls(operation.name):
+        if operation.name in _CALLS:
             what = printable(str(argument or " ".join(texts[-2:]))[:80])
             raise NotPlain(f"it asks for {operation.name} ({what}) at byte {at}")
         if isinstance(argument, str) and "UNICODE" in operation.name:
@@ -198,10 +215,6 @@ def _step(name: str, argument: Any, at: int, stack: list[Any], memo: dict[int, A
         stack.append(found)
     else:
         raise NotPlain(f"it holds {name} at byte {at}")
-
-
-def _calls(name: str) -> bool:
-    return any(part in name for part in ("GLOBAL", "REDUCE", "BUILD", "INST", "OBJ", "EXT", "PERSID"))
 
 
 def _since_mark(stack: list[Any]) -> list[Any]:

@@ -52,8 +52,8 @@ def pool_templates(
     Maze et al., "IARPA Janus Benchmark - C", ICB 2018; Ranjan et al., "Crystal loss and quality pooling", arXiv:1804.01159.
 
     Example:
-        >>> codes, numbers = pool_templates(np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), np.array([7, 7, 7]), np.array([1, 1,
-        2]))
+        >>> images = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+        >>> codes, numbers = pool_templates(images, templates=np.array([7, 7, 7]), media=np.array([1, 1, 2]))
         >>> codes.round(3).tolist(), numbers.tolist()
         ([[0.707, 0.707]], [7])
     """

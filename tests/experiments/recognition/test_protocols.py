@@ -54,7 +54,7 @@ def lfw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for person in range(PEOPLE):
         base = rng.integers(0, 256, (SIDE, SIDE, 3))
         for image in range(1, IMAGES + 1):
-            noisy = np.clip(base + rng.normal(0, 180, base.shape), 0, 255).astype(np.uint8)
+            noisy = np.clip(base + rng.normal(0, 150, base.shape), 0, 255).astype(np.uint8)
             name = f"P{person:02d}/P{person:02d}_{image:04d}"
             pixels[name] = encoded(noisy)
             path = root / "images" / f"{name}.png"
