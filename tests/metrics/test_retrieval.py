@@ -82,3 +82,26 @@ def test_what_cannot_be_retrieved_is_refused():
         retrieve(np.full((4, 2), np.nan), np.zeros(4, int))
     with pytest.raises(ValueError, match="labels must be integers"):
         retrieve(np.eye(3), np.array([0, 1]))
+
+
+@pytest.mark.peers
+def test_it_is_what_pytorch_metric_learning_has():
+    """With its denominators of every query's own class, which its ``k="max_bin_count"`` is."""
+    torch = pytest.importorskip("torch")
+    accuracy = pytest.importorskip("pytorch_metric_learning.utils.accuracy_calculator")
+    inference = pytest.importorskip("pytorch_metric_learning.utils.inference")
+    distances = pytest.importorskip("pytorch_metric_learning.distances")
+    embeddings, labels = table()
+    calculator = accuracy.AccuracyCalculator(
+        include=("precision_at_1", "r_precision", "mean_average_precision_at_r"),
+        k="max_bin_count",
+        knn_func=inference.CustomKNN(distances.CosineSimilarity()),
+    )
+    theirs = calculator.get_accuracy(torch.tensor(embeddings), torch.tensor(labels))
+    ours = retrieval(embeddings, labels)
+    for name, their_name in (
+        ("p@1", "precision_at_1"),
+        ("r_precision", "r_precision"),
+        ("map@r", "mean_average_precision_at_r"),
+    ):
+        assert ours[f"retrieval/{name}"].value == pytest.approx(theirs[their_name], abs=1e-6)

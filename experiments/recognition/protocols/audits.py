@@ -49,7 +49,9 @@ class GroupErrorRates:
         )
         metrics: dict[str, float | Estimate] = {"groups/threshold": threshold}
         for each in found:
-            metrics |= {f"groups/fmr@{each.group}": each.fmr, f"groups/fnmr@{each.group}": each.fnmr}
+            # A slash parts the names of metrics.
+            name = each.group.replace("/", "-")
+            metrics |= {f"groups/fmr@{name}": each.fmr, f"groups/fnmr@{name}": each.fnmr}
         return metrics
 
 

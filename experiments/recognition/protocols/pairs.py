@@ -12,6 +12,7 @@ from likeness.research.data.pair_lists import PairList, read_pairs
 from likeness.research.data.preprocessing import Preprocessing
 from likeness.research.data.protocols import Source
 from likeness.research.data.verification_bin import VerificationBin
+from likeness.research.errors import UserError
 from likeness.research.metrics.folds import contiguous_folds
 from likeness.research.metrics.listed_pairs import FARS, accuracy_at, listed_pairs, unrestricted_folds
 from likeness.research.metrics.pair_stream import compare_pairs
@@ -111,13 +112,19 @@ def _of_list(protocol: ListedPairs, pairs: PairList, evaluated: EvaluatedSet, ch
     people = np.stack([labels[first], labels[second]], axis=1)
     distances = compare_pairs(evaluated.embeddings, first, second, evaluated.compared_by)
     folds = contiguous_folds(len(pairs), protocol.folds) if pairs.folds is None else pairs.folds
+    # Where the list calls two images of one folder different, say, nobody knows whose they are: its pairs are independent.
+    known = people if ((people[:, 0] == people[:, 1]) == pairs.same).all() else None
     measured = folds
     if protocol.setting == "unrestricted":
+        if known is None:
+            raise UserError(
+                f"{protocol.pairs} and the images disagree on whom they show, and the unrestricted setting goes by that: "
+                "give it "
+                "images in folders of people, or choose the restricted setting."
+            )
         measured = unrestricted_folds(
             evaluated.embeddings, labels, first, second, distances, folds, evaluated.compared_by, track=tracked
         )
-    # People are those of the list where the table knows them better or worse than it does.
-    known = people if ((people[:, 0] == people[:, 1]) == pairs.same).all() else None
     found = listed_pairs(distances, pairs.same, measured, known, protocol.fars, protocol.seed, name=protocol.name)
     if chosen is None:
         return found

@@ -136,6 +136,10 @@ def test_a_list_of_pairs_is_evaluated_as_its_arrays_are(lfw: Path, evaluated: Ev
     assert found["lfw/accuracy@chosen"] == metrics.accuracy_at(distances, pairs.same, found["lfw/threshold@chosen"], people)
     free = dataclasses.replace(protocol, setting="unrestricted", threshold_from="").metrics(evaluated)
     assert free.keys() == plain.keys() and free["lfw/eer"] == plain["lfw/eer"]
+    nobody = evaluated_embeddings(evaluated.embeddings, evaluated.images.names, ["x"] * len(evaluated.images))
+    assert dataclasses.replace(protocol, threshold_from="").metrics(nobody)["lfw/eer"].value == plain["lfw/eer"].value
+    with pytest.raises(UserError, match="disagree on whom they show"):
+        dataclasses.replace(protocol, setting="unrestricted").metrics(nobody)
 
 
 def test_images_of_a_protocol_s_own_are_embedded_once(lfw: Path, evaluated: EvaluatedSet) -> None:
