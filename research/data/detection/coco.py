@@ -131,7 +131,13 @@ class _JsonFile:
     def _image(self, row: Any) -> None:
         number = _whole(row.get("id")) if isinstance(row, dict) else None
         if number is None:
-            self.problems.append(Problem("missing_image", printable(self.path), f"an image has no id: {_short(row)}"))
+            self.problems.append(
+                Problem(
+                    "missing_image",
+                    printable(self.path),
+                    f"an image has no id that is a whole number of 64 bits: {_short(row)}",
+                )
+            )
         elif number in self._rows:
             self.problems.append(Problem("duplicate_id", printable(self.path), f"image {number}"))
         else:
@@ -140,18 +146,22 @@ class _JsonFile:
 
     def _category(self, row: Any) -> None:
         number = _whole(row.get("id")) if isinstance(row, dict) else None
-        name = class_name(str(row.get("name", number))) if isinstance(row, dict) else None
+        name = row.get("name") if isinstance(row, dict) else None
+        name = class_name(str(number if name is None else name))
         if number is not None and name is not None:
             self.categories.setdefault(number, name)
 
     def _annotation(self, row: Any) -> None:
         image = _whole(row.get("image_id")) if isinstance(row, dict) else None
         if image is None:
-            self.problems.append(Problem("orphan", printable(self.path), f"it has no image_id: {_short(row)}"))
+            said = f"it has no image_id that is a whole number: {_short(row)}"
+            self.problems.append(Problem("orphan", printable(self.path), said))
             return
         if (number := _whole(row.get("id"))) is not None:
             self._ids[number] += 1
         box = row.get("bbox")
+        if not box and (around := _around(row.get("segmentation"))) is not None:
+            box = around
         sides = [_real(side) for side in box] if isinstance(box, list) else []
         known = [side for side in sides if side is not None]
         numbers = (known[0], known[1], known[2], known[3]) if len(sides) == len(known) == 4 else None
@@ -172,20 +182,30 @@ def _named(box: RawBox, label: int | None, names: dict[int, str]) -> RawBox:
     return RawBox(box.numbers, said, box.detail, box.crowd, box.difficult, box.area)
 
 
+def _around(outlines: Any) -> list[float] | None:
+    """The box around an object's outlines, where they are polygons: lists of x and y in turn."""
+    if not isinstance(outlines, list) or not all(isinstance(each, list) and len(each) % 2 == 0 for each in outlines):
+        return None
+    numbers = [[_real(number) for number in each] for each in outlines]
+    x = [each for outline in numbers for each in outline[::2] if each is not None]
+    y = [each for outline in numbers for each in outline[1::2] if each is not None]
+    if len(x) < 3 or len(x) + len(y) < sum(map(len, numbers)):
+        return None
+    return [min(x), min(y), max(x) - min(x), max(y) - min(y)]
+
+
 def _size(row: dict[str, Any]) -> tuple[int, int] | None:
     height, width = _whole(row.get("height")), _whole(row.get("width"))
     return (height, width) if height and width and height > 0 and width > 0 else None
 
 
 def _whole(value: Any) -> int | None:
-    """An id: a whole number, also one that is written as a string, as some tools do."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return value
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19 else None
+    """An id: a whole number of 64 bits, also one that is written as a string, as some tools do."""
+    written = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20
+    if written or (isinstance(value, float) and value.is_integer()):
+        value = int(value)
+    # COCO's numbers have 64 bits, and so have those of the arrays that hold them.
+    return value if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63 else None
 
 
 def _real(value: Any) -> float | None:

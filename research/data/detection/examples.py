@@ -13,6 +13,9 @@ from likeness.research.data.detection.records import Part
 
 __all__ = ["DetectionExamples", "Proposals", "detection_examples"]
 
+_LISTED = 100
+"""Classes that a sentence counts: all of COCO's, and not all of a data set with thousands."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _InMemory:
@@ -222,7 +225,9 @@ class DetectionExamples:
 
     def summary(self) -> tuple[str, ...]:
         """Sentences for people: how much there is, and what was wrong, by kind with its number."""
-        counted = ", ".join(f"{count:,} {name}" for name, count in zip(self.class_names, self.counts().tolist(), strict=True))
+        each = [f"{count:,} {name}" for name, count in zip(self.class_names, self.counts().tolist(), strict=True)]
+        more = f", and of {len(each) - _LISTED:,} more classes" if len(each) > _LISTED else ""
+        counted = ", ".join(each[:_LISTED]) + more
         first = f"{len(self):,} images with {len(self.boxes):,} boxes ({counted})"
         return (first, *self.notes, *summary_of(self.problems))
 

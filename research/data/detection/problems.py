@@ -138,6 +138,8 @@ class Problem:
     """Where it is, ``xyxy`` in pixels, if it is anywhere."""
     index: int | None = None
     """Which annotation of the image, from 0."""
+    fate: Fate | None = None
+    """What becomes of it, where this is not what its kind says."""
 
     def __str__(self) -> str:
         where = self.name if self.index is None else f"{self.name}, box {self.index + 1}"
@@ -163,7 +165,8 @@ def summary_of(problems: Sequence[Problem], shown: int = 2) -> tuple[str, ...]:
         places = [each.name if each.index is None else f"{each.name}, box {each.index + 1}" for each in found[:shown]]
         more = f"; and {count - shown:,} more" if count > shown else ""
         times = "once" if count == 1 else f"{count:,} times"
-        said.append(f"{kind}, {times}: {KINDS[kind].says}; {FATE[KINDS[kind].fate]} ({'; '.join(places)}{more})")
+        fate = FATE[found[0].fate or KINDS[kind].fate]
+        said.append(f"{kind}, {times}: {KINDS[kind].says}; {fate} ({'; '.join(places)}{more})")
     return tuple(said)
 
 

@@ -163,8 +163,9 @@ class DetectionFolder:
         looked = [ImageLook(files, image, self.decode, checks) for image in annotations.images if image.annotated or background]
         for image in annotations.images:
             if not image.annotated:
-                fate = "it shows no object" if background else "it is left out"
-                problems.append(Problem("unannotated", printable(image.file), fate))
+                said = "it shows no object" if background else "it is left out"
+                fate = None if background else "image"
+                problems.append(Problem("unannotated", printable(image.file), said, fate=fate))
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             headers = list(pool.map(lambda look: look.header(), looked))
             pixels = sum(header.height * header.width for header in headers if isinstance(header, ImageHeader))

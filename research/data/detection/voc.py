@@ -23,7 +23,8 @@ def is_voc(files: DataFiles, path: str, marks: tuple[bytes, ...] = (b"<annotatio
             head = file.read(4096)
     except (NotAFile, OSError):
         return False
-    return any(mark in head for mark in marks)
+    # UTF-16 writes these letters with zeros between them.
+    return any(mark in head.replace(b"\0", b"") for mark in marks)
 
 
 def read_voc(files: DataFiles, classes: tuple[str, ...] = ()) -> Annotations:
@@ -41,18 +42,22 @@ def read_voc(files: DataFiles, classes: tuple[str, ...] = ()) -> Annotations:
         return of.get(_key(image, of), "") if of else part_of(image)
 
     for path in files.of(".xml"):
+        image = _own(files, path) or files.image_of_stem(PurePosixPath(path).stem, path)
         # A document type can be longer than what is looked at, and hide what comes behind it.
-        if not is_voc(files, path, (b"<annotation", b"<!DOCTYPE")):
+        likely = is_voc(files, path, (b"<annotation", b"<!DOCTYPE"))
+        # One that has its image's name is meant to be an annotation, though it may be empty or damaged.
+        if not likely and not (_own(files, path) or _beside(files, path)):
             continue
         try:
             root = _parse(files, path)
-        except HostileXml as error:
-            problems.append(Problem("hostile_annotation", printable(path), str(error)))
-            continue
+            if not likely and root.tag != "annotation":
+                raise UnreadableXml(f"it begins with <{printable(root.tag[:40])}>, and VOC's with <annotation>")
         except UnreadableXml as error:
-            problems.append(Problem("unreadable_annotation", printable(path), str(error)))
+            kind = "hostile_annotation" if isinstance(error, HostileXml) else "unreadable_annotation"
+            problems.append(Problem(kind, printable(path), str(error)))
+            # What its image shows is not known, and not that it shows nothing.
+            taken |= {image} if image else set()
             continue
-        image = _own(files, path) or files.image_of_stem(PurePosixPath(path).stem, path)
         named = root.value("filename")
         if named and escapes(named, path):
             problems.append(Problem("path_escape", printable(path), printable(named)))
@@ -71,8 +76,10 @@ def read_voc(files: DataFiles, classes: tuple[str, ...] = ()) -> Annotations:
 
 
 def voc_parts(files: DataFiles) -> dict[tuple[str, str], Part]:
-    """The part of each image by the folder that holds ``ImageSets`` and its name: ``ImageSets/Main/train.txt`` and others."""
+    """The part of each image by the folder that holds ``ImageSets`` and its name as it stands in ``ImageSets/Main/train.txt``
+    and others, which is mostly that of the file without its ending."""
     found: dict[tuple[str, str], Part] = {}
+    numbered: dict[tuple[str, str], Part] = {}
     lists = {path: PurePosixPath(path) for path in files.of(".txt") if "ImageSets" in PurePosixPath(path).parts}
     for path, parts in lists.items():
         name, folder = parts.stem, parts.parts[: parts.parts.index("ImageSets")]
@@ -80,11 +87,13 @@ def voc_parts(files: DataFiles) -> dict[tuple[str, str], Part]:
         part = _LISTS.get(name) or ("train" if name == "trainval" and not both else None)
         if part is None:
             continue
-        for line in _lines(files, path):
-            # Lists of one class have a second column: 1, 0 or -1.
-            if words := line.split():
-                found[("/".join(folder), PurePosixPath(words[0]).stem)] = part
-    return found
+        for line in map(str.strip, _lines(files, path)):
+            if line:
+                found[("/".join(folder), PurePosixPath(line).name)] = part
+            # Lists of one class or action have a second column, a number; but a name may have spaces, and end in one too.
+            if columns := re.fullmatch(r"(\S.*?)\s+-?\d+", line):
+                numbered[("/".join(folder), PurePosixPath(columns[1]).name)] = part
+    return numbered | found
 
 
 def _own(files: DataFiles, path: str) -> str | None:
@@ -97,13 +106,21 @@ def _own(files: DataFiles, path: str) -> str | None:
     return next((each for each in files.by_stem.get(parts.stem, ()) if str(PurePosixPath(each).parent) == beside), None)
 
 
+def _beside(files: DataFiles, path: str) -> bool:
+    """Whether an image of the same name lies in the same folder."""
+    parts = PurePosixPath(path)
+    return any(PurePosixPath(each).parent == parts.parent for each in files.by_stem.get(parts.stem, ()))
+
+
 def _key(path: str, of: dict[tuple[str, str], Part]) -> tuple[str, str]:
     """Of an image or annotation, as :func:`voc_parts` has it: its nearest folder that has lists."""
     parts = PurePosixPath(path)
     for folder in parts.parents:
-        key = ("" if str(folder) == "." else str(folder), parts.stem)
-        if key in of:
-            return key
+        # Of a name with dots what is behind the last may be no ending: lists have mostly none, and some have the whole name.
+        for name in (parts.stem, parts.name):
+            key = ("" if str(folder) == "." else str(folder), name)
+            if key in of:
+                return key
     return ("", parts.stem)
 
 

@@ -1,5 +1,6 @@
 """Annotations of YOLO: a text file for each image, and a line for each box: class, center x, center y, width, height."""
 
+import dataclasses
 from pathlib import PurePosixPath
 
 import yaml
@@ -57,8 +58,13 @@ def read_yolo(files: DataFiles, classes: tuple[str, ...] = ()) -> Annotations:
             problems.append(Problem("unreadable_annotation", printable(label), why))
     lost = [path for path in sorted(texts - read) if PurePosixPath(path).name not in _LISTS and is_yolo(files, path)]
     problems += [Problem("missing_image", printable(path)) for path in lost]
-    found = classes or listed_classes(files)
-    return Annotations("yolo", tuple(images), found or _numbered(images), tuple(problems))
+    names = classes or listed_classes(files) or _numbered(images)
+    once = tuple(dict.fromkeys(names))
+    if len(once) == len(names):
+        return Annotations("yolo", tuple(images), names, tuple(problems))
+    twice = ", ".join(name for name in once if names.count(name) > 1)
+    notes = (f"the list of classes names some several times, which are taken for one each: {twice}",)
+    return Annotations("yolo", tuple(_by_name(each, names) for each in images), once, tuple(problems), notes=notes)
 
 
 def listed_classes(files: DataFiles) -> tuple[str, ...]:
@@ -133,6 +139,15 @@ def _box(line: str) -> RawBox:
     return RawBox(None, label, f"{len(known)} numbers: {printable(line[:200])}")
 
 
+def _by_name(image: RawImage, names: tuple[str, ...]) -> RawImage:
+    """The image with names in place of numbers, but of those that no class has."""
+    boxes = [
+        dataclasses.replace(box, label=names[box.label]) if isinstance(box.label, int) and 0 <= box.label < len(names) else box
+        for box in image.boxes
+    ]
+    return dataclasses.replace(image, boxes=tuple(boxes))
+
+
 def _numbered(images: list[RawImage]) -> tuple[str, ...]:
     """Where nobody says what the classes are called: numbers, up to the largest that occurs, within reason."""
     labels = [box.label for image in images for box in image.boxes if isinstance(box.label, int) and box.label < 10_000]
@@ -156,7 +171,7 @@ def _yaml_names(files: DataFiles, path: str) -> tuple[str, ...]:
         names = [names.get(i, i) for i in range(max(names, default=-1) + 1)]
     if not isinstance(names, list):
         return ()
-    return tuple(class_name(str(name)) or str(i) for i, name in enumerate(names))
+    return tuple(class_name(None if name is None else str(name)) or str(i) for i, name in enumerate(names))
 
 
 def _list_names(files: DataFiles, path: str) -> tuple[str, ...]:

@@ -151,13 +151,31 @@ def test_an_unreadable_image(tmp_path: Path, content):
 
 
 @pytest.mark.parametrize(
-    "content", [b"<annotation><size>", b"<annotation>\xff\xfe</annotation>", b"<annotation>" + b"<a>" * 100]
+    "content",
+    [
+        b"<annotation><size>",
+        b"<annotation>\xff\xfe</annotation>",
+        b"<annotation>" + b"<a>" * 100,
+        b"",
+        b"\0" * 99,
+        b"none",
+        b"<html/>",
+    ],
 )
 def test_an_unreadable_annotation(tmp_path: Path, content: bytes):
     write_voc(tmp_path, {"a": [GOOD], "b": [GOOD]})
     (tmp_path / "Annotations" / "b.xml").write_bytes(content)
-    # The image is without an annotation now.
-    assert kinds_of(tmp_path) == {"unreadable_annotation": 1, "unannotated": 1}
+    assert kinds_of(tmp_path) == {"unreadable_annotation": 1}
+    # What the image shows is not known, and that is not nothing.
+    examples = DetectionFolder(str(tmp_path), unannotated="background").open()
+    assert examples.names == ("JPEGImages/a.png",)
+
+
+def test_an_annotation_may_begin_behind_a_long_comment(tmp_path: Path):
+    write_voc(tmp_path, {"a": [GOOD], "b": [GOOD]})
+    path = tmp_path / "Annotations" / "b.xml"
+    path.write_text(f"<!--{'x' * 5000}-->{path.read_text()}")
+    assert kinds_of(tmp_path) == {}
 
 
 def test_an_image_without_annotation_is_none_or_shows_nothing(tmp_path: Path):
@@ -166,7 +184,9 @@ def test_an_image_without_annotation_is_none_or_shows_nothing(tmp_path: Path):
     write_image(tmp_path / "voc" / "JPEGImages" / "c.png", 9)
     examples = DetectionFolder(str(tmp_path / "voc")).open()
     assert examples.names == ("JPEGImages/a.png", "JPEGImages/b.png") and examples.problem_counts() == {"unannotated": 1}
-    assert len(DetectionFolder(str(tmp_path / "voc"), unannotated="background").open()) == 3
+    assert "the image is left out" in examples.summary()[1]
+    kept = DetectionFolder(str(tmp_path / "voc"), unannotated="background").open()
+    assert len(kept) == 3 and "it is kept" in kept.summary()[1]
     write_yolo(tmp_path / "yolo", {"a": "0 .5 .5 .2 .2\n", "b": "", "c": None})
     examples = DetectionFolder(str(tmp_path / "yolo")).open()
     assert len(examples) == 3 and np.diff(examples.starts).tolist() == [1, 0, 0]

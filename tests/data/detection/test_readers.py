@@ -138,6 +138,69 @@ def test_coco_images_are_found_where_they_usually_lie(tmp_path: Path, images: st
     assert len(examples) == 1 and examples.parts == ("validation",) and not examples.problems
 
 
+@pytest.mark.parametrize("name", ["a0_jpg.rf.1f{}", "my photo {}", "Zoë 2024.05.0{}", "run -{}"])
+@pytest.mark.parametrize("ending", ["", ".png"])
+def test_voc_image_sets_name_images_with_dots_and_spaces(tmp_path: Path, name: str, ending: str):
+    """What is behind a dot is no ending, as in the names that Roboflow gives, and what is behind a space no second column."""
+    names = [name.format(number) for number in range(3)]
+    lists = {part: [one + ending] for part, one in zip(("train", "val", "test"), names, strict=True)}
+    write_voc(tmp_path, {one: [voc_object()] for one in names}, lists)
+    assert DetectionFolder(str(tmp_path)).open().parts == ("train", "validation", "test")
+
+
+def test_voc_lists_with_a_second_column(tmp_path: Path):
+    write_voc(tmp_path, {"a": [voc_object()], "b": [voc_object()]}, {"train": ["a  1"], "val": ["b -1"]})
+    assert DetectionFolder(str(tmp_path)).open().parts == ("train", "validation")
+
+
+def test_voc_in_utf_16(tmp_path: Path):
+    write_voc(tmp_path, {"a": [voc_object()]})
+    path = tmp_path / "Annotations" / "a.xml"
+    path.write_bytes(path.read_text().encode("utf-16"))
+    examples = DetectionFolder(str(tmp_path)).open()
+    assert len(examples.boxes) == 1 and not examples.problems
+
+
+def test_coco_objects_that_have_outlines_only(tmp_path: Path):
+    """The box is the one around them; what is no polygon is malformed."""
+    outlines = [
+        [[10, 12, 30, 12, 30, 40]],
+        [[1, 1, 9, 1, 9, 9], [2, 2, 20, 3, 3, 30]],
+        {"counts": "x", "size": [48, 64]},
+        [[1, 2]],
+        [],
+    ]
+    boxes = [{"id": i, "image_id": 1, "category_id": 1, "segmentation": each} for i, each in enumerate(outlines)]
+    write_coco(tmp_path, coco_json([*boxes[1:], boxes[0] | {"bbox": []}]))
+    examples = DetectionFolder(str(tmp_path)).open()
+    assert examples.boxes.tolist() == [[1, 1, 20, 30], [10, 12, 30, 40]]
+    assert examples.problem_counts() == {"malformed": 3}
+
+
+def test_coco_numbers_have_64_bits(tmp_path: Path):
+    """A hash of more bits is no number that an array holds."""
+    rows = [{"id": number, "file_name": f"{i}.png"} for i, number in enumerate((-(2**63), 2**63 - 1, 2**63, 1e300, "5"))]
+    boxes = [coco_box(id=i, image_id=row["id"], area=1) for i, row in enumerate(rows)]
+    write_coco(tmp_path, coco_json(boxes, rows))
+    examples = DetectionFolder(str(tmp_path)).open()
+    assert examples.image_numbers.tolist() == [-(2**63), 5, 2**63 - 1] and len(examples.boxes) == 3
+    assert examples.problem_counts() == {"orphan": 2, "missing_image": 2}
+
+
+def test_coco_categories_without_a_name(tmp_path: Path):
+    categories = [{"id": 1, "name": None}, {"id": 3}]
+    write_coco(tmp_path, coco_json([coco_box(), coco_box(id=2, category_id=3)], categories=categories))
+    assert DetectionFolder(str(tmp_path)).open().class_names == ("1", "3")
+
+
+def test_yolo_names_that_are_listed_twice_are_one_class(tmp_path: Path):
+    write_yolo(tmp_path, {"a": "0 .5 .5 .2 .2\n1 .3 .3 .2 .2\n2 .7 .7 .2 .2\n3 .5 .5 .1 .1"}, ("disk", "box", "disk"))
+    examples = DetectionFolder(str(tmp_path)).open()
+    assert examples.class_names == ("disk", "box") and sorted(examples.classes.tolist()) == [0, 0, 1]
+    assert examples.problem_counts() == {"unknown_class": 1}
+    assert "taken for one each: disk" in " ".join(examples.summary())
+
+
 def test_coco_of_several_parts(tmp_path: Path):
     for number, part in enumerate(("train", "valid", "test")):
         write_coco(tmp_path / part, coco_json([coco_box()]), "_annotations.coco.json", ".")
