@@ -3,7 +3,7 @@
 import collections
 import dataclasses
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -152,7 +152,10 @@ class _Files:
         names = _apart([name for _, name, _ in files])
         drawn = None
         if options.draw and (options.out is not None or not options.json):
-            drawn = tuple(folder / _as_drawn(name) for name in names) if several else (Path(options.out or "detected.png"),)
+            # a.bmp and a.bmp.png would be drawn to one place, and a.jpg and a.png explained at one.
+            made = explained_place if options.explain else None
+            apart = _apart(list(map(_as_drawn, names)), made)
+            drawn = tuple(folder / name for name in apart) if several else (Path(options.out or "detected.png"),)
         coco = Path(options.coco) if options.coco else None
         if coco is None and several and not options.json:
             coco = folder / "detections.json"
@@ -192,6 +195,8 @@ def _check_places(
         check_place("--out", drawn[0])
     if coco is not None:
         check_place("--coco", coco)
+        if drawn is not None and coco.resolve() in {place.resolve() for place in (*drawn, *why)}:
+            raise UserError(f"--coco and --out are both {printable(coco)}: give two places.")
     originals = {path.resolve() for path in read}
     for place in (*(drawn or ()), *([coco] if coco else []), *why):
         if place.resolve() in originals:
@@ -338,14 +343,25 @@ def _images_in(folder: Path, without: Path) -> Iterator[Path]:
             yield entry
 
 
-def _apart(names: Sequence[str]) -> list[str]:
-    """The names, of which no two are alike: of those that are, the later ones get a number."""
-    seen: collections.Counter[str] = collections.Counter()
+def _apart(names: Sequence[str], beside: Callable[[Path], Path] | None = None) -> list[str]:
+    """The names, of which no two are alike: of those that are, the later ones get a number.
+
+    Args:
+        names: paths below a folder.
+        beside: what else is made of each, whose names are to be apart from all as well.
+    """
+    taken: set[str] = set()
     apart = []
     for name in names:
-        seen[name] += 1
-        path = Path(name)
-        apart.append(name if seen[name] == 1 else str(path.with_name(f"{path.stem}_{seen[name]}{path.suffix}")))
+        path, number = Path(name), 1
+        while True:
+            tried = name if number == 1 else str(path.with_name(f"{path.stem}_{number}{path.suffix}"))
+            places = {tried, *([] if beside is None else [str(beside(Path(tried)))])}
+            if taken.isdisjoint(places):
+                break
+            number += 1
+        taken |= places
+        apart.append(tried)
     return apart
 
 

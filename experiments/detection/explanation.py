@@ -25,6 +25,8 @@ __all__ = ["Explanation", "explain", "explained", "explained_place"]
 
 _SIDE = 640
 """Of an image that is drawn, in pixels, at most."""
+_TALLEST = 4.0
+"""How many times as high as wide what an image gets of the figure is, at most: a strip would make a figure of many meters."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -84,7 +86,7 @@ def explained(known: Explanation) -> "Figure":
     scale = image.shape[1] / known.image.shape[1]
     columns = min(4, count + 1)
     rows = -(-(count + 1) // columns)
-    ratio = image.shape[0] / image.shape[1]
+    ratio = min(_TALLEST, image.shape[0] / image.shape[1])
     side = 2.7
     figure = Figure(figsize=(side * columns, (side * ratio + 0.3) * rows + 0.55), dpi=PIXELS_PER_INCH)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()

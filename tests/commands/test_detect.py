@@ -1,5 +1,6 @@
 """``likeness detect``: from files to drawn boxes and COCO JSON."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -87,6 +88,21 @@ def test_files_of_one_name_do_not_overwrite_each_other(likeness, photos):
     assert {path.name for path in (photos.parent / "found").iterdir()} == {"a.jpg", "a_2.jpg", "detections.json"}
 
 
+def test_drawn_images_and_explanations_do_not_overwrite_each_other(likeness, tmp_path, monkeypatch):
+    """What is drawn has other names than what is read: a.bmp becomes a.bmp.png, and a.jpg and a.png have one explanation."""
+    monkeypatch.chdir(tmp_path)
+    names = ("a.bmp", "a.bmp.png", "a.jpg", "a.png", "a_explained.png")
+    (tmp_path / "photos").mkdir()
+    for name in names:
+        save(tmp_path / "photos" / name, (0, 0))
+    said = likeness("detect", "photos", "-o", "found", "--explain", "--masks", 2)
+    assert said.code == 0, said.err
+    drawn = [path.name for path in (tmp_path / "found").glob("*.*") if path.suffix != ".json"]
+    assert len(drawn) == 2 * len(names)
+    listed = json.loads((tmp_path / "found" / "detections.json").read_text())["images"]
+    assert [each["file_name"] for each in listed] == list(names)
+
+
 def test_json_prints_the_coco_file_and_draws_nothing(likeness, photos):
     said = likeness("detect", photos, "--json")
     assert said.code == 0, said.err
@@ -136,6 +152,7 @@ def test_flags_change_what_is_found(likeness, photos, flags, count):
         (["photos", "-o", "photos/a.jpg"], "--out is photos/a.jpg, a file"),
         (["photos", "-o", "photos"], "would be written over"),
         (["photos/a.jpg", "-o", "photos/b.png/x.png"], "cannot be written"),
+        (["photos/a.jpg", "-o", "same.png", "--coco", "same.png"], "--coco and --out are both same.png"),
         (["photos/a.jpg", "--classes", "bleu"], "did you mean 'blue'"),
         (["photos/a.jpg", "--slice", "0"], "side"),
         (["photos/a.jpg", "--slice", "9", "--overlap", "1"], "overlap is 1"),
@@ -196,3 +213,6 @@ def test_the_explanation_lies_over_the_image_and_points_to_the_bright_cell(photo
     explained(known).canvas.draw()
     nothing = explain(detector, np.zeros_like(image), found[:0])
     explained(nothing).canvas.draw()
+    # A strip makes no figure of many meters.
+    strip = dataclasses.replace(known, image=np.zeros((3000, 4, 3), np.uint8))
+    assert max(explained(strip).get_size_inches()) < 40
