@@ -3,13 +3,13 @@
 import dataclasses
 import functools
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import flax.linen as nn
 import jax.numpy as jnp
 
 from likeness.research.detectors.heads import DetectionHead
-from likeness.research.detectors.protocol import Candidates, Regions
+from likeness.research.detectors.protocol import Candidates, Regions, with_channels
 from likeness.research.detectors.regions import Learning, RegionHead, Sight, searched
 from likeness.research.errors import UserError
 from likeness.research.geometry.placement import Placement, Size
@@ -39,6 +39,8 @@ class LearnedDetector:
     """What is left out of the candidates."""
     fill: int = 114
     """The value of those pixels of the canvas that show no image."""
+    channels: Literal[1, 3] = 3
+    """What the network sees of a canvas: 1 for gray, 3 for RGB."""
 
     def placement(self, size: Size) -> Placement:
         """By a letterbox."""
@@ -46,7 +48,7 @@ class LearnedDetector:
 
     def candidates(self, variables: PyTree, canvases: ImagesUint8) -> Candidates:
         """What the head means by what it says of the encoder's maps."""
-        proposals = None
+        canvases, proposals = with_channels(canvases, self.channels), None
         if isinstance(self.head, RegionHead) and self.head.search is not None:
             proposals = searched(self.head.search, canvases)
         said = self.say(variables, jnp.asarray(canvases).astype(jnp.float32) / 255, proposals)

@@ -1,7 +1,7 @@
 """What a network must offer to be a detector, and the program that all detectors share."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -11,9 +11,9 @@ from likeness.research.geometry.boxes import area, clip_boxes
 from likeness.research.geometry.detections import PaddedDetections
 from likeness.research.geometry.placement import Placement, Size
 from likeness.research.geometry.suppression import Suppression
-from likeness.research.types import AnyArray, Array, Bool, Float, ImagesUint8, Int, PyTree
+from likeness.research.types import AnyArray, Array, Bool, Float, ImagesUint8, Int, PyTree, UInt8
 
-__all__ = ["Candidates", "CanvasPlaces", "DetectionModel", "Regions", "detect", "suppressed"]
+__all__ = ["Candidates", "CanvasPlaces", "DetectionModel", "Regions", "detect", "suppressed", "with_channels"]
 
 
 class Regions(NamedTuple):
@@ -117,6 +117,26 @@ class CanvasPlaces(NamedTuple):
     def points(self, points: Float[Array, "b n p 2"]) -> Float[Array, "b n p 2"]:
         """Points of the canvases, in pixels of the images; they may lie outside."""
         return points * jnp.asarray(self.factor)[:, None, None] + jnp.asarray(self.shift)[:, None, None]
+
+
+def with_channels(canvases: UInt8[AnyArray, "b h w _given"], channels: Literal[1, 3]) -> UInt8[Array, "b h w _wanted"]:
+    """Canvases as a network has learned to see them: gray by ITU-R 601 luma, to the bit as Pillow has it, or in color.
+
+    Args:
+        canvases: (b, h, w, 3) in RGB, or (b, h, w, 1) in gray.
+        channels: 1 for gray, 3 for RGB.
+
+    Example:
+        >>> with_channels(np.array([[[[255, 0, 0], [9, 9, 9]]]], np.uint8), 1).tolist()
+        [[[[76], [9]]]]
+    """
+    canvases = jnp.asarray(canvases)
+    if canvases.shape[-1] == channels:
+        return canvases
+    if channels == 3:
+        return jnp.broadcast_to(canvases, (*canvases.shape[:-1], 3))
+    parts = canvases.astype(jnp.uint32) * jnp.array([19595, 38470, 7471], jnp.uint32)
+    return ((jnp.sum(parts, axis=-1, keepdims=True) + 0x8000) >> 16).astype(jnp.uint8)
 
 
 def detect(

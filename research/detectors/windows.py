@@ -1,13 +1,13 @@
 """A classifier of crops as a detector: it looks at every window of an image, one by one or all in one pass."""
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 
 from likeness.research.checks import check_choice
-from likeness.research.detectors.protocol import Candidates
+from likeness.research.detectors.protocol import Candidates, with_channels
 from likeness.research.encoders.window_network import WindowForm, WindowNetwork
 from likeness.research.geometry.placement import Placement, Size
 from likeness.research.geometry.suppression import Suppression
@@ -45,6 +45,8 @@ class WindowDetector:
     """What is left out of the candidates. Windows of neighboring places overlap more than objects do."""
     fill: int = 114
     """The value of those pixels of the canvas that show no image."""
+    channels: Literal[1, 3] = 3
+    """What the network sees of a canvas: 1 for gray, 3 for RGB."""
 
     def __post_init__(self) -> None:
         check_choice("WindowDetector", "form", self.form, WindowForm)
@@ -102,7 +104,7 @@ class WindowDetector:
 
     def candidates(self, variables: PyTree, canvases: ImagesUint8) -> Candidates:
         """One for each window."""
-        images = jnp.asarray(canvases).astype(jnp.float32) / 255
+        images = with_channels(canvases, self.channels).astype(jnp.float32) / 255
         chances = jax.nn.softmax(self.logits(variables, images))[..., :-1]
         boxes = jnp.asarray(self.windows.boxes(images.shape[1], images.shape[2]))
         boxes += self.margin * jnp.array([1.0, 1.0, -1.0, -1.0])

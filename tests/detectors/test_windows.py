@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 
 from likeness.research.detectors import CanvasPlaces, DetectionModel, WindowDetector, detect
 from likeness.research.encoders import WindowNetwork
@@ -65,3 +66,17 @@ def test_what_leaves_no_window_is_refused():
         dataclasses.replace(DETECTOR, margin=4)
     with pytest.raises(ValueError, match="smaller than a window of 8×8"):
         dataclasses.replace(DETECTOR, size=(7, 32), border=0)
+
+
+def test_who_has_learned_from_gray_images_looks_at_color_in_gray():
+    """To the bit as Pillow makes gray of color, by which training images were read."""
+    network = WindowNetwork(window=8, widths=(4,), sides=(3,), pools=(2,), hidden=(8,))
+    detector = WindowDetector(network=network, size=(24, 24), class_names=("a",), channels=1)
+    rng = np.random.default_rng(0)
+    head = {"kernel": rng.normal(size=(8, 2)).astype(np.float32), "bias": np.zeros(2, np.float32)}
+    variables = {"encoder": network.init(jax.random.key(0), jnp.zeros((1, 8, 8, 1))), "head": head}
+    color = rng.integers(0, 256, (2, 24, 24, 3)).astype(np.uint8)
+    gray = np.stack([np.asarray(Image.fromarray(image).convert("L")) for image in color])[..., None]
+    scores = [np.asarray(detector.candidates(variables, each).scores) for each in (color, gray, np.repeat(gray, 3, -1))]
+    np.testing.assert_array_equal(scores[0], scores[1])
+    np.testing.assert_array_equal(scores[0], scores[2])
