@@ -174,13 +174,13 @@ def strides_of(owner: str, said: Sequence[Array], size: Size) -> tuple[int, ...]
     """The pixels between the places of each map, (b, h, w, …).
 
     Raises:
-        ValueError: the image is no whole number of them, or not the same along both sides.
+        UserError: the image is no whole number of them, or not the same along both sides.
     """
     strides = []
     for one in said:
         (down, rest), (across, more) = (divmod(side, count) for side, count in zip(size, one.shape[1:3], strict=True))
         if rest or more or down != across:
-            raise ValueError(
+            raise UserError(
                 f"{owner}: a map of {one.shape[1]}×{one.shape[2]} places does not lie evenly over images of "
                 f"{size[0]}×{size[1]} pixels: give images whose sides are multiples of the encoder's coarsest stride."
             )

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from likeness.research.errors import UserError
 from likeness.research.ops.normalization import BatchNorm
 from likeness.research.types import AnyArray, Array, Float, Precision, PyTree, SpatialDims
 
@@ -135,12 +136,12 @@ def check_multiples(encoder: str, images: AnyArray, multiple: int) -> None:
         multiple: what h and w must be multiples of.
 
     Raises:
-        ValueError: a side is none.
+        UserError: a side is none.
     """
     if images.ndim == 4 and any(side < 1 or side % multiple for side in images.shape[1:3]):
-        raise ValueError(
+        raise UserError(
             f"{encoder}: images of {_times(images.shape[1:3])} pixels have a side that is no multiple of {multiple}: pad or "
-            "resize them first, as the detector of this network does."
+            "resize them first, or give the experiment another size."
         )
 
 

@@ -5,6 +5,7 @@ from typing import Literal, TypeAlias
 import jax.numpy as jnp
 
 from likeness.research.encoders.layers import standardize
+from likeness.research.errors import UserError
 from likeness.research.types import AnyArray, Array
 
 InputNormalization: TypeAlias = Literal["unit", "caffe", "torchvision"]
@@ -21,13 +22,15 @@ def rgb(images: AnyArray) -> Array:
     """Checks a batch of images: (b, h, w, 3), floating point RGB in [0, 1]; returns them in float32.
 
     Raises:
-        ValueError: another shape, another number of channels, or integers.
+        UserError: another number of channels, as where the data are read in gray.
+        ValueError: another shape, or integers.
     """
     images = standardize(images, "float32", signed=False)
     if images.shape[-1] != 3:
-        raise ValueError(
+        raise UserError(
             f"An image encoder takes RGB images (b, h, w, 3), not an array of shape {images.shape}; "
-            "repeat a gray image three times along the last axis, and drop or blend an alpha channel."
+            "read gray images with channels=3, or repeat them three times along the last axis, and drop or blend an alpha "
+            "channel."
         )
     return images
 
