@@ -27,6 +27,7 @@ from likeness.research.data.detection import (
     DetectionSource,
     DetectionSplit,
     OfficialParts,
+    parted,
     sample_of,
     stream_detection,
     with_proposals,
@@ -104,8 +105,8 @@ class ObjectDetection(Experiment):
             raise ValueError(f"ObjectDetection.score_threshold is {self.score_threshold}: give 0 or more, and less than 1.")
 
     def open(self) -> DetectionParts:
-        """Opens the images and parts them."""
-        return self.split(self.data.open())
+        """Opens the images and parts them. What was wrong with them stays with those to learn from."""
+        return parted(self.data.open(), self.split)
 
     def fingerprints(self, data: DetectionParts) -> Fingerprints:
         """Of each part's images, their boxes and the names of the classes."""
@@ -124,8 +125,12 @@ class ObjectDetection(Experiment):
         sentences = [f"data: {type(self.data).__name__}: images to {sizes}, in {len(train.class_names)} classes"]
         if is_synthetic(self.data):
             sentences.append("the images are synthetic: numbers on them say nothing of real ones")
+        sentences += train.summary()[1:]
         if missing := [name for name, count in zip(train.class_names, train.counts().tolist(), strict=True) if not count]:
-            sentences.append(f"warning: there is nothing to learn {missing[0]!r} from: the training part has no such object")
+            more = f" and {len(missing) - 1:,} more classes" if len(missing) > 1 else ""
+            sentences.append(
+                f"warning: there is nothing to learn {missing[0]!r}{more} from: the training part has no such objects"
+            )
         return tuple(sentences)
 
     def constants(self, data: DetectionParts) -> DetectionConstants:
@@ -207,6 +212,7 @@ class ObjectDetection(Experiment):
             size=self.size,
             class_names=class_names,
             suppression=dataclasses.replace(self.suppression, score_threshold=self.score_threshold),
+            channels=getattr(self.data, "channels", 3),
         )
 
     def model_variables(self, learned: Variables) -> PyTree:

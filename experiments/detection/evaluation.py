@@ -18,7 +18,7 @@ from likeness.research.metrics.detection.uncertainty import (
 )
 from likeness.research.metrics.intervals import Estimate
 
-__all__ = ["Evaluated", "evaluated", "records", "truths_of"]
+__all__ = ["Evaluated", "evaluated", "metric_names", "records", "truths_of"]
 
 _NAMES = {"ap": "AP", "ap50": "AP50", "ap75": "AP75", "ar": "AR@100"}
 _SIZES = {"APs": "small", "APm": "medium", "APl": "large"}
@@ -50,11 +50,11 @@ class Evaluated:
         known = with_intervals(self.evaluation, tuple(named.values()), resamples)
         found: dict[str, float | Estimate] = {name: known[number] for name, number in named.items()}
         if len(self.class_names) > 1:
+            of_class = metric_names(self.class_names)
             for metric in ("AP", "AP50"):
                 for number, estimate in per_class_intervals(self.evaluation, metric, resamples).items():
                     if estimate.resolved:
-                        name = self.class_names[number].replace(" ", "_").replace("/", "_")
-                        found[f"detection/{metric.lower()}@{name}"] = estimate
+                        found[f"detection/{metric.lower()}@{of_class[number]}"] = estimate
         return found
 
     def curves(self, resamples: int) -> Mapping[str, PrecisionBand]:
@@ -74,6 +74,25 @@ class Evaluated:
     def notes(self) -> tuple[str, ...]:
         """What a reader of the numbers must know."""
         return self.evaluation.notes
+
+
+def metric_names(class_names: Sequence[str]) -> list[str]:
+    """What stands behind the @ in a metric of each class: its name without spaces and slashes, and different from the others.
+
+    A class may be called as the sizes are, and two may differ by a space only.
+
+    >>> metric_names(["a b", "a_b", "small", "a/b"])
+    ['a_b', 'a_b_2', 'small_2', 'a_b_3']
+    """
+    taken, names = set(_SIZES.values()), []
+    for known in class_names:
+        plain = known.replace(" ", "_").replace("/", "_")
+        tried, number = plain, 2
+        while tried in taken:
+            tried, number = f"{plain}_{number}", number + 1
+        taken.add(tried)
+        names.append(tried)
+    return names
 
 
 def evaluated(examples: DetectionExamples, found: Sequence[Detections]) -> Evaluated:

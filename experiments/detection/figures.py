@@ -17,6 +17,8 @@ __all__ = ["beside_truth", "precision_recall"]
 
 _COLORS = ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#F0E442", "#0072B2", "#D55E00")
 """Okabe and Ito's, those first that are seen on most images."""
+_TALLEST = 4.0
+"""How many times as high as wide what an image gets of a figure is, at most: strips would make one of many meters."""
 
 
 def beside_truth(images: Sequence[ShownImage], class_names: Sequence[str], title: str, columns: int = 5) -> "Figure":
@@ -35,9 +37,10 @@ def beside_truth(images: Sequence[ShownImage], class_names: Sequence[str], title
     columns = min(columns, max(1, len(images)))
     rows = max(1, -(-len(images) // columns))
     height, width = np.max([each.image.shape[:2] for each in images], axis=0) if len(images) else (1, 1)
+    ratio = min(_TALLEST, height / width)
     # Long titles need some width.
     side = max(2.3, 7.4 / columns)
-    figure = Figure(figsize=(side * columns, (side * height / width + 0.36) * rows + 0.55), dpi=PIXELS_PER_INCH)
+    figure = Figure(figsize=(side * columns, (side * ratio + 0.36) * rows + 0.55), dpi=PIXELS_PER_INCH)
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.ravel():
         axes.axis("off")
@@ -51,7 +54,7 @@ def beside_truth(images: Sequence[ShownImage], class_names: Sequence[str], title
     legend = "lines: found, dashes: there; orange, with a question mark: wrong, or missed"
     figure.text(0.01, 1 - 0.3 * inch, legend, ha="left", va="top", fontsize=8.5, color=INK)
     figure.subplots_adjust(
-        left=0.01, right=0.99, bottom=0.36 * inch, top=1 - 0.55 * inch, wspace=0.04, hspace=0.36 / (side * height / width)
+        left=0.01, right=0.99, bottom=0.36 * inch, top=1 - 0.55 * inch, wspace=0.04, hspace=0.36 / (side * ratio)
     )
     return figure
 

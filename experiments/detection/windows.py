@@ -14,7 +14,14 @@ from likeness.experiments.detection.outcome import outcome
 from likeness.experiments.experiment import Batches, Evaluation, Experiment, LossOutput, Part, Variables
 from likeness.experiments.fingerprints import Fingerprints
 from likeness.research.checks import check_members
-from likeness.research.data.detection import DetectionExamples, DetectionParts, DetectionSource, DetectionSplit, OfficialParts
+from likeness.research.data.detection import (
+    DetectionExamples,
+    DetectionParts,
+    DetectionSource,
+    DetectionSplit,
+    OfficialParts,
+    parted,
+)
 from likeness.research.data.detection.crops import ObjectCrops
 from likeness.research.data.examples import Examples, stream_examples
 from likeness.research.data.preprocessing import to_unit
@@ -94,8 +101,11 @@ class WindowDetection(Experiment):
         self.model(("object",))
 
     def open(self) -> WindowData:
-        """Opens the images, parts them, and cuts crops out of those to learn from and of those to decide by."""
-        images, model = self.split(self.data.open()), self.model(("object",))
+        """Opens the images, parts them, and cuts crops out of those to learn from and of those to decide by.
+
+        What was wrong with the images stays with those to learn from.
+        """
+        images, model = parted(self.data.open(), self.split), self.model(("object",))
         transform = Letterbox(size=model.canvas, within=self.size)
         return WindowData(images, self.crops(images.train, transform, 0), self.crops(images.validation, transform, 1))
 
@@ -121,6 +131,7 @@ class WindowDetection(Experiment):
         ]
         if is_synthetic(self.data):
             sentences.append("the images are synthetic: numbers on them say nothing of real ones")
+        sentences += images.train.summary()[1:]
         return tuple(sentences)
 
     def stream(self, data: WindowData, seed: int) -> Batches:
@@ -170,6 +181,7 @@ class WindowDetection(Experiment):
             margin=self.crops.margin,
             border=self.border,
             suppression=dataclasses.replace(self.suppression, score_threshold=self.score_threshold),
+            channels=getattr(self.data, "channels", 3),
         )
 
     def model_variables(self, learned: Variables) -> PyTree:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from likeness.research.data.detection.records import Part
     from likeness.research.data.detection.shapes import Shapes
     from likeness.research.data.detection.source import DetectionFolder, DetectionSource
-    from likeness.research.data.detection.split import DetectionParts, DetectionSplit, OfficialParts, ShareSplit
+    from likeness.research.data.detection.split import DetectionParts, DetectionSplit, OfficialParts, ShareSplit, parted
     from likeness.research.data.detection.tfds import DetectionTfds
 else:
     __getattr__ = lazily(
@@ -67,6 +67,7 @@ else:
                 "DetectionSplit",
                 "OfficialParts",
                 "ShareSplit",
+                "parted",
             ),
             "tfds": ("DetectionTfds",),
         },
@@ -101,6 +102,7 @@ __all__ = [
     "detection_examples",
     "pad_boxes",
     "padded_boxes",
+    "parted",
     "sample_of",
     "stream_detection",
     "with_proposals",

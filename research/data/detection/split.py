@@ -11,7 +11,7 @@ from jaxtyping import Bool
 from likeness.research.data.detection.examples import DetectionExamples
 from likeness.research.errors import UserError
 
-__all__ = ["DetectionParts", "DetectionSplit", "OfficialParts", "ShareSplit"]
+__all__ = ["DetectionParts", "DetectionSplit", "OfficialParts", "ShareSplit", "parted"]
 
 
 class DetectionParts(NamedTuple):
@@ -110,6 +110,21 @@ class OfficialParts(DetectionSplit):
             validation = _first(examples, train, share, self.seed)
             train &= ~validation
         return _parted(examples, train, validation, test, self.validation > 0, self.test > 0)
+
+
+def parted(examples: DetectionExamples, split: DetectionSplit) -> DetectionParts:
+    """Parts images, and leaves what was wrong with all of them with those to learn from, so that a run can tell.
+
+    Raises:
+        UserError: a part that should have images has none, or there is no class.
+    """
+    if not examples.class_names:
+        raise UserError(
+            f"Of {len(examples):,} images none shows an object of any class, so that there is nothing to find: annotate what "
+            "they show, or name the classes."
+        )
+    parts = split(examples)
+    return parts._replace(train=dataclasses.replace(parts.train, problems=examples.problems, notes=examples.notes))
 
 
 def _check_shares(owner: str, validation: float, test: float) -> None:

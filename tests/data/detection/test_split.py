@@ -1,7 +1,17 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
-from likeness.research.data.detection import DetectionExamples, OfficialParts, Part, ShareSplit, detection_examples
+from likeness.research.data.detection import (
+    DetectionExamples,
+    OfficialParts,
+    Part,
+    Problem,
+    ShareSplit,
+    detection_examples,
+    parted,
+)
 from likeness.research.errors import UserError
 
 
@@ -75,3 +85,13 @@ def test_a_selection_is_a_table():
     np.testing.assert_array_equal(some.read(1), table.read(4))
     assert some.image_numbers.tolist() == [3, 5] and table.select([]).boxes.shape == (0, 4)
     assert table.select([]).counts().tolist() == [0] and table.select([]).most_boxes == 0
+
+
+def test_what_was_wrong_stays_with_the_training_part_and_no_class_at_all_is_refused():
+    known = dataclasses.replace(examples(20), problems=(Problem("malformed", "a.jpg"),), notes=("a note",))
+    parts = parted(known, ShareSplit())
+    assert [len(part.problems) for part in parts] == [1, 0, 0] and parts.train.notes == ("a note",)
+    none = np.zeros((0, 4), np.float32)
+    nothing = detection_examples([np.zeros((8, 8, 1), np.uint8)] * 9, [none] * 9, [np.zeros(0, int)] * 9, ())
+    with pytest.raises(UserError, match="none shows an object of any class"):
+        parted(nothing, ShareSplit())

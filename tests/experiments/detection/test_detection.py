@@ -20,7 +20,7 @@ from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Checkpoints, Run
 from likeness.experiments.training.trainer import train
-from likeness.research.data.detection import DrawnFaces, Shapes, detection_examples
+from likeness.research.data.detection import DrawnFaces, Problem, Shapes, detection_examples
 from likeness.research.detectors.heads import AnchorFreeHead
 from likeness.research.detectors.localization import LocalizationHead
 from likeness.research.encoders import FeaturePyramid
@@ -89,7 +89,79 @@ def test_the_parts_and_their_faults_are_told():
     assert "in 3 classes" in said
     assert "the images are synthetic" in said
     lacking = data._replace(train=dataclasses.replace(data.train, classes=np.zeros_like(data.train.classes)))
-    assert "nothing to learn 'box' from" in " ".join(SMALL.describe(lacking))
+    assert "nothing to learn 'box' and 1 more classes from" in " ".join(SMALL.describe(lacking))
+    assert not any("malformed" in sentence for sentence in SMALL.describe(data))
+
+
+@dataclasses.dataclass(frozen=True)
+class Faulty:
+    """Images of which something was wrong."""
+
+    def open(self):
+        problems = (Problem("zero_area", "a.png", index=2), Problem("malformed", "b.png"), Problem("zero_area", "c.png"))
+        return dataclasses.replace(Shapes(train=40, validation=5, test=5).open(), problems=problems, notes=("a note",))
+
+
+def test_what_was_wrong_with_the_data_is_told_when_training_begins():
+    said = experiment_of(Faulty()).describe(experiment_of(Faulty()).open())
+    assert "a note" in said
+    assert any(sentence.startswith("zero_area, 2 times") and "a.png, box 3" in sentence for sentence in said)
+    assert any(sentence.startswith("malformed, once") for sentence in said)
+
+
+@dataclasses.dataclass(frozen=True)
+class Gray:
+    """Images of one channel."""
+
+    channels: int = 1
+
+    def open(self):
+        examples = SMALL.data.open()
+        rows = range(len(examples))
+        images = [examples.read(row)[..., :1] for row in rows]
+        boxes, classes = [examples.boxes_of(row) for row in rows], [examples.classes_of(row) for row in rows]
+        return dataclasses.replace(detection_examples(images, boxes, classes, examples.class_names), parts=examples.parts)
+
+
+def test_gray_images_that_an_encoder_does_not_take_are_the_users_mistake():
+    with pytest.raises(UserError, match="channels=3"):
+        started(experiment_of(Gray()))
+
+
+def test_a_canvas_whose_sides_are_no_multiples_is_the_users_mistake():
+    with pytest.raises(UserError, match="no multiple of 8"):
+        started(dataclasses.replace(SMALL, size=(30, 30)))
+
+
+def experiment_of(data):
+    return dataclasses.replace(SMALL, data=data)
+
+
+def test_classes_of_any_names_have_metrics_of_their_own():
+    """One may be called as the sizes of objects are, and two may differ by what a name of a metric does not hold."""
+    names = ("small", "a b", "a_b")
+    examples = dataclasses.replace(SMALL.open().test, class_names=names)
+    found = perfect(examples)
+    for each in found:
+        each.confidence[each.class_id == 1] = 0.0
+    missing = [each[each.class_id != 1] for each in found]
+    metrics = evaluated(examples, missing).with_intervals(20)
+    assert {"detection/ap@small", "detection/ap@small_2", "detection/ap@a_b", "detection/ap@a_b_2"} <= set(metrics)
+    assert metrics["detection/ap@a_b"].value == 0.0
+    assert metrics["detection/ap@small_2"].value == metrics["detection/ap@a_b_2"].value == 1.0
+    assert 0.0 < metrics["detection/ap@small"].value < 1.0
+
+
+@pytest.mark.parametrize("size", [(2000, 8), (8, 2000)])
+def test_images_that_are_strips_make_no_figure_of_many_meters(tmp_path, size):
+    images = [np.zeros((*size, 3), np.uint8)] * 10
+    box = [np.array([[1.0, 1.0, 7.0, 7.0]])] * 10
+    examples = detection_examples(images, box, [np.zeros(1, int)] * 10, ("disk",))
+    found = perfect(examples)
+    first, _ = shown(examples, found, fates(examples, found), 0.3)
+    figure = beside_truth(first, examples.class_names, "The first")
+    assert max(figure.get_size_inches()) < 40
+    figure.savefig(tmp_path / "strips.png")
 
 
 def test_whoever_finds_everything_has_an_average_precision_of_one():
