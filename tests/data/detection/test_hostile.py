@@ -116,7 +116,7 @@ def test_pipes_and_loops_of_links_are_passed_by(tmp_path: Path):
     (tmp_path / "Annotations" / "itself.xml").symlink_to(tmp_path / "Annotations" / "itself.xml")
     examples = DetectionFolder(str(tmp_path), unannotated="background").open()
     assert examples.names == ("JPEGImages/a.png",)
-    assert examples.problem_counts() == {"unreadable_image": 1, "unannotated": 1}
+    assert examples.problem_counts() == {"unreadable_annotation": 1}
 
 
 @pytest.mark.parametrize(
