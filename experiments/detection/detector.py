@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, cast, runtime_checkable
 
 import jax
 import numpy as np
+from PIL.Image import Image as PillowImage
 
 from likeness.experiments.experiment import Variables
 from likeness.experiments.storage.workdir import Workdir, read_json
@@ -30,8 +31,8 @@ from likeness.research.weights import named
 
 __all__ = ["PUBLISHED", "Detector", "ImageDetections", "LearnsDetector"]
 
-Image: TypeAlias = str | os.PathLike | AnyArray
-"""A file, or an array (h, w, 3) or (h, w): uint8, or floating-point in [0, 1]."""
+Image: TypeAlias = str | os.PathLike | AnyArray | PillowImage
+"""A file, an image of Pillow's, or an array (h, w, 3) or (h, w): uint8, or floating-point in [0, 1]."""
 _Program: TypeAlias = Callable[[AnyArray, CanvasPlaces, AnyArray], PaddedDetections]
 
 _PIXELS = {"cpu": 2**19}
@@ -150,7 +151,7 @@ class Detector:
         score_threshold: float | None = None,
         iou_threshold: float | None = None,
         max_detections: int | None = None,
-        classes: Sequence[str | int] | None = None,
+        classes: str | int | Sequence[str | int] | None = None,
         slices: Slices | None = None,
     ) -> list[Detections]:
         """Finds the objects in images: a list with an entry for each.
@@ -160,7 +161,7 @@ class Detector:
             score_threshold: what scores this or less is left out; None is the detector's own.
             iou_threshold: boxes of one class that overlap by more are taken for one object; None likewise.
             max_detections: the most in one image; None likewise.
-            classes: names or numbers of those that are wanted; None for all.
+            classes: names or numbers of those that are wanted, one or several; None for all.
             slices: look at slices of a large image too, and put together what is found there, by :func:`merge_slices`.
 
         Raises:
@@ -192,7 +193,7 @@ class Detector:
         images: Image | Sequence[Image],
         rule: Suppression | None = None,
         *,
-        classes: Sequence[str | int] | None = None,
+        classes: str | int | Sequence[str | int] | None = None,
         slices: Slices | None = None,
         skip: Callable[[int, BadImage], None] | None = None,
     ) -> Iterator[ImageDetections]:
@@ -297,7 +298,7 @@ def _together(size: tuple[int, int]) -> int:
 
 
 def _each(images: Image | Sequence[Image]) -> list[Image]:
-    if isinstance(images, str | os.PathLike) or (hasattr(images, "ndim") and cast(Any, images).ndim in (2, 3)):
+    if isinstance(images, str | os.PathLike | PillowImage) or (hasattr(images, "ndim") and cast(Any, images).ndim in (2, 3)):
         return [cast(Image, images)]
     return list(cast(Sequence[Image], images))
 
@@ -334,8 +335,11 @@ def _pixels(image: Image) -> UInt8[np.ndarray, "h w 3"]:
     Raises:
         UserError: it is no image.
     """
+    decode = Decode(max_megapixels=170.0, min_side=1)
     if isinstance(image, str | os.PathLike):
-        return Decode(max_megapixels=170.0, min_side=1)(image)
+        return decode(image)
+    if isinstance(image, PillowImage):
+        return decode.from_image(image)
     pixels = np.asarray(image)
     if pixels.ndim == 2:
         pixels = pixels[:, :, None]

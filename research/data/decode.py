@@ -88,6 +88,12 @@ class Decode:
             pixels = np.array(image, np.uint8)
         return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
+    def from_image(self, image: Image.Image, name: str = "that was given") -> UInt8[np.ndarray, "h w c"]:
+        """What an image that Pillow has opened shows; ``name`` is for the error."""
+        self._check_header(image, name)
+        pixels = np.array(_to_mode(_upright(image), "L" if self.channels == 1 else "RGB"), np.uint8)
+        return pixels[:, :, None] if pixels.ndim == 2 else pixels
+
     @contextmanager
     def image(self, file: File, name: str, least: int = 0) -> Iterator[Image.Image]:
         """Decodes an open file, upright and in the mode of ``channels``, at its own size; for as long as the context lasts.

@@ -181,12 +181,14 @@ class Detections:
             landmarks=None if self.landmarks is None else self.landmarks[rows],
         )
 
-    def filter(self, score_threshold: float | None = None, classes: Sequence[int | str] | None = None) -> "Detections":
+    def filter(
+        self, score_threshold: float | None = None, classes: int | str | Sequence[int | str] | None = None
+    ) -> "Detections":
         """Those that score more than a threshold and are of some classes, in the order that they have.
 
         Args:
             score_threshold: what scores this or less goes; None lets all scores pass.
-            classes: names or numbers; None lets all classes pass.
+            classes: names or numbers, one or several; None lets all classes pass.
 
         Raises:
             UserError: no class has this name or number.
@@ -196,7 +198,8 @@ class Detections:
             # In the precision of the scores: one of .6 does not score more than .6.
             kept &= self.confidence > self.confidence.dtype.type(score_threshold)
         if classes is not None:
-            kept &= np.isin(self.class_id, [self._number(each) for each in classes])
+            wanted = [classes] if isinstance(classes, int | str) else classes
+            kept &= np.isin(self.class_id, [self._number(each) for each in wanted])
         return self[kept]
 
     def to_coco(self, image_id: int, category_ids: Sequence[int] | Mapping[int, int] | None = None) -> list[dict[str, Any]]:

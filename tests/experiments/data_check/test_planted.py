@@ -189,6 +189,7 @@ def test_all_faults_at_once_are_all_found(sound: Path, tmp_path: Path, capsys: p
     annotate(root, "05", size=(480, 640))
     image(root, "06").write_bytes(b"no image")
     (root / "Annotations" / "07.xml").write_text("<!DOCTYPE a><annotation/>")
+    (root / "Annotations" / "09.xml").unlink()
     (root / "Annotations" / "13.xml").write_text("<annotation>")
     (root / "Annotations" / "14.xml").write_text(voc_xml(objects(0), "14.png", SIZE))
     shutil.copy(image(root, "01"), image(root, "02"))

@@ -52,6 +52,16 @@ def test_files_and_arrays_of_all_kinds_are_taken(detector, tmp_path):
     assert detector.detect([]) == []
 
 
+def test_images_of_pillow_are_taken_in_any_mode_and_upright(detector):
+    stored = Image.fromarray(image(16, 24, (0, 2), color=(255, 255, 255)))
+    for mode in ("RGB", "L", "P", "CMYK", "RGBA", "LA", "1"):
+        assert boxes(detector.detect(stored.convert(mode))[0]) == [[16, 0, 24, 8]], mode
+    stored.getexif()[0x0112] = 6
+    assert boxes(detector.detect([stored])[0]) == [[8, 16, 16, 24]]
+    with pytest.raises(UserError, match="floating-point"):
+        detector.detect(Image.fromarray(np.zeros((8, 8), np.float32)))
+
+
 def test_an_image_is_looked_at_upright(detector, tmp_path):
     """Rectlabel#167, fiftyone#3778: the orientation in EXIF counts, and boxes are those of what people see."""
     stored = Image.fromarray(image(16, 24, (0, 0)))
@@ -90,6 +100,15 @@ def test_only_some_classes_may_be_wanted(detector):
     assert boxes(detector.detect(pixels, classes=["blue"])[0]) == [[8, 8, 16, 16]]
     with pytest.raises(UserError, match=r"no class 'bleu': did you mean 'blue'"):
         detector.detect(["there is no such file.png"], classes=["bleu"])
+
+
+def test_one_class_may_be_named_alone(detector):
+    pixels = image(16, 24, (0, 0))
+    names = detector.class_names
+    assert [len(detector.detect(pixels, classes=name)[0]) for name in names] == [
+        len(detector.detect(pixels, classes=[name])[0]) for name in names
+    ]
+    assert len(detector.detect(pixels, classes=0)[0]) == len(detector.detect(pixels, classes=[0])[0])
 
 
 def test_a_bad_file_is_named_or_skipped_where_somebody_is_told(detector, tmp_path):
