@@ -90,7 +90,10 @@ class SeenPhotograph:
             if found.misfit[row] > _AWAY:
                 said.append(f"{title} looks away, is half hidden or distorted: an answer about it is less sure.")
             if self.norms is not None and self.norms[number] < self.least_norm:
-                said.append(f"{title} is blurred, dark or hardly a face: an answer about it is less sure.")
+                said.append(
+                    f"{title} is blurred, dark or hardly a face: the rates of τ do not hold for it, since two such faces are "
+                    "often taken for one person."
+                )
         return tuple(said)
 
     def drawn(self, texts: Sequence[str], classes: Sequence[int] | None = None) -> UInt8[np.ndarray, "h w 3"]:
