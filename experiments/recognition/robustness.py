@@ -101,7 +101,7 @@ def robustness_figure(measured: Sequence[Bearing], title: str) -> "Figure":
         steps = clean + [one for one in measured if one.kind == kind]
         _curve(axes, [one.tar for one in steps], BLUE, "one person: true accepts")
         _curve(axes, [one.far for one in steps], ORANGE, "two people: false accepts")
-        names = ["none", *(one.title.removeprefix(kind).removeprefix("JPEG").strip() for one in steps[1:])]
+        names = ["none", *(one.title.removeprefix(kind).removeprefix("JPEG quality").strip() for one in steps[1:])]
         axes.set_xticks(range(len(steps)), names, fontsize=8)
         axes.set_ylim(-4, 104)
         axes.set_title(kind, fontsize=11, color=INK, loc="left", fontweight="bold")
