@@ -54,7 +54,7 @@ def pool_templates(
     Example:
         >>> images = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
         >>> codes, numbers = pool_templates(images, templates=np.array([7, 7, 7]), media=np.array([1, 1, 2]))
-        >>> codes.round(3).tolist(), numbers.tolist()
+        >>> codes.astype(float).round(3).tolist(), numbers.tolist()
         ([[0.707, 0.707]], [7])
     """
     table = as_numpy("pool_templates", "embeddings", embeddings, ("n", "d"), help="Give one row for each image.")
