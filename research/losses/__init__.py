@@ -28,8 +28,23 @@ from likeness.research.losses.detection.rpn import RpnLoss
 from likeness.research.losses.detection.yolo_course import CourseYoloLoss
 from likeness.research.losses.detection.yolo_v1 import YoloV1Loss
 from likeness.research.losses.detection.yolo_v3 import YoloV3Loss
+from likeness.research.losses.metric.adaface import AdaFace
+from likeness.research.losses.metric.angular_margin import moved_cosine
+from likeness.research.losses.metric.arcface import ArcFace
+from likeness.research.losses.metric.center_loss import CenterLoss
+from likeness.research.losses.metric.circle import Circle
+from likeness.research.losses.metric.class_centers import ClassCenters
 from likeness.research.losses.metric.collapse import CollapseMonitor
 from likeness.research.losses.metric.contrastive import Contrastive
+from likeness.research.losses.metric.cosface import CosFace
+from likeness.research.losses.metric.cross_batch_memory import CrossBatchMemory
+from likeness.research.losses.metric.curricularface import CurricularFace
+from likeness.research.losses.metric.distance_weighted import DistanceWeighted
+from likeness.research.losses.metric.easy_positive import EasyPositive
+from likeness.research.losses.metric.elasticface import ElasticFace
+from likeness.research.losses.metric.magface import MagFace
+from likeness.research.losses.metric.margin_head import AngularHead, CenterCosines, MarginHead, StatefulHead
+from likeness.research.losses.metric.margin_loss import MarginLoss
 from likeness.research.losses.metric.margin_softmax import MarginSoftmax
 from likeness.research.losses.metric.mining import (
     AddonsSemiHard,
@@ -42,18 +57,29 @@ from likeness.research.losses.metric.mining import (
     RandomTriplets,
     SelectionRule,
 )
-from likeness.research.losses.metric.pairs import LabelsOrSame
+from likeness.research.losses.metric.multi_similarity import MultiSimilarity
+from likeness.research.losses.metric.nt_xent import NTXent
+from likeness.research.losses.metric.pair_loss import MinedPairs, PairLoss
+from likeness.research.losses.metric.pair_mining import AllPairs, Miner, MultiSimilarityMiner, TripletPairs
+from likeness.research.losses.metric.pairs import LabelsOrSame, Padded, PairMasks
 from likeness.research.losses.metric.protocol import (
+    CarriesState,
     DistanceLoss,
     KnowsCollapse,
     LimitsIdentities,
     LimitsSharding,
     RecognitionLoss,
+    advance,
     distance_of,
+    initial_state,
 )
 from likeness.research.losses.metric.prototypical import Prototypical
+from likeness.research.losses.metric.proxy_anchor import ProxyAnchor
 from likeness.research.losses.metric.siamese import Siamese
+from likeness.research.losses.metric.subcenter_arcface import SubcenterArcFace
+from likeness.research.losses.metric.supcon import SupCon
 from likeness.research.losses.metric.triplet import Triplet
+from likeness.research.losses.metric.uniface import UniFace
 from likeness.research.losses.style.content import Content
 from likeness.research.losses.style.contextual import Contextual
 from likeness.research.losses.style.covariance import Covariance
@@ -74,30 +100,45 @@ from likeness.research.losses.style.wasserstein import Wasserstein
 __all__ = [
     "MRF",
     "ActivationLoss",
+    "AdaFace",
     "AdditiveLayers",
     "AddonsSemiHard",
     "AddsPlaces",
     "AddsStatistics",
+    "AllPairs",
     "AnchorFreeLoss",
     "AnchorSemiHard",
+    "AngularHead",
+    "ArcFace",
     "BandSemiHard",
     "BatchAll",
     "BatchHard",
+    "CarriesState",
+    "CenterCosines",
+    "CenterLoss",
     "ChecksTiles",
+    "Circle",
+    "ClassCenters",
     "ClassificationLoss",
     "CollapseMonitor",
     "Content",
     "Contextual",
     "Contrastive",
+    "CosFace",
     "Cosine",
     "CourseLocalizationLoss",
     "CourseYoloLoss",
     "Covariance",
+    "CrossBatchMemory",
     "CrossEntropy",
+    "CurricularFace",
     "Distance",
     "DistanceLoss",
+    "DistanceWeighted",
     "Dot",
     "DynamicMatcher",
+    "EasyPositive",
+    "ElasticFace",
     "Euclidean",
     "FaceNetSemiHard",
     "FocalLoss",
@@ -112,12 +153,24 @@ __all__ = [
     "LimitsIdentities",
     "LimitsSharding",
     "LogisticLocalizationLoss",
+    "MagFace",
+    "MarginHead",
+    "MarginLoss",
     "MarginSoftmax",
     "MarginViolating",
     "Mask",
     "MeanStd",
+    "MinedPairs",
+    "Miner",
+    "MultiSimilarity",
+    "MultiSimilarityMiner",
+    "NTXent",
     "OverlapLoss",
+    "Padded",
+    "PairLoss",
+    "PairMasks",
     "Prototypical",
+    "ProxyAnchor",
     "QualityFocalLoss",
     "RandomTriplets",
     "RecognitionLoss",
@@ -131,15 +184,23 @@ __all__ = [
     "SlicedWasserstein",
     "SmoothL1Loss",
     "SquaredEuclidean",
+    "StatefulHead",
+    "SubcenterArcFace",
+    "SupCon",
     "TotalVariation",
     "Triplet",
+    "TripletPairs",
+    "UniFace",
     "Wasserstein",
     "YoloV1Loss",
     "YoloV3Loss",
+    "advance",
     "cross_squared_distances",
     "distance_of",
     "gram_matrix",
+    "initial_state",
     "localization_targets",
+    "moved_cosine",
     "pairwise_squared_distances",
     "safe_sqrt",
     "squared_distance",

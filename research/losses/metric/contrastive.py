@@ -5,15 +5,24 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from likeness.research.checks import UncheckedEmbeddings, as_embeddings, check_choice, check_finite_positive, check_members
+from likeness.research.checks import UncheckedEmbeddings, as_embeddings, check_choice, check_finite_positive
 from likeness.research.distances import Distance, Euclidean, SquaredEuclidean, safe_sqrt
-from likeness.research.losses.metric.pairs import LabelsOrSame, Pairs, consecutive_rows, pair_diagnostics, weighted_pairs
-from likeness.research.losses.metric.protocol import DistanceLoss
-from likeness.research.types import PRNGKey, PyTree, Scalar
+from likeness.research.losses.metric.pair_loss import MinedPairs, PairLoss
+from likeness.research.losses.metric.pair_mining import AllPairs
+from likeness.research.losses.metric.pairs import (
+    LabelsOrSame,
+    Pairs,
+    all_pair_weights,
+    consecutive_rows,
+    pair_diagnostics,
+    weighted_pairs,
+    without_padding,
+)
+from likeness.research.types import Array, PRNGKey, PyTree, Scalar
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Contrastive(DistanceLoss):
+class Contrastive(PairLoss):
     """Contrastive loss with a distance D, ``|x - y|`` unless another is given, and margin m.
 
     ``½ D²`` for the same person and ``½ [m - D]₊²`` for different ones; the batch's value is the weighted
@@ -45,7 +54,12 @@ class Contrastive(DistanceLoss):
     def __post_init__(self) -> None:
         check_finite_positive("Contrastive", "margin", self.margin)
         check_choice("Contrastive", "pairs", self.pairs, Pairs)
-        check_members("Contrastive", "distance", self.distance, Distance, "Euclidean()")
+        super().__post_init__()
+        if self.pairs == "consecutive" and self.miner != AllPairs():
+            raise ValueError(
+                f'Contrastive(pairs="consecutive", miner={self.miner!r}): consecutive rows are the pairs, and there is nothing '
+                'to mine. Use pairs="all".'
+            )
         if self.distance.lowest < 0.0:
             raise ValueError(
                 f"Contrastive(distance={self.distance!r}): the loss squares distances, so that of two embeddings must never be "
@@ -69,17 +83,35 @@ class Contrastive(DistanceLoss):
         Raises:
             ValueError: embeddings or labels of another shape or dtype; consecutive pairs of a batch of odd size.
         """
-        embeddings = as_embeddings("Contrastive", embeddings)
+        if self.pairs == "all" and self.miner != AllPairs():
+            return super().value_and_diagnostics(params, embeddings, labels_or_same, key)
+        embeddings = without_padding(as_embeddings("Contrastive", embeddings), labels_or_same, "Contrastive")
         # The square of a root has lost digits: Euclid's distance is the root of its square.
         rooted = type(self.distance) is Euclidean
         measure = SquaredEuclidean() if rooted else self.distance
         measured = measure.pairwise(embeddings) if self.pairs == "all" else measure.paired(*consecutive_rows(embeddings))
         distances, squared = (safe_sqrt(measured), measured) if rooted else (measured, measured * measured)
         same, weights = weighted_pairs(self.pairs, labels_or_same, len(embeddings), "Contrastive")
+        value, active = self._weighted(distances, squared, same, weights)
+        diagnostics = pair_diagnostics(distances, same, weights > 0)
+        diagnostics["active_fraction"] = active
+        return value, jax.lax.stop_gradient(diagnostics)
+
+    def of_pairs(self, params: PyTree, pairs: MinedPairs, key: PRNGKey | None) -> tuple[Scalar, dict[str, Scalar]]:
+        """The loss of pairs, positive and negative ones weighing one half each.
+
+        Returns:
+            The value, ``pairs``, and ``active_fraction``, as :meth:`value_and_diagnostics` does; a pair that is there both ways
+            round counts twice.
+        """
+        weights = all_pair_weights(pairs.positive, pairs.negative)
+        value, active = self._weighted(pairs.distances, jnp.square(pairs.distances), pairs.positive, weights)
+        return value, {"pairs": jnp.sum(jnp.where(weights > 0, 1.0, 0.0)), "active_fraction": active}
+
+    def _weighted(self, distances: Array, squared: Array, same: Array, weights: Array) -> tuple[Scalar, Scalar]:
+        """The loss of pairs, and the share of the different ones that cost something."""
         shortfall = jnp.maximum(self.margin - distances, 0.0)
         value = jnp.sum(weights * 0.5 * jnp.where(same, squared, shortfall * shortfall))
         different = (weights > 0) & ~same
         active = jnp.sum(jnp.where(different & (shortfall > 0), 1.0, 0.0))
-        diagnostics = pair_diagnostics(distances, same, weights > 0)
-        diagnostics["active_fraction"] = active / jnp.maximum(jnp.sum(jnp.where(different, 1.0, 0.0)), 1.0)
-        return value, jax.lax.stop_gradient(diagnostics)
+        return value, active / jnp.maximum(jnp.sum(jnp.where(different, 1.0, 0.0)), 1.0)

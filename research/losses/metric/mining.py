@@ -28,11 +28,12 @@ import jax
 import jax.numpy as jnp
 
 from likeness.research.checks import check_choice
+from likeness.research.distances import Distance
 from likeness.research.types import Array, Bool, Float, PRNGKey, Scalar
 
-Mask: TypeAlias = Bool[Array, "b b"]
-Distances: TypeAlias = Float[Array, "b b"]
-Column: TypeAlias = Float[Array, "b 1"]
+Mask: TypeAlias = Bool[Array, "n m"]
+Distances: TypeAlias = Float[Array, "n m"]
+Column: TypeAlias = Float[Array, "n 1"]
 
 
 class SelectionRule(abc.ABC):
@@ -42,6 +43,10 @@ class SelectionRule(abc.ABC):
     def needs_key(self) -> bool:
         """Whether the rule draws at random; no, unless yours says otherwise."""
         return False
+
+    def check_distance(self, distance: Distance) -> None:
+        """Raises ValueError for a loss's distance that the rule cannot work with; it takes any, unless yours says otherwise."""
+        return
 
     @abc.abstractmethod
     def positives(self, distances: Distances, positive: Mask) -> Mask:

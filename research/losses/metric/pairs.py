@@ -1,16 +1,57 @@
 """Who is the same person as whom in a batch, and how the pairs of a batch are weighted."""
 
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 
-from likeness.research.checks import as_labels_or_same
+from likeness.research.checks import as_labels_or_same, check_array
 from likeness.research.types import AnyArray, Array, Bool, Float, Shaped
 
-LabelsOrSame: TypeAlias = Shaped[AnyArray, "..."]
-"""Integer labels ``(b,)``, equal for the same person, or a boolean same-person mask ``(b, b)``. What is neither is refused in a
-sentence, for which the type is wider than that."""
+
+class PairMasks(NamedTuple):
+    """Which pairs of a batch are to be brought together and which apart; a pair in neither mask takes no part.
+
+    For what labels cannot say: several labels an image, pairs about which nothing is known, several sources in one batch. Rows
+    are anchors. The diagonal of ``positive`` takes no part, and a pair in both masks is a positive.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from likeness.research.losses import Triplet
+        >>> several = jnp.array([[1, 1, 0], [0, 1, 0], [0, 0, 1]])  # labels of three images
+        >>> share = several @ several.T > 0
+        >>> masks = PairMasks(positive=share, negative=~share)
+        >>> print(f"{Triplet(margin=0.2)(jnp.array([[0.0], [1.0], [1.5]]), masks):.2f}")
+        0.95
+    """
+
+    positive: Shaped[AnyArray, "..."]
+    """(b, b) booleans."""
+    negative: Shaped[AnyArray, "..."]
+    """(b, b) booleans."""
+
+
+class Padded(NamedTuple):
+    """A batch filled up to a fixed size: rows that are not ``valid`` take no part, whatever they hold.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from likeness.research.losses import Triplet
+        >>> embeddings = jnp.array([[0.0], [1.0], [1.5], [jnp.nan]])
+        >>> padded = Padded(jnp.array([0, 0, 1, 0]), valid=jnp.array([True, True, True, False]))
+        >>> print(f"{Triplet(margin=0.2)(embeddings, padded):.2f}")
+        0.95
+    """
+
+    labels_or_same: Shaped[AnyArray, "..."]
+    """Integer labels ``(b,)``, or a boolean same-person mask ``(b, b)``."""
+    valid: Shaped[AnyArray, "..."]
+    """(b,) booleans."""
+
+
+LabelsOrSame: TypeAlias = Shaped[AnyArray, "..."] | PairMasks | Padded
+"""Integer labels ``(b,)``, equal for the same person, or a boolean same-person mask ``(b, b)``; either of them :class:`Padded`;
+or :class:`PairMasks`. What is none of these is refused in a sentence, for which the type is wider than that."""
 
 Pairs: TypeAlias = Literal["all", "consecutive"]
 """``all``: every pair i < j of the batch, same and different pairs weighing one half each, whatever their
@@ -38,6 +79,11 @@ def same_person(labels_or_same: LabelsOrSame, count: int | None = None, owner: s
          [1 1 0]
          [0 0 1]]
     """
+    if isinstance(labels_or_same, PairMasks | Padded):
+        raise ValueError(
+            f"{owner} must know of each pair whether it is one person: give labels of shape (b,) or a same-person mask of "
+            f"booleans of shape (b, b), and not {type(labels_or_same).__name__}, by which some pairs take no part."
+        )
     given = as_labels_or_same(owner, labels_or_same, count)
     if given.ndim == 1:
         return given[:, None] == given[None, :]
@@ -49,20 +95,55 @@ def positives_and_negatives(
 ) -> tuple[Bool[Array, "b b"], Bool[Array, "b b"]]:
     """Masks of the positives (same person, another image) and of the negatives (another person) of every anchor.
 
-    The arguments and errors are those of :func:`same_person`.
+    Args:
+        labels_or_same: of the batch.
+        count: b, how many examples there are; None for as many as there are labels.
+        owner: whose labels they are, for the error.
+
+    Raises:
+        ValueError: labels, masks or ``valid`` of another shape or dtype.
     """
+    if isinstance(labels_or_same, PairMasks):
+        count = len(labels_or_same.positive) if count is None else count
+        for name, mask in labels_or_same._asdict().items():
+            check_array(owner, f"the {name} pairs of the same-person masks", mask, (count, count), "booleans")
+        positive = jnp.asarray(labels_or_same.positive) & ~jnp.eye(count, dtype=bool)
+        return positive, jnp.asarray(labels_or_same.negative) & ~positive & ~jnp.eye(count, dtype=bool)
+    if isinstance(labels_or_same, Padded):
+        positive, negative = positives_and_negatives(labels_or_same.labels_or_same, count, owner)
+        both = valid_rows(labels_or_same, len(positive), owner)
+        among = both[:, None] & both[None, :]
+        return positive & among, negative & among
     same = same_person(labels_or_same, count, owner)
     return same & ~jnp.eye(len(same), dtype=bool), ~same
 
 
-def all_pair_weights(same: Bool[Array, "b b"]) -> Float[Array, "b b"]:
-    """Weights of the pairs i < j that sum to one half over same and to one half over different pairs.
+def valid_rows(labels_or_same: LabelsOrSame, count: int, owner: str) -> Bool[Array, "b"]:
+    """Which rows take part: all, unless it is said.
+
+    Raises:
+        ValueError: ``valid`` of another shape or dtype.
+    """
+    if not isinstance(labels_or_same, Padded):
+        return jnp.ones((count,), bool)
+    check_array(owner, "`valid` beside the labels", labels_or_same.valid, (count,), "booleans", "Say so of each row.")
+    return jnp.asarray(labels_or_same.valid)
+
+
+def without_padding(embeddings: Float[Array, "b d"], labels_or_same: LabelsOrSame, owner: str) -> Float[Array, "b d"]:
+    """The embeddings, at 0 in the rows that take no part."""
+    if not isinstance(labels_or_same, Padded):
+        return embeddings
+    return jnp.where(valid_rows(labels_or_same, len(embeddings), owner)[:, None], embeddings, 0.0)
+
+
+def all_pair_weights(positive: Bool[Array, "n m"], negative: Bool[Array, "n m"]) -> Float[Array, "n m"]:
+    """Weights of pairs that sum to one half over the positive and to one half over the negative ones.
 
     A batch holds many more different pairs than same ones; unbalanced, "always different" would be nearly
     right. When only one kind is present it weighs 1; when there is no pair at all every weight is 0.
     """
-    upper = jnp.triu(jnp.ones(same.shape, bool), k=1)
-    kinds = [jnp.where(mask, 1.0, 0.0) for mask in (upper & same, upper & ~same)]
+    kinds = [jnp.where(mask, 1.0, 0.0) for mask in (positive, negative)]
     counts = [jnp.sum(kind) for kind in kinds]
     present = sum(jnp.where(count > 0, 1.0, 0.0) for count in counts)
     scale = 1.0 / jnp.maximum(present, 1.0)
@@ -98,8 +179,14 @@ def weighted_pairs(
         ValueError: neither labels ``(b,)`` nor a mask ``(b, b)``.
     """
     if pairs == "all":
-        same = same_person(labels_or_same, count, owner)
-        return same, all_pair_weights(same)
+        positive, negative = positives_and_negatives(labels_or_same, count, owner)
+        upper = jnp.triu(jnp.ones(positive.shape, bool), k=1)
+        return positive, all_pair_weights(upper & positive, upper & negative)
+    if isinstance(labels_or_same, PairMasks | Padded):
+        raise ValueError(
+            f'{owner}(pairs="consecutive") takes labels or a same-person mask, and no {type(labels_or_same).__name__}, by '
+            'which some pairs take no part. Use pairs="all".'
+        )
     given = as_labels_or_same(owner, labels_or_same, count)
     same = given[0::2] == given[1::2] if given.ndim == 1 else jnp.diagonal(given, offset=1)[0::2]
     return same, jnp.full(same.shape, 1.0 / max(len(same), 1), jnp.float32)

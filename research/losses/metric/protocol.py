@@ -15,9 +15,9 @@ class RecognitionLoss(Protocol):
     """A loss on a batch of embeddings that also says how far apart two embeddings are.
 
     These members are asked of every loss; a loss that compares by a :class:`~likeness.research.distances.Distance` inherits
-    two of them from :class:`DistanceLoss`. Three more are used where a loss has them: ``collapsed_value``
-    (:class:`KnowsCollapse`), ``check_identities`` (:class:`LimitsIdentities`) and ``check_sharding``
-    (:class:`LimitsSharding`).
+    two of them from :class:`DistanceLoss`. More are used where a loss has them: ``collapsed_value`` (:class:`KnowsCollapse`),
+    ``check_identities`` (:class:`LimitsIdentities`), ``check_sharding`` (:class:`LimitsSharding`), and ``init_state`` with
+    ``value_state_and_diagnostics`` (:class:`CarriesState`).
     """
 
     def init(self, key: PRNGKey, dimension: int) -> PyTree:
@@ -36,7 +36,8 @@ class RecognitionLoss(Protocol):
         Args:
             params: the loss's own weights, as :meth:`init` makes them.
             embeddings: one row an image.
-            labels_or_same: integer labels ``(b,)`` or a boolean same-person mask ``(b, b)``.
+            labels_or_same: integer labels ``(b,)`` or a boolean same-person mask ``(b, b)``, or what else
+                :data:`~likeness.research.losses.metric.pairs.LabelsOrSame` names, where a loss takes it.
             key: for a loss that draws at random; the others do not use it.
 
         Returns:
@@ -109,6 +110,83 @@ class _Learned(Distance):
 
     def __repr__(self) -> str:
         return repr(self.loss)
+
+
+@runtime_checkable
+class CarriesState(Protocol):
+    """A loss that carries something from batch to batch which no gradient trains: running averages, a memory of embeddings.
+
+    Its ``value_and_diagnostics`` is that of a first batch. Training keeps the state beside the encoder's own, in checkpoints
+    too.
+    """
+
+    def init_state(self, dimension: int) -> PyTree:
+        """The state before the first batch, for embeddings of this dimension: arrays by name, of shapes that stay."""
+        ...
+
+    def value_state_and_diagnostics(
+        self,
+        params: PyTree,
+        state: PyTree,
+        embeddings: Embeddings,
+        labels_or_same: LabelsOrSame,
+        key: PRNGKey | None = None,
+    ) -> tuple[Scalar, PyTree, dict[str, Scalar]]:
+        """The loss of a batch, the state after it, and what to watch. No gradient goes through the state.
+
+        Args:
+            params: the loss's own weights.
+            state: as :meth:`init_state` or the batch before left it.
+            embeddings: one row an image.
+            labels_or_same: as :class:`RecognitionLoss` says.
+            key: for a loss that draws at random.
+        """
+        ...
+
+
+def initial_state(loss: RecognitionLoss, dimension: int) -> PyTree:
+    """The state of a loss before the first batch; ``{}`` for one that carries none.
+
+    Args:
+        loss: any.
+        dimension: of the embeddings.
+    """
+    return loss.init_state(dimension) if isinstance(loss, CarriesState) else {}
+
+
+def advance(
+    loss: RecognitionLoss,
+    params: PyTree,
+    state: PyTree,
+    embeddings: Embeddings,
+    labels_or_same: LabelsOrSame,
+    key: PRNGKey | None = None,
+) -> tuple[Scalar, PyTree, dict[str, Scalar]]:
+    """The loss of a batch, the state after it, and what to watch, whether the loss carries a state or not.
+
+    Args:
+        loss: any.
+        params: its own weights.
+        state: as :func:`initial_state` or the batch before left it.
+        embeddings: one row an image.
+        labels_or_same: as :class:`RecognitionLoss` says.
+        key: for a loss that draws at random.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from likeness.research.losses import CurricularFace
+        >>> loss, params = CurricularFace(classes=2), {"centers": jnp.eye(2)}
+        >>> state = initial_state(loss, 2)
+        >>> for _ in range(2):
+        ...     value, state, diagnostics = advance(loss, params, state, jnp.eye(2), jnp.array([0, 1]))
+        ...     print(f"{state['t']:.4f}")
+        0.0100
+        0.0199
+    """
+    if isinstance(loss, CarriesState):
+        return loss.value_state_and_diagnostics(params, state, embeddings, labels_or_same, key)
+    value, diagnostics = loss.value_and_diagnostics(params, embeddings, labels_or_same, key)
+    return value, state, diagnostics
 
 
 @runtime_checkable

@@ -15,7 +15,14 @@ from likeness.research.checks import (
     check_last_axis,
 )
 from likeness.research.losses.metric.pair_features import Feature, pair_feature, pairwise_feature_sum
-from likeness.research.losses.metric.pairs import LabelsOrSame, Pairs, consecutive_rows, pair_diagnostics, weighted_pairs
+from likeness.research.losses.metric.pairs import (
+    LabelsOrSame,
+    Pairs,
+    consecutive_rows,
+    pair_diagnostics,
+    weighted_pairs,
+    without_padding,
+)
 from likeness.research.types import AnyArray, Array, Float, PRNGKey, PyTree, Scalar
 
 
@@ -102,7 +109,7 @@ class Siamese:
         Raises:
             ValueError: embeddings, labels or weights of another shape or dtype; consecutive pairs of a batch of odd size.
         """
-        embeddings = as_embeddings("Siamese", embeddings)
+        embeddings = without_padding(as_embeddings("Siamese", embeddings), labels_or_same, "Siamese")
         shape = embeddings.shape[1:]
         check_array("Siamese", "weights", params["weights"], shape, help="They were made for another encoder.")
         if self.pairs == "all":

@@ -4,20 +4,18 @@ import dataclasses
 import math
 from typing import Literal
 
-import jax
 import jax.numpy as jnp
 
-from likeness.research.checks import UncheckedEmbeddings, as_embeddings, check_choice, check_finite_nonnegative, check_members
+from likeness.research.checks import check_choice, check_finite_nonnegative, check_members
 from likeness.research.distances import Distance, SquaredEuclidean
 from likeness.research.losses.metric.mining import BatchAll, SelectionRule
-from likeness.research.losses.metric.pairs import LabelsOrSame, mark_nan, masked_mean, positives_and_negatives
-from likeness.research.losses.metric.protocol import DistanceLoss
+from likeness.research.losses.metric.pair_loss import MinedPairs, PairLoss
 from likeness.research.losses.metric.triplet_terms import Penalty, triplet_terms
 from likeness.research.types import PRNGKey, PyTree, Scalar
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Triplet(DistanceLoss):
+class Triplet(PairLoss):
     """Triplet loss: an anchor must be nearer to its positive than to its negative, by a margin.
 
     ``J = Σ [d(a, p) - d(a, n) + α]₊`` over the triplets that ``rule`` selects; d is ``distance``, ``|x - y|²``
@@ -60,51 +58,41 @@ class Triplet(DistanceLoss):
     is above 0 (with soft-plus that is all of them)."""
 
     rule: SelectionRule = dataclasses.field(default_factory=BatchAll)
-    """Which triplets of the batch."""
+    """Which triplets of the pairs that ``miner`` leaves."""
 
     def __post_init__(self) -> None:
         check_finite_nonnegative("Triplet", "margin", self.margin)
         check_choice("Triplet", "penalty", self.penalty, Penalty)
         check_choice("Triplet", "reduction", self.reduction, Literal["sum", "mean", "mean_active"])
-        check_members("Triplet", "distance", self.distance, Distance, "SquaredEuclidean()")
+        super().__post_init__()
         check_members("Triplet", "rule", self.rule, SelectionRule, "a rule of likeness.research.losses, such as BatchHard()")
+        self.rule.check_distance(self.distance)
 
-    def value_and_diagnostics(
-        self,
-        params: PyTree,
-        embeddings: UncheckedEmbeddings,
-        labels_or_same: LabelsOrSame,
-        key: PRNGKey | None = None,
-    ) -> tuple[Scalar, dict[str, Scalar]]:
-        """The loss and what to watch beside it.
+    @property
+    def needs_key(self) -> bool:
+        """Whether the rule or the miner draws at random."""
+        return self.rule.needs_key or self.miner.needs_key
+
+    @property
+    def _draws(self) -> str:
+        return f"rule={self.rule}" if self.rule.needs_key else super()._draws
+
+    def of_pairs(self, params: PyTree, pairs: MinedPairs, key: PRNGKey | None) -> tuple[Scalar, dict[str, Scalar]]:
+        """The loss of the triplets that ``rule`` selects of pairs, and what to watch beside it.
 
         Returns:
             The value and float32 scalars: ``triplets`` (selected), ``active_fraction`` (of these, with a term
-            above 0), ``loss_per_triplet`` (equal to :attr:`collapsed_value` when training has collapsed), and
-            the mean distance of all positive and of all negative pairs of the batch.
-
-        Raises:
-            ValueError: embeddings or labels of another shape or dtype; the rule draws at random and there is no key.
+            above 0), and ``loss_per_triplet`` (equal to :attr:`collapsed_value` when training has collapsed).
         """
-        if self.rule.needs_key and key is None:
-            raise ValueError(
-                f"Triplet(rule={self.rule}) draws triplets at random and got no key: pass key=jax.random.key(...)."
-            )
-        embeddings = as_embeddings("Triplet", embeddings)
-        positive, negative = positives_and_negatives(labels_or_same, len(embeddings), "Triplet")
-        distances = self.distance.pairwise(embeddings)
         key = key if self.rule.needs_key else None
-        terms = triplet_terms(self.rule, self.penalty, self.margin, distances, positive, negative, key)
+        terms = triplet_terms(self.rule, self.penalty, self.margin, *pairs[:3], key)
         count = {"sum": 1.0, "mean": terms.selected, "mean_active": terms.active}[self.reduction]
-        value = mark_nan(terms.total / jnp.maximum(count, 1.0), embeddings)
         diagnostics = {
             "triplets": terms.selected,
             "active_fraction": terms.active / jnp.maximum(terms.selected, 1.0),
             "loss_per_triplet": terms.total / jnp.maximum(terms.selected, 1.0),
-            "mean_positive_distance": masked_mean(distances, positive),
-            "mean_negative_distance": masked_mean(distances, negative),
         }
-        return value, jax.lax.stop_gradient(diagnostics)
+        return terms.total / jnp.maximum(count, 1.0), diagnostics
 
     @property
     def collapsed_value(self) -> float:

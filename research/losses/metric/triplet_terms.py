@@ -44,9 +44,9 @@ def triplet_terms(
     rule: SelectionRule,
     penalty: Penalty,
     margin: Scalar | float,
-    distances: Float[Array, "b b"],
-    positive: Bool[Array, "b b"],
-    negative: Bool[Array, "b b"],
+    distances: Float[Array, "n m"],
+    positive: Bool[Array, "n m"],
+    negative: Bool[Array, "n m"],
     key: PRNGKey | None,
 ) -> Terms:
     """Sum and counts of the triplets that a rule selects.
@@ -89,10 +89,10 @@ def _reduce(done: _Pass) -> Terms:
 def _run(rule, penalty, margin, distances, positive, negative, key) -> _Pass:
     zeros = jnp.zeros(len(distances), jnp.float32)
     nothing = _Pass(zeros - 1.0, zeros, zeros, zeros, jnp.zeros_like(distances))
-    if not len(distances):
+    if not distances.size:
         return nothing
     positive = rule.positives(distances, positive)
-    columns = jnp.arange(len(distances), dtype=jnp.float32)
+    columns = jnp.arange(distances.shape[1], dtype=jnp.float32)
     # Columns as floats: exact below 2^24, and float reductions are the ones that XLA vectorizes on a CPU.
     places = jnp.where(positive, columns, jnp.inf)
     rounds = jnp.max(jnp.sum(positive, axis=1, dtype=jnp.int32), initial=0)
