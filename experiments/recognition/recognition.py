@@ -49,7 +49,9 @@ from likeness.research.losses import (
     LimitsIdentities,
     LimitsSharding,
     RecognitionLoss,
+    advance,
     distance_of,
+    initial_state,
 )
 from likeness.research.metrics import calibration, verification
 from likeness.research.metrics import pairs as metric_pairs
@@ -58,6 +60,9 @@ from likeness.research.types import Array, Embeddings, PRNGKey, PyTree
 
 FEW_PEOPLE = 12
 """With fewer, intervals are said to be rough (``likeness.experiments.benchmarks.thresholds``)."""
+
+LOSS_STATE = "loss"
+"""Where the state of a loss that carries one is kept, beside the collections of the encoder's."""
 
 _NEARLY = 1.15
 """A rate that is so many times the one asked for is still called that."""
@@ -249,7 +254,8 @@ class Recognition(Experiment):
             lambda: embedding_of(self.encoder, self.encoder.apply({"params": weights, **variables}, images))
         )
         params = {"encoder": weights, "loss": self.loss.init(for_loss, embedding.shape[-1])}
-        return Variables(params, variables)
+        carried = initial_state(self.loss, embedding.shape[-1])
+        return Variables(params, {**variables, LOSS_STATE: carried} if carried else variables)
 
     def check_sharding(self, params: PyTree, fsdp: int, shard_above: int) -> None:
         """Lets a loss refuse a mesh that its own weights cannot be shared by.
@@ -262,7 +268,7 @@ class Recognition(Experiment):
 
     def encoder_variables(self, learned: Variables) -> PyTree:
         """The encoder's part of what was learned."""
-        return {"params": learned.params["encoder"], **learned.state}
+        return {"params": learned.params["encoder"], **_encoder_state(learned.state)}
 
     def training_examples(self) -> Images:
         """What is learned from, opened anew."""
@@ -273,12 +279,13 @@ class Recognition(Experiment):
         del constants
         for_augmentation, for_loss = jax.random.split(key)
         images = self.augmentation(batch["images"], for_augmentation)
-        embeddings, changed = self._embed(params["encoder"], state, images)
-        value, diagnostics = self.loss.value_and_diagnostics(params["loss"], embeddings, batch["labels"], for_loss)
+        embeddings, changed = self._embed(params["encoder"], _encoder_state(state), images)
+        carried = state.get(LOSS_STATE, {})
+        value, carried, diagnostics = advance(self.loss, params["loss"], carried, embeddings, batch["labels"], for_loss)
         collapsed = self.loss.collapsed_value if isinstance(self.loss, KnowsCollapse) else None
         cost = diagnostics["loss_per_triplet"] if "loss_per_triplet" in diagnostics else jax.lax.stop_gradient(value)
         monitored = self.monitor(jax.lax.stop_gradient(embeddings), cost, collapsed)
-        return LossOutput(value, changed, {**diagnostics, **monitored})
+        return LossOutput(value, {**changed, LOSS_STATE: carried} if carried else changed, {**diagnostics, **monitored})
 
     def _embed(self, params: PyTree, state: PyTree, images: Array) -> tuple[Embeddings, PyTree]:
         """Float32 embeddings of a training batch, and the encoder's state after it."""
@@ -325,7 +332,7 @@ class Recognition(Experiment):
 
     def evaluate(self, data: Splits, params: PyTree, state: PyTree, part: Part) -> Evaluation:
         """Evaluates the encoder on one part's people; on the test part also the baselines, with images and τ."""
-        embedder = trained(self.encoder, self.compared_by, params, state)
+        embedder = trained(self.encoder, self.compared_by, params, _encoder_state(state))
         if part == "validation":
             evaluated = evaluate(embedder, self._some(data.validation, "validation"))
             return Evaluation(metrics=_apply(self.validation, evaluated))
@@ -398,6 +405,11 @@ class Recognition(Experiment):
             f"{noun}, too few for it: of strangers it accepts more, {found}. With more validation "
             f"{noun}{split_flags(self.split, 'validation')} it comes closer",
         )
+
+
+def _encoder_state(state: PyTree) -> PyTree:
+    """Without what the loss carries."""
+    return {name: leaves for name, leaves in state.items() if name != LOSS_STATE}
 
 
 def _size(images: Images) -> str:
