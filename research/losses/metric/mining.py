@@ -44,10 +44,6 @@ class SelectionRule(abc.ABC):
         """Whether the rule draws at random; no, unless yours says otherwise."""
         return False
 
-    def check_distance(self, distance: Distance) -> None:
-        """Raises ValueError for a loss's distance that the rule cannot work with; it takes any, unless yours says otherwise."""
-        return
-
     @abc.abstractmethod
     def positives(self, distances: Distances, positive: Mask) -> Mask:
         """The positives of each anchor (a row) that take part."""
@@ -57,6 +53,10 @@ class SelectionRule(abc.ABC):
         self, d_ap: Column, distances: Distances, negative: Mask, margin: Scalar | float, key: PRNGKey | None
     ) -> Mask:
         """The negatives of each anchor (a row) that form a triplet with the positive at distance ``d_ap``."""
+
+    def check_distance(self, distance: Distance) -> None:
+        """Raises ValueError for a loss's distance that the rule cannot work with; it takes any, unless yours says otherwise."""
+        return
 
 
 def first(mask: Mask) -> Mask:
