@@ -26,7 +26,7 @@ def test_every_loss_and_rule_is_the_same_on_eight_devices_as_on_one():
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report.pop("devices") == 8
-    assert len(report) == 28
+    assert len(report) == 16
     for name, found in report.items():
         assert found["value"] > 0, name
         assert found["gradient"] > 1e-4, name
