@@ -87,7 +87,8 @@ class BlufrResult:
         ``,mean-sd``, as published; ``blufr/observed_far@promised=1e-3`` and ``blufr/tar@promised=1e-3``.
 
         The trials share most of their people, so that the spread of ten of them is no measure of how much ten others would
-        differ. The intervals are those of drawing the people anew.
+        differ. The intervals are those of drawing the test people anew: thresholds that are set on them move with them, and the
+        one that the training people promise is held. n counts the trials.
         """
         far, fpir = rate_name(self.far), rate_name(self.fpir)
         rates = np.array(
@@ -139,7 +140,7 @@ def blufr(
         far: False-accept rate of verification, and that promised by the training people.
         fpir: Share of strangers that are taken for somebody in identification, which the benchmark calls FAR too.
         side: Of a tile of distances that are computed at once.
-        track: Is told of each pass over the pairs.
+        track: Is told of the trials.
 
     Raises:
         UserError: There is no trial, a rate does not lie in (0, 1), a distance is NaN, or a part of a trial lacks a kind of
@@ -151,10 +152,7 @@ def blufr(
     table = as_numpy("blufr", "embeddings", embeddings, ("n", "d"), help="Give one row for each image.").astype(np.float32)
     names = as_numpy("blufr", "labels", labels, (len(table),), "integers", "Give the person in each image.")
     people, who = np.unique(names, return_inverse=True)
-    found = [
-        _trial(table, who, trial, by, far, fpir, side, track, len(people), f"trial {number} of {len(trials)}: ")
-        for number, trial in enumerate(trials, start=1)
-    ]
+    found = [_trial(table, who, trial, by, far, fpir, side, len(people)) for trial in track("trials of BLUFR", list(trials))]
     images = np.max([np.bincount(who[trial.test], minlength=len(people)) for trial in trials], axis=0)
     return BlufrResult(tuple(found), images, far, fpir)
 
@@ -167,17 +165,12 @@ def _trial(
     far: float,
     fpir: float,
     side: int,
-    track: Track,
     people: int,
-    name: str,
 ) -> BlufrRates:
-    def named(what: str, items: Sequence[object]):
-        return track(name + what, items)
-
-    training = PairStream(table[trial.train], who[trial.train], by, side, named)
+    training = PairStream(table[trial.train], who[trial.train], by, side)
     chosen = count_pairs(training, [far], find_eer=False)
     threshold = float(chosen.thresholds[curves.indices_at_far(chosen, [far])[0]])
-    test = PairStream(table[trial.test], who[trial.test], by, side, named)
+    test = PairStream(table[trial.test], who[trial.test], by, side)
     curve = count_pairs(test, [far, far / 2, min(1.0, 2 * far)], [threshold], find_eer=False)
     at = int(curves.indices_at_far(curve, [far])[0])
     observed_far, observed_tar = (float(rate[0]) for rate in rates_at(curve, [threshold]))

@@ -55,7 +55,7 @@ def group_rates(
         far: False-accept rate that the threshold is set for.
         threshold: The largest distance still called the same person, where it is set already.
         side: Of a tile of distances that are computed at once.
-        track: Is told of the passes over the pairs.
+        track: Is told of the passes over all pairs, and of the groups.
 
     Raises:
         UserError: A person is in two groups, a distance is NaN, or all pairs together cannot resolve ``far``.
@@ -86,8 +86,8 @@ def group_rates(
         curve = count_pairs(stream, [far], find_eer=False)
         threshold = float(curve.thresholds[curves.indices_at_far(curve, [far])[0]])
     found = []
-    for number, name in enumerate(names):
+    for number, name in track("counting pairs of groups", list(enumerate(names))):
         own = of == number
-        fmr, tar = rates_of_all_pairs(PairStream(table[own], people[own], by, side, track), [threshold])[0]
+        fmr, tar = rates_of_all_pairs(PairStream(table[own], people[own], by, side), [threshold])[0]
         found.append(GroupRates(name, len(np.unique(people[own])), fmr, tar.complement()))
     return threshold, tuple(found)

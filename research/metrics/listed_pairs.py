@@ -112,7 +112,7 @@ def unrestricted_folds(
         folds: The fold of each pair, or how many contiguous ones to cut.
         distance: How embeddings are compared; the cosine distance by default.
         side: Of a tile of distances that are computed at once.
-        track: Is told of the passes over the pairs.
+        track: Is told of the folds.
 
     Raises:
         UserError: There are fewer than two folds, a distance is NaN, or the images of some folds lack a kind of pair.
@@ -133,10 +133,10 @@ def unrestricted_folds(
             f"The unrestricted setting needs two folds or more, one for each pair; {count} pairs have {len(numbers)}."
         )
     accuracies, thresholds, correct = [], [], np.zeros(count, bool)
-    for number in numbers:
+    for number in track("folds", numbers.tolist()):
         held_out = fold == number
         others = np.unique(np.concatenate([each[~held_out] for each in rows]))
-        stream = PairStream(table[others], people[others], Cosine() if distance is None else distance, side, track)
+        stream = PairStream(table[others], people[others], Cosine() if distance is None else distance, side)
         threshold, _ = curves.best_of(count_pairs(stream, find_eer=False, find_best=True), balanced=True)
         correct[held_out] = (d[held_out] <= threshold) == same[held_out]
         thresholds.append(threshold)
