@@ -4,7 +4,7 @@ import dataclasses
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -13,18 +13,10 @@ from likeness.experiments.commands.flags import cli
 _CLEAN, _FAULTY = 0, 1
 
 
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """Look for faults in annotated images (VOC, COCO, YOLO) or in a folder of people, before a step is trained.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Flags:
+    """What a check looks for, and where it is told."""
 
-    Boxes without area, outside of their image, reversed or NaN; unknown classes; coordinates that are off by one or in another
-    unit; images that EXIF turns; copies within and across parts; images without annotation and annotations without image;
-    classes that are rare; objects that are too small for the strides, and anchors that fit none. Exits with 1 where there are
-    errors.
-    """
-
-    data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="FOLDER|CONFIG")]
-    """A folder of annotated images, a JSON file of COCO's, a folder with a folder for each person, or a config."""
     out: Annotated[str | None, tyro.conf.arg(aliases=["-o"], metavar="FILE", help_behavior_hint="(default: no page)")] = None
     """Write one page with the suspects as images; it needs no network."""
     json: bool = False
@@ -47,6 +39,20 @@ class Options:
     """Anchors on these maps, such as 10x13@8, whose best possible recall is told."""
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options(Flags):
+    """Look for faults in annotated images (VOC, COCO, YOLO) or in a folder of people, before a step is trained.
+
+    Boxes without area, outside of their image, reversed or NaN; unknown classes; coordinates that are off by one or in another
+    unit; images that EXIF turns; copies within and across parts; images without annotation and annotations without image;
+    classes that are rare; objects that are too small for the strides, and anchors that fit none. Exits with 1 where there are
+    errors.
+    """
+
+    data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="FOLDER|CONFIG")]
+    """A folder of annotated images, a JSON file of COCO's, a folder with a folder for each person, or a config."""
+
+
 def main(arguments: list[str]) -> int:
     from likeness.research.errors import UserError
 
@@ -55,10 +61,17 @@ def main(arguments: list[str]) -> int:
         action, rest = "check", ["--help"]
     if action != "check":
         raise UserError(f"There is no `likeness data {action}`: one can check data, by `likeness data check FOLDER|CONFIG`.")
-    return _check(cli(Options, prog="likeness data check", arguments=rest))
+    if rest and not rest[0].startswith("-") and not _is_path(rest[0]):
+        from likeness.experiments.commands.choose import parse
+
+        # The fields of a config are flags here too, such as the path of its data.
+        name, flags, run = parse("data check", Flags, rest)
+        return _check(name, run.experiment, flags)
+    options: Options = cli(Options, prog="likeness data check", arguments=rest)
+    return _check(options.data, None if _is_path(options.data) else _configured(options.data), options)
 
 
-def _check(options: Options) -> int:
+def _check(name: str, configured: Any, options: Flags) -> int:
     from likeness.experiments.data_check.checking import check_data, source_of
     from likeness.experiments.data_check.page import write_page
     from likeness.experiments.display.phases import watched
@@ -73,10 +86,10 @@ def _check(options: Options) -> int:
     def annotated(path: str) -> DetectionFolder:
         return DetectionFolder(path, format=options.format, classes=options.classes, voc_pixels=options.voc_pixels)
 
-    source = source_of(options.data, annotated) if _is_path(options.data) else _configured(options.data)
+    source = source_of(name, annotated) if configured is None else configured
     strides = tuple(grid.stride for grid in pyramid.levels) if pyramid else options.strides
     with Phases() as phases, watched(phases.tell):
-        report = check_data(source, options.data, options.size, strides, pyramid)
+        report = check_data(source, name, options.size, strides, pyramid)
         if options.out is not None:
             write_page(report, Path(options.out))
     if options.json:
@@ -97,7 +110,7 @@ def _is_path(data: str) -> bool:
     return not data.endswith(".py") and (Path(data).exists() or data not in shipped())
 
 
-def _configured(config: str):
+def _configured(config: str) -> Any:
     from likeness.experiments.config import load
 
     return load(config).experiment

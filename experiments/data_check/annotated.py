@@ -203,6 +203,12 @@ def _background(examples: DetectionExamples) -> list[Finding]:
     bare = np.flatnonzero(np.diff(examples.starts) == 0)
     if not len(bare):
         return []
+    if not len(examples.boxes):
+        says, advice = (
+            "No image shows an object that could be learned.",
+            "Annotate some, or mend what is wrong with their boxes.",
+        )
+        return [Finding("no_objects", "error", says, advice)]
     return found(
         "background",
         "note",

@@ -75,6 +75,8 @@ def source_of(path: str, make: Callable[[str], DetectionFolder] = DetectionFolde
     root = expand_path(path)
     if root.is_file():
         return make(path)
+    if (made := make(path)).format != "told":
+        return made
     files = find_files(root)
     try:
         tell_format(files)
@@ -83,7 +85,7 @@ def source_of(path: str, make: Callable[[str], DetectionFolder] = DetectionFolde
         if people and not files.of(".xml", ".json"):
             return Folder(path, size=112)
         raise
-    return make(path)
+    return made
 
 
 def _with_files(report: DataReport, data: DetectionFolder) -> DataReport:

@@ -162,7 +162,8 @@ class BoxChecks:
             return "outside", f"{said}; the image has {_said(size)}"
         over = max(-box[0], -box[1], box[2] - width, box[3] - height)
         if over > _ONE_PIXEL + 1e-6:
-            return "partly_outside", f"by {over:.1f} pixels: {said}; the image has {_said(size)}"
+            far = f"{over:.1f}" if over < 1e6 else f"{over:g}"
+            return "partly_outside", f"by {far} pixels: {said}; the image has {_said(size)}"
         return ("off_by_one", said) if over > _ROUNDING else (None, "")
 
     def _units(self, numbers: Sequence[float], size: Size) -> ProblemKind | None:

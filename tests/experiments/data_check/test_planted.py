@@ -239,6 +239,35 @@ def test_a_line_that_cannot_be_done_is_told(line: list[str], says: str, capsys: 
     assert run(line) == 2 and says in capsys.readouterr().err
 
 
+def test_the_fields_of_a_config_are_flags(sound: Path, capsys: pytest.CaptureFixture[str]):
+    """The path of its data above all, which is an environment variable's in those that come with Likeness."""
+    line = ["data", "check", "detection/folder_scratch", "--experiment.data.path", str(sound), "--size", "96", "128"]
+    assert run([*line, "--strides", "8"]) == 0
+    assert "12 images" in capsys.readouterr().out
+
+
+def test_a_folder_of_several_formats_is_read_in_the_one_that_is_named(sound: Path, tmp_path: Path, capsys):
+    root = Path(shutil.copytree(sound, tmp_path / "data"))
+    for path in (root / "Annotations").glob("*.xml"):
+        (image(root, path.stem).parent / f"{path.stem}.txt").write_text("0 .5 .5 .2 .2")
+    assert run(["data", "check", str(root)]) == 2 and "several formats" in capsys.readouterr().err
+    assert run(["data", "check", str(root), "--format", "voc", "--fail-on", "never"]) == 0
+
+
+def test_data_without_any_object_are_an_error(sound: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    root = Path(shutil.copytree(sound, tmp_path / "data"))
+    for path in (root / "Annotations").glob("*.xml"):
+        path.write_text(voc_xml([], f"{path.stem}.png", SIZE))
+    assert run(["data", "check", str(root)]) == 1 and "no_objects" in capsys.readouterr().out
+
+
+def test_a_box_that_reaches_far_is_said_in_few_digits(sound: Path, tmp_path: Path):
+    root = Path(shutil.copytree(sound, tmp_path / "data"))
+    add(voc_object(corners=(20, 70, 1e308, 1e308)))(root)
+    (finding,) = [each for each in check(root).findings if each.kind == "partly_outside"]
+    assert "by 1e+308 pixels" in finding.suspects[0].text
+
+
 def test_anchors_that_fit_few_boxes_are_told(sound: Path):
     good = AnchorPyramid(levels=(AnchorGrid(shapes=((40.0, 40.0), (40.0, 50.0)), stride=8),))
     poor = AnchorPyramid(levels=(AnchorGrid(shapes=((8.0, 8.0),), stride=8),))
