@@ -176,7 +176,7 @@ class ObjectDetection(Experiment):
     def cost(self, params: PyTree, state: PyTree, constants: DetectionConstants, batch: PyTree, key: PRNGKey) -> LossOutput:
         """The cost of one batch by the head, with its parts."""
         variables, images = _joined(params, state), jnp.asarray(to_unit(batch["images"]))
-        objects = Objects(batch["boxes"], batch["classes"], batch["mask"], batch.get("points"))
+        objects = Objects(batch["boxes"], batch["classes"], batch["mask"], batch.get("points"), batch.get("ignored"))
         proposals = Regions(batch["proposals"], batch["proposed"]) if "proposals" in batch else None
         learning = Learning(objects, key)
         looked = look(self.encoder, self.head, variables, images, len(constants.objects), proposals, learning)

@@ -31,6 +31,8 @@ class Objects(NamedTuple):
     """Which rows are objects; what the others hold does not matter."""
     points: Float[AnyArray, "b m p 2"] | None = None
     """Landmarks (x, y) of each, where there are some."""
+    ignored: Bool[AnyArray, "b m"] | None = None
+    """Which other rows are neither to be found nor background, such as crowds and difficult objects; None: none."""
 
 
 @runtime_checkable
@@ -129,7 +131,8 @@ class AnchorFreeHead:
             UserError: the data have no landmarks, or another number of them.
         """
         landmarks = landmarks_of("AnchorFreeHead", objects, self.points) if self.points else None
-        return self._of(said, size).value_and_diagnostics(said, objects.boxes, objects.classes, objects.mask, landmarks)
+        loss, truth = self._of(said, size), (objects.boxes, objects.classes, objects.mask)
+        return loss.value_and_diagnostics(said, *truth, landmarks, objects.ignored)
 
     def candidates(self, said: Sequence[Array], size: Size) -> Candidates:
         """One for each place and class."""

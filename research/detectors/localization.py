@@ -20,7 +20,7 @@ from likeness.research.losses.detection.localization import (
     LogisticLocalizationLoss,
     localization_targets,
 )
-from likeness.research.types import Array, Float, Scalar
+from likeness.research.types import AnyArray, Array, Bool, Float, Scalar
 
 Reading: TypeAlias = Literal["dense", "votes"]
 """How numbers are read off a map. ``dense``: a layer of all its places, as in the course's network. ``votes``: each place says
@@ -29,6 +29,9 @@ where the sides of the box and the landmarks are from there, and how much it is 
 
 _SIDES: tuple[tuple[Vote, ...], ...] = (("number",), ("x",), ("y",), ("x",), ("y",))
 """p_c, and the left, upper, right and lower side of the box: each is seen best at another place."""
+
+_SURE = 1e4
+"""A logit whose logistic function is 1 in float32."""
 
 _CLASS: tuple[Vote, ...] = ("number",)
 _POINT: tuple[Vote, ...] = ("x", "y")
@@ -40,8 +43,8 @@ __all__ = ["LocalizationHead"]
 class LocalizationHead:
     """``[p_c, b_x, b_y, b_h, b_w, c_1 … c_K]`` of the one object of an image, as shares of the image, and its landmarks.
 
-    Where an image has several objects, the first is meant. The score of the one candidate is p_c, cut off at 0 and 1, or its
-    logistic function if it was learned by that.
+    Where an image has several objects, the first is meant. One that has none but ignored ones says nothing of p_c. The score of
+    the one candidate is p_c, cut off at 0 and 1, or its logistic function if it was learned by that.
     """
 
     map: str = "stage8"
@@ -87,6 +90,11 @@ class LocalizationHead:
             UserError: the data have no landmarks, or another number of them.
         """
         values = self._values(said)
+        objects, skipped = _first_to_be_found(objects)
+        if skipped is not None:
+            # What costs nothing where nothing is there.
+            nothing = -_SURE if isinstance(self.loss, LogisticLocalizationLoss) else 0.0
+            values = values.at[:, 0].set(jnp.where(skipped, nothing, values[:, 0]))
         boxes, labels, mask = objects.boxes[:, 0], objects.classes[:, 0], objects.mask[:, 0]
         classes = values.shape[-1] - 5 - 2 * self.points
         targets = localization_targets(boxes, labels, mask, *size, classes)
@@ -125,3 +133,18 @@ class LocalizationHead:
 
     def _landmarks(self, values: Float[Array, "b n"], size: Size) -> Float[Array, "b 1 p 2"]:
         return values.reshape(len(values), 1, self.points, 2) * jnp.array([size[1], size[0]], jnp.float32)
+
+
+def _first_to_be_found(objects: Objects) -> tuple[Objects, Bool[Array, "b"] | None]:
+    """Objects with the first that is to be found in front, and which images have none but ignored ones; None if nobody says."""
+    if objects.ignored is None:
+        return objects, None
+    mask, ignored = jnp.asarray(objects.mask), jnp.asarray(objects.ignored)
+    first = jnp.argmax(mask, axis=1)
+
+    def taken(rows: AnyArray) -> Array:
+        return jnp.take_along_axis(jnp.asarray(rows), first.reshape(-1, *(1,) * (rows.ndim - 1)), axis=1)
+
+    points = None if objects.points is None else taken(objects.points)
+    front = Objects(taken(objects.boxes), taken(objects.classes), taken(mask), points)
+    return front, jnp.any(ignored, axis=1) & ~jnp.any(mask, axis=1)

@@ -243,7 +243,7 @@ class RoiHead:
             return value, parts
         (stride,) = strides_of("RoiHead", [said.objectness], size)
         loss = self.proposals.loss(stride)
-        more, others = loss.value_and_diagnostics(said.key, [said.objectness], objects.boxes, objects.mask)
+        more, others = loss.value_and_diagnostics(said.key, [said.objectness], objects.boxes, objects.mask, objects.ignored)
         return value + more, {**parts, **{f"rpn_{name}": each for name, each in others.items()}}
 
     def candidates(self, said: SaidOfRegions, size: Size) -> Candidates:
@@ -285,7 +285,8 @@ class RoiHead:
 
     def _drawn(self, key: PRNGKey, proposals: Regions, objects: Objects, classes: int) -> SampledRois:
         sampling = RoiSampling(classes=classes, matcher=self.matcher, sample=self.sample)
-        return sampling(key, proposals.boxes, proposals.valid, objects.boxes, objects.classes, objects.mask)
+        truth = objects.boxes, objects.classes, objects.mask, objects.ignored
+        return sampling(key, proposals.boxes, proposals.valid, *truth)
 
     def _loss(self, classes: int) -> RoiHeadLoss:
         codec = BoxDeltas(weights=(10.0, 10.0, 5.0, 5.0))

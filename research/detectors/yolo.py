@@ -80,8 +80,8 @@ class YoloHead:
 
     def cost(self, said: Sequence[Array], size: Size, objects: Objects) -> tuple[Scalar, Mapping[str, Scalar]]:
         """What a batch costs, with the parts of it."""
-        outputs = self._outputs(said)
-        return self._of(said, size).value_and_diagnostics(outputs, objects.boxes, objects.classes, objects.mask)
+        loss, truth = self._of(said, size), (objects.boxes, objects.classes, objects.mask)
+        return loss.value_and_diagnostics(self._outputs(said), *truth, objects.ignored)
 
     def candidates(self, said: Sequence[Array], size: Size) -> Candidates:
         """One for each place, anchor and class."""

@@ -89,6 +89,38 @@ def test_images_without_objects_cost_a_finite_amount_with_a_finite_gradient(head
 
 
 @pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
+def test_nothing_is_learned_from_images_all_of_which_is_ignored(head):
+    """Whichever row says so; the other is padding."""
+    said = [one + 0.3 * jax.random.normal(jax.random.key(5), one.shape) for one in said_before_learning(head)]
+    rows = jnp.array([[True, False], [False, True]])
+    whole = jnp.where(rows[..., None], jnp.array([0.0, 0.0, *SIZE]), jnp.nan)
+    points = POINTS if getattr(head, "points", 0) else None
+    objects = Objects(whole, OBJECTS.classes, jnp.zeros((2, 2), bool), points, rows)
+    slope = jax.grad(lambda said: head.cost(said, SIZE, objects)[0])(said)
+    assert not any(np.asarray(leaf).any() for leaf in jax.tree.leaves(slope))
+    slope = jax.grad(lambda said: head.cost(said, SIZE, objects._replace(ignored=None))[0])(said)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(slope))
+    assert any(np.asarray(leaf).any() for leaf in jax.tree.leaves(slope))
+
+
+@pytest.mark.parametrize("name", ["localization", "course_localization", "landmarks"])
+def test_localization_means_the_first_object_that_is_to_be_found(name):
+    head = HEADS[name]
+    said = said_before_learning(head)
+    points = POINTS if head.points else None
+    plain = OBJECTS._replace(points=points)
+    order = jnp.array([[1, 0], [1, 0]])
+    turned = Objects(
+        *(
+            None if each is None else jnp.take_along_axis(each, order.reshape(2, 2, *(1,) * (each.ndim - 2)), axis=1)
+            for each in plain
+        )
+    )
+    hidden = turned._replace(mask=jnp.array([[False, True], [False, True]]), ignored=jnp.array([[True, False], [False, False]]))
+    jax.tree.map(np.testing.assert_array_equal, head.cost(said, SIZE, hidden), head.cost(said, SIZE, plain))
+
+
+@pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
 def test_a_learned_detector_is_a_model_that_finds_in_pixels_of_the_image(head):
     images = np.random.default_rng(0).integers(0, 256, (2, *SIZE, 3)).astype(np.uint8)
     activations, encoder = ENCODER.init_with_output(jax.random.key(0), jnp.zeros((1, *SIZE, 3)))

@@ -74,6 +74,7 @@ class _ReadDetections:
     seed: int
     process_index: int
     process_count: int
+    ignoring: bool
 
     def __call__(self, number: int) -> dict[str, np.ndarray]:
         rows = self.batches[number]
@@ -83,6 +84,8 @@ class _ReadDetections:
         samples = [self._sample(int(row), (number, first + place)) for place, row in enumerate(rows)]
         padded = pad_boxes(self.examples, samples, self.most)
         batch = {"images": np.stack([sample.image for sample in samples]), **padded._asdict(), "rows": rows}
+        if not self.ignoring:
+            del batch["ignored"]
         if self.examples.points is not None:
             points = np.zeros((*padded.mask.shape, *self.examples.points.shape[1:]), np.float32)
             for row, sample in enumerate(samples):
@@ -142,10 +145,10 @@ def stream_detection(
         prefetch: how many batches are made ahead.
 
     Returns:
-        A ``grain.DatasetIterator`` over dictionaries: ``images`` uint8 (b, h, w, c), the fields of :class:`PaddedBoxes`,
-        ``rows`` int64 (b,), ``points`` (b, m, p, 2) where there are landmarks, and ``proposals`` (b, q, 4) with the mask
-        ``proposed`` (b, q) where the table has some. Its state is JSON, and holds the number of
-        the next batch.
+        A ``grain.DatasetIterator`` over dictionaries: ``images`` uint8 (b, h, w, c), the fields of :class:`PaddedBoxes`, of
+        which ``ignored`` is left out where the table has no such object, ``rows`` int64 (b,), ``points`` (b, m, p, 2) where
+        there are landmarks, and ``proposals`` (b, q, 4) with the mask ``proposed`` (b, q) where the table has some. Its state
+        is JSON, and holds the number of the next batch.
 
     Raises:
         UserError: there are no images, the batch does not divide by the processes, or an image has more boxes than rows.
@@ -175,6 +178,7 @@ def stream_detection(
         seed,
         process_index,
         process_count,
+        bool(examples.ignored.any()),
     )
     dataset: Any = grain.MapDataset.source(range(len(rows))).map(read)
     threads = os.cpu_count() or 1 if threads is None else threads
@@ -184,4 +188,5 @@ def stream_detection(
 
 def padded_boxes(batch: Mapping[str, np.ndarray]) -> PaddedBoxes:
     """The boxes of a batch of :func:`stream_detection`."""
-    return PaddedBoxes(*(batch[field] for field in PaddedBoxes._fields))
+    ignored = batch.get("ignored", np.zeros_like(batch["mask"]))
+    return PaddedBoxes(batch["boxes"], batch["classes"], batch["mask"], ignored)

@@ -3,13 +3,14 @@
 import dataclasses
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from likeness.research.checks import check_count
 from likeness.research.data.detection.augmentation import DetectionSample, sample_of
 from likeness.research.data.detection.examples import DetectionExamples
 from likeness.research.data.examples import Examples
 from likeness.research.errors import UserError
+from likeness.research.geometry.ignored import IGNORED_SHARE
 from likeness.research.geometry.iou import pairwise
 from likeness.research.geometry.transforms import GeometricTransform
 
@@ -27,8 +28,9 @@ class ObjectCrops:
 
     What a window claims is its box without the margin. It is of an object if that has an IoU of at least ``object_iou`` with
     the object's box, and background if it has less than ``background_iou`` with all of them. An object that no window in its
-    middle fits, because it is too large, too small or too long, is in no crop of its class. Half of the background is near an
-    object: a classifier that is slid must know a window beside an object from one around it.
+    middle fits, because it is too large, too small or too long, is in no crop of its class, nor is one that is ignored, a crowd
+    or a difficult object; a window half of whose claim or more is on such a one is no background either. Half of the background
+    is near an object: a classifier that is slid must know a window beside an object from one around it.
     """
 
     window: int = 24
@@ -75,9 +77,11 @@ class ObjectCrops:
             UserError: a canvas is smaller than a window, or no object fits a window.
         """
         values, labels = [], []
+        passed_over = examples.ignored
         for row in range(len(examples)):
             sample = sample_of(examples, row, transform)
-            corners, classes = self._drawn(sample, len(examples.class_names), np.random.default_rng((seed, row)))
+            real = ~passed_over[sample.rows]
+            corners, classes = self._drawn(sample, real, len(examples.class_names), np.random.default_rng((seed, row)))
             for (left, top), label in zip(corners.tolist(), classes.tolist(), strict=True):
                 values.append(sample.image[top : top + self.window, left : left + self.window])
                 labels.append(label)
@@ -94,8 +98,15 @@ class ObjectCrops:
         low = corners + float(self.margin)
         return np.concatenate([low, low + (self.window - 2.0 * self.margin)], axis=1)
 
+    def _on(self, boxes: Float[np.ndarray, "k 4"], corners: Int[np.ndarray, "n 2"]) -> Bool[np.ndarray, "n"]:
+        """Which windows claim a box half of which or more is in one of some."""
+        claims = self.claims(corners)[:, None]
+        sides = np.minimum(claims[..., 2:], boxes[:, 2:]) - np.maximum(claims[..., :2], boxes[:, :2])
+        own = float(self.window - 2 * self.margin) ** 2
+        return (np.maximum(sides, 0.0).prod(axis=-1) >= IGNORED_SHARE * own).any(axis=1)
+
     def _drawn(
-        self, sample: DetectionSample, background: int, rng: np.random.Generator
+        self, sample: DetectionSample, real: Bool[np.ndarray, "k"], background: int, rng: np.random.Generator
     ) -> tuple[Int[np.ndarray, "n 2"], Int[np.ndarray, "n"]]:
         height, width = sample.image.shape[:2]
         most = np.array([width, height]) - self.window
@@ -106,7 +117,7 @@ class ObjectCrops:
             )
         boxes = sample.boxes.astype(np.float64)
         middles = np.round((boxes[:, :2] + boxes[:, 2:] - self.window) / 2).astype(np.int64)
-        owner = np.repeat(np.arange(len(boxes)), self.copies)
+        owner = np.repeat(np.flatnonzero(real), self.copies)
         shifts = rng.integers(-self.jitter, self.jitter + 1, (len(owner), 2))
         around = np.clip(middles[owner] + shifts, 0, most)
         fits = np.asarray(pairwise(self.claims(around), boxes))[np.arange(len(owner)), owner] >= self.object_iou
@@ -114,7 +125,8 @@ class ObjectCrops:
         if len(boxes):
             reach = rng.integers(-self.window // 2, self.window // 2 + 1, (len(tried) // 2, 2))
             tried[::2] = np.clip(middles[rng.integers(0, len(boxes), len(reach))] + reach, 0, most)
-            tried = tried[np.asarray(pairwise(self.claims(tried), boxes)).max(axis=1) < self.background_iou]
+            free = np.asarray(pairwise(self.claims(tried), boxes)).max(axis=1) < self.background_iou
+            tried = tried[free & ~self._on(boxes[~real], tried)]
         tried = tried[: self.background]
         classes = np.concatenate([sample.classes[owner[fits]], np.full(len(tried), background)])
         return np.concatenate([around[fits], tried]), classes

@@ -12,6 +12,7 @@ from likeness.research.geometry.anchors import AnchorGrid, AnchorPyramid
 from likeness.research.geometry.boxes import area, centers
 from likeness.research.geometry.codecs import PointDistances
 from likeness.research.geometry.dynamic_matching import TaskAligned
+from likeness.research.geometry.ignored import places_on, without_background
 from likeness.research.geometry.matching import Assignment
 from likeness.research.losses.detection.box_regression import OverlapLoss, OverlapTerm
 from likeness.research.losses.detection.quality_focal import QualityFocalLoss
@@ -117,6 +118,7 @@ class AnchorFreeLoss:
         classes: Shaped[AnyArray, "..."],
         mask: Shaped[AnyArray, "..."],
         landmarks: Shaped[AnyArray, "..."] | None = None,
+        ignored: Shaped[AnyArray, "..."] | None = None,
     ) -> Scalar:
         """The loss of a batch.
 
@@ -127,11 +129,13 @@ class AnchorFreeLoss:
             classes: (b, m), from 0 to K - 1.
             mask: (b, m), which rows are objects; what the others hold does not matter.
             landmarks: (b, m, P, 2), in pixels; needed if there are any.
+            ignored: (b, m), which rows are neither to be found nor background, such as crowds and difficult objects: a point on
+                one that answers for no other costs nothing; None: none.
 
         Raises:
             ValueError: another shape or dtype; a box without area or an unknown class in NumPy arrays.
         """
-        return self.value_and_diagnostics(outputs, boxes, classes, mask, landmarks)[0]
+        return self.value_and_diagnostics(outputs, boxes, classes, mask, landmarks, ignored)[0]
 
     def value_and_diagnostics(
         self,
@@ -140,6 +144,7 @@ class AnchorFreeLoss:
         classes: Shaped[AnyArray, "..."],
         mask: Shaped[AnyArray, "..."],
         landmarks: Shaped[AnyArray, "..."] | None = None,
+        ignored: Shaped[AnyArray, "..."] | None = None,
     ) -> tuple[Scalar, dict[str, Scalar]]:
         """The loss and what to watch beside it.
 
@@ -149,15 +154,20 @@ class AnchorFreeLoss:
             foreground points.
         """
         maps, found = self._as_outputs(outputs)
-        truth = as_batch("AnchorFreeLoss", boxes, classes, mask, len(found), self.classes)
+        truth = as_batch("AnchorFreeLoss", boxes, classes, mask, len(found), self.classes, ignored)
         cells = self._cells(maps)
         predicted, logits = self._decoded(found, cells), found[..., 4 : 4 + self.classes]
         points, stride = centers(cells), cells[:, 2] - cells[:, 0]
-        assignment = matched(lambda *each: self.matcher(points, stride, *each), predicted, logits, *truth)
+        given = truth.boxes, truth.classes, truth.mask
+        assignment = matched(lambda *each: self.matcher(points, stride, *each), predicted, logits, *given)
         quality = assignment.quality
         target = quality[..., None] * one_hot(assigned_classes(assignment, truth), self.classes)
         cost = QualityFocalLoss() if self.score == "quality_focal" else binary_cross_entropy
-        scores = cost(logits, target)
+        if truth.ignored is None:
+            scores = cost(logits, target)
+        else:
+            learned = ~without_background(assignment, places_on(truth.ignored, cells)).ignored[..., None]
+            scores = jnp.where(learned, cost(jnp.where(learned, logits, 0.0), target), 0.0)
         true = assigned_boxes(assignment, truth, cells)
         apart = OverlapLoss(overlap=self.overlap)(predicted, true, assignment.foreground)
         weight = jnp.sum(quality)

@@ -10,6 +10,7 @@ from likeness.research.checks import check_array, check_count, check_finite_nonn
 from likeness.research.geometry.balanced import BalancedSample
 from likeness.research.geometry.boxes import is_degenerate
 from likeness.research.geometry.codecs import BoxDeltas
+from likeness.research.geometry.ignored import regions_on, without_background
 from likeness.research.geometry.matching import MaxIou
 from likeness.research.losses.detection.box_regression import SmoothL1Loss
 from likeness.research.losses.detection.terms import as_outputs, cross_entropy, mean_over, total
@@ -68,6 +69,7 @@ class RoiSampling:
         boxes: Shaped[AnyArray, "..."],
         classes: Shaped[AnyArray, "..."],
         mask: Shaped[AnyArray, "..."],
+        ignored: Shaped[AnyArray, "..."] | None = None,
     ) -> SampledRois:
         """Draws from a batch.
 
@@ -78,6 +80,8 @@ class RoiSampling:
             boxes: (b, m, 4), the objects.
             classes: (b, m), from 0 to K - 1.
             mask: (b, m), which rows are objects; what the others hold does not matter.
+            ignored: (b, m), which rows are neither to be found nor background, such as crowds and difficult objects: a proposal
+                half of which or more is on one, and that answers for no other, is not drawn; None: none.
 
         Raises:
             ValueError: another shape or dtype; a box without area or an unknown class in NumPy arrays.
@@ -85,7 +89,7 @@ class RoiSampling:
         check_array("RoiSampling", "proposals", proposals, ("b", "n", 4), help="Give n proposals for each image.")
         images, number = proposals.shape[:2]
         check_array("RoiSampling", "valid", valid, (images, number), "booleans", "Say for each row whether it is a proposal.")
-        truth = as_batch("RoiSampling", boxes, classes, mask, images, self.classes)
+        truth = as_batch("RoiSampling", boxes, classes, mask, images, self.classes, ignored)
         regions = jax.lax.stop_gradient(jnp.asarray(proposals, jnp.float32))
         allowed = jnp.asarray(valid)
         if self.add_truth:
@@ -96,6 +100,7 @@ class RoiSampling:
         allowed &= ~jnp.asarray(is_degenerate(regions))
         regions = jnp.where(allowed[..., None], regions, 0.0)
         assignment = matched(self.matcher, regions, truth.boxes, truth.mask)
+        assignment = without_background(assignment, regions_on(truth.ignored, regions))
         drawn = jax.vmap(self.sample)(jax.random.split(key, images), assignment, allowed)
         own, wanted = assigned_boxes(assignment, truth, regions), assigned_classes(assignment, truth)
 

@@ -11,6 +11,7 @@ from likeness.research.checks import check_finite_nonnegative
 from likeness.research.geometry.anchors import AnchorPyramid
 from likeness.research.geometry.balanced import BalancedSample
 from likeness.research.geometry.codecs import BoxDeltas
+from likeness.research.geometry.ignored import regions_on, without_background
 from likeness.research.geometry.matching import MaxIou
 from likeness.research.losses.detection.box_regression import SmoothL1Loss
 from likeness.research.losses.detection.terms import binary_cross_entropy, mean_over, total
@@ -61,6 +62,7 @@ class RpnLoss:
         outputs: Sequence[Shaped[AnyArray, "..."]],
         boxes: Shaped[AnyArray, "..."],
         mask: Shaped[AnyArray, "..."],
+        ignored: Shaped[AnyArray, "..."] | None = None,
     ) -> Scalar:
         """The loss of a batch.
 
@@ -69,11 +71,13 @@ class RpnLoss:
             outputs: for each level (b, rows, columns, A, 5): the logit of objectness and four deltas.
             boxes: (b, m, 4), the objects of every class, ``xyxy`` in pixels.
             mask: (b, m), which rows are objects; what the others hold does not matter.
+            ignored: (b, m), which rows are neither to be found nor background, such as crowds and difficult objects: an anchor
+                half of which or more is on one, and that answers for no other, is not drawn; None: none.
 
         Raises:
             ValueError: another shape or dtype; a box without area in NumPy arrays.
         """
-        return self.value_and_diagnostics(key, outputs, boxes, mask)[0]
+        return self.value_and_diagnostics(key, outputs, boxes, mask, ignored)[0]
 
     def value_and_diagnostics(
         self,
@@ -81,6 +85,7 @@ class RpnLoss:
         outputs: Sequence[Shaped[AnyArray, "..."]],
         boxes: Shaped[AnyArray, "..."],
         mask: Shaped[AnyArray, "..."],
+        ignored: Shaped[AnyArray, "..."] | None = None,
     ) -> tuple[Scalar, dict[str, Scalar]]:
         """The loss and what to watch beside it.
 
@@ -90,9 +95,10 @@ class RpnLoss:
         """
         maps, found = self._as_outputs(outputs)
         images = len(found)
-        truth = as_batch("RpnLoss", boxes, np.zeros(boxes.shape[:2], np.int32), mask, images, 1)
+        truth = as_batch("RpnLoss", boxes, np.zeros(boxes.shape[:2], np.int32), mask, images, 1, ignored)
         anchors = jnp.asarray(self.anchors(maps))
         assignment = matched(lambda own, real: self.matcher(anchors, own, real), truth.boxes, truth.mask)
+        assignment = without_background(assignment, regions_on(truth.ignored, anchors))
         drawn = jax.vmap(self.sample)(jax.random.split(key, images), assignment)
         chosen = jnp.take_along_axis(found, drawn.places[..., None], axis=1)
         objectness = binary_cross_entropy(jnp.where(drawn.valid, chosen[..., 0], 0.0), drawn.foreground.astype(jnp.float32))

@@ -10,6 +10,7 @@ import numpy as np
 
 from likeness.research.checks import check_array
 from likeness.research.geometry.boxes import is_degenerate
+from likeness.research.geometry.ignored import Ignored, as_ignored
 from likeness.research.geometry.matching import Assignment
 from likeness.research.types import AnyArray, Array, Bool, Float, Int, Scalar, Shaped
 
@@ -22,6 +23,8 @@ class Truth(NamedTuple):
     boxes: Float[Array, "b m 4"]
     classes: Int[Array, "b m"]
     mask: Bool[Array, "b m"]
+    ignored: Ignored | None = None
+    """What is neither to be found nor background; None where nobody says that there is any."""
 
 
 def as_batch(
@@ -31,6 +34,7 @@ def as_batch(
     mask: Shaped[AnyArray, "..."],
     images: int,
     count: int,
+    ignored: Shaped[AnyArray, "..."] | None = None,
 ) -> Truth:
     """The truth of a batch, safe to compute with.
 
@@ -41,10 +45,11 @@ def as_batch(
         mask: (b, m), booleans, which rows are objects.
         images: b.
         count: of the classes.
+        ignored: (b, m), booleans, which rows are neither to be found nor background; None: none.
 
     Raises:
         ValueError: another shape or dtype; in NumPy arrays, whose values are known, a row that is an object has a box without
-            area or a class that there is not.
+            area or a class that there is not, or is ignored as well.
     """
     check_array(owner, "boxes", boxes, (images, "m", 4), help="Give m rows of truth for each image.")
     rows = boxes.shape[1]
@@ -54,7 +59,8 @@ def as_batch(
         _check_known(owner, np.asarray(boxes), np.asarray(classes), np.asarray(mask), count)
     real = jnp.asarray(mask)
     given = jnp.where(real[..., None], jax.lax.stop_gradient(jnp.asarray(boxes, jnp.float32)), 0.0)
-    return Truth(given, jnp.where(real, jnp.asarray(classes).astype(jnp.int32), 0), real)
+    labels = jnp.where(real, jnp.asarray(classes).astype(jnp.int32), 0)
+    return Truth(given, labels, real, as_ignored(owner, boxes, mask, ignored))
 
 
 def matched(match: Callable[..., Assignment], *batched: Array) -> Assignment:

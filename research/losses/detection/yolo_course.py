@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from likeness.research.checks import check_array, check_choice, check_count, check_finite_nonnegative
 from likeness.research.geometry.anchors import AnchorGrid
 from likeness.research.geometry.codecs import CellRelative
+from likeness.research.geometry.ignored import places_on
 from likeness.research.geometry.matching import Assignment
 from likeness.research.geometry.midpoint_cells import CellCollision, CellPrecedence, MidpointCell
 from likeness.research.losses.detection.terms import as_outputs, mean_over, squared_error, total
@@ -20,7 +21,7 @@ from likeness.research.losses.detection.truth import (
     matched,
     one_hot,
 )
-from likeness.research.types import AnyArray, Array, Float, Scalar, Shaped
+from likeness.research.types import AnyArray, Array, Bool, Float, Scalar, Shaped
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -75,6 +76,7 @@ class CourseYoloLoss:
         boxes: Shaped[AnyArray, "..."],
         classes: Shaped[AnyArray, "..."],
         mask: Shaped[AnyArray, "..."],
+        ignored: Shaped[AnyArray, "..."] | None = None,
     ) -> Scalar:
         """The loss of a batch.
 
@@ -83,11 +85,13 @@ class CourseYoloLoss:
             boxes: (b, m, 4), the objects, ``xyxy`` in pixels.
             classes: (b, m), from 0 to K - 1.
             mask: (b, m), which rows are objects; what the others hold does not matter.
+            ignored: (b, m), which rows are neither to be found nor background, such as crowds and difficult objects: a place on
+                one that answers for no other costs nothing; None: none.
 
         Raises:
             ValueError: another shape or dtype; a box without area or an unknown class in NumPy arrays.
         """
-        return self.value_and_diagnostics(outputs, boxes, classes, mask)[0]
+        return self.value_and_diagnostics(outputs, boxes, classes, mask, ignored)[0]
 
     def value_and_diagnostics(
         self,
@@ -95,6 +99,7 @@ class CourseYoloLoss:
         boxes: Shaped[AnyArray, "..."],
         classes: Shaped[AnyArray, "..."],
         mask: Shaped[AnyArray, "..."],
+        ignored: Shaped[AnyArray, "..."] | None = None,
     ) -> tuple[Scalar, dict[str, Scalar]]:
         """The loss and what to watch beside it.
 
@@ -104,9 +109,10 @@ class CourseYoloLoss:
         """
         found = self._as_outputs(outputs)
         images, rows, columns = found.shape[:3]
-        truth = as_batch("CourseYoloLoss", boxes, classes, mask, images, self.classes)
+        truth = as_batch("CourseYoloLoss", boxes, classes, mask, images, self.classes, ignored)
         assignment = self._assigned(truth, rows, columns)
-        value, parts = self._cost(found, self._encoded(truth, assignment, rows, columns))
+        on_ignored = places_on(truth.ignored, self._cells(rows, columns).reshape(-1, 4))
+        value, parts = self._cost(found, self._encoded(truth, assignment, rows, columns), on_ignored)
         return value, jax.lax.stop_gradient(parts | counts(assignment, truth))
 
     def of_targets(self, outputs: Shaped[AnyArray, "..."], targets: Shaped[AnyArray, "..."]) -> Scalar:
@@ -181,9 +187,13 @@ class CourseYoloLoss:
         vector = [present.astype(jnp.float32), jnp.where(present, jnp.concatenate([boxes, classes], axis=-1), 0.0)]
         return jnp.concatenate(vector, axis=-1).reshape(images, rows, columns, anchors, 5 + self.classes)
 
-    def _cost(self, found: Array, target: Array) -> tuple[Scalar, dict[str, Scalar]]:
+    def _cost(
+        self, found: Array, target: Array, on_ignored: Bool[Array, "b n"] | None = None
+    ) -> tuple[Scalar, dict[str, Scalar]]:
         present = target[..., 0] > 0.5
-        one = squared_error(found[..., 0], target[..., 0], jnp.ones_like(present))
+        found_one, target_one = found[..., 0], target[..., 0]
+        counted = jnp.ones_like(present) if on_ignored is None else present | ~on_ignored.reshape(*present.shape[:3], 1)
+        one = squared_error(found_one, target_one, counted)
         rest = squared_error(found[..., 1:], target[..., 1:], present[..., None])
         images = len(found)
         parts = {

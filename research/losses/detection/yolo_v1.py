@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from likeness.research.checks import check_choice, check_count, check_finite_nonnegative
 from likeness.research.geometry.anchors import AnchorGrid
 from likeness.research.geometry.codecs import YoloV1
+from likeness.research.geometry.ignored import places_on
 from likeness.research.geometry.iou import iou
 from likeness.research.geometry.midpoint_cells import CellPrecedence, MidpointCell
 from likeness.research.losses.detection.terms import as_outputs, mean_over, squared_error, total
@@ -61,6 +62,7 @@ class YoloV1Loss:
         boxes: Shaped[AnyArray, "..."],
         classes: Shaped[AnyArray, "..."],
         mask: Shaped[AnyArray, "..."],
+        ignored: Shaped[AnyArray, "..."] | None = None,
     ) -> Scalar:
         """The loss of a batch.
 
@@ -69,11 +71,13 @@ class YoloV1Loss:
             boxes: (b, m, 4), the objects, ``xyxy`` in pixels.
             classes: (b, m), from 0 to K - 1.
             mask: (b, m), which rows are objects; what the others hold does not matter.
+            ignored: (b, m), which rows are neither to be found nor background, such as crowds and difficult objects: a place on
+                one that answers for no other costs nothing; None: none.
 
         Raises:
             ValueError: another shape or dtype; a box without area or an unknown class in NumPy arrays.
         """
-        return self.value_and_diagnostics(outputs, boxes, classes, mask)[0]
+        return self.value_and_diagnostics(outputs, boxes, classes, mask, ignored)[0]
 
     def value_and_diagnostics(
         self,
@@ -81,6 +85,7 @@ class YoloV1Loss:
         boxes: Shaped[AnyArray, "..."],
         classes: Shaped[AnyArray, "..."],
         mask: Shaped[AnyArray, "..."],
+        ignored: Shaped[AnyArray, "..."] | None = None,
     ) -> tuple[Scalar, dict[str, Scalar]]:
         """The loss and what to watch beside it.
 
@@ -90,7 +95,7 @@ class YoloV1Loss:
         """
         found, scores = self._as_outputs(outputs)
         images, rows, columns = found.shape[:3]
-        truth = as_batch("YoloV1Loss", boxes, classes, mask, images, self.classes)
+        truth = as_batch("YoloV1Loss", boxes, classes, mask, images, self.classes, ignored)
         assignment = matched(lambda own, real: self._matcher()([(rows, columns)], own, real), truth.boxes, truth.mask)
         cells = self._cells(rows, columns).reshape(-1, 4)
         codec = self._codec(rows, columns)
@@ -101,7 +106,9 @@ class YoloV1Loss:
         overlap = jnp.where(present, iou(decoded, true[:, :, None]), 0.0)
         own = present & (jnp.arange(self.predictors) == jnp.argmax(overlap, axis=-1)[..., None])
         target = jnp.broadcast_to(jnp.asarray(codec.encode(true, cells))[:, :, None], found[..., 1:].shape)
-        confidence = squared_error(found[..., 0], jnp.where(own, overlap, 0.0), jnp.ones_like(own))
+        on_ignored = places_on(truth.ignored, cells)
+        counted = jnp.ones_like(own) if on_ignored is None else own | ~on_ignored[..., None]
+        confidence = squared_error(found[..., 0], jnp.where(own, overlap, 0.0), counted)
         wanted = one_hot(assigned_classes(assignment, truth), self.classes)
         scores = scores.reshape(images, rows * columns, self.classes)
         parts = {

@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 
 from likeness.research.checks import check_choice, check_count, check_finite_nonnegative, check_finite_positive
-from likeness.research.geometry.anchors import AnchorPyramid
+from likeness.research.geometry.anchors import AnchorGrid, AnchorPyramid
 from likeness.research.geometry.codecs import YoloV3
+from likeness.research.geometry.ignored import places_on, without_background
 from likeness.research.geometry.iou import pairwise
 from likeness.research.geometry.midpoint_cells import CellCollision, CellPrecedence, MidpointCell
 from likeness.research.losses.detection.box_regression import OverlapLoss
@@ -106,6 +107,7 @@ class YoloV3Loss:
         boxes: Shaped[AnyArray, "..."],
         classes: Shaped[AnyArray, "..."],
         mask: Shaped[AnyArray, "..."],
+        ignored: Shaped[AnyArray, "..."] | None = None,
     ) -> Scalar:
         """The loss of a batch.
 
@@ -114,11 +116,13 @@ class YoloV3Loss:
             boxes: (b, m, 4), the objects, ``xyxy`` in pixels.
             classes: (b, m), from 0 to K - 1.
             mask: (b, m), which rows are objects; what the others hold does not matter.
+            ignored: (b, m), which rows are neither to be found nor background, such as crowds and difficult objects: a place on
+                one that answers for no other costs nothing; None: none.
 
         Raises:
             ValueError: another shape or dtype; a box without area or an unknown class in NumPy arrays.
         """
-        return self.value_and_diagnostics(outputs, boxes, classes, mask)[0]
+        return self.value_and_diagnostics(outputs, boxes, classes, mask, ignored)[0]
 
     def value_and_diagnostics(
         self,
@@ -126,6 +130,7 @@ class YoloV3Loss:
         boxes: Shaped[AnyArray, "..."],
         classes: Shaped[AnyArray, "..."],
         mask: Shaped[AnyArray, "..."],
+        ignored: Shaped[AnyArray, "..."] | None = None,
     ) -> tuple[Scalar, dict[str, Scalar]]:
         """The loss and what to watch beside it.
 
@@ -135,15 +140,20 @@ class YoloV3Loss:
             foreground boxes.
         """
         maps, found = self._as_outputs(outputs)
-        truth = as_batch("YoloV3Loss", boxes, classes, mask, len(found), self.classes)
+        truth = as_batch("YoloV3Loss", boxes, classes, mask, len(found), self.classes, ignored)
         assignment = matched(lambda own, real: self._matcher()(maps, own, real), truth.boxes, truth.mask)
         anchors = jnp.asarray(self.anchors(maps))
         predicted = self._decoded(maps, found[..., 1:5], anchors)
         true = assigned_boxes(assignment, truth, anchors)
         own = jnp.asarray(assignment.foreground)
         overlap = jnp.where(own, jax.lax.stop_gradient(1.0 - OverlapLoss(overlap="iou")(predicted, true, own)), 0.0)
-        confidence = binary_cross_entropy(found[..., 0], own.astype(jnp.float32) if self.objectness == "one" else overlap)
+        objectness, passed_over = found[..., 0], None
+        if truth.ignored is not None:
+            passed_over = without_background(assignment, places_on(truth.ignored, self._cells(maps))).ignored
+            objectness = jnp.where(passed_over, 0.0, objectness)
+        confidence = binary_cross_entropy(objectness, own.astype(jnp.float32) if self.objectness == "one" else overlap)
         counted = own | ~self._nearly_right(predicted, truth.boxes)
+        counted = counted if passed_over is None else counted & ~passed_over
         scores = jnp.where(own[..., None], found[..., 5:], 0.0)
         classes_cost = binary_cross_entropy(scores, one_hot(assigned_classes(assignment, truth), self.classes))
         objects = jnp.sum(own, dtype=jnp.float32)
@@ -181,6 +191,14 @@ class YoloV3Loss:
     def _as_outputs(self, outputs: Sequence[AnyArray]) -> tuple[list[tuple[int, int]], Float[Array, "b n f"]]:
         axes = [(len(level.shapes), 5 + self.classes) for level in self.anchors.levels]
         return as_levels("YoloV3Loss", outputs, axes, "Give 5 + K numbers for each anchor of each cell.")
+
+    def _cells(self, maps: list[tuple[int, int]]) -> Float[Array, "n 4"]:
+        """The cell of each anchor."""
+        grids = [
+            AnchorGrid(shapes=((float(level.stride), float(level.stride)),) * len(level.shapes), stride=level.stride)
+            for level in self.anchors.levels
+        ]
+        return jnp.asarray(AnchorPyramid(levels=tuple(grids))(maps))
 
     def _by_level(self, maps: list[tuple[int, int]]) -> list[slice]:
         ends = [0]

@@ -196,7 +196,6 @@ def test_a_batch_has_a_fixed_shape_for_jitted_code():
         "boxes": ((6, 3, 4), "float32"),
         "classes": ((6, 3), "int32"),
         "mask": ((6, 3), "bool"),
-        "ignored": ((6, 3), "bool"),
         "rows": ((6,), "int64"),
         "points": ((6, 3, 2, 2), "float32"),
     }
@@ -209,6 +208,11 @@ def test_crowds_and_difficult_objects_are_under_another_mask():
     object.__setattr__(table, "difficult", np.array([True]))
     padded = pad_boxes(table, [sample_of(table, 0, Letterbox(size=(64, 64)))], 2)
     assert padded.mask.tolist() == [[False, False]] and padded.ignored.tolist() == [[True, False]]
+    batch = next(stream_detection(table, 1, (64, 64), 0, threads=0))
+    assert batch["ignored"].tolist() == [[True]] and padded_boxes(batch).ignored.tolist() == [[True]]
+    # Programs that learn from data without such objects know nothing of them.
+    batch = next(stream_detection(one((10, 8, 50, 40)), 1, (64, 64), 0, threads=0))
+    assert "ignored" not in batch and padded_boxes(batch).ignored.tolist() == [[False]]
 
 
 def test_an_image_with_more_boxes_than_rows_is_refused():

@@ -50,6 +50,22 @@ def test_an_image_without_objects_has_background_alone():
     assert (cut.labels == 2).sum() >= 5
 
 
+def test_ignored_objects_are_in_no_crop():
+    """Neither as an object nor, but for less than half of a window's claim, as background."""
+    crops = ObjectCrops(window=24, margin=3, jitter=2, copies=3, background=40)
+    plain = coordinates(20)
+    first = np.arange(20) == 0
+    for column in ("crowd", "difficult"):
+        cut = crops(dataclasses.replace(plain, **{column: ~first}), CANVAS, 0)
+        inside = cut.values[:, 12, 12, 2] == 7
+        claims = crops.claims(cut.values[inside, 12, 12, :2].astype(int) - 1 - 12 + 8)
+        sides = np.minimum(claims[:, 2:], [36.0, 46.0]) - np.maximum(claims[:, :2], [18.0, 28.0])
+        share = np.maximum(sides, 0).prod(axis=1) / 18**2
+        assert (cut.labels == 1).sum() == 3 and (share[cut.labels[inside] == 2] < 0.5).all()
+    none = crops(dataclasses.replace(plain, crowd=np.zeros(20, bool)), CANVAS, 0)
+    assert none.fingerprint == crops(plain, CANVAS, 0).fingerprint
+
+
 def test_shapes_of_the_windows_size_are_all_cut():
     examples = Shapes(train=30, validation=1, test=1, sides=(15.0, 21.0)).open()
     cut = ObjectCrops(jitter=0, copies=1)(examples, CANVAS, 0)

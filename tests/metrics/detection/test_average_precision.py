@@ -189,6 +189,14 @@ def test_truth_without_predictions_counts_nothing_found():
     assert numbers["AP"] == 0 and numbers["AR@100"] == 0 and numbers["APm"] == 0 and numbers["APs"] == -1
 
 
+def test_recalls_that_are_never_reached_count_zero():
+    """cocoapi#683 expects 1 where two of three objects are found, exactly and by sure detections alone: 67 of the 101 recalls,
+    0 to .66, are reached, and AP is the area under the whole curve. AP is not the precision of what was found."""
+    boxes = [[0, 0, 20, 20], [30, 30, 60, 60], [100, 100, 140, 140]]
+    numbers = CocoEvaluator()([one(boxes)], [found(boxes[:2])]).numbers
+    assert numbers["AP"] == numbers["AP50"] == pytest.approx(67 / 101) and numbers["AR@100"] == pytest.approx(2 / 3)
+
+
 def test_a_class_only_predicted_is_told_by_minus_one_and_counts_in_no_mean():
     """torchmetrics#1184, bes-dev/mean_average_precision#23: absent classes count neither as 0 nor as 1."""
     truth = one([[0, 0, 20, 20], [30, 30, 50, 50]], [0, 1])
