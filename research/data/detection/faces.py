@@ -5,11 +5,12 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from likeness.research.data.detection.drawn import Drawing, check_scenes, open_in_parts
 from likeness.research.data.detection.examples import DetectionExamples, detection_examples
 from likeness.research.data.detection.records import Part
 from likeness.research.data.synthetic_faces import Faces
 from likeness.research.synthetic.faces.contours import contours
-from likeness.research.synthetic.faces.crowd import Crowd, draw_crowds
+from likeness.research.synthetic.faces.crowd import draw_crowds
 
 __all__ = ["CONTOUR_POINT_ORDER", "FACE_POINT_ORDER", "DrawnFaces", "FaceScenes"]
 
@@ -142,39 +143,13 @@ class FaceScenes:
     """Decides all images."""
 
     def __post_init__(self) -> None:
-        for field, low, high in (
-            ("train", 1, 10**6),
-            ("validation", 1, 10**6),
-            ("test", 1, 10**6),
-            ("size", 32, 1024),
-            ("most", 1, 16),
-            ("seed", 0, 2**63 - 1),
-        ):
-            value = getattr(self, field)
-            if not low <= value <= high:
-                raise ValueError(f"FaceScenes.{field} is {value}; choose a value from {low} to {high}.")
-        low, high = self.sides
-        if not 8 <= low <= high <= self.size / 2:
-            raise ValueError(
-                f"FaceScenes.sides is {self.sides}; choose a smallest and a largest side from 8 pixels to {self.size / 2:g}, "
-                "half of the image."
-            )
+        check_scenes(self, 8, {"size": (32, 1024), "most": (1, 16), "seed": (0, 2**63 - 1)})
 
     def open(self) -> DetectionExamples:
         """Draws all images."""
-        sizes: dict[Part, int] = {"train": self.train, "validation": self.validation, "test": self.test}
-        drawn = [self._part(part, count) for part, count in enumerate(sizes.values())]
-        images, boxes, points, mask = (np.concatenate(column) for column in zip(*drawn, strict=True))
-        examples = detection_examples(
-            images,
-            [some[there] for some, there in zip(boxes, mask, strict=True)],
-            [np.zeros(there.sum(), np.int32) for there in mask],
-            ("face",),
-            points=[some[there] for some, there in zip(points, mask, strict=True)],
-        )
-        return dataclasses.replace(examples, parts=tuple(part for part, count in sizes.items() for _ in range(count)))
+        return open_in_parts(self, self._part, ("face",))
 
-    def _part(self, part: int, count: int) -> Crowd:
+    def _part(self, part: int, count: int) -> Drawing:
         rng = np.random.default_rng((self.seed, part))
         # A few scenes at a time, always as many, so that more of them begin with these.
         people = Faces(people=10**7, images=1, size=self.size, placement=0.0, seed=(3 * self.seed + part) % 2**63, cache=0)
@@ -183,4 +158,5 @@ class FaceScenes:
             rows = np.arange(start * self.most, (start + _SCENES) * self.most)
             identity, nuisance = (each.reshape(_SCENES, self.most, -1) for each in people.vectors(rows))
             scenes.append(draw_crowds(identity, nuisance, rng, self.size, self.sides))
-        return Crowd(*(np.concatenate(parts)[:count] for parts in zip(*scenes, strict=True)))
+        images, boxes, points, mask = (np.concatenate(parts)[:count] for parts in zip(*scenes, strict=True))
+        return Drawing(images, boxes, np.zeros(mask.shape, np.int32), mask, points)

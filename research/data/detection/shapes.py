@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from likeness.research.data.detection.examples import DetectionExamples, detection_examples
-from likeness.research.data.detection.records import Part
-from likeness.research.synthetic.shapes import SHAPES, DrawnShapes, draw_shapes
+from likeness.research.data.detection.drawn import Drawing, check_scenes, open_in_parts
+from likeness.research.data.detection.examples import DetectionExamples
+from likeness.research.synthetic.shapes import SHAPES, draw_shapes
 
 __all__ = ["Shapes"]
 
@@ -51,40 +51,13 @@ class Shapes:
     """Decides all images."""
 
     def __post_init__(self) -> None:
-        for field, low, high in (
-            ("train", 1, 10**6),
-            ("validation", 1, 10**6),
-            ("test", 1, 10**6),
-            ("size", 16, 1024),
-            ("most", 1, 32),
-            ("empty", 0.0, 0.9),
-            ("noise", 0.0, 0.5),
-            ("seed", 0, 2**63 - 1),
-        ):
-            value = getattr(self, field)
-            if not low <= value <= high:
-                raise ValueError(f"Shapes.{field} is {value}; choose a value from {low} to {high}.")
-        low, high = self.sides
-        if not 4 <= low <= high <= self.size / 2:
-            raise ValueError(
-                f"Shapes.sides is {self.sides}; choose a smallest and a largest side from 4 pixels to {self.size / 2:g}, half "
-                "of the image."
-            )
+        ranges = {"size": (16, 1024), "most": (1, 32), "empty": (0.0, 0.9), "noise": (0.0, 0.5), "seed": (0, 2**63 - 1)}
+        check_scenes(self, 4, ranges)
 
     def open(self) -> DetectionExamples:
         """Draws all images."""
-        sizes: dict[Part, int] = {"train": self.train, "validation": self.validation, "test": self.test}
-        drawn = [self._part(part, count) for part, count in enumerate(sizes.values())]
-        images, boxes, classes, mask = (np.concatenate(column) for column in zip(*drawn, strict=True))
-        examples = detection_examples(
-            images,
-            [some[there] for some, there in zip(boxes, mask, strict=True)],
-            [some[there] for some, there in zip(classes, mask, strict=True)],
-            SHAPES,
-        )
-        parts = tuple(part for part, count in sizes.items() for _ in range(count))
-        return dataclasses.replace(examples, parts=parts)
+        return open_in_parts(self, self._part, SHAPES)
 
-    def _part(self, part: int, count: int) -> DrawnShapes:
+    def _part(self, part: int, count: int) -> Drawing:
         rng = np.random.default_rng((self.seed, part))
-        return draw_shapes(count, rng, self.size, self.most, self.sides, self.noise, self.empty)
+        return Drawing(*draw_shapes(count, rng, self.size, self.most, self.sides, self.noise, self.empty))
