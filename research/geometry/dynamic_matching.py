@@ -28,34 +28,8 @@ _BEYOND = 1e4
 __all__ = ["SimOta", "TaskAligned"]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class TaskAligned:
-    """The points answer for an object at which classification and box agree best.
-
-    With s the probability that a point gives the object's class and u the IoU of its box, it has the alignment
-
-        t = s^α u^β,
-
-    and of the points that may answer for an object the ``top`` of highest t do. One that several objects want goes to the
-    object of highest IoU. The quality, which the class probability is trained towards, is t scaled so that an object's best
-    point has the quality of the highest IoU that any of its points has: ``t / max t · max u``.
-
-    Feng et al., "TOOD: task-aligned one-stage object detection", ICCV 2021.
-    """
-
-    top: int = 13
-    """Points that answer for one object, at most."""
-
-    alpha: float = 1.0
-    """α, the exponent of the probability."""
-
-    beta: float = 6.0
-    """β, the exponent of the IoU."""
-
-    def __post_init__(self) -> None:
-        check_count("TaskAligned", "top", self.top)
-        check_finite_nonnegative("TaskAligned", "alpha", self.alpha)
-        check_finite_positive("TaskAligned", "beta", self.beta)
+class _Matcher:
+    """What both matchers are called with. Whether there is anything to match is asked here, and how it is matched there."""
 
     def __call__(
         self,
@@ -84,9 +58,45 @@ class TaskAligned:
         Raises:
             ValueError: another shape or dtype; a box without area in a NumPy array.
         """
-        given = _Given.of("TaskAligned", points, stride, predicted, logits, boxes, classes, mask)
+        given = _Given.of(type(self).__name__, points, stride, predicted, logits, boxes, classes, mask)
         if not len(given.boxes) or not len(given.points):
             return nothing_assigned(len(given.points), given.mask)
+        return self._matched(given)
+
+    def _matched(self, given: "_Given") -> Assignment:
+        raise NotImplementedError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TaskAligned(_Matcher):
+    """The points answer for an object at which classification and box agree best.
+
+    With s the probability that a point gives the object's class and u the IoU of its box, it has the alignment
+
+        t = s^α u^β,
+
+    and of the points that may answer for an object the ``top`` of highest t do. One that several objects want goes to the
+    object of highest IoU. The quality, which the class probability is trained towards, is t scaled so that an object's best
+    point has the quality of the highest IoU that any of its points has: ``t / max t · max u``.
+
+    Feng et al., "TOOD: task-aligned one-stage object detection", ICCV 2021.
+    """
+
+    top: int = 13
+    """Points that answer for one object, at most."""
+
+    alpha: float = 1.0
+    """α, the exponent of the probability."""
+
+    beta: float = 6.0
+    """β, the exponent of the IoU."""
+
+    def __post_init__(self) -> None:
+        check_count("TaskAligned", "top", self.top)
+        check_finite_nonnegative("TaskAligned", "alpha", self.alpha)
+        check_finite_positive("TaskAligned", "beta", self.beta)
+
+    def _matched(self, given: "_Given") -> Assignment:
         own = jnp.take(given.log_probabilities, given.classes, axis=1, mode="clip").T
         # Sums of logarithms, as u⁶ of a box that is far off would be 0 in float32.
         alignment = self.alpha * own + self.beta * jnp.log(jnp.maximum(given.overlap, _TINY))
@@ -101,7 +111,7 @@ class TaskAligned:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SimOta:
+class SimOta(_Matcher):
     """The points answer for an object at which its loss is least, the more of them the more boxes fit.
 
     With p the probabilities that a point gives to the classes, y the object's class as a one-hot row and u the IoU of the
@@ -130,36 +140,7 @@ class SimOta:
         check_finite_positive("SimOta", "radius", self.radius)
         check_finite_nonnegative("SimOta", "box_weight", self.box_weight)
 
-    def __call__(
-        self,
-        points: Shaped[AnyArray, "..."],
-        stride: Shaped[AnyArray, "..."],
-        predicted: Shaped[AnyArray, "..."],
-        logits: Shaped[AnyArray, "..."],
-        boxes: Shaped[AnyArray, "..."],
-        classes: Shaped[AnyArray, "..."],
-        mask: Shaped[AnyArray, "..."],
-    ) -> Assignment:
-        """The truth of one image, point by point.
-
-        Args:
-            points: (n, 2), x and y in pixels, the middles of cells.
-            stride: (n,), the side of each cell.
-            predicted: (n, 4), the box that each point predicts, ``xyxy``.
-            logits: (n, K), a score for each class, whose sigmoid is its probability.
-            boxes: (m, 4), the objects, ``xyxy``.
-            classes: (m,), the class of each, from 0 to K - 1.
-            mask: (m,), which rows are objects; what the others hold does not matter.
-
-        Returns:
-            No derivative flows through it.
-
-        Raises:
-            ValueError: another shape or dtype; a box without area in a NumPy array.
-        """
-        given = _Given.of("SimOta", points, stride, predicted, logits, boxes, classes, mask)
-        if not len(given.boxes) or not len(given.points):
-            return nothing_assigned(len(given.points), given.mask)
+    def _matched(self, given: "_Given") -> Assignment:
         away = jnp.abs(given.points - centers(given.boxes)[:, None])
         central = jnp.all(away < self.radius * given.stride[:, None], axis=-1) & given.valid[:, None]
         allowed = given.allowed | central
