@@ -22,7 +22,7 @@ def get_config() -> Run:
         experiment=ObjectDetection(
             data=Shapes(train=16000, validation=500, test=1000),
             size=(64, 64),
-            encoder=PatchPyramid(widths=(48, 96), blocks=(0, 3), pyramid_width=96),
+            encoder=PatchPyramid(widths=(48, 96), blocks=(0, 3), pyramid_width=None),
             head=CourseYoloHead(map="stage8", width=96),
             augmentation=DetectionAugmentation(mirror=0.5, quarter_turns=0.75, hue=180.0, brightness=0.2, contrast=0.2),
             batch=32,

@@ -29,7 +29,7 @@ def get_config() -> Run:
         experiment=ObjectDetection(
             data=Shapes(train=16000, validation=500, test=1000),
             size=(64, 64),
-            encoder=PatchPyramid(widths=(48, 96), blocks=(0, 3), pyramid_width=48),
+            encoder=PatchPyramid(widths=(48, 96), blocks=(0, 3), pyramid_width=None),
             head=YoloHead(
                 maps=("stage8",),
                 anchors=(ANCHORS,),

@@ -23,8 +23,8 @@ class PatchPyramid(nn.Module, kw_only=True):
     stage's by a 1×1 convolution; each finer one is the stage's by a 1×1 convolution plus the coarser one enlarged, and a 3×3
     convolution of both (Lin et al. 2017). Batch normalization and ReLU follow every convolution.
 
-    Activations: ``input``; ``patches``; for each stride ``stage4 stage8 …`` and ``pyramid4 pyramid8 …``, all of
-    ``pyramid_width`` channels.
+    Activations: ``input``; ``patches``; for each stride ``stage4 stage8 …`` and, where there is a pyramid, ``pyramid4 pyramid8
+    …``, all of ``pyramid_width`` channels.
 
     Parameters: 568,608 with the default fields.
 
@@ -38,13 +38,15 @@ class PatchPyramid(nn.Module, kw_only=True):
     """Channels of the stages, finest first."""
     blocks: tuple[int, ...] = (0, 3)
     """Residual blocks of each stage."""
-    pyramid_width: int = 48
-    """Channels of the pyramid's maps."""
+    pyramid_width: int | None = 48
+    """Channels of the pyramid's maps; None for a network without a pyramid, whose stages alone are read."""
     dtype: Precision = "float32"
     """Compute dtype; parameters and statistics stay float32."""
 
     def __post_init__(self) -> None:
-        check_fields("PatchPyramid", patch=self.patch, pyramid_width=self.pyramid_width)
+        check_fields("PatchPyramid", patch=self.patch)
+        if self.pyramid_width is not None:
+            check_fields("PatchPyramid", pyramid_width=self.pyramid_width)
         if not self.widths or min(self.widths) < 1 or len(self.blocks) != len(self.widths) or min(self.blocks) < 0:
             raise ValueError(
                 f"PatchPyramid: widths is {self.widths} and blocks {self.blocks}: give as many of one as of the other, widths "
@@ -93,6 +95,8 @@ class PatchPyramid(nn.Module, kw_only=True):
                 y = self._layer(x, width, 3, f"stage{stride}_block{block}a", train)
                 x = nn.relu(x + self._layer(y, width, 3, f"stage{stride}_block{block}b", train, relu=False))
             activations[f"stage{stride}"] = x
+        if self.pyramid_width is None:
+            return activations
         coarser = None
         for stride in reversed(self.strides):
             x = self._layer(activations[f"stage{stride}"], self.pyramid_width, 1, f"pyramid{stride}_in", train)

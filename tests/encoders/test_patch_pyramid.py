@@ -60,6 +60,18 @@ def test_the_parameters_are_counted():
     assert sum(leaf.size for leaf in jax.tree.leaves(abstract(PatchPyramid())[1]["params"])) == 568_608
 
 
+def test_without_a_pyramid_the_stages_are_what_they_were():
+    """Its layers are not built, and those that are begin with the same weights."""
+    small, images = TINY.clone(pyramid_width=None), jnp.asarray(IMAGES)
+    whole, alone = (jax.jit(each.init_with_output)(jax.random.key(3), images) for each in (TINY, small))
+    assert set(alone[0]) == {name for name in whole[0] if not name.startswith("pyramid")}
+    for kind, variables in alone[1].items():
+        assert set(variables) == {name for name in whole[1][kind] if not name.startswith("pyramid")}
+        jax.tree.map(np.testing.assert_array_equal, variables, {name: whole[1][kind][name] for name in variables})
+    for name, value in alone[0].items():
+        np.testing.assert_array_equal(value, whole[0][name])
+
+
 @pytest.mark.parametrize("side", [8, 24, 64])
 def test_strides_are_those_of_the_maps_and_of_the_geometry(side):
     activations = abstract(TINY, side, side)[0]
@@ -72,7 +84,9 @@ def test_strides_are_those_of_the_maps_and_of_the_geometry(side):
     assert product == TINY.strides[-1]
 
 
-@pytest.mark.parametrize("fields", [{"widths": ()}, {"widths": (4, 0)}, {"blocks": (1,)}, {"blocks": (1, -1)}, {"patch": 0}])
+@pytest.mark.parametrize(
+    "fields", [{"widths": ()}, {"widths": (4, 0)}, {"blocks": (1,)}, {"blocks": (1, -1)}, {"patch": 0}, {"pyramid_width": 0}]
+)
 def test_fields_that_make_no_network_are_refused(fields):
     with pytest.raises(ValueError, match=r"PatchPyramid"):
         PatchPyramid(**fields)
