@@ -220,6 +220,18 @@ def test_a_crowd_is_neither_missed_nor_wrong():
     assert first[0].mistakes == 0 and not worst
 
 
+def test_crowds_are_neither_learned_nor_learned_to_be_nothing():
+    data, constants, batch, (params, state) = started(SMALL)
+    assert "ignored" not in batch
+    crowds = dataclasses.replace(data.train, difficult=np.ones(len(data.train.boxes), bool))
+    batch = next(SMALL.stream(data._replace(train=crowds), 0))
+    assert batch["ignored"].any() and not batch["mask"].any()
+    cost = jax.jit(lambda batch: SMALL.cost(params, state, constants, batch, jax.random.key(1)).metrics)
+    heeded, unheeded = cost(batch), cost({name: each for name, each in batch.items() if name != "ignored"})
+    assert heeded["objects"] == heeded["foreground"] == heeded["box_loss"] == 0
+    assert 0 < heeded["score_loss"] < unheeded["score_loss"]
+
+
 def test_figures_say_what_is_wrong():
     """Of everything, of nothing, and of mistakes; their words are where they belong."""
     examples = SMALL.open().test
