@@ -103,16 +103,19 @@ def _any_class() -> None:
 
 
 def _refuse_strangers(kind: Any, prog: str, arguments: list[str], parsed: Any) -> None:
-    """Raises UserError if arguments are no flags of a command."""
-    from likeness.experiments.commands.suggestions import explain, flags_of, strangers
+    """Raises UserError if arguments are no flags of a command, nor values of one."""
+    from likeness.experiments.commands.suggestions import explain, flags_of, misplaced, strangers
 
     parser = parser_of(kind, prog)
     flags = flags_of(parser, arguments)
     try:
         with contextlib.redirect_stderr(io.StringIO()):
-            unknown = strangers(parsed(return_unknown_args=True)[1], parser, flags, bare=True)
-    except SystemExit:
+            left = parsed(return_unknown_args=True)[1]
+        unknown = strangers(left, parser, flags, bare=True)
+    except (SystemExit, ValueError):
         # Something else is wrong too, such as an image that is not named, perhaps because of a flag that is none.
-        unknown = strangers(arguments, parser, flags, bare=False)
+        left, unknown = [], strangers(arguments, parser, flags, bare=False)
     if unknown:
         raise UserError(explain(prog, unknown, flags))
+    if left:
+        raise UserError(misplaced(prog, left[0], flags))

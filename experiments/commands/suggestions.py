@@ -6,7 +6,9 @@ import difflib
 import functools
 import math
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from likeness.experiments.commands.synonyms import CHOSEN, SYNONYMS, Synonym
 
@@ -146,6 +148,22 @@ def explain(command: str, asked: Sequence[str], flags: Sequence[Flag]) -> str:
             told.append(f"Perhaps you mean {_either([str(flag) for flag in found])}.")
         told += [note] if note else []
     return " ".join([*told, f"`{command} --help` lists all flags."])
+
+
+def misplaced(command: str, word: str, flags: Sequence[Flag]) -> str:
+    """One paragraph about a word that is neither a flag nor the value of one.
+
+    Args:
+        command: as it was typed, up to its flags.
+        word: what was typed; where there is such a file or folder, the flag that may take it is named.
+        flags: those that the command has.
+    """
+    takers = [flag for flag in flags if flag.path[-1] == "path"] if Path(word).exists() else []
+    meant = f" Perhaps you mean {takers[0].name} {shlex.quote(word)}." if takers else ""
+    return (
+        f"`{command}` does not know what {word!r} is for: it is neither a flag nor the value of the flag before it.{meant} "
+        f"`{command} --help` lists all flags."
+    )
 
 
 def _either(texts: list[str]) -> str:

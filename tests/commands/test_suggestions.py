@@ -19,6 +19,7 @@ from likeness.experiments.run import Run
 from likeness.experiments.shipped import shipped
 
 FACES, ANGLES, SIGNALS = "recognition/quickstart", "recognition/orl_arcface", "classification/ecg"
+DETECTOR = "detection/folder"
 PAINTING, QUASI_NEWTON, PAINTER = "stylization/quickstart", "stylization/gatys_paper", "stylization/fast_johnson"
 RATE = "--optimizer.schedule.peak-lr FLOAT (Learning rate at the peak; now"
 
@@ -60,6 +61,12 @@ RATE = "--optimizer.schedule.peak-lr FLOAT (Learning rate at the peak; now"
         (f"train {FACES} --loss arcface", ["Which loss a run has is written in its config file", "--experiment.loss.margin"]),
         (f"train {FACES} --lr 1 --epochs 3", ["--lr. Perhaps", RATE, "--epochs. Perhaps", "--steps INT"]),
         (f"train {FACES} --xyzzy 1", ["does not know --xyzzy, and has nothing like it", f"`likeness train {FACES} --help`"]),
+        (f"train {DETECTOR} --batch 4 --steps 0", ["does not know --batch.", "--experiment.batch INT"]),
+        (f"train {DETECTOR} .", ["does not know what '.' is for", "Perhaps you mean --experiment.data.path .."]),
+        (
+            f"train {DETECTOR} --experiment.size 300 300 3",
+            ["does not know what '3' is for: it is neither a flag nor the value"],
+        ),
         (f"train {ANGLES} --margin 1", ["--experiment.loss.m2 FLOAT", "now 0.5"]),
         (f"train {SIGNALS} --batch-size 8", ["--experiment.batch INT (Examples in a batch; now 64)"]),
         (f"train {PAINTING} --lr 1", [RATE]),
