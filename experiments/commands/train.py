@@ -15,8 +15,8 @@ from likeness.experiments.storage.trackers import TrackerName, check_trackers
 from likeness.research.errors import UserError
 
 if TYPE_CHECKING:
+    from likeness.experiments.experiment import Evaluation
     from likeness.experiments.fingerprints import CannotResume
-    from likeness.experiments.training.trainer import Trained
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +95,7 @@ def main(arguments: list[str]) -> int:
                 _lost(error)
         if processes.first():
             print_evaluation(trained.workdir, trained.evaluation, trained.seconds, given if remote else None)
-    for line in next_commands(trained) if processes.first() and not remote else []:
+    for line in next_commands(trained.workdir, trained.evaluation) if processes.first() and not remote else []:
         print(line)
     return 0
 
@@ -142,23 +142,29 @@ def _lost(error: Exception) -> NoReturn:
     os._exit(HUNG)
 
 
-def next_commands(trained: "Trained") -> list[str]:
-    """What can be typed next: nothing for a run that has no threshold τ to answer by."""
-    if "threshold" not in trained.evaluation.artifacts:
+def next_commands(workdir: Path, evaluation: "Evaluation") -> list[str]:
+    """What can be typed next: of a detector, and of a recognizer that has a threshold τ to answer by."""
+    if "detector" in evaluation.artifacts:
+        model = shlex.quote(str(workdir))
+        return _listed(f"detect IMAGE.jpg --model {model} -o found.png", f"report {model}")
+    if "threshold" not in evaluation.artifacts:
         return []
     from likeness.experiments.preprocessing import ModelInputs
 
-    files = ModelInputs.load(trained.workdir).preprocessing
+    files = ModelInputs.load(workdir).preprocessing
     if files is None:
         return ["next:    state the experiment's `preprocessing` in the config, to ask this model about image files"]
-    where = f"--model {shlex.quote(str(trained.workdir))}"
-    pair = [trained.workdir / "figures" / "mistakes" / f"different_1_{letter}.png" for letter in "ab"]
+    where = f"--model {shlex.quote(str(workdir))}"
+    pair = [workdir / "figures" / "mistakes" / f"different_1_{letter}.png" for letter in "ab"]
     verify = "verify A.jpg B.jpg"
-    if files.keeps and f"mistakes/{pair[0].stem}" in trained.evaluation.examples:
+    if files.keeps and f"mistakes/{pair[0].stem}" in evaluation.examples:
         # The two people whom it thinks most alike: why does it?
         verify = f"verify {shlex.join(map(str, pair))} --why why.png"
-    actions = (verify, "enroll add NAME IMAGE.jpg", "identify IMAGE.jpg")
-    return [f"{'next:' if not i else '':<9}likeness {action} {where}" for i, action in enumerate(actions)]
+    return _listed(*(f"{action} {where}" for action in (verify, "enroll add NAME IMAGE.jpg", "identify IMAGE.jpg")))
+
+
+def _listed(*actions: str) -> list[str]:
+    return [f"{'' if i else 'next:':<9}likeness {action}" for i, action in enumerate(actions)]
 
 
 def default_workdir(name: str) -> Path:

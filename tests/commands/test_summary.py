@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from likeness.experiments.commands.summary import print_evaluation
+from likeness.experiments.commands.train import next_commands
 from likeness.experiments.experiment import Evaluation
 from likeness.research.gallery import Threshold
 from likeness.research.metrics.intervals import Estimate
@@ -102,3 +103,12 @@ def test_subjects_without_a_trained_model_among_them_are_the_only_columns(
     head, _, *rows = capfd.readouterr().out.splitlines()
     assert head.split() == ["metric", "Gram", "MRF"]
     assert [row.split() for row in rows[:2]] == [["style/relative", "0.125"], ["held_out/style/relative", "0.25", "0.5"]]
+
+
+def test_what_a_detector_can_be_asked_next(tmp_path: Path) -> None:
+    said = next_commands(tmp_path / "my run", Evaluation(metrics={}, artifacts={"detector": {}}))
+    assert said == [
+        f"next:    likeness detect IMAGE.jpg --model '{tmp_path}/my run' -o found.png",
+        f"         likeness report '{tmp_path}/my run'",
+    ]
+    assert next_commands(tmp_path, Evaluation(metrics={})) == []
