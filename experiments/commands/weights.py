@@ -192,12 +192,14 @@ def _import(file: str, name: str | None) -> None:
 
 
 def _export(source: str, file: Path, keys: Literal["own", "published"]) -> None:
+    from likeness.experiments.detection.detector import LearnsDetector
     from likeness.experiments.frozen import LearnsEncoder
     from likeness.experiments.training.evaluation import read_run, restore
     from likeness.research.data import printable
     from likeness.research.errors import UserError
     from likeness.research.weights import KNOWN, named, own, read, take, write
 
+    kept_back = ""
     if source in {one.name for one in KNOWN} or not Path(source).is_dir():
         published = named(source)
         found = published.find()
@@ -212,11 +214,15 @@ def _export(source: str, file: Path, keys: Literal["own", "published"]) -> None:
     else:
         run = read_run(source)
         if not isinstance(run.experiment, LearnsEncoder):
-            raise UserError(f"{printable(source)} did not train an encoder: give the working directory of a recognizer.")
+            raise UserError(
+                f"{printable(source)} did not train an encoder: give the working directory of a recognizer or of a detector."
+            )
+        if isinstance(run.experiment, LearnsDetector):
+            kept_back = ": those of the encoder. The head, which says where objects are, stays in the working directory."
         variables = run.experiment.encoder_variables(restore(source, run)[1])
         arrays = take(variables, own(variables))
     write(file, arrays)
-    print(f"{len(arrays)} arrays are in {printable(file)}")
+    print(f"{len(arrays)} arrays are in {printable(file)}{kept_back}")
 
 
 def _check(names: tuple[str, ...]) -> None:

@@ -154,7 +154,9 @@ class Release:
             return f"bring the {len(edition)} files of {self.citation.split('.')[0]}, looked for in {looked}."
         source = f" from {file.urls[0]}" if file.urls else ""
         into = f"{printable(self.folder)} (SHA-256 {file.sha256}; looked for in {looked})"
-        return f"bring {file.name}{source} and put it into {into}.{f' {self.bring}' if self.bring else ''}"
+        own = f"bring {file.name}{source} and put it into {into}."
+        # What its authors publish comes first: a stranger has no other file.
+        return f"{self.bring[:1].lower()}{self.bring[1:]} Or {own}" if self.bring else own
 
 
 def megabytes(size: int) -> str:

@@ -24,7 +24,7 @@ _UNIT_CONVOLUTION = "RGB in [0, 1]; its own 1×1 convolution makes BGR · 255 mi
 
 _YUNET = "Wu et al., YuNet: a tiny millisecond-level face detector, Machine Intelligence Research 2023"
 _YUNET_FILE = (
-    "Or bring weights/yunet_{0}.pth of github.com/ShiqiYu/libfacedetection.train and run `likeness weights import yunet_{0}.pth"
+    "Bring weights/yunet_{0}.pth of github.com/ShiqiYu/libfacedetection.train and run `likeness weights import yunet_{0}.pth"
 )
 _YUNET_N = "356e3078f67e8284bcc1238985854c7fb9d44972998edd63eb409d3dd0fe857d"
 _YUNET_S = "ecb161b003745ad09d4d43a8dffb36da4cf7fcfa392fd04dc1def1cee5cb6d98"
@@ -221,7 +221,7 @@ RELEASES = (
         preprocessing="BGR in [0, 1]",
         licence="BSD-3-Clause",
         citation="dog-qiuqiu/FastestDet. Ma et al., ShuffleNet V2, ECCV 2018",
-        bring="Or bring module/shufflenetv2.pth of github.com/dog-qiuqiu/FastestDet and run `likeness weights import "
+        bring="Bring module/shufflenetv2.pth of github.com/dog-qiuqiu/FastestDet and run `likeness weights import "
         "shufflenetv2.pth --name shufflenetv2`.",
     ),
     Release(
@@ -231,7 +231,7 @@ RELEASES = (
         preprocessing="BGR in [0, 1]; resized to 352×352 whatever the proportions",
         licence="BSD-3-Clause",
         citation="dog-qiuqiu/FastestDet",
-        bring="Or bring weights/weight_AP05:0.253207_280-epoch.pth of github.com/dog-qiuqiu/FastestDet and run `likeness "
+        bring="Bring weights/weight_AP05:0.253207_280-epoch.pth of github.com/dog-qiuqiu/FastestDet and run `likeness "
         "weights import FILE --name fastestdet`.",
     ),
     Release(
