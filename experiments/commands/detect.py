@@ -67,6 +67,8 @@ class Options:
     """Of boxes of one class that overlap by more, only the surest remains."""
     max_detections: Annotated[int | None, _Number] = None
     """The most in one image."""
+    class_agnostic: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Let boxes of different classes overlap no more than boxes of one: an object has one class, the surest."""
     classes: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME ...", help_behavior_hint="(default: all)")] = ()
     """Only these classes."""
     slice: Annotated[int | None, tyro.conf.arg(metavar="PIXELS", help_behavior_hint="(default: none)")] = None
@@ -239,7 +241,8 @@ def _look(options: Options, detector: "Detector", files: _Files, skipped: "list[
     from likeness.research.errors import UserError
     from likeness.research.geometry.slices import Slices
 
-    rule = detector.rule(options.score_threshold, options.iou_threshold, options.max_detections)
+    agnostic = True if options.class_agnostic else None
+    rule = detector.rule(options.score_threshold, options.iou_threshold, options.max_detections, agnostic)
     try:
         slices = None if options.slice is None else Slices(side=options.slice, overlap=options.overlap)
     except ValueError as error:

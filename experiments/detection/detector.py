@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import os
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -134,7 +135,8 @@ class Detector:
         if not kept.exists():
             raise UserError(
                 f"{printable(name)} holds a run that has not finished: {kept.name} is written at its end. Launch the same "
-                "`likeness train` command again, which goes on where it stopped."
+                "`likeness train` command again, which goes on where it stopped. Or make do with its best checkpoint, by "
+                f"`likeness evaluate {shlex.quote(name)}`."
             )
         names = tuple(map(str, read_json(kept)["class_names"]))
         return cls(experiment.model(names), experiment.model_variables(restore(name, run)[1]), name)
@@ -151,6 +153,7 @@ class Detector:
         score_threshold: float | None = None,
         iou_threshold: float | None = None,
         max_detections: int | None = None,
+        class_agnostic: bool | None = None,
         classes: str | int | Sequence[str | int] | None = None,
         slices: Slices | None = None,
     ) -> list[Detections]:
@@ -161,13 +164,14 @@ class Detector:
             score_threshold: what scores this or less is left out; None is the detector's own.
             iou_threshold: boxes of one class that overlap by more are taken for one object; None likewise.
             max_detections: the most in one image; None likewise.
+            class_agnostic: whether boxes of different classes that overlap are taken for one object too; None likewise.
             classes: names or numbers of those that are wanted, one or several; None for all.
             slices: look at slices of a large image too, and put together what is found there, by :func:`merge_slices`.
 
         Raises:
             UserError: an image cannot be used, or a class has another name.
         """
-        rule = self.rule(score_threshold, iou_threshold, max_detections)
+        rule = self.rule(score_threshold, iou_threshold, max_detections, class_agnostic)
         return [seen.detections for seen in self.look(images, rule, classes=classes, slices=slices)]
 
     def rule(
@@ -175,13 +179,19 @@ class Detector:
         score_threshold: float | None = None,
         iou_threshold: float | None = None,
         max_detections: int | None = None,
+        class_agnostic: bool | None = None,
     ) -> Suppression:
         """The detector's own suppression, changed where something else is asked for.
 
         Raises:
             UserError: a threshold is out of range.
         """
-        asked = {"score_threshold": score_threshold, "iou_threshold": iou_threshold, "max_detections": max_detections}
+        asked = {
+            "score_threshold": score_threshold,
+            "iou_threshold": iou_threshold,
+            "max_detections": max_detections,
+            "class_agnostic": class_agnostic,
+        }
         changes: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
         try:
             return dataclasses.replace(self.model.suppression, **changes)

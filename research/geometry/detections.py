@@ -259,7 +259,7 @@ class Detections:
             return int(wanted)
         near = difflib.get_close_matches(str(wanted), self.class_names, n=1)
         raise UserError(
-            f"Detections.filter: there is no class {wanted!r}"
+            f"There is no class {wanted!r}"
             + (f": did you mean {near[0]!r}?" if near else f". There are {', '.join(self.class_names) or 'numbers only'}.")
         )
 

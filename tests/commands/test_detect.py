@@ -130,6 +130,7 @@ def test_flags_choose_the_detector(likeness, photos, bright):
     [
         (["--score-threshold", "1"], 0),
         (["--max-detections", "1"], 1),
+        (["--class-agnostic"], 2),
         (["--classes", "red"], 0),
         (["--classes", "blue", "red"], 2),
         (["--slice", "12", "--overlap", "0.5"], 2),

@@ -3,6 +3,7 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from faint import Bright
@@ -10,7 +11,7 @@ from PIL import Image
 
 from likeness.experiments.detection.coco_file import Found, as_coco, category_ids_of
 from likeness.experiments.detection.detector import PUBLISHED, Detector
-from likeness.research.detectors import DetectionModel, FastestDetDetector
+from likeness.research.detectors import Candidates, DetectionModel, FastestDetDetector
 from likeness.research.errors import UserError
 from likeness.research.geometry import Suppression
 from likeness.research.geometry.slices import Slices
@@ -93,6 +94,27 @@ def test_thresholds_above_the_detectors_own_need_no_other_program(detector):
     assert len(detector.detect(pixels, max_detections=1)[0]) == 1
     with pytest.raises(UserError, match="iou_threshold"):
         detector.detect(pixels, iou_threshold=2.0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Unsure(Bright):
+    """What may be one class may be the other too, a little less likely."""
+
+    def candidates(self, variables, canvases):
+        boxes, scores, classes, points, _ = super().candidates(variables, canvases)
+        return Candidates(
+            *(
+                jnp.concatenate(each, 1)
+                for each in ((boxes, boxes), (scores, 0.9 * scores), (classes, 1 - classes), (points, points))
+            )
+        )
+
+
+def test_an_object_has_one_class_where_that_is_asked_for():
+    detector, pixels = Detector(Unsure(), VARIABLES), image(16, 24, (0, 0))
+    assert detector.detect(pixels)[0].class_id.tolist() == [1, 0]
+    for slices in (None, Slices(side=16)):
+        assert detector.detect(pixels, class_agnostic=True, slices=slices)[0].class_id.tolist() == [1]
 
 
 def test_only_some_classes_may_be_wanted(detector):
