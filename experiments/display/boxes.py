@@ -12,7 +12,7 @@ from likeness.experiments.display.lettering import pillow_text
 from likeness.research.geometry.detections import Detection, Detections
 from likeness.research.types import UInt8
 
-__all__ = ["PALETTE", "Labels", "draw_boxes"]
+__all__ = ["PALETTE", "Labels", "draw_boxes", "rows_up"]
 
 Labels: TypeAlias = Literal["auto", "names", "scores", "none"]
 """What is written at a box: its class and score, the score alone, or nothing; ``auto`` leaves out the name of an only class."""
@@ -34,6 +34,9 @@ PALETTE = (
 _EDGE = (16, 16, 16)
 """Around what is drawn, so that no ground hides it."""
 _INK = (12, 12, 12)
+
+_ROWS = (0, 1, 2, 3, -1, -2, -3)
+"""Where a label may stand that would cover another, in its heights above its place."""
 
 _Rectangle: TypeAlias = tuple[int, int, int, int]
 
@@ -98,6 +101,30 @@ def draw_boxes(
             brush, detections, texts or [_text(one, detections.class_names, labels) for one in detections], pen, height, width
         )
     return np.asarray(drawn)
+
+
+def rows_up(places: Sequence[tuple[float, float]], widths: Sequence[float], height: float) -> list[int]:
+    """By how many of its heights each label moves up, or down below zero, so that it covers none before it.
+
+    A label stays where it is if it is the first there, or if no place near is free inside the image.
+
+    Args:
+        places: the left end and the foot of each label, from the image's upper left corner.
+        widths: of the labels.
+        height: of all of them.
+    """
+    taken: list[tuple[float, float, float]] = []
+    rows = []
+    for (left, foot), width in zip(places, widths, strict=True):
+        above = [row for row in _ROWS if foot - (row + 1) * height >= 0 or row <= 0]
+        row = next((row for row in above if not _covers(left, left + width, foot - row * height, taken, height)), 0)
+        taken.append((left, left + width, foot - row * height))
+        rows.append(row)
+    return rows
+
+
+def _covers(left: float, right: float, foot: float, taken: Sequence[tuple[float, float, float]], height: float) -> bool:
+    return any(left < end and begin < right and abs(foot - other) < 0.95 * height for begin, end, other in taken)
 
 
 def _label(brush: Any, detections: Detections, texts: Sequence[str], pen: _Pen, height: int, width: int) -> None:

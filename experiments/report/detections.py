@@ -1,8 +1,9 @@
 """Images with what was found in them and what is there, switched by class and by a score threshold."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from likeness.experiments.display.boxes import rows_up
 from likeness.experiments.report.embedded import EmbeddedImages, Source
 from likeness.experiments.report.runs import ReportedRun, finite
 from likeness.experiments.report.template import Html, part
@@ -13,6 +14,10 @@ __all__ = ["boxes", "shown_images", "shown_of"]
 
 _TITLES = {"first": "The first images of the test", "worst": "The images with most mistakes, the worst first"}
 _COLORS = 6
+_SCORE = 4
+"""Letters after a name."""
+_LETTERS = 22
+"""Heights of a label across an image."""
 _MOST = 40
 """Images and classes that a page has room for."""
 
@@ -71,7 +76,7 @@ def boxes(number: int, seen: SeenImages | None, embedded: EmbeddedImages) -> Htm
     groups = []
     for kind, images in seen.images.items():
         shown = [
-            {"image": embedded.images[key], "seen": image, "unit": round(image.width / 22, 3)}
+            {"image": embedded.images[key], "seen": image, "unit": round(image.width / _LETTERS, 3)}
             for place, image in enumerate(images)
             if (key := _key(number, kind, place)) in embedded.images
         ]
@@ -89,11 +94,12 @@ def _key(number: int, kind: str, place: int) -> str:
 
 def _read(told: Any) -> SeenImages:
     classes = [str(name) for name in told["class_names"]]
-    images = {kind: [_image(each, len(classes)) for each in told[kind][:_MOST]] for kind in _TITLES}
+    images = {kind: [_image(each, classes) for each in told[kind][:_MOST]] for kind in _TITLES}
     return SeenImages(_number(told["score_threshold"]), classes, images)
 
 
-def _image(told: Any, classes: int) -> SeenImage:
+def _image(told: Any, names: Sequence[str]) -> SeenImage:
+    classes = len(names)
     there = [
         {
             **_box(each, classes),
@@ -106,8 +112,20 @@ def _image(told: Any, classes: int) -> SeenImage:
     width, height = _number(told["width"]), _number(told["height"])
     if not min(width, height) > 0:
         raise ValueError(f"an image of {width} × {height} pixels")
+    unit = width / _LETTERS
+    # The surest get the best places; what is missed is written below its box.
+    _feet(sorted(found, key=lambda each: -each["score"]), names, lambda each: max(each["y"] - 0.3 * unit, unit), unit)
+    _feet(there, names, lambda each: min(each["y"] + each["height"] + unit, height - 0.3 * unit), unit)
     # The surest are drawn last, on top.
     return SeenImage(str(told["name"]), width, height, there, sorted(found, key=lambda each: each["score"]))
+
+
+def _feet(boxes: Sequence[dict[str, Any]], names: Sequence[str], place: Callable[[Any], float], unit: float) -> None:
+    """Says of each box where its label stands, none over another that comes before it."""
+    places = [(each["x"], place(each)) for each in boxes]
+    lengths = [0.62 * unit * (len(names[each["class"]]) + _SCORE) for each in boxes]
+    for each, (_, foot), row in zip(boxes, places, rows_up(places, lengths, unit), strict=True):
+        each["foot"] = round(foot - row * unit, 3)
 
 
 def _box(told: Any, classes: int) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from likeness.experiments.display import boxes as module
-from likeness.experiments.display.boxes import PALETTE, draw_boxes
+from likeness.experiments.display.boxes import PALETTE, draw_boxes, rows_up
 from likeness.research.geometry import Detections
 
 NAMES = tuple(f"class {number}" for number in range(12))
@@ -141,3 +141,12 @@ def test_names_in_any_letters_are_written():
     image = np.zeros((200, 300, 3), np.uint8)
     drawn = draw_boxes(image, detections([50, 90, 250, 190], names=("猫 кот ねこ",)), labels="names")
     assert drawn.any()
+
+
+def test_labels_move_apart_and_the_first_stay():
+    # Two at one place, one beside them, one where the second has gone, and three at the upper edge, where there is no above.
+    places = [(10.0, 50.0), (10.0, 50.0), (80.0, 50.0), (12.0, 40.0), (10.0, 10.0), (10.0, 10.0)]
+    assert rows_up(places, [30.0] * 6, 10.0) == [0, 1, 0, 1, 0, -1]
+    crowd = rows_up([(0.0, 10.0)] * 9, [5.0] * 9, 10.0)
+    assert crowd == [0, -1, -2, -3, 0, 0, 0, 0, 0]
+    assert rows_up([], [], 1.0) == []
