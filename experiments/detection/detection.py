@@ -118,11 +118,12 @@ class ObjectDetection(Experiment):
 
     def describe(self, data: DetectionParts) -> tuple[str, ...]:
         """How many images and objects each part has, and what was wrong with the data."""
-        sizes = ", ".join(
-            f"{name} {len(part):,} with {len(part.boxes):,} objects" for name, part in zip(data._fields, data, strict=True)
-        )
+        learned, deciding, tested = (f"{len(part):,} images with {len(part.boxes):,} objects" for part in data)
         train = data.train
-        sentences = [f"data: {type(self.data).__name__}: images to {sizes}, in {len(train.class_names)} classes"]
+        sentences = [
+            f"data: {type(self.data).__name__}: {learned}, in {len(train.class_names)} classes; {deciding} to decide by and "
+            f"{tested} to be evaluated by"
+        ]
         if is_synthetic(self.data):
             sentences.append("the images are synthetic: numbers on them say nothing of real ones")
         sentences += train.summary()[1:]

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from small_detection import SMALL, started
 
+from likeness.experiments.commands.main import run as command
 from likeness.experiments.config import from_json, load, to_json
+from likeness.experiments.detection.detector import Detector
 from likeness.experiments.detection.evaluation import evaluated, records
-from likeness.experiments.detection.evidence import fates, shown
+from likeness.experiments.detection.evidence import ShownImage, fates, shown
 from likeness.experiments.detection.figures import beside_truth, precision_recall
 from likeness.experiments.detection.outcome import outcome
 from likeness.experiments.detection.single import of_single_objects
@@ -85,7 +87,7 @@ def test_the_encoder_or_its_backbone_starts_from_weights(wrapped):
 def test_the_parts_and_their_faults_are_told():
     data = SMALL.open()
     said = " ".join(SMALL.describe(data))
-    assert "train 24 with" in said
+    assert "Shapes: 24 images with" in said and "to be evaluated by" in said
     assert "in 3 classes" in said
     assert "the images are synthetic" in said
     lacking = data._replace(train=dataclasses.replace(data.train, classes=np.zeros_like(data.train.classes)))
@@ -200,6 +202,23 @@ def test_what_is_missed_and_what_is_not_there_is_shown():
     beside_truth(worst, examples.class_names, "The worst")
 
 
+@pytest.mark.parametrize("classes, said", [(3, {"90"}), (9, {"c0 90", "c1 90", "c2 90"}), (1, {"90"})])
+def test_of_many_boxes_right_ones_have_their_score_alone_where_a_legend_names_the_colors(classes, said):
+    names = tuple(f"c{number}" for number in range(classes))
+    numbers = np.arange(13) % min(classes, 3)
+    boxes = np.stack([np.arange(13.0), np.zeros(13), np.arange(13.0) + 9, np.full(13, 9.0)], axis=1)
+    kinds = ("background", *["right"] * 12)
+    found = Detections(xyxy=boxes, confidence=np.full(13, 0.9), class_id=numbers, class_names=names)
+    blank = np.zeros((32, 32, 3), np.uint8)
+    crowded = ShownImage("a", blank, boxes[1:], numbers[1:], np.zeros(12, bool), np.full(12, 0.9), found, kinds, 0.3)
+    figure = beside_truth([crowded], names, "Many")
+    assert {text.get_text() for text in figure.axes[0].texts} == {*said, "c0 90?", "1 background"}
+    assert [text.get_text() for legend in figure.legends for text in legend.get_texts()] == list(names if classes == 3 else ())
+    alone = crowded._replace(found=found[:3], kinds=kinds[:3])
+    figure = beside_truth([alone], names, "Few")
+    assert not figure.legends and any(text.get_text().startswith("c0 90") for text in figure.axes[0].texts)
+
+
 def test_what_scores_too_little_is_no_mistake_and_misses_its_object():
     examples = SMALL.open().test
     found = perfect(examples, score=0.25)
@@ -279,7 +298,7 @@ def test_boxes_are_found_in_pixels_of_images_of_any_size():
         assert (each.xyxy <= [width, height, width, height]).all()
 
 
-def test_a_run_learns_keeps_its_detector_and_goes_on(tmp_path):
+def test_a_run_learns_keeps_its_detector_and_goes_on(tmp_path, capsys):
     run = Run(
         experiment=SMALL,
         steps=4,
@@ -297,6 +316,11 @@ def test_a_run_learns_keeps_its_detector_and_goes_on(tmp_path):
     for name in ("detections", "precision_recall", "worst_images", "errors", "calibration", "confusion", "thresholds"):
         assert (tmp_path / "run" / "figures" / f"{name}.png").exists()
     assert json.loads((tmp_path / "run" / "detections.json").read_text())["categories"][0]["name"] == "disk"
+    assert command(["weights", "export", str(tmp_path / "run"), str(tmp_path / "encoder.safetensors")]) == 0
+    assert ": those of the encoder. The head" in capsys.readouterr().out
+    (tmp_path / "run" / "detector.json").unlink()
+    with pytest.raises(UserError, match=r"has not finished.* its best checkpoint, by `likeness evaluate .*run`\."):
+        Detector.load(tmp_path / "run")
 
 
 def test_single_objects_are_localized():
