@@ -8,6 +8,7 @@ What nobody reads is never computed under ``jax.jit``.
 
 from likeness.research.encoders.conv4 import Conv4
 from likeness.research.encoders.detection_heads import PlaceHead, VoteHead, WholeHead
+from likeness.research.encoders.dlib_resnet import DlibResNet
 from likeness.research.encoders.energy import normalize_energy
 from likeness.research.encoders.fastestdet import FastestDet
 from likeness.research.encoders.feature_pyramid import FeaturePyramid
@@ -32,6 +33,7 @@ from likeness.research.ops.pooling import avg_pool, l2_pool, max_pool, max_pool_
 __all__ = [
     "HOG",
     "Conv4",
+    "DlibResNet",
     "FastestDet",
     "FeaturePyramid",
     "FlipEmbedding",

@@ -16,6 +16,7 @@ from likeness.experiments.training.step import initial_state, train_step
 from likeness.research.encoders import (
     HOG,
     Conv4,
+    DlibResNet,
     FlipEmbedding,
     IResNet,
     Koch,
@@ -36,6 +37,7 @@ ENCODERS = [
     (IResNet(blocks=(1, 1, 1, 1), dtype="bfloat16"), 32),
     pytest.param(NN4Small2(dtype="bfloat16"), 96, marks=pytest.mark.slow),
     (MobileFaceNet(dtype="bfloat16"), 112),
+    pytest.param(DlibResNet(dtype="bfloat16"), 103, marks=pytest.mark.slow),
     (HOG(dtype="bfloat16"), 32),
     (FlipEmbedding(encoder=Conv4(dtype="bfloat16")), 32),
     (TestTimeAugmentation(encoder=Conv4(dtype="bfloat16"), views=1), 32),

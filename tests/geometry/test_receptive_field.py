@@ -5,6 +5,7 @@ import pytest
 from likeness.research.encoders import (
     HOG,
     Conv4,
+    DlibResNet,
     FlipEmbedding,
     IResNet,
     Koch,
@@ -76,6 +77,7 @@ def test_wrappers_keep_the_maps_of_what_they_wrap():
         (Conv4(width=1), 1, (16, 17, 28, 31, 105)),
         (Koch(), 1, (65, 66, 80, 105)),
         (NN4Small2(), 3, (65, 66, 67, 68, 96)),
+        (DlibResNet(), 3, (103, 104, 117, 150)),
         (IResNet(blocks=(1, 2, 1, 1), width=1), 3, (9, 10, 33, 112)),
         (MobileFaceNet(), 3, (97, 98, 100, 112)),
         (HOG(), 1, (8, 13)),
@@ -95,7 +97,7 @@ def test_maps_are_as_large_as_the_geometry_says(encoder, channels, sides):
 
 @pytest.mark.parametrize(
     ("encoder", "smallest"),
-    [(Conv4(), 16), (Koch(), 65), (IResNet(), 9), (MobileFaceNet(), 97)],
+    [(Conv4(), 16), (Koch(), 65), (IResNet(), 9), (MobileFaceNet(), 97), (DlibResNet(), 103)],
     ids=lambda value: type(value).__name__,
 )
 def test_what_layers_need_gives_the_smallest_image(encoder, smallest):

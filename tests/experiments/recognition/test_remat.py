@@ -14,7 +14,7 @@ from likeness.experiments.recognition.chunks import embed_in_chunks
 from likeness.experiments.run import Run
 from likeness.experiments.training.program import build
 from likeness.research.data import Augmentation, CountSplit, Digits, IdentityBatches
-from likeness.research.encoders import Conv4, IResNet, Koch, MobileFaceNet, TestTimeAugmentation
+from likeness.research.encoders import Conv4, DlibResNet, IResNet, Koch, MobileFaceNet, TestTimeAugmentation
 from likeness.research.encoders.iresnet import Block
 from likeness.research.errors import UserError
 from likeness.research.losses import BatchHard, Triplet
@@ -151,6 +151,7 @@ def test_a_gradient_that_is_not_a_number_stays_one() -> None:
     [
         (IResNet(blocks=(2, 1, 1, 1)), 12, 5),
         (MobileFaceNet(), 112, 15),
+        (DlibResNet(), 103, 14),
         (TestTimeAugmentation(encoder=Residual()), 12, 2),
         (Conv4(), 16, 0),
     ],
