@@ -54,12 +54,12 @@ def verify_all_pairs(
         embeddings: (n, d).
         labels: The person in each.
         distance: How they are compared; the cosine distance by default.
-        fars: False-accept rates at which to report; one that the pairs cannot resolve is an unresolvable estimate.
+        fars: False-accept rates at which to report; what the pairs cannot resolve is an unresolvable estimate.
         side: Of a tile of distances that are computed at once.
         track: Is told of each of three passes.
 
     Raises:
-        UserError: A kind of pair is missing, a distance is NaN, or a rate is not within (0, 1].
+        UserError: A distance is NaN, or a rate is not within (0, 1].
 
     Example:
         >>> codes = np.random.default_rng(0).normal(size=(200, 16)).astype(np.float32)
@@ -68,7 +68,11 @@ def verify_all_pairs(
         ['all_pairs/eer', 'all_pairs/tar@far=1e-2', 'all_pairs/threshold@far=1e-2']
     """
     stream = PairStream(embeddings, labels, Cosine() if distance is None else distance, side, track)
-    different = totals_of(stream.labels)[1].sum() // 2
+    same, different = (int(total.sum()) for total in totals_of(stream.labels))
+    different //= 2
+    if 0 in (same, different):
+        none = Estimate.unresolvable(0, f"{same} same-person and {different} different-person pairs; both kinds are needed")
+        return {"all_pairs/eer": none} | {f"all_pairs/tar@far={rate_name(far)}": none for far in fars}
     resolved = [far for far in fars if different >= needed_pairs(far)] if different and all(fars) else list(fars)
     around = [min(1.0, far * times) for far in resolved for times in (1 / _SLOPE, _SLOPE)]
     curve = count_pairs(stream, [*resolved, *around])

@@ -47,7 +47,8 @@ def by_gallery_size(
         embeddings: (n, d).
         labels: The person in each.
         distance: How they are compared; the cosine distance by default.
-        sizes: People in the gallery. One that there are too few people for is unresolvable.
+        sizes: People in the gallery. One that there are too few people for is unresolvable, and all are where the strangers are
+            too few for ``fpir`` or nobody who is enrolled has a second image.
         fpir: The false-positive identification rate aimed at.
         strangers: The share of the people who are never enrolled.
         max_probes: Of more, so many are drawn.
@@ -79,10 +80,11 @@ def by_gallery_size(
     half = len(outside) // 2
     needed = int(np.ceil(1 / fpir - 1e-9))
     if half < needed:
-        raise UserError(
+        return _nothing(
+            sizes,
             f"FPIR {rate_name(fpir)} needs {2 * needed} strangers, half of whom set the threshold, and a share "
             f"{strangers:g} of "
-            f"{len(people)} people are {len(outside)}: give more people, a larger share, or aim at a higher rate."
+            f"{len(people)} people are {len(outside)}",
         )
     # The place of each enrolled person's image in the gallery; what is left of their images are probes.
     place = np.full(len(people), len(people))
@@ -91,7 +93,7 @@ def by_gallery_size(
     spare = np.setdiff1d(np.arange(len(order)), firsts)
     spare = spare[place[who[spare]] < len(inside)]
     if not len(spare):
-        raise UserError("Nobody who is enrolled has another image to be found by: give people with two images or more.")
+        return _nothing(sizes, "nobody who is enrolled has another image to be found by")
     probes = np.sort(rng.permutation(spare)[:max_probes])
     own = place[who[probes]]
     rows = np.concatenate([order[firsts[outside]], order[probes]])
@@ -119,6 +121,11 @@ def by_gallery_size(
         found[path[1]] = clustered_rate(~(right & (mine <= threshold)), shown, seed=seed)
         found[path[2]] = clustered_rate(right, shown, seed=seed)
     return found
+
+
+def _nothing(sizes: Sequence[int], why: str) -> dict[str, float | Estimate]:
+    none = Estimate.unresolvable(0, why)
+    return {f"gallery_size/{name}@n={size}": none for size in sizes for name in ("fpir", "fnir", "rank1")}
 
 
 def _threshold(nearest: np.ndarray, fpir: float) -> float:

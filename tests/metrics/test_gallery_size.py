@@ -45,16 +45,17 @@ def test_it_is_what_a_whole_matrix_of_distances_says():
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({"fpir": 0.001}, "needs 2000 strangers"),
         ({"sizes": ()}, "cannot be measured"),
         ({"strangers": 1.0}, "cannot be measured"),
     ],
 )
-def test_too_few_strangers_and_shares_that_make_no_sense_are_refused(arguments, says):
+def test_shares_that_make_no_sense_are_refused(arguments, says):
     with pytest.raises(UserError, match=says):
         by_gallery_size(*people(300), **arguments)
 
 
-def test_somebody_must_have_two_images():
-    with pytest.raises(UserError, match="has another image"):
-        by_gallery_size(*people(300, images=1), fpir=0.1)
+def test_what_cannot_be_measured_is_said():
+    few = by_gallery_size(*people(300), fpir=0.001, sizes=(10,))
+    assert "needs 2000 strangers" in few["gallery_size/fpir@n=10"].why and len(few) == 3
+    lone = by_gallery_size(*people(300, images=1), fpir=0.1, sizes=(10,))
+    assert "has another image" in lone["gallery_size/rank1@n=10"].why

@@ -78,6 +78,7 @@ def test_the_interval_of_a_mean_is_that_of_a_rate():
 def test_what_cannot_be_retrieved_is_refused():
     with pytest.raises(UserError, match="No class has two images"):
         retrieve(np.eye(3), np.arange(3))
+    assert {each.why for each in retrieval(np.eye(3), np.arange(3)).values()} == {"no class has two images"}
     with pytest.raises(UserError, match="NaN"):
         retrieve(np.full((4, 2), np.nan), np.zeros(4, int))
     with pytest.raises(ValueError, match="labels must be integers"):

@@ -32,6 +32,10 @@ class GroupErrorRates:
         if not 0 < self.far < 1:
             raise ValueError(f"GroupErrorRates.far is {self.far}: give a rate between 0 and 1")
 
+    def check(self) -> None:
+        """Reads the table."""
+        read_groups(self.groups)
+
     def metrics(self, evaluated: EvaluatedSet) -> Metrics:
         table = read_groups(self.groups)
         names = sorted(set(table.values()))
@@ -82,12 +86,19 @@ class ErrorVersusReject:
             )
 
     def metrics(self, evaluated: EvaluatedSet) -> Metrics:
+        quality = norms(evaluated.embeddings)
+        if len(quality) and np.ptp(quality) <= 1e-5 * quality.max():
+            # No reason to lose what a run's other protocols have measured.
+            none = Estimate.unresolvable(
+                len(quality), "the encoder brings its embeddings to unit length, so that norms say nothing"
+            )
+            return {f"rejection/fnmr@reject={share:g}": none for share in self.rejects}
         pairs = Verification(max_pairs=self.max_pairs, seed=self.seed).pairs(evaluated)
         curve = error_versus_reject(
             pairs.distances,
             pairs.same,
             pairs.rows,
-            norms(evaluated.embeddings),
+            quality,
             self.far,
             self.rejects,
             pairs.people,

@@ -61,13 +61,16 @@ class EvaluationProtocol(Protocol):
 
 
 def check_protocol(protocol: EvaluationProtocol, inputs: ModelInputs) -> None:
-    """Refuses a protocol that reads files of its own otherwise than those were read that the network learns from.
+    """Refuses a protocol whose files cannot be used, or are read otherwise than those that the network learns from.
 
-    Such a protocol says how it reads them by a field or property ``preprocessing``; others have none.
+    A protocol that reads lists may have a method ``check()`` that reads them, so that a wrong path is known before anything is
+    trained. One that reads images says how by a field or property ``preprocessing``; others have none.
 
     Raises:
-        UserError: saying what differs.
+        UserError: saying what is wrong, or what differs.
     """
+    if check := getattr(protocol, "check", None):
+        check()
     its, ours = preprocessing_of(protocol), inputs.preprocessing
     if its is None:
         return

@@ -62,6 +62,10 @@ class Blufr:
         """How the images of the lists are read, where it has its own."""
         return preprocessing_of(self.images)
 
+    def check(self) -> None:
+        """Reads the lists."""
+        read_blufr(self.lists)
+
     def metrics(self, evaluated: EvaluatedSet) -> Metrics:
         lists = read_blufr(self.lists)
         found = evaluated.of(self.images)

@@ -63,6 +63,11 @@ class ListedPairs:
         """How the images of the list are read, where it has its own."""
         return preprocessing_of(self.images)
 
+    def check(self) -> None:
+        """Reads the lists."""
+        for path in filter(None, (self.pairs, self.threshold_from)):
+            read_pairs(path)
+
     def metrics(self, evaluated: EvaluatedSet) -> Metrics:
         chosen = read_pairs(self.threshold_from) if self.threshold_from else None
         return _of_list(self, read_pairs(self.pairs), evaluated.of(self.images), chosen)
@@ -99,6 +104,10 @@ class BinaryPairs:
     def preprocessing(self) -> Preprocessing:
         """How the images of the file are read."""
         return self.bin.preprocessing
+
+    def check(self) -> None:
+        """Reads the file."""
+        self.bin.pairs()
 
     def metrics(self, evaluated: EvaluatedSet) -> Metrics:
         found, pairs = evaluated.of(self.bin), self.bin.pairs()

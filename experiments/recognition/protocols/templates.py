@@ -46,6 +46,11 @@ class TemplateVerification:
         """How the images of the templates are read, where it has its own."""
         return preprocessing_of(self.images)
 
+    def check(self) -> None:
+        """Reads the lists."""
+        read_templates(self.templates)
+        read_template_pairs(self.pairs)
+
     def metrics(self, evaluated: EvaluatedSet) -> Metrics:
         found, templates = evaluated.of(self.images), read_templates(self.templates)
         codes, numbers = _pooled(templates, found, self.pooling)
@@ -89,6 +94,11 @@ class TemplateIdentification:
     def preprocessing(self) -> Preprocessing | None:
         """How the images of the templates are read, where it has its own."""
         return preprocessing_of(self.images)
+
+    def check(self) -> None:
+        """Reads the lists."""
+        for path in (self.gallery, self.probes):
+            read_templates(path)
 
     def metrics(self, evaluated: EvaluatedSet) -> Metrics:
         found = evaluated.of(self.images)

@@ -225,8 +225,8 @@ def test_rejection_goes_by_the_norm_of_the_embedding(evaluated: EvaluatedSet) ->
     found = ErrorVersusReject(far=0.01, rejects=(0.0, 0.5)).metrics(evaluated)
     assert sorted(found) == ["rejection/area", "rejection/fnmr@reject=0", "rejection/fnmr@reject=0.5"]
     unit = evaluated.embeddings / np.linalg.norm(evaluated.embeddings, axis=1, keepdims=True)
-    with pytest.raises(UserError, match="same quality"):
-        ErrorVersusReject(far=0.01).metrics(dataclasses.replace(evaluated, embeddings=unit))
+    flat = ErrorVersusReject(far=0.01, rejects=(0.0, 0.5)).metrics(dataclasses.replace(evaluated, embeddings=unit))
+    assert [each.resolved for each in flat.values()] == [False, False] and "unit length" in flat["rejection/fnmr@reject=0"].why
 
 
 def test_bare_embeddings_take_every_protocol(lfw: Path, evaluated: EvaluatedSet, tmp_path: Path) -> None:
@@ -285,14 +285,19 @@ def test_a_protocol_is_written_down_and_comes_back(protocol: EvaluationProtocol)
     assert hash(protocol) == hash(from_json(to_json(protocol)))
 
 
-def test_images_that_are_read_otherwise_than_those_that_are_learned_from_are_refused() -> None:
+def test_files_and_images_that_do_not_fit_are_refused_before_anything_is_trained(lfw: Path) -> None:
     inputs = ModelInputs(shape=(SIDE, SIDE, 3), preprocessing=Folder("x", size=SIDE).preprocessing)
-    check_protocol(ListedPairs(pairs="pairs.txt", images=Folder("people", size=SIDE)), inputs)
-    check_protocol(ListedPairs(pairs="pairs.txt"), inputs)
+    pairs = str(lfw / "pairs.txt")
+    check_protocol(ListedPairs(pairs=pairs, images=Folder("people", size=SIDE)), inputs)
+    check_protocol(ListedPairs(pairs=pairs), inputs)
     with pytest.raises(UserError, match="ListedPairs reads its files otherwise .* size"):
-        check_protocol(ListedPairs(pairs="pairs.txt", images=Folder("people", size=SIDE + 1)), inputs)
+        check_protocol(ListedPairs(pairs=pairs, images=Folder("people", size=SIDE + 1)), inputs)
     with pytest.raises(UserError, match="BinaryPairs reads its files otherwise"):
-        check_protocol(BinaryPairs(bin=VerificationBin(path="lfw.bin")), inputs)
+        check_protocol(BinaryPairs(bin=VerificationBin(path=str(lfw / "lfw.bin"))), inputs)
+    for protocol in every():
+        if hasattr(protocol, "check"):
+            with pytest.raises(UserError, match=r"no file|cannot be used"):
+                check_protocol(protocol, inputs)
 
 
 @pytest.mark.parametrize(
