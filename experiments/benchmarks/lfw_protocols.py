@@ -16,10 +16,10 @@ import tyro
 from likeness.experiments.display.phases import watched
 from likeness.experiments.display.progress import Phases
 from likeness.experiments.recognition.protocols import (
-    AllPairs,
     Blufr,
     EvaluatedSet,
     EvaluationProtocol,
+    EveryPair,
     GallerySizes,
     ListedPairs,
     Retrieval,
@@ -47,7 +47,7 @@ def protocols(lfw: Path) -> dict[str, EvaluationProtocol]:
         "View 2, unrestricted": ListedPairs(pairs=pairs, name="lfw", setting="unrestricted"),
         "deepface's 1,000 pairs": ListedPairs(pairs=test, name="dev", threshold_from=train),
         "BLUFR": Blufr(lists=str(lfw / "blufr_lfw_config.mat")),
-        "all pairs": AllPairs(),
+        "all pairs": EveryPair(),
         "retrieval": Retrieval(),
         "galleries of several sizes": GallerySizes(sizes=(100, 1_000, 3_000)),
     }

@@ -8,12 +8,12 @@ if TYPE_CHECKING:
     from likeness.experiments.recognition.embedders import Baseline, Eigenfaces, Embedder, RawPixels
     from likeness.experiments.recognition.face_crops import CenterCrop, Landmarks, SourceLandmarks, Template
     from likeness.experiments.recognition.protocols import (
-        AllPairs,
         BinaryPairs,
         Blufr,
         ErrorVersusReject,
         EvaluatedSet,
         EvaluationProtocol,
+        EveryPair,
         GallerySizes,
         GroupErrorRates,
         Identification,
@@ -37,7 +37,7 @@ else:
             "embedders": ("Baseline", "Eigenfaces", "Embedder", "RawPixels"),
             "face_crops": ("CenterCrop", "Landmarks", "SourceLandmarks", "Template"),
             "protocols": (
-                "AllPairs",
+                "EveryPair",
                 "BinaryPairs",
                 "Blufr",
                 "ErrorVersusReject",
@@ -63,7 +63,6 @@ else:
     )
 
 __all__ = [
-    "AllPairs",
     "Baseline",
     "BinaryPairs",
     "Blufr",
@@ -73,6 +72,7 @@ __all__ = [
     "ErrorVersusReject",
     "EvaluatedSet",
     "EvaluationProtocol",
+    "EveryPair",
     "GallerySizes",
     "GroupErrorRates",
     "Identification",

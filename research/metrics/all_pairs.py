@@ -72,7 +72,8 @@ def verify_all_pairs(
     different //= 2
     if 0 in (same, different):
         none = Estimate.unresolvable(0, f"{same} same-person and {different} different-person pairs; both kinds are needed")
-        return {"all_pairs/eer": none} | {f"all_pairs/tar@far={rate_name(far)}": none for far in fars}
+        names = ["eer", *(f"tar@far={rate_name(far)}" for far in fars)]
+        return {f"all_pairs/{name}": none for name in names}
     resolved = [far for far in fars if different >= needed_pairs(far)] if different and all(fars) else list(fars)
     around = [min(1.0, far * times) for far in resolved for times in (1 / _SLOPE, _SLOPE)]
     curve = count_pairs(stream, [*resolved, *around])

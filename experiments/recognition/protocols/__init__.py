@@ -3,19 +3,19 @@
 from likeness.experiments.recognition.protocols.audits import ErrorVersusReject, GroupErrorRates
 from likeness.experiments.recognition.protocols.base import EvaluatedSet, EvaluationProtocol, Metrics, check_protocol, evaluate
 from likeness.experiments.recognition.protocols.embedded import evaluated_embeddings, open_embeddings
-from likeness.experiments.recognition.protocols.exhaustive import AllPairs, Blufr, GallerySizes, Retrieval
+from likeness.experiments.recognition.protocols.exhaustive import Blufr, EveryPair, GallerySizes, Retrieval
 from likeness.experiments.recognition.protocols.one_shot import OfficialOmniglot, OneShot
 from likeness.experiments.recognition.protocols.pairs import BinaryPairs, ListedPairs
 from likeness.experiments.recognition.protocols.sampled import Identification, Verification
 from likeness.experiments.recognition.protocols.templates import TemplateIdentification, TemplateVerification
 
 __all__ = [
-    "AllPairs",
     "BinaryPairs",
     "Blufr",
     "ErrorVersusReject",
     "EvaluatedSet",
     "EvaluationProtocol",
+    "EveryPair",
     "GallerySizes",
     "GroupErrorRates",
     "Identification",

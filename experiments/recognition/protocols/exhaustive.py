@@ -16,7 +16,7 @@ from likeness.research.metrics.retrieval import retrieval
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class AllPairs:
+class EveryPair:
     """1:1 over every pair of the table, however many: exact, in constant memory, see
     :mod:`likeness.research.metrics.all_pairs`."""
 
@@ -25,7 +25,7 @@ class AllPairs:
 
     def __post_init__(self) -> None:
         if not all(0 < far < 1 for far in self.fars):
-            raise ValueError(f"AllPairs.fars are {self.fars}: give rates between 0 and 1")
+            raise ValueError(f"EveryPair.fars are {self.fars}: give rates between 0 and 1")
 
     def metrics(self, evaluated: EvaluatedSet) -> Metrics:
         return verify_all_pairs(evaluated.embeddings, evaluated.images.labels, evaluated.compared_by, self.fars, track=tracked)

@@ -13,12 +13,12 @@ from PIL import Image
 from likeness.experiments.config import from_json, to_json
 from likeness.experiments.preprocessing import ModelInputs
 from likeness.experiments.recognition import (
-    AllPairs,
     BinaryPairs,
     Blufr,
     ErrorVersusReject,
     EvaluatedSet,
     EvaluationProtocol,
+    EveryPair,
     GallerySizes,
     GroupErrorRates,
     ListedPairs,
@@ -175,7 +175,7 @@ def test_blufr_finds_its_images_by_name(lfw: Path, evaluated: EvaluatedSet) -> N
 
 def test_all_pairs_and_retrieval_are_their_functions(evaluated: EvaluatedSet) -> None:
     arrays = evaluated.embeddings, evaluated.images.labels, Cosine()
-    assert AllPairs(fars=(0.01,)).metrics(evaluated) == metrics.verify_all_pairs(*arrays, (0.01,))
+    assert EveryPair(fars=(0.01,)).metrics(evaluated) == metrics.verify_all_pairs(*arrays, (0.01,))
     assert Retrieval().metrics(evaluated) == metrics.retrieval.retrieval(*arrays)
     sizes = GallerySizes(sizes=(8, 100), fpir=0.2, strangers=0.5).metrics(evaluated)
     assert sizes == metrics.by_gallery_size(*arrays, sizes=(8, 100), fpir=0.2, strangers=0.5)
@@ -183,7 +183,7 @@ def test_all_pairs_and_retrieval_are_their_functions(evaluated: EvaluatedSet) ->
 
 def test_a_subject_without_a_distance_of_its_own_is_compared_by_what_it_offers(evaluated: EvaluatedSet) -> None:
     pixels = evaluate(RawPixels().fit(evaluated.images), evaluated.images)
-    found = AllPairs(fars=(0.01,)).metrics(pixels)
+    found = EveryPair(fars=(0.01,)).metrics(pixels)
     distances = pixels.embedder.distance(pixels.embeddings, pixels.embeddings)
     pairs = metrics.all_pairs(np.asarray(distances, np.float32), pixels.images.labels)
     assert found["all_pairs/eer"].value == pytest.approx(float(metrics.eer(metrics.roc.roc(pairs.distances, pairs.same))))
@@ -192,7 +192,7 @@ def test_a_subject_without_a_distance_of_its_own_is_compared_by_what_it_offers(e
 def test_templates_are_pooled_and_compared(lfw: Path, evaluated: EvaluatedSet) -> None:
     one = TemplateVerification(templates=str(lfw / "tid_mid.txt"), pairs=str(lfw / "template_pairs.txt"), fars=(0.01,))
     found = one.metrics(evaluated)
-    single = AllPairs(fars=(0.01,)).metrics(evaluated)
+    single = EveryPair(fars=(0.01,)).metrics(evaluated)
     assert found["templates/eer"].value < single["all_pairs/eer"].value
     assert found["templates/tar@far=1e-2"].n == PEOPLE
     weighted = dataclasses.replace(one, pooling="norm").metrics(evaluated)
@@ -264,7 +264,7 @@ def test_files_without_embeddings_are_refused(tmp_path: Path, arrays: dict, says
 def every() -> list[EvaluationProtocol]:
     folder = Folder("people", size=SIDE)
     return [
-        AllPairs(),
+        EveryPair(),
         BinaryPairs(bin=VerificationBin(path="lfw.bin")),
         Blufr(lists="blufr.mat", images=folder),
         ErrorVersusReject(),
@@ -308,7 +308,7 @@ def test_files_and_images_that_do_not_fit_are_refused_before_anything_is_trained
         (ListedPairs, {"pairs": "p", "fars": (2.0,)}),
         (BinaryPairs, {"bin": VerificationBin(path="b"), "name": ""}),
         (Blufr, {"lists": "l", "trials": 0}),
-        (AllPairs, {"fars": (0.0,)}),
+        (EveryPair, {"fars": (0.0,)}),
         (GallerySizes, {"sizes": (0,)}),
         (TemplateVerification, {"templates": "t", "pairs": "p", "pooling": "max"}),
         (TemplateIdentification, {"gallery": "t", "probes": "p", "fpirs": (1.0,)}),
