@@ -34,6 +34,18 @@ def cases() -> dict[str, object]:
         losses.Contrastive(),
         losses.Contrastive(pairs="consecutive"),
         losses.Prototypical(temperature=0.3),
+        losses.Triplet(reduction="mean", rule=losses.EasyPositive(), miner=losses.MultiSimilarityMiner()),
+        losses.SupCon(temperature=0.5),
+        losses.NTXent(temperature=0.5),
+        losses.MultiSimilarity(miner=losses.MultiSimilarityMiner()),
+        losses.Circle(gamma=2.0),
+        losses.MarginLoss(miner=losses.TripletPairs(rule=losses.DistanceWeighted(dimension=16, distance=losses.Euclidean()))),
+        losses.CrossBatchMemory(loss=losses.SupCon(temperature=0.5), size=64),
+        losses.ProxyAnchor(classes=8, alpha=2.0),
+        losses.SubcenterArcFace(classes=8, scale=2.0),
+        losses.AdaFace(classes=8, scale=2.0),
+        losses.CurricularFace(classes=8, scale=2.0),
+        losses.ElasticFace(classes=8, scale=2.0, assigned="by_distance"),
     ]
     return {str(loss): loss for loss in found}
 
