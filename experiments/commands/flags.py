@@ -20,8 +20,8 @@ Model = Annotated[
     str | None,
     tyro.conf.arg(
         metavar="NAME|DIR",
-        help_behavior_hint="(default: mobilefacenet if its weights are here, else runs/recognition/quickstart or the newest "
-        "recognizer in runs)",
+        help_behavior_hint="(default: mobilefacenet, else dlib if its weights are here, else runs/recognition/quickstart or "
+        "the newest recognizer in runs)",
     ),
 ]
 """A published recognizer or the working directory of a trained one; None for the one that

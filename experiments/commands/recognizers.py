@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from likeness.experiments.recognition.recognizer import Recognizer
 
-PUBLISHED_WEIGHTS = {"mobilefacenet": ("mobilefacenet", "yunet")}
+PUBLISHED_WEIGHTS = {"mobilefacenet": ("mobilefacenet", "yunet"), "dlib": ("dlib_face", "yunet")}
 """The weights of each published recognizer, by its name: said here too, since a list of names waits for no network."""
 
 DEFAULT = "runs/recognition/quickstart"

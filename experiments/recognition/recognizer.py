@@ -99,7 +99,7 @@ class Recognizer:
         """A recognizer with published weights. It takes photographs, and finds the faces in them.
 
         Args:
-            name: of the weights; ``likeness weights list`` says how to get them.
+            name: ``mobilefacenet`` or ``dlib``; ``likeness weights list`` says how to get their weights.
 
         Raises:
             UserError: there is none of that name, or its weights or those of its detector are not on this machine.
@@ -110,7 +110,7 @@ class Recognizer:
         # Said now, and not when the first photograph is read.
         one.crop.reader  # noqa: B018
         encoder, path = wrapped(experiment.encoder)
-        start = Pretrained(name=name).variables(encoder)
+        start = Pretrained(name=one.weights).variables(encoder)
         # What wraps the encoder has no parameters of its own, and neither has the loss: nothing is left to be drawn.
         state = {kind: functools.reduce(lambda tree, name: {name: tree}, reversed(path), start[kind]) for kind in start}
         params = {"encoder": state.pop("params"), "loss": {}}

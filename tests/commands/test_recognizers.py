@@ -61,7 +61,7 @@ def test_a_published_recognizer_whose_weights_are_here_comes_before_runs(
 
 
 def test_each_published_recognizer_says_its_weights() -> None:
-    assert {one.name: (one.name, one.crop.weights) for one in PUBLISHED} == PUBLISHED_WEIGHTS
+    assert {one.name: (one.weights, one.crop.weights) for one in PUBLISHED} == PUBLISHED_WEIGHTS
 
 
 def test_where_there_is_none_the_error_names_the_quickstart(here: Path, likeness: Likeness) -> None:
