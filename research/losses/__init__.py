@@ -60,7 +60,7 @@ from likeness.research.losses.metric.mining import (
 from likeness.research.losses.metric.multi_similarity import MultiSimilarity
 from likeness.research.losses.metric.nt_xent import NTXent
 from likeness.research.losses.metric.pair_loss import MinedPairs, PairLoss
-from likeness.research.losses.metric.pair_mining import EveryPair, Miner, MultiSimilarityMiner, TripletPairs
+from likeness.research.losses.metric.pair_mining import AllPairs, Miner, MultiSimilarityMiner, TripletPairs
 from likeness.research.losses.metric.pairs import LabelsOrSame, Padded, PairMasks
 from likeness.research.losses.metric.protocol import (
     CarriesState,
@@ -105,6 +105,7 @@ __all__ = [
     "AddonsSemiHard",
     "AddsPlaces",
     "AddsStatistics",
+    "AllPairs",
     "AnchorFreeLoss",
     "AnchorSemiHard",
     "AngularHead",
@@ -139,7 +140,6 @@ __all__ = [
     "EasyPositive",
     "ElasticFace",
     "Euclidean",
-    "EveryPair",
     "FaceNetSemiHard",
     "FocalLoss",
     "Gram",

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from likeness.research.checks import UncheckedEmbeddings, as_embeddings, check_choice, check_finite_positive
 from likeness.research.distances import Distance, Euclidean, SquaredEuclidean, safe_sqrt
 from likeness.research.losses.metric.pair_loss import MinedPairs, PairLoss
-from likeness.research.losses.metric.pair_mining import EveryPair
+from likeness.research.losses.metric.pair_mining import AllPairs
 from likeness.research.losses.metric.pairs import (
     LabelsOrSame,
     Pairs,
@@ -55,7 +55,7 @@ class Contrastive(PairLoss):
         check_finite_positive("Contrastive", "margin", self.margin)
         check_choice("Contrastive", "pairs", self.pairs, Pairs)
         super().__post_init__()
-        if self.pairs == "consecutive" and self.miner != EveryPair():
+        if self.pairs == "consecutive" and self.miner != AllPairs():
             raise ValueError(
                 f'Contrastive(pairs="consecutive", miner={self.miner!r}): consecutive rows are the pairs, and there is nothing '
                 'to mine. Use pairs="all".'
@@ -83,7 +83,7 @@ class Contrastive(PairLoss):
         Raises:
             ValueError: embeddings or labels of another shape or dtype; consecutive pairs of a batch of odd size.
         """
-        if self.pairs == "all" and self.miner != EveryPair():
+        if self.pairs == "all" and self.miner != AllPairs():
             return super().value_and_diagnostics(params, embeddings, labels_or_same, key)
         embeddings = without_padding(as_embeddings("Contrastive", embeddings), labels_or_same, "Contrastive")
         # The square of a root has lost digits: Euclid's distance is the root of its square.

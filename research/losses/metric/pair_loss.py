@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from likeness.research.checks import UncheckedEmbeddings, as_embeddings, check_members
 from likeness.research.distances import Distance
-from likeness.research.losses.metric.pair_mining import EveryPair, Miner
+from likeness.research.losses.metric.pair_mining import AllPairs, Miner
 from likeness.research.losses.metric.pairs import (
     LabelsOrSame,
     mark_nan,
@@ -46,7 +46,7 @@ class PairLoss(DistanceLoss):
     distance: Distance
     """How embeddings are compared."""
 
-    miner: Miner = EveryPair()
+    miner: Miner = AllPairs()
     """Which pairs of the batch take part."""
 
     def __post_init__(self) -> None:

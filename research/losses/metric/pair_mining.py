@@ -49,7 +49,7 @@ class Miner(abc.ABC):
 
 
 @dataclasses.dataclass(frozen=True)
-class EveryPair(Miner):
+class AllPairs(Miner):
     """Every pair of the batch."""
 
     def mined(
