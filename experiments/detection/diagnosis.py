@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
+from likeness.experiments.detection.figures import class_label
 from likeness.experiments.display.figures import BLUE, GREEN, INK, ORANGE, PALE, PIXELS_PER_INCH
 from likeness.research.metrics.detection.calibration import Reliability
 from likeness.research.metrics.detection.confusion import ConfusionMatrix
@@ -121,7 +122,7 @@ def confusions(matrix: ConfusionMatrix, class_names: Sequence[str], score_thresh
             fontsize=9 if k < 8 else 6.5,
             color="white" if shares[row, column] > 0.5 else ORANGE if wrong else INK,
         )
-    names = [name.replace(" ", "\n") for name in class_names]
+    names = [class_label(name).replace(" ", "\n") for name in class_names]
     turn = {"rotation": 90} if k > 7 else {}
     axes.set_xticks(range(k + 1), [*names, "missed"], fontsize=9 if k < 8 else 7, color=INK, **turn)
     axes.set_yticks(range(k + 1), [*names, "nothing"], fontsize=9 if k < 8 else 7, color=INK)

@@ -14,7 +14,7 @@ from likeness.research.metrics.detection.uncertainty import PrecisionBand
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["beside_truth", "precision_recall"]
+__all__ = ["beside_truth", "class_label", "precision_recall"]
 
 _COLORS = ("#56B4E9", "#F0E442", "#00B07A", "#CC79A7", "#8F9BFF", "#A6D93A", "#5FE0D0")
 """Of the classes, light enough for black letters. None is near to the orange of what is wrong."""
@@ -26,6 +26,15 @@ _CROWDED = 12
 """Boxes in an image above which right ones have their score alone, where a legend can name the colors."""
 _TALLEST = 4.0
 """How many times as high as wide what an image gets of a figure is, at most: strips would make one of many meters."""
+
+
+def class_label(name: str, most: int = 32) -> str:
+    """A class's name, cut where it would leave no room for what is drawn.
+
+    >>> class_label("red blood cell"), class_label("n" * 99, 5)
+    ('red blood cell', 'nnnn…')
+    """
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def beside_truth(images: Sequence[ShownImage], class_names: Sequence[str], title: str, columns: int = 5) -> "Figure":
@@ -92,7 +101,7 @@ def precision_recall(curves: Mapping[str, PrecisionBand], iou_threshold: float =
         color, line = _LINES[place % len(_LINES)], ("-", "--", ":", "-.")[place // len(_LINES) % 4]
         if few:
             axes.fill_between(curve.recalls, curve.low, curve.high, color=color, alpha=0.18, linewidth=0)
-        label = f"{name}  AP {100 * float(curve.precision.mean()):.1f} %"
+        label = f"{class_label(name)}  AP {100 * float(curve.precision.mean()):.1f} %"
         axes.plot(curve.recalls, curve.precision, line, color=color, linewidth=2 if few else 1, label=label)
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1.02)
@@ -144,11 +153,12 @@ def _draw(axes: Any, each: ShownImage, class_names: Sequence[str], scale: float,
         color = _COLORS[number % len(_COLORS)] if right else ORANGE
         _frame(axes, each.found.xyxy[row], color, "-", 1.4)
         score = f"{100 * each.found.confidence[row]:.0f}"
-        text = f"{class_names[number]} {score}"
+        text = f"{class_label(class_names[number])} {score}"
         labels.insert(0, (each.found.xyxy[row], f"{text}?" if not right else text if named else score, color))
     _labels(axes, labels, scale)
-    missed = zip(each.boxes, each.classes.tolist(), each.missed.tolist(), strict=True)
-    _labels(axes, [(box, f"{class_names[number]} missed", ORANGE) for box, number, lost in missed if lost], scale, below=True)
+    rows = zip(each.boxes, each.classes.tolist(), each.missed.tolist(), strict=True)
+    missed = [(box, f"{class_label(class_names[number])} missed", ORANGE) for box, number, lost in rows if lost]
+    _labels(axes, missed, scale, below=True)
     said = ", ".join(f"{count} {kind}" for kind, count in each.counts().items() if count) or "all right"
     words = "\n".join(textwrap.wrap(said, 40))
     axes.text(0.5, -0.02, words, transform=axes.transAxes, ha="center", va="top", fontsize=7.2, color=INK)

@@ -137,13 +137,24 @@ def evaluate(workdir: str | Path, *, accept_changed_inputs: bool = False) -> Eva
     """
     run, files = read_run(workdir), Workdir(workdir)
     with jax.default_matmul_precision(run.matmul_precision):
-        data = run.experiment.open()
+        data = _opened(files, run)
         batch = next(run.experiment.stream(data, run.seed))
         abstract = jax.eval_shape(run.experiment.init, jax.random.key(0), run.experiment.constants(data), batch)
         step, variables = restore(workdir, run, abstract)
         notes = _changes_noted(files, run, step, run.experiment.fingerprints(data), accept=accept_changed_inputs)
         seconds = read_json(files.summary)["seconds"] if files.summary.exists() else 0.0
         return evaluate_run(run, files, data, variables, step=step, seconds=seconds, notes=notes)
+
+
+def _opened(files: Workdir, run: Run) -> Any:
+    try:
+        return run.experiment.open()
+    except UserError as error:
+        # Whoever evaluates has typed no path, and cannot know where the one that is missing was named.
+        raise UserError(
+            f"{error} {files.config} names the data: a relative path there begins where the run was trained, and what was "
+            "moved since is to be corrected there."
+        ) from error
 
 
 def _changes_noted(files: Workdir, run: Run, step: int, inputs: Fingerprints, *, accept: bool) -> tuple[str, ...]:

@@ -154,6 +154,13 @@ def test_classes_of_any_names_have_metrics_of_their_own():
     assert 0.0 < metrics["detection/ap@small"].value < 1.0
 
 
+@pytest.mark.filterwarnings("error:constrained_layout not applied")
+def test_long_names_leave_room_for_what_is_drawn(tmp_path):
+    examples = dataclasses.replace(SMALL.open().test, class_names=("n" * 300, "box", "triangle"))
+    curves = evaluated(examples, perfect(examples)).curves(10)
+    precision_recall(curves).savefig(tmp_path / "curves.png")
+
+
 @pytest.mark.parametrize("size", [(2000, 8), (8, 2000)])
 def test_images_that_are_strips_make_no_figure_of_many_meters(tmp_path, size):
     images = [np.zeros((*size, 3), np.uint8)] * 10

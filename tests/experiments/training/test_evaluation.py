@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from toy import Toy, toy_run
 
+from likeness.experiments.config import load, to_json
 from likeness.experiments.display import figures
 from likeness.experiments.experiment import Evaluation, Variables
 from likeness.experiments.fingerprints import ChangedInputs, Fingerprints
@@ -141,3 +142,15 @@ def test_the_best_is_restored_where_it_decides_and_the_run_is_read_back(tmp_path
     assert (step, int(variables.state["steps"])) == (2, 2)
     step, variables = restore(tmp_path, dataclasses.replace(run, checkpoints=Checkpoints()))
     assert (step, int(variables.state["steps"])) == (4, 4)
+
+
+def test_who_evaluates_is_told_where_missing_data_were_named(tmp_path, monkeypatch):
+    """From another directory a relative path leads nowhere, and no flag of this command named it."""
+    run = load("detection/folder_scratch")
+    data = dataclasses.replace(run.experiment.data, path="cards")
+    run = dataclasses.replace(run, experiment=dataclasses.replace(run.experiment, data=data))
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_text(json.dumps(to_json(run)))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"^cards does not exist.* run/config\.json names the data"):
+        evaluate("run")
