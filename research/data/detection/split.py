@@ -116,7 +116,8 @@ def parted(examples: DetectionExamples, split: DetectionSplit) -> DetectionParts
     """Parts images, and leaves what was wrong with all of them with those to learn from, so that a run can tell.
 
     Raises:
-        UserError: a part that should have images has none, or there is no class.
+        UserError: a part that should have images has none, there is no class, or a part's images show nothing that is to be
+            found, of which nothing could be learned or said.
     """
     if not examples.class_names:
         raise UserError(
@@ -124,6 +125,12 @@ def parted(examples: DetectionExamples, split: DetectionSplit) -> DetectionParts
             "they show, or name the classes."
         )
     parts = split(examples)
+    for name, part in zip(parts._fields, parts, strict=True):
+        if len(part) and part.ignored.all():
+            raise UserError(
+                f"Of {len(part):,} images for {name} none shows an object that is to be found: annotate some, or part the "
+                "images otherwise."
+            )
     return parts._replace(train=dataclasses.replace(parts.train, problems=examples.problems, notes=examples.notes))
 
 

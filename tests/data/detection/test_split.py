@@ -95,3 +95,14 @@ def test_what_was_wrong_stays_with_the_training_part_and_no_class_at_all_is_refu
     nothing = detection_examples([np.zeros((8, 8, 1), np.uint8)] * 9, [none] * 9, [np.zeros(0, int)] * 9, ())
     with pytest.raises(UserError, match="none shows an object of any class"):
         parted(nothing, ShareSplit())
+
+
+@pytest.mark.parametrize("part", ["train", "validation", "test"])
+def test_a_part_without_anything_to_find_is_refused(part: Part):
+    """Before a step is trained, and not where its average precision is asked for."""
+    said: tuple[Part, ...] = ("train", "validation", "test") * 3
+    known = examples(9, said)
+    crowds = np.array([one == part for one in said])
+    with pytest.raises(UserError, match=f"Of 3 images for {part} none shows an object that is to be found"):
+        parted(dataclasses.replace(known, crowd=crowds), OfficialParts())
+    parted(dataclasses.replace(known, crowd=crowds & (np.arange(9) > 2)), OfficialParts())
