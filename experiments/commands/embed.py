@@ -101,6 +101,8 @@ def _embedded(recognizer: "Recognizer", files: list[Path], face: "FaceAsked") ->
     rows: list[dict[str, object]] = []
     codes: list[np.ndarray] = []
     skipped: list[BadImage] = []
+    # Others than the largest are not asked for.
+    most = 1 if face == "largest" else 64
     groups = [files[start : start + _GROUP] for start in range(0, len(files), _GROUP)]
     for group in tracked("embedding faces", groups, len):
         if not recognizer.takes_photographs:
@@ -111,7 +113,7 @@ def _embedded(recognizer: "Recognizer", files: list[Path], face: "FaceAsked") ->
                 except BadImage as error:
                     skipped.append(error)
             continue
-        for seen, code in recognizer.look(group, face, skip=lambda _, error: skipped.append(error)):
+        for seen, code in recognizer.look(group, face, most=most, skip=lambda _, error: skipped.append(error)):
             codes.append(code)
             found = seen.found
             rows += [

@@ -211,6 +211,7 @@ class Recognizer:
         paths: Sequence[str | Path],
         face: FaceAsked = "largest",
         *,
+        most: int = 64,
         skip: Callable[[str, BadImage], None] | None = None,
     ) -> Iterator[tuple[SeenPhotograph, np.ndarray]]:
         """Finds the faces in photographs, and embeds those that are asked for: (n, d) float32 for each photograph.
@@ -218,6 +219,7 @@ class Recognizer:
         Args:
             paths: files.
             face: the largest of each, all, or one by its number from the left.
+            most: faces that are found in a photograph, at most.
             skip: told of each file that cannot be used or shows no face, which is then left out; without it that is an error.
 
         Raises:
@@ -230,8 +232,8 @@ class Recognizer:
                 f"{self.name} has learned from cropped images, and finds no faces in photographs: give it crops made as those "
                 "were, or take a model that does, such as mobilefacenet."
             )
-        for seen in look_for_faces(crop, paths, face, skip=skip):
-            if self.least_norm is not None:
+        for seen in look_for_faces(crop, paths, face, most=most, skip=skip):
+            if self.least_norm is not None and most > 1:
                 seen = dataclasses.replace(seen, norms=self.norms(seen.crops), least_norm=self.least_norm)
             yield seen, self.embed(seen.crops)
 
