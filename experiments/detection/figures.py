@@ -157,7 +157,7 @@ def _draw(axes: Any, each: ShownImage, class_names: Sequence[str], scale: float,
         labels.insert(0, (each.found.xyxy[row], f"{text}?" if not right else text if named else score, color))
     _labels(axes, labels, scale)
     rows = zip(each.boxes, each.classes.tolist(), each.missed.tolist(), strict=True)
-    missed = [(box, f"{class_label(class_names[number])} missed", ORANGE) for box, number, lost in rows if lost]
+    missed = [(box, f"{class_label(class_names[int(number)])} missed", ORANGE) for box, number, lost in rows if lost]
     _labels(axes, missed, scale, below=True)
     said = ", ".join(f"{count} {kind}" for kind, count in each.counts().items() if count) or "all right"
     words = "\n".join(textwrap.wrap(said, 40))
