@@ -7,6 +7,7 @@ the template by the landmarks in ``landmarks5_center160.txt``, or by those that 
 """
 
 import dataclasses
+import io
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,11 +26,12 @@ from likeness.experiments.recognition.recognizer import Recognizer
 from likeness.research.data import Decode
 from likeness.research.data.paths import expand_path
 from likeness.research.faces import FaceCrop
+from likeness.research.files import write_atomically
 from likeness.research.geometry import align, warp
 from likeness.research.metrics.folds import FoldAccuracy, contiguous_folds, kfold_accuracy
 from likeness.research.metrics.intervals import Estimate
 from likeness.research.metrics.verification import rate_name, verification
-from likeness.research.types import UInt8
+from likeness.research.types import Float, UInt8
 
 Landmarks = Literal["detector", "file"]
 _BATCH = 64
@@ -48,6 +50,9 @@ class Benchmark:
     """By which faces are aligned."""
     mirror: bool = True
     """Whether the detector looks at the mirror image too."""
+    write: str | None = None
+    """A folder to write the embeddings of all images to, instead of measuring: MODEL_LANDMARKS.npz, which
+    ``likeness.experiments.benchmarks.lfw_protocols`` reads."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +94,21 @@ def crops_by_detector(crop: FaceCrop, faces: Faces, paths: Sequence[str]) -> tup
     return np.stack(made), without
 
 
+def embedded(
+    recognizer: Recognizer, faces: Faces, paths: Sequence[str], landmarks: Landmarks, *, mirror: bool = True
+) -> tuple[Float[np.ndarray, "n d"], int]:
+    """Embeddings of images, and in how many of them no face was found; the arguments as of :func:`verified`."""
+    crop = recognizer.inputs.of_files()
+    assert isinstance(crop, FaceCrop)
+    finder = dataclasses.replace(crop.finder, choice="central", score_threshold=0.3, mirror=mirror)
+    if landmarks == "file":
+        crops, without = crops_by_file(crop, faces, paths), 0
+    else:
+        crops, without = crops_by_detector(dataclasses.replace(crop, finder=finder), faces, paths)
+    codes = [recognizer.embed(crops[i : i + 256]) for i in tracked("embedding", range(0, len(crops), 256))]
+    return np.concatenate(codes), without
+
+
 def verified(recognizer: Recognizer, faces: Faces, landmarks: Landmarks, *, mirror: bool = True) -> Verified:
     """Measures a recognizer of photographs.
 
@@ -99,17 +119,10 @@ def verified(recognizer: Recognizer, faces: Faces, landmarks: Landmarks, *, mirr
         mirror: whether the detector looks at the mirror image too.
     """
     began = time.perf_counter()
-    crop = recognizer.inputs.of_files()
-    assert isinstance(crop, FaceCrop)
-    finder = dataclasses.replace(crop.finder, choice="central", score_threshold=0.3, mirror=mirror)
     pairs, same = faces.pairs(())
     paths = sorted({path for pair in pairs for path in pair})
     row = {path: number for number, path in enumerate(paths)}
-    if landmarks == "file":
-        crops, without = crops_by_file(crop, faces, paths), 0
-    else:
-        crops, without = crops_by_detector(dataclasses.replace(crop, finder=finder), faces, paths)
-    codes = np.concatenate([recognizer.embed(crops[i : i + 256]) for i in tracked("embedding", range(0, len(crops), 256))])
+    codes, without = embedded(recognizer, faces, paths, landmarks, mirror=mirror)
     rows = np.array([(row[a], row[b]) for a, b in pairs])
     distances = np.asarray(recognizer.distance.paired(codes[rows[:, 0]], codes[rows[:, 1]]))
     people = np.unique([path.split("/")[0] for path in paths], return_inverse=True)[1][rows]
@@ -121,6 +134,18 @@ def verified(recognizer: Recognizer, faces: Faces, landmarks: Landmarks, *, mirr
     )
 
 
+def _write(folder: Path, name: str, faces: Faces, landmarks: Landmarks, *, mirror: bool) -> None:
+    paths = sorted(faces.landmarks)
+    with Phases() as phases, watched(phases.tell):
+        codes, _ = embedded(Recognizer.published(name), faces, paths, landmarks, mirror=mirror)
+    stored = io.BytesIO()
+    np.savez(stored, embeddings=codes, files=np.array(paths))
+    folder.mkdir(parents=True, exist_ok=True)
+    place = folder / f"{name}_{landmarks}.npz"
+    write_atomically(place, stored.getvalue())
+    print(f"{len(codes):,} embeddings written to {place}")
+
+
 def main() -> None:
     """Measures and prints a row for each recognizer and kind of landmarks."""
     keep_freed_memory()
@@ -128,6 +153,9 @@ def main() -> None:
     faces = Faces(Path(expand_path(asked.lfw, "--lfw")))
     for name in asked.models:
         for landmarks in asked.landmarks:
+            if asked.write is not None:
+                _write(Path(asked.write), name, faces, landmarks, mirror=asked.mirror)
+                continue
             with Phases() as phases, watched(phases.tell):
                 found = verified(Recognizer.published(published(name).name), faces, landmarks, mirror=asked.mirror)
             accuracy = found.accuracy
