@@ -76,7 +76,7 @@ def test_filter_by_score_and_class():
     assert found.filter(classes=["bird", "dog"]).class_id.tolist() == [1, 2]
     assert found.filter(0.5, classes=[0]).class_id.tolist() == [0]
     assert len(found.filter()) == 3 and not len(found.filter(classes=[]))
-    with pytest.raises(UserError, match="there is no class 'brid': did you mean 'bird'"):
+    with pytest.raises(UserError, match="There is no class 'brid': did you mean 'bird'"):
         found.filter(classes=["brid"])
     with pytest.raises(UserError, match="there is no class 3"):
         found.filter(classes=[3])

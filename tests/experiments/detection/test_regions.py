@@ -64,7 +64,8 @@ def test_a_run_that_searches_learns_and_its_detector_searches_anew(tmp_path):
 
 
 def test_where_objects_are_few_a_step_is_still_finite():
-    data = Shapes(train=8, validation=2, test=2, size=32, sides=(8.0, 16.0), most=1, empty=0.9)
+    # One in eight to learn from, and no part without any, which is refused.
+    data = Shapes(train=8, validation=12, test=40, size=32, sides=(8.0, 16.0), most=1, empty=0.9)
     experiment = dataclasses.replace(SMALL, data=data)
     opened = experiment.open()
     constants, batch = experiment.constants(opened), next(experiment.stream(opened, 0))
