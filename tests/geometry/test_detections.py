@@ -78,7 +78,7 @@ def test_filter_by_score_and_class():
     assert len(found.filter()) == 3 and not len(found.filter(classes=[]))
     with pytest.raises(UserError, match="There is no class 'brid': did you mean 'bird'"):
         found.filter(classes=["brid"])
-    with pytest.raises(UserError, match="there is no class 3"):
+    with pytest.raises(UserError, match="There is no class 3"):
         found.filter(classes=[3])
 
 
