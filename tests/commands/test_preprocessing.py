@@ -80,7 +80,7 @@ def test_arrays_refuse_files_until_it_is_stated_how_they_become_images(likeness,
     said = likeness("verify", *files, "--model", tmp_path / "run")
     assert said.code == 0, said.err
     hardest = [tmp_path / "run" / "figures" / "mistakes" / f"different_1_{letter}.png" for letter in "ab"]
-    assert likeness("verify", *hardest, *where).code == 0
+    assert likeness("verify", *hardest, "--model", tmp_path / "run").code == 0
 
     said = likeness("train", write(config, tmp_path / "tall.npz", "Preprocessing(size=(32, 32), channels=1)", 4), *where)
     assert (
