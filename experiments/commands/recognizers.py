@@ -52,7 +52,15 @@ def opened(model: str) -> "Recognizer":
         UserError: there is none, or its weights are not on this machine.
     """
     from likeness.experiments.recognition.recognizer import Recognizer
+    from likeness.research.errors import UserError
 
+    if model == DEFAULT and not Path(model).is_dir():
+        weights = " and ".join(next(iter(PUBLISHED_WEIGHTS.values())))
+        raise UserError(
+            "There is no recognizer to ask: the weights of no published one are on this machine, and there is no working "
+            f"directory {DEFAULT}. `likeness weights list` says how to get {weights}; "
+            "or train a recognizer with `likeness train recognition/quickstart`, or name yours by --model."
+        )
     return Recognizer.published(model) if is_published(model) else Recognizer.load(model)
 
 

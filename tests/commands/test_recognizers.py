@@ -67,7 +67,7 @@ def test_each_published_recognizer_says_its_weights() -> None:
 def test_where_there_is_none_the_error_names_the_quickstart(here: Path, likeness: Likeness) -> None:
     said = likeness("verify", "a.png", "b.png")
     assert said.code == 2
-    assert DEFAULT in said.err
+    assert DEFAULT in said.err and "how to get mobilefacenet and yunet" in said.err
 
 
 @pytest.mark.end_to_end
