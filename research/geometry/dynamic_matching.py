@@ -4,6 +4,7 @@ A point may answer for an object if it lies in its box. An object smaller than t
 point whose cell holds its midpoint may answer for it in any case.
 """
 
+import abc
 import dataclasses
 
 import jax
@@ -28,7 +29,7 @@ _BEYOND = 1e4
 __all__ = ["SimOta", "TaskAligned"]
 
 
-class _Matcher:
+class _Matcher(abc.ABC):
     """What both matchers are called with. Whether there is anything to match is asked here, and how it is matched there."""
 
     def __call__(
@@ -63,8 +64,9 @@ class _Matcher:
             return nothing_assigned(len(given.points), given.mask)
         return self._matched(given)
 
+    @abc.abstractmethod
     def _matched(self, given: "_Given") -> Assignment:
-        raise NotImplementedError
+        """The points that answer, where there are points and rows for objects."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
