@@ -19,6 +19,7 @@ from likeness.experiments.training.evaluation import read_run, restore
 from likeness.research.data.decode import BadImage, Decode, to_uint8
 from likeness.research.data.paths import printable
 from likeness.research.detectors import CanvasPlaces, DetectionModel, FastestDetDetector, YuNetDetector, detect
+from likeness.research.detectors.protocol import MOST_TOGETHER, canvases_together
 from likeness.research.encoders.yunet import YuNet
 from likeness.research.errors import UserError
 from likeness.research.geometry.detections import Detections, PaddedDetections
@@ -36,10 +37,6 @@ Image: TypeAlias = str | os.PathLike | AnyArray | PillowImage
 """A file, an image of Pillow's, or an array (h, w, 3) or (h, w): uint8, or floating-point in [0, 1]."""
 _Program: TypeAlias = Callable[[AnyArray, CanvasPlaces, AnyArray], PaddedDetections]
 
-_PIXELS = {"cpu": 2**19}
-"""Of the canvases that are looked at together: beyond this a CPU's caches hold no layer, and other devices are kept busy."""
-_MOST = 64
-"""Images that are looked at together, at most."""
 _HELD = 2**25
 """Pixels of decoded images after which no further image is waited for before these are looked at."""
 _AHEAD = 4
@@ -257,7 +254,7 @@ class Detector:
             groups.setdefault(placement.target, []).append(index)
         found: dict[int, Detections] = {}
         for size, indices in groups.items():
-            most = _together(size)
+            most = canvases_together(size)
             for start in range(0, len(indices), most):
                 chunk = indices[start : start + most]
                 canvases = [place_image(images[index], placements[index], fill=self.model.fill) for index in chunk]
@@ -301,12 +298,6 @@ class Detector:
         return self._programs[rule]
 
 
-def _together(size: tuple[int, int]) -> int:
-    """How many canvases of this size are looked at together: a power of two."""
-    pixels = _PIXELS.get(jax.default_backend(), 2**23)
-    return min(_MOST, 1 << max(0, (pixels // (size[0] * size[1])).bit_length() - 1))
-
-
 def _each(images: Image | Sequence[Image]) -> list[Image]:
     if isinstance(images, str | os.PathLike | PillowImage) or (hasattr(images, "ndim") and cast(Any, images).ndim in (2, 3)):
         return [cast(Image, images)]
@@ -332,7 +323,7 @@ def _groups(
                 continue
             group.append((index, pixels))
             held += pixels.shape[0] * pixels.shape[1]
-            if held >= _HELD or len(group) == _MOST:
+            if held >= _HELD or len(group) == MOST_TOGETHER:
                 yield group
                 group, held = [], 0
         if group:

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from likeness.research.data.paths import printable
+from likeness.research.detectors.protocol import canvases_together
 from likeness.research.encoders.yunet import YuNet
 from likeness.research.errors import UserError
 from likeness.research.faces.finder import FaceFinder, FoundFaces
@@ -20,9 +21,6 @@ from likeness.research.weights import named
 
 __all__ = ["FaceReader", "PhotographFaces"]
 
-_PIXELS = {"cpu": 2**19}
-"""Of the canvases that are looked at together, as a detector's."""
-_MOST = 64
 _SURE = 0.9
 """A confidence from which on a photograph is looked at no other way. Of the 13,233 images of Labeled Faces in the Wild 40
 have a lower one, and of photographs that lie on a side or upside down nearly all."""
@@ -160,9 +158,8 @@ def _together(sizes: list[Size]) -> Iterator[list[int]]:
     groups: dict[Size, list[int]] = {}
     for row, size in enumerate(sizes):
         groups.setdefault(size, []).append(row)
-    for (height, width), rows in groups.items():
-        pixels = _PIXELS.get(jax.default_backend(), 2**23)
-        most = min(_MOST, 1 << max(0, (pixels // (height * width)).bit_length() - 1))
+    for size, rows in groups.items():
+        most = canvases_together(size)
         yield from (rows[start : start + most] for start in range(0, len(rows), most))
 
 
