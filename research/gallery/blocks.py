@@ -5,13 +5,16 @@ which only the least is kept by a comparison element by element, and only the ne
 row. The n nearest rows lie in the n nearest groups.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+import functools
+import math
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from likeness.research.types import AnyArray, Array, Float, Int
 
@@ -19,6 +22,12 @@ GROUP = 8
 """Rows of which only the least distance is kept."""
 LARGEST, LEAST = 65536, 8192
 """Rows of a block: powers of two. A gallery is cut into the largest that it fills; what is left of it is filled up."""
+FEWEST = 1024
+"""Rows that a block has room for, however few it holds: a small gallery that grows keeps its programs."""
+
+Store: TypeAlias = Literal["float32", "bfloat16", "int8"]
+"""What the device keeps of each number of an embedding."""
+STORES: tuple[Store, ...] = ("float32", "bfloat16", "int8")
 
 _WIDE = 16
 _MANY = 16
@@ -34,30 +43,59 @@ class RowBlock(NamedTuple):
     stride: int
     vectors: tuple[Float[Array, "stride d"], ...]
     norms: tuple[Float[Array, "stride"], ...]
-    """Squared; infinite for rows that are nobody's."""
+    """Squared, of what is stored; infinite for rows that are nobody's."""
+    scales: tuple[Float[Array, "stride"], ...] = ()
+    """What each row's whole numbers are multiplied by; none where they are not whole numbers."""
+    error: float = 0.0
+    """No row is farther than this from what is stored of it."""
 
 
-def blocks_of(vectors: Float[np.ndarray, "n d"], shift: np.ndarray | float) -> tuple[RowBlock, ...]:
-    """A gallery in blocks on the device.
+def blocks_of(
+    vectors: Float[np.ndarray, "n d"], shift: np.ndarray | float, store: Store = "float32", mesh: Mesh | None = None
+) -> Iterator[RowBlock]:
+    """A gallery in blocks on the device, one after another.
+
+    An int8 row is ``s · q`` with ``s = max|y| / 127`` and whole numbers q, so that no number is off by more than s / 2.
 
     Args:
         vectors: all embeddings.
         shift: subtracted from each, (d,) or a number.
+        store: what is kept of each number.
+        mesh: devices that share each block's groups; None for one device.
     """
-    blocks: list[RowBlock] = []
+    shares = 1 if mesh is None else mesh.size
+    place = None if mesh is None else NamedSharding(mesh, PartitionSpec(mesh.axis_names))
     start = 0
     while start < len(vectors):
         left = len(vectors) - start
         filled = 1 << (left.bit_length() - 1)
-        size = min(LARGEST, filled) if filled >= LEAST else max(GROUP, 1 << (left - 1).bit_length())
-        taken = vectors[start : start + size] - shift
-        norms = np.pad((taken * taken).sum(axis=1), (0, size - len(taken)), constant_values=np.inf)
-        taken = np.pad(taken, ((0, size - len(taken)), (0, 0)))
-        parts = [slice(at, at + size // GROUP) for at in range(0, size, size // GROUP)]
-        on_device = (tuple(jnp.asarray(rows[part]) for part in parts) for rows in (taken, norms))
-        blocks.append(RowBlock(start, size // GROUP, *on_device))
+        size = min(LARGEST, filled) if filled >= LEAST else max(GROUP, FEWEST, 1 << (left - 1).bit_length())
+        stride = math.ceil(size / GROUP / shares) * shares
+        size = stride * GROUP
+        taken = np.asarray(vectors[start : start + size], np.float32) - shift
+        kept, scales, back = _stored(taken, store)
+        error = float(np.linalg.norm(taken.astype(np.float64) - back, axis=1).max()) if store != "float32" else 0.0
+        missing = size - len(taken)
+        norms = np.pad((back * back).sum(axis=1), (0, missing), constant_values=np.inf)
+        kept = np.pad(kept, ((0, missing), (0, 0)))
+        tables = [kept, norms] if scales is None else [kept, norms, np.pad(scales, (0, missing))]
+        parts = [slice(at, at + stride) for at in range(0, size, stride)]
+        on_device = [tuple(jax.device_put(rows[part], place) for part in parts) for rows in tables]
+        # The error's own rounding is on the safe side.
+        yield RowBlock(start, stride, on_device[0], on_device[1], on_device[2] if len(tables) > 2 else (), error * (1 + 1e-6))
         start += size
-    return tuple(blocks)
+
+
+def _stored(rows: Float[np.ndarray, "n d"], store: Store) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+    """What is kept, the scale of each row, and the float32 numbers that both stand for."""
+    if store == "float32":
+        return rows, None, rows
+    if store == "bfloat16":
+        kept = rows.astype(jnp.bfloat16)
+        return kept, None, kept.astype(np.float32)
+    scales = np.abs(rows).max(axis=1) / np.float32(127)
+    kept = np.rint(rows / np.where(scales > 0, scales, 1)[:, None]).clip(-127, 127).astype(np.int8)
+    return kept, scales, kept.astype(np.float32) * scales[:, None]
 
 
 def no_groups(queries: int, wanted: int) -> Nearest:
@@ -65,7 +103,7 @@ def no_groups(queries: int, wanted: int) -> Nearest:
     return np.full((queries, wanted), np.inf, np.float32), np.full((queries, wanted), -1, np.int32)
 
 
-def nearest_groups(nearest: Nearest, queries: Float[AnyArray, "q d"], block: RowBlock) -> Nearest:
+def nearest_groups(nearest: Nearest, queries: Float[AnyArray, "q d"], block: RowBlock, mesh: Mesh | None = None) -> Nearest:
     """The nearest groups so far and those of a block, merged: each by its least ``‖y‖² − 2 x·y``, and by its first row.
 
     A query's own norm changes no order.
@@ -74,23 +112,24 @@ def nearest_groups(nearest: Nearest, queries: Float[AnyArray, "q d"], block: Row
         nearest: so far.
         queries: less the shift.
         block: what to look at.
+        mesh: the one that the block was made with.
     """
-    return _nearest_groups(nearest, queries, block.vectors, block.norms, np.int32(block.start))
+    arguments = (nearest, queries, block.vectors, block.norms, block.scales, np.int32(block.start))
+    return _nearest_groups(*arguments) if mesh is None else _of_all_devices(mesh, *arguments)
 
 
-def rows_of_groups(first: Int[np.ndarray, "q n"], blocks: Sequence[RowBlock], rows: int) -> Int[np.ndarray, "q m"]:
+def rows_of_groups(first: Int[np.ndarray, "q n"], layout: Sequence[tuple[int, int]], rows: int) -> Int[np.ndarray, "q m"]:
     """The rows of groups.
 
     Args:
         first: each group's first row; −1 for none.
-        blocks: the gallery's.
+        layout: start and stride of each of the gallery's blocks.
         rows: how many the gallery has.
 
     Returns:
         Eight rows for each group; −1 for none.
     """
-    starts = np.array([block.start for block in blocks])
-    strides = np.array([block.stride for block in blocks])
+    starts, strides = (np.array(each) for each in zip(*layout, strict=True))
     stride = strides[np.searchsorted(starts, np.maximum(first, 0), side="right") - 1]
     members = first[..., None] + stride[..., None] * np.arange(GROUP)
     members = np.where((first[..., None] >= 0) & (members < rows), members, -1)
@@ -99,26 +138,76 @@ def rows_of_groups(first: Int[np.ndarray, "q n"], blocks: Sequence[RowBlock], ro
 
 @jax.jit
 def _nearest_groups(
-    nearest: Nearest, queries: Array, vectors: tuple[Array, ...], norms: tuple[Array, ...], start: Array
+    nearest: Nearest,
+    queries: Array,
+    vectors: tuple[Array, ...],
+    norms: tuple[Array, ...],
+    scales: tuple[Array, ...],
+    start: Array,
 ) -> Nearest:
-    count, wanted = nearest[0].shape
-    least = None
-    for rows, squared in zip(vectors, norms, strict=True):
-        distances = squared[:, None] - 2.0 * _products(rows, queries)
+    return _merged(nearest, *_groups_of(queries, vectors, norms, scales, start, nearest[0].shape[1]))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _of_all_devices(
+    mesh: Mesh,
+    nearest: Nearest,
+    queries: Array,
+    vectors: tuple[Array, ...],
+    norms: tuple[Array, ...],
+    scales: tuple[Array, ...],
+    start: Array,
+) -> Nearest:
+    """As :func:`_nearest_groups`, with each device's groups looked at where they are."""
+    axes = mesh.axis_names
+    whole, share = PartitionSpec(), PartitionSpec(axes)
+
+    def own(
+        queries: Array, vectors: tuple[Array, ...], norms: tuple[Array, ...], scales: tuple[Array, ...], start: Array
+    ) -> Nearest:
+        first = start + lax.axis_index(axes) * len(norms[0])
+        found = _groups_of(queries, vectors, norms, scales, first.astype(jnp.int32), nearest[0].shape[1])
+        values, rows = (lax.all_gather(each, axes, axis=1, tiled=True) for each in found)
+        return values, rows
+
+    looked = jax.shard_map(
+        own, mesh=mesh, in_specs=(whole, share, share, share, whole), out_specs=(whole, whole), check_vma=False
+    )
+    return _merged(nearest, *looked(queries, vectors, norms, scales, start))
+
+
+def _merged(nearest: Nearest, values: Float[AnyArray, "q m"], first: Int[AnyArray, "q m"]) -> Nearest:
+    least, order = lax.top_k(-jnp.concatenate([nearest[0], values], axis=1), nearest[0].shape[1])
+    return -least, jnp.take_along_axis(jnp.concatenate([nearest[1], first], axis=1), order, axis=1)
+
+
+def _groups_of(
+    queries: Array,
+    vectors: tuple[Array, ...],
+    norms: tuple[Array, ...],
+    scales: tuple[Array, ...],
+    start: Array,
+    wanted: int,
+) -> Nearest:
+    """Groups among which are the nearest ``wanted`` of these rows."""
+    count, least = len(queries), None
+    for number, (rows, squared) in enumerate(zip(vectors, norms, strict=True)):
+        products = _products(rows.astype(jnp.float32), queries)
+        if scales:
+            products = scales[number][:, None] * products
+        distances = squared[:, None] - 2.0 * products
         # NaN would be the least of its group.
         distances = jnp.where(jnp.isnan(distances), jnp.inf, distances)
         least = distances if least is None else jnp.minimum(least, distances)
     assert least is not None
     groups = len(least)
     # Likewise of groups: those that the nearest of sixteen are in.
-    wide = min(_WIDE, groups)
+    wide = math.gcd(_WIDE, groups)
     coarse = least.reshape(wide, groups // wide, count).min(axis=0).T
     _, chosen = lax.top_k(-coarse, min(wanted, groups // wide))
     chosen = (chosen[:, None, :] + (groups // wide) * jnp.arange(wide)[None, :, None]).reshape(count, -1)
     values = least[chosen, jnp.arange(count)[:, None]]
-    first = jnp.where(jnp.isfinite(values), start + chosen, -1).astype(jnp.int32)
-    values, order = lax.top_k(jnp.concatenate([-nearest[0], -values], axis=1), wanted)
-    return -values, jnp.take_along_axis(jnp.concatenate([nearest[1], first], axis=1), order, axis=1)
+    return values, jnp.where(jnp.isfinite(values), start + chosen, -1).astype(jnp.int32)
 
 
 def _products(rows: Float[Array, "n d"], queries: Float[Array, "q d"]) -> Float[Array, "n q"]:

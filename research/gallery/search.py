@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,16 @@ from jax import lax
 
 from likeness.research.checks import UncheckedLabels, check_array, check_count
 from likeness.research.distances import Distance, SquaredEuclidean
-from likeness.research.gallery.blocks import Nearest, blocks_of, nearest_groups, no_groups, rows_of_groups
+from likeness.research.gallery.blocks import (
+    STORES,
+    Nearest,
+    RowBlock,
+    Store,
+    blocks_of,
+    nearest_groups,
+    no_groups,
+    rows_of_groups,
+)
 from likeness.research.gallery.records import Codes
 from likeness.research.types import AnyArray, Array, Bool, Float, Int
 
@@ -21,6 +30,8 @@ _ON_CPUS = 64
 """Queries at once on a CPU: the products of more of them with a block leave its caches."""
 _SPARE = 8
 _ELEMENTS = 1 << 24
+_WIDER: dict[Store, int] = {"float32": 1, "bfloat16": 2, "int8": 4}
+"""Candidates of each store, in those of float32: what rounding moves is caught by more of them."""
 _SHORTEST, _LONGEST = 1e-15, 1e18
 
 __all__ = ["Index", "Neighbors"]
@@ -36,6 +47,9 @@ class Neighbors:
     """Index of the person; −1 where there are fewer than k people."""
     rows: Int[np.ndarray, "q k"]
     """Index of the embedding; −1 likewise."""
+    passes: Int[np.ndarray, "q"]
+    """1 where the products with what is stored prove the answer; 2 where the float32 embeddings had to be multiplied too, which
+    a store of float32 never needs; 3 where each pair was compared."""
 
 
 class Index:
@@ -49,8 +63,18 @@ class Index:
     lie 10⁵ times farther apart than their members do, and for a distance whose order is not the Euclidean one, it is
     evaluated on every pair.
 
+    Stores of bfloat16 and int8 take a half and a quarter of the device's memory, and answer the same to the bit. What is
+    stored of y, ŷ, is within ``e = max ‖y − ŷ‖`` of it, which is measured when the index is made. Let r² be the least
+    ``‖x − ŷ‖²`` of all that are no candidates. Then ``‖x − y‖ ≥ r − e`` for each of them, and where the k-th of the
+    candidates, whose distances are computed of the float32 embeddings, is nearer than that by more than what float32 rounds,
+    nobody was left out. Where it is not, the float32 embeddings are searched. They stay on the host, and in their file if
+    they are a ``np.memmap`` of float32 in the order of people.
+
+    With a mesh each block is shared by its devices. Each finds candidates among its rows, and those of all are merged.
+
     Ties go to the person, then the row, that comes first. Programs are compiled for 1, 8, 64, 256 and
-    1024 queries (on a CPU for up to 64) and for a few sizes of blocks, whatever the gallery's size.
+    1024 queries (on a CPU for up to 64) and for a few sizes of blocks, powers of two from 1024 on. A gallery whose people come
+    and go compiles anew where it outgrows a power of two for the first time, or the images of one person do.
 
     Example:
         >>> index = Index(np.eye(3, dtype=np.float32), owners=[0, 1, 1])
@@ -65,6 +89,8 @@ class Index:
         owners: Sequence[int] | UncheckedLabels,
         *,
         distance: Distance = SquaredEuclidean(),
+        store: Store = "float32",
+        mesh: jax.sharding.Mesh | None = None,
     ) -> None:
         """Puts the embeddings on the device.
 
@@ -72,10 +98,20 @@ class Index:
             vectors: (n, d).
             owners: (n,), index of the person of each row.
             distance: between embeddings.
+            store: what the device keeps of each number: float32, bfloat16 or int8.
+            mesh: devices that share the work; None for one. Its size in rows is divided over all axes.
 
         Raises:
-            ValueError: the lengths differ, a vector is not finite or too long to be squared, or an owner is negative.
+            ValueError: the lengths differ, a vector is not finite or too long to be squared, an owner is negative, or a small
+                store is asked for a distance whose order is not the Euclidean one.
         """
+        if store not in STORES:
+            raise ValueError(f"Index: store={store!r} is none of {', '.join(STORES)}.")
+        if store != "float32" and not distance.euclidean:
+            raise ValueError(
+                f"Index: a store of {store} is searched in the Euclidean order, which {distance!r} has not. Use "
+                "SquaredEuclidean() on embeddings of unit length, which orders them as the cosine distance does, or float32."
+            )
         self._vectors = np.asarray(vectors, np.float32)
         given = np.asarray(owners)
         if given.size:
@@ -85,34 +121,47 @@ class Index:
             raise ValueError(
                 f"An index takes (n, d) vectors and (n,) owners, not {self._vectors.shape} and {self._owners.shape}."
             )
-        if not np.isfinite(self._vectors).all():
-            row = int(np.flatnonzero(~np.isfinite(self._vectors).all(axis=1))[0])
+        count, self.dimension = self._vectors.shape
+        # In parts, so that a gallery in a file is never in memory as a whole.
+        parts = [slice(start, start + BLOCK) for start in range(0, count, BLOCK)]
+        strange = (part.start + np.flatnonzero(~np.isfinite(self._vectors[part]).all(axis=1)) for part in parts)
+        if row := next((f"{found[0]}" for found in strange if found.size), None):
             raise ValueError(f"An index takes numbers, and row {row} holds NaN or infinity. Leave it out.")
         if self._owners.size and self._owners.min() < 0:
             raise ValueError("An index takes owners from 0 on; one is negative.")
-        self.distance = distance
+        self.distance, self._mesh = distance, mesh
+        self.store: Store = store
         # In the order of people, which is also that of candidates at one distance.
         self._rows = np.argsort(self._owners, kind="stable")
-        self._vectors, self._owners = self._vectors[self._rows], self._owners[self._rows]
-        count, self.dimension = self._vectors.shape
+        if not np.array_equal(self._rows, np.arange(count)):
+            self._vectors, self._owners = self._vectors[self._rows], self._owners[self._rows]
         self._most = int(np.bincount(self._owners).max()) if count else 0
         # About the mean, norms are no larger than distances, so that their difference cancels few digits.
         centered = distance.euclidean and count > 0
         self._shift = self._vectors.mean(axis=0, dtype=np.float64).astype(np.float32) if centered else 0.0
-        self._blocks = blocks_of(self._vectors, self._shift) if distance.euclidean else ()
-        parts = (self._vectors[start : start + BLOCK] - self._shift for start in range(0, count, BLOCK))
-        self._farthest = max((float(np.linalg.norm(part, axis=1).max()) for part in parts), default=0.0)
+        self._farthest = max(
+            (float(np.linalg.norm(self._vectors[part] - self._shift, axis=1).max()) for part in parts), default=0.0
+        )
         if self._farthest and not _SHORTEST < self._farthest < _LONGEST:
             raise ValueError(
                 f"An index takes vectors of lengths between {_SHORTEST:g} and {_LONGEST:g}, whose squares float32 can hold, "
                 f"and the longest here, about their mean, is {self._farthest:.3g}. Scale all, and what is searched for, "
                 "alike."
             )
+        made = blocks_of(self._vectors, self._shift, store, mesh) if distance.euclidean else ()
+        self._blocks = tuple(made)
 
     @classmethod
-    def of(cls, codes: Codes, *, distance: Distance = SquaredEuclidean()) -> "Index":
+    def of(
+        cls,
+        codes: Codes,
+        *,
+        distance: Distance = SquaredEuclidean(),
+        store: Store = "float32",
+        mesh: jax.sharding.Mesh | None = None,
+    ) -> "Index":
         """The index of a gallery's codes."""
-        return cls(codes.vectors, codes.owners, distance=distance)
+        return cls(codes.vectors, codes.owners, distance=distance, store=store, mesh=mesh)
 
     def __len__(self) -> int:
         """The number of embeddings."""
@@ -137,42 +186,61 @@ class Index:
             raise ValueError(f"nearest: queries of shape {queries.shape} against codes of {self.dimension} numbers.")
         largest = _ON_CPUS if jax.default_backend() == "cpu" else _QUERIES[-1]
         parts = [self._part(queries[start : start + largest], k) for start in range(0, len(queries), largest)]
-        parts = parts or [(np.zeros((0, k), np.float32), np.zeros((0, k), np.int64))]
-        distances, rows = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        parts = parts or [_nobody(0, k)]
+        distances, rows, passes = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         if not len(self):
-            return Neighbors(distances, rows, rows)
-        return Neighbors(distances, np.where(rows >= 0, self._owners[rows], -1), np.where(rows >= 0, self._rows[rows], -1))
+            return Neighbors(distances, rows, rows, passes)
+        people, found = (np.where(rows >= 0, table[rows], -1) for table in (self._owners, self._rows))
+        return Neighbors(distances, people, found, passes)
 
-    def _part(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        count = len(queries)
+    def _part(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Distances, rows and passes of some queries."""
+        distances, found, passes = _nobody(len(queries), k)
         if not len(self):
-            return np.full((count, k), np.inf, np.float32), np.full((count, k), -1, np.int64)
-        padded = next(size for size in _QUERIES if size >= count)
-        queries = np.concatenate([queries, np.zeros((padded - count, self.dimension), np.float32)])
+            return distances, found, passes
         # (k − 1) people can hold at most (k − 1) · most of the nearest rows, so one more belongs to the k-th.
-        wanted = min(-(-((k - 1) * self._most + 1 + _SPARE) // 4) * 4, len(self))
-        if not self.distance.euclidean:
-            rows = self._everywhere(queries, wanted)
-            return self._by_person(np.asarray(self._exact(queries, rows))[:count], rows[:count], k)
-        nearest = no_groups(padded, wanted)
-        shifted = queries - np.float32(self._shift)
-        for block in self._blocks:
-            nearest = nearest_groups(nearest, shifted, block)
+        wanted = (k - 1) * self._most + 1 + _SPARE
+        wanted = -(-wanted // 4) * 4 if self._most == 1 else _power_of_two(wanted)
+        room = _power_of_two(max(len(self), _SPARE))
+        left = np.arange(len(queries))
+        if self.distance.euclidean:
+            wide = min(_WIDER[self.store] * wanted, room)
+            distances, found, unsure = self._by_products(queries, wide, k, self._blocks)
+            left = np.flatnonzero(unsure)
+            if left.size and self.store != "float32":
+                passes[left] = 2
+                again = blocks_of(self._vectors, self._shift)
+                distances[left], found[left], unsure = self._by_products(queries[left], min(wanted, room), k, again)
+                left = left[unsure]
+        if left.size:
+            passes[left] = 3
+            asked = _padded(queries[left])
+            rows = self._everywhere(asked, min(wanted, room))
+            exact = self._exact(asked, rows)
+            distances[left], found[left] = self._by_person(exact[: left.size], rows[: left.size], k)
+        return distances, found, passes
+
+    def _by_products(
+        self, queries: np.ndarray, wanted: int, k: int, blocks: Iterable[RowBlock]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Distances and rows by the products with blocks, and which of the queries they prove nothing of."""
+        count = len(queries)
+        asked = _padded(queries)
+        nearest, shifted = no_groups(len(asked), wanted), asked - np.float32(self._shift)
+        layout, error = [], 0.0
+        for block in blocks:
+            # Blocks of float32 that are made for once are not shared.
+            mesh = self._mesh if blocks is self._blocks else None
+            nearest = nearest_groups(nearest, shifted, block, mesh)
+            layout.append((block.start, block.stride))
+            error = max(error, block.error)
         bound = np.asarray(nearest[0])[:count, -1]
-        rows = rows_of_groups(np.asarray(nearest[1]), self._blocks, len(self))
-        distances, rows_found = self._by_person(np.asarray(self._exact(queries, rows))[:count], rows[:count], k)
-        unsure = np.flatnonzero(self._unsure(queries[:count], rows_found[:, -1], bound))
-        if unsure.size:
-            few = queries[unsure]
-            padded = next(size for size in _QUERIES if size >= len(few))
-            asked = np.concatenate([few, np.zeros((padded - len(few), self.dimension), np.float32)])
-            rows = self._everywhere(asked, wanted)
-            exact = np.asarray(self._exact(asked, rows))
-            distances[unsure], rows_found[unsure] = self._by_person(exact[: len(few)], rows[: len(few)], k)
-        return distances, rows_found
+        rows = rows_of_groups(np.asarray(nearest[1]), layout, len(self))
+        distances, found = self._by_person(self._exact(asked, rows)[:count], rows[:count], k)
+        return distances, found, self._unsure(queries, found[:, -1], bound, error)
 
     def _unsure(
-        self, queries: Float[np.ndarray, "q d"], last: Int[np.ndarray, "q"], bound: Float[np.ndarray, "q"]
+        self, queries: Float[np.ndarray, "q d"], last: Int[np.ndarray, "q"], bound: Float[np.ndarray, "q"], error: float
     ) -> Bool[np.ndarray, "q"]:
         """Whose candidates may lack one of the k nearest people for rounding.
 
@@ -180,14 +248,19 @@ class Index:
             queries: what was asked.
             last: the row found for the k-th person; −1 where there are fewer people, all of whom are candidates.
             bound: of all rows that are no candidates, the least ``‖y‖² − 2 x·y`` by the product.
+            error: how far a row may lie from what was multiplied.
         """
         apart = queries.astype(np.float64) - self._vectors[last]
         shifted = queries.astype(np.float64) - self._shift
         own = np.square(shifted).sum(axis=1)
         # Sums of d products are off by d units in the last place of theirs at most; twice that, for what a device adds up, and
         # twice again, for the rounding of `distance` itself.
-        rounding = (self.dimension + 8) * 2.0**-22 * np.square(np.sqrt(own) + self._farthest)
-        clear = (last < 0) | (np.square(apart).sum(axis=1) + rounding < bound + own)
+        rounding = (self.dimension + 8) * 2.0**-22 * np.square(np.sqrt(own) + self._farthest + error)
+        least = bound + own
+        if error:
+            # No row that is no candidate is nearer.
+            least = np.square(np.maximum(np.sqrt(np.maximum(least - rounding, 0.0)) - error, 0.0))
+        clear = (last < 0) | (np.square(apart).sum(axis=1) + rounding < least)
         return ~clear & np.isfinite(own)
 
     def _everywhere(self, queries: Float[np.ndarray, "q d"], wanted: int) -> Int[np.ndarray, "q wanted"]:
@@ -267,6 +340,16 @@ def _nearest_rows(
 @functools.partial(jax.jit, static_argnums=0)
 def _paired(distance: Distance, queries: AnyArray, candidates: AnyArray) -> Array:
     return distance.paired(jnp.asarray(queries)[:, None], jnp.asarray(candidates))
+
+
+def _nobody(queries: int, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return np.full((queries, k), np.inf, np.float32), np.full((queries, k), -1, np.int64), np.ones(queries, np.int64)
+
+
+def _padded(queries: Float[np.ndarray, "q d"]) -> Float[np.ndarray, "p d"]:
+    """As many queries as a program takes."""
+    missing = next(size for size in _QUERIES if size >= len(queries)) - len(queries)
+    return np.concatenate([queries, np.zeros((missing, queries.shape[1]), np.float32)])
 
 
 def _power_of_two(at_least: int) -> int:

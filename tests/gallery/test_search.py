@@ -61,6 +61,7 @@ def test_several_blocks_and_slices_equal_brute_force(kind, monkeypatch):
     monkeypatch.setattr(search, "BLOCK", 32)
     monkeypatch.setattr(blocks, "LARGEST", 64)
     monkeypatch.setattr(blocks, "LEAST", 16)
+    monkeypatch.setattr(blocks, "FEWEST", 8)
     monkeypatch.setattr(search, "_ELEMENTS", 16 * 8 * 4)
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(150, 8)).astype(np.float32)
@@ -74,27 +75,29 @@ def test_several_blocks_and_slices_equal_brute_force(kind, monkeypatch):
 
 
 def test_a_gallery_is_cut_into_the_largest_blocks_that_it_fills():
-    made = blocks.blocks_of(np.ones((65536 * 2 + 8192 + 9, 1), np.float32), 0.0)
+    made = tuple(blocks.blocks_of(np.ones((65536 * 2 + 8192 + 9, 1), np.float32), 0.0))
     assert [(block.start, block.stride * blocks.GROUP) for block in made] == [
         (0, 65536),
         (65536, 65536),
         (131072, 8192),
-        (139264, 16),
+        (139264, 1024),
     ]
     assert np.isinf(np.concatenate(made[-1].norms)[[9, 15]]).all()
-    assert [block.stride for block in blocks.blocks_of(np.ones((3, 1), np.float32), 0.0)] == [1]
+    assert [block.stride for block in blocks.blocks_of(np.ones((3, 1), np.float32), 0.0)] == [128]
 
 
-def test_groups_are_read_back_as_the_rows_that_they_were_made_of():
+def test_groups_are_read_back_as_the_rows_that_they_were_made_of(monkeypatch):
+    monkeypatch.setattr(blocks, "FEWEST", 8)
     vectors = np.arange(24.0, dtype=np.float32)[:, None]
-    made = blocks.blocks_of(vectors[:17], 0.0)
-    assert [(block.start, block.stride) for block in made] == [(0, 4)]
+    made = [(block.start, block.stride) for block in blocks.blocks_of(vectors[:17], 0.0)]
+    assert made == [(0, 4)]
     rows = blocks.rows_of_groups(np.array([[1, -1, 3]]), made, 17)
     assert rows.tolist() == [[1, 5, 9, 13, -1, -1, -1, -1] + [-1] * 8 + [3, 7, 11, 15, -1, -1, -1, -1]]
 
 
 @pytest.mark.parametrize("spoiled", [np.nan, np.inf])
-def test_what_is_no_number_hides_nobody_of_its_group(spoiled):
+def test_what_is_no_number_hides_nobody_of_its_group(spoiled, monkeypatch):
+    monkeypatch.setattr(blocks, "FEWEST", 8)
     vectors = np.random.default_rng(8).normal(size=(64, 4)).astype(np.float32)
     vectors[8, 1] = spoiled
     (block,) = blocks.blocks_of(vectors, 0.0)
