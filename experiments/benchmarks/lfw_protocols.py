@@ -25,6 +25,7 @@ from likeness.experiments.recognition.protocols import (
     Retrieval,
     open_embeddings,
 )
+from likeness.experiments.recognition.published import published
 from likeness.research.data.paths import expand_path
 from likeness.research.metrics.intervals import Estimate
 
@@ -35,6 +36,8 @@ class Benchmark:
 
     embeddings: str
     """An .npz file with embeddings and files, as `likeness embed` writes it."""
+    model: str = "mobilefacenet"
+    """The published recognizer that made them, by whose distance they are compared."""
     lfw: str = "$LIKENESS_DATA/lfw"
     """The folder with pairs.txt, pairsDevTrain.txt, pairsDevTest.txt and blufr_lfw_config.mat."""
 
@@ -69,7 +72,7 @@ def measure(title: str, protocol: EvaluationProtocol, evaluated: EvaluatedSet) -
 def main() -> None:
     """Measures one after another."""
     options = tyro.cli(Benchmark)
-    evaluated = open_embeddings(options.embeddings)
+    evaluated = open_embeddings(options.embeddings, published(options.model).distance)
     print(f"{len(evaluated.images):,} embeddings of {len(evaluated.images.people):,} people")
     for title, protocol in protocols(expand_path(options.lfw, "lfw")).items():
         measure(title, protocol, evaluated)

@@ -27,6 +27,7 @@ SUITES = {
     "checkpoints": "for how long a save holds training up",
     "sweeps": "a step of sixteen runs as one program, beside one after the other",
     "dispatch": "what the trainer adds to a step",
+    "photographs": "from photographs to an embedding of each face",
     "detection": "non-maximum suppression",
     "detectors": "published detectors",
     "windows": "a classifier slid over an image",
@@ -50,8 +51,8 @@ class Options:
     suites: Annotated[
         tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="[SUITE …]", help_behavior_hint="(default: all)")
     ] = ()
-    """Which suites: training, losses, search, input, style, start, checkpoints, sweeps, dispatch, detection, detectors,
-    windows, regions, evaluation; or the name with dots of a module of your own, which has rows(size)."""
+    """Which suites: training, losses, search, input, style, start, checkpoints, sweeps, dispatch, photographs, detection,
+    detectors, windows, regions, evaluation; or the name with dots of a module of your own, which has rows(size)."""
     peers: bool = False
     """Measure other libraries too, which the extra `peers` brings."""
     only: Annotated[str, tyro.conf.arg(metavar="TEXT", help_behavior_hint="(default: all)")] = ""

@@ -136,7 +136,7 @@ def look_for_faces(
         BadImage: a file cannot be read, or no face is found in it.
         UserError: a photograph has no face of the number asked for.
     """
-    reader = dataclasses.replace(crop, finder=dataclasses.replace(crop.finder, faces=max(crop.finder.faces, most))).reader
+    reader = crop.of_several(max(crop.finder.faces, most)).reader
     for start in range(0, len(paths), _GROUP):
         read: list[tuple[str | Path, np.ndarray]] = []
         for path in paths[start : start + _GROUP]:

@@ -55,6 +55,10 @@ class FaceCrop(Preprocessing):
         """
         return FaceReader.load(self.finder, self.weights)
 
+    def of_several(self, most: int) -> "FaceCrop":
+        """The same, which finds so many faces of a photograph, at most."""
+        return dataclasses.replace(self, finder=dataclasses.replace(self.finder, faces=most))
+
     def photograph(self, file: File, name: str) -> UInt8[np.ndarray, "h w 3"]:
         """The whole photograph, upright and RGB; one that is much larger than a canvas at a fraction of its size.
 
