@@ -35,8 +35,8 @@ class Options:
     images: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="IMAGE|FOLDER ...")]
     """Images, or folders of images, whose own folders are looked into too."""
     model: Annotated[str | None, tyro.conf.arg(metavar="NAME|DIR", help_behavior_hint="(default: fastestdet)")] = None
-    """Published weights (fastestdet for COCO's 80 classes, yunet or yunet_s for faces), or the working directory of a run that
-    has learned a detector."""
+    """Published weights (fastestdet for COCO's 80 classes, yunet, yunet_s or mtcnn for faces), or the working directory of a
+    run that has learned a detector."""
     faces: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Find faces and their landmarks: the same as --model yunet."""
     out: Annotated[
@@ -84,7 +84,7 @@ def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness detect", arguments=arguments)
     from likeness.research.errors import UserError
 
-    if options.faces and options.model not in (None, "yunet", "yunet_s"):
+    if options.faces and options.model not in (None, "yunet", "yunet_s", "mtcnn"):
         raise UserError(f"--faces is --model yunet, and --model is {options.model}: give one of them.")
     if options.explain and not (options.draw and (options.out is not None or not options.json)):
         raise UserError(

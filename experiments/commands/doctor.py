@@ -2,11 +2,14 @@
 
 import dataclasses
 import importlib.metadata
+import json
 import os
 import platform
 import shutil
-import sys
 from pathlib import Path
+from typing import Annotated
+
+import tyro
 
 from likeness.experiments.commands.flags import cli
 from likeness.research.errors import how_to_install
@@ -31,6 +34,8 @@ _EXTRAS = {
     "wandb": "wandb",
     "submitit": "slurm",
     "torch": "peers",
+    "lz4": "faces",
+    "onnx": "onnx",
 }
 
 
@@ -38,46 +43,51 @@ _EXTRAS = {
 class Options:
     """Print versions, devices, compile cache and data, and what to do about what is missing."""
 
+    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Print all of it as JSON and nothing else."""
+
 
 def main(arguments: list[str]) -> int:
-    cli(Options, prog="likeness doctor", arguments=arguments)
+    options: Options = cli(Options, prog="likeness doctor", arguments=arguments)
     # JAX takes its time to find the devices; help does not wait for it.
     import jax
 
     from likeness.experiments.distributed.cores import a_device_for_each_core
 
+    facts: dict[str, str] = {}
     advice: list[str] = []
-    _line("python", f"{platform.python_version()} on {platform.platform()}")
+    facts["python"] = f"{platform.python_version()} on {platform.platform()}"
     for package in _CORE:
-        _line(package, importlib.metadata.version(package))
+        facts[package] = importlib.metadata.version(package)
     for package, extra in _EXTRAS.items():
         try:
-            _line(package, importlib.metadata.version(package))
+            facts[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            _line(package, f"not installed (optional: extra {extra})")
-    _line("an extra", how_to_install("NAME"))
+            facts[package] = f"not installed (optional: extra {extra})"
+    facts["an extra"] = how_to_install("NAME")
     # As training does.
     a_device_for_each_core()
     devices = jax.devices()
-    _line("devices", ", ".join(f"{device.platform}:{device.id} {device.device_kind}" for device in devices))
-    _line("cpu cores", str(os.cpu_count()))
+    facts["devices"] = ", ".join(f"{device.platform}:{device.id} {device.device_kind}" for device in devices)
+    facts["cpu cores"] = str(os.cpu_count())
     if devices[0].platform == "cpu" and shutil.which("nvidia-smi"):
         advice.append(f"There is an NVIDIA GPU that JAX does not see: {how_to_install('cuda')}.")
-    _line("compile cache", _compile_cache(getattr(jax.config, "jax_compilation_cache_dir", None), advice))
-    _line("data", _data(advice))
-    _line("weights", _weights(advice))
-    _line("TFDS data", _tfds())
+    facts["compile cache"] = _compile_cache(getattr(jax.config, "jax_compilation_cache_dir", None), advice)
+    facts["data"] = _data(advice)
+    facts["weights"] = _weights(advice)
+    facts["TFDS data"] = _tfds()
     free = shutil.disk_usage(Path.cwd()).free / 2**30
-    _line("free disk here", f"{free:.1f} GiB")
+    facts["free disk here"] = f"{free:.1f} GiB"
     if free < 1:
         advice.append("Less than 1 GiB is free here: give --workdir on another disk.")
+    if options.json:
+        print(json.dumps({"found": facts, "advice": advice}, indent=2))
+        return 0
+    for name, value in facts.items():
+        print(f"{name:<22}{value}")
     for sentence in advice or ["Nothing is missing: try `likeness train recognition/quickstart`."]:
         print(f"→ {sentence}")
     return 0
-
-
-def _line(name: str, value: str) -> None:
-    print(f"{name:<22}{value}", file=sys.stdout)
 
 
 def _compile_cache(directory: str | None, advice: list[str]) -> str:

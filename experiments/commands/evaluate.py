@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import json
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -29,19 +30,25 @@ class Options:
     poll: float = 10.0
     """Seconds between two looks for a new checkpoint."""
     trust_code: TrustCode = False
+    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Print the metrics as JSON and nothing else: numbers, and of rates the value with n and its 95 % interval."""
 
 
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness evaluate", arguments=arguments)
+    from likeness.research.errors import UserError
+
     if options.follow:
+        if options.json:
+            raise UserError("--follow writes JSON to evaluations.jsonl, a line for each checkpoint: leave --json out.")
         return _follow(options)
     from likeness.experiments.commands.summary import print_evaluation
     from likeness.experiments.display.phases import watched
     from likeness.experiments.display.progress import Phases, Quiet
     from likeness.experiments.fingerprints import ChangedInputs
     from likeness.experiments.storage.object_store import is_remote, kept_in_store
+    from likeness.experiments.storage.workdir import metric_json
     from likeness.experiments.training.evaluation import evaluate
-    from likeness.research.errors import UserError
 
     with kept_in_store(options.workdir, Quiet()) if is_remote(options.workdir) else nullcontext(options.workdir) as workdir:
         trust(workdir, options)
@@ -50,7 +57,11 @@ def main(arguments: list[str]) -> int:
                 evaluation = evaluate(workdir, accept_changed_inputs=options.accept_changed_inputs)
         except ChangedInputs as error:
             raise UserError(f"{error} --accept-changed-inputs evaluates it all the same.") from error
-        print_evaluation(Path(workdir), evaluation, 0, options.workdir)
+        if options.json:
+            told = {"metrics": metric_json(evaluation.metrics), "notes": list(evaluation.notes)}
+            print(json.dumps({**told, "summary": f"{options.workdir.rstrip('/')}/summary.json"}))
+        else:
+            print_evaluation(Path(workdir), evaluation, 0, options.workdir)
     return 0
 
 

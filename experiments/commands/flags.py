@@ -19,12 +19,12 @@ Images = Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar=
 Model = Annotated[
     str | None,
     tyro.conf.arg(
-        metavar="NAME|DIR",
-        help_behavior_hint="(default: mobilefacenet, else dlib if its weights are here, else runs/recognition/quickstart or "
-        "the newest recognizer in runs)",
+        metavar="NAME|FILE|DIR",
+        help_behavior_hint="(default: mobilefacenet, else dlib or dlib_mtcnn if their weights are here, else "
+        "runs/recognition/quickstart or the newest recognizer in runs)",
     ),
 ]
-"""A published recognizer or the working directory of a trained one; None for the one that
+"""A published recognizer, a file of one of InsightFace's in ONNX, or the working directory of a trained one; None for what
 :func:`~likeness.experiments.commands.recognizers.recognizer_named` finds."""
 Face = Annotated[str | None, tyro.conf.arg(metavar="largest|all|N")]
 """Which faces of a photograph are meant; None for what the command does."""

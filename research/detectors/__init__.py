@@ -9,6 +9,7 @@ from likeness.research.detectors.fastestdet import COCO_CATEGORY_IDS, COCO_CLASS
 from likeness.research.detectors.heads import AnchorFreeHead, DetectionHead, Objects
 from likeness.research.detectors.learned import LearnedDetector
 from likeness.research.detectors.localization import LocalizationHead
+from likeness.research.detectors.mtcnn import MTCNNDetector
 from likeness.research.detectors.protocol import Candidates, CanvasPlaces, DetectionModel, Regions, detect, suppressed
 from likeness.research.detectors.regions import Learning, RegionHead, Sight
 from likeness.research.detectors.roi_head import CropFeatures, RoiHead, Rpn, Segmented, SharedFeatures
@@ -31,6 +32,7 @@ __all__ = [
     "LearnedDetector",
     "Learning",
     "LocalizationHead",
+    "MTCNNDetector",
     "Objects",
     "RegionHead",
     "Regions",

@@ -19,6 +19,7 @@ from likeness.research.encoders.iresnet import IResNet, iresnet18, iresnet34, ir
 from likeness.research.encoders.koch import Koch
 from likeness.research.encoders.layers import dimension_of, l2_normalize
 from likeness.research.encoders.mobilefacenet import MobileFaceNet
+from likeness.research.encoders.mtcnn import MTCNN
 from likeness.research.encoders.patch_pyramid import PatchPyramid
 from likeness.research.encoders.plain import PlainConvNet
 from likeness.research.encoders.region_head import RegionNetwork
@@ -32,6 +33,7 @@ from likeness.research.ops.pooling import avg_pool, l2_pool, max_pool, max_pool_
 
 __all__ = [
     "HOG",
+    "MTCNN",
     "Conv4",
     "DlibResNet",
     "FastestDet",

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from likeness.research.checks import check_choice, check_count
+from likeness.research.detectors.mtcnn import MTCNNDetector
 from likeness.research.detectors.protocol import CanvasPlaces, detect
 from likeness.research.detectors.yunet import YuNetDetector
 from likeness.research.geometry.boxes import area, centers
@@ -58,7 +59,7 @@ class FaceFinder:
     of the canvas itself.
     """
 
-    detector: YuNetDetector = YuNetDetector(longest=None)
+    detector: YuNetDetector | MTCNNDetector = YuNetDetector(longest=None)
     """Where the faces are."""
     template: Template = Template()
     """Where the encoder wants them."""

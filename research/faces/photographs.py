@@ -10,6 +10,7 @@ import numpy as np
 
 from likeness.research.data.paths import printable
 from likeness.research.detectors.protocol import canvases_together
+from likeness.research.encoders.mtcnn import MTCNN
 from likeness.research.encoders.yunet import YuNet
 from likeness.research.errors import UserError
 from likeness.research.faces.finder import FaceFinder, FoundFaces
@@ -139,8 +140,8 @@ class FaceReader:
 @functools.lru_cache(maxsize=2)
 def _read(network: Any, weights: str) -> PyTree:
     published = named(weights)
-    if not isinstance(published.encoder, YuNet):
-        raise UserError(f"The weights {printable(weights)} are of no detector of faces: give yunet or yunet_s.")
+    if not isinstance(published.encoder, YuNet | MTCNN):
+        raise UserError(f"The weights {printable(weights)} are of no detector of faces: give yunet, yunet_s or mtcnn.")
     return published.load(network)[0]
 
 

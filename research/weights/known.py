@@ -8,6 +8,7 @@ from flax import linen as nn
 from likeness.research.encoders.dlib_resnet import DlibResNet
 from likeness.research.encoders.fastestdet import FastestDet
 from likeness.research.encoders.mobilefacenet import MobileFaceNet
+from likeness.research.encoders.mtcnn import MTCNN
 from likeness.research.encoders.shufflenet import ShuffleNetV2
 from likeness.research.encoders.squeezenet import SqueezeNet
 from likeness.research.encoders.vgg import Vgg
@@ -44,6 +45,7 @@ KNOWN = (
     _known("fastestdet", FastestDet(), layouts.fastestdet()),
     _known("yunet", YuNet(), layouts.yunet()),
     _known("yunet_s", YuNet(widths=(16, 32, 64, 64, 64, 64), shared=0), layouts.yunet(shared=0)),
+    _known("mtcnn", MTCNN(), layouts.mtcnn()),
     _known(
         "johnson_wave",
         Johnson(padding="zeros", upsampling="transposed", output="tanh150", brightness=255.0, epsilon=1e-3),

@@ -204,3 +204,20 @@ def yunet(shared: int = 1) -> Layout:
         layers += [torch_convolution(f"{key}.{convolution}", f"{unit}_{part}") for convolution, part in parts.items()]
         layers.append(torch_batch_norm(f"{key}.bn", f"{unit}_norm"))
     return Layout(name="libfacedetection YuNet", entries=together(layers), ignored=("*.num_batches_tracked",))
+
+
+def mtcnn() -> Layout:
+    """The ``mtcnn`` package's three lists, in the order of Keras' layers: ``pnet/0`` is the first kernel."""
+    two, three = ("box", "face"), ("box", "landmarks", "face")
+    entries: list[Entry] = []
+    for key, network, layers, heads in (
+        ("pnet", "proposal", ("conv1", "conv2", "conv3"), two),
+        ("rnet", "refinement", ("conv1", "conv2", "conv3", "dense"), two),
+        ("onet", "output", ("conv1", "conv2", "conv3", "conv4", "dense"), three),
+    ):
+        paths = []
+        for number, layer in enumerate(layers, 1):
+            paths += [f"{layer}/kernel", f"{layer}/bias", f"prelu{number}/slope"]
+        paths += [f"{head}/{part}" for head in heads for part in ("kernel", "bias")]
+        entries += [Entry(variable=f"params/{network}/{path}", key=f"{key}/{place}") for place, path in enumerate(paths)]
+    return Layout(name="the package mtcnn", entries=tuple(entries))

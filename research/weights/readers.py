@@ -16,12 +16,15 @@ from likeness.research.errors import UserError
 from likeness.research.files import parse_json
 from likeness.research.weights.dlib import is_dlib, read_dlib
 from likeness.research.weights.headers import Check, Header, check_headers, damaged, line, unreadable
+from likeness.research.weights.joblib_list import is_lz4, read_joblib_list
 from likeness.research.weights.keras import read_keras
+from likeness.research.weights.onnx_iresnet import is_onnx, read_onnx
 from likeness.research.weights.pytorch import read_torch
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _FORMATS = (
-    "safetensors, .npz, Keras .h5, a PyTorch state dict, a network of dlib's, or a folder of raw float32 with manifest.json"
+    "safetensors, .npz, Keras .h5, a PyTorch state dict, a network of dlib's, an IResNet in ONNX, a list of arrays of joblib's "
+    "in LZ4, or a folder of raw float32 with manifest.json"
 )
 # A name, a shape and two offsets take a hundred bytes; the networks with the most arrays have a few thousand.
 _LONGEST_HEADER = 8_000_000
@@ -49,7 +52,9 @@ def read(path: str | os.PathLike, check: Check | None = None) -> dict[str, np.nd
     """Reads weights of any known format, told by content and not by name.
 
     safetensors; ``.npz``; Keras ``.h5`` (with h5py, the ``keras`` extra); PyTorch state dicts (with torch, the ``peers``
-    extra, and only by its weights-only loader); networks that dlib wrote; a folder of raw float32 files with ``manifest.json``.
+    extra, and only by its weights-only loader); networks that dlib wrote; InsightFace's IResNets in ONNX (with onnx, the
+    ``onnx`` extra); joblib's lists of arrays (with lz4, the ``faces`` extra); a folder of these lists, or of raw float32 files
+    with ``manifest.json``.
     Nothing that a file holds is ever executed: pickled objects are refused. Nothing outside the file is ever read: HDF5 that
     keeps its numbers in other files is refused. What the headers promise is compared with the size of the file before an array
     is read.
@@ -131,8 +136,13 @@ def read_npz(path: Path, check: Check | None = None) -> dict[str, np.ndarray]:
 
 
 def read_folder(path: Path, check: Check | None = None) -> dict[str, np.ndarray]:
-    """Reads a folder of little-endian float32 files and ``manifest.json``: ``{name: {"filename": …, "shape": […]}}``."""
+    """Reads a folder of little-endian float32 files and ``manifest.json``: ``{name: {"filename": …, "shape": […]}}``.
+
+    A folder of joblib's lists has none: its arrays are called by the file and their places in its list, ``pnet/0``.
+    """
     if not (path / "manifest.json").exists():
+        if lists := sorted(path.glob("*.lz4")):
+            return _read_lists(lists, check)
         raise unreadable(path, "it is a folder without manifest.json", f"Known formats: {_FORMATS}.")
     try:
         manifest = parse_json(read_regular(path / "manifest.json"))
@@ -162,6 +172,13 @@ def read_folder(path: Path, check: Check | None = None) -> dict[str, np.ndarray]
     return arrays
 
 
+def _read_lists(paths: list[Path], check: Check | None) -> dict[str, np.ndarray]:
+    arrays = {f"{path.stem}/{name}": array for path in paths for name, array in read_joblib_list(path).items()}
+    if check is not None:
+        check({name: Header(array.shape, array.dtype) for name, array in arrays.items()})
+    return arrays
+
+
 def _entry(name: str, entry: Any) -> tuple[str, tuple[int, ...]]:
     """The file and the shape that a manifest gives an array."""
     filename, shape = entry["filename"], entry["shape"]
@@ -183,6 +200,10 @@ def _reader(path: Path) -> Reader:
         return read_keras
     if is_dlib(head):
         return read_dlib
+    if is_lz4(head):
+        return read_joblib_list
+    if is_onnx(head):
+        return read_onnx
     if head[8:9] == b"{":
         return read_safetensors
     # The first bytes of a pickle, which PyTorch's old format is.

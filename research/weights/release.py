@@ -13,7 +13,9 @@ from likeness.research.weights.verified import digest, noted_digest, verified_di
 
 _HDF5 = ("HDF5, as Keras writes it", "h5py", "keras")
 _PICKLE = ("a PyTorch state dict", "torch", "peers")
-_BY_ENDING = {".h5": _HDF5, ".hdf5": _HDF5, ".pth": _PICKLE, ".pt": _PICKLE}
+_LZ4 = ("compressed by LZ4", "lz4", "faces")
+_ONNX = ("ONNX", "onnx", "onnx")
+_BY_ENDING = {".h5": _HDF5, ".hdf5": _HDF5, ".pth": _PICKLE, ".pt": _PICKLE, ".lz4": _LZ4, ".onnx": _ONNX}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -179,7 +181,8 @@ class Release:
         looked = " or ".join(sorted({printable(path.parent) for _, paths in self.places() for path in paths}))
         file, *more = edition
         if more:
-            return f"bring the {len(edition)} files of {self.citation.split('.')[0]}, looked for in {looked}."
+            own = f"bring the {len(edition)} files of {self.citation.split('.')[0]}, looked for in {looked}."
+            return f"{self.bring[:1].lower()}{self.bring[1:]} Or {own}" if self.bring else own
         source = f" from {file.urls[0]}" if file.urls else ""
         into = f"{printable(self.folder)} (SHA-256 {file.sha256}; looked for in {looked})"
         own = f"bring {file.name}{source} and put it into {into}."
@@ -194,6 +197,8 @@ def megabytes(size: int) -> str:
 
 def what_is_missing(path: Path) -> str:
     """What to install before a file of weights can be read, told by its ending; empty where nothing is missing."""
+    if path.is_dir():
+        path = next(iter(sorted(path.glob("*.lz4"))), path)
     kind, library, extra = _BY_ENDING.get(path.suffix.lower(), ("", "", ""))
     if not library or importlib.util.find_spec(library) is not None:
         return ""

@@ -33,6 +33,10 @@ _FASTESTDET = "22e157923110752795155b8af7cd1989f769069a0d9f1c216137a104c36d1240"
 _SHUFFLENET = "ed9666fbda66b74d8f95a42cf9a40c6d94bc0268654e5523795bde399c019f7e"
 
 
+def _in_mtcnn(name: str, size: int, sha256: str) -> File:
+    return File(name=name, size=size, sha256=sha256, package="mtcnn", member=f"assets/weights/{name}", extra="faces")
+
+
 def _local(path: str, size: int, sha256: str) -> tuple[File]:
     """Of a network whose authors' own file has no checksum that could be confirmed: it is not downloaded."""
     return (File(name=path.rpartition("/")[2], size=size, sha256=sha256, local=path),)
@@ -272,6 +276,23 @@ RELEASES = (
         licence="Apache-2.0",
         citation=f"ShiqiYu/libfacedetection.train. {_YUNET}",
         bring=f"{_YUNET_FILE.format('s')} --name yunet_s`.",
+    ),
+    Release(
+        name="mtcnn",
+        summary="MTCNN, a detector of faces and five landmarks in three networks, trained on WIDER FACE and CelebA",
+        editions=(
+            (
+                _in_mtcnn("pnet.lz4", 27_119, "ea6b0c3e685ebee3165326ad6484acc95f2ef78f1c94fbf40a55704fa989f7b5"),
+                _in_mtcnn("rnet.lz4", 401_659, "cb00e6460f3c98b0bfafaba3c0a0ded4bdf6e62cee7174d969e8670d7e757fee"),
+                _in_mtcnn("onet.lz4", 1_557_637, "94f6ea2f4cf985275ee958cdd762d17b6009348a4fb9d8c6be39ba73ffd22ca3"),
+            ),
+        ),
+        preprocessing="(RGB · 255 - 127.5) / 128",
+        licence="MIT",
+        citation="ipazc/mtcnn, from davidsandberg/facenet. Zhang et al., Joint face detection and "
+        "alignment using multitask cascaded convolutional networks, IEEE Signal Processing Letters 2016",
+        bring="Unpack mtcnn-1.0.0-py3-none-any.whl of the package index and run `likeness weights import "
+        "mtcnn/assets/weights --name mtcnn`.",
     ),
     Release(
         name="johnson_wave",

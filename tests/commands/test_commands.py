@@ -58,6 +58,9 @@ def test_evaluate_gives_the_same_numbers(workdir: Path, likeness: Likeness) -> N
     assert said.code == 0
     assert "identification/rank1" in said.out
     assert json.loads((workdir / "summary.json").read_text()) == before
+    told = json.loads(likeness("evaluate", workdir, "--json").out)
+    assert told["metrics"] == before["metrics"] and told["summary"] == f"{workdir}/summary.json"
+    assert likeness("evaluate", workdir, "--json", "--follow").code == 2
 
 
 def test_configs_lists_the_shipped_ones_in_their_own_words(likeness: Likeness) -> None:
@@ -93,6 +96,9 @@ def test_doctor_tells_what_to_do(likeness: Likeness, monkeypatch: pytest.MonkeyP
     assert f"{tmp_path}, an empty folder" in said.out and "Nothing is missing" not in said.out
     (tmp_path / "orl_faces").mkdir()
     assert f"{tmp_path}: orl_faces" in likeness("doctor").out
+    told = json.loads(likeness("doctor", "--json").out)
+    assert told["found"]["data"] == f"{tmp_path}: orl_faces" and "cpu cores" in told["found"]
+    assert all(isinstance(sentence, str) for sentence in told["advice"])
 
 
 def test_verify_says_same_or_different_with_the_error_rate(world: World, likeness: Likeness) -> None:

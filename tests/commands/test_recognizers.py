@@ -68,6 +68,7 @@ def test_where_there_is_none_the_error_names_the_quickstart(here: Path, likeness
     said = likeness("verify", "a.png", "b.png")
     assert said.code == 2
     assert DEFAULT in said.err and "how to get mobilefacenet and yunet" in said.err
+    assert "pip install 'likeness-jax[faces]'" in said.err
 
 
 @pytest.mark.end_to_end

@@ -7,7 +7,7 @@ from faint import Bright
 from hypothesis import given
 from hypothesis import strategies as st
 
-from likeness.research.detectors import CanvasPlaces, DetectionModel, FastestDetDetector, YuNetDetector, detect
+from likeness.research.detectors import CanvasPlaces, DetectionModel, FastestDetDetector, MTCNNDetector, YuNetDetector, detect
 from likeness.research.encoders import FastestDet
 from likeness.research.geometry import Flip, PadToMultiple, Suppression, place_image
 
@@ -28,7 +28,9 @@ def found(model, images, suppression=None, real=None):
     return jax.jit(lambda canvases, places: detect(model, VARIABLES, canvases, places, suppression, real))(canvases, places)
 
 
-@pytest.mark.parametrize("model", [YuNetDetector(), FastestDetDetector(), Bright()], ids=lambda model: type(model).__name__)
+@pytest.mark.parametrize(
+    "model", [YuNetDetector(), MTCNNDetector(), FastestDetDetector(), Bright()], ids=lambda model: type(model).__name__
+)
 def test_detectors_have_the_members_of_the_protocol(model):
     assert isinstance(model, DetectionModel)
     assert not isinstance(object(), DetectionModel)

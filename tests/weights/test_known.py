@@ -76,6 +76,7 @@ def test_each_layout_has_a_name_for_every_variable(published):
         ("fastestdet", 244_490),
         ("yunet", 75_856),
         ("yunet_s", 54_608),
+        ("mtcnn", 495_850),
         ("johnson_wave", 1_677_638),
     ],
 )

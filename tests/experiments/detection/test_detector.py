@@ -189,7 +189,7 @@ def test_each_published_name_has_a_detector_and_weights(name):
 
 
 def test_who_cannot_be_loaded_is_told_what_can(tmp_path):
-    with pytest.raises(UserError, match=r"no detector yolo: give yunet, yunet_s, fastestdet, or the working directory"):
+    with pytest.raises(UserError, match=r"no detector yolo: give yunet, yunet_s, mtcnn, fastestdet, or the working directory"):
         Detector.load("yolo")
     with pytest.raises(UserError):
         Detector.load(tmp_path)
