@@ -34,7 +34,7 @@ _SAME_FACE = 0.5
 
 
 class FoundFaces(NamedTuple):
-    """The faces of each image, in k rows, the wanted ones first. A pytree; in pixels of the canvases."""
+    """The faces of each image, in k rows (at most as many as are asked for), the wanted ones first. A pytree; in pixels of the canvases."""
 
     boxes: Float[Array, "b k 4"]
     """``xyxy``."""
@@ -121,7 +121,8 @@ class FaceFinder:
             found = _steadied(found, self._mirrored(variables, looked_at, places, rule))
         assert found.landmarks is not None
         wanted = jnp.where(found.valid, self._wanted(found.boxes, found.scores, rows), -jnp.inf)
-        _, order = jax.lax.top_k(wanted, self.faces)
+        # A detector may have fewer candidates on a small canvas than faces are asked for.
+        _, order = jax.lax.top_k(wanted, min(self.faces, wanted.shape[-1]))
 
         def chosen(array: AnyArray) -> Array:
             values = jnp.asarray(array)

@@ -213,3 +213,9 @@ def test_it_finds_the_faces_of_people_where_their_landmarks_are(real_data):
     for name, found in zip(names, reader(images), strict=True):
         assert len(found) == 1 and found.surest > 0.9
         assert np.abs(found.landmarks[0] - marks[name]).mean() < 2.5
+
+
+@pytest.mark.weights("mtcnn")
+def test_more_faces_may_be_asked_for_than_a_small_canvas_has_candidates():
+    reader = FaceReader.load(FaceFinder(detector=MTCNNDetector(longest=None), faces=64), "mtcnn")
+    assert [len(found) for found in reader([np.full((60, 60, 3), 90, np.uint8)])] == [0]
