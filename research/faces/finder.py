@@ -34,7 +34,10 @@ _SAME_FACE = 0.5
 
 
 class FoundFaces(NamedTuple):
-    """The faces of each image, in k rows (at most as many as are asked for), the wanted ones first. A pytree; in pixels of the canvases."""
+    """The faces of each image, in k rows, at most as many as are asked for, the wanted ones first.
+
+    A pytree; in pixels of the canvases.
+    """
 
     boxes: Float[Array, "b k 4"]
     """``xyxy``."""
