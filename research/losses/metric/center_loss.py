@@ -21,6 +21,7 @@ from likeness.research.losses.metric.protocol import (
     RecognitionLoss,
     advance,
     initial_state,
+    of_first_batch,
 )
 from likeness.research.types import AnyArray, Array, Float, PRNGKey, PyTree, Scalar
 
@@ -92,10 +93,7 @@ class CenterLoss:
         key: PRNGKey | None = None,
     ) -> tuple[Scalar, dict[str, Scalar]]:
         """The loss of a first batch, whose centers are 0, and what to watch beside it."""
-        embeddings = as_embeddings("CenterLoss", embeddings)
-        state = self.init_state(embeddings.shape[1])
-        value, _, diagnostics = self.value_state_and_diagnostics(params, state, embeddings, labels_or_same, key)
-        return value, diagnostics
+        return of_first_batch(self, params, embeddings, labels_or_same, key)
 
     def value_state_and_diagnostics(
         self,

@@ -11,7 +11,7 @@ from likeness.research.distances import Distance
 from likeness.research.losses.metric.class_centers import class_labels
 from likeness.research.losses.metric.pair_loss import PairLoss
 from likeness.research.losses.metric.pairs import LabelsOrSame, mark_nan
-from likeness.research.losses.metric.protocol import DistanceLoss
+from likeness.research.losses.metric.protocol import DistanceLoss, of_first_batch
 from likeness.research.types import Array, PRNGKey, PyTree, Scalar
 
 OwnBatch: TypeAlias = Literal["differentiated", "detached"]
@@ -89,10 +89,7 @@ class CrossBatchMemory(DistanceLoss):
         key: PRNGKey | None = None,
     ) -> tuple[Scalar, dict[str, Scalar]]:
         """The loss of a first batch, before which nothing is remembered, and what to watch beside it."""
-        embeddings = as_embeddings("CrossBatchMemory", embeddings)
-        state = self.init_state(embeddings.shape[1])
-        value, _, diagnostics = self.value_state_and_diagnostics(params, state, embeddings, labels_or_same, key)
-        return value, diagnostics
+        return of_first_batch(self, params, embeddings, labels_or_same, key)
 
     def value_state_and_diagnostics(
         self,

@@ -13,6 +13,7 @@ from likeness.research.distances import safe_sqrt, unit
 from likeness.research.losses.metric.angular_margin import Gradient
 from likeness.research.losses.metric.class_centers import ClassCenters
 from likeness.research.losses.metric.pairs import LabelsOrSame
+from likeness.research.losses.metric.protocol import of_first_batch
 from likeness.research.types import Array, Bool, Float, Int, PRNGKey, PyTree, Scalar
 
 
@@ -222,9 +223,7 @@ class StatefulHead(AngularHead):
         key: PRNGKey | None = None,
     ) -> tuple[Scalar, dict[str, Scalar]]:
         """The loss of a first batch, before which there was none; otherwise as :class:`MarginHead`'s."""
-        state = self.init_state(jnp.shape(embeddings)[-1] if jnp.ndim(embeddings) else 0)
-        value, _, diagnostics = self.value_state_and_diagnostics(params, state, embeddings, labels_or_same, key)
-        return value, diagnostics
+        return of_first_batch(self, params, embeddings, labels_or_same, key)
 
     def value_state_and_diagnostics(
         self,

@@ -2,7 +2,9 @@
 
 import abc
 import dataclasses
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
 
 from likeness.research.checks import UncheckedEmbeddings
 from likeness.research.distances import Distance
@@ -187,6 +189,25 @@ def advance(
         return loss.value_state_and_diagnostics(params, state, embeddings, labels_or_same, key)
     value, diagnostics = loss.value_and_diagnostics(params, embeddings, labels_or_same, key)
     return value, state, diagnostics
+
+
+def of_first_batch(
+    loss: CarriesState,
+    params: PyTree,
+    embeddings: UncheckedEmbeddings,
+    labels_or_same: LabelsOrSame,
+    key: PRNGKey | None = None,
+) -> tuple[Scalar, dict[str, Scalar]]:
+    """The loss of a batch before which there was none, and what to watch: ``value_and_diagnostics`` of what carries a state.
+
+    Raises:
+        ValueError: what the loss refuses.
+    """
+    # What is no table is refused by the loss, in its own words.
+    given: Any = embeddings
+    state = loss.init_state(np.shape(given)[-1] if np.ndim(given) else 0)
+    value, _, diagnostics = loss.value_state_and_diagnostics(params, state, given, labels_or_same, key)
+    return value, diagnostics
 
 
 @runtime_checkable
