@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from likeness.research.lazy import lazily
 
 if TYPE_CHECKING:
+    from likeness.experiments.optim.layer_rates import LayerRate
     from likeness.experiments.optim.lbfgs import Lbfgs
     from likeness.experiments.optim.optimizers import AdaGrad, Adam, Optimizer, Sgd
     from likeness.experiments.optim.schedules import Constant, ExponentialDecay, Schedule, WarmupCosine
@@ -12,10 +13,22 @@ else:
     __getattr__ = lazily(
         __name__,
         {
+            "layer_rates": ("LayerRate",),
             "lbfgs": ("Lbfgs",),
             "optimizers": ("AdaGrad", "Adam", "Optimizer", "Sgd"),
             "schedules": ("Constant", "ExponentialDecay", "Schedule", "WarmupCosine"),
         },
     )
 
-__all__ = ["AdaGrad", "Adam", "Constant", "ExponentialDecay", "Lbfgs", "Optimizer", "Schedule", "Sgd", "WarmupCosine"]
+__all__ = [
+    "AdaGrad",
+    "Adam",
+    "Constant",
+    "ExponentialDecay",
+    "LayerRate",
+    "Lbfgs",
+    "Optimizer",
+    "Schedule",
+    "Sgd",
+    "WarmupCosine",
+]

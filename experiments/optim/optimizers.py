@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from likeness.experiments.optim.layer_rates import LayerRate, check_rates, factors, scaled
 from likeness.experiments.optim.schedules import Constant, Schedule
 from likeness.experiments.optim.step_backoff import halving
 from likeness.research.types import Array, Bool, PyTree
@@ -61,6 +62,8 @@ class _FirstOrder:
     halvings: int = 0
     """How many times in a row a step that led to a cost that is not finite is taken back and halved before the run stops; later
     steps stay as short. With 0 the run stops at once."""
+    rates: tuple[LayerRate, ...] = ()
+    """Factors of the learning rate for parts of the parameters; a part with 0 does not learn."""
 
     def __post_init__(self) -> None:
         name = type(self).__name__
@@ -74,6 +77,7 @@ class _FirstOrder:
             raise ValueError(f"{name}.accumulate is {self.accumulate}: give 1 or more batches")
         if self.halvings < 0:
             raise ValueError(f"{name}.halvings is {self.halvings}: give 0 or more")
+        check_rates(name, self.rates)
         if self.halvings and self.accumulate > 1:
             raise ValueError(
                 f"{name} has halvings={self.halvings} and accumulate={self.accumulate}: which of several batches led to a cost "
@@ -87,17 +91,33 @@ class _FirstOrder:
         parts = []
         if self.clip_norm is not None:
             parts.append(optax.clip_by_global_norm(self.clip_norm))
-        parts.append(self.rule())
+        parts.append(optax.masked(self.rule(), self._learning) if self.rates else self.rule())
         if self.weight_decay:
             parts.append(optax.add_decayed_weights(self.weight_decay, mask=decayed))
+        if self.rates:
+            parts.append(scaled(self.rates))
         parts.append(optax.scale_by_learning_rate(self.schedule.over(max(1, steps // self.accumulate))))
         if self.box is not None:
             parts.append(boxed(*self.box))
+        if self.rates:
+            # Also of what lies outside the box, and where a gradient is given for what was asked to stand still.
+            parts.append(optax.masked(optax.set_to_zero(), self.frozen))
         chain = optax.chain(*parts)
         if self.accumulate > 1:
             steps_of_one = optax.MultiSteps(chain, every_k_schedule=self.accumulate)
             return optax.with_extra_args_support(steps_of_one.gradient_transformation())
         return halving(chain) if self.halvings else optax.with_extra_args_support(chain)
+
+    def frozen(self, params: PyTree) -> PyTree:
+        """True for each parameter whose rate is multiplied by 0.
+
+        Raises:
+            UserError: a rate is for a part that is not there.
+        """
+        return jax.tree.map(lambda times: bool(times == 0), factors(params, self.rates))
+
+    def _learning(self, params: PyTree) -> PyTree:
+        return jax.tree.map(lambda still: not still, self.frozen(params))
 
     def recovers(self, state: PyTree) -> Bool[Array, ""]:
         """While a step has not been halved more often than ``halvings``."""

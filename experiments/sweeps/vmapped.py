@@ -21,7 +21,7 @@ from likeness.experiments.sweeps.convolutions import one_by_one
 from likeness.experiments.sweeps.numbers import Differ, Path, differing, dotted, joined
 from likeness.experiments.training.program import Program, build
 from likeness.experiments.training.stages import OpenedStage, stages
-from likeness.experiments.training.step import StepReport, initial_state, train_step
+from likeness.experiments.training.step import StepReport, frozen_by, initial_state, train_step
 from likeness.research.types import Array, PRNGKey, PyTree
 
 
@@ -157,7 +157,8 @@ def vmap_runs(runs: Sequence[Run]) -> VmappedRuns:
     def step(state: TrainState, constants: PyTree, batch: PyTree, key: PRNGKey, row: Array) -> tuple[TrainState, StepReport]:
         run = joined(runs, paths, row)
         optimizer = run.optimizer.transformation(run.steps)
-        return train_step(run.experiment, optimizer, run.optimizer.recovers, run.ema_decay, state, constants, batch, key)
+        frozen, recovers = frozen_by(run.optimizer), run.optimizer.recovers
+        return train_step(run.experiment, optimizer, recovers, run.ema_decay, state, constants, batch, key, frozen)
 
     split, whole = over_batch(mesh), replicated(mesh)
     places = (whole if same_fixed else split, whole if same_batch else split)
@@ -255,7 +256,8 @@ def _trace_one(runs: Sequence[Run], paths: frozenset[Path], batch: PyTree, singl
     def step(state: TrainState, key: PRNGKey, row: Array) -> Any:
         run = joined(runs, paths, row)
         optimizer = run.optimizer.transformation(run.steps)
-        return train_step(run.experiment, optimizer, run.optimizer.recovers, run.ema_decay, state, single.constants, batch, key)
+        frozen, recovers = frozen_by(run.optimizer), run.optimizer.recovers
+        return train_step(run.experiment, optimizer, recovers, run.ema_decay, state, single.constants, batch, key, frozen)
 
     jax.eval_shape(step, single.state, jax.random.key(0), jnp.zeros((), jnp.int32))
 

@@ -11,7 +11,7 @@ from likeness.experiments.distributed import processes
 from likeness.experiments.distributed.sharding import check_batch, compiler_options, over_batch, replicated
 from likeness.experiments.experiment import TrainState, Variables
 from likeness.experiments.run import Run
-from likeness.experiments.training.step import StepReport, initial_state, promoted, train_step, watched
+from likeness.experiments.training.step import StepReport, frozen_by, initial_state, promoted, train_step, watched
 from likeness.research.errors import UserError
 from likeness.research.types import PRNGKey, PyTree
 
@@ -97,7 +97,9 @@ def build(run: Run, constants: PyTree, batch: PyTree, rewrite: Callable[[Any], A
     run.experiment.check_sharding(shapes.params, run.mesh.fsdp, run.mesh.shard_above)
     places = run.mesh.state_shardings(mesh, shapes)
     abstract = jax.tree.map(lambda leaf, place: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place), shapes, places)
-    step: Any = functools.partial(train_step, run.experiment, optimizer, run.optimizer.recovers, run.ema_decay)
+    step: Any = functools.partial(
+        train_step, run.experiment, optimizer, run.optimizer.recovers, run.ema_decay, frozen=frozen_by(run.optimizer)
+    )
     # What accelerators would compute knows nothing of the shares of a CPU's devices.
     init, step = (init, rewrite(step)) if rewrite is not None else (_on(mesh, init), _on(mesh, step))
     return Program(

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import optax
 
 from likeness.experiments.experiment import Experiment, TrainState
+from likeness.experiments.optim.layer_rates import Freezes
+from likeness.experiments.optim.optimizers import Optimizer
 from likeness.experiments.run import Run
 from likeness.research.types import Array, PRNGKey, PyTree, Scalar
 
@@ -75,14 +77,18 @@ def train_step(
     constants: PyTree,
     batch: PyTree,
     key: PRNGKey,
+    frozen: Callable[[PyTree], PyTree] | None = None,
 ) -> tuple[TrainState, StepReport]:
     """One update: the cost's gradient, the optimizer's answer, the running mean.
 
-    The key of step ``t`` is ``fold_in(key, t)``, so a resumed run draws what an uninterrupted one would.
+    The key of step ``t`` is ``fold_in(key, t)``, so a resumed run draws what an uninterrupted one would. What
+    ``frozen`` marks of the parameters is not differentiated by, and XLA leaves out what only that gradient needs.
     """
     key = jax.random.fold_in(key, state.step)
+    still = jax.tree.map(lambda leaf: False, state.params) if frozen is None else frozen(state.params)
 
     def cost(params: PyTree) -> tuple[Scalar, Any]:
+        params = jax.tree.map(lambda held, leaf: jax.lax.stop_gradient(leaf) if held else leaf, still, params)
         result = experiment.cost(params, state.model_state, constants, batch, key)
         return result.value.astype(jnp.float32), result
 
@@ -108,6 +114,8 @@ def train_step(
         ramp = (1.0 + state.step) / (10.0 + state.step)
         # After a step that was taken back the mean starts anew, or what it led to would stay in it.
         average = optax.incremental_update(params, average, jnp.where(recovered, 1.0, 1.0 - jnp.minimum(decay, ramp)))
+        # A mean of equal numbers may be rounded to another one.
+        average = jax.tree.map(lambda held, mean, old: old if held else mean, still, average, state.average)
     metrics = {"loss": value, "gradient_norm": optax.tree.norm(gradients), **result.metrics}
     next_state = TrainState(state.step + 1, params, model_state, optimizer_state, average)
     return strongly_typed(next_state), StepReport(_stacked(metrics), finite, recovered, tuple(metrics))
@@ -118,6 +126,11 @@ def _stacked(metrics: dict[str, Array]) -> Array:
         if jnp.shape(value):
             raise ValueError(f"the metric {name!r} of a step has shape {jnp.shape(value)}, and the log keeps single numbers")
     return jnp.stack([jnp.asarray(value, jnp.float32) for value in metrics.values()])
+
+
+def frozen_by(optimizer: Optimizer) -> Callable[[PyTree], PyTree] | None:
+    """What says which parameters an optimizer leaves as they are; None where it moves all."""
+    return optimizer.frozen if isinstance(optimizer, Freezes) else None
 
 
 def promoted(run: Run, state: TrainState, constants: PyTree) -> TrainState:
