@@ -13,6 +13,7 @@ from flax import traverse_util
 from flax.errors import ScopeParamShapeError
 
 from likeness.experiments.config import to_json
+from likeness.experiments.encoders import inner, wrapped
 from likeness.experiments.experiment import Variables
 from likeness.experiments.fingerprints import of_arrays
 from likeness.experiments.preprocessing import ModelInputs, preprocessing_of
@@ -180,7 +181,7 @@ class FromRun:
     """Its working directory."""
 
     def variables(self, encoder: nn.Module) -> PyTree:
-        """The weights of its best checkpoint.
+        """The weights of its best checkpoint: of the encoder that it has learned, or of the one which that wraps.
 
         Raises:
             UserError: there is no such run, or it has learned another encoder.
@@ -191,6 +192,9 @@ class FromRun:
                 "`likeness train recognition/quickstart`, or name another; its flag ends in weights.workdir."
             )
         learned = LearnedEncoder.load(self.workdir)
+        own, path = wrapped(learned.encoder)
+        if to_json(own) == to_json(encoder):
+            return inner(learned.variables, path)
         if to_json(learned.encoder) != to_json(encoder):
             raise UserError(
                 f"{self.workdir} has learned {learned.encoder}, but this config asks for {encoder}: make them the same."
