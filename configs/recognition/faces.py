@@ -7,34 +7,22 @@ it. Then `verify`, `enroll` and `identify` answer for photographs. `likeness wei
     likeness train recognition/faces --experiment.data.path PEOPLE
     likeness verify a.jpg b.jpg --model runs/recognition/faces
 
-To let the encoder learn from your people, if they are some hundreds: `--steps 300`.
+To let the encoder learn from your people, if they are some hundreds, there is ``recognition/fine_tuned``.
 """
+
+import dataclasses
 
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
-from likeness.experiments.recognition import Recognition
+from likeness.experiments.recognition.published import published
 from likeness.experiments.run import Checkpoints, Run
-from likeness.research.data import Augmentation, CountSplit, IdentityBatches
-from likeness.research.distances import Cosine
-from likeness.research.encoders import FlipEmbedding, MobileFaceNet
-from likeness.research.faces import FaceFolder
-from likeness.research.losses import Triplet
-from likeness.research.weights import Pretrained
+from likeness.research.data import Augmentation
 
 
 def get_config() -> Run:
     return Run(
-        experiment=Recognition(
-            data=FaceFolder(path="$LIKENESS_DATA/people"),
-            split=CountSplit(validation=12, test=6),
-            batches=IdentityBatches(people=4, images=4, single="drop"),
-            augmentation=Augmentation(mirror=0.5),
-            encoder=FlipEmbedding(encoder=MobileFaceNet()),
-            weights=Pretrained(name="mobilefacenet"),
-            statistics="kept",
-            distance=Cosine(),
-            loss=Triplet(),
-        ),
+        # The weights as they are, twelve people for the threshold and six for the test, by the cosine of embeddings.
+        experiment=dataclasses.replace(published("mobilefacenet").experiment(), augmentation=Augmentation(mirror=0.5)),
         steps=0,
         optimizer=Adam(schedule=WarmupCosine(peak_lr=1e-4, warmup_share=0.2), weight_decay=1e-4),
         evaluate_every=100,

@@ -35,8 +35,9 @@ pytestmark = pytest.mark.end_to_end
 GOLDEN = Path(__file__).with_name("golden")
 QUICK = ("recognition/quickstart", "stylization/quickstart")
 """Those that train in the fast part of the tests: one of each kind. All others are only put together there."""
-# Published weights fit no small network: tests/faces has this config, with them.
-SHRINKABLE = [name for name in shipped() if name != "recognition/faces"]
+# Published weights fit no small network: tests/faces has these configs, with them.
+PUBLISHED = ("recognition/faces", "recognition/fine_tuned", "recognition/orl_pretrained")
+SHRINKABLE = [name for name in shipped() if name not in PUBLISHED]
 TRAINED = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in SHRINKABLE]
 # Five methods to trace.
 TRACED = [pytest.param(name, marks=pytest.mark.slow) if name == "stylization/bench" else name for name in SHRINKABLE]

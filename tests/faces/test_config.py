@@ -66,3 +66,28 @@ def test_kept_statistics_stay_and_weights_learn(people: Path, tmp_path: Path) ->
         published.variables.params["encoder"],
     )
     assert any(jax.tree.leaves(changed))
+
+
+def test_fine_tuning_leaves_the_trunk_to_the_bit_and_moves_all_behind_it(people: Path, tmp_path: Path) -> None:
+    run = load("recognition/fine_tuned")
+    data = dataclasses.replace(run.experiment.data, path=str(people))
+    loss, split = Triplet(margin=2.0, rule=BatchAll()), CountSplit(validation=6, test=4)
+    experiment = dataclasses.replace(run.experiment, data=data, split=split, target_far=0.05, loss=loss)
+    run = dataclasses.replace(run, experiment=experiment, steps=3, evaluate_every=None)
+    learned = train(run, tmp_path / "run").variables.params["encoder"]["encoder"]
+    published = Recognizer.published("mobilefacenet").variables.params["encoder"]["encoder"]
+    still = {rate.part.removeprefix("encoder/encoder/") for rate in run.optimizer.rates if not rate.times}
+    assert still < learned.keys() == published.keys()
+    for name in learned:
+        pairs = zip(jax.tree.leaves(learned[name]), jax.tree.leaves(published[name]), strict=True)
+        changed = [bool((np.asarray(one) != np.asarray(other)).any()) for one, other in pairs]
+        assert any(changed) == (name not in still), name
+
+
+@pytest.mark.parametrize(("seed", "most"), [(10, 0.01), (11, 0.01), (12, 0.01)])
+def test_published_weights_tell_the_people_of_orl_apart(seed: int, most: float, tmp_path: Path) -> None:
+    run = load("recognition/orl_pretrained")
+    split = dataclasses.replace(run.experiment.split, seed=seed)
+    experiment = dataclasses.replace(run.experiment, split=split, baselines=())
+    trained = train(dataclasses.replace(run, experiment=experiment), tmp_path / "run")
+    assert trained.evaluation.metrics["verification/eer"].value < most
