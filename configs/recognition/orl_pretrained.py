@@ -11,8 +11,7 @@ ten (450 of the same person), by the same evaluator for all three:
 
 The baselines see the same aligned crops, which show less of the head than the whole images that ``recognition/orl_triplet``
 gives them (10.07 % there): hair and outline tell these 40 people apart too. Ten people are few: the interval of each split
-reaches 9 %. Nothing was chosen by these numbers. On splits 10, 11 and 12, tried first, whole images stretched to 112×112
-without looking for a face had a mean of 6.9 %, cut to a square 6.7 %, and aligned faces 0.14 %.
+reaches 9 %. Nothing was chosen by these numbers.
 
     likeness train recognition/orl_pretrained --experiment.split.seed 0
 

@@ -206,7 +206,7 @@ def test_each_command_has_help(likeness: Likeness, command: str) -> None:
 def test_each_action_of_enroll_has_help(likeness: Likeness, action: str) -> None:
     said = likeness("enroll", action, "--help")
     assert said.code == 0
-    assert "--model NAME|DIR" in said.out
+    assert "--model NAME|FILE|DIR" in said.out
     assert "--gallery FILE" in said.out
 
 
