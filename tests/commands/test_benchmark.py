@@ -24,6 +24,7 @@ def suite(monkeypatch):
     return "support.fake_suite"
 
 
+REAL_DATA = ("detectors", "photographs")
 QUICK = ("--rounds", "3", "--seconds", "1")
 
 
@@ -133,7 +134,7 @@ def test_each_suite_has_a_module_and_help(name, likeness):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SUITES)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.data] if name in REAL_DATA else []) for name in SUITES])
 def test_each_suite_runs_when_it_is_tiny(name, likeness, tmp_path):
     peers = ("--peers",) if importlib.util.find_spec("torch") else ()
     said = likeness("benchmark", name, "--size", "tiny", *QUICK, *peers, "--json", tmp_path / "found.json")
