@@ -46,7 +46,7 @@ class MTCNNDetector:
     Bolya et al., YOLACT, ICCV 2019.
     """
 
-    network: MTCNN = MTCNN()
+    network: MTCNN = dataclasses.field(default_factory=MTCNN)
     """The networks."""
     longest: int | None = 1024
     """The most pixels of an image's longer side, to which a larger one shrinks; None shows every image as it is."""
@@ -144,8 +144,8 @@ def area_weights(pixels: int, wanted: int) -> Float[np.ndarray, "wanted pixels"]
         wanted: how many there will be.
 
     Example:
-        >>> area_weights(3, 2).round(3).tolist()
-        [[0.667, 0.333, 0.0], [0.0, 0.333, 0.667]]
+        >>> area_weights(4, 2).tolist()
+        [[0.5, 0.5, 0.0, 0.0], [0.0, 0.0, 0.5, 0.5]]
     """
     edges = np.arange(wanted + 1) * (pixels / wanted)
     low, high = edges[:-1, None], edges[1:, None]

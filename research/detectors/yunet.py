@@ -28,7 +28,7 @@ class YuNetDetector:
     It was trained on faces of about 10 to 300 pixels, so that a large photograph is better shown smaller, or in slices.
     """
 
-    network: YuNet = YuNet()
+    network: YuNet = dataclasses.field(default_factory=YuNet)
     """The network."""
     longest: int | None = 1024
     """The most pixels of an image's longer side, to which a larger one shrinks; None shows every image as it is."""
