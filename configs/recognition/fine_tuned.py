@@ -6,7 +6,7 @@ three tenths, what follows by the whole. Batch normalization keeps the statistic
 picked by a hash of their names set the threshold, and six others evaluate.
 
     likeness train recognition/fine_tuned --experiment.data.path PEOPLE
-    likeness report runs/recognition/faces runs/recognition/fine_tuned
+    likeness report runs/recognition/faces runs/recognition/fine_tuned --out compared.html
 
 The second line puts it beside ``recognition/faces``, which takes the same weights as they are: for few people those are hard to
 improve on, and a network that is given some tens of people may get worse at telling strangers apart.

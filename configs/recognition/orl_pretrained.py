@@ -19,29 +19,20 @@ reaches 9 %. Nothing was chosen by these numbers.
 ``$LIKENESS_DATA/orl_faces``.
 """
 
-from likeness.experiments.recognition import Recognition
+import dataclasses
+
 from likeness.experiments.recognition.embedders import Eigenfaces, RawPixels
 from likeness.experiments.recognition.protocols import Identification, Verification
+from likeness.experiments.recognition.published import published
 from likeness.experiments.run import Run
-from likeness.research.data import CountSplit, IdentityBatches
-from likeness.research.distances import Cosine
-from likeness.research.encoders import FlipEmbedding, MobileFaceNet
-from likeness.research.faces import FaceFolder
-from likeness.research.losses import Triplet
-from likeness.research.weights import Pretrained
+from likeness.research.data import CountSplit
 
 
 def get_config() -> Run:
     return Run(
-        experiment=Recognition(
-            data=FaceFolder(path="$LIKENESS_DATA/orl_faces"),
+        experiment=dataclasses.replace(
+            published("mobilefacenet").experiment("$LIKENESS_DATA/orl_faces"),
             split=CountSplit(validation=4, test=10),
-            batches=IdentityBatches(people=13, images=4),
-            encoder=FlipEmbedding(encoder=MobileFaceNet()),
-            weights=Pretrained(name="mobilefacenet"),
-            statistics="kept",
-            distance=Cosine(),
-            loss=Triplet(),
             test=(Verification(), Identification(fpirs=(1e-1,))),
             baselines=(RawPixels(), Eigenfaces()),
         ),

@@ -62,6 +62,8 @@ class Recognizer:
     calibrated_on: str
     """Whose images τ was chosen on, with a verb's subject: "the 12 validation people of Folder faces"."""
     threshold_file: Path
+    without_threshold: str
+    """What there is to do where τ was never chosen, as sentences."""
     least_norm: float | None = None
     """The length of an embedding, before it is normalized, below which few good images of faces are; None: not known."""
 
@@ -91,6 +93,9 @@ class Recognizer:
             home=Path(workdir),
             calibrated_on=f"validation people of {' '.join([type(source).__name__, *map(str, given)])}",
             threshold_file=Workdir(workdir).artifact("threshold"),
+            without_threshold="Its validation people could not resolve the false-accept rate asked for "
+            f"({experiment.target_far:g}; {Workdir(workdir).summary} says why). Train with more of them"
+            f"{split_flags(experiment.split, 'validation')} or for a higher rate (--experiment.target-far).",
         )
 
     @classmethod
@@ -122,6 +127,9 @@ class Recognizer:
             home=Path("runs/published", Path(name).stem if one.file else name),
             calibrated_on=f"people of {one.calibrated_on}",
             threshold_file=one.threshold,
+            without_threshold="Which distance means one person must be measured on photographs of people, some hundred of "
+            "them, each in a folder of their own. Run `python -m likeness.experiments.benchmarks.published_thresholds --models "
+            f"{name} --people FOLDER`, which writes {one.threshold}.",
             least_norm=one.least_norm,
         )
 
@@ -136,6 +144,7 @@ class Recognizer:
         home: Path,
         calibrated_on: str,
         threshold_file: Path,
+        without_threshold: str,
         least_norm: float | None = None,
     ) -> "Recognizer":
         return cls(
@@ -148,6 +157,7 @@ class Recognizer:
             home=home,
             calibrated_on=calibrated_on,
             threshold_file=threshold_file,
+            without_threshold=without_threshold,
             least_norm=least_norm,
         )
 
@@ -158,19 +168,8 @@ class Recognizer:
         Raises:
             UserError: when the run had no validation people, or the model has changed since.
         """
-        if not self.threshold_file.exists() and self.threshold_file.suffixes[-2:] == [".threshold", ".json"]:
-            raise UserError(
-                f"{self.name} has no threshold τ: which distance means one person must be measured on photographs of people, "
-                "some hundred of them, each in a folder of their own. Run `python -m "
-                f"likeness.experiments.benchmarks.published_thresholds --models {self.name} --people FOLDER`, which writes "
-                f"{self.threshold_file}."
-            )
         if not self.threshold_file.exists():
-            raise UserError(
-                f"{self.name} has no threshold τ: its validation people could not resolve the false-accept rate asked for "
-                f"({self.experiment.target_far:g}; {Workdir(self.home).summary} says why). Train with more of them"
-                f"{split_flags(self.experiment.split, 'validation')} or for a higher rate (--experiment.target-far)."
-            )
+            raise UserError(f"{self.name} has no threshold τ. {self.without_threshold}")
         return Threshold.load(self.threshold_file, self.fingerprint)
 
     @property

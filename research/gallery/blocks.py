@@ -36,16 +36,22 @@ Nearest: TypeAlias = tuple[Float[AnyArray, "q n"], Int[AnyArray, "q n"]]
 """What was found so far, rising: values, and rows; −1 where there is none."""
 
 
-class RowBlock(NamedTuple):
-    """Rows of a gallery: row ``start + j + i · stride`` is the i-th of group j, with ``stride`` groups of eight."""
+class Rows(NamedTuple):
+    """What the device keeps of a block, eight arrays of each: the i-th holds the i-th row of every group. A pytree."""
 
-    start: int
-    stride: int
     vectors: tuple[Float[Array, "stride d"], ...]
     norms: tuple[Float[Array, "stride"], ...]
     """Squared, of what is stored; infinite for rows that are nobody's."""
     scales: tuple[Float[Array, "stride"], ...] = ()
     """What each row's whole numbers are multiplied by; none where they are not whole numbers."""
+
+
+class RowBlock(NamedTuple):
+    """Rows of a gallery: row ``start + j + i · stride`` is the i-th of group j, with ``stride`` groups of eight."""
+
+    start: int
+    stride: int
+    rows: Rows
     error: float = 0.0
     """No row is farther than this from what is stored of it."""
 
@@ -82,7 +88,7 @@ def blocks_of(
         parts = [slice(at, at + stride) for at in range(0, size, stride)]
         on_device = [tuple(jax.device_put(rows[part], place) for part in parts) for rows in tables]
         # The error's own rounding is on the safe side.
-        yield RowBlock(start, stride, on_device[0], on_device[1], on_device[2] if len(tables) > 2 else (), error * (1 + 1e-6))
+        yield RowBlock(start, stride, Rows(*on_device), error * (1 + 1e-6))
         start += size
 
 
@@ -114,7 +120,7 @@ def nearest_groups(nearest: Nearest, queries: Float[AnyArray, "q d"], block: Row
         block: what to look at.
         mesh: the one that the block was made with.
     """
-    arguments = (nearest, queries, block.vectors, block.norms, block.scales, np.int32(block.start))
+    arguments = (nearest, queries, block.rows, np.int32(block.start))
     return _nearest_groups(*arguments) if mesh is None else _of_all_devices(mesh, *arguments)
 
 
@@ -137,43 +143,24 @@ def rows_of_groups(first: Int[np.ndarray, "q n"], layout: Sequence[tuple[int, in
 
 
 @jax.jit
-def _nearest_groups(
-    nearest: Nearest,
-    queries: Array,
-    vectors: tuple[Array, ...],
-    norms: tuple[Array, ...],
-    scales: tuple[Array, ...],
-    start: Array,
-) -> Nearest:
-    return _merged(nearest, *_groups_of(queries, vectors, norms, scales, start, nearest[0].shape[1]))
+def _nearest_groups(nearest: Nearest, queries: Array, rows: Rows, start: Array) -> Nearest:
+    return _merged(nearest, *_groups_of(queries, rows, start, nearest[0].shape[1]))
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _of_all_devices(
-    mesh: Mesh,
-    nearest: Nearest,
-    queries: Array,
-    vectors: tuple[Array, ...],
-    norms: tuple[Array, ...],
-    scales: tuple[Array, ...],
-    start: Array,
-) -> Nearest:
+def _of_all_devices(mesh: Mesh, nearest: Nearest, queries: Array, rows: Rows, start: Array) -> Nearest:
     """As :func:`_nearest_groups`, with each device's groups looked at where they are."""
     axes = mesh.axis_names
     whole, share = PartitionSpec(), PartitionSpec(axes)
 
-    def own(
-        queries: Array, vectors: tuple[Array, ...], norms: tuple[Array, ...], scales: tuple[Array, ...], start: Array
-    ) -> Nearest:
-        first = start + lax.axis_index(axes) * len(norms[0])
-        found = _groups_of(queries, vectors, norms, scales, first.astype(jnp.int32), nearest[0].shape[1])
-        values, rows = (lax.all_gather(each, axes, axis=1, tiled=True) for each in found)
-        return values, rows
+    def own(queries: Array, rows: Rows, start: Array) -> Nearest:
+        first = start + lax.axis_index(axes) * len(rows.norms[0])
+        found = _groups_of(queries, rows, first.astype(jnp.int32), nearest[0].shape[1])
+        values, places = (lax.all_gather(each, axes, axis=1, tiled=True) for each in found)
+        return values, places
 
-    looked = jax.shard_map(
-        own, mesh=mesh, in_specs=(whole, share, share, share, whole), out_specs=(whole, whole), check_vma=False
-    )
-    return _merged(nearest, *looked(queries, vectors, norms, scales, start))
+    looked = jax.shard_map(own, mesh=mesh, in_specs=(whole, share, whole), out_specs=(whole, whole), check_vma=False)
+    return _merged(nearest, *looked(queries, rows, start))
 
 
 def _merged(nearest: Nearest, values: Float[AnyArray, "q m"], first: Int[AnyArray, "q m"]) -> Nearest:
@@ -181,20 +168,13 @@ def _merged(nearest: Nearest, values: Float[AnyArray, "q m"], first: Int[AnyArra
     return -least, jnp.take_along_axis(jnp.concatenate([nearest[1], first], axis=1), order, axis=1)
 
 
-def _groups_of(
-    queries: Array,
-    vectors: tuple[Array, ...],
-    norms: tuple[Array, ...],
-    scales: tuple[Array, ...],
-    start: Array,
-    wanted: int,
-) -> Nearest:
+def _groups_of(queries: Array, rows: Rows, start: Array, wanted: int) -> Nearest:
     """Groups among which are the nearest ``wanted`` of these rows."""
     count, least = len(queries), None
-    for number, (rows, squared) in enumerate(zip(vectors, norms, strict=True)):
-        products = _products(rows.astype(jnp.float32), queries)
-        if scales:
-            products = scales[number][:, None] * products
+    for number, (vectors, squared) in enumerate(zip(rows.vectors, rows.norms, strict=True)):
+        products = _products(vectors.astype(jnp.float32), queries)
+        if rows.scales:
+            products = rows.scales[number][:, None] * products
         distances = squared[:, None] - 2.0 * products
         # NaN would be the least of its group.
         distances = jnp.where(jnp.isnan(distances), jnp.inf, distances)

@@ -205,10 +205,11 @@ class Index:
         left = np.arange(len(queries))
         if self.distance.euclidean:
             wide = min(_WIDER[self.store] * wanted, room)
-            distances, found, unsure = self._by_products(queries, wide, k, self._blocks)
+            distances, found, unsure = self._by_products(queries, wide, k, self._blocks, self._mesh)
             left = np.flatnonzero(unsure)
             if left.size and self.store != "float32":
                 passes[left] = 2
+                # Made for once, so not shared.
                 again = blocks_of(self._vectors, self._shift)
                 distances[left], found[left], unsure = self._by_products(queries[left], min(wanted, room), k, again)
                 left = left[unsure]
@@ -221,7 +222,7 @@ class Index:
         return distances, found, passes
 
     def _by_products(
-        self, queries: np.ndarray, wanted: int, k: int, blocks: Iterable[RowBlock]
+        self, queries: np.ndarray, wanted: int, k: int, blocks: Iterable[RowBlock], mesh: jax.sharding.Mesh | None = None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Distances and rows by the products with blocks, and which of the queries they prove nothing of."""
         count = len(queries)
@@ -229,8 +230,6 @@ class Index:
         nearest, shifted = no_groups(len(asked), wanted), asked - np.float32(self._shift)
         layout, error = [], 0.0
         for block in blocks:
-            # Blocks of float32 that are made for once are not shared.
-            mesh = self._mesh if blocks is self._blocks else None
             nearest = nearest_groups(nearest, shifted, block, mesh)
             layout.append((block.start, block.stride))
             error = max(error, block.error)

@@ -82,7 +82,7 @@ def test_a_gallery_is_cut_into_the_largest_blocks_that_it_fills():
         (131072, 8192),
         (139264, 1024),
     ]
-    assert np.isinf(np.concatenate(made[-1].norms)[[9, 15]]).all()
+    assert np.isinf(np.concatenate(made[-1].rows.norms)[[9, 15]]).all()
     assert [block.stride for block in blocks.blocks_of(np.ones((3, 1), np.float32), 0.0)] == [128]
 
 

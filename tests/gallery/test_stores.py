@@ -79,9 +79,9 @@ def test_no_row_is_farther_from_what_is_stored_than_is_said(store):
     )
     start = 0
     for block in blocks.blocks_of(vectors, 0.0, store):
-        kept = np.concatenate([np.asarray(part.astype("float32")) for part in block.vectors])
-        if block.scales:
-            kept = kept * np.concatenate([np.asarray(part) for part in block.scales])[:, None]
+        kept = np.concatenate([np.asarray(part.astype("float32")) for part in block.rows.vectors])
+        if block.rows.scales:
+            kept = kept * np.concatenate([np.asarray(part) for part in block.rows.scales])[:, None]
         own = vectors[start : start + len(kept)].astype(np.float64)
         errors = np.linalg.norm(own - kept[: len(own)], axis=1)
         assert errors.max() <= block.error <= 1.001 * errors.max()
@@ -146,7 +146,7 @@ def test_a_small_store_takes_less_of_the_device(store):
     vectors, owners, _ = faces(2000)
 
     def size(index):
-        return sum(part.nbytes for block in index._blocks for part in block.vectors)
+        return sum(part.nbytes for block in index._blocks for part in block.rows.vectors)
 
     assert size(Index(vectors, owners, store=store)) * {"bfloat16": 2, "int8": 4}[store] == size(Index(vectors, owners))
 
@@ -207,14 +207,14 @@ vectors, owners, queries = faces(5000, 2, seed=8)
 for store in blocks.STORES:
     shared = Index(vectors, owners, store=store, mesh=mesh)
     for block in shared._blocks:
-        assert len(block.vectors[0].sharding.device_set) == mesh.size
-        assert block.vectors[0].addressable_shards[0].data.shape[0] * mesh.size == block.stride
+        assert len(block.rows.vectors[0].sharding.device_set) == mesh.size
+        assert block.rows.vectors[0].addressable_shards[0].data.shape[0] * mesh.size == block.stride
     for k in (1, 6):
         same(shared.nearest(queries, k), Index(vectors, owners, store=store).nearest(queries, k))
 tied = np.repeat(vectors[:3], 2000, axis=0)
 same(Index(tied, np.arange(6000), mesh=mesh).nearest(vectors[:3], 4), Index(tied, np.arange(6000)).nearest(vectors[:3], 4))
 first = shared._blocks[0]
-arguments = blocks.no_groups(1, 4), queries[:1], first.vectors, first.norms, first.scales, np.int32(0)
+arguments = blocks.no_groups(1, 4), queries[:1], first.rows, np.int32(0)
 text = blocks._of_all_devices.lower(mesh, *arguments).as_text()
 assert "callback" not in text and "all_gather" in text
 """

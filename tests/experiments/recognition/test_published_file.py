@@ -48,5 +48,5 @@ def test_without_a_threshold_the_next_command_is_named(file: Path) -> None:
     recognizer = Recognizer.published(str(file))
     codes = recognizer.embed(np.random.default_rng(0).integers(0, 256, (2, 112, 112, 3), np.uint8))
     assert codes.shape == (2, 8)
-    with pytest.raises(UserError, match=r"has no threshold τ: .*_thresholds --models .*w600k_r50\.onnx --people FOLDER"):
+    with pytest.raises(UserError, match=r"has no threshold τ\. .*_thresholds --models .*w600k_r50\.onnx --people FOLDER"):
         recognizer.compare(codes[0], codes[1])
