@@ -129,7 +129,7 @@ def _stacked(metrics: dict[str, Array]) -> Array:
 
 
 def frozen_by(optimizer: Optimizer) -> Callable[[PyTree], PyTree] | None:
-    """What says which parameters an optimizer leaves as they are; None where it moves all."""
+    """What says which parameters an optimizer leaves as they are; None for one that has no such choice."""
     return optimizer.frozen if isinstance(optimizer, Freezes) else None
 
 
