@@ -21,14 +21,15 @@ from likeness.research.types import AnyArray, Array, Bool, Float
 _FEW = 1 << 20
 """Differences that are formed one by one: a millisecond on one core of a CPU."""
 
-_SHORT = 1e-12
+SHORT = 1e-12
+"""What has no larger entry has no direction."""
 
 
 class Distance(abc.ABC):
     """How far apart two embeddings are: smaller is more alike, and two are of one identity iff it is at most a threshold τ.
 
-    Derive your own as a frozen dataclass with :meth:`paired`. A similarity is negated. What else is known of it, ``lowest`` and
-    ``euclidean``, is taken for unknown unless the class that defines ``paired`` says it.
+    Derive your own as a frozen dataclass with :meth:`paired`. A similarity is negated. What else is known of it, ``lowest``,
+    ``euclidean`` and ``directional``, is taken for unknown unless the class that defines ``paired`` says it.
 
     Example:
         >>> @dataclasses.dataclass(frozen=True)
@@ -49,10 +50,14 @@ class Distance(abc.ABC):
     """Whether it orders pairs as the Euclidean distance does. Then a gallery finds the nearest by one matrix product; otherwise
     it compares a query with everybody."""
 
+    directional: ClassVar[bool] = False
+    """Whether it orders pairs as the Euclidean distance of their directions (:func:`unit`) does, where both have one. A gallery
+    then searches the directions by one matrix product."""
+
     def __init_subclass__(cls) -> None:
         # A class that measures anew, and says nothing else, must not pass for what it derives from.
         if "paired" in vars(cls):
-            for name in {"pairwise", "lowest", "euclidean"} - set(vars(cls)):
+            for name in {"pairwise", "lowest", "euclidean", "directional"} - set(vars(cls)):
                 setattr(cls, name, vars(Distance)[name])
 
     @abc.abstractmethod
@@ -128,6 +133,7 @@ class Cosine(Distance):
 
     # Not `euclidean`: lengths, which it does not see, count for Euclid.
     lowest: ClassVar[float] = 0.0
+    directional: ClassVar[bool] = True
 
     def paired(self, first: Float[AnyArray, "... d"], second: Float[AnyArray, "... d"]) -> Float[Array, "..."]:
         check_last_axis("Cosine", first, second)
@@ -171,7 +177,7 @@ def unit(x: Float[AnyArray, "... d"]) -> Float[Array, "... d"]:
     x = jnp.asarray(x, jnp.float32)
     # Dividing first by the largest entry keeps squares from overflowing, and length takes no part in the derivative.
     largest = jax.lax.stop_gradient(jnp.max(jnp.abs(x), axis=-1, keepdims=True))
-    short = largest <= _SHORT
+    short = largest <= SHORT
     x = jnp.where(short, 0.0, x / jnp.where(short, 1.0, largest))
     squares = jnp.sum(x * x, axis=-1, keepdims=True)
     return x * jax.lax.rsqrt(jnp.where(short, 1.0, squares))

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -31,6 +31,9 @@ class Options:
     """The gallery's file."""
     face: Face = None
     """Which faces of a photograph: all, which is the default, the largest, or one by its number, counted from the left."""
+    store: Literal["float32", "bfloat16", "int8"] = "float32"
+    """What is kept in memory of each number of an embedding: a half or a quarter for a gallery of millions. It changes no
+    answer."""
     show: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
     """Draw the photographs, with names at the faces."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
@@ -70,10 +73,10 @@ def _answers(
 
     images = (options.image, *options.more)
     face = check_photographs(recognizer, options.face, options.show)
+    identifier = recognizer.identifier(gallery, store=options.store)
     if not recognizer.takes_photographs:
-        answers = recognizer.identify(gallery, images)
+        answers = recognizer.identify(gallery, images, identifier=identifier)
         return [(printable(image), None, answer) for image, answer in zip(images, answers, strict=True)], []
-    identifier = recognizer.identifier(gallery)
     found, drawn = [], []
     for path, (seen, codes) in zip(images, recognizer.look(images, face or "all"), strict=True):
         remark([seen])

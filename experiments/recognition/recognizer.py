@@ -32,6 +32,7 @@ from likeness.research.gallery import (
     Gallery,
     IdentificationResult,
     Identifier,
+    Store,
     Threshold,
     VerificationResult,
 )
@@ -265,17 +266,30 @@ class Recognizer:
         """Do two image files show the same person?"""
         return self.compare(*self.embed_files([first, second]))
 
-    def identifier(self, gallery: Gallery) -> Identifier:
+    def identifier(self, gallery: Gallery, *, store: Store = "float32", mesh: jax.sharding.Mesh | None = None) -> Identifier:
         """What finds embeddings in a gallery.
+
+        Args:
+            gallery: of this model.
+            store: what the device keeps of each number: float32, bfloat16 or int8. It changes no answer.
+            mesh: devices that share a large gallery; None for one.
 
         Raises:
             UserError: nobody is enrolled, or there is no τ.
         """
-        return Identifier(gallery.codes(), self.threshold, distance=self.distance)
+        return Identifier(gallery.codes(), self.threshold, distance=self.distance, store=store, mesh=mesh)
 
-    def identify(self, gallery: Gallery, paths: Sequence[str | Path]) -> tuple[IdentificationResult, ...]:
-        """Who of the gallery is in each image file, if anyone?"""
-        answers = self.identifier(gallery)(self.embed_files(paths))
+    def identify(
+        self, gallery: Gallery, paths: Sequence[str | Path], *, identifier: Identifier | None = None
+    ) -> tuple[IdentificationResult, ...]:
+        """Who of the gallery is in each image file, if anyone?
+
+        Args:
+            gallery: of this model.
+            paths: image files.
+            identifier: from :meth:`identifier`, where it was made already or made otherwise than by default.
+        """
+        answers = (identifier or self.identifier(gallery))(self.embed_files(paths))
         known = [gallery.enrolled_as(self.note(path).sha256) for path in paths]
         return tuple(dataclasses.replace(each, enrolled_as=names) for each, names in zip(answers, known, strict=True))
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from likeness.research.lazy import lazily
 
 if TYPE_CHECKING:
+    from likeness.research.gallery.blocks import STORES, Store
     from likeness.research.gallery.identification import Candidate, IdentificationResult, Identifier
     from likeness.research.gallery.records import Codes, Duplicate, Enrolled, EnrolledImage, Enrollment
     from likeness.research.gallery.search import Index, Neighbors
@@ -14,6 +15,7 @@ else:
     __getattr__ = lazily(
         __name__,
         {
+            "blocks": ("STORES", "Store"),
             "identification": ("Candidate", "IdentificationResult", "Identifier"),
             "records": ("Codes", "Duplicate", "Enrolled", "Enrollment", "EnrolledImage"),
             "search": ("Index", "Neighbors"),
@@ -23,6 +25,7 @@ else:
     )
 
 __all__ = [
+    "STORES",
     "Candidate",
     "Codes",
     "Duplicate",
@@ -34,6 +37,7 @@ __all__ = [
     "Identifier",
     "Index",
     "Neighbors",
+    "Store",
     "Threshold",
     "VerificationResult",
 ]

@@ -16,7 +16,8 @@ import numpy as np
 from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from likeness.research.types import AnyArray, Array, Float, Int
+from likeness.research.distances import SHORT
+from likeness.research.types import AnyArray, Array, Bool, Float, Int
 
 GROUP = 8
 """Rows of which only the least distance is kept."""
@@ -28,6 +29,9 @@ FEWEST = 1024
 Store: TypeAlias = Literal["float32", "bfloat16", "int8"]
 """What the device keeps of each number of an embedding."""
 STORES: tuple[Store, ...] = ("float32", "bfloat16", "int8")
+
+Order: TypeAlias = Literal["euclidean", "directional"]
+"""Whose Euclidean distances order the rows: the embeddings', or their directions'."""
 
 _WIDE = 16
 _MANY = 16
@@ -57,7 +61,11 @@ class RowBlock(NamedTuple):
 
 
 def blocks_of(
-    vectors: Float[np.ndarray, "n d"], shift: np.ndarray | float, store: Store = "float32", mesh: Mesh | None = None
+    vectors: Float[np.ndarray, "n d"],
+    shift: np.ndarray | float,
+    store: Store = "float32",
+    mesh: Mesh | None = None,
+    order: Order = "euclidean",
 ) -> Iterator[RowBlock]:
     """A gallery in blocks on the device, one after another.
 
@@ -68,6 +76,7 @@ def blocks_of(
         shift: subtracted from each, (d,) or a number.
         store: what is kept of each number.
         mesh: devices that share each block's groups; None for one device.
+        order: that of the embeddings, or that of their directions.
     """
     shares = 1 if mesh is None else mesh.size
     place = None if mesh is None else NamedSharding(mesh, PartitionSpec(mesh.axis_names))
@@ -78,7 +87,7 @@ def blocks_of(
         size = min(LARGEST, filled) if filled >= LEAST else max(GROUP, FEWEST, 1 << (left - 1).bit_length())
         stride = math.ceil(size / GROUP / shares) * shares
         size = stride * GROUP
-        taken = np.asarray(vectors[start : start + size], np.float32) - shift
+        taken = placed(vectors[start : start + size], shift, order)
         kept, scales, back = _stored(taken, store)
         error = float(np.linalg.norm(taken.astype(np.float64) - back, axis=1).max()) if store != "float32" else 0.0
         missing = size - len(taken)
@@ -90,6 +99,24 @@ def blocks_of(
         # The error's own rounding is on the safe side.
         yield RowBlock(start, stride, Rows(*on_device), error * (1 + 1e-6))
         start += size
+
+
+def placed(
+    vectors: Float[np.ndarray, "n d"], shift: np.ndarray | float, order: Order = "euclidean"
+) -> Float[np.ndarray, "n d"]:
+    """Embeddings, or their directions, less the shift: float32. What has no direction is NaN."""
+    rows = np.asarray(vectors, np.float32)
+    if order == "directional":
+        # Divided by the largest first, so that no square overflows.
+        with np.errstate(invalid="ignore", divide="ignore"):
+            rows = rows / np.where(directed(rows), np.abs(rows).max(axis=1), np.nan)[:, None]
+            rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows - np.asarray(shift, np.float32)
+
+
+def directed(vectors: Float[np.ndarray, "n d"]) -> Bool[np.ndarray, "n"]:
+    """Which embeddings have a direction, as :func:`~likeness.research.distances.unit` has it."""
+    return np.abs(vectors).max(axis=1, initial=0.0) > SHORT
 
 
 def _stored(rows: Float[np.ndarray, "n d"], store: Store) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:

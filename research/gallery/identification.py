@@ -3,10 +3,12 @@
 import dataclasses
 import functools
 
+import jax
 import numpy as np
 
 from likeness.research.distances import Distance, SquaredEuclidean
 from likeness.research.errors import UserError
+from likeness.research.gallery.blocks import Store
 from likeness.research.gallery.records import LARGEST, Codes, comparable
 from likeness.research.gallery.search import Index
 from likeness.research.gallery.threshold import Threshold
@@ -137,6 +139,8 @@ class Identifier:
         threshold: Threshold,
         *,
         distance: Distance = SquaredEuclidean(),
+        store: Store = "float32",
+        mesh: jax.sharding.Mesh | None = None,
     ) -> None:
         """Prepares the search.
 
@@ -144,9 +148,13 @@ class Identifier:
             codes: of a gallery.
             threshold: calibrated for the gallery's model and this distance.
             distance: the one that the threshold was calibrated with.
+            store: what the device keeps of each number of an embedding. A smaller one changes no answer, see
+                :class:`~likeness.research.gallery.search.Index`.
+            mesh: devices that share the search; None for one.
 
         Raises:
-            UserError: nobody is enrolled, or the threshold was calibrated with another distance.
+            UserError: nobody is enrolled, the threshold was calibrated with another distance, or a small store is asked for a
+                distance that it cannot be searched by.
         """
         if not codes.names:
             raise UserError(
@@ -159,7 +167,7 @@ class Identifier:
             )
         self.codes = codes
         self.threshold = threshold
-        self._index = Index.of(codes, distance=distance)
+        self._index = Index.of(codes, distance=distance, store=store, mesh=mesh)
 
     @functools.cached_property
     def stranger(self) -> Estimate:

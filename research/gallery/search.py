@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -11,14 +11,18 @@ from jax import lax
 
 from likeness.research.checks import UncheckedLabels, check_array, check_count
 from likeness.research.distances import Distance, SquaredEuclidean
+from likeness.research.errors import UserError
 from likeness.research.gallery.blocks import (
     STORES,
     Nearest,
+    Order,
     RowBlock,
     Store,
     blocks_of,
+    directed,
     nearest_groups,
     no_groups,
+    placed,
     rows_of_groups,
 )
 from likeness.research.gallery.records import Codes
@@ -33,6 +37,8 @@ _ELEMENTS = 1 << 24
 _WIDER: dict[Store, int] = {"float32": 1, "bfloat16": 2, "int8": 4}
 """Candidates of each store, in those of float32: what rounding moves is caught by more of them."""
 _SHORTEST, _LONGEST = 1e-15, 1e18
+_UNIT = 2.0**-20
+"""No direction is farther than this from itself, computed twice in float32."""
 
 __all__ = ["Index", "Neighbors"]
 
@@ -59,16 +65,16 @@ class Index:
     the candidates so far, so a queries × gallery matrix never exists. Under the Euclidean order
     (``distance.euclidean``) a block costs one matrix product, ``‖x‖² − 2 x·y + ‖y‖²`` about the gallery's mean, and the
     candidates' distances are computed again by ``distance`` itself: what is answered is what comparing both codes
-    directly gives. Where the product's rounding could have left somebody nearer out, as in a gallery of two groups that
-    lie 10⁵ times farther apart than their members do, and for a distance whose order is not the Euclidean one, it is
-    evaluated on every pair.
+    directly gives. Of a distance that orders pairs by their directions (``distance.directional``), x and y are these. Where the
+    product's rounding could have left somebody nearer out, as in a gallery of two groups that lie 10⁵ times farther apart than
+    their members do, and for a distance of another order, it is evaluated on every pair.
 
     Stores of bfloat16 and int8 take a half and a quarter of the device's memory, and answer the same to the bit. What is
     stored of y, ŷ, is within ``e = max ‖y − ŷ‖`` of it, which is measured when the index is made. Let r² be the least
     ``‖x − ŷ‖²`` of all that are no candidates. Then ``‖x − y‖ ≥ r − e`` for each of them, and where the k-th of the
     candidates, whose distances are computed of the float32 embeddings, is nearer than that by more than what float32 rounds,
-    nobody was left out. Where it is not, the float32 embeddings are searched. They stay on the host, and in their file if
-    they are a ``np.memmap`` of float32 in the order of people.
+    nobody was left out. Where it is not, the float32 embeddings are searched, block after block, once for all queries of a
+    call. They stay on the host, and in their file if they are a ``np.memmap`` of float32 in the order of people.
 
     With a mesh each block is shared by its devices. Each finds candidates among its rows, and those of all are merged.
 
@@ -102,15 +108,15 @@ class Index:
             mesh: devices that share the work; None for one. Its size in rows is divided over all axes.
 
         Raises:
-            ValueError: the lengths differ, a vector is not finite or too long to be squared, an owner is negative, or a small
-                store is asked for a distance whose order is not the Euclidean one.
+            ValueError: the lengths differ, a vector is not finite or too long to be squared, or an owner is negative.
+            UserError: a small store is asked for a distance whose order is not that of Euclid.
         """
         if store not in STORES:
             raise ValueError(f"Index: store={store!r} is none of {', '.join(STORES)}.")
-        if store != "float32" and not distance.euclidean:
-            raise ValueError(
-                f"Index: a store of {store} is searched in the Euclidean order, which {distance!r} has not. Use "
-                "SquaredEuclidean() on embeddings of unit length, which orders them as the cosine distance does, or float32."
+        if store != "float32" and not (distance.euclidean or distance.directional):
+            raise UserError(
+                f"A store of {store} is searched in the Euclidean order of embeddings or their directions, which {distance!r} "
+                "has not. Use float32."
             )
         self._vectors = np.asarray(vectors, np.float32)
         given = np.asarray(owners)
@@ -136,11 +142,14 @@ class Index:
         if not np.array_equal(self._rows, np.arange(count)):
             self._vectors, self._owners = self._vectors[self._rows], self._owners[self._rows]
         self._most = int(np.bincount(self._owners).max()) if count else 0
+        self._order = self._searched_by(parts)
         # About the mean, norms are no larger than distances, so that their difference cancels few digits.
-        centered = distance.euclidean and count > 0
-        self._shift = self._vectors.mean(axis=0, dtype=np.float64).astype(np.float32) if centered else 0.0
+        self._shift: np.ndarray | float = 0.0
+        if self._order is not None and count:
+            total = sum((self._placed(self._vectors[part]).sum(axis=0, dtype=np.float64) for part in parts), np.zeros(1))
+            self._shift = (total / count).astype(np.float32)
         self._farthest = max(
-            (float(np.linalg.norm(self._vectors[part] - self._shift, axis=1).max()) for part in parts), default=0.0
+            (float(np.linalg.norm(self._placed(self._vectors[part]), axis=1).max()) for part in parts), default=0.0
         )
         if self._farthest and not _SHORTEST < self._farthest < _LONGEST:
             raise ValueError(
@@ -148,8 +157,7 @@ class Index:
                 f"and the longest here, about their mean, is {self._farthest:.3g}. Scale all, and what is searched for, "
                 "alike."
             )
-        made = blocks_of(self._vectors, self._shift, store, mesh) if distance.euclidean else ()
-        self._blocks = tuple(made)
+        self._blocks = tuple(self._made(store, mesh)) if self._order is not None else ()
 
     @classmethod
     def of(
@@ -162,6 +170,26 @@ class Index:
     ) -> "Index":
         """The index of a gallery's codes."""
         return cls(codes.vectors, codes.owners, distance=distance, store=store, mesh=mesh)
+
+    def _searched_by(self, parts: Sequence[slice]) -> Order | None:
+        """What products are taken of; None where each pair is compared."""
+        if self.distance.euclidean:
+            return "euclidean"
+        # What has no direction lies at one distance from everybody, which no Euclidean one is.
+        if self.distance.directional and all(directed(self._vectors[part]).all() for part in parts):
+            return "directional"
+        return None
+
+    @property
+    def _placed_by(self) -> Order:
+        return "euclidean" if self._order is None else self._order
+
+    def _placed(self, rows: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+        """Embeddings where products are taken of them."""
+        return placed(rows, self._shift, self._placed_by)
+
+    def _made(self, store: Store, mesh: jax.sharding.Mesh | None) -> Iterator[RowBlock]:
+        return blocks_of(self._vectors, self._shift, store, mesh, self._placed_by)
 
     def __len__(self) -> int:
         """The number of embeddings."""
@@ -184,59 +212,62 @@ class Index:
         check_count("nearest", "k", k)
         if queries.ndim != 2 or queries.shape[1] != self.dimension:
             raise ValueError(f"nearest: queries of shape {queries.shape} against codes of {self.dimension} numbers.")
-        largest = _ON_CPUS if jax.default_backend() == "cpu" else _QUERIES[-1]
-        parts = [self._part(queries[start : start + largest], k) for start in range(0, len(queries), largest)]
-        parts = parts or [_nobody(0, k)]
-        distances, rows, passes = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        distances, rows, passes = _nobody(len(queries), k)
+        if len(self) and len(queries):
+            distances, rows, passes = self._found(queries, k)
         if not len(self):
             return Neighbors(distances, rows, rows, passes)
         people, found = (np.where(rows >= 0, table[rows], -1) for table in (self._owners, self._rows))
         return Neighbors(distances, people, found, passes)
 
-    def _part(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Distances, rows and passes of some queries."""
+    def _found(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Distances, rows and passes of the queries."""
         distances, found, passes = _nobody(len(queries), k)
-        if not len(self):
-            return distances, found, passes
         # (k − 1) people can hold at most (k − 1) · most of the nearest rows, so one more belongs to the k-th.
         wanted = (k - 1) * self._most + 1 + _SPARE
         wanted = -(-wanted // 4) * 4 if self._most == 1 else _power_of_two(wanted)
         room = _power_of_two(max(len(self), _SPARE))
         left = np.arange(len(queries))
-        if self.distance.euclidean:
+        if self._order is not None:
             wide = min(_WIDER[self.store] * wanted, room)
             distances, found, unsure = self._by_products(queries, wide, k, self._blocks, self._mesh)
             left = np.flatnonzero(unsure)
             if left.size and self.store != "float32":
                 passes[left] = 2
                 # Made for once, so not shared.
-                again = blocks_of(self._vectors, self._shift)
+                again = self._made("float32", None)
                 distances[left], found[left], unsure = self._by_products(queries[left], min(wanted, room), k, again)
                 left = left[unsure]
-        if left.size:
-            passes[left] = 3
-            asked = _padded(queries[left])
+        for part in _programs(left):
+            passes[part] = 3
+            asked = _padded(queries[part])
             rows = self._everywhere(asked, min(wanted, room))
             exact = self._exact(asked, rows)
-            distances[left], found[left] = self._by_person(exact[: left.size], rows[: left.size], k)
+            distances[part], found[part] = self._by_person(exact[: len(part)], rows[: len(part)], k)
         return distances, found, passes
 
     def _by_products(
         self, queries: np.ndarray, wanted: int, k: int, blocks: Iterable[RowBlock], mesh: jax.sharding.Mesh | None = None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Distances and rows by the products with blocks, and which of the queries they prove nothing of."""
-        count = len(queries)
-        asked = _padded(queries)
-        nearest, shifted = no_groups(len(asked), wanted), asked - np.float32(self._shift)
+        parts = _programs(queries)
+        asked = [_padded(part) for part in parts]
+        nearest, shifted = [no_groups(len(each), wanted) for each in asked], [self._placed(each) for each in asked]
         layout, error = [], 0.0
+        # Each block is made once, however many queries there are.
         for block in blocks:
-            nearest = nearest_groups(nearest, shifted, block, mesh)
+            nearest = [nearest_groups(*each, block, mesh) for each in zip(nearest, shifted, strict=True)]
             layout.append((block.start, block.stride))
             error = max(error, block.error)
-        bound = np.asarray(nearest[0])[:count, -1]
-        rows = rows_of_groups(np.asarray(nearest[1]), layout, len(self))
-        distances, found = self._by_person(self._exact(asked, rows)[:count], rows[:count], k)
-        return distances, found, self._unsure(queries, found[:, -1], bound, error)
+        answers = []
+        for part, padded, groups in zip(parts, asked, nearest, strict=True):
+            count = len(part)
+            rows = rows_of_groups(np.asarray(groups[1]), layout, len(self))
+            distances, found = self._by_person(self._exact(padded, rows)[:count], rows[:count], k)
+            bound = np.asarray(groups[0])[:count, -1]
+            answers.append((distances, found, self._unsure(part, found[:, -1], bound, error)))
+        distances, found, unsure = (np.concatenate(each) for each in zip(*answers, strict=True))
+        return distances, found, unsure
 
     def _unsure(
         self, queries: Float[np.ndarray, "q d"], last: Int[np.ndarray, "q"], bound: Float[np.ndarray, "q"], error: float
@@ -249,18 +280,22 @@ class Index:
             bound: of all rows that are no candidates, the least ``‖y‖² − 2 x·y`` by the product.
             error: how far a row may lie from what was multiplied.
         """
-        apart = queries.astype(np.float64) - self._vectors[last]
-        shifted = queries.astype(np.float64) - self._shift
+        shifted = self._placed(queries).astype(np.float64)
+        apart = shifted - self._placed(self._vectors[last])
         own = np.square(shifted).sum(axis=1)
         # Sums of d products are off by d units in the last place of theirs at most; twice that, for what a device adds up, and
         # twice again, for the rounding of `distance` itself.
-        rounding = (self.dimension + 8) * 2.0**-22 * np.square(np.sqrt(own) + self._farthest + error)
+        reach = np.sqrt(own) + self._farthest + error
+        rounding = (self.dimension + 8) * 2.0**-22 * np.square(reach)
+        if self._order == "directional":
+            rounding += 2 * _UNIT * (reach + _UNIT)
         least = bound + own
         if error:
             # No row that is no candidate is nearer.
             least = np.square(np.maximum(np.sqrt(np.maximum(least - rounding, 0.0)) - error, 0.0))
-        clear = (last < 0) | (np.square(apart).sum(axis=1) + rounding < least)
-        return ~clear & np.isfinite(own)
+        clear = np.isfinite(own) & ((last < 0) | (np.square(apart).sum(axis=1) + rounding < least))
+        # A query that is no number has no neighbor; one without a direction has.
+        return ~clear & np.isfinite(queries).all(axis=1)
 
     def _everywhere(self, queries: Float[np.ndarray, "q d"], wanted: int) -> Int[np.ndarray, "q wanted"]:
         """The nearest rows by `distance` itself; −1 where there are fewer."""
@@ -343,6 +378,12 @@ def _paired(distance: Distance, queries: AnyArray, candidates: AnyArray) -> Arra
 
 def _nobody(queries: int, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.full((queries, k), np.inf, np.float32), np.full((queries, k), -1, np.int64), np.ones(queries, np.int64)
+
+
+def _programs(queries: np.ndarray) -> list[np.ndarray]:
+    """As many queries as one program takes, and as many again."""
+    largest = _ON_CPUS if jax.default_backend() == "cpu" else _QUERIES[-1]
+    return [queries[start : start + largest] for start in range(0, len(queries), largest)]
 
 
 def _padded(queries: Float[np.ndarray, "q d"]) -> Float[np.ndarray, "p d"]:

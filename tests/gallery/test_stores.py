@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from likeness.research.distances import Cosine, Euclidean, SquaredEuclidean
+from likeness.research.distances import Cosine, Dot, Euclidean, SquaredEuclidean
+from likeness.research.errors import UserError
 from likeness.research.gallery import Index, blocks, search
 
 SMALL = ("bfloat16", "int8")
@@ -161,8 +162,68 @@ def test_codes_in_a_file_are_left_there(tmp_path):
 
 
 def test_a_small_store_wants_euclids_order():
-    with pytest.raises(ValueError, match="a store of int8 is searched in the Euclidean order, which Cosine"):
-        Index(np.eye(3, dtype=np.float32), range(3), distance=Cosine(), store="int8")
+    with pytest.raises(UserError, match="A store of int8 is searched in the Euclidean order of .* which Dot.. has not"):
+        Index(np.eye(3, dtype=np.float32), range(3), distance=Dot(), store="int8")
+
+
+@pytest.mark.parametrize("store", ALL)
+@pytest.mark.parametrize("people, images", [(3000, 1), (700, 3)])
+def test_by_angle_a_gallery_is_searched_by_products_and_answers_as_each_pair_compared(store, people, images):
+    """Of embeddings of any length, the directions are searched."""
+    vectors, owners, queries = faces(people, images, seed=11)
+    lengths = np.logspace(-6, 6, len(vectors), dtype=np.float32)[:, None]
+    vectors, queries = vectors * lengths, queries * np.float32(1e20)
+    queries[3] = vectors[5]
+    found = Index(vectors, owners, distance=Cosine(), store=store).nearest(queries, 5)
+    compared = Index(vectors, owners, distance=Cosine())
+    compared._order = None
+    each = compared.nearest(queries, 5)
+    assert (each.passes == 3).all() and (found.passes < 3).all()
+    same(found, each)
+    assert found.distances[3, 0] == 0
+
+
+@pytest.mark.parametrize("store", ALL)
+def test_what_has_no_direction_is_one_from_everybody(store):
+    vectors, owners, queries = faces(40, seed=12)
+    queries[2] = 0
+    index = Index(vectors, owners, distance=Cosine(), store=store)
+    found = index.nearest(queries, 2)
+    assert found.distances[2].tolist() == [1, 1] and found.people[2].tolist() == [0, 1]
+    assert found.passes[2] == 3 and (np.delete(found.passes, 2) < 3).all()
+    queries[2] = np.nan
+    assert index.nearest(queries, 2).people[2].tolist() == [-1, -1]
+    vectors[7] = 0
+    nearest = Index(vectors, owners, distance=Cosine(), store=store).nearest(-vectors[:1], 40)
+    assert nearest.people[0].tolist() != list(range(40)) and sorted(nearest.people[0].tolist()) == list(range(40))
+    assert nearest.distances[0][nearest.people[0] == 7] == 1
+
+
+@pytest.mark.parametrize("store", ALL)
+def test_directions_that_hardly_differ_hide_nobody(store):
+    """Rounding a direction to float32 moves it by as much as these lie apart."""
+    rng = np.random.default_rng(13)
+    vectors = (rng.normal(size=16) + 3e-6 * rng.normal(size=(2000, 16))).astype(np.float32)
+    queries = vectors[:9] * np.float32(3)
+    found = Index(vectors, np.arange(2000), distance=Cosine(), store=store).nearest(queries, 3)
+    compared = Index(vectors, np.arange(2000), distance=Cosine())
+    compared._order = None
+    same(found, compared.nearest(queries, 3))
+
+
+@pytest.mark.parametrize("store", SMALL)
+def test_float32s_rows_are_made_once_however_many_queries_need_them(store, monkeypatch):
+    vectors, owners, queries = faces(3000, seed=14)
+    index = Index(vectors, owners, store=store)
+    index._blocks = tuple(block._replace(error=10.0) for block in index._blocks)
+    made = []
+    real = search.blocks_of
+    monkeypatch.setattr(search, "blocks_of", lambda *given: made.append(given) or real(*given))
+    many = np.tile(queries, (10, 1))
+    found = index.nearest(many, 2)
+    assert len(many) > 2 * search._ON_CPUS and (found.passes == 2).all() and len(made) == 1
+    monkeypatch.undo()
+    same(found, Index(vectors, owners).nearest(many, 2))
 
 
 @pytest.mark.parametrize("store", ALL)
