@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from likeness.experiments.config import from_json, to_json
+from likeness.experiments.display.phases import tracked
 from likeness.experiments.storage.workdir import Workdir, read_json
 from likeness.research.data import Folder, Images, Preprocessing
 from likeness.research.errors import UserError
@@ -137,7 +138,7 @@ class ModelInputs:
         Raises:
             UserError: nobody said how files become images, or there are none that can be used.
         """
-        return Folder(path).open_as(self.of_files())
+        return Folder(path).open_as(self.of_files(), tracked)
 
     def check(self, images: AnyArray) -> None:
         """Refuses arrays that are not what the network takes.

@@ -23,7 +23,7 @@ from likeness.experiments.commands.main import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("research", "experiments", "configs")
-GROUND = ("research.types", "research.errors", "research.checks", "research.distances")
+GROUND = ("research.types", "research.errors", "research.checks", "research.distances", "research.tracking")
 """What every room of research stands on."""
 LARGE = {"jax", "flax", "optax", "orbax", "grain", "tensorflow_datasets", "scipy", "sklearn", "matplotlib", "bokeh", "PIL"}
 """Libraries that take a tenth of a second or more to import."""

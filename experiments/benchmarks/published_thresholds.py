@@ -11,7 +11,7 @@ import dataclasses
 import numpy as np
 import tyro
 
-from likeness.experiments.display.phases import watched
+from likeness.experiments.display.phases import tracked, watched
 from likeness.experiments.display.progress import Phases
 from likeness.experiments.host_memory import keep_freed_memory
 from likeness.experiments.recognition.protocols import Verification, evaluate
@@ -45,7 +45,8 @@ def photographs(one: PublishedRecognizer, path: str) -> Images:
     """The images of a folder in which each shows somebody in its middle, as the recognizer's crops."""
     finder = dataclasses.replace(one.crop.finder, choice="central", score_threshold=0.3)
     # One photograph under two names, which this data set has, is under one that is wrong.
-    return FaceFolder(path, crop=dataclasses.replace(one.crop, finder=finder), duplicates=Duplicates(across="drop")).open()
+    folder = FaceFolder(path, crop=dataclasses.replace(one.crop, finder=finder), duplicates=Duplicates(across="drop"))
+    return folder.open_tracked(tracked)
 
 
 def choose(one: PublishedRecognizer, recognizer: Recognizer, images: Images, far: float, most: int) -> Threshold:

@@ -24,7 +24,8 @@ def check_faces(folder: Folder, source: str) -> DataReport:
         folder: as training would read it. Copies are kept here, to be told.
         source: what to call it.
     """
-    images = dataclasses.replace(folder, duplicates=Duplicates(within="keep", across="keep"), on_bad="skip").open()
+    every = dataclasses.replace(folder, duplicates=Duplicates(within="keep", across="keep"), on_bad="skip")
+    images = every.open_tracked(tracked)
     root, decode = expand_path(folder.path), Decode(channels=3, max_megapixels=folder.max_megapixels, min_side=folder.min_side)
     people = [images.people[label] for label in images.labels]
     made, spread, headers = [], [], []

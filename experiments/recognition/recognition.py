@@ -37,7 +37,7 @@ from likeness.research.data.duplicates import shared_rows
 from likeness.research.data.images import Images
 from likeness.research.data.pipeline import stream
 from likeness.research.data.preprocessing import Preprocessing
-from likeness.research.data.protocols import Sampler, Source, is_synthetic
+from likeness.research.data.protocols import Sampler, Source, is_synthetic, open_source
 from likeness.research.data.sampling import IndexBatches
 from likeness.research.data.split import Split, Splits
 from likeness.research.distances import Distance
@@ -150,7 +150,7 @@ class Recognition(Experiment):
         Raises:
             UserError: files would not become what the images are, or those of a protocol are read in another way.
         """
-        images = self.data.open()
+        images = open_source(self.data, tracked)
         inputs = ModelInputs.of(self, images.shape)
         for protocol in (*self.validation, *self.test):
             check_protocol(protocol, inputs)

@@ -365,7 +365,7 @@ class Recognizer:
         if blank := [name for name, files in found.items() if files and not name.strip()]:
             raise UserError(f"A folder in {printable(root)} has a blank name, {blank[0]!r}, and it is the person's: rename it.")
         every = [(name, file) for name, files in found.items() for file in files]
-        for name, file in tracked("reading images", every):
+        for name, file in tracked(self.inputs.of_files().doing, every):
             try:
                 self.inputs.read(file)
             except BadImage as error:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from likeness.research.data.paths import expand_path, printable
     from likeness.research.data.pipeline import stream
     from likeness.research.data.preprocessing import Preprocessing, to_unit
-    from likeness.research.data.protocols import Sampler, Source, is_synthetic
+    from likeness.research.data.protocols import Sampler, Source, TrackedSource, is_synthetic, open_source
     from likeness.research.data.recordio import RecordIO
     from likeness.research.data.sampling import BalancedPairs, IdentityBatches, IndexBatches, Shuffled
     from likeness.research.data.split import CountSplit, HashSplit, Split, Splits
@@ -52,7 +52,7 @@ else:
             "paths": ("expand_path", "printable"),
             "pipeline": ("stream",),
             "preprocessing": ("Preprocessing", "to_unit"),
-            "protocols": ("Sampler", "Source", "is_synthetic"),
+            "protocols": ("Sampler", "Source", "TrackedSource", "is_synthetic", "open_source"),
             "sampling": ("BalancedPairs", "IdentityBatches", "IndexBatches", "Shuffled"),
             "synthetic_examples": ("Ecg", "Volumes"),
             "synthetic_faces": ("Faces",),
@@ -115,6 +115,7 @@ __all__ = [
     "Splits",
     "TemplateList",
     "Tfds",
+    "TrackedSource",
     "VerificationBin",
     "Volumes",
     "expand_path",
@@ -122,6 +123,7 @@ __all__ = [
     "identity_name",
     "index_people",
     "is_synthetic",
+    "open_source",
     "printable",
     "read_blufr",
     "read_groups",

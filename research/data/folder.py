@@ -20,6 +20,7 @@ from likeness.research.data.paths import expand_path, printable
 from likeness.research.data.preprocessing import Preprocessing, sides
 from likeness.research.data.regular import sampled_digest, whole_digests
 from likeness.research.errors import UserError
+from likeness.research.tracking import Track, untracked
 
 _LAYOUT = "one folder a person, such as `{root}/ann/1.jpg`, `{root}/ann/2.jpg`, `{root}/bob/1.jpg`"
 CLUTTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
@@ -90,10 +91,18 @@ class Folder:
         Raises:
             UserError: as :meth:`open_as` does.
         """
-        return self.open_as(self.preprocessing)
+        return self.open_tracked(untracked)
 
-    def open_as(self, preprocessing: Preprocessing) -> Images:
+    def open_tracked(self, track: Track) -> Images:
+        """The same; ``track`` is told how far it is."""
+        return self.open_as(self.preprocessing, track)
+
+    def open_as(self, preprocessing: Preprocessing, track: Track = untracked) -> Images:
         """The same with images that are made in another way, such as those that a trained model takes.
+
+        Args:
+            preprocessing: how each file becomes an image.
+            track: told how far it is.
 
         Raises:
             UserError: the folder is missing, empty or laid out otherwise; no image in it is good; or one is
@@ -108,7 +117,7 @@ class Folder:
             # map() keeps the order, so that what is refused first does not depend on the threads.
             outcomes = pool.map(loader, range(len(files)), files)
             kept, digests, content = [], [], []
-            for i, outcome in enumerate(outcomes):
+            for i, outcome in zip(track(preprocessing.doing, range(len(files))), outcomes, strict=True):
                 if not isinstance(outcome, BadImage):
                     kept.append(i)
                     digests.append(outcome[0])

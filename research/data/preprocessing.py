@@ -90,6 +90,11 @@ class Preprocessing:
         return (*self.size, self.channels)
 
     @property
+    def doing(self) -> str:
+        """What is done with a file, for people who wait for many."""
+        return "reading images"
+
+    @property
     def keeps(self) -> bool:
         """Whether an image that is a result already, saved without loss and read again, comes back as it is."""
         return self.tones == "all" and self.polarity == "as_is" and self.file_size in (None, self.size)

@@ -5,20 +5,36 @@ from typing import Protocol, runtime_checkable
 from likeness.research.data.images import Images
 from likeness.research.data.sampling import IndexBatches
 from likeness.research.errors import UserError
+from likeness.research.tracking import Track
 
 
 @runtime_checkable
 class Source(Protocol):
     """Where images come from. Any source of :mod:`likeness.research.data`.
 
-    Two more members are used where a source has them. A field or property ``preprocessing`` says how an image file becomes one
+    More members are used where a source has them. A field or property ``preprocessing`` says how an image file becomes one
     of its images, a :class:`~likeness.research.data.Preprocessing`; without it, the trained model refuses files. A truth value
-    ``synthetic`` says whether the images are made up (:func:`is_synthetic`).
+    ``synthetic`` says whether the images are made up (:func:`is_synthetic`). A method ``open_tracked`` says how far it is
+    (:class:`TrackedSource`).
     """
 
     def open(self) -> Images:
         """The table of all images."""
         ...
+
+
+@runtime_checkable
+class TrackedSource(Source, Protocol):
+    """A source that takes a while to open, and says how far it is."""
+
+    def open_tracked(self, track: Track) -> Images:
+        """As ``open``, with ``track`` told how far it is."""
+        ...
+
+
+def open_source(source: Source, track: Track) -> Images:
+    """The table of all images of a source; ``track`` is told how far it is, where the source says so."""
+    return source.open_tracked(track) if isinstance(source, TrackedSource) else source.open()
 
 
 @runtime_checkable

@@ -42,6 +42,11 @@ class FaceCrop(Preprocessing):
             raise ValueError("FaceCrop makes RGB crops by a template: leave channels, fit, tones and polarity as they are.")
 
     @property
+    def doing(self) -> str:
+        """What is done with a file, for people who wait for many."""
+        return "finding faces"
+
+    @property
     def keeps(self) -> bool:
         """False: in a crop that is saved and read again the face is looked for anew."""
         return False

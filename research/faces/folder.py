@@ -7,6 +7,7 @@ from likeness.research.data.duplicates import Duplicates
 from likeness.research.data.folder import Folder
 from likeness.research.data.images import Images
 from likeness.research.faces.face_crop import FaceCrop
+from likeness.research.tracking import Track, untracked
 
 __all__ = ["FaceFolder"]
 
@@ -44,7 +45,11 @@ class FaceFolder:
         Raises:
             UserError: as of :class:`~likeness.research.data.Folder`, or the detector's weights are not on this machine.
         """
+        return self.open_tracked(untracked)
+
+    def open_tracked(self, track: Track) -> Images:
+        """The same; ``track`` is told how far it is."""
         # Before thousands of files are found to be without a face.
         self.crop.reader  # noqa: B018
         folder = Folder(self.path, on_bad=self.on_bad, duplicates=self.duplicates, cache_megabytes=self.cache_megabytes)
-        return folder.open_as(self.crop)
+        return folder.open_as(self.crop, track)

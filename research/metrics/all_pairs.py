@@ -12,8 +12,9 @@ from likeness.research.distances import Cosine, Distance
 from likeness.research.metrics import roc as curves
 from likeness.research.metrics.bootstrap import FEWEST_PEOPLE, varying_interval
 from likeness.research.metrics.intervals import Estimate
-from likeness.research.metrics.pair_stream import SIDE, Compare, PairStream, Track, count_pairs, untracked
+from likeness.research.metrics.pair_stream import SIDE, Compare, PairStream, count_pairs
 from likeness.research.metrics.verification import needed_pairs, rate_name
+from likeness.research.tracking import Track, untracked
 
 FARS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 """False-accept rates at which the true-accept rate is reported."""

@@ -27,13 +27,12 @@ from likeness.research.metrics.pair_stream import (
     SIDE,
     Compare,
     PairStream,
-    Track,
     compare_blocks,
     count_pairs,
     rates_at,
-    untracked,
 )
 from likeness.research.metrics.verification import rate_name
+from likeness.research.tracking import Track, untracked
 
 FAR, FPIR = 1e-3, 1e-2
 """At which the benchmark's two numbers are reported."""

@@ -10,8 +10,9 @@ from likeness.research.errors import UserError
 from likeness.research.metrics import roc as curves
 from likeness.research.metrics.bootstrap import clustered_rate
 from likeness.research.metrics.intervals import Estimate, wilson_interval
-from likeness.research.metrics.pair_stream import SIDE, Compare, Track, compare_blocks, untracked
+from likeness.research.metrics.pair_stream import SIDE, Compare, compare_blocks
 from likeness.research.metrics.verification import rate_name
+from likeness.research.tracking import Track, untracked
 
 SIZES = (100, 1_000, 10_000, 100_000)
 """People in a gallery."""

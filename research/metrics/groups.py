@@ -11,8 +11,9 @@ from likeness.research.errors import UserError
 from likeness.research.metrics import roc as curves
 from likeness.research.metrics.all_pairs import rates_of_all_pairs
 from likeness.research.metrics.intervals import Estimate
-from likeness.research.metrics.pair_stream import SIDE, Compare, PairStream, Track, count_pairs, untracked
+from likeness.research.metrics.pair_stream import SIDE, Compare, PairStream, count_pairs
 from likeness.research.metrics.verification import needed_pairs, rate_name
+from likeness.research.tracking import Track, untracked
 
 
 @dataclasses.dataclass(frozen=True)

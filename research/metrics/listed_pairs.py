@@ -11,8 +11,9 @@ from likeness.research.metrics import roc as curves
 from likeness.research.metrics.bootstrap import PeoplePairs, clustered_rate
 from likeness.research.metrics.folds import FoldAccuracy, contiguous_folds, kfold_accuracy
 from likeness.research.metrics.intervals import Estimate
-from likeness.research.metrics.pair_stream import SIDE, Compare, PairStream, Track, count_pairs, untracked
+from likeness.research.metrics.pair_stream import SIDE, Compare, PairStream, count_pairs
 from likeness.research.metrics.verification import checked_people, verification
+from likeness.research.tracking import Track, untracked
 
 FARS = (1e-2, 1e-3)
 """False-accept rates at which the true-accept rate is reported."""

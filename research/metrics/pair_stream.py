@@ -24,6 +24,7 @@ from likeness.research.checks import UncheckedEmbeddings, UncheckedLabels, as_nu
 from likeness.research.distances import Distance
 from likeness.research.errors import UserError
 from likeness.research.metrics.roc import Roc, check_rates
+from likeness.research.tracking import Track, untracked
 from likeness.research.types import AnyArray, Array, Shaped
 
 SIDE = 1024
@@ -32,18 +33,9 @@ SIDE = 1024
 Compare: TypeAlias = Callable[[Any, Any], Any]
 """Distances (n, m) of n embeddings to m: what an embedder offers whose loss compares by weights of its own."""
 
-Track: TypeAlias = Callable[[str, Sequence[Any]], Iterable[Any]]
-"""Passes items on one by one and tells somebody how many are done; it is told what is done with them."""
-
 _BINS = 1 << 16
 _LOW = _BINS - 1
 _MOST_PRODUCT = 1 << 62
-
-
-def untracked(what: str, items: Sequence[Any]) -> Iterable[Any]:
-    """The items, of which nobody is told."""
-    del what
-    return items
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

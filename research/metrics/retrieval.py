@@ -11,7 +11,8 @@ from likeness.research.errors import UserError
 from likeness.research.metrics import roc as curves
 from likeness.research.metrics.bootstrap import REPLICATES, clustered_interval, share_people
 from likeness.research.metrics.intervals import Estimate, wilson_interval
-from likeness.research.metrics.pair_stream import Compare, Track, compare_blocks, untracked
+from likeness.research.metrics.pair_stream import Compare, compare_blocks
+from likeness.research.tracking import Track, untracked
 
 _ROWS = 256
 

@@ -6,8 +6,10 @@ import pytest
 from small_style import PRESET
 from small_world import Likeness, World
 
-from likeness.experiments.display.phases import watched
+from likeness.experiments.display.phases import tracked, watched
 from likeness.experiments.recognition.recognizer import Recognizer
+from likeness.research.data import Faces, Folder, open_source
+from likeness.research.faces import FaceCrop
 
 pytestmark = pytest.mark.end_to_end
 
@@ -28,6 +30,15 @@ def test_a_folder_is_read_image_by_image_and_embedded_person_by_person(world: Wo
     assert told == [("reading images", done, 9) for done in range(10)] + [
         ("embedding images", done, 9) for done in (0, 3, 6, 9)
     ]
+
+
+def test_a_source_says_how_far_it_is_while_it_is_opened(world: World) -> None:
+    told: list[tuple[str, int, int]] = []
+    with watched(lambda *said: told.append(said)):
+        images = open_source(Folder(str(world.strangers)), tracked)
+    assert len(images) == 9 and told == [("reading images", done, 9) for done in range(10)]
+    assert open_source(Faces(people=2, images=2, size=32), tracked).people == Faces(people=2, images=2, size=32).open().people
+    assert FaceCrop().doing == "finding faces"
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,11 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from likeness.experiments.display.phases import tracked
 from likeness.experiments.preprocessing import ModelInputs, preprocessing_of
 from likeness.experiments.recognition.embedders import Embedder
 from likeness.research.data.images import Images
-from likeness.research.data.protocols import Source
+from likeness.research.data.protocols import Source, open_source
 from likeness.research.distances import Distance
 from likeness.research.errors import UserError
 from likeness.research.metrics.intervals import Estimate
@@ -38,7 +39,7 @@ class EvaluatedSet:
         for known, found in self.others:
             if known == source:
                 return found
-        found = evaluate(self.embedder, source.open())
+        found = evaluate(self.embedder, open_source(source, tracked))
         self.others.append((source, found))
         return found
 
