@@ -25,7 +25,7 @@ COMMANDS = {
     "enroll": "add people to a gallery, list, rename or remove them",
     "identify": "who of the gallery is this, if anyone?",
     "embed": "embeddings of the faces in images, as a file for an analysis of your own",
-    "robustness": "how much worse may images get before a recognizer errs?",
+    "robustness": "how much worse may images get before a recognizer errs, and does it know on which?",
     "detect": "where are the objects, or the faces? drawn, and as COCO JSON",
     "visualize": "what do a network's units see? the patches that excite each most",
     "sanity": "do maps of saliency show what a network has learned? random weights, layer by layer",

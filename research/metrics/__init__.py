@@ -27,7 +27,7 @@ from likeness.research.metrics.listed_pairs import accuracy_at, listed_pairs, un
 from likeness.research.metrics.one_shot import McNemar, Trials, draw_trials, mcnemar, omniglot_runs
 from likeness.research.metrics.pair_stream import PairStream, compare_blocks, compare_pairs, count_pairs, rates_at
 from likeness.research.metrics.pairs import Pairs, all_pairs, hardest, pair_rows
-from likeness.research.metrics.rejection import RejectCurve, error_versus_reject, norms
+from likeness.research.metrics.rejection import RejectCurve, error_versus_reject, knowing_the_errors, norms
 from likeness.research.metrics.roc import Roc, auc, best_threshold, eer, tar_at_far
 from likeness.research.metrics.templates import pool_templates, template_verification
 from likeness.research.metrics.verification import Rates, RocBand, roc_band
@@ -71,6 +71,7 @@ __all__ = [
     "identification",
     "identify",
     "kfold_accuracy",
+    "knowing_the_errors",
     "listed_pairs",
     "mcnemar",
     "norms",

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from likeness.research.checks import UncheckedFlags, UncheckedNumbers, as_numpy, check_numbers
 from likeness.research.errors import UserError
@@ -19,16 +19,19 @@ REJECTS = (0.0, 0.05, 0.1, 0.2, 0.3)
 
 @dataclasses.dataclass(frozen=True)
 class RejectCurve:
-    """False non-match rate over the share of images that is rejected for their quality."""
+    """Error rates over the share of images that is rejected for their quality."""
 
     reject: Float[np.ndarray, "r"]
     fnmr: tuple[Estimate, ...]
+    """Of the pairs of one person that are left."""
+    fmr: tuple[Estimate, ...]
+    """Of the pairs of two people that are left."""
     threshold: float
     """One for all points, set before anything is rejected."""
 
     @property
     def area(self) -> float:
-        """Under the curve, over the shares it goes through, divided by their width: the mean error of what is kept.
+        """Under the curve of ``fnmr``, over the shares it goes through, divided by their width: the mean error of what is kept.
 
         NaN where a point is unresolvable.
         """
@@ -46,12 +49,14 @@ def error_versus_reject(
     rejects: Sequence[float] = REJECTS,
     people_pairs: PeoplePairs | None = None,
     seed: int = 0,
+    threshold: float | None = None,
 ) -> RejectCurve:
-    """Returns how the false non-match rate falls as the images of lowest quality are rejected.
+    """Returns how the error rates change as the images of lowest quality are rejected.
 
-    The threshold is that of the false-accept rate ``far`` on all pairs, and stays; a pair is rejected with either of its
-    images. A quality that knows nothing gives a flat curve, and a good one falls to 0 soon. The norm of the embedding before it
-    is brought to unit length is the baseline that every other quality must beat (Meng et al., "MagFace", CVPR 2021).
+    The threshold is that of the false-accept rate ``far`` on all pairs, or one that is given, and stays; a pair is rejected
+    with either of its images. A quality that knows nothing gives a flat curve, and a good one falls to 0 soon. The norm of the
+    embedding before it is brought to unit length is the baseline that every other quality must beat (Meng et al., "MagFace",
+    CVPR 2021).
 
     Args:
         distances: Of the pairs; smaller means more alike.
@@ -62,10 +67,11 @@ def error_versus_reject(
         rejects: Shares of the images to reject, rising from 0, below 1.
         people_pairs: The people of each pair; None declares the pairs independent.
         seed: Of resampling people.
+        threshold: A pair whose distance is at most this matches, whatever ``far`` is: such as the τ that a recognizer has.
 
     Raises:
-        UserError: A distance or a quality is NaN, all qualities are equal, the pairs cannot resolve ``far``, or the shares do
-            not rise.
+        UserError: A distance or a quality is NaN, all qualities are equal, the pairs cannot resolve ``far`` and no threshold is
+            given, or the shares do not rise.
 
     Grother and Tabassi, "Performance of biometric quality measures", IEEE TPAMI 2007; ISO/IEC 29794-1.
     """
@@ -88,6 +94,47 @@ def error_versus_reject(
             "quality only "
             "where the encoder does not bring them to unit length: give it qualities of another kind."
         )
+    if threshold is None:
+        threshold = _threshold(d, s, far)
+    people = checked_people(people_pairs, len(d))
+    people = np.arange(2 * len(d)).reshape(-1, 2) if people is None else people
+    # Images of one quality go together or stay together.
+    ranks = np.searchsorted(np.sort(scores[used]), scores, side="left") / max(1, len(used))
+    worse = ranks[images].min(axis=1, initial=1.0)
+    missed, matched = [], []
+    for share in shares:
+        kept, strangers = s & (worse >= share), ~s & (worse >= share)
+        missed.append(clustered_rate(d[kept] > threshold, people[kept], seed=seed))
+        matched.append(clustered_rate(d[strangers] <= threshold, people[strangers], seed=seed))
+    return RejectCurve(shares, tuple(missed), tuple(matched), threshold)
+
+
+def knowing_the_errors(
+    distances: UncheckedNumbers, same: UncheckedFlags, rows: UncheckedNumbers, images: int, threshold: float
+) -> Float[np.ndarray, "n"]:
+    """A quality that knows what it has to foretell: less the more of an image's pairs of one person do not match.
+
+    Of images with as many of these it is less where the most distant pair is more distant. It is computed from the very
+    errors, so that no quality of an image alone does much better: the curve beside which another quality is seen to leave much
+    or little to be gained.
+
+    Args:
+        distances: Of the pairs.
+        same: Whether the pair shows one person.
+        rows: (n, 2), which images the pairs are of.
+        images: How many there are.
+        threshold: A pair whose distance is at most this matches.
+    """
+    d, s = curves.checked(distances, same)
+    pairs = as_numpy("knowing_the_errors", "rows", rows, (len(d), 2), "integers", "Give the two images of each pair.")
+    errors = np.bincount(pairs[s & (d > threshold)].reshape(-1), minlength=images)
+    most = np.full(images, -np.inf)
+    np.maximum.at(most, pairs[s].reshape(-1), np.repeat(d[s], 2))
+    # A rank, less than 1 apart in all, so that it decides among equals only.
+    return -errors - np.argsort(np.argsort(most, kind="stable"), kind="stable") / max(1, images)
+
+
+def _threshold(d: Float[np.ndarray, "n"], s: Bool[np.ndarray, "n"], far: float) -> float:
     strangers = int((~s).sum())
     if not s.any() or strangers < needed_pairs(far):
         raise UserError(
@@ -96,17 +143,7 @@ def error_versus_reject(
             f"{int(s.sum())} and {strangers}."
         )
     curve = curves.roc(d, s)
-    threshold = float(curve.thresholds[curves.indices_at_far(curve, [far])[0]])
-    people = checked_people(people_pairs, len(d))
-    people = np.arange(2 * len(d)).reshape(-1, 2) if people is None else people
-    # Images of one quality go together or stay together.
-    ranks = np.searchsorted(np.sort(scores[used]), scores, side="left") / max(1, len(used))
-    worse = ranks[images].min(axis=1, initial=1.0)
-    found = []
-    for share in shares:
-        kept = s & (worse >= share)
-        found.append(clustered_rate(d[kept] > threshold, people[kept], seed=seed))
-    return RejectCurve(shares, tuple(found), threshold)
+    return float(curve.thresholds[curves.indices_at_far(curve, [far])[0]])
 
 
 def norms(embeddings: UncheckedNumbers) -> Float[np.ndarray, "n"]:

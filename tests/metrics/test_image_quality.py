@@ -13,6 +13,7 @@ from likeness.research.metrics.image_quality import (
     edge_correlation,
     patch_distance,
     psnr,
+    sharpness,
     sliced_wasserstein,
     ssim,
 )
@@ -30,6 +31,19 @@ FIRST, SECOND = image(0), image(1)
 
 def luminance(pixels: np.ndarray) -> np.ndarray:
     return np.float64(pixels) @ [0.299, 0.587, 0.114]
+
+
+def test_sharpness_is_the_variance_of_the_laplacian() -> None:
+    pixels = luminance(FIRST)
+    found = [
+        pixels[y - 1, x] + pixels[y + 1, x] + pixels[y, x - 1] + pixels[y, x + 1] - 4 * pixels[y, x]
+        for y in range(1, pixels.shape[0] - 1)
+        for x in range(1, pixels.shape[1] - 1)
+    ]
+    assert sharpness(FIRST) == pytest.approx(np.var(found), rel=1e-9)
+    assert sharpness(np.ones((5, 4))) == 0
+    with pytest.raises(ValueError, match="sides of 3 or more"):
+        sharpness(np.ones((2, 9)))
 
 
 def ssim_in_loops(x: np.ndarray, y: np.ndarray) -> float:

@@ -3,7 +3,7 @@ import pytest
 
 from likeness.research.errors import UserError
 from likeness.research.metrics.pairs import all_pairs
-from likeness.research.metrics.rejection import error_versus_reject, norms
+from likeness.research.metrics.rejection import error_versus_reject, knowing_the_errors, norms
 
 
 def pairs(seed: int = 0):
@@ -47,6 +47,29 @@ def test_images_of_one_quality_go_together():
     halves = (np.arange(240) % 6 < 3).astype(float)
     curve = error_versus_reject(found.distances, found.same, found.rows, halves, far=1e-2, rejects=(0.0, 0.1, 0.4))
     assert curve.fnmr[1].n == curve.fnmr[2].n == 40 * 3
+
+
+def test_a_given_threshold_stays_and_strangers_are_counted_at_it():
+    found, quality = pairs()
+    args = found.distances, found.same, found.rows
+    curve = error_versus_reject(*args, quality, rejects=(0.0, 0.25), threshold=0.3)
+    kept = np.isin(found.rows, np.argsort(quality)[60:]).all(axis=1) & ~found.same
+    assert curve.threshold == 0.3
+    assert curve.fmr[1].value == (found.distances[kept] <= 0.3).mean() and curve.fmr[1].n == kept.sum()
+    # Too few pairs for a rate are enough for a threshold that is there already.
+    few = found.rows.max(axis=1) < 12
+    assert len(error_versus_reject(*(each[few] for each in args), quality, threshold=0.3).fmr) == 5
+
+
+def test_no_quality_foretells_more_than_the_errors_themselves():
+    found, quality = pairs()
+    args = found.distances, found.same, found.rows
+    ideal = knowing_the_errors(*args, 240, 0.4)
+    missed = found.same & (found.distances > 0.4)
+    errors = np.array([(missed & (found.rows == image).any(axis=1)).sum() for image in range(240)])
+    assert (np.ceil(ideal) == -errors).all() and len(np.unique(ideal)) == 240
+    rates = [error_versus_reject(*args, each, threshold=0.4).area for each in (ideal, quality)]
+    assert rates[0] < rates[1]
 
 
 def test_norms_are_lengths_and_equal_ones_are_refused():
