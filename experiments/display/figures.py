@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Shaped
 from likeness.experiments.display.lettering import write_readably
 from likeness.research.files import write_atomically
 from likeness.research.metrics.identification import Cmc
+from likeness.research.metrics.random_galleries import RandomGalleries
 from likeness.research.metrics.verification import RocBand
 
 if TYPE_CHECKING:
@@ -247,6 +248,38 @@ def cmc(curve: Cmc) -> "Figure":
     axes.xaxis.set_major_locator(MaxNLocator(10, integer=True))
     _percent(axes, "y")
     _titles(axes, f"The right person among the nearest ({curve.n:,} probes)", "Rank", "Probes")
+    return figure
+
+
+def random_galleries(found: Mapping[str, RandomGalleries]) -> "Figure":
+    """Draws the error of identification over the number of people, measured and as independent answers would give it.
+
+    Args:
+        found: From :func:`likeness.research.metrics.random_galleries.in_random_galleries`, each a panel under its name.
+    """
+    from matplotlib.ticker import FuncFormatter
+
+    figure = _figure(5.0 * max(1, len(found)), 5.0)
+    panels = figure.subplots(1, max(1, len(found)), squeeze=False, sharey=True)[0]
+    for axes, (name, each) in zip(panels, found.items(), strict=False):
+        _style(axes)
+        kinds = (
+            (each.verified, each.verified_if_independent, ORANGE, "K verifications by τ", "1 - (1 - FNMR)(1 - FMR)ᴷ⁻¹"),
+            (each.nearest, each.nearest_if_independent, BLUE, "the nearest of K", "1 - (1 - e)ᴷ⁻¹, e among two people"),
+        )
+        for measured, law, color, label, formula in kinds:
+            low, high = np.array([rate.interval for rate in measured]).T
+            axes.fill_between(each.sizes, low, high, color=color, alpha=0.18, linewidth=0)
+            axes.plot(each.sizes, law, color=color, linewidth=1.6, linestyle=(0, (4, 3)), label=formula)
+            values = [rate.value for rate in measured]
+            axes.plot(each.sizes, values, color=color, linewidth=2, marker="o", markersize=4, label=f"{label}, measured")
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:,.0f}"))
+        axes.set_ylim(0, 1.02)
+        _percent(axes, "y")
+        _titles(axes, name, "K people, of whom the probe's is one", "Wrong identifications" if axes is panels[0] else "")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower left", ncols=min(2, len(found)), fontsize=10, frameon=False)
     return figure
 
 

@@ -27,6 +27,7 @@ from likeness.research.metrics.listed_pairs import accuracy_at, listed_pairs, un
 from likeness.research.metrics.one_shot import McNemar, Trials, draw_trials, mcnemar, omniglot_runs
 from likeness.research.metrics.pair_stream import PairStream, compare_blocks, compare_pairs, count_pairs, rates_at
 from likeness.research.metrics.pairs import Pairs, all_pairs, hardest, pair_rows
+from likeness.research.metrics.random_galleries import RandomGalleries, in_random_galleries
 from likeness.research.metrics.rejection import RejectCurve, error_versus_reject, knowing_the_errors, norms
 from likeness.research.metrics.roc import Roc, auc, best_threshold, eer, tar_at_far
 from likeness.research.metrics.templates import pool_templates, template_verification
@@ -43,6 +44,7 @@ __all__ = [
     "PairStream",
     "Pairs",
     "Protocol",
+    "RandomGalleries",
     "Rates",
     "RejectCurve",
     "Roc",
@@ -70,6 +72,7 @@ __all__ = [
     "hardest",
     "identification",
     "identify",
+    "in_random_galleries",
     "kfold_accuracy",
     "knowing_the_errors",
     "listed_pairs",

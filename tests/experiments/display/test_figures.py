@@ -10,6 +10,7 @@ from PIL import Image
 
 from likeness.experiments.display import figures
 from likeness.research.metrics.identification import Cmc
+from likeness.research.metrics.random_galleries import in_random_galleries
 from likeness.research.metrics.verification import RocBand
 
 
@@ -131,6 +132,14 @@ def test_training_curves_of_short_runs(records):
 def test_cmc(count):
     rate = np.linspace(0.5, 1, count)
     assert colored(drawn(figures.cmc(Cmc(np.arange(1, count + 1), rate, rate - 0.1, rate, 50))), figures.BLUE)
+
+
+def test_random_galleries_are_drawn_beside_their_law():
+    codes = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
+    found = in_random_galleries(codes, np.arange(60) // 3, sizes=(2, 5, 20))
+    drawn_once = drawn(figures.random_galleries({"one": found}))
+    assert colored(drawn_once, figures.BLUE) and colored(drawn_once, figures.ORANGE)
+    assert drawn(figures.random_galleries({"one": found, "another": found})).shape[1] > 1.5 * drawn_once.shape[1]
 
 
 def test_saving_replaces_whole_files(tmp_path):
