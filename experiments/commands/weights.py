@@ -1,6 +1,8 @@
 """``likeness weights``: published weights on this machine, where they come from, and what of them fits."""
 
 import dataclasses
+import json
+import textwrap
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -19,7 +21,10 @@ Names = Annotated[
 
 @dataclasses.dataclass(frozen=True)
 class List:
-    """List the known weights: size, licence, where they are, and what they are."""
+    """List the known weights: size, licence, where they are, what they are, and what they may be used for."""
+
+    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Print all that is known of them as JSON and nothing else."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,8 +82,9 @@ class Options:
 def main(arguments: list[str]) -> int:
     options: Options = cli(tyro.conf.OmitArgPrefixes[Options], prog="likeness weights", arguments=arguments)
     match options.action:
-        case List():
-            _list()
+        case List(as_json):
+            print_known = _list_json if as_json else _list
+            print_known()
         case Fetch(name):
             _fetch(name)
         case Import(file, name):
@@ -106,6 +112,33 @@ def _list() -> None:
     for one in releases.RELEASES:
         if missing := one.missing():
             print(f"→ {one.name} cannot be read: {missing}")
+    print("\nWhere they come from, and what they may be used for as far as that is said there:\n")
+    indent = " " * (widths[0] + 2)
+    for one in releases.RELEASES:
+        # A citation ends with the paper; a stop behind "2016" would be one more.
+        told = f"{one.citation.rstrip('.')}. Trained on: {one.trained_on}. Use: {one.use}."
+        print(textwrap.fill(told, 110, initial_indent=f"{one.name:<{widths[0]}}  ", subsequent_indent=indent))
+    print("\nThis is no legal advice: read the licence before you rely on it.")
+
+
+def _list_json() -> None:
+    from likeness.research.weights import releases
+
+    told = [
+        {
+            "name": one.name,
+            "what": one.summary,
+            "bytes": one.size or None,
+            "licence": one.licence,
+            "origin": one.citation,
+            "trained_on": one.trained_on,
+            "use": one.use,
+            "preprocessing": one.preprocessing,
+            "path": None if (found := one.find()) is None else str(found),
+        }
+        for one in releases.RELEASES
+    ]
+    print(json.dumps(told, indent=1))
 
 
 def _where(release: "Release") -> str:

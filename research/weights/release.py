@@ -90,6 +90,10 @@ class Release:
     """As its source states it."""
     citation: str
     """Where it comes from, and the paper."""
+    trained_on: str = "unknown"
+    """The data that they were learned from, as far as their source says it."""
+    use: str = "unknown"
+    """What they may be used for, as their source states it: nobody here is a lawyer."""
     bring: str = ""
     """What to do where there are no editions, or what else can be done where they cannot be downloaded."""
 

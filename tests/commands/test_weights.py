@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.machinery
+import json
 import sys
 import types
 
@@ -76,11 +77,23 @@ def little(monkeypatch, tmp_path):
 def test_list_shows_what_there_is(likeness: Likeness, little):
     said = likeness("weights", "list")
     assert said.code == 0
-    header, first, *rest = said.out.splitlines()
+    table, origins, advice = said.out.split("\n\nWhere they come from")[0], *said.out.split("\n\n")[-2:]
+    header, first, *rest = table.splitlines()
     assert header.split() == ["name", "size", "licence", "here", "what"]
     assert first.split(maxsplit=5) == ["little", "0.0", "MB", "CC0", "LIKENESS_DATA", "a little network"]
     assert len(rest) == len(known.KNOWN) - 1
     assert all(" no " in line for line in rest)
+    assert " ".join(origins.split()).startswith("little nobody. Nothing. Trained on: unknown. Use: unknown.")
+    assert all(f"\n{one.name} " in origins for one in known.KNOWN[1:])
+    assert "no legal advice" in advice
+
+
+def test_list_is_told_as_json(likeness: Likeness, little):
+    said = likeness("weights", "list", "--json")
+    first, *rest = json.loads(said.out)
+    assert said.code == 0 and first["path"] == str(little) and first["trained_on"] == first["use"] == "unknown"
+    assert [one["name"] for one in rest] == [one.name for one in known.KNOWN if one.name != "little"]
+    assert all(one["licence"] and one["origin"] and one["use"] for one in rest)
 
 
 def test_list_names_the_package_that_carries_weights(likeness: Likeness, tmp_path, monkeypatch):
@@ -92,7 +105,7 @@ def test_list_names_the_package_that_carries_weights(likeness: Likeness, tmp_pat
         return path if file.package else None
 
     monkeypatch.setattr(release.File, "installed", carried)
-    (line,) = [line for line in likeness("weights", "list").out.splitlines() if line.startswith("dlib_face ")]
+    line = next(line for line in likeness("weights", "list").out.splitlines() if line.startswith("dlib_face "))
     assert line.split(maxsplit=6)[1:6] == ["22.5", "MB", "CC0-1.0", "package", "face_recognition_models"]
 
 
