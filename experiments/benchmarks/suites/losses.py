@@ -40,8 +40,8 @@ def rows(size: Size) -> tuple[Row, ...]:
     if size == "tiny":
         return (_all(16, 4), _hardest(16, 4), *(_other(name, 16, 4, 4) for name in _others(4)))
     others = tuple(_other(name, 256, 4, _CLASSES) for name in _others(_CLASSES))
-    usual = (_all(64, 4), _all(256, 4), _all(1024, 4), _hardest(1024, 4), *others)
-    return (*usual, _all(64, 16), _all(256, 16), _all(1024, 16)) if size == "large" else usual
+    usual = (*(_all(batch, 4) for batch in (128, 512, 1024)), _hardest(1024, 4), *others)
+    return (*usual, *(_all(batch, 16) for batch in (128, 512, 1024))) if size == "large" else usual
 
 
 def _all(batch: int, images: int) -> Row:
