@@ -1,6 +1,7 @@
 """Sub-center ArcFace: several centers a class, so that mislabelled images find one of their own."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -42,7 +43,8 @@ class SubcenterArcFace(ArcFace):
         return self.subcenters
 
     def class_cosines(self, units: Float[Array, "b d"], centers: Float[Array, "n d_of_class"]) -> Float[Array, "b n"]:
-        """The largest of the cosines to a class's centers."""
-        every = unit(centers.reshape(-1, units.shape[1]))
-        cosines = jnp.matmul(units, every.T, precision=jax.lax.Precision.HIGHEST)
-        return jnp.max(cosines.reshape(len(units), len(centers), self.subcenters), axis=2)
+        """The largest of the cosines to a class's centers; centers that tie share the gradient."""
+        every = unit(centers.reshape(len(centers), self.subcenters, -1))
+        # One matrix for the k-th centers of all classes: a maximum over a last axis of 3 would take longer than the products.
+        of_each = (jnp.matmul(units, every[:, k].T, precision=jax.lax.Precision.HIGHEST) for k in range(self.subcenters))
+        return functools.reduce(jnp.maximum, of_each)
