@@ -18,7 +18,7 @@ from likeness.research.data.images import ArrayReader, Images, content_numbers, 
 from likeness.research.data.names import identity_name
 from likeness.research.data.npz import BadArchive, check_entry, explained, open_zip
 from likeness.research.data.paths import expand_path, printable
-from likeness.research.data.preprocessing import Preprocessing
+from likeness.research.data.preprocessing import Frame, Preprocessing
 from likeness.research.data.regular import open_regular
 from likeness.research.errors import UserError
 
@@ -32,7 +32,7 @@ _LONGEST_FILE = 1 << 20
 _DRAWERS = 9999
 
 
-def _preprocessing(size: int, ink: Literal["white", "black"]) -> Preprocessing:
+def _preprocessing(size: int, ink: Literal["white", "black"], frame: Frame) -> Preprocessing:
     # One bit a pixel as published; a copy that somebody saved in gray is cut at its middle.
     return Preprocessing(
         size=(size, size),
@@ -42,6 +42,7 @@ def _preprocessing(size: int, ink: Literal["white", "black"]) -> Preprocessing:
         resample="area",
         tones="two",
         polarity="inverted" if ink == "white" else "as_is",
+        frame=frame,
     )
 
 
@@ -60,8 +61,8 @@ class Omniglot:
     by two drawers, such as Braille/character01 by the third and the nineteenth, are kept as in all published results, and
     counted in ``Images.notes``.
 
-    The 105 × 105 one-bit drawings are reduced by averaging areas, so a pixel's value is the share of it that
-    ink covers. Ink is white on black unless asked otherwise. ``extras["drawer"]`` says which of 20 people drew
+    The 105 × 105 one-bit drawings, or the squares around their ink, are reduced by averaging areas, so a pixel's value is the
+    share of it that ink covers. Ink is white on black unless asked otherwise. ``extras["drawer"]`` says which of 20 people drew
     each row.
 
     B. Lake, R. Salakhutdinov and J. Tenenbaum, "Human-level concept learning through probabilistic program
@@ -76,6 +77,8 @@ class Omniglot:
     """The side of the images in pixels, at most 105."""
     ink: Literal["white", "black"] = "white"
     """White ink on black, or black ink on white as in the files."""
+    frame: Frame = "whole"
+    """The whole drawing, or ``dark``: the square around its ink, so that characters drawn small are seen as large as others."""
     duplicates: Duplicates = Duplicates(within="keep")
     """What becomes of drawings that are equal."""
     rotations: bool = False
@@ -88,7 +91,7 @@ class Omniglot:
     @property
     def preprocessing(self) -> Preprocessing:
         """How an official drawing becomes an image."""
-        return _preprocessing(self.size, self.ink)
+        return _preprocessing(self.size, self.ink, self.frame)
 
     def open(self) -> Images:
         """Reads every drawing of the subset into memory.
@@ -119,7 +122,7 @@ class Omniglot:
         ]
         characters = [f"{alphabet}/{character}" for alphabet, character, _ in entries]
         digests = tuple(
-            hashlib.sha256(repr((self.size, self.ink, character)).encode() + content).digest()
+            hashlib.sha256(repr((self.size, self.ink, self.frame, character)).encode() + content).digest()
             for character, content in zip(characters, contents * len(turns), strict=True)
         )
         people, labels = index_people(characters)
@@ -163,6 +166,8 @@ class OmniglotRuns:
     """The side of the images in pixels, at most 105."""
     ink: Literal["white", "black"] = "white"
     """White ink on black, or black ink on white as in the files."""
+    frame: Frame = "whole"
+    """The whole drawing, or ``dark``: the square around its ink, so that characters drawn small are seen as large as others."""
 
     def __post_init__(self) -> None:
         _check_size(self.size)
@@ -170,7 +175,7 @@ class OmniglotRuns:
     @property
     def preprocessing(self) -> Preprocessing:
         """How an official drawing becomes an image."""
-        return _preprocessing(self.size, self.ink)
+        return _preprocessing(self.size, self.ink, self.frame)
 
     def open(self) -> tuple[OneShotRun, ...]:
         """Reads the runs, in order.

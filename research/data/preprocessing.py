@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import io
+import math
 import os
 from typing import Any, Literal, get_args
 
@@ -19,7 +20,10 @@ Fit = Literal["crop", "stretch", "exact"]
 Resample = Literal["box", "bilinear", "lanczos", "area"]
 Tones = Literal["all", "two"]
 Polarity = Literal["as_is", "inverted"]
+Frame = Literal["whole", "dark"]
 _Box = tuple[float, float, float, float]
+_LEAST_FRAME = 2 / 7
+_FRAME_MARGIN = 0.08
 _RESAMPLING = {
     "box": Image.Resampling.BOX,
     "bilinear": Image.Resampling.BILINEAR,
@@ -31,9 +35,9 @@ _RESAMPLING = {
 class Preprocessing:
     """Makes of an image file the uint8 array (height, width, channels) that a network learns from and is asked about.
 
-    The file is decoded as :class:`~likeness.research.data.Decode` says; then its tones are cut, its polarity is changed, and it
-    is brought to ``size``. From there to the network's float32 in [0, 1] is :func:`to_unit`. A mirror image that is looked at
-    too when a model is used is the encoder's affair (:class:`~likeness.research.encoders.FlipEmbedding`).
+    The file is decoded as :class:`~likeness.research.data.Decode` says; then it is framed, its tones are cut, its polarity is
+    changed, and it is brought to ``size``. From there to the network's float32 in [0, 1] is :func:`to_unit`. A mirror image
+    that is looked at too when a model is used is the encoder's affair (:class:`~likeness.research.encoders.FlipEmbedding`).
 
     Raises:
         ValueError: a field is illegal.
@@ -60,6 +64,10 @@ class Preprocessing:
     """``two`` cuts every value at the middle, to 0 or 255, before it is resized: for drawings of one bit."""
     polarity: Polarity = "as_is"
     """``inverted`` turns each value v into 255 − v: dark ink on paper becomes light on black."""
+    frame: Frame = "whole"
+    """What of the file is looked at. ``dark`` is the square whose center is that of the box around all pixels below the middle,
+    for drawings: its side is the box's longer one, at least 2/7 of the file's shorter side, and 8 % more at each end. Where it
+    leaves the file there is paper. A file without a dark pixel is looked at as a whole."""
     max_megapixels: float = 50.0
     """An image with more pixels is refused, by its header, before a pixel is decoded."""
     min_side: int = 8
@@ -75,6 +83,7 @@ class Preprocessing:
             ("resample", get_args(Resample)),
             ("tones", get_args(Tones)),
             ("polarity", get_args(Polarity)),
+            ("frame", get_args(Frame)),
         ):
             if getattr(self, field) not in choices:
                 raise ValueError(
@@ -97,7 +106,8 @@ class Preprocessing:
     @property
     def keeps(self) -> bool:
         """Whether an image that is a result already, saved without loss and read again, comes back as it is."""
-        return self.tones == "all" and self.polarity == "as_is" and self.file_size in (None, self.size)
+        same = self.tones == "all" and self.polarity == "as_is" and self.frame == "whole"
+        return same and self.file_size in (None, self.size)
 
     def __call__(self, path: str | os.PathLike) -> UInt8[np.ndarray, "h w c"]:
         """Reads the file at ``path``.
@@ -115,10 +125,11 @@ class Preprocessing:
     def from_file(self, file: File, name: str) -> UInt8[np.ndarray, "h w c"]:
         """Reads an open file; ``name`` is for the error."""
         # JPEG decodes at 1/2, 1/4 or 1/8 for free; twice the longer side, however it is turned, leaves the filter its work.
-        least = 0 if self.fit == "exact" or self.resample == "area" or self.tones == "two" else 2 * max(self.size)
+        reduced = self.fit != "exact" and self.resample != "area" and self.tones == "all" and self.frame == "whole"
+        least = 2 * max(self.size) if reduced else 0
         with self._decode.image(file, name, least) as image:
             self._check_size(image.size, name)
-            pixels = self._fitted(self._toned(image))
+            pixels = self._fitted(self._toned(self._framed(image)))
         return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
     def verify(self, path: str | os.PathLike) -> None:
@@ -139,6 +150,20 @@ class Preprocessing:
                 "from images made at that size",
                 "Give one of that size, made as they were, or train a model on files of your own (recognition/folder).",
             )
+
+    def _framed(self, image: Image.Image) -> Image.Image:
+        if self.frame == "whole":
+            return image
+        dark = np.asarray(image.convert("L")) < 128
+        rows, columns = np.flatnonzero(dark.any(axis=1)), np.flatnonzero(dark.any(axis=0))
+        if not len(rows):
+            return image
+        top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+        longer = max(bottom - top, right - left, _LEAST_FRAME * min(image.size))
+        side = math.ceil(longer * (1 + 2 * _FRAME_MARGIN))
+        framed = Image.new(image.mode, (side, side), "white")
+        framed.paste(image, (side // 2 - (left + right) // 2, side // 2 - (top + bottom) // 2))
+        return framed
 
     def _toned(self, image: Image.Image) -> Image.Image:
         if self.tones == "all" and self.polarity == "as_is":

@@ -23,6 +23,7 @@ from likeness.research.encoders.mtcnn import MTCNN
 from likeness.research.encoders.patch_pyramid import PatchPyramid
 from likeness.research.encoders.plain import PlainConvNet
 from likeness.research.encoders.region_head import RegionNetwork
+from likeness.research.encoders.residual_conv import ResidualConv
 from likeness.research.encoders.shufflenet import ShuffleNetV2
 from likeness.research.encoders.squeezenet import SqueezeNet
 from likeness.research.encoders.test_time import TestTimeAugmentation
@@ -47,6 +48,7 @@ __all__ = [
     "PlaceHead",
     "PlainConvNet",
     "RegionNetwork",
+    "ResidualConv",
     "ShuffleNetV2",
     "SqueezeNet",
     "TestTimeAugmentation",

@@ -75,6 +75,22 @@ def test_pixels_are_the_share_of_ink(tmp_path):
     assert np.abs(black - 255 * (1 - share)).max() <= 0.5 + 1e-4
 
 
+def test_a_dark_frame_shows_a_small_character_as_large_as_others(tmp_path):
+    with zipfile.ZipFile(tmp_path / "images_background.zip", "w") as archive:
+        for drawer, side in ((1, 40), (2, 80)):
+            paper = np.ones((105, 105), bool)
+            paper[5 : 5 + side, 20 : 20 + side] = False
+            out = io.BytesIO()
+            Image.fromarray(paper).save(out, "PNG")
+            archive.writestr(f"Greek/character01/0001_0{drawer}.png", out.getvalue())
+    seen = Omniglot(path=str(tmp_path), frame="dark").open()
+    small, large = seen.read(np.array([0, 1])).astype(np.float64)
+    assert np.abs(small - large).mean() < 5
+    whole = Omniglot(path=str(tmp_path)).open()
+    assert whole.fingerprint != seen.fingerprint
+    assert whole.read(np.array([1])).sum() > 3 * whole.read(np.array([0])).sum()
+
+
 def test_gray_copies_read_as_the_bits(tmp_path):
     out = io.BytesIO()
     Image.fromarray(np.where(drawing(5)[0], 255, 0).astype(np.uint8)).save(out, "PNG")

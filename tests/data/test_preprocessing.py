@@ -75,6 +75,39 @@ def test_tones_are_cut_and_the_polarity_is_said():
     assert not turned.keeps
 
 
+def drawing(side: int, top: int, left: int, height: int, width: int) -> np.ndarray:
+    paper = np.full((side, side, 1), 255, np.uint8)
+    paper[top : top + height, left : left + width] = 0
+    return paper
+
+
+@pytest.mark.parametrize(("top", "left"), [(10, 10), (0, 0), (64, 12), (80, 85)])
+def test_a_dark_frame_sees_a_drawing_wherever_it_lies(top, left):
+    """Also where the square leaves the file: outside there is paper."""
+    frame = Preprocessing(size=(29, 29), channels=1, frame="dark", resample="area", polarity="inverted")
+    seen = frame.from_bytes(png(drawing(105, top, left, 25, 20)), "a")[..., 0]
+    # Ceil of 2/7 · 105 · 1.16 is 35 pixels wide, with 25 × 20 of ink in the middle.
+    assert seen.sum() / 255 == pytest.approx(25 * 20 * (29 / 35) ** 2, rel=0.01)
+    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
+    assert abs(rows[0] + rows[-1] - 28) <= 1 and abs(columns[0] + columns[-1] - 28) <= 1
+
+
+def test_a_dark_frame_magnifies_what_is_small_up_to_a_limit_and_keeps_proportions():
+    frame = Preprocessing(size=(29, 29), channels=1, frame="dark", resample="area", polarity="inverted")
+    extents = {}
+    for side in (2, 60, 105):
+        seen = frame.from_bytes(png(drawing(105, 0, 0, side, max(side // 2, 1))), "a")[..., 0] > 127
+        extents[side] = seen.any(axis=1).sum(), seen.any(axis=0).sum()
+    assert extents[60] == pytest.approx((25, 12.5), abs=1.5) and extents[105] == pytest.approx((25, 12.5), abs=1.5)
+    assert extents[2][0] <= 3
+
+
+def test_paper_without_ink_is_seen_as_a_whole():
+    frame = Preprocessing(size=(15, 15), channels=1, frame="dark", polarity="as_is")
+    assert (frame.from_bytes(png(np.full((30, 30, 1), 255, np.uint8)), "a") == 255).all()
+    assert not frame.keeps and Preprocessing(size=(15, 15)).keeps
+
+
 def test_another_size_is_refused_where_the_size_is_exact():
     exact = Preprocessing(size=(8, 16), fit="exact", file_size=(16, 32), resample="area")
     assert exact.from_bytes(png(np.zeros((16, 32, 3), np.uint8)), "x").shape == (8, 16, 3)
@@ -96,7 +129,9 @@ def test_illegal_fields_are_refused(fields, message):
         Preprocessing(**fields)
 
 
-@pytest.mark.parametrize(("field", "value"), [("channels", 2), ("fit", "pad"), ("polarity", "white"), ("resample", "cubic")])
+@pytest.mark.parametrize(
+    ("field", "value"), [("channels", 2), ("fit", "pad"), ("frame", "light"), ("polarity", "white"), ("resample", "cubic")]
+)
 def test_illegal_words_are_refused(field, value):
     preprocessing = Preprocessing(size=(8, 8))
     # The tests' type checker would come first.
