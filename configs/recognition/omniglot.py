@@ -26,21 +26,22 @@ from likeness.experiments.recognition.embedders import RawPixels
 from likeness.experiments.recognition.protocols import OfficialOmniglot, OneShot
 from likeness.experiments.run import Checkpoints, Run
 from likeness.research.data import Augmentation, CountSplit, IdentityBatches, Omniglot, OmniglotRuns
-from likeness.research.encoders import Conv4, TestTimeAugmentation
-from likeness.research.losses import Prototypical
+from likeness.research.distances import SquaredEuclidean
+from likeness.research.encoders import ResidualConv, TestTimeAugmentation
+from likeness.research.losses import NTXent
 
 
 def get_config() -> Run:
     return Run(
         experiment=Recognition(
-            data=Omniglot(size=28),
+            data=Omniglot(size=36, frame="dark"),
             split=CountSplit(validation=100, test=0),
             batches=IdentityBatches(people=20, images=6, within_group=0.5),
             augmentation=Augmentation(
                 rotate=15.0, scale=(0.8, 1.2), shear=15.0, translate=0.1, elastic=0.03, border="constant", fill=0.0
             ),
             encoder=TestTimeAugmentation(
-                encoder=Conv4(width=64, head="flatten", normalize=False),
+                encoder=ResidualConv(),
                 views=24,
                 rotate=15.0,
                 scale=1.18,
@@ -48,15 +49,15 @@ def get_config() -> Run:
                 translate=0.07,
                 border="constant",
             ),
-            loss=Prototypical(),
+            loss=NTXent(distance=SquaredEuclidean(), temperature=1.0),
             validation=(OneShot(ways=20, trials=400),),
-            test=(OfficialOmniglot(runs=OmniglotRuns(size=28)),),
+            test=(OfficialOmniglot(runs=OmniglotRuns(size=36, frame="dark")),),
             baselines=(RawPixels(),),
         ),
-        steps=6000,
+        steps=4000,
         optimizer=Adam(schedule=WarmupCosine(peak_lr=2e-3, warmup_share=1 / 30)),
         ema_decay=0.999,
         log_every=100,
-        evaluate_every=6000,
+        evaluate_every=4000,
         checkpoints=Checkpoints(every=1000),
     )
