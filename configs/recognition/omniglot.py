@@ -25,7 +25,7 @@ from likeness.experiments.recognition import Recognition
 from likeness.experiments.recognition.embedders import RawPixels
 from likeness.experiments.recognition.protocols import OfficialOmniglot, OneShot
 from likeness.experiments.run import Checkpoints, Run
-from likeness.research.data import Augmentation, CountSplit, IdentityBatches, Omniglot, OmniglotRuns
+from likeness.research.data import Augmentation, IdentityBatches, Omniglot, OmniglotRuns, OmniglotSplit
 from likeness.research.distances import SquaredEuclidean
 from likeness.research.encoders import ResidualConv, TestTimeAugmentation
 from likeness.research.losses import NTXent
@@ -35,7 +35,7 @@ def get_config() -> Run:
     return Run(
         experiment=Recognition(
             data=Omniglot(size=36, frame="dark"),
-            split=CountSplit(validation=100, test=0),
+            split=OmniglotSplit(validation=100, test=0),
             batches=IdentityBatches(people=20, images=6, within_group=0.5),
             augmentation=Augmentation(
                 rotate=15.0, scale=(0.8, 1.2), shear=15.0, translate=0.1, elastic=0.03, border="constant", fill=0.0

@@ -45,6 +45,7 @@ MEANINGS = (
     Meaning("groups/fmr@", "fmr@group", "pairs of two people of the group that are accepted", "lower is better"),
     Meaning("groups/fnmr@", "fnmr@group", "pairs of one person of the group that are rejected", "lower is better"),
     Meaning("rejection/fnmr@reject=", "fnmr@reject=x", "same-person pairs rejected once the worst x of images are left out"),
+    Meaning("one_shot/error@", "error@trials", "the same, in those trials", "lower is better"),
     Meaning("one_shot/error", "error", "one-shot trials in which another than the right one was nearest", "lower is better"),
     Meaning("classification/accuracy", "accuracy", "examples given their right class"),
     Meaning("detection/ap50", "ap50", "average precision where an IoU of 0.5 is enough: objects found, mistakes left out"),

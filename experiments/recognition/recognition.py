@@ -28,6 +28,7 @@ from likeness.experiments.recognition.protocols import (
     EvaluationProtocol,
     Identification,
     Verification,
+    apply_protocols,
     check_protocol,
     evaluate,
 )
@@ -335,15 +336,15 @@ class Recognition(Experiment):
         embedder = trained(self.encoder, self.compared_by, params, _encoder_state(state))
         if part == "validation":
             evaluated = evaluate(embedder, self._some(data.validation, "validation"))
-            return Evaluation(metrics=_apply(self.validation, evaluated))
+            return Evaluation(metrics=apply_protocols(self.validation, evaluated))
         tested = data.test if len(data.test) else data.validation
         evaluated = evaluate(embedder, self._some(tested, "test"))
         pairs = Verification().pairs(evaluated)
-        metrics: dict[str, Any] = _apply(self.test, evaluated)
+        metrics: dict[str, Any] = apply_protocols(self.test, evaluated)
         curves = {"trained": pairs}
         for baseline in self.baselines:
             rival = evaluate(baseline.fit(data.train), tested)
-            metrics |= {f"{baseline.name}/{name}": value for name, value in _apply(self.test, rival).items()}
+            metrics |= {f"{baseline.name}/{name}": value for name, value in apply_protocols(self.test, rival).items()}
             curves[baseline.name.replace("_", " ")] = Verification().pairs(rival)
         tau = None
         notes = [f"{_size(tested)}, none of them in training", *few(len(tested.people), tested.noun[1])]
@@ -418,13 +419,6 @@ def _size(images: Images) -> str:
 
 def _images(count: int) -> str:
     return f"{count:,} {'image' if count == 1 else 'images'}"
-
-
-def _apply(protocols: tuple[EvaluationProtocol, ...], evaluated: EvaluatedSet) -> dict[str, Any]:
-    metrics: dict[str, Any] = {}
-    for protocol in tracked("measuring", protocols):
-        metrics |= protocol.metrics(evaluated)
-    return metrics
 
 
 def _calibrate(evaluated: EvaluatedSet, far: float) -> calibration.Calibration:

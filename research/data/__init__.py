@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from likeness.research.data.images import ArrayReader, Images, index_people
     from likeness.research.data.names import identity_name
     from likeness.research.data.omniglot import Omniglot, OmniglotRuns, OneShotRun
+    from likeness.research.data.omniglot_split import OmniglotSplit
     from likeness.research.data.pair_lists import PairList, read_pairs, rows_by_name
     from likeness.research.data.paths import expand_path, printable
     from likeness.research.data.pipeline import stream
@@ -49,6 +50,7 @@ else:
             "images": ("ArrayReader", "Images", "index_people"),
             "names": ("identity_name",),
             "omniglot": ("Omniglot", "OmniglotRuns", "OneShotRun"),
+            "omniglot_split": ("OmniglotSplit",),
             "paths": ("expand_path", "printable"),
             "pipeline": ("stream",),
             "preprocessing": ("Preprocessing", "to_unit"),
@@ -103,6 +105,7 @@ __all__ = [
     "IndexBatches",
     "Omniglot",
     "OmniglotRuns",
+    "OmniglotSplit",
     "OneShotRun",
     "PairList",
     "Parts",

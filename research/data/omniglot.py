@@ -2,12 +2,13 @@
 
 import dataclasses
 import hashlib
+import itertools
 import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Int32, UInt8
@@ -27,9 +28,13 @@ _HOME = "https://github.com/brendenlake/omniglot/tree/master/python"
 # The outer folder differs between releases and is not asked for.
 _DRAWING = re.compile(r"(?:^|/)([^/]+)/(character\d+)/\d+_(\d+)\.png$")
 _RUN_FILE = re.compile(r"(?:^|/)run(\d{1,4})/(?:(test|training)/(?:item|class)(\d{1,4})\.png|class_labels\.txt)$")
+TURNED = re.compile(r" turned (?:90|180|270)(?=/)")
+"""What the name of a turned character has that the character's own name has not."""
 _LONGEST_FILE = 1 << 20
 """A drawing has a few hundred bytes."""
 _DRAWERS = 9999
+_Drawing: TypeAlias = tuple[str, str, int, str]
+"""Alphabet, character, drawer, name in the zip."""
 
 
 def _preprocessing(size: int, ink: Literal["white", "black"], frame: Frame) -> Preprocessing:
@@ -71,8 +76,9 @@ class Omniglot:
 
     path: str = "$LIKENESS_DATA/omniglot"
     """The folder that holds the official zips; ``~`` and environment variables are replaced."""
-    subset: Literal["background", "evaluation", "background_small1", "background_small2"] = "background"
-    """Background: 30 alphabets, 964 characters, to learn from; evaluation: 20 others, 659, to evaluate by."""
+    subset: Literal["background", "evaluation", "background_small1", "background_small2", "all"] = "background"
+    """Background: 30 alphabets, 964 characters, to learn from; evaluation: 20 others, 659, to evaluate by; the small ones: 5 of
+    the background's alphabets, 146 and 136 characters; all: background and evaluation, for splits of all 1,623 characters."""
     size: int = 28
     """The side of the images in pixels, at most 105."""
     ink: Literal["white", "black"] = "white"
@@ -99,9 +105,10 @@ class Omniglot:
         Raises:
             UserError: the zip is missing or damaged, or holds no drawings, or two of a character by one drawer.
         """
-        with _open_zip(self.path, f"images_{self.subset}.zip") as (archive, where):
-            found = _find_drawings(archive, where)
-            pixels, contents, drawn = _read_drawings(archive, [name for *_, name in found], self.preprocessing, where)
+        zips = [self._read_zip(subset) for subset in (("background", "evaluation") if self.subset == "all" else (self.subset,))]
+        where = " and ".join(place for *_, place in zips)
+        found, contents, drawn = (list(itertools.chain.from_iterable(each)) for each in list(zip(*zips, strict=True))[:3])
+        pixels = np.concatenate([read for *_, read, _ in zips])
         names = [f"{alphabet}/{character}" for alphabet, character, _, _ in found]
         unique, copies = self.duplicates(
             drawn,
@@ -140,6 +147,13 @@ class Omniglot:
             notes=copies,
             content=content_numbers([hashlib.sha256(np.ascontiguousarray(image).data).digest() for image in pixels]),
         )
+
+    def _read_zip(self, subset: str) -> tuple[list[_Drawing], list[bytes], list[bytes], UInt8[np.ndarray, "n h w 1"], str]:
+        """What the drawings of a zip are, a digest of each one's file and of its pixels, these, and where the zip lies."""
+        with _open_zip(self.path, f"images_{subset}.zip") as (archive, where):
+            found = _find_drawings(archive, where)
+            pixels, contents, drawn = _read_drawings(archive, [name for *_, name in found], self.preprocessing, where)
+        return found, contents, drawn, pixels, where
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -232,7 +246,7 @@ def _open_zip(folder: str, file: str) -> Iterator[tuple[zipfile.ZipFile, str]]:
         raise UserError(f"{where} is damaged ({error}): fetch {file} again from {_HOME}.") from error
 
 
-def _find_drawings(archive: zipfile.ZipFile, where: str) -> list[tuple[str, str, int, str]]:
+def _find_drawings(archive: zipfile.ZipFile, where: str) -> list[_Drawing]:
     """Alphabet, character, drawer and name of every drawing, sorted."""
     found: dict[tuple[str, str, int], str] = {}
     for name in archive.namelist():

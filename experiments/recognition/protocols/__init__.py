@@ -1,7 +1,14 @@
 """How a recognizer is evaluated: each protocol turns a subject and a table of images into metrics."""
 
 from likeness.experiments.recognition.protocols.audits import ErrorVersusReject, GroupErrorRates
-from likeness.experiments.recognition.protocols.base import EvaluatedSet, EvaluationProtocol, Metrics, check_protocol, evaluate
+from likeness.experiments.recognition.protocols.base import (
+    EvaluatedSet,
+    EvaluationProtocol,
+    Metrics,
+    apply_protocols,
+    check_protocol,
+    evaluate,
+)
 from likeness.experiments.recognition.protocols.embedded import evaluated_embeddings, open_embeddings
 from likeness.experiments.recognition.protocols.exhaustive import Blufr, EveryPair, GallerySizes, Retrieval
 from likeness.experiments.recognition.protocols.one_shot import OfficialOmniglot, OneShot
@@ -27,6 +34,7 @@ __all__ = [
     "TemplateIdentification",
     "TemplateVerification",
     "Verification",
+    "apply_protocols",
     "check_protocol",
     "evaluate",
     "evaluated_embeddings",

@@ -61,6 +61,24 @@ class EvaluationProtocol(Protocol):
     def metrics(self, evaluated: EvaluatedSet) -> Metrics: ...
 
 
+def apply_protocols(protocols: tuple[EvaluationProtocol, ...], evaluated: EvaluatedSet) -> dict[str, float | Estimate]:
+    """What all protocols measure, by path.
+
+    Raises:
+        UserError: two of them measure something of one path, of which only one could be kept.
+    """
+    metrics: dict[str, float | Estimate] = {}
+    for protocol in tracked("measuring", protocols):
+        found = protocol.metrics(evaluated)
+        if twice := sorted(metrics.keys() & found.keys()):
+            raise UserError(
+                f"Two protocols of the experiment measure {twice[0]}, of which only one could be kept: give one of them, "
+                f"{type(protocol).__name__}, another `name`, or leave it out."
+            )
+        metrics |= found
+    return metrics
+
+
 def check_protocol(protocol: EvaluationProtocol, inputs: ModelInputs) -> None:
     """Refuses a protocol whose files cannot be used, or are read otherwise than those that the network learns from.
 

@@ -25,6 +25,8 @@ class OneShot:
     """Draw all ways of a trial from one group, such as an alphabet."""
     seed: int = 0
     """Of the draw."""
+    name: str = ""
+    """Tells several in one experiment apart: the metric is ``one_shot/error@name``. Empty for ``one_shot/error``."""
 
     def __post_init__(self) -> None:
         if self.ways < 2 or self.shots < 1 or self.trials < 1:
@@ -43,7 +45,8 @@ class OneShot:
             flat = evaluated.embeddings[support.reshape(-1)]
             row = evaluated.embedder.distance(evaluated.embeddings[query][None], flat)[0]
             distances[trial] = row.reshape(self.ways, self.shots).min(axis=1)
-        return one_shot.one_shot(distances, drawn.answers, drawn.people, self.seed)
+        found = one_shot.one_shot(distances, drawn.answers, drawn.people, self.seed)
+        return {f"{metric}@{self.name}" if self.name else metric: value for metric, value in found.items()}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 
 from likeness.experiments.config import load
+from likeness.experiments.display.glossary import meaning
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.recognition.embedders import Eigenfaces, RawPixels, trained
-from likeness.experiments.recognition.protocols import Identification, OneShot, Verification, evaluate
+from likeness.experiments.recognition.protocols import Identification, OneShot, Verification, apply_protocols, evaluate
 from likeness.experiments.recognition.recognition import split_flags
 from likeness.experiments.recognition.recognizer import Recognizer
 from likeness.experiments.run import Checkpoints, Run
@@ -160,6 +161,18 @@ def test_one_shot_trials_of_a_perfect_subject_are_right() -> None:
     assert OneShot(ways=5, trials=50).metrics(evaluated)["one_shot/error"].value == 0  # type: ignore[union-attr]
     collapsed = dataclasses.replace(evaluated, embeddings=np.zeros((len(images), 14)))
     assert OneShot(ways=5, trials=50).metrics(collapsed)["one_shot/error"].value == 1  # type: ignore[union-attr]
+
+
+def test_several_trials_are_told_apart_by_name_or_refused() -> None:
+    images = an_experiment().open().train
+    evaluated = evaluate(RawPixels().fit(images), images)
+    named = OneShot(ways=5, trials=10, name="5-way").metrics(evaluated)
+    assert list(named) == ["one_shot/error@5-way"] and "in those trials" in meaning("one_shot/error@5-way")
+    both = (OneShot(ways=2, trials=10), OneShot(ways=5, trials=10))
+    with pytest.raises(UserError, match="Two protocols .* measure one_shot/error"):
+        apply_protocols(both, evaluated)
+    apart = apply_protocols((both[0], dataclasses.replace(both[1], name="5-way")), evaluated)
+    assert sorted(apart) == ["one_shot/error", "one_shot/error@5-way"]
 
 
 def test_a_person_with_one_image_is_refused_or_counted(tmp_path: Path) -> None:
