@@ -16,7 +16,7 @@ from likeness.configs.recognition import omniglot
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.recognition.protocols import OneShot
 from likeness.experiments.run import Run
-from likeness.research.data import IdentityBatches, Omniglot, OmniglotSplit
+from likeness.research.data import Duplicates, IdentityBatches, Omniglot, OmniglotSplit
 
 
 def get_config() -> Run:
@@ -25,7 +25,8 @@ def get_config() -> Run:
     trials = [(ways, shots) for ways in (5, 20) for shots in (1, 5)]
     experiment = dataclasses.replace(
         base.experiment,
-        data=Omniglot(subset="all", size=36, frame="dark", rotations=True),
+        # Four drawings are equal to ones of another alphabet, and are kept as in all published results.
+        data=Omniglot(subset="all", size=36, frame="dark", rotations=True, duplicates=Duplicates(within="keep", across="keep")),
         split=OmniglotSplit(validation=20, test=423),
         batches=IdentityBatches(people=20, images=6),
         test=tuple(OneShot(ways=ways, shots=shots, trials=1000, name=f"{ways}-way,{shots}-shot") for ways, shots in trials),
