@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from likeness.experiments.recognition.recognizer import Recognizer
     from likeness.research.data import BadImage
 
-_ENDINGS = (".npz", ".parquet")
 _SHOWN = 3
 """Files that cannot be used, of which why is said."""
 _GROUP = 64
@@ -44,11 +43,12 @@ def main(arguments: list[str]) -> int:
     from likeness.experiments.commands.shown import check_photographs
     from likeness.experiments.display.phases import watched
     from likeness.experiments.display.progress import Phases
+    from likeness.experiments.storage.columns import ENDINGS, write_columns
     from likeness.research.errors import UserError
 
     out = Path(options.out)
-    if out.suffix.lower() not in _ENDINGS:
-        raise UserError(f"--out is {out}: embeddings are written to a file that ends in {' or '.join(_ENDINGS)}.")
+    if out.suffix.lower() not in ENDINGS:
+        raise UserError(f"--out is {out}: embeddings are written to a file that ends in {' or '.join(ENDINGS)}.")
     check_place("--out", out)
     if not options.images:
         raise UserError("There is nothing to embed: give images, or folders of images.")
@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> int:
         print(f"likeness: {len(skipped)} files are left out; these are the first {_SHOWN}.", file=sys.stderr)
     if not columns:
         raise UserError(f"None of {len(files)} files could be embedded, so nothing is written.")
-    _write(out, columns, recognizer)
+    write_columns(out, columns, {"model": recognizer.name, "fingerprint": recognizer.fingerprint})
     count, width = columns["embeddings"].shape
     print(f"embedded {count:,} faces of {len(files) - len(skipped):,} images with {recognizer.name}, {width} numbers each")
     print(f"written  {out}")
@@ -132,29 +132,3 @@ def _embedded(recognizer: "Recognizer", files: list[Path], face: "FaceAsked") ->
         return {}, skipped
     columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     return {"embeddings": np.concatenate(codes).astype(np.float32), **columns}, skipped
-
-
-def _write(out: Path, columns: "dict[str, np.ndarray]", recognizer: "Recognizer") -> None:
-    import io
-
-    import numpy as np
-
-    from likeness.research.errors import UserError
-    from likeness.research.files import write_atomically
-
-    stored = io.BytesIO()
-    if out.suffix.lower() == ".npz":
-        told = {"model": np.array(recognizer.name), "fingerprint": np.array(recognizer.fingerprint)}
-        np.savez(stored, **columns, **told)  # pyright: ignore[reportArgumentType]
-    else:
-        try:
-            import pyarrow
-            import pyarrow.parquet
-        except ImportError as error:
-            raise UserError(
-                f"{out} is a Parquet file, for which pyarrow is needed: `pip install pyarrow`, or write .npz."
-            ) from error
-        table = {name: list(column.reshape(len(column), -1) if column.ndim > 1 else column) for name, column in columns.items()}
-        told = {"model": recognizer.name, "fingerprint": recognizer.fingerprint}
-        pyarrow.parquet.write_table(pyarrow.table(table).replace_schema_metadata(told), stored)
-    write_atomically(out, stored.getvalue())
