@@ -1,13 +1,17 @@
 """``likeness enroll``: keeps a gallery of people. No training: an image is embedded once, when it is enrolled."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from likeness.experiments.commands.flags import Face, GalleryFile, Images, Model, TrustCode, cli, trust
 from likeness.experiments.commands.recognizers import gallery_of, is_published, opened, recognizer_named
+
+if TYPE_CHECKING:
+    from likeness.research.gallery import PersonTemplate
 
 Name = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME")]
 
@@ -58,6 +62,38 @@ class Remove:
 
 
 @dataclasses.dataclass(frozen=True)
+class Replace:
+    """Put images in the place of all that a person has: likeness enroll replace "Ada Lovelace" new.jpg"""
+
+    name: Name
+    """Who it is."""
+    image: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="IMAGE")]
+    """An image of this person."""
+    more: Images = ()
+    """More images."""
+
+
+@dataclasses.dataclass(frozen=True)
+class History:
+    """Tell who was added, removed, replaced or renamed, when, and from which file."""
+
+    name: Annotated[
+        tyro.conf.Positional[str | None], tyro.conf.arg(metavar="[NAME]", help_behavior_hint="(default: everybody)")
+    ] = None
+    """One person, whatever they were called before or after."""
+    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Print the history as JSON and nothing else."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Export:
+    """Write the gallery for other programs: .npz, .parquet, or an index for FAISS (.faiss, .index)."""
+
+    file: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="FILE")]
+    """The file to write."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Options:
     """Keep a gallery of people, for `likeness identify`."""
 
@@ -66,7 +102,10 @@ class Options:
         | Annotated[Folder, tyro.conf.subcommand("folder")]
         | Annotated[List, tyro.conf.subcommand("list")]
         | Annotated[Rename, tyro.conf.subcommand("rename")]
+        | Annotated[Replace, tyro.conf.subcommand("replace")]
         | Annotated[Remove, tyro.conf.subcommand("remove")]
+        | Annotated[History, tyro.conf.subcommand("history")]
+        | Annotated[Export, tyro.conf.subcommand("export")]
     )
     model: Model = None
     """A published recognizer, which finds the faces in photographs itself, or the working directory of a trained one."""
@@ -74,6 +113,9 @@ class Options:
     """Which face of each photograph: the largest, which is the default, or one by its number, counted from the left."""
     gallery: GalleryFile = None
     """The gallery's file."""
+    template: Annotated[Literal["nearest", "average"] | None, tyro.conf.arg(help_behavior_hint="(default: as it is)")] = None
+    """How `identify` compares a person of several images from now on: by the nearest of them, as a new gallery does, or by
+    their average."""
     trust_code: TrustCode = False
 
 
@@ -82,6 +124,7 @@ def main(arguments: list[str]) -> int:
         tyro.conf.CascadeSubcommandArgs[tyro.conf.OmitArgPrefixes[Options]], prog="likeness enroll", arguments=arguments
     )
     from likeness.experiments.storage.workdir import Workdir as RunFiles
+    from likeness.research.errors import UserError
 
     model = recognizer_named(options.model)
     if options.gallery is None and not is_published(model):
@@ -89,12 +132,21 @@ def main(arguments: list[str]) -> int:
         RunFiles(model).check_run()
     trust(model, options)
     path = Path(options.gallery or gallery_of(model))
-    named = _enroll(options.action, model, path, options.face) if isinstance(options.action, Add | Folder) else []
-    _keep(options.action, path, named)
+    if options.template is not None and isinstance(options.action, History | Export):
+        raise UserError("--template changes how people are compared, and this changes nothing: leave it out.")
+    match options.action:
+        case Add() | Replace() | Folder():
+            _keep(options.action, path, options.template, _enroll(options.action, model, path, options))
+        case History(name, as_json):
+            _tell(path, name, as_json)
+        case Export(file):
+            _export(path, Path(file), model)
+        case List() | Rename() | Remove():
+            _keep(options.action, path, options.template)
     return 0
 
 
-def _enroll(action: Add | Folder, model: str, path: Path, face: str | None) -> list[str]:
+def _enroll(action: Add | Replace | Folder, model: str, path: Path, options: Options) -> list[str]:
     """Embeds the images, which only the model can; names who was enrolled."""
     from likeness.experiments.commands.shown import check_photographs, remark
     from likeness.experiments.display.phases import watched
@@ -102,14 +154,19 @@ def _enroll(action: Add | Folder, model: str, path: Path, face: str | None) -> l
     from likeness.research.errors import UserError
 
     recognizer = opened(model)
-    asked = check_photographs(recognizer, face, None)
+    asked = check_photographs(recognizer, options.face, None)
     if asked == "all":
         raise UserError("--face all is for identify: a face is enrolled for each image, the largest or --face N.")
     with Phases() as phases, watched(phases.tell):
         match action:
-            case Add(name, image, more):
+            case Add(name, image, more) | Replace(name, image, more):
                 done = recognizer.enroll(
-                    path, {name: [image, *more]}, face=asked or "largest", tell=lambda seen: remark([seen])
+                    path,
+                    {name: [image, *more]},
+                    face=asked or "largest",
+                    tell=lambda seen: remark([seen]),
+                    earlier="replaced" if isinstance(action, Replace) else "kept",
+                    template=options.template,
                 )
             case Folder(folder, on_bad):
                 people, skipped, notes = recognizer.find_people(folder, on_bad)
@@ -117,7 +174,7 @@ def _enroll(action: Add | Folder, model: str, path: Path, face: str | None) -> l
                     print(f"skipped: {error}")
                 for note in notes:
                     print(note)
-                done = recognizer.enroll(path, people, face=asked or "largest")
+                done = recognizer.enroll(path, people, face=asked or "largest", template=options.template)
     for enrollment in done:
         print(f"enrolled {enrollment.name} with {_count(len(enrollment.added), 'image')}")
         for duplicate in enrollment.skipped:
@@ -127,13 +184,58 @@ def _enroll(action: Add | Folder, model: str, path: Path, face: str | None) -> l
     return [enrollment.name for enrollment in done]
 
 
-def _keep(action: Add | Folder | List | Rename | Remove, path: Path, named: list[str]) -> None:
+def _tell(path: Path, name: str | None, as_json: bool) -> None:
+    """Prints what was changed in a gallery."""
+    import json
+
+    from likeness.research.data.paths import printable
+    from likeness.research.gallery.store import Gallery
+
+    with Gallery.open(path) as gallery:
+        changes = gallery.history(name)
+    if as_json:
+        print(json.dumps([dataclasses.asdict(change) for change in changes]))
+        return
+    for change in changes:
+        print(change)
+    print(f"{_count(len(changes), 'change')} in {printable(path)}")
+
+
+def _export(path: Path, out: Path, model: str) -> None:
+    """Writes a gallery for other programs. Only an index has to know how the model compares."""
+    from likeness.experiments.commands.places import check_place
+    from likeness.experiments.recognition.exported import FAISS_ENDINGS, check_ending, export_gallery
+    from likeness.research.data.paths import printable
+    from likeness.research.errors import require
+    from likeness.research.gallery.store import Gallery
+
+    check_ending(out)
+    check_place("FILE", out)
+    if out.suffix.lower() in FAISS_ENDINGS:
+        require("faiss", "faiss", f"{printable(out)}")
+        recognizer = opened(model)
+        with recognizer.gallery(path) as gallery:
+            rows, files = export_gallery(gallery, out, recognizer.distance)
+    else:
+        with Gallery.open(path) as gallery:
+            rows, files = export_gallery(gallery, out)
+    print(f"wrote {_count(rows, 'embedding')} of {printable(path)} to {' and '.join(map(printable, files))}")
+
+
+def _keep(
+    action: Add | Replace | Folder | List | Rename | Remove,
+    path: Path,
+    template: "PersonTemplate | None",
+    named: Sequence[str] = (),
+) -> None:
     """Lists and changes names, which needs no model and does not wait for one; warns of those that are easily confused."""
     from likeness.research.data.names import identity_name
     from likeness.research.data.paths import printable
     from likeness.research.gallery.store import Gallery
 
     with Gallery.open(path) as gallery:
+        if template is not None:
+            gallery.set_template(template)
         match action:
             case List():
                 for name, images in gallery.people().items():
@@ -146,6 +248,8 @@ def _keep(action: Add | Folder | List | Rename | Remove, path: Path, named: list
                 print(f"removed {identity_name(name)} with {_count(gallery.remove(name), 'image')}")
             case _:
                 pass
+        if template is not None:
+            print(f"people of several images are compared by the {template.replace('nearest', 'nearest of them')}")
         for group in gallery.easily_confused(named):
             print(f"warning: these are different people, whose names differ by little: {', '.join(group)}")
         print(f"{_count(len(gallery.people()), 'person', 'people')} in {printable(path)}")

@@ -34,6 +34,11 @@ class Options:
     store: Literal["float32", "bfloat16", "int8"] = "float32"
     """What is kept in memory of each number of an embedding: a half or a quarter for a gallery of millions. It changes no
     answer."""
+    fpir: Annotated[
+        float | None, tyro.conf.arg(metavar="RATE", help_behavior_hint="(default: by τ, whatever the gallery's size)")
+    ] = None
+    """Name somebody by a threshold for galleries of this one's size, which gives a name to such a share of strangers: 0.1,
+    0.01 or 0.001."""
     show: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
     """Draw the photographs, with names at the faces."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
@@ -73,7 +78,7 @@ def _answers(
 
     images = (options.image, *options.more)
     face = check_photographs(recognizer, options.face, options.show)
-    identifier = recognizer.identifier(gallery, store=options.store)
+    identifier = recognizer.identifier(gallery, store=options.store, fpir=options.fpir)
     if not recognizer.takes_photographs:
         answers = recognizer.identify(gallery, images, identifier=identifier)
         return [(printable(image), None, answer) for image, answer in zip(images, answers, strict=True)], []
@@ -102,6 +107,8 @@ def _as_json(title: str, place: list[float] | None, answer: "IdentificationResul
         "nearest": dataclasses.asdict(answer.nearest),
         "runner_up": dataclasses.asdict(answer.runner_up) if answer.runner_up else None,
         "tied": list(answer.tied),
-        "tau": answer.threshold.tau,
+        "tau": answer.tau,
+        "sized": dataclasses.asdict(answer.sized) if answer.sized else None,
+        "template": answer.template,
         "enrolled_as": list(answer.enrolled_as),
     }

@@ -13,6 +13,7 @@ from likeness.research.distances import Cosine, Distance, Euclidean
 from likeness.research.encoders import DlibResNet, FlipEmbedding, MobileFaceNet
 from likeness.research.errors import UserError
 from likeness.research.faces import FaceCrop, FaceFinder, FaceFolder
+from likeness.research.gallery.gallery_thresholds import ENDING
 from likeness.research.geometry.template import Template
 from likeness.research.losses import Triplet
 from likeness.research.weights import Pretrained
@@ -53,6 +54,12 @@ class PublishedRecognizer:
         Of weights in a file it lies beside that.
         """
         return Path(self.file).with_suffix(".threshold.json") if self.file else _THRESHOLDS / f"{self.name}.json"
+
+    @property
+    def gallery_thresholds(self) -> Path:
+        """The file of the thresholds T(N), beside that of τ and from the same people."""
+        name = self.threshold.name.removesuffix(".json").removesuffix(".threshold")
+        return self.threshold.with_name(name + ENDING)
 
     @property
     def pretrained(self) -> Pretrained:

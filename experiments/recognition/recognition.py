@@ -43,7 +43,7 @@ from likeness.research.data.sampling import IndexBatches
 from likeness.research.data.split import Split, Splits
 from likeness.research.distances import Distance
 from likeness.research.errors import UserError
-from likeness.research.gallery import Threshold
+from likeness.research.gallery import GalleryThresholds, Threshold
 from likeness.research.losses import (
     CollapseMonitor,
     KnowsCollapse,
@@ -56,6 +56,7 @@ from likeness.research.losses import (
 )
 from likeness.research.metrics import calibration, verification
 from likeness.research.metrics import pairs as metric_pairs
+from likeness.research.metrics.sized_thresholds import FPIRS, thresholds_by_size
 from likeness.research.ops.remat import Keep, count_parts, recomputing
 from likeness.research.types import Array, Embeddings, PRNGKey, PyTree
 
@@ -376,6 +377,7 @@ class Recognition(Experiment):
                     distance=repr(self.distance_with(params)),
                 ).to_json()
                 tau = calibrated.threshold
+            artifacts |= self._gallery_thresholds(validated, artifacts.get("threshold"))
         bands = _bands(curves)
         hard = hardest_pairs(evaluated, pairs) if bands else None
         arrays = {"embeddings": embedding_sample(evaluated)} | ({"roc": roc_points(bands)} if bands else {})
@@ -387,6 +389,19 @@ class Recognition(Experiment):
             examples={} if hard is None else pair_images(hard),
             notes=tuple(notes),
         )
+
+    @staticmethod
+    def _gallery_thresholds(validated: EvaluatedSet, threshold: Mapping[str, Any] | None) -> dict[str, Any]:
+        """T(N) from the people of τ, where there are enough of them for a rate."""
+        people = len(np.unique(validated.images.labels))
+        fpirs = tuple(fpir for fpir in FPIRS if people * fpir >= 1)
+        if threshold is None or not fpirs:
+            return {}
+        by_size = thresholds_by_size(validated.embeddings, validated.images.labels, validated.compared_by, fpirs=fpirs)
+        found = GalleryThresholds(
+            people=people, fingerprint=threshold["fingerprint"], distance=threshold["distance"], thresholds=by_size
+        )
+        return {"gallery_thresholds": found.to_json()}
 
     def _some(self, images: Images, part: str) -> Images:
         if not len(images):

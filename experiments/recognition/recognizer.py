@@ -30,8 +30,10 @@ from likeness.research.gallery import (
     EnrolledImage,
     Enrollment,
     Gallery,
+    GalleryThresholds,
     IdentificationResult,
     Identifier,
+    PersonTemplate,
     Store,
     Threshold,
     VerificationResult,
@@ -63,6 +65,8 @@ class Recognizer:
     calibrated_on: str
     """Whose images τ was chosen on, with a verb's subject: "the 12 validation people of Folder faces"."""
     threshold_file: Path
+    gallery_thresholds_file: Path
+    """Where the thresholds T(N) are."""
     without_threshold: str
     """What there is to do where τ was never chosen, as sentences."""
     least_norm: float | None = None
@@ -94,6 +98,7 @@ class Recognizer:
             home=Path(workdir),
             calibrated_on=f"validation people of {' '.join([type(source).__name__, *map(str, given)])}",
             threshold_file=Workdir(workdir).artifact("threshold"),
+            gallery_thresholds_file=Workdir(workdir).artifact("gallery_thresholds"),
             without_threshold="Its validation people could not resolve the false-accept rate asked for "
             f"({experiment.target_far:g}; {Workdir(workdir).summary} says why). Train with more of them"
             f"{split_flags(experiment.split, 'validation')} or for a higher rate (--experiment.target-far).",
@@ -128,6 +133,7 @@ class Recognizer:
             home=Path("runs/published", Path(name).stem if one.file else name),
             calibrated_on=f"people of {one.calibrated_on}",
             threshold_file=one.threshold,
+            gallery_thresholds_file=one.gallery_thresholds,
             without_threshold="Which distance means one person must be measured on photographs of people, some hundred of "
             "them, each in a folder of their own. Run `python -m likeness.experiments.benchmarks.published_thresholds --models "
             f"{name} --people FOLDER`, which writes {one.threshold}.",
@@ -145,6 +151,7 @@ class Recognizer:
         home: Path,
         calibrated_on: str,
         threshold_file: Path,
+        gallery_thresholds_file: Path,
         without_threshold: str,
         least_norm: float | None = None,
     ) -> "Recognizer":
@@ -158,6 +165,7 @@ class Recognizer:
             home=home,
             calibrated_on=calibrated_on,
             threshold_file=threshold_file,
+            gallery_thresholds_file=gallery_thresholds_file,
             without_threshold=without_threshold,
             least_norm=least_norm,
         )
@@ -172,6 +180,22 @@ class Recognizer:
         if not self.threshold_file.exists():
             raise UserError(f"{self.name} has no threshold τ. {self.without_threshold}")
         return Threshold.load(self.threshold_file, self.fingerprint)
+
+    @functools.cached_property
+    def gallery_thresholds(self) -> GalleryThresholds:
+        """The thresholds T(N) of galleries of N, from the same people as τ.
+
+        Raises:
+            UserError: there are none, or the model has changed since.
+        """
+        if not self.gallery_thresholds_file.exists():
+            raise UserError(
+                f"{self.name} has no thresholds for galleries of several sizes ({self.gallery_thresholds_file}): a share of "
+                "strangers needs one divided by it of people to be chosen on, ten for 0.1. Evaluate a run with more validation "
+                "people, or run `python -m likeness.experiments.benchmarks.published_thresholds` for a published recognizer; "
+                "or leave --fpir out."
+            )
+        return GalleryThresholds.load(self.gallery_thresholds_file, self.fingerprint)
 
     @property
     def calibration(self) -> str:
@@ -266,18 +290,30 @@ class Recognizer:
         """Do two image files show the same person?"""
         return self.compare(*self.embed_files([first, second]))
 
-    def identifier(self, gallery: Gallery, *, store: Store = "float32", mesh: jax.sharding.Mesh | None = None) -> Identifier:
+    def identifier(
+        self,
+        gallery: Gallery,
+        *,
+        store: Store = "float32",
+        mesh: jax.sharding.Mesh | None = None,
+        fpir: float | None = None,
+    ) -> Identifier:
         """What finds embeddings in a gallery.
 
         Args:
             gallery: of this model.
             store: what the device keeps of each number: float32, bfloat16 or int8. It changes no answer.
             mesh: devices that share a large gallery; None for one.
+            fpir: the share of strangers who may be given a name: by T(N) of this gallery's size. None for τ.
 
         Raises:
-            UserError: nobody is enrolled, or there is no τ.
+            UserError: nobody is enrolled, there is no τ, or T(N) was not chosen for this rate or for so large a gallery.
         """
-        return Identifier(gallery.codes(), self.threshold, distance=self.distance, store=store, mesh=mesh)
+        codes, sized = gallery.codes(), None
+        if fpir is not None:
+            compared = len(codes.names) if codes.template == "average" else len(codes.vectors)
+            sized = self.gallery_thresholds.at(max(1, compared), fpir)
+        return Identifier(codes, self.threshold, distance=self.distance, store=store, mesh=mesh, sized=sized)
 
     def identify(
         self, gallery: Gallery, paths: Sequence[str | Path], *, identifier: Identifier | None = None
@@ -300,6 +336,8 @@ class Recognizer:
         *,
         face: FaceAsked = "largest",
         tell: Callable[[SeenPhotograph], None] | None = None,
+        earlier: Literal["kept", "replaced"] = "kept",
+        template: PersonTemplate | None = None,
     ) -> tuple[Enrollment, ...]:
         """Adds image files of people to a gallery, which is made if there is none: all of them or, if one is bad, none.
 
@@ -308,6 +346,8 @@ class Recognizer:
             people: the images of each person, by name.
             face: which face of each photograph, where it takes photographs.
             tell: is shown each photograph.
+            earlier: what becomes of the images that these people had.
+            template: what stands for a person of several images in this gallery from now on; None leaves that as it is.
 
         Raises:
             UserError: an image cannot be used, or the gallery cannot be written or belongs to another model.
@@ -318,7 +358,10 @@ class Recognizer:
             for name, files in tracked("embedding images", list(people.items()), lambda each: len(each[1]))
         ]
         with self.gallery(gallery, create=True) as opened, opened.transaction("enroll the images"):
-            return tuple(opened.add(name, codes, notes) for name, codes, notes in ready)
+            if template is not None:
+                opened.set_template(template)
+            put = opened.add if earlier == "kept" else opened.replace
+            return tuple(put(name, codes, notes) for name, codes, notes in ready)
 
     def _ready(
         self, files: Sequence[str | Path], face: FaceAsked, tell: Callable[[SeenPhotograph], None] | None

@@ -9,12 +9,14 @@ import numpy as np
 from likeness.research.distances import Distance, SquaredEuclidean
 from likeness.research.errors import UserError
 from likeness.research.gallery.blocks import Store
-from likeness.research.gallery.records import LARGEST, Codes, comparable
+from likeness.research.gallery.records import LARGEST, Codes, PersonTemplate, comparable
 from likeness.research.gallery.search import Index
+from likeness.research.gallery.templates import averaged
 from likeness.research.gallery.threshold import Threshold
 from likeness.research.metrics.bootstrap import FEWEST_PEOPLE, varying_interval
 from likeness.research.metrics.identification import compound_error
 from likeness.research.metrics.intervals import Estimate
+from likeness.research.metrics.sized_thresholds import SizedThreshold
 from likeness.research.types import AnyArray, Float
 
 _MOST_TRIALS = 1000
@@ -45,10 +47,15 @@ class IdentificationResult:
     """People within τ of whom none is nearer than the others."""
     threshold: Threshold
     """τ, and the error rates measured at it."""
+    sized: SizedThreshold | None = None
+    """T(N), by which somebody was named in the place of τ, where a share of strangers was asked for."""
     people: int
     """K, how many people are enrolled with at least one embedding."""
     comparisons: int
-    """How many embeddings the image was compared with: K when each person has one."""
+    """How many embeddings the image was compared with: K when each person has one, or is compared by an average."""
+    template: PersonTemplate = "nearest"
+    """What stood for a person of several images. τ was set on pairs of images, so of an average its false-accept rate is not
+    known for one comparison; ``stranger`` is measured with the averages."""
     stranger: Estimate | None = None
     """How often somebody who is not enrolled is given a name, as :func:`named_strangers` measures it."""
     enrolled_as: tuple[str, ...] = ()
@@ -59,6 +66,11 @@ class IdentificationResult:
         """To the nearest person."""
         return self.nearest.distance
 
+    @property
+    def tau(self) -> float:
+        """The distance up to which somebody is named."""
+        return self.threshold.tau if self.sized is None else self.sized.tau
+
     def __str__(self) -> str:
         """One line for people to read."""
         people = "1 person" if self.people == 1 else f"{self.people} people"
@@ -67,17 +79,22 @@ class IdentificationResult:
         else:
             second = f", then {self.runner_up.name} at {self.runner_up.distance:.4g}" if self.runner_up else ""
             where = f"{self.name or 'unknown'}: nearest is {self.nearest.name} at distance {self.distance:.4g}{second}"
-        often = f"at most {100 * self.threshold.most_accepted(self.comparisons):.2g} %"
         if self.stranger is not None and self.stranger.resolved:
             often = self.stranger.text()
+        elif self.template == "average" or self.sized is not None:
+            often = "a share that is not known"
+        else:
+            often = f"at most {100 * self.threshold.most_accepted(self.comparisons):.2g} %"
+        by = f"τ {self.threshold.tau:.4g}" if self.sized is None else f"T({self.sized.size:,}) {self.sized.tau:.4g}"
+        rates = f"false accepts per comparison {self.threshold.far.text()}"
+        if self.sized is not None:
+            rates = f"strangers named by a gallery of {self.sized.size:,} people {self.sized.measured.text()}"
+        compared = ", set on pairs of images, and each person is the average of theirs" if self.template == "average" else ""
         very = f"; this very image is enrolled as {' and as '.join(self.enrolled_as)}" if self.enrolled_as else ""
-        return (
-            f"{where}; τ {self.threshold.tau:.4g}, false accepts per comparison {self.threshold.far.text()}, "
-            f"a stranger among {people} gets a name in {often} of cases{very}"
-        )
+        return f"{where}; {by}{compared}, {rates}, a stranger among {people} gets a name in {often} of cases{very}"
 
 
-def named_strangers(index: Index, codes: Codes, threshold: Threshold, seed: int = 0) -> Estimate:
+def named_strangers(index: Index, codes: Codes, tau: float, seed: int = 0) -> Estimate:
     """Returns how often this gallery gives a name to somebody who is not in it, measured on the gallery itself.
 
     Each enrolled person is a stranger to the gallery without them: an embedding of theirs is given a name if anybody else is
@@ -90,9 +107,9 @@ def named_strangers(index: Index, codes: Codes, threshold: Threshold, seed: int 
     strangers resemble everybody.
 
     Args:
-        index: Of the codes.
-        codes: Of the gallery. Of more than a thousand embeddings a thousand are drawn.
-        threshold: τ.
+        index: Of the codes, or of their averages.
+        codes: Of the gallery, each image for itself. Of more than a thousand embeddings a thousand are drawn.
+        tau: The distance up to which somebody is named.
         seed: Of the draw.
     """
     people = len(codes.names)
@@ -105,7 +122,7 @@ def named_strangers(index: Index, codes: Codes, threshold: Threshold, seed: int 
     # Of the two nearest people one at least is another than oneself.
     neighbors = index.nearest(np.asarray(codes.vectors)[rows], k=2)
     others = np.where(neighbors.people == owners[:, None], np.inf, neighbors.distances).min(axis=1)
-    named = others <= threshold.tau
+    named = others <= tau
     rate, trials, seen = float(named.mean()), len(rows), len(np.unique(owners))
     errors = np.bincount(owners, named - rate)
     variance = 2 * float((errors**2).sum()) / trials**2 * seen / (seen - 1)
@@ -141,16 +158,19 @@ class Identifier:
         distance: Distance = SquaredEuclidean(),
         store: Store = "float32",
         mesh: jax.sharding.Mesh | None = None,
+        sized: SizedThreshold | None = None,
     ) -> None:
         """Prepares the search.
 
         Args:
-            codes: of a gallery.
+            codes: of a gallery, which says what stands for a person of several images.
             threshold: calibrated for the gallery's model and this distance.
             distance: the one that the threshold was calibrated with.
             store: what the device keeps of each number of an embedding. A smaller one changes no answer, see
                 :class:`~likeness.research.gallery.search.Index`.
             mesh: devices that share the search; None for one.
+            sized: T(N), which takes the place of τ
+                (:meth:`~likeness.research.gallery.gallery_thresholds.GalleryThresholds.at`); None for τ.
 
         Raises:
             UserError: nobody is enrolled, the threshold was calibrated with another distance, or a small store is asked for a
@@ -166,13 +186,15 @@ class Identifier:
                 f"{distance!r}, in whose units it says nothing: search with the first, or calibrate a threshold for the second."
             )
         self.codes = codes
-        self.threshold = threshold
-        self._index = Index.of(codes, distance=distance, store=store, mesh=mesh)
+        self.threshold, self.sized = threshold, sized
+        self._tau = threshold.tau if sized is None else sized.tau
+        searched = averaged(codes, distance) if codes.template == "average" else codes
+        self._index = Index.of(searched, distance=distance, store=store, mesh=mesh)
 
     @functools.cached_property
     def stranger(self) -> Estimate:
         """How often the gallery gives a name to somebody who is not enrolled (:func:`named_strangers`)."""
-        return named_strangers(self._index, self.codes, self.threshold)
+        return named_strangers(self._index, self.codes, self._tau)
 
     def __call__(self, embeddings: Float[AnyArray, "q d"]) -> tuple[IdentificationResult, ...]:
         """Identifies each embedding.
@@ -199,7 +221,7 @@ class Identifier:
             for person, distance in zip(people, distances, strict=True)
             if person >= 0
         ]
-        within = self.threshold.decide(nearest.distance)
+        within = nearest.distance <= self._tau
         tied = self._tied(embedding, nearest.distance) if within and others and self._equal(nearest, others[0]) else ()
         return IdentificationResult(
             name=nearest.name if within and not tied else None,
@@ -207,16 +229,18 @@ class Identifier:
             runner_up=others[0] if others else None,
             tied=tied,
             threshold=self.threshold,
+            sized=self.sized,
             people=len(self.codes.names),
-            comparisons=len(self.codes.vectors),
+            comparisons=len(self._index),
+            template=self.codes.template,
             stranger=self.stranger,
         )
 
     def _equal(self, nearest: Candidate, other: Candidate) -> bool:
-        return other.distance - nearest.distance <= _SAME * abs(self.threshold.tau)
+        return other.distance - nearest.distance <= _SAME * abs(self._tau)
 
     def _tied(self, embedding: np.ndarray, nearest: float) -> tuple[str, ...]:
         """Everybody who is as near as the nearest."""
         found = self._index.nearest(embedding[None], k=min(len(self.codes.names), _MOST_TIED))
-        near = found.distances[0] - nearest <= _SAME * abs(self.threshold.tau)
+        near = found.distances[0] - nearest <= _SAME * abs(self._tau)
         return tuple(self.codes.names[person] for person in found.people[0][near])

@@ -1,10 +1,15 @@
 """What a gallery takes and tells."""
 
 import dataclasses
+from typing import Literal, TypeAlias
 
 import numpy as np
 
 from likeness.research.types import AnyArray, Bool, Float, Int
+
+PersonTemplate: TypeAlias = Literal["nearest", "average"]
+"""What stands for a person of several images: the nearest of them to what is asked, or their average."""
+PERSON_TEMPLATES: tuple[PersonTemplate, ...] = ("nearest", "average")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +71,9 @@ class Codes:
     owners: Int[AnyArray, "n"]
     """Index into `names` of each row."""
     ids: Int[AnyArray, "n"]
-    """The embedding's id of each row."""
+    """The embedding's id of each row; of an average the first of its person's."""
+    template: PersonTemplate = "nearest"
+    """What stands for a person of several rows."""
 
 
 LARGEST = 1e16

@@ -142,7 +142,7 @@ class Index:
         if not np.array_equal(self._rows, np.arange(count)):
             self._vectors, self._owners = self._vectors[self._rows], self._owners[self._rows]
         self._most = int(np.bincount(self._owners).max()) if count else 0
-        self._order = self._searched_by(parts)
+        self._order: Order | None = self._searched_by(parts)
         # About the mean, norms are no larger than distances, so that their difference cancels few digits.
         self._shift: np.ndarray | float = 0.0
         if self._order is not None and count:

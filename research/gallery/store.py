@@ -1,38 +1,36 @@
 """Enrolled people in one SQLite file."""
 
 import contextlib
-import datetime
 import difflib
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import cast
 
 import numpy as np
 
 from likeness.research.data.names import easily_confused, folded, identity_name
 from likeness.research.data.paths import printable
 from likeness.research.errors import UserError
+from likeness.research.gallery import history
+from likeness.research.gallery.database import SCHEMA, made, open_and_read, transaction
 from likeness.research.gallery.errors import explained
-from likeness.research.gallery.records import LARGEST, Codes, Duplicate, Enrolled, EnrolledImage, Enrollment, comparable
+from likeness.research.gallery.history import GalleryChange
+from likeness.research.gallery.records import (
+    LARGEST,
+    PERSON_TEMPLATES,
+    Codes,
+    Duplicate,
+    Enrolled,
+    EnrolledImage,
+    Enrollment,
+    PersonTemplate,
+    comparable,
+)
 from likeness.research.types import AnyArray
 
-SCHEMA = 1
 _LITTLE_ENDIAN = np.dtype("<f4")
-_TABLES = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
-CREATE TABLE embeddings (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    person_id INTEGER NOT NULL REFERENCES people (id) ON DELETE CASCADE,
-    vector BLOB NOT NULL,
-    source TEXT NOT NULL,
-    sha256 TEXT NOT NULL,
-    added TEXT NOT NULL
-);
-CREATE INDEX embeddings_of_person ON embeddings (person_id);
-CREATE INDEX embeddings_of_image ON embeddings (sha256);
-"""
 
 
 class Gallery:
@@ -73,7 +71,7 @@ class Gallery:
             ValueError: the dimension is not positive, or the fingerprint is empty.
         """
         path = Path(path)
-        connection, meta, created = _made(path, fingerprint, dimension, "be created")
+        connection, meta, created = made(path, fingerprint, dimension, "be created")
         if not created:
             connection.close()
             raise UserError(f"Gallery {path}: the file exists already. Open it to add people, or choose another path.")
@@ -94,7 +92,7 @@ class Gallery:
             ValueError: the dimension is not positive, or the fingerprint is empty.
         """
         path = Path(path)
-        connection, meta, _ = _made(path, fingerprint, dimension, "be opened or created")
+        connection, meta, _ = made(path, fingerprint, dimension, "be opened or created")
         return cls._checked(path, connection, meta, fingerprint)
 
     @classmethod
@@ -114,7 +112,7 @@ class Gallery:
         if not path.stat().st_size:
             raise UserError(f"Gallery {path}: the file is empty, nobody is enrolled yet. Enroll someone first.")
         with explained(path, "be opened"):
-            connection, meta = _open_and_read(path)
+            connection, meta = open_and_read(path)
         return cls._checked(path, connection, meta, fingerprint)
 
     @classmethod
@@ -173,7 +171,7 @@ class Gallery:
             if self._connection.in_transaction:
                 yield
             else:
-                with _transaction(self._connection):
+                with transaction(self._connection):
                     yield
 
     def add(self, name: str, vectors: AnyArray | Sequence[Sequence[float]], images: Sequence[EnrolledImage] = ()) -> Enrollment:
@@ -198,7 +196,7 @@ class Gallery:
         images = [EnrolledImage()] * len(rows) if not images else list(images)
         if len(images) != len(rows):
             raise ValueError(f"{len(rows)} embeddings of {name!r} come with {len(images)} images.")
-        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        now = history.now()
         added, skipped, shared = [], [], []
         with self.transaction(f"enroll {name}"):
             run = self._connection.execute
@@ -215,7 +213,29 @@ class Gallery:
                 values = (person, row.tobytes(), source, image.sha256, now)
                 cursor = run("INSERT INTO embeddings (person_id, vector, source, sha256, added) VALUES (?, ?, ?, ?, ?)", values)
                 added.append(int(cursor.lastrowid or 0))
+                history.record(self._connection, "added", name, now, embedding=added[-1], source=source, sha256=image.sha256)
         return Enrollment(name, tuple(added), tuple(skipped), tuple(shared))
+
+    def replace(
+        self, name: str, vectors: AnyArray | Sequence[Sequence[float]], images: Sequence[EnrolledImage] = ()
+    ) -> Enrollment:
+        """Puts embeddings in the place of all that a person has.
+
+        Args:
+            name: somebody who is enrolled.
+            vectors: (n, dimension), finite.
+            images: where each row comes from, if known.
+
+        Raises:
+            UserError: as :meth:`add` does, or nobody has the name.
+            ValueError: as :meth:`add` does.
+        """
+        name = identity_name(name)
+        with self.transaction(f"enroll {name}"):
+            person = self._person(name)
+            history.record_embeddings(self._connection, "replaced", name, person)
+            self._connection.execute("DELETE FROM embeddings WHERE person_id = ?", (person,))
+            return self.add(name, vectors, images)
 
     def rename(self, old: str, new: str) -> None:
         """Gives a person another name.
@@ -232,6 +252,7 @@ class Gallery:
                     "them, or choose another name."
                 )
             self._connection.execute("UPDATE people SET name = ? WHERE id = ?", (new, person))
+            history.record(self._connection, "renamed", new, history.now(), was=old)
 
     def remove(self, name: str) -> int:
         """Removes a person and returns how many embeddings went with them.
@@ -242,9 +263,11 @@ class Gallery:
         name = identity_name(name)
         with self.transaction(f"remove {name}"):
             person = self._person(name)
-            (count,) = self._connection.execute("SELECT COUNT(*) FROM embeddings WHERE person_id = ?", (person,)).fetchone()
+            count = history.record_embeddings(self._connection, "removed", name, person)
+            if not count:
+                history.record(self._connection, "removed", name, history.now())
             self._connection.execute("DELETE FROM people WHERE id = ?", (person,))
-        return int(count)
+        return count
 
     def remove_embedding(self, embedding: int) -> None:
         """Removes one embedding by its id. The person stays enrolled, if with none left.
@@ -253,9 +276,50 @@ class Gallery:
             UserError: there is no such embedding.
         """
         with self.transaction(f"remove embedding {embedding}"):
-            cursor = self._connection.execute("DELETE FROM embeddings WHERE id = ?", (embedding,))
-            if not cursor.rowcount:
+            if not history.record_embedding(self._connection, "removed", embedding):
                 raise UserError(f"Gallery {self.path}: there is no embedding {embedding}. List the gallery to see the ids.")
+            self._connection.execute("DELETE FROM embeddings WHERE id = ?", (embedding,))
+
+    def history(self, name: str | None = None) -> tuple[GalleryChange, ...]:
+        """All that was changed, the earliest first: who was added, removed, replaced or renamed, when, and from which file.
+
+        A change is written in the transaction that makes it, and the file itself refuses to alter what is written. It outlives
+        whom it tells of: names, paths and checksums of those who were removed stay in it.
+
+        Args:
+            name: one person's only, whatever they were called before or after; everybody's when not given.
+        """
+        with explained(self.path, "be read"):
+            return history.changes(self._connection, None if name is None else identity_name(name))
+
+    @property
+    def template(self) -> PersonTemplate:
+        """What stands for a person of several images: the ``nearest`` of them, or their ``average``
+        (:func:`~likeness.research.gallery.templates.averaged`). The gallery keeps every embedding either way."""
+        with explained(self.path, "be read"):
+            found = self._connection.execute("SELECT value FROM meta WHERE key = 'template'").fetchone()
+        if found is None or found[0] not in PERSON_TEMPLATES:
+            raise UserError(
+                f"Gallery {self.path}: it does not say how a person of several images is compared, so it is damaged. Restore "
+                "the file from a backup."
+            )
+        return cast(PersonTemplate, found[0])
+
+    def set_template(self, template: PersonTemplate) -> None:
+        """Chooses what stands for a person of several images, from now on.
+
+        Raises:
+            ValueError: it is neither ``nearest`` nor ``average``.
+            UserError: the file cannot be written.
+        """
+        if template not in PERSON_TEMPLATES:
+            raise ValueError(f"Gallery: template={template!r} is none of {', '.join(PERSON_TEMPLATES)}.")
+        with self.transaction("change how people are compared"):
+            was = self.template
+            if was == template:
+                return
+            self._connection.execute("UPDATE meta SET value = ? WHERE key = 'template'", (template,))
+            history.record(self._connection, "template", template, history.now(), was=was)
 
     def people(self) -> dict[str, int]:
         """Names, sorted, with how many embeddings each has."""
@@ -320,7 +384,7 @@ class Gallery:
         names = tuple(dict.fromkeys(row[0] for row in rows))
         index = {name: position for position, name in enumerate(names)}
         owners = np.asarray([index[row[0]] for row in rows], np.int64)
-        return Codes(names, vectors, owners, np.asarray([row[1] for row in rows], np.int64))
+        return Codes(names, vectors, owners, np.asarray([row[1] for row in rows], np.int64), self.template)
 
     def _rows(self, name: str, vectors: AnyArray | Sequence[Sequence[float]]) -> np.ndarray:
         rows = np.asarray(vectors, _LITTLE_ENDIAN)
@@ -355,88 +419,3 @@ class Gallery:
             return []
         query = "SELECT name, source FROM embeddings JOIN people ON person_id = people.id WHERE sha256 = ?"
         return [Duplicate(source, name, earlier) for name, earlier in self._connection.execute(query, (sha256,))]
-
-
-def _connect(path: Path, parameters: str = "") -> sqlite3.Connection:
-    address = path.absolute().as_uri() + parameters
-    connection = sqlite3.connect(address, uri=True, timeout=30, isolation_level=None)
-    connection.execute("PRAGMA foreign_keys = ON")
-    return connection
-
-
-def _made(path: Path, fingerprint: str, dimension: int, doing: str) -> tuple[sqlite3.Connection, dict[str, str], bool]:
-    """Makes a gallery where there is nothing yet; what the file then says of itself, and whether it was made just now."""
-    if dimension < 1 or not fingerprint:
-        raise ValueError(f"A gallery needs a model's fingerprint and a positive dimension, not {fingerprint!r}, {dimension}.")
-    with explained(path, doing):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        connection = _connect(path)
-        try:
-            # Whoever has the lock finds the file whole: without tables, which are then made, or with all of them.
-            with _transaction(connection):
-                created = not connection.execute("SELECT 1 FROM sqlite_master").fetchone()
-                if created:
-                    for statement in filter(str.strip, _TABLES.split(";")):
-                        connection.execute(statement)
-                    rows = {"schema": SCHEMA, "fingerprint": fingerprint, "dimension": dimension}
-                    connection.executemany("INSERT INTO meta VALUES (?, ?)", [(k, str(v)) for k, v in rows.items()])
-                meta = _meta(connection)
-            if "schema" in meta:
-                _write_ahead(connection)
-        except BaseException:
-            connection.close()
-            raise
-    return connection, meta, created
-
-
-def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Lets processes read while one writes, from now on and for everybody; a later opener does it where this one cannot."""
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-    except sqlite3.OperationalError as error:
-        if not str(getattr(error, "sqlite_errorname", "")).startswith("SQLITE_BUSY"):
-            raise
-
-
-def _open_and_read(path: Path) -> tuple[sqlite3.Connection, dict[str, str]]:
-    try:
-        return _read_meta(_connect(path, "?mode=rw"))
-    except sqlite3.OperationalError as error:
-        # Reading takes two small files beside the gallery, which a read-only directory or a full disk does not have room for.
-        kinds = ("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_IOERR")
-        refused = str(getattr(error, "sqlite_errorname", "")).startswith(kinds)
-        if not refused or _unread(path.with_name(path.name + "-wal")):
-            raise
-        return _read_meta(_connect(path, "?mode=ro&immutable=1"))
-
-
-def _unread(log: Path) -> bool:
-    """Whether changes may lie in the write-ahead log that the file itself does not hold yet."""
-    return log.exists() and log.stat().st_size > 0
-
-
-def _read_meta(connection: sqlite3.Connection) -> tuple[sqlite3.Connection, dict[str, str]]:
-    try:
-        return connection, _meta(connection)
-    except (sqlite3.Error, UnicodeDecodeError):
-        connection.close()
-        raise
-
-
-def _meta(connection: sqlite3.Connection) -> dict[str, str]:
-    """What the gallery says of itself; nothing where the file is none."""
-    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
-        return {}
-    return {str(key): str(value) for key, value in connection.execute("SELECT key, value FROM meta")}
-
-
-@contextlib.contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise

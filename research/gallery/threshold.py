@@ -125,8 +125,8 @@ class Threshold:
 
     @classmethod
     def _from_json(cls, stored: Any) -> "Threshold":
-        fields = _fields(cls, stored)
-        far, tar = (Estimate(**_fields(Estimate, fields.pop(name))) for name in ("far", "tar"))
+        fields = stored_fields(cls, stored)
+        far, tar = (Estimate(**stored_fields(Estimate, fields.pop(name))) for name in ("far", "tar"))
         return cls(**fields, far=far, tar=tar)
 
 
@@ -147,8 +147,13 @@ class VerificationResult:
         )
 
 
-def _fields(kind: type, stored: Any) -> dict[str, Any]:
-    """Checks the keys and the types of a dataclass's stored fields."""
+def stored_fields(kind: type, stored: Any) -> dict[str, Any]:
+    """The fields of a dataclass as they were stored, with their names and types checked.
+
+    Raises:
+        TypeError: what is stored is no object, or a value is of another type.
+        ValueError: a field is unknown or lacking.
+    """
     if not isinstance(stored, dict):
         raise TypeError(f"{kind.__name__} is {stored!r} instead of an object.")
     fields = {field.name: field for field in dataclasses.fields(kind)}

@@ -30,12 +30,15 @@ from likeness.research.metrics.pairs import Pairs, all_pairs, hardest, pair_rows
 from likeness.research.metrics.random_galleries import RandomGalleries, in_random_galleries
 from likeness.research.metrics.rejection import RejectCurve, error_versus_reject, knowing_the_errors, norms
 from likeness.research.metrics.roc import Roc, auc, best_threshold, eer, tar_at_far
+from likeness.research.metrics.score_normalization import CohortNormalized, normalized_distances
+from likeness.research.metrics.sized_thresholds import SizedThreshold, thresholds_by_size
 from likeness.research.metrics.templates import pool_templates, template_verification
 from likeness.research.metrics.verification import Rates, RocBand, roc_band
 
 __all__ = [
     "Calibration",
     "Cmc",
+    "CohortNormalized",
     "Estimate",
     "FoldAccuracy",
     "GroupRates",
@@ -49,6 +52,7 @@ __all__ = [
     "RejectCurve",
     "Roc",
     "RocBand",
+    "SizedThreshold",
     "Trials",
     "accuracy_at",
     "all_pairs",
@@ -77,6 +81,7 @@ __all__ = [
     "knowing_the_errors",
     "listed_pairs",
     "mcnemar",
+    "normalized_distances",
     "norms",
     "omniglot_runs",
     "one_shot",
@@ -93,6 +98,7 @@ __all__ = [
     "tar_at_far",
     "template_verification",
     "threshold_at_far",
+    "thresholds_by_size",
     "unrestricted_folds",
     "verification",
     "verify_all_pairs",

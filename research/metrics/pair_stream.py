@@ -203,7 +203,7 @@ def compare_blocks(
     columns = as_numpy("compare_blocks", "embeddings", second, ("m", rows.shape[1]), help="Give one row for each image.")
     rows, columns = rows.astype(np.float32), columns.astype(np.float32)
     if not isinstance(distance, Distance):
-        return np.asarray(distance(rows, columns), np.float32)
+        return np.array(distance(rows, columns), np.float32)
     found = np.empty((len(rows), len(columns)), np.float32)
     side = min(side, max(8, 1 << (max(1, len(rows)) - 1).bit_length()))
     on_device = jnp.asarray(columns)

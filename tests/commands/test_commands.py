@@ -202,7 +202,7 @@ def test_each_command_has_help(likeness: Likeness, command: str) -> None:
     assert not said.err
 
 
-@pytest.mark.parametrize("action", ["add", "folder", "list", "rename", "remove"])
+@pytest.mark.parametrize("action", ["add", "folder", "list", "rename", "replace", "remove", "history", "export"])
 def test_each_action_of_enroll_has_help(likeness: Likeness, action: str) -> None:
     said = likeness("enroll", action, "--help")
     assert said.code == 0

@@ -18,7 +18,7 @@ from small_world import CONFIG, Likeness, Said, World, contents
 
 from likeness.experiments.recognition.recognizer import Recognizer
 from likeness.research.data.image_guard import READABLE
-from likeness.research.gallery import Gallery, store
+from likeness.research.gallery import Gallery, database
 
 pytestmark = pytest.mark.end_to_end
 
@@ -273,14 +273,14 @@ def test_a_full_disk_in_enrollment(workdir: Path, world: World, likeness: Likene
     """SQLite is kept from growing the file, which it reports as it reports a full disk."""
     assert likeness("enroll", "add", "Bob", world.strangers / "bob" / "0.png", "--model", workdir).code == 0
     before = contents(workdir)
-    connect = store._connect
+    connect = database._connect
 
     def connect_on_a_full_disk(path: Path, parameters: str = "") -> sqlite3.Connection:
         connection = connect(path, parameters)
         connection.execute("PRAGMA max_page_count = 1")
         return connection
 
-    monkeypatch.setattr(store, "_connect", connect_on_a_full_disk)
+    monkeypatch.setattr(database, "_connect", connect_on_a_full_disk)
     many = tmp_files(world, 200)
     said = likeness("enroll", "add", "Ada", *many, "--model", workdir)
     refused(said, workdir / "gallery.sqlite", "the disk is full", "Nothing was changed.")

@@ -11,7 +11,7 @@ import pytest
 
 from likeness.research.errors import UserError
 from likeness.research.gallery import EnrolledImage, Gallery
-from likeness.research.gallery.store import SCHEMA
+from likeness.research.gallery.database import SCHEMA
 
 PRINT = "model-a"
 
