@@ -19,12 +19,10 @@ from likeness.experiments.training.evaluation import read_run, restore
 from likeness.research.data.decode import BadImage, Decode, to_uint8
 from likeness.research.data.paths import printable
 from likeness.research.detectors import CanvasPlaces, DetectionModel, FastestDetDetector, MTCNNDetector, YuNetDetector, detect
-from likeness.research.detectors.protocol import MOST_TOGETHER, canvases_together
+from likeness.research.detectors.canvases import MOST_TOGETHER, CanvasBatch, canvas_batches
 from likeness.research.encoders.yunet import YuNet
 from likeness.research.errors import UserError
 from likeness.research.geometry.detections import Detections, PaddedDetections
-from likeness.research.geometry.placement import Placement
-from likeness.research.geometry.resampling import place_image
 from likeness.research.geometry.slices import Slices, merge_slices
 from likeness.research.geometry.suppression import Suppression
 from likeness.research.ops.vectors import wide_vectors
@@ -250,34 +248,20 @@ class Detector:
     def _whole(self, images: list[np.ndarray], rule: Suppression) -> list[Detections]:
         """Images of any sizes; those whose canvases have one size are looked at together."""
         placements = [self.model.placement((image.shape[0], image.shape[1])) for image in images]
-        groups: dict[tuple[int, int], list[int]] = {}
-        for index, placement in enumerate(placements):
-            groups.setdefault(placement.target, []).append(index)
         found: dict[int, Detections] = {}
-        for size, indices in groups.items():
-            most = canvases_together(size)
-            for start in range(0, len(indices), most):
-                chunk = indices[start : start + most]
-                canvases = [place_image(images[index], placements[index], fill=self.model.fill) for index in chunk]
-                each = self._run(canvases, [placements[index] for index in chunk], rule)
-                found |= dict(zip(chunk, each, strict=True))
+        for batch in canvas_batches(images, placements, self.model.fill):
+            found |= dict(zip(batch.rows, self._run(batch, rule), strict=True))
         return [found[index] for index in range(len(images))]
 
-    def _run(self, canvases: list[np.ndarray], placements: list[Placement], rule: Suppression) -> list[Detections]:
-        # Filled up to a power of two, so that few programs serve all numbers of images.
-        count = len(canvases)
-        rows = 1 << (count - 1).bit_length()
-        more = rows - count
-        batch = np.stack(canvases + [np.zeros_like(canvases[0])] * more)
-        places = CanvasPlaces.of(placements + placements[:1] * more)
+    def _run(self, batch: CanvasBatch, rule: Suppression) -> list[Detections]:
         own = self.model.suppression
         # What scores less drops nothing that scores more: one program serves all thresholds above the detector's own.
         hard = rule.method in ("hard", "merge")
         base = own.score_threshold if own.score_threshold is not None else -math.inf
         above = hard and rule.score_threshold is not None and rule.score_threshold >= base
         compiled = dataclasses.replace(rule, score_threshold=own.score_threshold) if above else rule
-        padded = jax.device_get(self._program(compiled)(batch, places, np.arange(rows) < count))
-        found = PaddedDetections(*padded).exact_each(self.class_names)[:count]
+        padded = jax.device_get(self._program(compiled)(batch.canvases, CanvasPlaces.of(batch.placements), batch.real))
+        found = PaddedDetections(*padded).exact_each(self.class_names)[: len(batch.rows)]
         return [one.filter(rule.score_threshold) for one in found] if above else found
 
     def _program(self, rule: Suppression) -> _Program:

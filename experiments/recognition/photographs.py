@@ -160,12 +160,8 @@ def look_for_faces(
 def _seen(name: str, image: np.ndarray, found: PhotographFaces, face: FaceAsked) -> SeenPhotograph:
     order = np.argsort(found.xyxy[:, 0] + found.xyxy[:, 2], kind="stable")
     largest = int(np.flatnonzero(order == 0)[0])
-    sorted_found = dataclasses.replace(
-        found,
-        **{field: getattr(found, field)[order] for field in ("xyxy", "confidence", "landmarks", "misfit", "crops")},
-    )
     if isinstance(face, int) and face > len(found):
         count = "1 face" if len(found) == 1 else f"{len(found)} faces"
         raise UserError(f"{name} shows {count}, and --face {face} is none of them.")
     chosen = tuple(range(len(found))) if face == "all" else (largest,) if face == "largest" else (face - 1,)
-    return SeenPhotograph(name, image, sorted_found, chosen)
+    return SeenPhotograph(name, image, found.of_rows(order), chosen)

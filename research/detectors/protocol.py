@@ -14,21 +14,14 @@ from likeness.research.geometry.suppression import Suppression
 from likeness.research.types import AnyArray, Array, Bool, Float, ImagesUint8, Int, PyTree, UInt8
 
 __all__ = [
-    "MOST_TOGETHER",
     "Candidates",
     "CanvasPlaces",
     "DetectionModel",
     "Regions",
-    "canvases_together",
     "detect",
     "suppressed",
     "with_channels",
 ]
-
-_PIXELS = {"cpu": 2**19}
-"""Of the canvases that are looked at together: beyond this a CPU's caches hold no layer, and other devices are kept busy."""
-MOST_TOGETHER = 64
-"""Images that are looked at together, at most."""
 
 
 class Regions(NamedTuple):
@@ -152,12 +145,6 @@ def with_channels(canvases: UInt8[AnyArray, "b h w _given"], channels: Literal[1
         return jnp.broadcast_to(canvases, (*canvases.shape[:-1], 3))
     parts = canvases.astype(jnp.uint32) * jnp.array([19595, 38470, 7471], jnp.uint32)
     return ((jnp.sum(parts, axis=-1, keepdims=True) + 0x8000) >> 16).astype(jnp.uint8)
-
-
-def canvases_together(size: Size) -> int:
-    """How many canvases of this height and width are looked at together on the default device: a power of two."""
-    pixels = _PIXELS.get(jax.default_backend(), 2**23)
-    return min(MOST_TOGETHER, 1 << max(0, (pixels // (size[0] * size[1])).bit_length() - 1))
 
 
 def detect(

@@ -123,7 +123,7 @@ class FaceFinder:
         if self.mirror:
             found = _steadied(found, self._mirrored(variables, looked_at, places, rule))
         assert found.landmarks is not None
-        wanted = jnp.where(found.valid, self._wanted(found.boxes, found.scores, rows), -jnp.inf)
+        wanted = jnp.where(found.valid, self.wanted(found.boxes, found.scores, rows), -jnp.inf)
         # A detector may have fewer candidates on a small canvas than faces are asked for.
         _, order = jax.lax.top_k(wanted, min(self.faces, wanted.shape[-1]))
 
@@ -157,13 +157,20 @@ class FaceFinder:
         means = canvases.reshape(count, height // 2, 2, width // 2, 2, channels).astype(jnp.float32).mean((2, 4))
         return jnp.round(means).astype(jnp.uint8), 2.0
 
-    def _wanted(self, boxes: AnyArray, scores: AnyArray, shown: Array) -> Array:
+    def wanted(self, boxes: Float[AnyArray, "b n 4"], scores: Float[AnyArray, "b n"], shown: Float[AnyArray, "b 2"]) -> Array:
+        """How much each face is wanted, by ``choice``: the most wanted comes first.
+
+        Args:
+            boxes: ``xyxy``.
+            scores: how sure the detector is of each.
+            shown: width and height of the images.
+        """
         if self.choice == "surest":
             return jnp.asarray(scores)
         areas = jnp.asarray(area(boxes))
         if self.choice == "largest":
             return areas
-        beside = jnp.asarray(centers(boxes)) - shown[:, None] / 2
+        beside = jnp.asarray(centers(boxes)) - jnp.asarray(shown)[:, None] / 2
         return areas - 2 * jnp.square(beside).sum(-1)
 
 

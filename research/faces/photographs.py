@@ -2,22 +2,22 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from likeness.research.data.paths import printable
-from likeness.research.detectors.protocol import canvases_together
+from likeness.research.detectors.canvases import canvas_batches
 from likeness.research.encoders.mtcnn import MTCNN
 from likeness.research.encoders.yunet import YuNet
 from likeness.research.errors import UserError
 from likeness.research.faces.finder import FaceFinder, FoundFaces
+from likeness.research.faces.panorama import cut_off, distinct_faces, panorama_slices
 from likeness.research.geometry.placement import Placement, Size
-from likeness.research.geometry.resampling import place_image
 from likeness.research.ops.vectors import wide_vectors
-from likeness.research.types import AnyArray, Float, PyTree, UInt8
+from likeness.research.types import AnyArray, Float, Int, PyTree, UInt8
 from likeness.research.weights import named
 
 __all__ = ["FaceReader", "PhotographFaces"]
@@ -27,6 +27,10 @@ _SURE = 0.9
 have a lower one, and of photographs that lie on a side or upside down nearly all."""
 _SURER = 0.02
 """By so much another way has to be surer than the one before it."""
+_MANY = 64
+"""Faces in a slice of a panorama, at most."""
+_COLUMNS = ("xyxy", "confidence", "landmarks", "misfit", "crops", "scale")
+"""Of the faces of a photograph, what has a row for each."""
 
 
 class _Try(NamedTuple):
@@ -58,13 +62,23 @@ class PhotographFaces:
     """Of the landmarks from those of a face that looks ahead: of faces from the side about 0.4, of anything but a face more."""
     crops: UInt8[np.ndarray, "n H W 3"]
     """Laid over the template."""
-    scale: float = 1.0
-    """How many pixels of what was looked at a pixel of the photograph is, at most 1."""
+    scale: Float[np.ndarray, "n"]
+    """How many pixels of what was looked at a pixel of the photograph is, at most 1, at each face."""
     turned: int = 0
     """By how many degrees, counterclockwise, the photograph was turned for its faces to be found: 0, 90, 180 or 270."""
 
     def __len__(self) -> int:
         return len(self.xyxy)
+
+    def of_rows(self, rows: Sequence[int] | Int[np.ndarray, "k"]) -> "PhotographFaces":
+        """Some of the faces, in the order of their rows."""
+        some = np.asarray(rows, np.int64)
+        return dataclasses.replace(self, **{name: getattr(self, name)[some] for name in _COLUMNS})
+
+    def moved(self, corner: Int[np.ndarray, "2"], size: Size) -> "PhotographFaces":
+        """The same faces in the pixels of a photograph of this size, of which this one is a part that begins at x and y."""
+        shift = np.asarray(corner, np.float32)
+        return dataclasses.replace(self, size=size, xyxy=self.xyxy + np.tile(shift, 2), landmarks=self.landmarks + shift)
 
     @property
     def surest(self) -> float:
@@ -98,7 +112,8 @@ class FaceReader:
         """Finds the faces of photographs, as they are.
 
         Where none is found, or none surely, they are looked at smaller and turned too, and the way is taken in which the surest
-        face is surer than in those before. A detector finds a face that lies on its side, but not where its eyes are.
+        face is surer than in those before. A detector finds a face that lies on its side, but not where its eyes are. A
+        panorama is looked at in slices that overlap, too, since in the whole of it faces are small.
 
         Args:
             images: RGB, upright as far as their files say.
@@ -112,29 +127,55 @@ class FaceReader:
             doubtful = [number for number in doubtful if found[number].surest < _SURE]
             if not doubtful:
                 break
+        for number, image in enumerate(images):
+            if len(windows := panorama_slices((image.shape[0], image.shape[1]))):
+                found[number] = self._panorama(image, windows, found[number])
         return found
+
+    def _panorama(
+        self, image: UInt8[np.ndarray, "h w 3"], windows: Int[np.ndarray, "n 4"], whole: PhotographFaces
+    ) -> PhotographFaces:
+        """What was found in the whole of a panorama, with what is found in slices of it."""
+        cuts = [image[top:bottom, left:right] for left, top, right, bottom in windows.tolist()]
+        seen = self._slices._look(cuts, _Try(1.0, whole.turned // 90))
+        for turns in (one.turns for one in _TRIES if one.shrink == 1.0):
+            surest = max(one.surest for one in (whole, *seen))
+            if surest >= _SURE:
+                break
+            if turns == whole.turned // 90:
+                continue
+            found = self._slices._look(cuts, _Try(1.0, turns))
+            if max(one.surest for one in found) > surest + _SURER:
+                whole, seen = _nothing(whole.size, self.finder, 90 * turns), found
+        moved = [one.moved(window[:2], whole.size) for one, window in zip(seen, windows, strict=True)]
+        # What is whole in a slice is seen best there, and what no slice has room for in the whole photograph.
+        preferred = [
+            np.where(cut_off(one.xyxy, window, whole.size), 0.0, one.scale) for one, window in zip(moved, windows, strict=True)
+        ]
+        every = _joined([whole, *moved])
+        kept = np.flatnonzero(distinct_faces(every.xyxy, every.confidence, np.concatenate([whole.scale, *preferred])))
+        size = np.array([whole.size[::-1]], np.float32)
+        wanted = np.asarray(self.finder.wanted(every.xyxy[None, kept], every.confidence[None, kept], size))[0]
+        return every.of_rows(kept[np.argsort(-wanted, kind="stable")][: self.finder.faces])
+
+    @functools.cached_property
+    def _slices(self) -> "FaceReader":
+        """Finds faces in slices: many, since the one that is wanted of all of them need not be wanted of its slice."""
+        return _compiled(dataclasses.replace(self.finder, faces=max(_MANY, self.finder.faces)), self.variables)
 
     def _look(self, images: list[np.ndarray], how: _Try) -> list[PhotographFaces]:
         turned = [np.rot90(image, how.turns) for image in images]
         placements = [self.finder.placement((image.shape[0], image.shape[1]), how.shrink) for image in turned]
         found: dict[int, PhotographFaces] = {}
-        for rows in _together([placement.target for placement in placements]):
-            canvases = np.stack([place_image(turned[row], placements[row], fill=0) for row in rows])
-            shown = np.array([placements[row].frame[2:] for row in rows], np.float32)
-            for row, faces in zip(rows, self._run(canvases, shown), strict=True):
-                found[row] = _of_image(faces, placements[row], images[row], how.turns)
+        for batch in canvas_batches(turned, placements, 0):
+            # Of the rows that fill up nothing is shown.
+            shown = np.array([one.frame[2:] for one in batch.placements], np.float32) * batch.real[:, None]
+            faces = jax.device_get(self._program(batch.canvases, shown))
+            for number, row in enumerate(batch.rows):
+                valid = faces.valid[number]
+                one = FoundFaces(*(column[number][valid] for column in faces))
+                found[row] = _of_image(one, placements[row], images[row], how.turns)
         return [found[row] for row in range(len(images))]
-
-    def _run(self, canvases: np.ndarray, shown: np.ndarray) -> Iterator[FoundFaces]:
-        # Filled up to a power of two, so that few programs serve all numbers of images.
-        count = len(canvases)
-        more = (1 << (count - 1).bit_length()) - count
-        canvases = np.concatenate([canvases, np.zeros((more, *canvases.shape[1:]), np.uint8)])
-        shown = np.concatenate([shown, np.zeros((more, 2), np.float32)])
-        found = jax.device_get(self._program(canvases, shown))
-        for row in range(count):
-            valid = found.valid[row]
-            yield FoundFaces(*(column[row][valid] for column in found))
 
 
 @functools.lru_cache(maxsize=2)
@@ -148,20 +189,13 @@ def _read(network: Any, weights: str) -> PyTree:
 @functools.lru_cache(maxsize=8)
 def _loaded(finder: FaceFinder, weights: str) -> FaceReader:
     network: Any = finder.detector.network
-    variables = _read(network, weights)
+    return _compiled(finder, _read(network, weights))
+
+
+def _compiled(finder: FaceFinder, variables: PyTree) -> FaceReader:
     # Part of the program, which then folds batch normalization into them.
     program: Any = jax.jit(functools.partial(finder, variables), compiler_options=wide_vectors())
     return FaceReader(finder, variables, program)
-
-
-def _together(sizes: list[Size]) -> Iterator[list[int]]:
-    """Which images are looked at together: those whose canvases have one size, some at a time."""
-    groups: dict[Size, list[int]] = {}
-    for row, size in enumerate(sizes):
-        groups.setdefault(size, []).append(row)
-    for size, rows in groups.items():
-        most = canvases_together(size)
-        yield from (rows[start : start + most] for start in range(0, len(rows), most))
 
 
 def _of_image(found: FoundFaces, placement: Placement, image: np.ndarray, turns: int) -> PhotographFaces:
@@ -178,7 +212,7 @@ def _of_image(found: FoundFaces, placement: Placement, image: np.ndarray, turns:
         landmarks=_turned_back(landmarks, (height, width), turns).astype(np.float32),
         misfit=np.asarray(found.misfit, np.float32),
         crops=np.asarray(found.crops).astype(np.uint8),
-        scale=min(1.0, abs(placement.determinant) ** 0.5),
+        scale=np.full(len(corners), min(1.0, abs(placement.determinant) ** 0.5), np.float32),
         turned=90 * turns,
     )
 
@@ -198,7 +232,13 @@ def _turned_back(points: np.ndarray, size: Size, turns: int) -> np.ndarray:
             return points
 
 
-def _nothing(size: Size, finder: FaceFinder) -> PhotographFaces:
+def _nothing(size: Size, finder: FaceFinder, turned: int = 0) -> PhotographFaces:
     empty = functools.partial(np.zeros, dtype=np.float32)
     crops = np.zeros((0, *finder.template.size, 3), np.uint8)
-    return PhotographFaces(size, empty((0, 4)), empty(0), empty((0, 5, 2)), empty(0), crops)
+    return PhotographFaces(size, empty((0, 4)), empty(0), empty((0, 5, 2)), empty(0), crops, empty(0), turned)
+
+
+def _joined(parts: Sequence[PhotographFaces]) -> PhotographFaces:
+    """The faces of several views of one photograph, in its pixels."""
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS}
+    return dataclasses.replace(parts[0], **columns)

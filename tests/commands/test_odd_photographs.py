@@ -38,6 +38,12 @@ def panorama(image: Image.Image) -> Image.Image:
     return wide
 
 
+def tower(image: Image.Image) -> Image.Image:
+    high = Image.new("RGB", (1500, 12_000), (100, 140, 180))
+    high.paste(image.resize((1000, 1000)), (300, 7000))
+    return high
+
+
 def tiny(image: Image.Image) -> Image.Image:
     """A face with 4 pixels between its eyes."""
     scene = Image.new("RGB", (300, 200), (120, 130, 140))
@@ -66,14 +72,16 @@ SAME: dict[str, Draw] = {
     "mirrored": lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
     "turned by 35 degrees": lambda image: image.rotate(35, fillcolor=(90, 90, 90)),
     "half covered": covered,
+    "a panorama.jpg": panorama,
+    "a tower.jpg": tower,
 }
 REMARKED: dict[str, tuple[Draw, str]] = {
     "upside down": (lambda image: image.rotate(180), "lies upside down"),
     "on its side": (lambda image: image.rotate(90), "lies on its side"),
     "on its other side": (lambda image: image.rotate(270), "lies on its side"),
     "blurred": (lambda image: image.filter(ImageFilter.GaussianBlur(12)), "is blurred, dark or hardly a face"),
+    "a panorama on its side.jpg": (lambda image: panorama(image).rotate(90, expand=True), "lies on its side"),
     "stretched": (lambda image: image.resize((1024, 512)), "is half hidden or distorted"),
-    "a panorama.jpg": (panorama, "is small, with 9 pixels between the eyes"),
 }
 NOBODY: dict[str, Draw] = {
     "a wall": lambda image: Image.new("RGB", image.size, (190, 180, 170)),
