@@ -3,7 +3,7 @@
 import collections
 import dataclasses
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -132,6 +132,7 @@ class _Files:
         Raises:
             UserError: there are none, or what is made of them cannot be written.
         """
+        from likeness.experiments.commands.places import images_below
         from likeness.experiments.detection.explanation import explained_place
         from likeness.research.data import printable
         from likeness.research.data.paths import expand_path
@@ -143,10 +144,7 @@ class _Files:
         files: list[tuple[Path, str, bool]] = []
         for path in given:
             if path.is_dir():
-                inside = list(_images_in(path, folder))
-                if not inside:
-                    raise UserError(f"The folder {printable(path)} holds no image: give one that does, or an image.")
-                files += [(each, str(each.relative_to(path)), True) for each in inside]
+                files += [(each, str(each.relative_to(path)), True) for each in images_below(path, folder)]
             elif path.exists():
                 files.append((path, path.name, False))
             else:
@@ -328,22 +326,6 @@ def _summarize(files: _Files, found: "Sequence[Found]", seconds: float, *, expla
         print(f"why    {printable(place)}" if len(files.paths) == 1 else "why     beside each image, as NAME_explained.png")
     if files.coco is not None:
         print(f"boxes   {printable(files.coco)}")
-
-
-def _images_in(folder: Path, without: Path) -> Iterator[Path]:
-    """The image files of a folder and of those below it, but hidden ones, and those that an earlier call has drawn there."""
-    from likeness.research.data.folder import CLUTTER
-    from likeness.research.data.image_guard import SUFFIXES
-
-    own = without.resolve()
-    for entry in sorted(folder.iterdir()):
-        if entry.name.startswith(".") or entry.name in CLUTTER:
-            continue
-        if entry.is_dir():
-            if entry.resolve() != own:
-                yield from _images_in(entry, without)
-        elif entry.suffix.lower() in SUFFIXES:
-            yield entry
 
 
 def _apart(names: Sequence[str], beside: Callable[[Path], Path] | None = None) -> list[str]:

@@ -39,7 +39,7 @@ class Options:
 
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness embed", arguments=arguments)
-    from likeness.experiments.commands.places import check_place
+    from likeness.experiments.commands.places import check_place, images_below
     from likeness.experiments.commands.shown import check_photographs
     from likeness.experiments.display.phases import watched
     from likeness.experiments.display.progress import Phases
@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> int:
     check_place("--out", out)
     if not options.images:
         raise UserError("There is nothing to embed: give images, or folders of images.")
-    files = _files(options.images)
+    files = [file for path in map(Path, options.images) for file in (images_below(path) if path.is_dir() else [path])]
     model = recognizer_named(options.model)
     trust(model, options)
     recognizer = opened(model)
@@ -70,25 +70,6 @@ def main(arguments: list[str]) -> int:
     print(f"embedded {count:,} faces of {len(files) - len(skipped):,} images with {recognizer.name}, {width} numbers each")
     print(f"written  {out}")
     return 0
-
-
-def _files(given: tuple[str, ...]) -> list[Path]:
-    """The images, those of folders in the order of their names."""
-    from likeness.research.data.image_guard import SUFFIXES
-    from likeness.research.data.paths import printable
-    from likeness.research.errors import UserError
-
-    files: list[Path] = []
-    for path in map(Path, given):
-        if not path.is_dir():
-            files.append(path)
-            continue
-        below = [each.relative_to(path) for each in path.rglob("*") if each.suffix.lower() in SUFFIXES]
-        inside = sorted(each for each in below if not any(part.startswith(".") for part in each.parts))
-        if not inside:
-            raise UserError(f"The folder {printable(path)} holds no image.")
-        files += [path / each for each in inside]
-    return files
 
 
 def _embedded(recognizer: "Recognizer", files: list[Path], face: "FaceAsked") -> "tuple[dict[str, np.ndarray], list[BadImage]]":

@@ -1,11 +1,53 @@
-"""Whether what a command makes can be written, found out before it is made."""
+"""Which images a command reads, and whether what it makes can be written, found out before anything is read or made."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from likeness.research.errors import UserError
 
 _FIGURES = (".png", ".pdf", ".svg", ".jpg")
+
+
+def images_below(folder: Path, without: Path | None = None) -> list[Path]:
+    """The image files of a folder and of those below it, told by their names, in the order of these.
+
+    Hidden ones, and what systems leave behind, are no images.
+
+    Args:
+        folder: where they are.
+        without: a folder that is not looked into, such as that of what an earlier call has made.
+
+    Raises:
+        UserError: a folder cannot be read, or there is no image.
+    """
+    from likeness.research.data.paths import printable
+
+    found = list(_below(folder, () if without is None else (without.resolve(),)))
+    if not found:
+        raise UserError(f"The folder {printable(folder)} holds no image: give one that does, or an image.")
+    return found
+
+
+def _below(folder: Path, passed: tuple[Path, ...]) -> Iterator[Path]:
+    from likeness.research.data.folder import CLUTTER
+    from likeness.research.data.image_guard import SUFFIXES
+    from likeness.research.data.paths import printable
+
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise UserError(f"The folder {printable(folder)} cannot be read: {error.strerror}.") from error
+    # A link may lead back to a folder that it lies in.
+    passed = (*passed, folder.resolve())
+    for entry in entries:
+        if entry.name.startswith(".") or entry.name in CLUTTER:
+            continue
+        if entry.is_dir():
+            if entry.resolve() not in passed:
+                yield from _below(entry, passed)
+        elif entry.suffix.lower() in SUFFIXES:
+            yield entry
 
 
 def check_place(flag: str, out: Path) -> None:
