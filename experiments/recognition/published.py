@@ -5,8 +5,9 @@ from pathlib import Path
 
 import flax.linen as nn
 
+from likeness.experiments.recognition.protocols import EvaluationProtocol
 from likeness.experiments.recognition.recognition import Recognition
-from likeness.research.data import CountSplit, IdentityBatches
+from likeness.research.data import CountSplit, Everybody, IdentityBatches, Shuffled, Source
 from likeness.research.data.paths import expand_path, printable
 from likeness.research.detectors import MTCNNDetector
 from likeness.research.distances import Cosine, Distance, Euclidean
@@ -78,6 +79,33 @@ class PublishedRecognizer:
             distance=self.distance,
             loss=Triplet(),
         )
+
+    def evaluated(self, data: Source, *protocols: EvaluationProtocol) -> Recognition:
+        """The experiment that evaluates it as it is: for a run of 0 steps.
+
+        Args:
+            data: everybody in it is evaluated, such as a :class:`~likeness.research.faces.FaceFolder` with its ``crop``.
+            protocols: how.
+        """
+        return Recognition(
+            data=data,
+            split=Everybody(),
+            # A run draws a batch even if it takes no step.
+            batches=Shuffled(batch_size=2),
+            encoder=self.encoder,
+            weights=self.pretrained,
+            statistics="kept",
+            distance=self.distance,
+            loss=Triplet(),
+            validation=(),
+            test=protocols,
+        )
+
+    @property
+    def in_the_middle(self) -> FaceCrop:
+        """Its crop of photographs whose person is in the middle, as in the sets of the field, and surely there."""
+        finder = dataclasses.replace(self.crop.finder, choice="central", score_threshold=0.3)
+        return dataclasses.replace(self.crop, finder=finder)
 
 
 # dlib's `get_face_chip_details` says where each of 68 landmarks lies on the mean face, as fractions of its square, and puts a

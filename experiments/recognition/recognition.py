@@ -176,6 +176,8 @@ class Recognition(Experiment):
         if left_out := data.train.left_out():
             sentences.append(left_out)
         sentences += data.train.notes
+        if not self.split.held_out:
+            return (*sentences, "everybody is evaluated: a step that is taken learns from those who are")
         for name in ("validation", "test"):
             if shared := shared_rows(data[name].content, data.train.content):
                 sentences.append(f"warning: {_images(shared)} of the {name} part are in the training part too, pixel by pixel")
@@ -348,7 +350,8 @@ class Recognition(Experiment):
             metrics |= {f"{baseline.name}/{name}": value for name, value in apply_protocols(self.test, rival).items()}
             curves[baseline.name.replace("_", " ")] = Verification().pairs(rival)
         tau = None
-        notes = [f"{_size(tested)}, none of them in training", *few(len(tested.people), tested.noun[1])]
+        apart = "none of them in training" if self.split.held_out else "who are the weights' test only if no step was taken"
+        notes = [f"{_size(tested)}, {apart}", *few(len(tested.people), tested.noun[1])]
         if not len(data.test):
             notes.append(
                 f"The split has no test part: these are the validation {tested.noun[1]}, and may have chosen the checkpoint"

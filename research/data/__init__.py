@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from likeness.research.data.protocols import Sampler, Source, TrackedSource, is_synthetic, open_source
     from likeness.research.data.recordio import RecordIO
     from likeness.research.data.sampling import BalancedPairs, IdentityBatches, IndexBatches, Shuffled
-    from likeness.research.data.split import CountSplit, HashSplit, Split, Splits
+    from likeness.research.data.split import CountSplit, Everybody, HashSplit, Split, Splits
     from likeness.research.data.synthetic_examples import Ecg, Volumes
     from likeness.research.data.synthetic_faces import Faces
     from likeness.research.data.template_lists import TemplateList, read_groups, read_template_pairs, read_templates
@@ -58,7 +58,7 @@ else:
             "sampling": ("BalancedPairs", "IdentityBatches", "IndexBatches", "Shuffled"),
             "synthetic_examples": ("Ecg", "Volumes"),
             "synthetic_faces": ("Faces",),
-            "split": ("CountSplit", "HashSplit", "Split", "Splits"),
+            "split": ("CountSplit", "Everybody", "HashSplit", "Split", "Splits"),
             "tfds": ("Tfds",),
             "blufr": (
                 "BlufrLists",
@@ -95,6 +95,7 @@ __all__ = [
     "Digits",
     "Duplicates",
     "Ecg",
+    "Everybody",
     "ExampleArrays",
     "Examples",
     "Faces",

@@ -50,6 +50,34 @@ class Split(abc.ABC):
             UserError: a part that should have people has none.
         """
 
+    @property
+    def held_out(self) -> bool:
+        """Whether those who are evaluated are never learned from."""
+        return True
+
+
+@dataclasses.dataclass(frozen=True)
+class Everybody(Split):
+    """Everybody is evaluated: for weights that are used as they are, of which no step is taken.
+
+    A run needs somebody to learn from even so, and these are the same people. Nobody sets a threshold τ.
+
+    Example:
+        >>> from likeness.research.data import Digits
+        >>> parts = Everybody()(Digits().open())
+        >>> {name: len(part.people) for name, part in parts.items()}
+        {'train': 10, 'validation': 0, 'test': 10}
+    """
+
+    def __call__(self, images: Images) -> Splits:
+        """Parts the people."""
+        return Splits(train=images, validation=images.select_people(np.zeros(0, np.int64)), test=images)
+
+    @property
+    def held_out(self) -> bool:
+        """False: whoever is learned from is evaluated too."""
+        return False
+
 
 @dataclasses.dataclass(frozen=True)
 class HashSplit(Split):

@@ -36,7 +36,12 @@ GOLDEN = Path(__file__).with_name("golden")
 QUICK = ("recognition/quickstart", "stylization/quickstart")
 """Those that train in the fast part of the tests: one of each kind. All others are only put together there."""
 # Published weights fit no small network: tests/faces has these configs, with them.
-PUBLISHED = ("recognition/faces", "recognition/fine_tuned", "recognition/orl_pretrained")
+PUBLISHED = (
+    "recognition/faces",
+    "recognition/fine_tuned",
+    "recognition/orl_pretrained",
+    *(name for name in shipped() if name.startswith("protocols/")),
+)
 SHRINKABLE = [name for name in shipped() if name not in PUBLISHED]
 TRAINED = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in SHRINKABLE]
 # Five methods to trace.

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from likeness.research.data import CountSplit, Digits, HashSplit, Images, from_arrays
+from likeness.research.data import CountSplit, Digits, Everybody, HashSplit, Images, from_arrays
 from likeness.research.errors import UserError
 
 
@@ -25,6 +25,13 @@ def test_parts_share_nobody_and_lose_nobody(split):
     assert sum(map(len, parts.values())) == len(images)
     assert parts["test"] is parts.test
     assert list(parts) == ["train", "validation", "test"]
+
+
+def test_everybody_is_evaluated_and_nobody_held_out():
+    images = table(PEOPLE)
+    parts = Everybody()(images)
+    assert parts.train is parts.test is images and not len(parts.validation) and parts.validation.people == ()
+    assert CountSplit(2, 3).held_out and not Everybody().held_out
 
 
 @given(st.sets(st.sampled_from(PEOPLE), min_size=40), st.integers(0, 3))
