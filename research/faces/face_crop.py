@@ -38,8 +38,10 @@ class FaceCrop(Preprocessing):
             raise ValueError(
                 f"FaceCrop.size is {self.size}, and its template's {self.finder.template.size}: give the template's size."
             )
-        if (self.channels, self.fit, self.tones, self.polarity) != (3, "crop", "all", "as_is"):
-            raise ValueError("FaceCrop makes RGB crops by a template: leave channels, fit, tones and polarity as they are.")
+        if (self.channels, self.fit, self.tones, self.polarity, self.frame) != (3, "crop", "all", "as_is", "whole"):
+            raise ValueError(
+                "FaceCrop makes RGB crops by a template: leave channels, fit, tones, polarity and frame as they are."
+            )
 
     @property
     def doing(self) -> str:
