@@ -33,6 +33,7 @@ from likeness.research.synthetic.faces import render
 _PART = 4096
 _LEARNED, _COHORT, _GALLERY, _STRANGERS = 11, 12, 13, 14
 """Seeds: no person is in two of the sets."""
+_APART = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +46,8 @@ class Benchmark:
     """The share of strangers that is aimed at."""
     strangers: int = 5_000
     """Who choose T(N), and as many others who are counted."""
+    seed: int = 0
+    """Of the procedural people: with another there is nobody of before."""
     embeddings: str = ""
     """An .npz file of people to take instead of procedural faces."""
 
@@ -102,12 +105,12 @@ def _pixels(faces: Faces, rows: np.ndarray) -> np.ndarray:
 
 def drawn(asked: Benchmark) -> People:
     """Procedural people, one image each."""
-    embed, most = fisherfaces(), max(asked.sizes)
+    embed, most, seed = fisherfaces(), max(asked.sizes), _APART * asked.seed
     return People(
-        cohort=embed(_faces(most + 1, _COHORT)),
+        cohort=embed(_faces(most + 1, _COHORT + seed)),
         cohort_labels=np.arange(most + 1),
-        gallery=embed(_faces(most, _GALLERY)),
-        strangers=embed(_faces(asked.strangers, _STRANGERS)),
+        gallery=embed(_faces(most, _GALLERY + seed)),
+        strangers=embed(_faces(asked.strangers, _STRANGERS + seed)),
         distance=SquaredEuclidean(),
     )
 
@@ -147,8 +150,8 @@ def measured(people: People, chosen: SizedThreshold, cohort_strangers: int) -> E
             named[part] += least <= chosen.tau
     named /= galleries
     rate, cohort = float(named.mean()), len(np.unique(people.cohort_labels))
-    parts = (len(named), galleries * chosen.size, cohort_strangers, cohort)
-    variance = float(named.var()) * sum(1 / each for each in parts)
+    # In the cohort strangers are met by others too, see SizedThreshold.measured.
+    variance = float(named.var()) * (1 / len(named) + 1 / (galleries * chosen.size) + 1 / cohort_strangers + 3 / cohort)
     worth = rate * (1 - rate) / variance if variance else len(named)
     return Estimate.around(rate, wilson_interval(rate, worth), len(named))
 

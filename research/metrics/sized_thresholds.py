@@ -47,8 +47,10 @@ class SizedThreshold:
     tau: float
     """T(N)."""
     measured: Estimate
-    """FPIR(N, T(N)) of the cohort. Its interval is that of other strangers and other galleries: of each pair one is the
-    stranger and one is met, so what strangers vary by counts for both, by their numbers."""
+    """FPIR(N, T(N)) of the cohort. Its interval is that of other strangers and other galleries. With S
+    strangers, P others and the deviation σ of a stranger's chance it is that of a variance σ² (1 / S + 3 / P): where S is P the
+    first term of Hoeffding's, 4 σ² / P, since who resembles many is named often, and has others named for themselves as often.
+    Where nobody resembles more people than others do, it is too wide by up to a factor of √2."""
 
 
 def sizes_up_to(people: int) -> tuple[int, ...]:
@@ -237,6 +239,7 @@ def _at(near: _Near, size: int, fpir: float, others: int, weights: np.ndarray, s
     within = np.bincount(near.images[:count], minlength=len(weights))
     strangers = int(shown.max()) + 1
     named = np.bincount(shown, weights * (1 - none_among(others, size)[within])) * strangers
-    variance = float(named.var()) * (1 / (strangers - 1) + 1 / others)
+    # Who is a stranger and met by others too moves the rate twice the same way.
+    variance = float(named.var()) * (1 / (strangers - 1) + 3 / others)
     interval = varying_interval(rate, variance, strangers, strangers, 1.0)
     return SizedThreshold(size=size, fpir=fpir, tau=tau, measured=Estimate.around(rate, interval, strangers))
