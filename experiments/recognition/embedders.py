@@ -33,6 +33,8 @@ class Embedder:
     """Of each of n embeddings to each of m."""
     compared_by: Distance | None = None
     """The distance itself, where it has no weights: protocols of millions of pairs compute it on the device."""
+    paired: Callable[[AnyArray, AnyArray], Float[np.ndarray, "n"]] | None = None
+    """Of each of n embeddings to its partner, for few pairs of many embeddings; None leaves it to ``distance``."""
 
     def embed_all(self, images: Images) -> Float[np.ndarray, "n d"]:
         """Embeds a whole table, a batch at a time; several processes share it, and each gets all of it."""
@@ -56,7 +58,11 @@ def trained(encoder: nn.Module, by: Distance | RecognitionLoss, params: PyTree, 
     def distance(first: AnyArray, second: AnyArray) -> np.ndarray:
         return _in_blocks(functools.partial(_distance, by, params["loss"]), first, second)
 
-    return Embedder(embed=embed, distance=distance, compared_by=_without_weights(by))
+    def paired(first: AnyArray, second: AnyArray) -> np.ndarray:
+        size = _power_of_two(len(first))
+        return np.asarray(_paired(by, params["loss"], _padded(first, size), _padded(second, size)))[: len(first)]
+
+    return Embedder(embed=embed, distance=distance, compared_by=_without_weights(by), paired=paired)
 
 
 def _without_weights(by: Distance | RecognitionLoss) -> Distance | None:
@@ -83,7 +89,7 @@ class RawPixels:
     def fit(self, train: Images) -> Embedder:
         """Nothing is learned; ``train`` only has to be of the same shape."""
         del train
-        return Embedder(embed=_flat, distance=_euclidean)
+        return Embedder(embed=_flat, distance=_euclidean, paired=_euclidean_pairs)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +113,7 @@ class Eigenfaces:
         rows = np.unique(np.linspace(0, len(train) - 1, min(len(train), 2000)).astype(np.int64))
         pixels = _flat(train.read(rows))
         projection = PCA(min(self.components, *(side - 1 for side in pixels.shape)), random_state=0).fit(pixels)
-        return Embedder(embed=lambda images: projection.transform(_flat(images)), distance=_euclidean)
+        return Embedder(embed=lambda images: projection.transform(_flat(images)), distance=_euclidean, paired=_euclidean_pairs)
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -120,7 +126,11 @@ def _embed(encoder: nn.Module, variables: PyTree, images: Any) -> Array:
 
 @functools.partial(jax.jit, static_argnums=0)
 def _distance(by: Distance | RecognitionLoss, params: PyTree, first: Any, second: Any) -> Array:
-    first, second = first[:, None, :], second[None, :, :]
+    return _paired(by, params, first[:, None, :], second[None, :, :])
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _paired(by: Distance | RecognitionLoss, params: PyTree, first: Any, second: Any) -> Array:
     # A loss's weights are an argument, so that those of another step compile nothing anew.
     return by.compare(params, first, second) if isinstance(by, RecognitionLoss) else by.paired(first, second)
 
@@ -155,6 +165,10 @@ def _euclidean(first: AnyArray, second: AnyArray) -> np.ndarray:
     a, b = a - center, b - center
     squares = (a**2).sum(1)[:, None] + (b**2).sum(1)[None, :] - 2 * a @ b.T
     return np.maximum(squares, 0)
+
+
+def _euclidean_pairs(first: AnyArray, second: AnyArray) -> np.ndarray:
+    return np.square(np.asarray(first, np.float64) - np.asarray(second, np.float64)).sum(axis=1)
 
 
 def _flat(images: AnyArray) -> np.ndarray:

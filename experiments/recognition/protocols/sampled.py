@@ -9,6 +9,9 @@ from likeness.research.metrics import identification as open_set
 from likeness.research.metrics import verification
 from likeness.research.metrics.pairs import Pairs, pair_rows
 
+_PAIRS = 1 << 14
+"""Pairs that are compared at once."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Verification:
@@ -37,16 +40,29 @@ class Verification:
     def _measure(self, evaluated: EvaluatedSet) -> Pairs:
         labels = evaluated.images.labels
         rows = pair_rows(labels, self.max_pairs, self.seed)
-        distances = np.empty(len(rows))
+        few = 4 * len(rows) < len(labels) ** 2
+        distances = self._of_pairs(evaluated, rows) if few else self._of_blocks(evaluated, rows)
+        people = labels[rows].reshape(-1, 2)
+        return Pairs(distances, people[:, 0] == people[:, 1], people, rows)
+
+    def _of_pairs(self, evaluated: EvaluatedSet, rows: np.ndarray) -> np.ndarray:
+        paired, embeddings = evaluated.embedder.paired, evaluated.embeddings
+        if paired is None:
+            return self._of_blocks(evaluated, rows)
+        parts = [rows[start : start + _PAIRS] for start in range(0, len(rows), _PAIRS)]
+        found = [paired(embeddings[part[:, 0]], embeddings[part[:, 1]]) for part in parts]
+        return np.concatenate(found).astype(np.float64) if found else np.empty(0)
+
+    def _of_blocks(self, evaluated: EvaluatedSet, rows: np.ndarray) -> np.ndarray:
+        distances, count = np.empty(len(rows)), len(evaluated.embeddings)
         # Pairs come in lexicographic order: a block of first images against all is computed, then picked from.
-        for start in range(0, len(labels), 512):
+        for start in range(0, count, 512):
             chosen = slice(*np.searchsorted(rows[:, 0], [start, start + 512]))
             if chosen.start == chosen.stop:
                 continue
             block = evaluated.embedder.distance(evaluated.embeddings[start : start + 512], evaluated.embeddings)
             distances[chosen] = block[rows[chosen, 0] - start, rows[chosen, 1]]
-        people = labels[rows].reshape(-1, 2)
-        return Pairs(distances, people[:, 0] == people[:, 1], people, rows)
+        return distances
 
     def metrics(self, evaluated: EvaluatedSet) -> Metrics:
         pairs = self.pairs(evaluated)

@@ -109,6 +109,26 @@ def test_pairs_have_the_distances_of_their_rows() -> None:
     assert len(pairs) == len(images) * (len(images) - 1) // 2
 
 
+def test_few_pairs_of_many_images_are_compared_alone_and_alike() -> None:
+    """Not in blocks of all against all, of which they would be a small part."""
+    images = an_experiment().open().test
+    encoder, shape = Conv4(width=4, dimension=6), jax.numpy.zeros((1, *images.shape))
+    variables = jax.jit(encoder.init)(jax.random.key(0), shape)
+    params = {"encoder": variables["params"], "loss": Siamese().init(jax.random.key(1), 6)}
+    own = trained(encoder, Siamese(), params, {"batch_stats": variables["batch_stats"]})
+
+    def refused(first: Any, second: Any) -> np.ndarray:
+        raise AssertionError("a block of all against all")
+
+    for embedder in (RawPixels().fit(images), own):
+        few = Verification(max_pairs=9)
+        blocks = few.pairs(evaluate(dataclasses.replace(embedder, paired=None), images))
+        assert 4 * len(blocks) < len(images) ** 2
+        alone = few.pairs(evaluate(dataclasses.replace(embedder, distance=refused), images))
+        np.testing.assert_allclose(alone.distances, blocks.distances, rtol=1e-6, atol=1e-9)
+        np.testing.assert_array_equal(alone.rows, blocks.rows)
+
+
 def test_pairs_are_measured_once_however_many_ask() -> None:
     images = an_experiment().open().test
     evaluated = evaluate(RawPixels().fit(images), images)
