@@ -27,6 +27,9 @@ class Options:
     accept_changed_inputs: tyro.conf.FlagCreatePairsOff[bool] = False
     """Evaluate also where what the model was trained on has changed since, of which a note is made. Who was trained on may then
     be among those that it is evaluated on."""
+    against: Annotated[str | None, tyro.conf.arg(metavar="WORKDIR")] = None
+    """Another run that was evaluated by the same people: say by how much their equal error rates differ, with an interval and a
+    test in which the same people are drawn for both. Of recognizers; rewrites nothing."""
     poll: float = 10.0
     """Seconds between two looks for a new checkpoint."""
     trust_code: TrustCode = False
@@ -38,10 +41,14 @@ def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness evaluate", arguments=arguments)
     from likeness.research.errors import UserError
 
+    if options.follow and options.against is not None:
+        raise UserError("--follow evaluates checkpoints as they appear and --against two finished runs: give one of them.")
     if options.follow:
         if options.json:
             raise UserError("--follow writes JSON to evaluations.jsonl, a line for each checkpoint: leave --json out.")
         return _follow(options)
+    if options.against is not None:
+        return _against(options)
     from likeness.experiments.commands.summary import print_evaluation
     from likeness.experiments.display.phases import watched
     from likeness.experiments.display.progress import Phases, Quiet
@@ -62,6 +69,32 @@ def main(arguments: list[str]) -> int:
             print(json.dumps({**told, "summary": f"{options.workdir.rstrip('/')}/summary.json"}))
         else:
             print_evaluation(Path(workdir), evaluation, 0, options.workdir)
+    return 0
+
+
+def _against(options: Options) -> int:
+    from likeness.experiments.display.phases import watched
+    from likeness.experiments.display.progress import Phases
+    from likeness.experiments.recognition.compared import compare_recognizers
+    from likeness.research.errors import UserError
+
+    assert options.against is not None
+    for workdir in (options.workdir, options.against):
+        if not Path(workdir).is_dir():
+            raise UserError(f"There is no working directory {workdir} on this machine, and --against compares two that are.")
+        trust(workdir, options)
+    with Phases() as phases, watched(phases.tell):
+        found = compare_recognizers(options.workdir, options.against)
+    difference = found.difference
+    if options.json:
+        print(json.dumps({**dataclasses.asdict(difference), "difference": difference.value, "notes": list(found.notes)}))
+        return 0
+    print(f"{found.same:,} pairs of one and {found.different:,} of two, of {difference.people} who were trained on by neither")
+    for workdir, rate in ((options.workdir, difference.first), (options.against, difference.second)):
+        print(f"EER {100 * rate:6.2f} %  {workdir}")
+    print(f"the first less the second: {difference.text()}")
+    for note in found.notes:
+        print(note)
     return 0
 
 

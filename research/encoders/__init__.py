@@ -9,6 +9,7 @@ What nobody reads is never computed under ``jax.jit``.
 from likeness.research.encoders.conv4 import Conv4
 from likeness.research.encoders.detection_heads import PlaceHead, VoteHead, WholeHead
 from likeness.research.encoders.dlib_resnet import DlibResNet
+from likeness.research.encoders.edge_net import EdgeNet
 from likeness.research.encoders.energy import normalize_energy
 from likeness.research.encoders.fastestdet import FastestDet
 from likeness.research.encoders.feature_pyramid import FeaturePyramid
@@ -37,6 +38,7 @@ __all__ = [
     "MTCNN",
     "Conv4",
     "DlibResNet",
+    "EdgeNet",
     "FastestDet",
     "FeaturePyramid",
     "FlipEmbedding",

@@ -73,7 +73,7 @@ class HOG(nn.Module, kw_only=True):
         x = standardize(images, self.dtype, signed=False)
         check_size("HOG", "cells", x, self.cell, images, self.cell)
         edges = oriented_edges(x, self.directions)
-        rows, columns = (jnp.asarray(_windows(side, self.cell), dtype) for side in x.shape[1:3])
+        rows, columns = (jnp.asarray(gaussian_windows(side, self.cell), dtype) for side in x.shape[1:3])
         cells = jnp.einsum("yh,bhwk,xw->byxk", rows, edges, columns)
         flat = cells.reshape(cells.shape[0], -1)
         code = batch_norm("norm", self.dtype, train=train)(flat)
@@ -100,8 +100,17 @@ def oriented_edges(images: Float[Array, "b h w c"], directions: int) -> Float[Ar
     return (length * along**_SHARPNESS).reshape(*images.shape[:3], -1)
 
 
-def _windows(side: int, cell: int) -> Float[np.ndarray, "cells side"]:
-    """One Gaussian average per row, around the center of each cell, renormalized where the border cuts it off."""
+def gaussian_windows(side: int, cell: int) -> Float[np.ndarray, "cells side"]:
+    """One Gaussian average per row, around the center of each cell, renormalized where the border cuts it off.
+
+    Args:
+        side: pixels.
+        cell: from one center to the next; the first is at ⌊cell/2⌋, and the standard deviation is cell/2.
+
+    Example:
+        >>> gaussian_windows(4, 2).round(2).tolist()
+        [[0.26, 0.43, 0.26, 0.06], [0.01, 0.08, 0.35, 0.57]]
+    """
     centers = np.arange(cell // 2, side, cell)[:, None]
     weights = np.exp(-0.5 * ((np.arange(side) - centers) / (cell / 2)) ** 2)
     return weights / weights.sum(axis=1, keepdims=True)

@@ -63,6 +63,26 @@ def test_evaluate_gives_the_same_numbers(workdir: Path, likeness: Likeness) -> N
     assert likeness("evaluate", workdir, "--json", "--follow").code == 2
 
 
+def test_two_runs_are_compared_by_the_same_people(workdir: Path, world: World, likeness: Likeness, tmp_path: Path) -> None:
+    other, elsewhere = tmp_path / "other", tmp_path / "elsewhere"
+    assert likeness("train", world.config, "--workdir", other, "--steps", "4", "--seed", "1").code == 0
+    summary = (workdir / "summary.json").read_bytes()
+    said = likeness("evaluate", workdir, "--against", other)
+    assert said.code == 0 and (workdir / "summary.json").read_bytes() == summary
+    assert re.search(r"the first less the second: [+-]\d+\.\d\d points \[", said.out)
+    told = json.loads(likeness("evaluate", workdir, "--against", other, "--json").out)
+    for side, place in (("first", workdir), ("second", other)):
+        trained = json.loads((place / "summary.json").read_text())["metrics"]["verification/eer"]["value"]
+        assert told[side] == pytest.approx(trained, abs=1e-9)
+    assert told["low"] <= told["difference"] <= told["high"] and told["notes"]
+    split = ("--experiment.split.seed", "5")
+    assert likeness("train", world.config, "--workdir", elsewhere, "--steps", "4", *split).code == 0
+    said = likeness("evaluate", workdir, "--against", elsewhere)
+    assert said.code == 2 and "different images" in said.err
+    assert likeness("evaluate", workdir, "--against", tmp_path / "nowhere").code == 2
+    assert likeness("evaluate", workdir, "--against", other, "--follow").code == 2
+
+
 def test_configs_lists_the_shipped_ones_in_their_own_words(likeness: Likeness) -> None:
     said = likeness("configs")
     assert said.code == 0

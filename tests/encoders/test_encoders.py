@@ -10,7 +10,7 @@ import pytest
 import tyro
 from flax import linen as nn
 
-from likeness.research.encoders import HOG, Conv4, IResNet, Koch, NN4Small2, ResidualConv, dimension_of, l2_normalize
+from likeness.research.encoders import HOG, Conv4, EdgeNet, IResNet, Koch, NN4Small2, ResidualConv, dimension_of, l2_normalize
 from likeness.research.encoders.layers import standardize
 
 TINY = {
@@ -20,6 +20,7 @@ TINY = {
     "iresnet": (IResNet(blocks=(1, 1, 1, 1), width=4), (16, 16, 3)),
     "gradients": (HOG(dimension=8), (17, 16, 3)),
     "residual": (ResidualConv(widths=(4, 6), units=(0, 1), last=3), (9, 8, 1)),
+    "edges": (EdgeNet(width=4, dimension=8), (17, 16, 3)),
 }
 FULL = {
     "conv4": (Conv4(), (28, 28, 1)),
@@ -28,6 +29,7 @@ FULL = {
     "iresnet50": (IResNet(), (112, 112, 3)),
     "gradients": (HOG(), (48, 48, 1)),
     "residual": (ResidualConv(head="dense", normalize=True), (36, 36, 1)),
+    "edges": (EdgeNet(), (64, 64, 1)),
 }
 tiny = pytest.mark.parametrize("name", TINY)
 full = pytest.mark.parametrize("name", FULL)
@@ -158,7 +160,7 @@ def test_a_field_is_replaced_as_in_any_dataclass(name):
     assert dataclasses.replace(encoder, dimension=16).dimension == 16
 
 
-@pytest.mark.parametrize("kind", [Conv4, Koch, NN4Small2, IResNet, HOG, ResidualConv])
+@pytest.mark.parametrize("kind", [Conv4, Koch, NN4Small2, IResNet, HOG, ResidualConv, EdgeNet])
 def test_tyro_overrides_a_field_and_shows_no_parent_or_name(kind, capsys):
     options = (tyro.conf.AvoidSubcommands,)
     encoder = tyro.cli(kind, args=["--dimension", "16", "--dtype", "bfloat16"], config=options)
@@ -186,6 +188,10 @@ def test_tyro_overrides_a_field_and_shows_no_parent_or_name(kind, capsys):
         (ResidualConv, {"units": (0, -1, 1)}, "units"),
         (HOG, {"cell": 0}, "cell"),
         (HOG, {"directions": 0}, "directions"),
+        (EdgeNet, {"width": 0}, "width"),
+        (EdgeNet, {"side": 2}, "side"),
+        (EdgeNet, {"side": 1, "start": "differences"}, "side"),
+        (EdgeNet, {"power": 0}, "power"),
     ],
 )
 def test_an_illegal_field_is_named(kind, fields, named):
@@ -202,6 +208,7 @@ def test_an_illegal_field_is_named(kind, fields, named):
         (IResNet(), 9, "layer4"),
         (HOG(), 8, "cells"),
         (ResidualConv(), 8, "pool3"),
+        (EdgeNet(), 8, "cells"),
     ],
 )
 def test_an_image_too_small_is_refused_by_layer_and_size(encoder, minimum, layer):

@@ -17,6 +17,7 @@ from likeness.research.encoders import (
     HOG,
     Conv4,
     DlibResNet,
+    EdgeNet,
     FlipEmbedding,
     IResNet,
     Koch,
@@ -39,6 +40,7 @@ ENCODERS = [
     (MobileFaceNet(dtype="bfloat16"), 112),
     pytest.param(DlibResNet(dtype="bfloat16"), 103, marks=pytest.mark.slow),
     (HOG(dtype="bfloat16"), 32),
+    (EdgeNet(dtype="bfloat16"), 32),
     (FlipEmbedding(encoder=Conv4(dtype="bfloat16")), 32),
     (TestTimeAugmentation(encoder=Conv4(dtype="bfloat16"), views=1), 32),
 ]
