@@ -19,7 +19,11 @@ People err in 4.5 %, Bayesian program learning in 3.3 % (Lake et al. 2015), the 
     export JAX_NUM_CPU_DEVICES=2 XLA_FLAGS=--xla_cpu_multi_thread_eigen=false   # two cores share each batch
     likeness train recognition/omniglot --seed 0
 
-The official zips are read from ``$LIKENESS_DATA/omniglot``.
+The official zips are read from ``$LIKENESS_DATA/omniglot``. From the two small background sets, of five
+alphabets each, it learns by the line below: 4.50 % [2.9, 7.0] by the first and 2.25 % [1.2, 4.2] by the second, seed 0.
+
+    likeness train recognition/omniglot --steps 2000 --evaluate-every 2000 --experiment.data.subset background_small1 \\
+        --experiment.data.rotations True --experiment.split.validation 10
 """
 
 from likeness.experiments.optim.optimizers import Adam

@@ -7,6 +7,16 @@ alphabet.
 
     likeness train recognition/omniglot_few_shot --seed 0
 
+Error in 1,000 trials each, with its 95 % interval, seed 0, on this split:
+
+                      trained             raw pixels
+    5-way 1-shot    0.60 % [0.2, 1.3]   31.90 %
+    5-way 5-shot    0.20 % [0.0, 0.7]    9.80 %
+    20-way 1-shot   1.50 % [0.6, 2.5]   46.40 %
+    20-way 5-shot   0.70 % [0.2, 1.5]   20.40 %
+
+Prototypical networks err in 1.2, 0.3, 4.0 and 1.1 % on the published split, of drawings as they are (Snell et al. 2017).
+
 The official zips are read from ``$LIKENESS_DATA/omniglot``.
 """
 
