@@ -30,7 +30,7 @@ from likeness.experiments.training.trainer import train
 from likeness.research.data import CountSplit, Faces, IdentityBatches, Omniglot
 from likeness.research.encoders import Conv4
 from likeness.research.losses import BatchAll, RecognitionLoss, Siamese, Triplet
-from likeness.research.metrics.paired import PairedDifference, paired_eer
+from likeness.research.metrics.paired import RateDifference, paired_eer
 from likeness.research.metrics.pairs import Pairs
 from likeness.research.metrics.roc import eer, roc
 
@@ -107,12 +107,12 @@ def equal_error(pairs: Pairs) -> float:
     return float(eer(roc(pairs.distances, pairs.same)))
 
 
-def differences(pairs: Mapping[str, Sequence[Pairs]]) -> dict[tuple[str, str], PairedDifference]:
+def differences(pairs: Mapping[str, Sequence[Pairs]]) -> dict[tuple[str, str], RateDifference]:
     """Of each two heads, over all of their runs."""
     return {(one, other): paired_eer(pairs[one], pairs[other]) for one, other in itertools.combinations(pairs, 2)}
 
 
-def drawn(pairs: Mapping[str, Sequence[Pairs]], found: Mapping[tuple[str, str], PairedDifference], title: str) -> "Figure":
+def drawn(pairs: Mapping[str, Sequence[Pairs]], found: Mapping[tuple[str, str], RateDifference], title: str) -> "Figure":
     """The equal error of each run, seeds joined by lines, and the paired differences with their intervals."""
     from matplotlib.figure import Figure
 

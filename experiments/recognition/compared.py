@@ -9,7 +9,7 @@ from likeness.experiments.recognition.protocols import Verification, evaluate
 from likeness.experiments.recognition.recognition import few
 from likeness.experiments.recognition.recognizer import Recognizer
 from likeness.research.errors import UserError
-from likeness.research.metrics.paired import PairedDifference, paired_eer
+from likeness.research.metrics.paired import RateDifference, paired_eer
 from likeness.research.metrics.pairs import Pairs
 
 
@@ -17,7 +17,7 @@ from likeness.research.metrics.pairs import Pairs
 class Compared:
     """The equal error rates of two recognizers on the same pairs."""
 
-    difference: PairedDifference
+    difference: RateDifference
     same: int
     """Pairs of one person."""
     different: int

@@ -26,7 +26,7 @@ from likeness.research.metrics.intervals import Estimate, clopper_pearson, wilso
 from likeness.research.metrics.listed_pairs import accuracy_at, listed_pairs, unrestricted_folds
 from likeness.research.metrics.one_shot import McNemar, Trials, draw_trials, mcnemar, omniglot_runs
 from likeness.research.metrics.pair_stream import PairStream, compare_blocks, compare_pairs, count_pairs, rates_at
-from likeness.research.metrics.paired import PairedDifference, paired_eer
+from likeness.research.metrics.paired import RateDifference, paired_eer
 from likeness.research.metrics.pairs import Pairs, all_pairs, hardest, pair_rows
 from likeness.research.metrics.random_galleries import RandomGalleries, in_random_galleries
 from likeness.research.metrics.rejection import RejectCurve, error_versus_reject, knowing_the_errors, norms
@@ -46,10 +46,10 @@ __all__ = [
     "McNemar",
     "OpenSetRates",
     "PairStream",
-    "PairedDifference",
     "Pairs",
     "Protocol",
     "RandomGalleries",
+    "RateDifference",
     "Rates",
     "RejectCurve",
     "Roc",

@@ -20,7 +20,7 @@ from likeness.research.metrics.pairs import Pairs
 
 
 @dataclasses.dataclass(frozen=True)
-class PairedDifference:
+class RateDifference:
     """The difference of two error rates that were measured on the same pairs."""
 
     first: float
@@ -44,7 +44,7 @@ class PairedDifference:
         """The difference as people read it, in points of a percent.
 
         Example:
-            >>> PairedDifference(0.04, 0.05, -0.018, -0.002, 0.012, 100).text()
+            >>> RateDifference(0.04, 0.05, -0.018, -0.002, 0.012, 100).text()
             '-1.00 points [-1.80, -0.20], p = 0.012'
         """
         if math.isnan(self.low):
@@ -52,7 +52,7 @@ class PairedDifference:
         return f"{100 * self.value:+.2f} points [{100 * self.low:+.2f}, {100 * self.high:+.2f}], p = {self.p_value:.2g}"
 
 
-def paired_eer(first: Pairs | Sequence[Pairs], second: Pairs | Sequence[Pairs], seed: int = 0) -> PairedDifference:
+def paired_eer(first: Pairs | Sequence[Pairs], second: Pairs | Sequence[Pairs], seed: int = 0) -> RateDifference:
     """Returns the difference of two equal error rates on the same pairs, with an interval and a test.
 
     People are drawn with replacement, the same for both (:func:`~likeness.research.metrics.bootstrap.replicate_weights`). With
@@ -95,11 +95,11 @@ def paired_eer(first: Pairs | Sequence[Pairs], second: Pairs | Sequence[Pairs], 
     people = len(np.unique(reference.people))
     variance = between_people(samples, people) if people >= FEWEST_PEOPLE else math.nan
     if math.isnan(variance):
-        return PairedDifference(rate, other, math.nan, math.nan, math.nan, people)
+        return RateDifference(rate, other, math.nan, math.nan, math.nan, people)
     value, deviation = rate - other, math.sqrt(variance)
     reach = float(stdtrit(people - 1, 0.5 + CONFIDENCE / 2)) * deviation
     p_value = 2 * float(stdtr(people - 1, -abs(value) / deviation)) if deviation else float(value == 0)
-    return PairedDifference(rate, other, value - reach, value + reach, p_value, people)
+    return RateDifference(rate, other, value - reach, value + reach, p_value, people)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
