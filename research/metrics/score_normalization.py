@@ -4,10 +4,10 @@ Some images are near to everybody, blurred ones for example, and others to nobod
 cohort of other people tells: with the mean μ and the standard deviation σ of an embedding's distances to the cohort, for a
 pair (e, t) of what is enrolled and what is tested,
 
-    z-norm    (d(e, t) - μ_e) / σ_e                            (Li and Porter, ICASSP 1988) t-norm    (d(e, t) - μ_t) / σ_t
-    (Auckenthaler, Carey and Lloyd-Thomas, Digital Signal Processing, 2000) s-norm    the mean of both
-    (Kenny, Odyssey 2010) adaptive  the s-norm, with the mean and deviation of each side's nearest of the cohort alone
-                                                               (Matějka et al., Interspeech 2017)
+- z-norm: (d(e, t) - μ_e) / σ_e; Li and Porter, ICASSP 1988;
+- t-norm: (d(e, t) - μ_t) / σ_t; Auckenthaler, Carey and Lloyd-Thomas, Digital Signal Processing, 2000;
+- s-norm: the mean of both; Kenny, Odyssey 2010;
+- adaptive: the s-norm, with mean and deviation of each side's nearest of the cohort alone; Matějka et al., Interspeech 2017.
 
 A normalized distance is in standard deviations: τ and T(N) of the plain distance say nothing of it, and have to be chosen anew.
 """
@@ -26,7 +26,8 @@ from likeness.research.metrics.pair_stream import Compare, compare_blocks
 Norm: TypeAlias = Literal["z", "t", "s", "adaptive"]
 NORMS: tuple[Norm, ...] = ("z", "t", "s", "adaptive")
 
-_LEAST = 1e-12
+_LEAST = 4 * float(np.finfo(np.float32).eps)
+"""A deviation of less than this share of the largest distance is that of float32's rounding."""
 
 
 def normalized_distances(
@@ -47,8 +48,7 @@ def normalized_distances(
 
     Raises:
         UserError: The shapes do not belong together, a distance is not finite, the cohort has fewer than two people, or
-        somebody is
-            at one distance from all who count, so that there is no unit.
+            somebody is at one distance from all who count, to float32's rounding, so that there is no unit.
 
     Example:
         >>> d = np.array([[1.0, 3.0]])
@@ -66,7 +66,7 @@ def normalized_distances(
             f"Distances {pairs.shape} do not fit those of {first.shape} and {second.shape} to a cohort: give a row for each of "
             "the enrolled, and one for each of the tested."
         )
-    if first.shape[1] != second.shape[1] or first.shape[1] < 2 or nearest < 2:
+    if first.shape[1] != second.shape[1] or first.shape[1] < 2 or not _counts(nearest):
         raise UserError(
             f"Cohorts of {first.shape[1]} and {second.shape[1]} people, of whom {nearest} count, give no mean and deviation: "
             "give the same cohort for both, and two people or more."
@@ -75,36 +75,44 @@ def normalized_distances(
         raise UserError(
             "A distance is not finite, so nothing can be normalized by it: check the embeddings for NaN and infinity."
         )
-    found = _normalized(pairs, first, second, norm, nearest)
-    if (unlike := ~np.isfinite(found)).any():
-        side, axis = ("enrolled", 1) if norm != "t" and unlike.all(axis=1).any() else ("tested", 0)
-        raise UserError(
-            f"Row {int(np.argmax(unlike.all(axis=axis)))} of the {side} lies at one distance from all of the cohort who count, "
-            "so its distances have no unit: give a cohort of different people."
-        )
-    return found
+    for side, unit in _units(first, second, norm, nearest).items():
+        if (unlike := unit == 0).any():
+            raise UserError(
+                f"Row {int(np.argmax(unlike))} of the {side} lies at one distance from all of the cohort who count, so its "
+                "distances have no unit: give a cohort of different people."
+            )
+    return _normalized(pairs, first, second, norm, nearest)
+
+
+def _counts(nearest: int) -> bool:
+    return isinstance(nearest, int | np.integer) and nearest >= 2
 
 
 def _normalized(pairs: np.ndarray, first: np.ndarray, second: np.ndarray, norm: Norm, nearest: int) -> np.ndarray:
-    """Infinite where a side lies at one distance from all who count."""
+    """Infinite where a side lies at one distance from all who count; NaN where a distance is."""
     count = nearest if norm == "adaptive" else first.shape[1]
-    sides = []
-    if norm != "t":
-        mean, unit = _spread(first, count)
-        sides.append((pairs - mean[:, None]) / unit[:, None])
-    if norm != "z":
-        mean, unit = _spread(second, count)
-        sides.append((pairs - mean) / unit)
-    total = np.mean(sides, axis=0)
-    return np.where(np.isnan(total), np.inf, total)
+    sides, unlike = [], np.zeros(pairs.shape, bool)
+    for distances, wanted, across in ((first, norm != "t", np.s_[:, None]), (second, norm != "z", np.s_[None, :])):
+        if wanted:
+            mean, unit = _spread(distances, count)
+            unlike |= (unit == 0)[across]
+            sides.append((pairs - mean[across]) / np.where(unit == 0, 1.0, unit)[across])
+    return np.where(unlike & ~np.isnan(pairs), np.inf, np.mean(sides, axis=0))
+
+
+def _units(first: np.ndarray, second: np.ndarray, norm: Norm, nearest: int) -> dict[str, np.ndarray]:
+    count = nearest if norm == "adaptive" else first.shape[1]
+    sides = {"enrolled": (first, norm != "t"), "tested": (second, norm != "z")}
+    return {side: _spread(distances, count)[1] for side, (distances, wanted) in sides.items() if wanted}
 
 
 def _spread(distances: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation of each row's ``count`` least; NaN for a deviation of nothing."""
+    """Mean and deviation of each row's ``count`` least; 0 for a deviation of nothing but rounding."""
     if count < distances.shape[1]:
         distances = np.partition(distances, count - 1, axis=1)[:, :count]
     deviation = distances.std(axis=1)
-    return distances.mean(axis=1), np.where(deviation > _LEAST, deviation, np.nan)
+    rounding = deviation <= _LEAST * np.abs(distances).max(axis=1)
+    return distances.mean(axis=1), np.where(rounding, 0.0, deviation)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -126,7 +134,7 @@ class CohortNormalized:
     distance: Distance | Compare = dataclasses.field(default_factory=Cosine)
     """That is normalized."""
     norm: Norm = "s"
-    """Which; the rows of the first table are enrolled, and those of the second tested."""
+    """Which; the rows of the first table are tested and those of the second enrolled, as all metrics compare."""
     nearest: int = 100
     """Of the adaptive norm, how many of the cohort count."""
 
@@ -134,16 +142,21 @@ class CohortNormalized:
         """Normalized distances (n, m) of n embeddings to m, float64.
 
         Raises:
-            UserError: The cohort has fewer than two people, or the norm is none.
+            UserError: The cohort has fewer than two people or an embedding that is not finite, or the norm is none.
         """
-        if self.norm not in NORMS or len(np.asarray(self.cohort)) < 2 or self.nearest < 2:
+        if self.norm not in NORMS or len(np.asarray(self.cohort)) < 2 or not _counts(self.nearest):
             raise UserError(
                 f"CohortNormalized by norm={self.norm!r} with a cohort of {len(np.asarray(self.cohort))}, of whom "
                 f"{self.nearest} count: give one of {', '.join(NORMS)}, and two people or more."
             )
         table = as_numpy("CohortNormalized", "cohort", self.cohort, ("c", "d"), help="Give one row for each of its people.")
-        pairs, enrolled, tested = (
-            compare_blocks(one, other, self.distance) for one, other in ((first, second), (first, table), (second, table))
+        if (broken := ~np.isfinite(table).all(axis=1)).any():
+            raise UserError(
+                f"Row {int(np.argmax(broken))} of the cohort is not finite, so nothing can be normalized by it: leave out "
+                "people whose embedding has NaN or infinity."
+            )
+        pairs, tested, enrolled = (
+            compare_blocks(one, other, self.distance).astype(np.float64)
+            for one, other in ((first, second), (first, table), (second, table))
         )
-        pairs, enrolled, tested = (each.astype(np.float64) for each in (pairs, enrolled, tested))
-        return _normalized(pairs, enrolled, tested, self.norm, self.nearest)
+        return _normalized(pairs.T, enrolled, tested, self.norm, self.nearest).T

@@ -7,6 +7,7 @@ from likeness.research.distances import Cosine, SquaredEuclidean
 from likeness.research.errors import UserError
 from likeness.research.metrics.all_pairs import verify_all_pairs
 from likeness.research.metrics.score_normalization import NORMS, CohortNormalized, normalized_distances
+from likeness.research.metrics.sized_thresholds import thresholds_by_size
 
 RNG = np.random.default_rng(0)
 
@@ -74,6 +75,59 @@ def test_what_has_no_unit_is_said():
     ):
         with pytest.raises(UserError, match=said):
             normalized_distances(*arguments)
+
+
+def test_the_side_without_a_unit_is_named():
+    pairs, enrolled = np.zeros((3, 1)), np.array([[1.0, 2.0], [1.0, 3.0], [1.0, 4.0]])
+    with pytest.raises(UserError, match="Row 0 of the tested"):
+        normalized_distances(pairs, enrolled, np.array([[2.0, 2.0]]))
+    with pytest.raises(UserError, match="Row 1 of the enrolled"):
+        normalized_distances(pairs, np.array([[1.0, 2.0], [5.0, 5.0], [1.0, 4.0]]), np.array([[2.0, 3.0]]))
+
+
+@pytest.mark.parametrize("level", [1e6 + 0.1, 54321.7, 0.3])
+def test_rounding_is_no_unit(level):
+    cohort = np.full((1, 100), level)
+    for given in (cohort, cohort.astype(np.float32) * (1 + np.float32(1e-7) * (np.arange(100) % 2))):
+        with pytest.raises(UserError, match="lies at one distance from all"):
+            normalized_distances(np.ones((1, 1)), given, given)
+
+
+@pytest.mark.parametrize("nearest", [1, -3])
+def test_two_count_or_more(nearest):
+    cohort = RNG.normal(size=(4, 5)).astype(np.float32)
+    with pytest.raises(UserError, match="two people or more"):
+        CohortNormalized(cohort, norm="adaptive", nearest=nearest)(cohort, cohort)
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_metrics_normalize_the_side_that_the_norm_names(norm):
+    """T(N) over galleries of everybody but the probe: its rows are tested and its columns enrolled."""
+    vectors, cohort = RNG.normal(size=(30, 5)).astype(np.float32), RNG.normal(size=(40, 5)).astype(np.float32)
+
+    def apart(x, y):
+        return ((x[:, None].astype(float) - y) ** 2).sum(-1)
+
+    tested = oracle(apart(vectors, vectors), apart(vectors, cohort), apart(vectors, cohort), norm, 9).T
+    np.fill_diagonal(tested, np.inf)
+    nearest = tested.min(axis=1)
+    by = CohortNormalized(cohort, SquaredEuclidean(), norm, 9)
+    # In galleries of all 29 others, a stranger is named where its nearest is within T.
+    (threshold,) = thresholds_by_size(vectors, np.arange(30), by, sizes=(29,), fpirs=(0.1,))
+    # The largest distance of a pair at which no more than 3 of 30 are named.
+    wanted = max(each for each in tested[np.isfinite(tested)] if (nearest <= each + 1e-6).sum() <= 3)
+    assert threshold.tau == pytest.approx(wanted, rel=1e-4)
+
+
+def test_embeddings_that_are_no_numbers_stay_so():
+    """Not infinitely far from everybody, which would be a rate of a diverged run."""
+    vectors, cohort = RNG.normal(size=(4, 5)).astype(np.float32), RNG.normal(size=(40, 5)).astype(np.float32)
+    broken = vectors.copy()
+    broken[1] = np.nan
+    found = CohortNormalized(cohort)(broken, vectors)
+    assert np.isnan(found[1]).all() and np.isfinite(found[[0, 2, 3]]).all()
+    with pytest.raises(UserError, match="Row 7 of the cohort is not finite"):
+        CohortNormalized(np.where(np.arange(40)[:, None] == 7, np.nan, cohort))(vectors, vectors)
 
 
 def test_a_comparison_by_cohort_is_that_of_its_tables():
