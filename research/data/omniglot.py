@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from jaxtyping import Int32, UInt8
@@ -22,6 +22,8 @@ from likeness.research.data.paths import expand_path, printable
 from likeness.research.data.preprocessing import Frame, Preprocessing
 from likeness.research.data.regular import open_regular
 from likeness.research.errors import UserError
+
+Subset: TypeAlias = Literal["background", "evaluation", "background_small1", "background_small2", "all"]
 
 _SIDE = 105
 _HOME = "https://github.com/brendenlake/omniglot/tree/master/python"
@@ -76,7 +78,7 @@ class Omniglot:
 
     path: str = "$LIKENESS_DATA/omniglot"
     """The folder that holds the official zips; ``~`` and environment variables are replaced."""
-    subset: Literal["background", "evaluation", "background_small1", "background_small2", "all"] = "background"
+    subset: Subset = "background"
     """Background: 30 alphabets, 964 characters, to learn from; evaluation: 20 others, 659, to evaluate by; the small ones: 5 of
     the background's alphabets, 146 and 136 characters; all: background and evaluation, for splits of all 1,623 characters."""
     size: int = 28
@@ -93,6 +95,8 @@ class Omniglot:
 
     def __post_init__(self) -> None:
         _check_size(self.size)
+        if self.subset not in get_args(Subset):
+            raise ValueError(f"Omniglot.subset is {self.subset!r}: choose of {', '.join(get_args(Subset))}.")
 
     @property
     def preprocessing(self) -> Preprocessing:

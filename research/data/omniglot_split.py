@@ -12,7 +12,7 @@ from likeness.research.data.paths import expand_path, printable
 from likeness.research.data.split import Split, Splits, hash_people
 from likeness.research.errors import UserError
 
-_LINE = re.compile(r"([^/]+)/(character\d+)(?:/rot\d{3})?")
+_LINE = re.compile(r"([^/]+)/(character\d+)(?:/rot(?:000|090|180|270))?")
 _FILES = {"train": "train.txt", "validation": "val.txt", "test": "test.txt"}
 _LONGEST_LIST = 1 << 22
 
@@ -57,6 +57,11 @@ class OmniglotSplit(Split):
         upright = [TURNED.sub("", person) for person in images.people]
         characters = sorted(set(upright))
         parts = self._listed(characters) if self.lists else self._counted(characters)
+        if not parts["train"] and self.lists:
+            raise UserError(
+                f"{printable(expand_path(self.lists) / _FILES['train'])} is empty, so there is nothing to learn from: give the "
+                "folder of the published lists."
+            )
         if not parts["train"]:
             raise UserError(
                 f"Of {len(characters):,} characters OmniglotSplit leaves none to learn from ({self.validation} for validation, "
@@ -100,7 +105,7 @@ def _lines(path: Path) -> list[str]:
             raise UserError(
                 f"{printable(path)} is too long to be a list of characters: give the folder of the published lists."
             )
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
             f"The list {printable(path)} cannot be read: give in `lists` the folder with {', '.join(_FILES.values())}, or "

@@ -91,6 +91,14 @@ def test_a_dark_frame_shows_a_small_character_as_large_as_others(tmp_path):
     assert whole.read(np.array([1])).sum() > 3 * whole.read(np.array([0])).sum()
 
 
+def test_another_subset_is_refused():
+    data = Omniglot()
+    # The tests' type checker would come first.
+    object.__setattr__(data, "subset", "small")
+    with pytest.raises(ValueError, match="subset is 'small': choose of background, evaluation"):
+        data.__post_init__()
+
+
 def test_gray_copies_read_as_the_bits(tmp_path):
     out = io.BytesIO()
     Image.fromarray(np.where(drawing(5)[0], 255, 0).astype(np.uint8)).save(out, "PNG")

@@ -85,11 +85,19 @@ def test_published_lists_say_who_is_where_and_what_is_on_none_is_left_out(folder
         ({"train": ["Greek/character01"], "val": ["Greek/character01"], "test": []}, "val.txt names .* on train.txt too"),
         ({"train": ["Greek/character01", "Greek/1"], "val": [], "test": []}, "Line 2 of .*train.txt is 'Greek/1'"),
         ({"train": ["Futhark/character01"], "val": [], "test": []}, "no character of the data"),
+        ({"train": ["Greek/character01/rot045"], "val": [], "test": []}, "no character of the data"),
+        ({"train": [], "val": [], "test": ["Greek/character01"]}, "train.txt is empty, so there is nothing to learn from"),
     ],
 )
 def test_wrong_lists_are_told_by_file_and_line(folder, tmp_path, lists, message):
     with pytest.raises(UserError, match=message):
         OmniglotSplit(lists=write_lists(tmp_path / "lists", **lists))(images(folder))
+
+
+def test_lists_of_windows_are_read_too(folder, tmp_path):
+    lists = write_lists(tmp_path / "lists", train=["Greek/character01"], val=[], test=[])
+    (tmp_path / "lists" / "test.txt").write_bytes("\ufeffLatin/character01\r\nLatin/character02\r\n".encode())
+    assert upright(OmniglotSplit(lists=lists)(images(folder)).test) == {"Latin/character01", "Latin/character02"}
 
 
 def test_counts_that_leave_nobody_to_learn_from_are_refused(folder):
