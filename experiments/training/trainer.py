@@ -156,7 +156,14 @@ def _first_stage(
 
 def _check_unchanged(files: Workdir, run: Run, code: Code) -> None:
     """Refuses to evaluate a run that has taken all its steps as if it had been trained by another config."""
-    if changes := changed(files, run, code):
+    changes = changed(files, run, code)
+    if changes and not run.steps:
+        raise CannotResume(
+            f"{files.root} holds what weights as they are were measured by, and this is another measurement "
+            f"({shortened(changes)}): give it a directory of its own by --workdir DIR, or say --fresh for one beside that one. "
+            f"`likeness evaluate {files.root}` repeats what is there."
+        )
+    if changes:
         raise CannotResume(
             f"{files.root} has taken all of its {run.steps} steps, and none would be trained with what has changed since "
             f"({shortened(changes)}): ask for more --steps, or start over in another working directory. `likeness evaluate "

@@ -122,6 +122,20 @@ def test_what_changes_is_kept_with_its_step_and_a_finished_run_takes_no_changes(
     assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
 
+def test_another_measurement_of_no_steps_is_told_to_take_a_directory_of_its_own(tmp_path: Path) -> None:
+    """More steps would be wrong advice: what is measured has been trained by others."""
+
+    class AsItIs(pixels.Pixels):
+        @property
+        def starts_trained(self) -> bool:
+            return True
+
+    train(a_run(experiment=AsItIs(), steps=0), tmp_path)
+    with pytest.raises(UserError, match=r"another measurement \(.*seed: 0 → 1.*--workdir DIR.*--fresh") as refused:
+        train(a_run(experiment=AsItIs(), steps=0, seed=1), tmp_path)
+    assert "--steps" not in str(refused.value)
+
+
 def test_fresh_starts_beside_and_deletes_nothing(tmp_path: Path) -> None:
     train(a_run(steps=2), tmp_path / "run")
     before = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*"))
