@@ -22,6 +22,7 @@ from likeness.research.data.regular import sampled_digest, whole_digests
 from likeness.research.errors import UserError
 from likeness.research.tracking import Track, untracked
 
+_MEND = "mend the field `path` (of an experiment's data --experiment.data.path)"
 _LAYOUT = "one folder a person, such as `{root}/ann/1.jpg`, `{root}/ann/2.jpg`, `{root}/bob/1.jpg`"
 CLUTTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 """What systems leave behind in folders is nobody's image and not worth a line in the report."""
@@ -211,13 +212,9 @@ def _find(root: Path) -> tuple[list[str], list[tuple[str, str]]]:
     try:
         entries = _entries(root)
     except FileNotFoundError as error:
-        raise UserError(
-            f"There is no folder {printable(root)}: mend the field `path`; it expects {_LAYOUT.format(root='path')}."
-        ) from error
+        raise UserError(f"There is no folder {printable(root)}: {_MEND}; it expects {_LAYOUT.format(root='path')}.") from error
     except NotADirectoryError as error:
-        raise UserError(
-            f"{printable(root)} is no folder: mend the field `path`; it expects {_LAYOUT.format(root='path')}."
-        ) from error
+        raise UserError(f"{printable(root)} is no folder: {_MEND}; it expects {_LAYOUT.format(root='path')}.") from error
     except OSError as error:
         raise UserError(f"The folder {printable(root)} cannot be read: {error.strerror}.") from error
     files: list[str] = []

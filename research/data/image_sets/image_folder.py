@@ -79,7 +79,9 @@ class ImageFolder:
 def _find(root: Path) -> list[str]:
     """Paths below the root of the files that are called like images, in a fixed order."""
     if not root.is_dir():
-        raise UserError(f"There is no folder {printable(root)}: mend the field `path`.")
+        raise UserError(
+            f"There is no folder {printable(root)}: mend the field `path` (of an experiment's data --experiment.data.path)."
+        )
 
     def refuse(error: OSError) -> None:
         raise UserError(f"The folder {printable(error.filename)} cannot be read: {error.strerror}.") from error
