@@ -9,7 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from likeness.experiments.display.glossary import head, meanings, placed
+from likeness.experiments.display.glossary import head, is_share, meanings, placed
 from likeness.experiments.experiment import Evaluation
 from likeness.experiments.storage.workdir import Workdir, read_json
 from likeness.research.gallery import Threshold
@@ -59,13 +59,13 @@ def _table(evaluation: Evaluation, embedders: Sequence[str], names: Sequence[str
         values = [metrics.get(f"{embedder}/{name}" if embedder else name) for embedder in embedders]
         counts = {f"{value.n:,}": None for value in values if isinstance(value, Estimate)}
         counts_cell = (" / ".join(counts),) if counted else ()
-        table.add_row(name, *("" if value is None else _show(value, gap) for value in values), *counts_cell)
+        table.add_row(name, *("" if value is None else _show(name, value, gap) for value in values), *counts_cell)
     return table
 
 
-def _show(value: float | Estimate, gap: str) -> str:
+def _show(name: str, value: float | Estimate, gap: str) -> str:
     if not isinstance(value, Estimate):
-        return f"{value:.4g}"
+        return f"{100 * value:.2f}" if is_share(name) else f"{value:.4g}"
     if value.value is None or value.low is None or value.high is None:
         return "unresolvable"
     return f"{100 * value.value:.2f}{gap}[{100 * value.low:.1f}, {100 * value.high:.1f}]"

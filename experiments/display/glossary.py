@@ -14,6 +14,8 @@ class Meaning(NamedTuple):
     """What they are, in words that fit beside the name into 80 columns."""
     better: str = ""
     """Which way is better, where one would not guess it."""
+    share: bool = False
+    """Whether a plain number of it, one without an interval, is a share of 1, and shown in %."""
 
 
 MEANINGS = (
@@ -28,11 +30,13 @@ MEANINGS = (
         "enrolled people not named (FNIR) where x of strangers are (FPIR)",
         "lower is better",
     ),
-    Meaning("pairs/accuracy@best", "accuracy@best", "right answers at the threshold that is best on these very pairs"),
-    Meaning("pairs/accuracy@chosen", "accuracy@chosen", "right answers at the threshold of another list of pairs"),
+    Meaning(
+        "pairs/accuracy@best", "accuracy@best", "right answers at the threshold that is best on these very pairs", share=True
+    ),
+    Meaning("pairs/accuracy@chosen", "accuracy@chosen", "right answers at the threshold of another list of pairs", share=True),
     Meaning("pairs/accuracy", "accuracy", "right answers over folds, each at the threshold of the others"),
-    Meaning("pairs/standard_error", "standard_error", "of that accuracy, as LFW has it"),
-    Meaning("pairs/fold_deviation", "fold_deviation", "of that accuracy between folds"),
+    Meaning("pairs/standard_error", "standard_error", "of that accuracy, as LFW has it", share=True),
+    Meaning("pairs/fold_deviation", "fold_deviation", "of that accuracy between folds", share=True),
     Meaning("all_pairs/tar@far=", "tar@far=x", "same-person pairs accepted where x of all others are"),
     Meaning("blufr/vr@far=", "vr@far=x", "BLUFR's verification rate, the mean over trials"),
     Meaning("blufr/dir@far=", "dir@far=x", "enrolled people named where x of strangers are, the mean over trials"),
@@ -123,6 +127,12 @@ def meaning(metric: str) -> str:
     """What a metric says, by its path, with or without the name of a baseline in front; empty where nobody has said so."""
     found = _of(metric)
     return "" if found is None else "; ".join(filter(None, (found.words, found.better)))
+
+
+def is_share(metric: str) -> bool:
+    """Whether a number of this metric that has no interval is a share of 1, and shown in % as the rates beside it are."""
+    found = _of(metric)
+    return found is not None and found.share
 
 
 def _of(metric: str) -> Meaning | None:

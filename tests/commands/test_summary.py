@@ -112,3 +112,18 @@ def test_what_a_detector_can_be_asked_next(tmp_path: Path) -> None:
         f"         likeness report '{tmp_path}/my run'",
     ]
     assert next_commands(tmp_path, Evaluation(metrics={})) == []
+
+
+def test_shares_without_an_interval_are_in_percent_as_the_rates_beside_them(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "summary.json").write_text(json.dumps({"figures": []}))
+    metrics = {"pairs/accuracy": RATE, "pairs/standard_error": 0.0011, "pairs/accuracy@best": 1.0, "pairs/threshold": 0.7651}
+    print_evaluation(tmp_path, Evaluation(metrics=metrics), 0.0)
+    rows = {line.split()[0]: line.split()[1] for line in capfd.readouterr().out.splitlines() if line.startswith("pairs/")}
+    assert rows == {
+        "pairs/accuracy": "12.34",
+        "pairs/standard_error": "0.11",
+        "pairs/accuracy@best": "100.00",
+        "pairs/threshold": "0.7651",
+    }
