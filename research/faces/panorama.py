@@ -33,7 +33,7 @@ def panorama_slices(size: Size) -> Int[np.ndarray, "n 4"]:
 
     Example:
         >>> panorama_slices((300, 1200))[:2].tolist(), len(panorama_slices((1200, 300)))
-        ([[0, 0, 400, 300], [267, 0, 667, 300]], 4)
+        ([[0, 0, 400, 300], [200, 0, 600, 300]], 5)
         >>> len(panorama_slices((3000, 4000)))
         0
     """

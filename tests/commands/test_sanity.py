@@ -47,4 +47,4 @@ def test_what_is_left_out_is_said(likeness, world, tmp_path):
     assert "--images is 16 and there are 8: all were looked at" in said.out
     # On a slow machine lines in between say how far it is.
     said_first = [line for line in said.err.splitlines() if " of " not in line]
-    assert said_first == ["looking at the trained network", "giving layers random weights"]
+    assert said_first == ["reading images", "looking at the trained network", "giving layers random weights"]

@@ -179,7 +179,7 @@ def small_recognition(experiment: Any, folder: Path) -> Recognition:
         batches = dataclasses.replace(batches, people=4, images=2, within_group=0.0)
     encoder = experiment.encoder
     if isinstance(encoder, TestTimeAugmentation):
-        encoder = encoder.clone(views=1, encoder=encoder.encoder.clone(width=4))
+        encoder = encoder.clone(views=1, encoder=encoder.encoder.clone(widths=(4,) * 3, last=4))
     elif hasattr(encoder, "width"):
         encoder = encoder.clone(width=4)
     if hasattr(encoder, "blocks"):

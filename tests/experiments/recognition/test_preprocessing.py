@@ -256,6 +256,7 @@ def recognizer_of(experiment: Recognition, workdir: Path, shape: tuple[int, int,
         home=workdir,
         calibrated_on="validation people",
         threshold_file=Workdir(workdir).artifact("threshold"),
+        gallery_thresholds_file=Workdir(workdir).artifact("gallery_thresholds"),
         without_threshold="",
     )
 
