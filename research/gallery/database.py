@@ -8,10 +8,11 @@ from pathlib import Path
 from likeness.research.gallery import history
 from likeness.research.gallery.errors import explained
 
-SCHEMA = 2
+SCHEMA = 3
 _TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
+    # An id is never given twice: the history tells by it who of one name was meant.
+    "CREATE TABLE people (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE)",
     """CREATE TABLE embeddings (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         person_id INTEGER NOT NULL REFERENCES people (id) ON DELETE CASCADE,

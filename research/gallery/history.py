@@ -7,11 +7,13 @@ from typing import Literal, TypeAlias
 
 Action: TypeAlias = Literal["added", "removed", "replaced", "renamed", "template"]
 
+_COLUMNS = "at, action, person, name, was, embedding, source, sha256"
 TABLES = (
     """CREATE TABLE history (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        id INTEGER PRIMARY KEY AUTOINCREMENT CHECK (id > 0),
         at TEXT NOT NULL,
         action TEXT NOT NULL,
+        person INTEGER,
         name TEXT NOT NULL,
         was TEXT NOT NULL,
         embedding INTEGER,
@@ -21,6 +23,9 @@ TABLES = (
     # What was written is not changed by mistake, neither here nor by another program.
     "CREATE TRIGGER history_is_kept BEFORE DELETE ON history BEGIN SELECT RAISE(ABORT, 'the history is kept'); END",
     "CREATE TRIGGER history_is_not_altered BEFORE UPDATE ON history BEGIN SELECT RAISE(ABORT, 'the history is kept'); END",
+    # SQLite does not call it a deletion where REPLACE puts a row in the place of another.
+    """CREATE TRIGGER history_is_not_replaced BEFORE INSERT ON history
+       WHEN EXISTS (SELECT 1 FROM history WHERE id = NEW.id) BEGIN SELECT RAISE(ABORT, 'the history is kept'); END""",
 )
 
 
@@ -35,6 +40,8 @@ class GalleryChange:
     action: Action
     """``added``; ``removed``; ``replaced``, which is removed because others took its place; ``renamed``; ``template``, which
     says how people of several images are compared."""
+    person: int | None
+    """Whom it is about, by a number that stays when the name changes, and that nobody else is given; None of ``template``."""
     name: str
     """The person then, after a change of name the new one; of ``template`` the new one."""
     was: str
@@ -68,6 +75,7 @@ def now() -> str:
 def record(
     connection: sqlite3.Connection,
     action: Action,
+    person: int | None,
     name: str,
     at: str,
     *,
@@ -77,17 +85,15 @@ def record(
     sha256: str = "",
 ) -> None:
     """Writes one change, within the transaction that makes it."""
-    values = (at, action, name, was, embedding, source, sha256)
-    connection.execute(
-        "INSERT INTO history (at, action, name, was, embedding, source, sha256) VALUES (?, ?, ?, ?, ?, ?, ?)", values
-    )
+    values = (at, action, person, name, was, embedding, source, sha256)
+    connection.execute(f"INSERT INTO history ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
 
 
 def record_embeddings(connection: sqlite3.Connection, action: Action, name: str, person: int) -> int:
     """Writes that all embeddings of a person go; how many those are."""
     cursor = connection.execute(
-        """INSERT INTO history (at, action, name, was, embedding, source, sha256)
-           SELECT ?, ?, ?, '', id, source, sha256 FROM embeddings WHERE person_id = ? ORDER BY id""",
+        f"""INSERT INTO history ({_COLUMNS})
+            SELECT ?, ?, person_id, ?, '', id, source, sha256 FROM embeddings WHERE person_id = ? ORDER BY id""",
         (now(), action, name, person),
     )
     return int(cursor.rowcount)
@@ -96,23 +102,26 @@ def record_embeddings(connection: sqlite3.Connection, action: Action, name: str,
 def record_embedding(connection: sqlite3.Connection, action: Action, embedding: int) -> bool:
     """Writes that an embedding goes; whether there is such a one."""
     cursor = connection.execute(
-        """INSERT INTO history (at, action, name, was, embedding, source, sha256)
-           SELECT ?, ?, name, '', embeddings.id, source, sha256 FROM embeddings JOIN people ON person_id = people.id
-           WHERE embeddings.id = ?""",
+        f"""INSERT INTO history ({_COLUMNS})
+            SELECT ?, ?, person_id, name, '', embeddings.id, source, sha256
+            FROM embeddings JOIN people ON person_id = people.id WHERE embeddings.id = ?""",
         (now(), action, embedding),
     )
     return cursor.rowcount == 1
 
 
 def changes(connection: sqlite3.Connection, name: str | None) -> tuple[GalleryChange, ...]:
-    """The history, the earliest first: everybody's, or that of a name and of those that it became or came from."""
-    query = "SELECT id, at, action, name, was, embedding, source, sha256 FROM history ORDER BY id"
-    rows = tuple(GalleryChange(*row) for row in connection.execute(query))
+    """The history, the earliest first: everybody's, or that of those who were ever called so, under all of their names."""
+    rows = tuple(GalleryChange(*row) for row in connection.execute(f"SELECT id, {_COLUMNS} FROM history ORDER BY id"))
     if name is None:
         return rows
-    names = {name}
-    renamed = [row for row in rows if row.action == "renamed"]
-    for row in (*renamed, *reversed(renamed)):
-        if names & {row.name, row.was}:
-            names |= {row.name, row.was}
-    return tuple(row for row in rows if row.action != "template" and row.name in names)
+    people = {row.person for row in rows if row.person is not None and name in (row.name, row.was)}
+    return tuple(row for row in rows if row.person in people)
+
+
+def names(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """All names that anybody ever had, sorted."""
+    query = (
+        "SELECT name FROM history WHERE person IS NOT NULL UNION SELECT was FROM history WHERE action = 'renamed' ORDER BY 1"
+    )
+    return tuple(row[0] for row in connection.execute(query))

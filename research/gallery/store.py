@@ -213,7 +213,9 @@ class Gallery:
                 values = (person, row.tobytes(), source, image.sha256, now)
                 cursor = run("INSERT INTO embeddings (person_id, vector, source, sha256, added) VALUES (?, ?, ?, ?, ?)", values)
                 added.append(int(cursor.lastrowid or 0))
-                history.record(self._connection, "added", name, now, embedding=added[-1], source=source, sha256=image.sha256)
+                history.record(
+                    self._connection, "added", person, name, now, embedding=added[-1], source=source, sha256=image.sha256
+                )
         return Enrollment(name, tuple(added), tuple(skipped), tuple(shared))
 
     def replace(
@@ -238,7 +240,7 @@ class Gallery:
             return self.add(name, vectors, images)
 
     def rename(self, old: str, new: str) -> None:
-        """Gives a person another name.
+        """Gives a person another name. Their own one changes nothing, and is not told in the history.
 
         Raises:
             UserError: nobody has the old name, or somebody else has the new one.
@@ -246,13 +248,15 @@ class Gallery:
         old, new = identity_name(old), identity_name(new)
         with self.transaction(f"rename {old}"):
             person = self._person(old)
-            if old != new and self._connection.execute("SELECT 1 FROM people WHERE name = ?", (new,)).fetchone():
+            if old == new:
+                return
+            if self._connection.execute("SELECT 1 FROM people WHERE name = ?", (new,)).fetchone():
                 raise UserError(
                     f"Gallery {self.path}: {new} is enrolled already, so {old} cannot be renamed to it. Remove one of "
                     "them, or choose another name."
                 )
             self._connection.execute("UPDATE people SET name = ? WHERE id = ?", (new, person))
-            history.record(self._connection, "renamed", new, history.now(), was=old)
+            history.record(self._connection, "renamed", person, new, history.now(), was=old)
 
     def remove(self, name: str) -> int:
         """Removes a person and returns how many embeddings went with them.
@@ -265,7 +269,7 @@ class Gallery:
             person = self._person(name)
             count = history.record_embeddings(self._connection, "removed", name, person)
             if not count:
-                history.record(self._connection, "removed", name, history.now())
+                history.record(self._connection, "removed", person, name, history.now())
             self._connection.execute("DELETE FROM people WHERE id = ?", (person,))
         return count
 
@@ -287,10 +291,21 @@ class Gallery:
         whom it tells of: names, paths and checksums of those who were removed stay in it.
 
         Args:
-            name: one person's only, whatever they were called before or after; everybody's when not given.
+            name: one person's only, whatever they were called before or after; everybody's when not given. Where several
+                people had this name, one after the other, it is theirs: ``person`` tells them apart.
+
+        Raises:
+            UserError: nobody ever had the name.
         """
         with explained(self.path, "be read"):
-            return history.changes(self._connection, None if name is None else identity_name(name))
+            if name is None:
+                return history.changes(self._connection, None)
+            name = identity_name(name)
+            found = history.changes(self._connection, name)
+            if not found:
+                hint = _meant(name, history.names(self._connection), "Leave the name out to see the history of all.")
+                raise UserError(f"Gallery {self.path}: nobody was ever enrolled as {name}. {hint}")
+            return found
 
     @property
     def template(self) -> PersonTemplate:
@@ -319,7 +334,7 @@ class Gallery:
             if was == template:
                 return
             self._connection.execute("UPDATE meta SET value = ? WHERE key = 'template'", (template,))
-            history.record(self._connection, "template", template, history.now(), was=was)
+            history.record(self._connection, "template", None, template, history.now(), was=was)
 
     def people(self) -> dict[str, int]:
         """Names, sorted, with how many embeddings each has."""
@@ -404,8 +419,7 @@ class Gallery:
     def _person(self, name: str) -> int:
         found = self._connection.execute("SELECT id FROM people WHERE name = ?", (name,)).fetchone()
         if not found:
-            close = difflib.get_close_matches(name, self.people(), n=1)
-            hint = f"Did you mean {close[0]!r}?" if close else "List the gallery to see the names."
+            hint = _meant(name, self.people(), "List the gallery to see the names.")
             raise UserError(f"Gallery {self.path}: nobody is enrolled as {name}. {hint}")
         return int(found[0])
 
@@ -419,3 +433,8 @@ class Gallery:
             return []
         query = "SELECT name, source FROM embeddings JOIN people ON person_id = people.id WHERE sha256 = ?"
         return [Duplicate(source, name, earlier) for name, earlier in self._connection.execute(query, (sha256,))]
+
+
+def _meant(name: str, names: Iterable[str], otherwise: str) -> str:
+    close = difflib.get_close_matches(name, list(names), n=1)
+    return f"Did you mean {close[0]!r}?" if close else otherwise

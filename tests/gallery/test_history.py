@@ -1,5 +1,6 @@
 """What was changed in a gallery is written with the change, and stays."""
 
+import re
 import sqlite3
 
 import numpy as np
@@ -62,7 +63,46 @@ def test_a_person_is_followed_through_their_names(gallery):
     for name in ("Ada", "Eve", "Zoe"):
         assert [each.action for each in gallery.history(name)] == ["added", "renamed", "renamed"]
     assert told(gallery.history("Bob")) == [("added", "Bob", "", "", "")]
-    assert gallery.history("Nobody") == ()
+
+
+def test_of_two_people_of_one_name_each_has_a_history(gallery):
+    gallery.add("Ada", [[1.0, 0.0]], [image("a")])
+    gallery.rename("Ada", "Ada Lovelace")
+    gallery.add("Ada", [[0.0, 1.0]], [image("b")])
+    renamed = ("renamed", "Ada Lovelace", "Ada", "", "")
+    assert told(gallery.history("Ada Lovelace")) == [("added", "Ada", "", "a.jpg", 64 * "a"), renamed]
+    # Both were called so, and their numbers tell them apart.
+    assert [(each.source, each.person) for each in gallery.history("Ada")] == [("a.jpg", 1), ("", 1), ("b.jpg", 2)]
+    gallery.rename("Ada", "Ada Byron")
+    assert [each.person for each in gallery.history("Ada Byron")] == [2, 2]
+
+
+def test_who_takes_the_name_of_somebody_removed_is_somebody_else(gallery):
+    gallery.add("Ada", [[1.0, 0.0]], [image("a")])
+    gallery.remove("Ada")
+    gallery.add("Ada", [[0.0, 1.0]], [image("b")])
+    gallery.rename("Ada", "Eve")
+    assert told(gallery.history("Eve")) == [("added", "Ada", "", "b.jpg", 64 * "b"), ("renamed", "Eve", "Ada", "", "")]
+
+
+def test_a_name_that_nobody_ever_had_is_said(gallery):
+    gallery.add("Ada", [[1.0, 0.0]])
+    gallery.rename("Ada", "Countess")
+    gallery.remove("Countess")
+    gallery.set_template("average")
+    for asked, meant in {
+        "Adda": "Did you mean 'Ada'?",
+        "Countes": "Did you mean 'Countess'?",
+        "average": "Leave the name",
+    }.items():
+        with pytest.raises(UserError, match=re.escape(f"nobody was ever enrolled as {asked}. {meant}")):
+            gallery.history(asked)
+
+
+def test_the_name_that_somebody_has_is_no_change(gallery):
+    gallery.add("Ada", [[1.0, 0.0]])
+    gallery.rename("Ada", " Ada ")
+    assert [each.action for each in gallery.history("Ada")] == ["added"]
 
 
 def test_what_does_not_happen_is_not_told(gallery):
@@ -96,13 +136,27 @@ def test_a_change_that_cannot_be_told_does_not_happen(gallery):
     assert gallery.people() == {} and gallery.template == "nearest"
 
 
-@pytest.mark.parametrize("change", ["DELETE FROM history", "UPDATE history SET name = 'Eve'"])
+REPLACING = (
+    "UPDATE history SET name = 'Eve'",
+    "REPLACE INTO history VALUES (1, '', 'added', 1, 'Eve', '', 1, '', '')",
+    "INSERT OR REPLACE INTO history VALUES (1, '', 'added', 1, 'Eve', '', 1, '', '')",
+    "INSERT INTO history VALUES (1, '', 'added', 1, 'Eve', '', 1, '', '') ON CONFLICT (id) DO UPDATE SET name = 'Eve'",
+)
+
+
+@pytest.mark.parametrize("change", ["DELETE FROM history", *REPLACING])
 def test_the_file_keeps_what_is_written(gallery, change):
     gallery.add("Ada", [[1.0, 0.0]])
     with sqlite3.connect(gallery.path) as other, pytest.raises(sqlite3.IntegrityError, match="the history is kept"):
         other.execute(change)
     other.close()
-    assert len(gallery.history()) == 1
+    assert told(gallery.history()) == [("added", "Ada", "", "", "")]
+    # An id that the file would take for none given is refused, so that new lines are always taken.
+    with sqlite3.connect(gallery.path) as other, pytest.raises(sqlite3.IntegrityError):
+        other.execute("INSERT INTO history VALUES (-1, '', 'added', 1, 'Eve', '', 1, '', '')")
+    other.close()
+    gallery.add("Bob", [[0.0, 1.0]])
+    assert len(gallery.history()) == 2
 
 
 def test_a_template_is_remembered_and_no_other_word_is(gallery):
