@@ -1,16 +1,19 @@
 """The thresholds T(N) of a model for galleries of several sizes, as a file beside that of τ."""
 
 import dataclasses
+import itertools
 import json
 import math
+import numbers
 from pathlib import Path
 from typing import Any
 
 from likeness.research.data.paths import printable
 from likeness.research.data.regular import NotAFile, read_regular
+from likeness.research.distances import Distance
 from likeness.research.errors import UserError
 from likeness.research.files import parse_json, write_atomically
-from likeness.research.gallery.threshold import stored_fields
+from likeness.research.gallery.threshold import check_rate, stored_fields
 from likeness.research.metrics.intervals import Estimate
 from likeness.research.metrics.sized_thresholds import SizedThreshold
 
@@ -36,14 +39,42 @@ class GalleryThresholds:
     """By rate and rising size."""
 
     def __post_init__(self) -> None:
+        if not self.fingerprint or not self.distance:
+            raise ValueError("GalleryThresholds are of a model with a fingerprint and a distance.")
         for each in self.thresholds:
+            check_rate("GalleryThresholds.measured", each.measured)
             if not math.isfinite(each.tau) or not 0 < each.fpir < 1 or not 1 <= each.size < self.people:
                 raise ValueError(f"GalleryThresholds: {each} is no threshold of a gallery that {self.people} people fill.")
+        by_size = sorted(self.thresholds, key=lambda each: (each.fpir, each.size))
+        for one, larger in itertools.pairwise(by_size):
+            if one.fpir != larger.fpir:
+                continue
+            if one.size == larger.size:
+                raise ValueError(f"GalleryThresholds: there are two for N = {one.size:,} and the rate {one.fpir!r}.")
+            # A larger gallery holds more people whom a stranger resembles.
+            if one.tau < larger.tau:
+                raise ValueError(
+                    f"GalleryThresholds: T({larger.size:,}) = {larger.tau} is above T({one.size:,}) = {one.tau}, and a larger "
+                    "gallery would name fewer strangers."
+                )
 
     @property
     def fpirs(self) -> tuple[float, ...]:
         """The rates that there are thresholds for."""
         return tuple(dict.fromkeys(each.fpir for each in self.thresholds))
+
+    def of(self, distance: Distance) -> "GalleryThresholds":
+        """These, if they were chosen for a distance.
+
+        Raises:
+            UserError: they were chosen for another, in whose units they say nothing.
+        """
+        if self.distance != repr(distance):
+            raise UserError(
+                f"The thresholds of galleries were chosen with the distance {self.distance} and the gallery is searched with "
+                f"{distance!r}, in whose units they say nothing: calibrate the model again."
+            )
+        return self
 
     def at(self, comparisons: int, fpir: float) -> SizedThreshold:
         """The threshold of a gallery, that of the least size which is no smaller: it names no more strangers than are asked
@@ -55,13 +86,15 @@ class GalleryThresholds:
             fpir: the share of strangers who may be given a name.
 
         Raises:
-            UserError: no threshold was chosen for this rate, or the gallery is larger than the cohort.
+            UserError: it is no rate, no threshold was chosen for it, or the gallery is larger than the cohort.
         """
+        if isinstance(fpir, bool) or not isinstance(fpir, numbers.Real) or not 0 < fpir < 1:
+            raise UserError(f"fpir={fpir!r} is no rate, which is a number between 0 and 1: 0.1 is 10 %.")
         if fpir not in self.fpirs:
-            known = " and ".join(f"{each:g}" for each in self.fpirs) or "no rate"
+            known = " and ".join(f"{each!r}" for each in self.fpirs) or "no rate"
             raise UserError(
-                f"--fpir {fpir:g}: thresholds were chosen for {known}, on a cohort of {self.people:,} people, and a rate needs "
-                "one divided by it. Ask for another, or calibrate on more people."
+                f"--fpir {float(fpir)!r}: thresholds were chosen for {known}, on a cohort of {self.people:,} people, and a "
+                "rate needs one divided by it. Ask for another, or calibrate on more people."
             )
         fitting = [each for each in self.thresholds if each.fpir == fpir and each.size >= comparisons]
         if not fitting:

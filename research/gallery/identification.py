@@ -6,6 +6,7 @@ import functools
 import jax
 import numpy as np
 
+from likeness.research.checks import UncheckedEmbeddings, as_numpy
 from likeness.research.distances import Distance, SquaredEuclidean
 from likeness.research.errors import UserError
 from likeness.research.gallery.blocks import Store
@@ -17,7 +18,6 @@ from likeness.research.metrics.bootstrap import FEWEST_PEOPLE, varying_interval
 from likeness.research.metrics.identification import compound_error
 from likeness.research.metrics.intervals import Estimate
 from likeness.research.metrics.sized_thresholds import SizedThreshold
-from likeness.research.types import AnyArray, Float
 
 _MOST_TRIALS = 1000
 _MOST_TIED = 16
@@ -196,7 +196,7 @@ class Identifier:
         """How often the gallery gives a name to somebody who is not enrolled (:func:`named_strangers`)."""
         return named_strangers(self._index, self.codes, self._tau)
 
-    def __call__(self, embeddings: Float[AnyArray, "q d"]) -> tuple[IdentificationResult, ...]:
+    def __call__(self, embeddings: UncheckedEmbeddings) -> tuple[IdentificationResult, ...]:
         """Identifies each embedding.
 
         Args:
@@ -204,8 +204,11 @@ class Identifier:
 
         Raises:
             UserError: an embedding is not finite.
+            ValueError: they are not (q, d) numbers.
         """
-        embeddings = np.asarray(embeddings, np.float32)
+        embeddings = as_numpy(
+            "Identifier", "embeddings", embeddings, ("q", self.codes.vectors.shape[1]), help="Give one row for each image."
+        ).astype(np.float32)
         finite = comparable(embeddings)
         if not finite.all():
             raise UserError(

@@ -29,7 +29,7 @@ def averaged(codes: Codes, distance: Distance) -> Codes:
         distance: That they are compared by.
 
     Raises:
-        UserError: A person's images cancel each other, so that their average has no direction.
+        UserError: A person's images cancel each other or have length zero, so that their average has no direction.
 
     Maze et al., "IARPA Janus Benchmark - C", ICB 2018, whose templates are such averages.
 
@@ -40,10 +40,10 @@ def averaged(codes: Codes, distance: Distance) -> Codes:
         [[0.7070000171661377, 0.7070000171661377]]
     """
     vectors, owners = np.asarray(codes.vectors, np.float64), np.asarray(codes.owners)
-    lengths = np.linalg.norm(vectors, axis=1)
-    spherical = distance.directional or bool((np.abs(lengths - 1) <= _UNIT).all())
+    norms = np.linalg.norm(vectors, axis=1)
+    spherical = distance.directional or bool((np.abs(norms - 1) <= _UNIT).all())
     if spherical:
-        vectors = vectors / np.where(lengths > 0, lengths, 1.0)[:, None]
+        vectors = vectors / np.where(norms > 0, norms, 1.0)[:, None]
     people, firsts = np.unique(owners, return_index=True)
     means = np.zeros((len(codes.names), vectors.shape[1]))
     np.add.at(means, owners, vectors)
@@ -51,8 +51,15 @@ def averaged(codes: Codes, distance: Distance) -> Codes:
     if spherical:
         lengths = np.linalg.norm(means, axis=1)
         if (lengths <= _SHORT).any():
+            least = int(np.argmin(lengths))
+            name, own = codes.names[least], norms[owners == least]
+            if not own.any():
+                raise UserError(
+                    f"{'The image' if len(own) == 1 else 'Each image'} of {name} has an embedding of length zero, which has no "
+                    "direction to be compared by. Enroll others in its place, and check the model's weights."
+                )
             raise UserError(
-                f"The images of {codes.names[int(np.argmin(lengths))]} have no average: their embeddings cancel each other. "
+                f"The images of {name} have no average: their embeddings cancel each other. "
                 "Enroll others, or compare with the nearest image (--template nearest)."
             )
         means /= lengths[:, None]

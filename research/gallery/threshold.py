@@ -44,9 +44,7 @@ class Threshold:
         if not 0 < self.target_far < 1:
             raise ValueError(f"Threshold.target_far is {self.target_far}; it must lie between 0 and 1.")
         for name, rate in (("far", self.far), ("tar", self.tar)):
-            known = [number for number in (rate.low, rate.value, rate.high) if number is not None]
-            if known != sorted(known) or not all(0 <= number <= 1 for number in known) or rate.n < 0:
-                raise ValueError(f"Threshold.{name} is {rate}: a rate and its interval lie in [0, 1], in order.")
+            check_rate(f"Threshold.{name}", rate)
         if self.people < 2 or not self.fingerprint or not self.distance:
             raise ValueError("A threshold is calibrated on two people or more, for a model with a fingerprint and a distance.")
 
@@ -145,6 +143,18 @@ class VerificationResult:
             f"{answer}: distance {self.distance:.4g} {relation} τ {self.threshold.tau:.4g}; "
             f"false accepts at this τ {self.threshold.far.text()}, true accepts {self.threshold.tar.text()}"
         )
+
+
+def check_rate(name: str, rate: Estimate) -> None:
+    """Raises ValueError unless a rate that was stored is one.
+
+    Args:
+        name: what it is called.
+        rate: with its interval, or unresolvable.
+    """
+    known = [number for number in (rate.low, rate.value, rate.high) if number is not None]
+    if known != sorted(known) or not all(0 <= number <= 1 for number in known) or rate.n < 0:
+        raise ValueError(f"{name} is {rate}: a rate and its interval lie in [0, 1], in order.")
 
 
 def stored_fields(kind: type, stored: Any) -> dict[str, Any]:

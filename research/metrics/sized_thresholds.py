@@ -12,6 +12,7 @@ what is asked for. Nothing is said of N > P: what happens among more people than
 """
 
 import dataclasses
+import numbers
 from collections.abc import Sequence
 
 import numpy as np
@@ -109,7 +110,8 @@ def thresholds_by_size(
         By rate as given, and by rising size.
 
     Raises:
-        UserError: There are fewer than four people, a size or a rate is out of range, or a distance is NaN.
+        UserError: There are fewer than four people, a size, a rate or a number of strangers is out of range, or a distance is
+            NaN.
 
     Grother, Ngan and Hanaoka, "Face Recognition Vendor Test, part 2: identification", NISTIR 8271, where each size has a
     threshold of its own; the mean over all galleries is a U-statistic: Hoeffding, "A class of statistics with asymptotically
@@ -124,6 +126,10 @@ def thresholds_by_size(
     table = as_numpy("thresholds_by_size", "embeddings", embeddings, ("n", "d"), help="Give one row for each image.")
     table = table.astype(np.float32)
     names = as_numpy("thresholds_by_size", "labels", labels, (len(table),), "integers", "Give the person in each image.")
+    counts = (*(() if sizes is None else sizes), 1 if strangers is None else strangers)
+    whole = all(isinstance(each, numbers.Integral) and not isinstance(each, bool) for each in counts)
+    if not whole or counts[-1] < 1:
+        raise UserError(f"Strangers and sizes count people, so {strangers=} and {sizes=} must be whole numbers from 1 on.")
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(names))
     people, firsts, who = np.unique(names[order], return_index=True, return_inverse=True)

@@ -1,12 +1,13 @@
 """T(N) as a file, and as identification uses it."""
 
 import dataclasses
+import inspect
 import json
 
 import numpy as np
 import pytest
 
-from likeness.research.distances import SquaredEuclidean
+from likeness.research.distances import Cosine, SquaredEuclidean
 from likeness.research.errors import UserError
 from likeness.research.gallery import Codes, GalleryThresholds, Identifier, Threshold
 from likeness.research.metrics.intervals import Estimate
@@ -65,6 +66,58 @@ def test_damage_is_said(tmp_path, spoil, said):
         GalleryThresholds.load(tmp_path / "t.json", "abc")
     with pytest.raises(UserError, match="there is no such file"):
         GalleryThresholds.load(tmp_path / "none.json")
+
+
+def change(text: str, row: int, **fields) -> str:
+    stored = json.loads(text)
+    stored["thresholds"][row] |= fields
+    return json.dumps(stored)
+
+
+@pytest.mark.parametrize(
+    "spoil, said",
+    [
+        (lambda text: change(text, 0, measured={"value": 7.0, "low": 8, "high": -1, "n": 40, "why": ""}), "in order"),
+        (lambda text: change(text, 0, measured={"value": 0.1, "low": 0.0, "high": 0.2, "n": -1, "why": ""}), "in order"),
+        (lambda text: change(text, -1, tau=99.0), r"T\(39\) = 99.0 is above T\(35\) = .* a larger gallery would name fewer"),
+        (lambda text: change(text, 1, size=1), "there are two for N = 1 and the rate 0.1"),
+        (lambda text: text.replace("SquaredEuclidean()", ""), "a fingerprint and a distance"),
+        (lambda text: text.replace("abc", ""), "a fingerprint and a distance"),
+    ],
+)
+def test_what_contradicts_itself_is_damaged(tmp_path, spoil, said):
+    chosen().save(tmp_path / "t.json")
+    (tmp_path / "t.json").write_text(spoil((tmp_path / "t.json").read_text()))
+    with pytest.raises(UserError, match=f"the file is damaged: .*{said}"):
+        GalleryThresholds.load(tmp_path / "t.json")
+
+
+def test_they_are_of_one_distance():
+    assert chosen().of(SquaredEuclidean()) == chosen()
+    with pytest.raises(
+        UserError, match=r"chosen with the distance SquaredEuclidean\(\) and the gallery is searched with Cosine"
+    ):
+        chosen().of(Cosine())
+
+
+@pytest.mark.parametrize("fpir", [0, 1, -1, 2.5, float("nan"), float("inf"), True, "0.1", "10%", None])
+def test_what_is_no_rate_is_said(fpir):
+    with pytest.raises(UserError, match=rf"fpir={fpir!r} is no rate, which is a number between 0 and 1"):
+        # Without the tests' check of types, as elsewhere.
+        inspect.unwrap(GalleryThresholds.at)(chosen(), 3, fpir)
+
+
+def test_a_rate_that_is_nearly_one_is_told_from_it():
+    with pytest.raises(UserError, match=r"--fpir 0.1000001: thresholds were chosen for 0.1 and 0.05,"):
+        chosen().at(3, 0.1000001)
+    assert chosen().at(3, np.float64(0.1)) == chosen().at(3, 0.1)
+
+
+def test_embeddings_of_another_shape_are_refused():
+    codes = Codes(("Ada", "Bob"), np.asarray([[0, 0], [3, 0]], np.float32), np.arange(2), np.arange(2))
+    for wrong in (np.zeros(2), np.zeros((1, 3)), np.asarray([["a", "b"]]), np.zeros((1, 1, 2))):
+        with pytest.raises(ValueError, match="Identifier: embeddings must be numbers of shape"):
+            Identifier(codes, THRESHOLD)(wrong)
 
 
 def test_somebody_is_named_within_the_threshold_of_the_gallerys_size():

@@ -61,6 +61,15 @@ def test_images_that_cancel_have_no_average():
         averaged(opposed, Cosine())
 
 
+def test_an_embedding_of_length_zero_is_told_from_those_that_cancel():
+    blank = Codes(("Ada", "Bob"), np.asarray([[1, 0], [0, 0]], np.float32), np.array([0, 1]), np.arange(2), "average")
+    with pytest.raises(UserError, match="The image of Bob has an embedding of length zero"):
+        averaged(blank, Cosine())
+    twice = dataclasses.replace(blank, vectors=np.zeros((3, 2), np.float32), owners=np.array([0, 0, 1]), ids=np.arange(3))
+    with pytest.raises(UserError, match="Each image of Ada has an embedding of length zero"):
+        averaged(twice, Cosine())
+
+
 @pytest.mark.parametrize("distance", [Cosine(), SquaredEuclidean()])
 def test_who_is_asked_for_is_compared_with_the_averages(distance):
     given = codes()

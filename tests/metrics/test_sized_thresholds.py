@@ -1,5 +1,6 @@
 """T(N): the threshold of a gallery of N, from a cohort of other people."""
 
+import inspect
 import itertools
 
 import numpy as np
@@ -123,6 +124,11 @@ def test_what_people_are_too_few_for_is_not_answered():
     ):
         with pytest.raises(UserError, match=said):
             thresholds_by_size(vectors, labels, **arguments)
+    # Without the tests' check of types, as elsewhere.
+    unchecked = inspect.unwrap(thresholds_by_size)
+    for arguments in ({"strangers": -1}, {"strangers": 2.0}, {"strangers": 0}, {"sizes": (2.5,)}, {"sizes": (True,)}):
+        with pytest.raises(UserError, match="Strangers and sizes count people"):
+            unchecked(vectors, labels, fpirs=(0.1,), **arguments)
     with pytest.raises(UserError, match="3 people"):
         thresholds_by_size(vectors[:3], labels[:3], fpirs=(0.5,))
 
