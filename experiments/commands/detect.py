@@ -186,7 +186,7 @@ def _check_places(
     if folder is not None and drawn is not None:
         if folder.exists() and not folder.is_dir():
             raise UserError(f"--out is {printable(folder)}, a file, and several images go into a folder: give one.")
-        check_place("--out", folder / "detections.json")
+        check_place("--out", folder / "detections.json", "file of detections")
     elif drawn is not None:
         if drawn[0].is_dir():
             raise UserError(f"--out is the folder {printable(drawn[0])}, and one image goes into a file: give its name.")
@@ -194,7 +194,7 @@ def _check_places(
             raise UserError(f"--out is {printable(drawn[0])}: a drawn image ends in {', '.join(_FORMATS)}.")
         check_place("--out", drawn[0])
     if coco is not None:
-        check_place("--coco", coco)
+        check_place("--coco", coco, "file of detections")
         if drawn is not None and coco.resolve() in {place.resolve() for place in (*drawn, *why)}:
             raise UserError(f"--coco and --out are both {printable(coco)}: give two places.")
     originals = {path.resolve() for path in read}

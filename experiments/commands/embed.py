@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> int:
     out = Path(options.out)
     if out.suffix.lower() not in ENDINGS:
         raise UserError(f"--out is {out}: embeddings are written to a file that ends in {' or '.join(ENDINGS)}.")
-    check_place("--out", out)
+    check_place("--out", out, "table of embeddings")
     if not options.images:
         raise UserError("There is nothing to embed: give images, or folders of images.")
     files = [file for path in map(Path, options.images) for file in (images_below(path) if path.is_dir() else [path])]

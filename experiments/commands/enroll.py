@@ -1,5 +1,6 @@
 """``likeness enroll``: keeps a gallery of people. No training: an image is embedded once, when it is enrolled."""
 
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from likeness.experiments.commands.flags import Face, GalleryFile, Images, Model, TrustCode, cli, trust
+from likeness.experiments.commands.flags import Face, GalleryFile, Images, Model, Template, TrustCode, cli, trust
 from likeness.experiments.commands.recognizers import gallery_of, is_published, opened, recognizer_named
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class Options:
     """Which face of each photograph: the largest, which is the default, or one by its number, counted from the left."""
     gallery: GalleryFile = None
     """The gallery's file."""
-    template: Annotated[Literal["nearest", "average"] | None, tyro.conf.arg(help_behavior_hint="(default: as it is)")] = None
+    template: Annotated[Template, tyro.conf.arg(help_behavior_hint="(default: as it is)")] = None
     """How `identify` compares a person of several images from now on: by the nearest of them, as a new gallery does, or by
     their average."""
     trust_code: TrustCode = False
@@ -136,13 +137,13 @@ def main(arguments: list[str]) -> int:
         raise UserError("--template changes how people are compared, and this changes nothing: leave it out.")
     match options.action:
         case Add() | Replace() | Folder():
-            _keep(options.action, path, options.template, _enroll(options.action, model, path, options))
+            _conclude(path, options.template, _enroll(options.action, model, path, options))
         case History(name, as_json):
             _tell(path, name, as_json)
         case Export(file):
             _export(path, Path(file), model)
         case List() | Rename() | Remove():
-            _keep(options.action, path, options.template)
+            _conclude(path, options.template, _keep(options.action, path, options.template))
     return 0
 
 
@@ -210,7 +211,7 @@ def _export(path: Path, out: Path, model: str) -> None:
     from likeness.research.gallery.store import Gallery
 
     check_ending(out)
-    check_place("FILE", out)
+    check_place("FILE", out, "gallery")
     if out.suffix.lower() in FAISS_ENDINGS:
         require("faiss", "faiss", f"{printable(out)}")
         recognizer = opened(model)
@@ -222,34 +223,42 @@ def _export(path: Path, out: Path, model: str) -> None:
     print(f"wrote {_count(rows, 'embedding')} of {printable(path)} to {' and '.join(map(printable, files))}")
 
 
-def _keep(
-    action: Add | Replace | Folder | List | Rename | Remove,
-    path: Path,
-    template: "PersonTemplate | None",
-    named: Sequence[str] = (),
-) -> None:
-    """Lists and changes names, which needs no model and does not wait for one; warns of those that are easily confused."""
+def _keep(action: List | Rename | Remove, path: Path, template: "PersonTemplate | None") -> list[str]:
+    """Lists and changes names, which needs no model and does not wait for one; the names that are new."""
     from likeness.research.data.names import identity_name
+    from likeness.research.gallery.store import Gallery
+
+    said: list[str] = []
+    named: list[str] = []
+    with Gallery.open(path) as gallery:
+        # A name that is refused leaves the template as it was. A list alone takes no lock: a file may be there to be read only.
+        alters = template is not None or not isinstance(action, List)
+        with gallery.transaction() if alters else contextlib.nullcontext():
+            if template is not None:
+                gallery.set_template(template)
+            match action:
+                case List():
+                    said = [f"{name}  {_count(images, 'image')}" for name, images in gallery.people().items()]
+                case Rename(old, new):
+                    gallery.rename(old, new)
+                    old, new = identity_name(old), identity_name(new)
+                    said = [f"{old} is now {new}" if old != new else f"{old} has this name already: it was not changed"]
+                    named = [new]
+                case Remove(name):
+                    said = [f"removed {identity_name(name)} with {_count(gallery.remove(name), 'image')}"]
+    for line in said:
+        print(line)
+    return named
+
+
+def _conclude(path: Path, template: "PersonTemplate | None", named: Sequence[str]) -> None:
+    """Says what a gallery holds now; warns of names that are easily confused with those that are new."""
     from likeness.research.data.paths import printable
     from likeness.research.gallery.store import Gallery
 
+    if template is not None:
+        print(f"people of several images are compared by the {template.replace('nearest', 'nearest of them')}")
     with Gallery.open(path) as gallery:
-        if template is not None:
-            gallery.set_template(template)
-        match action:
-            case List():
-                for name, images in gallery.people().items():
-                    print(f"{name}  {_count(images, 'image')}")
-            case Rename(old, new):
-                gallery.rename(old, new)
-                named = [new]
-                print(f"{identity_name(old)} is now {identity_name(new)}")
-            case Remove(name):
-                print(f"removed {identity_name(name)} with {_count(gallery.remove(name), 'image')}")
-            case _:
-                pass
-        if template is not None:
-            print(f"people of several images are compared by the {template.replace('nearest', 'nearest of them')}")
         for group in gallery.easily_confused(named):
             print(f"warning: these are different people, whose names differ by little: {', '.join(group)}")
         print(f"{_count(len(gallery.people()), 'person', 'people')} in {printable(path)}")

@@ -5,7 +5,7 @@ import contextlib
 import io
 import warnings
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 import tyro
 
@@ -39,11 +39,46 @@ Network = Annotated[
 GalleryFile = Annotated[str | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: gallery.sqlite of the model)")]
 """Where a gallery is; None for the model's own."""
 
+Rate = Annotated[
+    float | None,
+    # tyro's own of an optional number tells of NoneType where one is mistyped, and takes the word None.
+    tyro.constructors.PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="RATE",
+        instance_from_str=lambda values: _rate(values[0]),
+        is_instance=lambda value: value is None or isinstance(value, float),
+        str_from_instance=lambda value: [str(value)],
+    ),
+]
+"""A share between 0 and 1; None where none is given."""
+Template = Annotated[
+    Literal["nearest", "average"] | None,
+    tyro.constructors.PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="nearest|average",
+        instance_from_str=lambda values: cast(Literal["nearest", "average"], values[0]),
+        is_instance=lambda value: value in (None, "nearest", "average"),
+        str_from_instance=lambda value: [str(value)],
+        choices=("nearest", "average"),
+    ),
+]
+"""How a person of several images is compared; None for what the gallery says."""
+
 TrustCode = Annotated[
     tyro.conf.FlagCreatePairsOff[bool],
     tyro.conf.arg(help="Execute the code that the run was made with and keeps below its code folder, whoever wrote it."),
 ]
 """A yes to code of a run that this user has not trained."""
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = float("nan")
+    if not 0 < rate < 1:
+        raise ValueError(f"{text} is no rate, which lies between 0 and 1: 0.1 is 10 %")
+    return rate
 
 
 def trust(workdir: str | Path, options: Any) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from likeness.experiments.commands.flags import Face, GalleryFile, Images, Model, TrustCode, cli, trust
+from likeness.experiments.commands.flags import Face, GalleryFile, Images, Model, Rate, TrustCode, cli, trust
 from likeness.experiments.commands.recognizers import opened, recognizer_named
 
 if TYPE_CHECKING:
@@ -34,11 +34,9 @@ class Options:
     store: Literal["float32", "bfloat16", "int8"] = "float32"
     """What is kept in memory of each number of an embedding: a half or a quarter for a gallery of millions. It changes no
     answer."""
-    fpir: Annotated[
-        float | None, tyro.conf.arg(metavar="RATE", help_behavior_hint="(default: by τ, whatever the gallery's size)")
-    ] = None
-    """Name somebody by a threshold for galleries of this one's size, which gives a name to such a share of strangers: 0.1,
-    0.01 or 0.001."""
+    fpir: Annotated[Rate, tyro.conf.arg(help_behavior_hint="(default: by τ, whatever the gallery's size)")] = None
+    """Name somebody by a threshold for galleries of this one's size, which gives a name to such a share of strangers, 0.1 or
+    less: a model has thresholds for the rates that it was calibrated on enough people for."""
     show: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
     """Draw the photographs, with names at the faces."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
@@ -108,7 +106,9 @@ def _as_json(title: str, place: list[float] | None, answer: "IdentificationResul
         "runner_up": dataclasses.asdict(answer.runner_up) if answer.runner_up else None,
         "tied": list(answer.tied),
         "tau": answer.tau,
+        "threshold": answer.threshold.to_json(),
         "sized": dataclasses.asdict(answer.sized) if answer.sized else None,
+        "stranger": answer.stranger.to_json() if answer.stranger else None,
         "template": answer.template,
         "enrolled_as": list(answer.enrolled_as),
     }

@@ -50,7 +50,7 @@ def check_film(film: Path) -> None:
     """
     if film.suffix.lower() not in FILMS:
         raise UserError(f"--film is {film}: give a file that ends in {' or '.join(FILMS)}.")
-    check_place("--film", film)
+    check_place("--film", film, "film")
 
 
 def load_preset(name: str) -> tuple[Run, Stylization]:

@@ -50,15 +50,24 @@ def _below(folder: Path, passed: tuple[Path, ...]) -> Iterator[Path]:
             yield entry
 
 
-def check_place(flag: str, out: Path) -> None:
+def check_place(flag: str, out: Path, what: str = "image") -> None:
     """Finds out that a file cannot be written.
+
+    Args:
+        flag: what names the file.
+        out: the file.
+        what: is to be written to it.
 
     Raises:
         UserError: a folder stands there, or its own may not be written to.
     """
+    from likeness.research.data.paths import printable
+
     folder = next(parent for parent in out.absolute().parents if parent.exists())
     if out.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise UserError(f"The image cannot be written to {out}: give {flag} a file in a folder that you may write to.")
+        raise UserError(
+            f"The {what} cannot be written to {printable(out)}: give {flag} a file in a folder that you may write to."
+        )
 
 
 def check_figure(flag: str, out: Path) -> None:
@@ -69,4 +78,4 @@ def check_figure(flag: str, out: Path) -> None:
     """
     if out.suffix.lower() not in _FIGURES:
         raise UserError(f"{flag} is {out}: a figure ends in {', '.join(_FIGURES[:-1])} or {_FIGURES[-1]}.")
-    check_place(flag, out)
+    check_place(flag, out, "figure")

@@ -307,12 +307,13 @@ class Recognizer:
             fpir: the share of strangers who may be given a name: by T(N) of this gallery's size. None for τ.
 
         Raises:
-            UserError: nobody is enrolled, there is no τ, or T(N) was not chosen for this rate or for so large a gallery.
+            UserError: nobody is enrolled, there is no τ, or T(N) was not chosen for this distance, this rate or so large a
+                gallery.
         """
         codes, sized = gallery.codes(), None
         if fpir is not None:
             compared = len(codes.names) if codes.template == "average" else len(codes.vectors)
-            sized = self.gallery_thresholds.at(max(1, compared), fpir)
+            sized = self.gallery_thresholds.of(self.distance).at(max(1, compared), fpir)
         return Identifier(codes, self.threshold, distance=self.distance, store=store, mesh=mesh, sized=sized)
 
     def identify(
@@ -350,14 +351,17 @@ class Recognizer:
             template: what stands for a person of several images in this gallery from now on; None leaves that as it is.
 
         Raises:
-            UserError: an image cannot be used, or the gallery cannot be written or belongs to another model.
+            UserError: an image cannot be used, a name is empty, nobody has the name whose images are to be replaced, or the
+                gallery cannot be written or belongs to another model.
         """
+        for name in people:
+            identity_name(name)
         # All images are embedded before the gallery is made, or locked for others.
         ready = [
             (name, *self._ready(files, face, tell))
             for name, files in tracked("embedding images", list(people.items()), lambda each: len(each[1]))
         ]
-        with self.gallery(gallery, create=True) as opened, opened.transaction("enroll the images"):
+        with self.gallery(gallery, create=earlier == "kept") as opened, opened.transaction("enroll the images"):
             if template is not None:
                 opened.set_template(template)
             put = opened.add if earlier == "kept" else opened.replace

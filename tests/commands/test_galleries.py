@@ -10,6 +10,7 @@ from small_world import Likeness, World
 
 from likeness.experiments.recognition.protocols import open_embeddings
 from likeness.research.gallery import STORES, Gallery
+from likeness.research.metrics.intervals import Estimate
 
 pytestmark = pytest.mark.end_to_end
 
@@ -67,11 +68,16 @@ def test_a_person_comes_is_known_is_replaced_and_goes_and_all_of_it_is_told(worl
     assert said.out.splitlines()[-1] == f"2 changes in {tmp_path / 'g.sqlite'}"
     said = likeness("enroll", "export", tmp_path / "g.npz", *where)
     assert said.out == f"wrote 3 embeddings of {tmp_path / 'g.sqlite'} to {tmp_path / 'g.npz'}\n"
+    (tmp_path / "d.npz").mkdir()
+    said = likeness("enroll", "export", tmp_path / "d.npz", *where)
+    assert said.code == 2 and "The gallery cannot be written to" in said.err
     with np.load(tmp_path / "g.npz") as stored:
         assert stored["people"].tolist() == ["Bob", "ada", "ada"] and str(stored["template"]) == "average"
     # Enrolling again leaves the choice as it is; it can be taken back.
     assert likeness("enroll", "folder", world.strangers, *where).code == 0
     assert "average" in likeness("identify", people["ada"] / "1.png", *where).out
+    said = likeness("enroll", "list", *where, "--template", "None")
+    assert said.code == 2 and "'None'" in said.err and "{None" not in likeness("enroll", "--help").out
     assert likeness("enroll", "list", *where, "--template", "nearest").code == 0
     assert "average" not in likeness("identify", people["ada"] / "1.png", *where).out
 
@@ -81,6 +87,35 @@ def filled(world: World, likeness: Likeness, tmp_path) -> tuple:
     where = ("--model", world.workdir, "--gallery", tmp_path / "g.sqlite")
     assert likeness("enroll", "folder", world.strangers, *where).code == 0
     return where
+
+
+def test_a_command_that_is_refused_leaves_the_gallery_as_it_was(
+    filled: tuple, world: World, likeness: Likeness, tmp_path
+) -> None:
+    image = world.strangers / "ada" / "1.png"
+    refused = (
+        ("remove", "Nobody"),
+        ("rename", "Nobody", "Somebody"),
+        ("rename", "ada", "bob"),
+        ("replace", "Nobody", image),
+        ("add", " ", image),
+        ("add", "Eve", tmp_path / "none.png"),
+    )
+    file = tmp_path / "g.sqlite"
+    with Gallery.open(file) as gallery:
+        before = gallery.history()
+        for action in refused:
+            assert likeness("enroll", *action, *filled, "--template", "average").code == 2
+            assert gallery.template == "nearest" and gallery.history() == before
+        said = likeness("enroll", "rename", "ada", "ada", *filled)
+        assert said.code == 0 and said.out.startswith("ada has this name already: it was not changed")
+        assert gallery.history() == before
+    # Neither is one made where nothing is put into it.
+    for action in refused[3:]:
+        assert likeness("enroll", *action, *filled[:2], "--gallery", tmp_path / "new.sqlite").code == 2
+    assert not list(tmp_path.glob("new.*"))
+    said = likeness("enroll", "history", "adda", *filled)
+    assert said.code == 2 and "nobody was ever enrolled as adda. Did you mean 'ada'?" in said.err
 
 
 @pytest.mark.parametrize("ending", [".npz", ".parquet"])
@@ -167,11 +202,21 @@ def test_a_share_of_strangers_is_asked_for(filled: tuple, world: World, likeness
     try:
         said = likeness("identify", image, *filled, "--fpir", "0.1")
         assert said.code == 0, said.err
+        text = said.out
         assert "; T(9) " in said.out and "strangers named by a gallery of 9 people" in said.out
         (answer,) = json.loads(likeness("identify", image, *filled, "--fpir", "0.1", "--json").out)
+        assert answer["threshold"] == recognizer.threshold.to_json()
+        with recognizer.gallery(tmp_path / "g.sqlite") as gallery:
+            stranger = recognizer.identifier(gallery, fpir=0.1).stranger
+        assert Estimate.from_json(answer["stranger"]) == stranger
+        assert f"gets a name in {stranger.text() if stranger.resolved else 'a share that is not known'} of cases" in text
         nine = next(each for each in found if each.size == 9)
         assert answer["tau"] == answer["sized"]["tau"] == nine.tau and answer["sized"]["size"] == 9
         assert (answer["name"] == "ada") == (answer["distance"] <= nine.tau)
+        for wrong in ("0", "1", "nan", "inf", "-1", "10%", "None"):
+            said = likeness("identify", image, *filled, "--fpir", wrong)
+            assert said.code == 2 and f"{wrong} is no rate, which lies between 0 and 1" in said.err
+            assert "NoneType" not in said.err
         said = likeness("identify", image, *filled, "--fpir", "0.01")
         assert said.code == 2 and "thresholds were chosen for 0.1" in said.err
         assert likeness("enroll", "add", "Eve", *(world.strangers / "ada" / f"{n}.png" for n in (0, 1)), *filled).code == 0
