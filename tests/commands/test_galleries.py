@@ -1,5 +1,6 @@
 """What is asked of a gallery between its commands: enroll, identify, history, export."""
 
+import dataclasses
 import hashlib
 import json
 import sys
@@ -222,5 +223,8 @@ def test_a_share_of_strangers_is_asked_for(filled: tuple, world: World, likeness
         assert likeness("enroll", "add", "Eve", *(world.strangers / "ada" / f"{n}.png" for n in (0, 1)), *filled).code == 0
         said = likeness("identify", image, *filled, "--fpir", "0.1")
         assert said.code == 2 and "A gallery of 11 embeddings lies beyond what the cohort of 11 people tells" in said.err
+        dataclasses.replace(GalleryThresholds.load(file), distance="Cosine()").save(file)
+        said = likeness("identify", image, *filled, "--fpir", "0.1")
+        assert said.code == 2 and "The thresholds of galleries were chosen with the distance Cosine()" in said.err
     finally:
         file.unlink()
