@@ -59,8 +59,12 @@ def main(arguments: list[str]) -> int:
     if options.json:
         print(json.dumps([_as_json(title, place, answer) for title, place, answer in answers]))
         return 0
+    alike = {answer.rates for _, _, answer in answers}
+    once = len(alike) == 1 < len(answers)
     for title, _, answer in answers:
-        print(f"{title}: {answer}")
+        print(f"{title}: {answer.who if once else answer}")
+    if once:
+        print(f"For each of them: {alike.pop()}.")
     print(recognizer.calibration)
     if options.show is not None:
         write_shown(options.show, drawn)

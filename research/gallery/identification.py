@@ -73,25 +73,36 @@ class IdentificationResult:
 
     def __str__(self) -> str:
         """One line for people to read."""
-        people = "1 person" if self.people == 1 else f"{self.people} people"
+        return f"{self.who}; {self.rates}"
+
+    @property
+    def who(self) -> str:
+        """Who it is, and how near."""
+        very = f"; this very image is enrolled as {' and as '.join(self.enrolled_as)}" if self.enrolled_as else ""
         if self.tied:
-            where = f"{_either(self.tied)}: a tie, all of them are at distance {self.distance:.4g}"
-        else:
-            second = f", then {self.runner_up.name} at {self.runner_up.distance:.4g}" if self.runner_up else ""
-            where = f"{self.name or 'unknown'}: nearest is {self.nearest.name} at distance {self.distance:.4g}{second}"
+            return f"{_either(self.tied)}: a tie, all of them are at distance {self.distance:.4g}{very}"
+        second = f", then {self.runner_up.name} at {self.runner_up.distance:.4g}" if self.runner_up else ""
+        return f"{self.name or 'unknown'}: nearest is {self.nearest.name} at distance {self.distance:.4g}{second}{very}"
+
+    @property
+    def rates(self) -> str:
+        """The threshold and how often it errs, which is the same for every answer of a gallery that was asked alike."""
+        people = "1 person" if self.people == 1 else f"{self.people} people"
         if self.stranger is not None and self.stranger.resolved:
             often = self.stranger.text()
         elif self.template == "average" or self.sized is not None:
             often = "a share that is not known"
         else:
             often = f"at most {100 * self.threshold.most_accepted(self.comparisons):.2g} %"
-        by = f"τ {self.threshold.tau:.4g}" if self.sized is None else f"T({self.sized.size:,}) {self.sized.tau:.4g}"
-        rates = f"false accepts per comparison {self.threshold.far.text()}"
         if self.sized is not None:
-            rates = f"strangers named by a gallery of {self.sized.size:,} people {self.sized.measured.text()}"
-        compared = ", set on pairs of images, and each person is the average of theirs" if self.template == "average" else ""
-        very = f"; this very image is enrolled as {' and as '.join(self.enrolled_as)}" if self.enrolled_as else ""
-        return f"{where}; {by}{compared}, {rates}, a stranger among {people} gets a name in {often} of cases{very}"
+            by = f"T({self.sized.size:,}) {self.sized.tau:.4g}"
+            measured = f"strangers named by a gallery of {self.sized.size:,} people {self.sized.measured.text()}"
+        else:
+            by = f"τ {self.threshold.tau:.4g}"
+            measured = f"false accepts per comparison {self.threshold.far.text()}"
+        if self.template == "average":
+            measured = "set on pairs of images, and each person is the average of theirs, for which no rate was measured"
+        return f"{by}, {measured}, a stranger among {people} gets a name in {often} of cases"
 
 
 def named_strangers(index: Index, codes: Codes, tau: float, seed: int = 0) -> Estimate:

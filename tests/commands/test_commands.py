@@ -146,11 +146,12 @@ def test_a_person_enrolled_by_one_image_is_known_by_another(workdir: Path, world
     images = [world.strangers / name / "1.png" for name in ("ada", "bob")]
     said = likeness("identify", *images, "--model", workdir)
     assert said.code == 0
-    *answers, measured_on = said.out.splitlines()
+    *answers, rates, measured_on = said.out.splitlines()
     assert "6 validation people" in measured_on
+    # What holds for every answer is said once.
+    assert rates.startswith("For each of them: τ ") and "a stranger among 2 people" in rates
     for line, image, name in zip(answers, images, ("ada", "bob"), strict=True):
-        assert line.startswith(f"{image}: {name}: nearest is {name} at distance ")
-        assert "a stranger among 2 people" in line
+        assert line.startswith(f"{image}: {name}: nearest is {name} at distance ") and "; τ" not in line
 
 
 def test_an_image_that_is_enrolled_is_said_to_be_and_under_two_names_is_a_tie(
@@ -162,12 +163,12 @@ def test_an_image_that_is_enrolled_is_said_to_be_and_under_two_names_is_a_tie(
     assert likeness("enroll", "add", "Ada", image, *where).code == 0
     said = likeness("identify", copy, *where)
     assert said.out.startswith(f"{copy}: Ada: nearest is Ada at distance 0")
-    assert "; this very image is enrolled as Ada\n" in said.out
+    assert "; this very image is enrolled as Ada; τ " in said.out
     said = likeness("enroll", "add", "Bob", copy, *where)
     assert f"warning: {copy} is also enrolled as Ada" in said.out
     said = likeness("identify", image, *where)
     assert said.out.startswith(f"{image}: Ada or Bob: a tie, all of them are at distance 0")
-    assert "; this very image is enrolled as Ada and as Bob\n" in said.out
+    assert "; this very image is enrolled as Ada and as Bob; τ " in said.out
     assert "this very image" not in likeness("identify", world.strangers / "ada" / "1.png", *where).out
 
 

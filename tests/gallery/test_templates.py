@@ -96,6 +96,7 @@ def test_what_is_not_measured_with_averages_is_not_claimed():
     (answer,) = Identifier(few, threshold(0.5, Cosine()), distance=Cosine())(few.vectors[:1])
     assert not answer.stranger.resolved
     assert "a stranger among 2 people gets a name in a share that is not known of cases" in str(answer)
+    assert "for which no rate was measured" in str(answer) and "false accepts per comparison" not in str(answer)
     nearest = dataclasses.replace(few, template="nearest")
     (answer,) = Identifier(nearest, threshold(0.5, Cosine()), distance=Cosine())(few.vectors[:1])
     assert "average" not in str(answer) and answer.comparisons == 8
