@@ -136,4 +136,7 @@ def is_share(metric: str) -> bool:
 
 
 def _of(metric: str) -> Meaning | None:
-    return next((each for each in MEANINGS if metric.startswith(each.path) or f"/{each.path}" in metric), None)
+    found = next((each for each in MEANINGS if metric.startswith(each.path) or f"/{each.path}" in metric), None)
+    # A list of pairs may have a name of its own, such as view2/accuracy.
+    lists = (each for each in MEANINGS if each.path.startswith("pairs/") and metric.endswith(each.path.removeprefix("pairs")))
+    return found or next(lists, None)

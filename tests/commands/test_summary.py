@@ -118,12 +118,11 @@ def test_shares_without_an_interval_are_in_percent_as_the_rates_beside_them(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "summary.json").write_text(json.dumps({"figures": []}))
-    metrics = {"pairs/accuracy": RATE, "pairs/standard_error": 0.0011, "pairs/accuracy@best": 1.0, "pairs/threshold": 0.7651}
-    print_evaluation(tmp_path, Evaluation(metrics=metrics), 0.0)
-    rows = {line.split()[0]: line.split()[1] for line in capfd.readouterr().out.splitlines() if line.startswith("pairs/")}
-    assert rows == {
-        "pairs/accuracy": "12.34",
-        "pairs/standard_error": "0.11",
-        "pairs/accuracy@best": "100.00",
-        "pairs/threshold": "0.7651",
-    }
+    for name in ("pairs", "view2"):
+        found = {"accuracy": RATE, "standard_error": 0.0011, "accuracy@best": 1.0, "threshold": 0.7651}
+        print_evaluation(tmp_path, Evaluation(metrics={f"{name}/{each}": value for each, value in found.items()}), 0.0)
+        lines = capfd.readouterr().out.splitlines()
+        rows = {line.split()[0]: line.split()[1] for line in lines if line.startswith(f"{name}/")}
+        shown = {"accuracy": "12.34", "standard_error": "0.11", "accuracy@best": "100.00", "threshold": "0.7651"}
+        assert rows == {f"{name}/{each}": value for each, value in shown.items()}
+        assert any("of that accuracy, as LFW has it" in line for line in lines)
