@@ -10,7 +10,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Float
 
 from likeness.research.checks import check_choice
-from likeness.research.encoders.hog import gaussian_windows
+from likeness.research.encoders.hog import gaussian_cells
 from likeness.research.encoders.layer_geometry import LayerGeometry
 from likeness.research.encoders.layers import Images, as_embedding, batch_norm, check_fields, check_size, standardize
 from likeness.research.ops.convolution import convolve
@@ -106,8 +106,7 @@ class EdgeNet(nn.Module, kw_only=True):
         responses = convolve(padded, kernel.astype(dtype))
         edges = nn.relu(responses)
         sharp = sharpened(edges, self.power).astype(dtype)
-        rows, columns = (jnp.asarray(gaussian_windows(side, self.cell), dtype) for side in x.shape[1:3])
-        cells = jnp.einsum("yh,bhwk,xw->byxk", rows, sharp, columns)
+        cells = gaussian_cells(sharp, self.cell)
         flat = cells.reshape(cells.shape[0], -1)
         code = batch_norm("norm", self.dtype, train=train)(flat)
         code = nn.Dense(self.dimension, dtype=dtype, name="dense")(code)

@@ -73,8 +73,7 @@ class HOG(nn.Module, kw_only=True):
         x = standardize(images, self.dtype, signed=False)
         check_size("HOG", "cells", x, self.cell, images, self.cell)
         edges = oriented_edges(x, self.directions)
-        rows, columns = (jnp.asarray(gaussian_windows(side, self.cell), dtype) for side in x.shape[1:3])
-        cells = jnp.einsum("yh,bhwk,xw->byxk", rows, edges, columns)
+        cells = gaussian_cells(edges, self.cell)
         flat = cells.reshape(cells.shape[0], -1)
         code = batch_norm("norm", self.dtype, train=train)(flat)
         code = nn.Dense(self.dimension, dtype=dtype, name="dense")(code)
@@ -98,6 +97,17 @@ def oriented_edges(images: Float[Array, "b h w c"], directions: int) -> Float[Ar
     length = jnp.sqrt(right * right + down * down + _EPSILON)
     along = jnp.maximum(right * cos + down * sin, 0.0) / length
     return (length * along**_SHARPNESS).reshape(*images.shape[:3], -1)
+
+
+def gaussian_cells(maps: Float[Array, "b h w k"], cell: int) -> Float[Array, "b cy cx k"]:
+    """The maps averaged by a Gaussian of standard deviation cell/2 around the centers of square cells, in their own dtype.
+
+    Example:
+        >>> gaussian_cells(jnp.ones((2, 17, 16, 3)), 8).shape
+        (2, 2, 2, 3)
+    """
+    rows, columns = (jnp.asarray(gaussian_windows(side, cell), maps.dtype) for side in maps.shape[1:3])
+    return jnp.einsum("yh,bhwk,xw->byxk", rows, maps, columns)
 
 
 def gaussian_windows(side: int, cell: int) -> Float[np.ndarray, "cells side"]:

@@ -13,7 +13,7 @@ A normalized distance is in standard deviations: τ and T(N) of the plain distan
 """
 
 import dataclasses
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from jaxtyping import Float
@@ -75,35 +75,45 @@ def normalized_distances(
         raise UserError(
             "A distance is not finite, so nothing can be normalized by it: check the embeddings for NaN and infinity."
         )
-    for side, unit in _units(first, second, norm, nearest).items():
-        if (unlike := unit == 0).any():
+    sides = _sides(first, second, norm, nearest)
+    for side in sides:
+        if (unlike := side.unit == 0).any():
             raise UserError(
-                f"Row {int(np.argmax(unlike))} of the {side} lies at one distance from all of the cohort who count, so its "
-                "distances have no unit: give a cohort of different people."
+                f"Row {int(np.argmax(unlike))} of the {side.name} lies at one distance from all of the cohort who count, so "
+                "its distances have no unit: give a cohort of different people."
             )
-    return _normalized(pairs, first, second, norm, nearest)
+    return _normalized(pairs, sides)
 
 
 def _counts(nearest: int) -> bool:
     return isinstance(nearest, int | np.integer) and nearest >= 2
 
 
-def _normalized(pairs: np.ndarray, first: np.ndarray, second: np.ndarray, norm: Norm, nearest: int) -> np.ndarray:
+class _Side(NamedTuple):
+    """What a norm takes of the enrolled, as a column, or of the tested, as a row."""
+
+    name: str
+    mean: np.ndarray
+    unit: np.ndarray
+    """0 for whom there is none."""
+
+
+def _sides(first: np.ndarray, second: np.ndarray, norm: Norm, nearest: int) -> list[_Side]:
+    count = nearest if norm == "adaptive" else first.shape[1]
+    given = (("enrolled", first, "t", (-1, 1)), ("tested", second, "z", (1, -1)))
+    return [
+        _Side(name, *(each.reshape(shape) for each in _spread(distances, count)))
+        for name, distances, other, shape in given
+        if norm != other
+    ]
+
+
+def _normalized(pairs: np.ndarray, sides: list[_Side]) -> np.ndarray:
     """Infinite where a side lies at one distance from all who count; NaN where a distance is."""
-    count = nearest if norm == "adaptive" else first.shape[1]
-    sides, unlike = [], np.zeros(pairs.shape, bool)
-    for distances, wanted, across in ((first, norm != "t", np.s_[:, None]), (second, norm != "z", np.s_[None, :])):
-        if wanted:
-            mean, unit = _spread(distances, count)
-            unlike |= (unit == 0)[across]
-            sides.append((pairs - mean[across]) / np.where(unit == 0, 1.0, unit)[across])
-    return np.where(unlike & ~np.isnan(pairs), np.inf, np.mean(sides, axis=0))
-
-
-def _units(first: np.ndarray, second: np.ndarray, norm: Norm, nearest: int) -> dict[str, np.ndarray]:
-    count = nearest if norm == "adaptive" else first.shape[1]
-    sides = {"enrolled": (first, norm != "t"), "tested": (second, norm != "z")}
-    return {side: _spread(distances, count)[1] for side, (distances, wanted) in sides.items() if wanted}
+    total = np.mean([(pairs - side.mean) / np.where(side.unit == 0, 1.0, side.unit) for side in sides], axis=0)
+    for side in sides:
+        total = np.where((side.unit == 0) & ~np.isnan(pairs), np.inf, total)
+    return total
 
 
 def _spread(distances: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -159,4 +169,4 @@ class CohortNormalized:
             compare_blocks(one, other, self.distance).astype(np.float64)
             for one, other in ((first, second), (first, table), (second, table))
         )
-        return _normalized(pairs.T, enrolled, tested, self.norm, self.nearest).T
+        return _normalized(pairs.T, _sides(enrolled, tested, self.norm, self.nearest)).T

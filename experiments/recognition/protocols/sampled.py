@@ -1,6 +1,7 @@
 """Verification and identification of the people of a table, by pairs and galleries that are drawn from it."""
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from likeness.research.metrics.pairs import Pairs, pair_rows
 
 _PAIRS = 1 << 14
 """Pairs that are compared at once."""
+_ROWS = 512
+"""Images that are compared with all others at once."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,33 +43,33 @@ class Verification:
     def _measure(self, evaluated: EvaluatedSet) -> Pairs:
         labels = evaluated.images.labels
         rows = pair_rows(labels, self.max_pairs, self.seed)
-        few = 4 * len(rows) < len(labels) ** 2
-        distances = self._of_pairs(evaluated, rows) if few else self._of_blocks(evaluated, rows)
+        paired = evaluated.embedder.paired if 4 * len(rows) < len(labels) ** 2 else None
+        distances = _of_blocks(evaluated, rows) if paired is None else _of_pairs(paired, evaluated.embeddings, rows)
         people = labels[rows].reshape(-1, 2)
         return Pairs(distances, people[:, 0] == people[:, 1], people, rows)
-
-    def _of_pairs(self, evaluated: EvaluatedSet, rows: np.ndarray) -> np.ndarray:
-        paired, embeddings = evaluated.embedder.paired, evaluated.embeddings
-        if paired is None:
-            return self._of_blocks(evaluated, rows)
-        parts = [rows[start : start + _PAIRS] for start in range(0, len(rows), _PAIRS)]
-        found = [paired(embeddings[part[:, 0]], embeddings[part[:, 1]]) for part in parts]
-        return np.concatenate(found).astype(np.float64) if found else np.empty(0)
-
-    def _of_blocks(self, evaluated: EvaluatedSet, rows: np.ndarray) -> np.ndarray:
-        distances, count = np.empty(len(rows)), len(evaluated.embeddings)
-        # Pairs come in lexicographic order: a block of first images against all is computed, then picked from.
-        for start in range(0, count, 512):
-            chosen = slice(*np.searchsorted(rows[:, 0], [start, start + 512]))
-            if chosen.start == chosen.stop:
-                continue
-            block = evaluated.embedder.distance(evaluated.embeddings[start : start + 512], evaluated.embeddings)
-            distances[chosen] = block[rows[chosen, 0] - start, rows[chosen, 1]]
-        return distances
 
     def metrics(self, evaluated: EvaluatedSet) -> Metrics:
         pairs = self.pairs(evaluated)
         return verification.verification(pairs.distances, pairs.same, pairs.people, self.fars, self.seed)
+
+
+def _of_pairs(paired: Callable[..., np.ndarray], embeddings: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    distances = np.empty(len(rows))
+    for start in range(0, len(rows), _PAIRS):
+        part = rows[start : start + _PAIRS]
+        distances[start : start + _PAIRS] = paired(embeddings[part[:, 0]], embeddings[part[:, 1]])
+    return distances
+
+
+def _of_blocks(evaluated: EvaluatedSet, rows: np.ndarray) -> np.ndarray:
+    distances, embeddings = np.empty(len(rows)), evaluated.embeddings
+    # Pairs come in lexicographic order: a block of first images against all is computed, then picked from.
+    for start in range(0, len(embeddings), _ROWS):
+        chosen = slice(*np.searchsorted(rows[:, 0], [start, start + _ROWS]))
+        if chosen.start < chosen.stop:
+            block = evaluated.embedder.distance(embeddings[start : start + _ROWS], embeddings)
+            distances[chosen] = block[rows[chosen, 0] - start, rows[chosen, 1]]
+    return distances
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
