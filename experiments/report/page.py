@@ -99,8 +99,9 @@ def _blocks(
 ) -> dict[str, Html | None]:
     """What is said of one run, by the title of its section."""
     return {
-        "Numbers": numbers(run, opened=alone) if run.metrics else None,
+        # What was painted is what its report is opened for.
         "Result": painted(run, number, embedded),
+        "Numbers": numbers(run, opened=alone) if run.metrics else None,
         "Curves": _curves(f"run-{number}", [run]) if alone else None,
         **plots,
         "Images with boxes": boxes(number, seen, embedded),
