@@ -218,6 +218,15 @@ class Experiment(abc.ABC):
     def evaluate(self, data: Any, params: PyTree, state: PyTree, part: Part) -> Evaluation:
         """Evaluates the parameters on what was not trained on."""
 
+    def shown(self, params: PyTree) -> Mapping[str, Float[np.ndarray, "h w 3"]]:
+        """What the parameters are to look at before anything is evaluated: RGB in [0, 1], by name, of those that
+        :meth:`evaluate` gives too.
+
+        A painting is one, so that it can be seen while it comes about and at once when it is done. By default there is none.
+        """
+        del params
+        return {}
+
     def diagnose(self, metrics: Mapping[str, float]) -> str | None:
         """A sentence for the log when the metrics of an interval call for one, such as that embeddings collapse."""
         del metrics

@@ -27,6 +27,11 @@ def settle_streams() -> None:
             setattr(sys, name, _heard_or_not(stream))
 
 
+def say_first(text: str) -> None:
+    """Says what is begun, before a library that takes seconds to load is imported."""
+    print(text, file=sys.stderr, flush=True)
+
+
 def _heard_or_not(stream: io.TextIOWrapper) -> io.TextIOWrapper:
     stream.flush()
     return io.TextIOWrapper(

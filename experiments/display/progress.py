@@ -18,6 +18,8 @@ from likeness.experiments.display.terminal_image import terminal_image
 
 _QUIET = 5.0
 """Seconds between two lines in a log file."""
+_AT_ONCE = 3
+"""Lines at the beginning of a log file that nothing keeps back."""
 _TWICE_A_SECOND = 0.5
 """Seconds between two versions of a notebook's line."""
 
@@ -29,7 +31,7 @@ class Reporter(Protocol):
     def warn(self, text: str) -> None: ...
     def advance(self, step: int, metrics: Mapping[str, float]) -> None: ...
     def show(self, name: str, image: np.ndarray) -> None:
-        """An image (h, w, 3) in [0, 1] of an evaluation on the way."""
+        """An image (h, w, 3) in [0, 1] of what is learned, on the way and at the end."""
         ...
 
 
@@ -163,16 +165,21 @@ class Terminal:
     """A progress bar on a terminal, a line every few seconds in a log file."""
 
     def __init__(
-        self, total: int, evaluate_every: int | None = None, shown: Callable[[np.ndarray], None] | None = None
+        self,
+        total: int,
+        evaluate_every: int | None = None,
+        shown: Callable[[np.ndarray], None] | None = None,
+        above: Literal["nothing", "image"] = "nothing",
     ) -> None:
         """For a run of ``total`` steps, with an evaluation every so many; None for none.
 
         Args:
             total: steps.
             evaluate_every: steps between evaluations.
-            shown: what else to do with an image of an evaluation. With it, a terminal shows the image above the bar.
+            shown: what else to do with an image of what is learned.
+            above: what a terminal shows above the bar.
         """
-        self._shown = shown
+        self._shown, self._above, self._told = shown, above, 0
         self._console = Console(stderr=True, highlight=False)
         self._total = total
         self._live = self._console.is_terminal
@@ -211,10 +218,9 @@ class Terminal:
 
     def show(self, name: str, image: np.ndarray) -> None:
         del name
-        if self._shown is None:
-            return
-        self._shown(image)
-        if self._live:
+        if self._shown is not None:
+            self._shown(image)
+        if self._live and self._above == "image":
             blocks = terminal_image(image, self._console.width, self._console.height - 4)
             self._display.update(Group(blocks, self._phases.bar, self._bar), refresh=True)
 
@@ -224,7 +230,8 @@ class Terminal:
         self._pace.note(step, now)
         left = self._pace.left()
         self._bar.update(self._task, completed=step, left=left, shown=shown)
-        if self._live or (now - self._last_line < _QUIET and step < self._total):
+        self._told += 1
+        if self._live or (now - self._last_line < _QUIET and step < self._total and self._told > _AT_ONCE):
             return
         self._last_line = now
         place = f"step {step} of {self._total}"

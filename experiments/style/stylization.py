@@ -283,6 +283,10 @@ class Stylization(Experiment):
         pixels = np.clip(np.asarray(params["pixels"][0], np.float32), 0.0, 1.0)
         return self.colors.after(pixels, self.content.open(max(pixels.shape)))
 
+    def shown(self, params: PyTree) -> dict[str, np.ndarray]:
+        """The painting."""
+        return {"image": self.image(params)}
+
     def originals(self) -> Originals:
         """The content and the styles, as they came."""
         content = self.content.open(self.size)

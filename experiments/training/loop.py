@@ -95,6 +95,8 @@ class Launch:
     timing: Timing
     until: int | None = None
     """The step at which it stops on the way, with a checkpoint."""
+    watch: int | None = None
+    """How many steps lie between two images that are shown and kept."""
 
 
 def take_steps(
@@ -121,7 +123,8 @@ def take_steps(
     stopping = None
     for step in range(begin, end + 1):
         last, pausing, stopping = step == end, step == launch.until, launch.stop.asked(step)
-        now = due(steps.run, step, last=last, stopping=pausing or stopping is not None)
+        ending = pausing or stopping is not None
+        now = due(steps.run, step, last=last, stopping=ending, taken=step - begin, watch=launch.watch)
         if now.anything:
             with launch.timing.fetching():
                 fetched = jax.device_get(reports)
@@ -135,7 +138,7 @@ def take_steps(
                     written.append(lane.recorder.log(now, [steps.report_of(report, lane.number) for report in fetched]))
             if means := [line for line in written if line]:
                 launch.say.advance(step, min(means, key=lambda line: line["loss"]))
-            for lane in running(lanes) if now.evaluate or now.saves else ():
+            for lane in running(lanes) if now.shows or now.evaluate or now.saves else ():
                 with lane.guarded():
                     lane.recorder.settle(now, steps.row(state, lane.number), clock)
         if last or pausing or stopping is not None or not running(lanes):

@@ -12,7 +12,7 @@ import numpy as np
 from likeness.experiments.config import describe_changes, to_json
 from likeness.experiments.display.progress import Reporter
 from likeness.experiments.distributed import processes
-from likeness.experiments.experiment import Batches, Evaluation, TrainState, Variables
+from likeness.experiments.experiment import Batches, Evaluation, Experiment, TrainState, Variables
 from likeness.experiments.fingerprints import CannotResume, ChangedInputs, listed
 from likeness.experiments.own_code import Code
 from likeness.experiments.own_code.keeping import describe, keep, kept_or_none
@@ -69,31 +69,55 @@ class Clock:
         return (time.monotonic() - self._began) / self._runs
 
 
+FIRST = (1, 2, 5)
+"""After how many steps of a launch, or of a stage, they are told even where no line of the log is due."""
+
+
 class Due(NamedTuple):
     """What is to be done at a step, before it is taken."""
 
     step: int
     writes: bool
+    tells: bool
+    """The steps so far are told to whoever watches."""
+    shows: bool
+    """What is learned is shown, where it can be."""
     evaluate: bool
     saves: bool
 
     @property
     def anything(self) -> bool:
-        return self.writes or self.evaluate or self.saves
+        return self.writes or self.tells or self.shows or self.evaluate or self.saves
 
 
-def due(run: Run, step: int, *, last: bool, stopping: bool) -> Due:
-    """What is due at a step of a run; ``last`` is the end of the run or of a stage of it."""
+def due(run: Run, step: int, *, last: bool, stopping: bool, taken: int = 0, watch: int | None = None) -> Due:
+    """What is due at a step of a run.
+
+    Args:
+        run: what is trained.
+        step: that is about to be taken.
+        last: the run, or a stage of it, ends here.
+        stopping: the loop ends here.
+        taken: how many steps this launch has taken of the stage.
+        watch: how many steps lie between two images that are shown; None for none.
+    """
 
     def every(interval: int | None) -> bool:
         return interval is not None and step > 0 and step % interval == 0
 
+    writes = last or every(run.log_every)
     return Due(
         step,
-        writes=last or every(run.log_every),
+        writes=writes,
+        tells=writes or taken in FIRST,
+        shows=(every(watch) and taken > 0) or (last and watch is not None),
         evaluate=every(run.evaluate_every) or (last and run.evaluate_every is not None),
         saves=last or stopping or every(run.checkpoints.every),
     )
+
+
+WATCHING = ("log_every", "evaluate_every", "checkpoints.every", "checkpoints.keep_last", "checkpoints.keep_every")
+"""The fields of a run that only look on: none of them changes what is learned, nor which checkpoint is used."""
 
 
 def changed(files: Workdir, run: Run, code: Code | None = None) -> list[str]:
@@ -214,16 +238,20 @@ class RunRecorder:
             reports: fetched, of the steps since the last time.
 
         Returns:
-            The means that were written.
+            The means that were written, or where only that is due the last step's own numbers.
 
         Raises:
             NonFinite: a step was not finite.
         """
         self.record.pending += self._checked(reports, due.step)
-        return self._write(due.step) if due.writes and self.record.pending else None
+        if not self.record.pending:
+            return None
+        if due.writes:
+            return self._write(due.step)
+        return self._with_stage(self.record.pending[-1]) if due.tells else None
 
     def settle(self, due: Due, state: TrainState, clock: Clock) -> None:
-        """Evaluates and saves where that is due; what is saved knows every step before it, and the evaluation.
+        """Shows, evaluates and saves where that is due; what is saved knows every step before it, and the evaluation.
 
         Args:
             due: what is due.
@@ -232,7 +260,8 @@ class RunRecorder:
         """
         record = self.record
         evaluate = due.evaluate and due.step != record.evaluated
-        improved = evaluate and self._evaluate(state, due.step)
+        seen = self._show(state, due.step) if due.shows or evaluate else frozenset[str]()
+        improved = evaluate and self._evaluate(state, due.step, seen)
         if due.saves or improved:
             record.seconds, record.position = clock.seconds, _position(self.opened.stream)
             self.store.save(due.step, state, dataclasses.asdict(record), record.best if improved else None)
@@ -251,6 +280,9 @@ class RunRecorder:
         if best is not None and best != step:
             step, variables = best, self.store.load_variables(best)
             self.say.say(f"step {best} was the best by {policy.best_metric}: it is the one that is evaluated and used")
+        # What can be seen is not kept waiting by what is measured of it.
+        for name, image in run.experiment.shown(variables.params).items():
+            self.say.show(name, image)
         self.say.say(run.experiment.evaluating)
         evaluation = evaluate_run(run, self.files, self.opened.data, variables, step=step, seconds=self.record.seconds)
         self._metrics.finish(to_json(self.run), metric_json(evaluation.metrics))
@@ -306,24 +338,39 @@ class RunRecorder:
     def _write(self, step: int) -> dict[str, float]:
         """Writes the mean of the steps since the last line."""
         pending, self.record.pending = self.record.pending, []
-        averages = {name: statistics.fmean(entry[name] for entry in pending) for name in pending[-1]}
-        if self.opened.stage.of > 1:
-            # Losses of two stages do not compare: a jump between them is no divergence.
-            averages["stage"] = self.opened.stage.number
+        averages = self._with_stage({name: statistics.fmean(entry[name] for entry in pending) for name in pending[-1]})
         self._metrics.write(step, "train", averages)
         if warning := self.opened.run.experiment.diagnose(averages):
             self.say.warn(f"step {step}: {warning}")
         return averages
 
-    def _evaluate(self, state: TrainState, step: int) -> bool:
+    def _with_stage(self, numbers: Mapping[str, float]) -> dict[str, float]:
+        if self.opened.stage.of == 1:
+            return dict(numbers)
+        # Losses of two stages do not compare: a jump between them is no divergence.
+        return {**numbers, "stage": self.opened.stage.number}
+
+    def _show(self, state: TrainState, step: int) -> frozenset[str]:
+        """Keeps and shows what the parameters are to look at, and tells the names of it."""
+        experiment = self.opened.run.experiment
+        if type(experiment).shown is Experiment.shown:
+            return frozenset()
+        images = experiment.shown(self.opened.program.variables(state).params)
+        self._keep(images, step)
+        return frozenset(images)
+
+    def _keep(self, images: Mapping[str, np.ndarray], step: int) -> None:
+        for name, image in images.items():
+            if processes.first():
+                write_image(self.files.images / f"{name}_{step:06d}.png", image)
+            self.say.show(name, image)
+
+    def _evaluate(self, state: TrainState, step: int, seen: frozenset[str]) -> bool:
         """Evaluates on the validation part; tells whether this is the best so far."""
         record, (_, evaluation) = self.record, self.on_validation(state)
         record.evaluated = step
         self._metrics.write(step, "validation", metric_json(evaluation.metrics))
-        for name, image in evaluation.images.items():
-            if processes.first():
-                write_image(self.files.images / f"{name}_{step:06d}.png", image)
-            self.say.show(name, image)
+        self._keep({name: image for name, image in evaluation.images.items() if name not in seen}, step)
         policy = self.run.checkpoints
         if policy.best_metric is None:
             return False

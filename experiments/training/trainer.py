@@ -26,7 +26,7 @@ from likeness.experiments.storage.workdir import Workdir, fresh_directory, read_
 from likeness.experiments.training.interruption import Interrupted
 from likeness.experiments.training.loop import Lane, Launch, take_steps
 from likeness.experiments.training.profiling import Profile
-from likeness.experiments.training.recorder import RunRecorder, changed, shortened
+from likeness.experiments.training.recorder import WATCHING, RunRecorder, changed, shortened
 from likeness.experiments.training.stages import Stage, stage_of, stages
 from likeness.experiments.training.stop_request import StopRequest
 from likeness.experiments.training.timing import Timing
@@ -57,6 +57,7 @@ def train(
     trackers: tuple[TrackerName, ...] = (),
     profile: int | None = None,
     until: int | None = None,
+    watch: int | None = None,
     accept_changed_inputs: bool = False,
     code: Code | None = None,
 ) -> Trained:
@@ -75,6 +76,8 @@ def train(
         profile: how many steps to record for a profiler; None for none.
         until: stop at this step with a checkpoint, and evaluate the state there on the validation part. Nothing of that is
             logged and the schedule is still that of the whole run, so the run may be launched again and is as if never stopped.
+        watch: how many steps lie between two images, of an experiment that has any to look at: the reporter is shown them, and
+            they are kept below ``images``. Nothing else depends on it.
         accept_changed_inputs: go on also where what was trained on is not what it was; the change is kept in
             ``changes.jsonl``.
         code: of your own, to be kept with the run; by default the modules of the run's classes, and what they import.
@@ -105,7 +108,7 @@ def train(
         # Closed within the watchdog: a checkpoint that is being written waits for all processes.
         held.callback(store.close)
         profiled = held.enter_context(Profile(files.profile, profile))
-        launch = Launch(say, StopRequest(), watchdog, profiled, Timing(), until)
+        launch = Launch(say, StopRequest(), watchdog, profiled, Timing(), until, watch)
         recorder = RunRecorder(run, opened, files, store, say, code, accept_changed_inputs=accept_changed_inputs)
         devices = opened.program.mesh.size
         say.say(f"working in {files.root}; the first step is compiled" + (f" for {devices} devices" if devices > 1 else ""))
@@ -156,7 +159,7 @@ def _first_stage(
 
 def _check_unchanged(files: Workdir, run: Run, code: Code) -> None:
     """Refuses to evaluate a run that has taken all its steps as if it had been trained by another config."""
-    changes = changed(files, run, code)
+    changes = [change for change in changed(files, run, code) if not change.startswith(WATCHING)]
     if changes and not run.steps:
         raise CannotResume(
             f"{files.root} holds what weights as they are were measured by, and this is another measurement "

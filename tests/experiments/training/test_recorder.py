@@ -71,6 +71,17 @@ def test_who_is_stopped_only_saves_and_who_never_evaluate_does_not_at_the_end():
     assert last.writes and last.saves and not last.evaluate
 
 
+def test_the_first_steps_are_told_and_images_are_shown_as_often_as_somebody_watches():
+    run = toy_run(steps=10, log_every=20)
+    plan = [due(run, step, last=step == 10, stopping=False, taken=step) for step in range(11)]
+    assert [now.step for now in plan if now.tells] == [1, 2, 5, 10]
+    assert [now.step for now in plan if now.writes] == [10] and not any(now.shows for now in plan)
+    # Of a launch that goes on from step 4 they are others.
+    plan = [due(run, step, last=step == 10, stopping=False, taken=step - 4, watch=3) for step in range(4, 11)]
+    assert [now.step for now in plan if now.tells] == [5, 6, 9, 10]
+    assert [now.step for now in plan if now.shows] == [6, 9, 10]
+
+
 CURVE = (9.0, 9.0, 0.5, 9.0, 0.3, 9.0, 0.1, 9.0, 0.4, 9.0, 0.1, 9.0, 0.6)
 """After so many steps; the lowest of those that are evaluated comes after 6, and once more after 10."""
 
