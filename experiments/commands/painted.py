@@ -1,8 +1,10 @@
 """What the commands that paint share: where the image goes, painting it with progress, and the film of how it came about."""
 
 import contextlib
+import functools
 import hashlib
 import json
+import operator
 import tempfile
 from pathlib import Path
 
@@ -15,13 +17,14 @@ from likeness.experiments.commands.summary import print_evaluation
 from likeness.experiments.config import load, to_json
 from likeness.experiments.display.progress import Terminal
 from likeness.experiments.fingerprints import CannotResume
-from likeness.experiments.run import Run
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.storage.checkpoints import CheckpointStore
 from likeness.experiments.storage.workdir import Workdir
 from likeness.experiments.style import Stylization
 from likeness.experiments.training.evaluation import restore
 from likeness.experiments.training.interruption import Interrupted
-from likeness.experiments.training.recorder import changed, shortened
-from likeness.experiments.training.trainer import train
+from likeness.experiments.training.recorder import WATCHING, changed, shortened
+from likeness.experiments.training.trainer import Trained, train
 from likeness.research.errors import UserError
 from likeness.research.files import write_atomically
 from likeness.research.images import read_image, resize, write_image
@@ -29,6 +32,8 @@ from likeness.research.images.sources import ImageFile, ImageSource
 
 TRANSPARENT = (".png", ".tif", ".tiff", ".webp")
 FILMS = {".gif": "GIF", ".webp": "WEBP"}
+FRAMES = 30
+"""Images of a film at most, and of what is shown on the way."""
 
 
 def check_writable(flag: str, out: Path) -> None:
@@ -68,24 +73,41 @@ def load_preset(name: str) -> tuple[Run, Stylization]:
     return run, run.experiment
 
 
-def default_workdir(run: Run, experiment: Stylization, command: str, title: str) -> Path:
-    """A directory of this run's own, so that the same command on the same images finds it again, and no other does.
+def place(run: Run, experiment: Stylization, given: str | None, command: str, title: str) -> Path:
+    """Where a painting is: in a directory that was given, or in one of its own.
+
+    That is named by the images and by all that decides what is painted, so that the same command on the same images finds it
+    again, and no other does. How often is looked on decides nothing. More steps go on in it; fewer than it has taken are
+    painted beside it.
 
     Raises:
+        CannotResume: the directory that was given holds another painting.
         UserError: an image that cannot be read.
     """
+    if given:
+        _check_question(run, Path(given))
+        return Path(given)
+    asked = to_json(run)
+    for field in ("steps", *WATCHING):
+        *parts, last = field.split(".")
+        functools.reduce(operator.getitem, parts, asked).pop(last)
     read = {name: source.fingerprint() for name, source in experiment.sources().items()}
-    digest = hashlib.sha256(json.dumps([to_json(run), read], sort_keys=True).encode()).hexdigest()[:8]
-    return Path("runs") / command / f"{title}_{digest}"
+    digest = hashlib.sha256(json.dumps([asked, read], sort_keys=True).encode()).hexdigest()[:8]
+    own = Path("runs") / command / f"{title}_{digest}"
+    return own if reached(own) <= run.steps else own.with_name(f"{own.name}_{run.steps}_steps")
 
 
-def check_question(run: Run, workdir: Path) -> None:
-    """Refuses to paint on, in a directory that was given, what was begun by another command. More steps are no other question.
+def reached(workdir: Path) -> int:
+    """The step of the newest checkpoint in a directory; 0 where there is none."""
+    store = CheckpointStore(Workdir(workdir).checkpoints, Checkpoints(), reading=True)
+    try:
+        return store.latest() or 0
+    finally:
+        store.close()
 
-    Raises:
-        CannotResume: it holds another painting.
-    """
-    harmless = ("steps", "log_every", "evaluate_every", "checkpoints.")
+
+def _check_question(run: Run, workdir: Path) -> None:
+    harmless = ("steps", *WATCHING)
     changes = [change for change in changed(Workdir(workdir), run) if not change.startswith(harmless)]
     if changes and Workdir(workdir).checkpoints.is_dir():
         raise CannotResume(
@@ -95,27 +117,56 @@ def check_question(run: Run, workdir: Path) -> None:
 
 
 def paint(run: Run, experiment: Stylization, workdir: Path, out: Path, film: Path | None, *, live: bool = False) -> int:
-    """Paints, writes the image and the film, and prints the numbers. Interrupted, it writes how far it got."""
+    """Paints, writes the image and the film, and prints the numbers.
 
-    def refresh(image: np.ndarray) -> None:
-        _write(out, image, experiment.content)
-
-    check_question(run, workdir)
-    try:
-        with Terminal(run.steps, run.evaluate_every, refresh if live else None) as terminal:
-            painted = train(run, workdir, reporter=terminal)
-    except Interrupted:
-        _, variables = restore(workdir, run)
-        _write(out, experiment.image(variables.params), experiment.content)
-        print(f"image  {out}, as far as it got")
-        raise
-    _write(out, painted.evaluation.images["image"], experiment.content)
+    Raises:
+        UserError: a film is asked for of a painting that is done, and no images on the way to it were kept.
+    """
+    if film is not None and len(_frames(workdir)) < 2 and reached(workdir) == run.steps:
+        raise UserError(
+            f"The painting in {workdir} is done, and the images on the way to it were not kept: to have a film, let it be "
+            "painted again in another --workdir, with --film from the beginning."
+        )
+    painted = painted_in(run, experiment, workdir, out, watched=live or film is not None, live=live)
     print_evaluation(painted.workdir, painted.evaluation, painted.seconds)
     if film is not None:
-        write_film(film, sorted(Workdir(workdir).images.glob("image_*.png")))
-        print(f"film     {film}")
+        frames = _frames(workdir)
+        write_film(film, frames)
+        print(f"film     {film}, of {len(frames)} images")
     print(f"image  {out}")
     return 0
+
+
+def painted_in(
+    run: Run, experiment: Stylization, workdir: Path, out: Path, *, watched: bool = False, live: bool = False
+) -> Trained:
+    """Paints. The image is written whenever there is one to look at, and at the end before it is evaluated.
+
+    Args:
+        run: with the experiment.
+        experiment: what is painted.
+        workdir: where its files are.
+        out: where the image goes. Interrupted, it is written as far as it got.
+        watched: there is an image to look at about thirty times, and each is kept.
+        live: it is shown on the terminal, too.
+    """
+
+    def write(image: np.ndarray) -> None:
+        _write(out, image, experiment.content)
+
+    watch = max(1, run.steps // FRAMES) if watched else None
+    try:
+        with Terminal(run.steps, run.evaluate_every, write, "image" if live else "nothing") as terminal:
+            return train(run, workdir, reporter=terminal, watch=watch)
+    except Interrupted:
+        _, variables = restore(workdir, run)
+        write(experiment.image(variables.params))
+        print(f"image  {out}, as far as it got")
+        raise
+
+
+def _frames(workdir: Path) -> list[Path]:
+    return sorted(Workdir(workdir).images.glob("image_*.png"))
 
 
 def _write(out: Path, pixels: np.ndarray, content: ImageSource) -> None:

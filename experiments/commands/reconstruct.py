@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from likeness.experiments.commands.flags import cli
+from likeness.experiments.commands.streams import say_first
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Options:
 
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness reconstruct", arguments=arguments)
-    from likeness.experiments.commands.painted import check_question, default_workdir, load_preset
+    say_first(f"painting {options.content or 'a photograph'} again from the layers of {options.preset}: they are read")
+    from likeness.experiments.commands.painted import load_preset, place
     from likeness.experiments.commands.places import check_figure
     from likeness.experiments.display import figures
     from likeness.experiments.display.progress import Terminal
@@ -81,12 +83,8 @@ def main(arguments: list[str]) -> int:
     shown = {}
     for name, layer_run in runs.items():
         file = name.replace("/", "_")
-        workdir = (
-            Path(options.workdir) / file
-            if options.workdir
-            else default_workdir(layer_run, experiments[name], "reconstruct", f"{content.title}_{file}")
-        )
-        check_question(layer_run, workdir)
+        given = str(Path(options.workdir) / file) if options.workdir else None
+        workdir = place(layer_run, experiments[name], given, "reconstruct", f"{content.title}_{file}")
         with Terminal(layer_run.steps, layer_run.evaluate_every) as terminal:
             terminal.say(f"layer {name}")
             painted = train(layer_run, workdir, reporter=terminal)

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from likeness.experiments.commands.flags import TrustCode, cli, trust
+from likeness.experiments.commands.streams import say_first
 
 if TYPE_CHECKING:
     from likeness.experiments.run import Run
     from likeness.experiments.style import Stylization
     from likeness.experiments.style.portrait import Portrait
-
-FRAMES = 30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,13 +51,16 @@ class Options:
     tile: int | None = None
     """Side of the tiles in which an image too large for memory is read; the result is the same."""
     steps: int | None = None
-    """How many steps; without it, the preset's."""
+    """How many steps; without it, the preset's. More than were taken before go on from what is there, at the learning rates of
+    the longer run: where they fall to its end, they rise again first."""
+    init: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    """The image to begin with, such as an earlier painting; without it, as the preset says."""
     seed: int = 0
     """Decides the start where it is random."""
     film: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
-    """Also write a film of how the image came about, .gif or .webp."""
+    """Also write a film of how the image came about, .gif or .webp: of about thirty images, kept while it is painted."""
     live: bool = False
-    """Watch: the image is shown in the terminal as it comes about, and FILE is kept up to date for a viewer."""
+    """Watch: the image is shown in the terminal as it comes about, and the file of --out is kept up to date for a viewer."""
     workdir: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: in runs/stylize)")] = None
     """Where checkpoints and figures are. The same command on the same images goes on where it stopped."""
     trust_code: TrustCode = False
@@ -66,7 +68,8 @@ class Options:
 
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness stylize", arguments=arguments)
-    from likeness.experiments.commands.painted import check_film, check_writable, default_workdir, load_preset, paint
+    say_first(_begun(options))
+    from likeness.experiments.commands.painted import check_film, check_writable, load_preset, paint, place
     from likeness.research.errors import UserError
 
     out, film = Path(options.out), None if options.film is None else Path(options.film)
@@ -84,8 +87,14 @@ def main(arguments: list[str]) -> int:
     except ValueError as error:
         raise UserError(f"{error}.") from error
     title = "_".join([experiment.content.title, *(style.image.title for style in experiment.styles)])
-    workdir = Path(options.workdir) if options.workdir else default_workdir(run, experiment, "stylize", title)
+    workdir = place(run, experiment, options.workdir, "stylize", title)
     return paint(run, experiment, workdir, out, film, live=options.live)
+
+
+def _begun(options: Options) -> str:
+    content, styles = options.content or "a photograph", " and ".join(options.styles)
+    how = f"by {options.model}" if options.model else f"by {options.preset}"
+    return f"painting {content}{f' in the look of {styles}' if styles else ''} {how}: the images and the encoder are read"
 
 
 def _check(options: Options) -> None:
@@ -101,6 +110,7 @@ def _check(options: Options) -> None:
 def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Run, Stylization]":
     """The preset as the flags change it."""
     from likeness.experiments.style.colors import AsTheyAre, ByLuminance, Matched
+    from likeness.experiments.style.starts import FromImage
     from likeness.research.images.sources import ImageFile
 
     styles = experiment.styles
@@ -134,12 +144,11 @@ def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Ru
         objective=dataclasses.replace(objective, beta=options.strength * objective.beta),
         colors=colors,
         portrait=portrait,
+        start=FromImage(image=ImageFile(path=options.init)) if options.init else experiment.start,
         tile=experiment.tile if options.tile is None else options.tile,
     )
     steps = run.steps if options.steps is None else options.steps
     run = dataclasses.replace(run, experiment=experiment, steps=steps, seed=options.seed)
-    if options.film is not None or options.live:
-        run = dataclasses.replace(run, evaluate_every=max(1, steps // FRAMES))
     return run, experiment
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from likeness.experiments.commands.flags import cli
+from likeness.experiments.commands.streams import say_first
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,19 +25,24 @@ class Options:
     style_scale: float | None = None
     """Size of the style beside that of the image: 2 makes strokes twice as large."""
     steps: int | None = None
-    """How many steps; without it, the preset's."""
+    """How many steps; without it, the preset's. More than were taken before go on from what is there, as in stylize."""
+    init: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    """The image to begin with; without it, noise in the style's colors."""
     seed: int = 0
     """Another seed, another piece of the same texture."""
     film: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
-    """Also write a film of how the image came about, .gif or .webp."""
+    """Also write a film of how the image came about, .gif or .webp: of about thirty images, kept while it is painted."""
+    live: bool = False
+    """Watch: the image is shown in the terminal as it comes about, and the file of --out is kept up to date for a viewer."""
     workdir: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: in runs/textures)")] = None
     """Where checkpoints and figures are. The same command on the same images goes on where it stopped."""
 
 
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness textures", arguments=arguments)
-    from likeness.experiments.commands.painted import check_film, check_writable, default_workdir, load_preset, paint
-    from likeness.experiments.style.starts import FromStyleColors
+    say_first(f"painting a texture in the look of {options.style or 'a painting'} by {options.preset}: they are read")
+    from likeness.experiments.commands.painted import check_film, check_writable, load_preset, paint, place
+    from likeness.experiments.style.starts import FromImage, FromStyleColors
     from likeness.research.errors import UserError
     from likeness.research.images.sources import ImageFile
 
@@ -58,13 +64,11 @@ def main(arguments: list[str]) -> int:
             styles=(style,),
             objective=dataclasses.replace(experiment.objective, content_terms=()),
             size=experiment.size if options.size is None else options.size,
-            start=FromStyleColors(),
+            start=FromImage(image=ImageFile(path=options.init)) if options.init else FromStyleColors(),
         )
         steps = run.steps if options.steps is None else options.steps
         run = dataclasses.replace(run, experiment=experiment, steps=steps, seed=options.seed)
     except ValueError as error:
         raise UserError(f"{error}.") from error
-    if film is not None:
-        run = dataclasses.replace(run, evaluate_every=max(1, run.steps // 30))
-    workdir = Path(options.workdir) if options.workdir else default_workdir(run, experiment, "textures", style.image.title)
-    return paint(run, experiment, workdir, out, film)
+    workdir = place(run, experiment, options.workdir, "textures", style.image.title)
+    return paint(run, experiment, workdir, out, film, live=options.live)

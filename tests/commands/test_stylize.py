@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -139,7 +141,7 @@ def test_several_styles_regions_colors_and_tiles_in_one_command():
 
 def test_a_much_larger_image_is_painted_in_scales(capsys):
     assert run(["stylize", "--preset", "preset.py", "--size", "128", "-o", "large.png"]) == 0
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("painting ")]
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("painting china")]
     assert [line.split("(")[1].split(" ")[0] for line in lines] == ["32", "64", "128"]
 
 
@@ -171,3 +173,80 @@ def test_a_film_shows_how_it_came_about_and_live_keeps_the_image_up_to_date(monk
     with Image.open("film.gif") as film, Image.open("painted.png") as image:
         assert film.n_frames == 3
         assert film.size == image.size
+
+
+def test_the_first_line_comes_before_the_libraries_that_take_seconds():
+    """Typed as a person would: whatever is imported later, JAX is not there yet."""
+    told = "likeness.experiments.commands.stylize.say_first"
+    code = (
+        f"import sys; from unittest import mock; from likeness.experiments.commands.main import run\n"
+        f"def first(text): print(text, 'jax' in sys.modules); sys.exit(0)\n"
+        f"import likeness.experiments.commands.stylize\n"
+        f"with mock.patch('{told}', first): run(['stylize', 'content.png', 'style.png'])"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.startswith("painting content.png in the look of style.png by stylization/quickstart") and "False" in said
+
+
+def test_the_first_steps_are_told_and_the_image_is_there_before_it_is_evaluated(capsys, monkeypatch):
+    from likeness.experiments.style import Stylization
+
+    seen = []
+    whole = Stylization.evaluate
+    monkeypatch.setattr(Stylization, "evaluate", lambda *given: (seen.append(Path("painted.png").exists()), whole(*given))[1])
+    assert run(["stylize", "-o", "painted.png", "--preset", "preset.py", "--steps", "7"]) == 0
+    assert seen == [True]
+    steps = [line.split(" of ")[0] for line in capsys.readouterr().err.splitlines() if line.startswith("step ")]
+    assert steps == ["step 1", "step 2", "step 5", "step 7"]
+
+
+def test_to_watch_changes_neither_the_directory_nor_a_pixel_nor_a_line_of_the_log():
+    command = ["stylize", "--preset", "preset.py", "--steps", "6", "-o"]
+    assert run([*command, "plain.png", "--workdir", "plain"]) == 0
+    assert run([*command, "watched.png", "--live", "--film", "film.gif"]) == 0
+    assert Path("plain.png").read_bytes() == Path("watched.png").read_bytes()
+    (made,) = Path("runs/stylize").iterdir()
+    assert (made / "metrics.jsonl").read_bytes() == Path("plain/metrics.jsonl").read_bytes()
+    # Done, it is not painted again, whether anybody watches or not.
+    for extra in ([], ["--live"], ["--film", "again.gif"]):
+        assert run([*command, "again.png", *extra]) == 0
+        assert Path("again.png").read_bytes() == Path("plain.png").read_bytes()
+    assert [path.name for path in Path("runs/stylize").iterdir()] == [made.name]
+    assert Path("again.gif").read_bytes() == Path("film.gif").read_bytes()
+
+
+def test_a_film_of_a_painting_that_is_done_needs_images_on_the_way(capsys):
+    command = ["stylize", "--preset", "preset.py", "-o", "painted.png"]
+    assert run(command) == 0
+    assert run([*command, "--film", "film.gif"]) == 2
+    assert "were not kept: to have a film, let it be painted again in another --workdir" in capsys.readouterr().err
+    assert not Path("film.gif").exists()
+    assert run([*command, "--film", "film.gif", "--workdir", "again"]) == 0
+
+
+def test_more_steps_go_on_from_what_is_there_and_fewer_are_painted_beside_it(capsys):
+    command = ["stylize", "--preset", "preset.py", "-o"]
+    assert run([*command, "at_once.png", "--steps", "6", "--workdir", "at_once"]) == 0
+    assert run([*command, "3.png", "--steps", "3"]) == 0
+    capsys.readouterr()
+    assert run([*command, "6.png", "--steps", "6"]) == 0
+    assert "going on from step 3" in capsys.readouterr().err
+    (made,) = Path("runs/stylize").iterdir()
+    # The preset's learning rate is the same throughout.
+    assert Path("6.png").read_bytes() == Path("at_once.png").read_bytes()
+    assert run([*command, "again.png", "--steps", "3"]) == 0
+    assert Path("again.png").read_bytes() == Path("3.png").read_bytes()
+    assert sorted(path.name for path in Path("runs/stylize").iterdir()) == [made.name, f"{made.name}_3_steps"]
+
+
+def test_a_painting_begins_with_an_image_of_ones_own(capsys):
+    Image.new("RGB", (90, 60), (0, 255, 0)).save("green.png")
+    command = ["stylize", "content.png", "style.png", "--preset", "preset.py", "--steps", "1", "-o"]
+    assert run([*command, "plain.png"]) == 0
+    assert run([*command, "begun.png", "--init", "green.png"]) == 0
+    assert np.asarray(Image.open("begun.png"))[..., 1].min() > 200
+    assert len(list(Path("runs/stylize").iterdir())) == 2
+    assert run([*command, "none.png", "--init", "gone.png"]) == 2
+    assert "The image gone.png cannot be used" in capsys.readouterr().err
+    assert run(["textures", "style.png", "--preset", "preset.py", "--steps", "1", "--init", "green.png", "-o", "t.png"]) == 0
+    assert np.asarray(Image.open("t.png"))[..., 1].min() > 200
