@@ -85,11 +85,16 @@ from likeness.research.losses.style.contextual import Contextual
 from likeness.research.losses.style.covariance import Covariance
 from likeness.research.losses.style.gram import Gram
 from likeness.research.losses.style.histogram import Histogram
+from likeness.research.losses.style.hypercolumn_moments import HypercolumnMoments
+from likeness.research.losses.style.hypercolumn_similarity import HypercolumnSimilarity
+from likeness.research.losses.style.hypercolumns import DrawsPlaces, Hypercolumns
 from likeness.research.losses.style.identity import Identity
 from likeness.research.losses.style.laplacian import Laplacian
 from likeness.research.losses.style.layers import ActivationLoss, Layers, Mask
 from likeness.research.losses.style.moments import MeanStd
+from likeness.research.losses.style.nearest_neighbors import JoinsReferences, MatchesOnce, NearestNeighbors, NeuralNeighbors
 from likeness.research.losses.style.patches import MRF
+from likeness.research.losses.style.relaxed_emd import PaletteEMD, RelaxedEMD
 from likeness.research.losses.style.self_similarity import SelfSimilarity
 from likeness.research.losses.style.sliced_wasserstein import SlicedWasserstein
 from likeness.research.losses.style.statistics import AdditiveLayers, gram_matrix
@@ -136,6 +141,7 @@ __all__ = [
     "DistanceLoss",
     "DistanceWeighted",
     "Dot",
+    "DrawsPlaces",
     "DynamicMatcher",
     "EasyPositive",
     "ElasticFace",
@@ -144,7 +150,11 @@ __all__ = [
     "FocalLoss",
     "Gram",
     "Histogram",
+    "HypercolumnMoments",
+    "HypercolumnSimilarity",
+    "Hypercolumns",
     "Identity",
+    "JoinsReferences",
     "KnowsCollapse",
     "LabelsOrSame",
     "LandmarkLoss",
@@ -159,21 +169,26 @@ __all__ = [
     "MarginSoftmax",
     "MarginViolating",
     "Mask",
+    "MatchesOnce",
     "MeanStd",
     "MinedPairs",
     "Miner",
     "MultiSimilarity",
     "MultiSimilarityMiner",
     "NTXent",
+    "NearestNeighbors",
+    "NeuralNeighbors",
     "OverlapLoss",
     "Padded",
     "PairLoss",
     "PairMasks",
+    "PaletteEMD",
     "Prototypical",
     "ProxyAnchor",
     "QualityFocalLoss",
     "RandomTriplets",
     "RecognitionLoss",
+    "RelaxedEMD",
     "RoiHeadLoss",
     "RoiSampling",
     "RpnLoss",

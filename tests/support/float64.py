@@ -95,6 +95,29 @@ def check(oracles: Mapping[Any, Oracle], x, y, *, mask=None, reference_mask=None
         assert_close(value, np.asarray(expected), tolerance, f"{loss}: value")
 
 
+def check_joined(loss, oracle: Oracle, x, y, *, mask=None, reference_mask=None, tolerance: float = 1e-5, **given) -> None:
+    """The same for a loss that reads all layers as one: ``oracle(x, y)`` has the activations of one image and one reference.
+
+    Masks are those of the image's pixels; what else is given is what the loss is called with.
+    """
+    call = functools.partial(loss, **given)
+    found = jax.jit(lambda x, y: jax.value_and_grad(call)(x, loss.target(y, reference_mask), mask))(as_arrays(x), as_arrays(y))
+    value, gradient = found
+    assert value.dtype == jnp.float32
+    count = len(next(iter(x.values())))
+    one = lambda maps, b: {layer: z[b % len(z)].astype(np.float64) for layer, z in maps.items()}  # noqa: E731
+    expected = np.mean([oracle(one(x, b), one(y, b)) for b in range(count)])
+    assert_close(value, np.asarray(expected), tolerance, f"{loss}: value")
+    for layer in loss.layers:
+        slopes = []
+        for b in range(count):
+            own, other = one(x, b), one(y, b)
+            slopes.append(differences(lambda z, own=own, other=other, at=layer: oracle({**own, at: z}, other), own[layer]))
+        slope = np.stack(slopes) / count
+        assert np.abs(slope).max() > 0
+        assert_close(gradient[layer], slope, tolerance, f"{loss}: gradient at {layer}")
+
+
 def _expected(oracle: Oracle, x: np.ndarray, y: np.ndarray, mask, reference_mask) -> tuple[float, np.ndarray]:
     """Mean over the images at one layer, and its derivative."""
     m, n = averaged(mask, x.shape[1:3]), averaged(reference_mask, y.shape[1:3])

@@ -184,7 +184,9 @@ def flatten_places(features: Float[Array, "b h w c"]) -> Float[Array, "b p c"]:
     return features.reshape(images, height * width, channels).astype(jnp.float32)
 
 
-def each_image(function: Callable[..., Array], images: tuple[Array, ...], references: tuple[Array, ...]) -> Float[Array, "b"]:
+def each_image(
+    function: Callable[..., Array], images: tuple[Array, ...], references: tuple[Array, ...]
+) -> Shaped[Array, "b ..."]:
     """The function of every image and its reference: arrays with the first axis b, which that of the first array is, or 1
     for all images alike."""
     arrays = (*images, *references)

@@ -20,7 +20,8 @@ class SelfSimilarity(Layers):
 
     Kolkin, Salavon and Shakhnarovich, "Style transfer by relaxed optimal transport and self-similarity" (STROTSS), 2019.
     The paper divides by n² and its code, as here, by n; it compares features of several layers joined to one vector
-    and draws 1024 places anew at every step, where here every layer is a term of its own and the places are fixed.
+    and draws 1024 places anew at every step (:class:`~likeness.research.losses.HypercolumnSimilarity`), where here every
+    layer is a term of its own and the places are fixed.
 
     A place of mask m weighs m, as row and as column.
     """
@@ -73,7 +74,12 @@ class SelfSimilarity(Layers):
     ) -> tuple[Float[Array, "b n n"], Float[Array, "n"]]:
         chosen = self.places(index, features.shape[1] * features.shape[2])
         weights = jnp.ones(chosen.shape) if mask is None else mask_at(mask, features, activations).reshape(-1)[chosen]
-        rows = unit(flatten_places(features)[:, chosen])
-        cosine = jnp.einsum("bic,bjc->bij", rows, rows, precision=jax.lax.Precision.HIGHEST)
-        distance = jnp.maximum(1.0 - cosine, 0.0) * (1.0 - jnp.eye(len(chosen)))
+        distance = jax.vmap(cosine_distances)(flatten_places(features)[:, chosen])
         return safe_divide(distance, jnp.sum(weights[:, None] * distance, axis=1, keepdims=True)), weights
+
+
+def cosine_distances(rows: Float[Array, "n c"]) -> Float[Array, "n n"]:
+    """``1 - cos`` of every two rows, never negative and exactly 0 on the diagonal."""
+    directions = unit(rows)
+    cosine = jnp.matmul(directions, directions.T, precision=jax.lax.Precision.HIGHEST)
+    return jnp.maximum(1.0 - cosine, 0.0) * (1.0 - jnp.eye(len(rows)))

@@ -18,9 +18,15 @@ from likeness.research.losses import (
     Covariance,
     Gram,
     Histogram,
+    HypercolumnMoments,
+    HypercolumnSimilarity,
     Identity,
     Laplacian,
     MeanStd,
+    NearestNeighbors,
+    NeuralNeighbors,
+    PaletteEMD,
+    RelaxedEMD,
     SelfSimilarity,
     SlicedWasserstein,
     TotalVariation,
@@ -42,9 +48,14 @@ ON_MAPS = [
     MRF(layers=NAMES),
     Contextual(layers=NAMES),
     SelfSimilarity(layers=NAMES),
+    RelaxedEMD(layers=NAMES),
+    HypercolumnMoments(layers=NAMES),
+    HypercolumnSimilarity(layers=NAMES),
+    NearestNeighbors(layers=NAMES),
+    NeuralNeighbors(layers=NAMES),
     Laplacian(),
 ]
-ALL = [*ON_MAPS, TotalVariation()]
+ALL = [*ON_MAPS, PaletteEMD(), TotalVariation()]
 ONES, NONE = np.ones((16, 16), np.float32), np.zeros((16, 16), np.float32)
 name = lambda loss: f"{type(loss).__name__}-{getattr(loss, 'normalizer', '')}"  # noqa: E731
 
@@ -131,7 +142,7 @@ def test_half_a_mask_is_half_the_image(loss):
     left, upper = NONE.copy(), NONE.copy()
     left[:, :8], upper[:8] = 1, 1
     half = {layer: a[:, :, : a.shape[2] // 2] for layer, a in x.items()}
-    if isinstance(loss, Content | SelfSimilarity) or getattr(loss, "normalizer", "") == "course":
+    if isinstance(loss, Content | SelfSimilarity | HypercolumnSimilarity) or getattr(loss, "normalizer", "") == "course":
         upper, reference = left, {layer: a[:, :, : a.shape[2] // 2] for layer, a in y.items()}
     else:
         reference = {layer: a[:, : a.shape[1] // 2] for layer, a in y.items()}
