@@ -246,19 +246,34 @@ class Experiment(abc.ABC):
         del params, fsdp, shard_above
 
     def stages(self) -> "tuple[Experiment, ...]":
-        """What is run, one after the other, the steps shared evenly; the last is this experiment without its stages.
+        """What is run, one after the other; the last is this experiment without its stages.
 
         A small image first, then a larger one; a coarse problem before a fine one. By default there is one stage.
         """
         return (self,)
 
-    def promote(self, learned: Array, constants: PyTree) -> Array:
-        """An array of what the stage before has learned, or a moment of its gradient, in this stage's shape.
+    def stage_parts(self) -> tuple[float, ...]:
+        """How the run's steps are divided among the stages: a number above 0 for each, of which its share in their sum counts.
 
-        A map that keeps positive what is positive. Runs under ``jit``. By default the shapes of all stages are the same.
+        (2, 1, 1) gives the first of three stages half of the steps. By default all get alike.
+        """
+        return (1.0,) * len(self.stages())
+
+    def promote(self, learned: Array, constants: PyTree) -> Array:
+        """An array of what the stage before has learned, or of its running mean, in this stage's shape.
+
+        Runs under ``jit``. By default the shapes of all stages are the same.
         """
         del constants
         return learned
+
+    def promote_moment(self, moment: Array, constants: PyTree) -> Array:
+        """A moment of the gradient, as Adam keeps its mean and that of its square, in this stage's shape.
+
+        A map that keeps positive what is positive, or a square could have a negative mean. Runs under ``jit``. By default it is
+        :meth:`promote`.
+        """
+        return self.promote(moment, constants)
 
     def originals(self) -> Originals:
         """What the images among its results were made of, read anew; by default nothing.

@@ -1,4 +1,4 @@
-"""Katherine Crowson's style-transfer-pytorch, with the options that it has when none are given, at its last scale.
+"""Katherine Crowson's style-transfer-pytorch, with the options that it has when none are given.
 
     L = 0.015 MSE(F, P) + Σ w_l W₂²/C + 2 TV,  w_l ∝ 256, 64, 16, 4, 1
 
@@ -6,7 +6,10 @@ W₂ is the Wasserstein distance of the Gaussians that features are taken for. T
 relu2_1, relu3_1, relu4_1 and relu5_1, with maximum pooling, conv1_1 over a repeated border, torchvision's VGG-19, the content
 image to begin with, Adam with pixels kept in [0, 1], and the running mean of the images as the result.
 
-The original paints 1000 iterations at 128 pixels and 500 at each of 181, 256, 362 and 512; here all are at 512.
+As the original, it paints 1000 iterations at 128 pixels and 500 at each of 181, 256, 362 and 512. A size begins with the
+painting of the one before, enlarged bicubically, and with Adam's moments, enlarged bilinearly (the original: that of the
+gradient bicubically). One thing differs there: the original begins a size with the running mean of the images before and a new
+running mean, while here the image and its running mean both go on.
 
 It wants torchvision's weights (``likeness weights fetch vgg19``, 575 MB; without them it does not run). Nobody has run it here
 with them, so neither its result nor its time is measured:
@@ -20,7 +23,7 @@ from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.style import StyleImage, StyleObjective, Stylization
+from likeness.experiments.style import Pyramid, StyleImage, StyleObjective, Stylization
 from likeness.experiments.style.starts import FromContent
 from likeness.experiments.style.terms import Term
 from likeness.research.encoders import Vgg
@@ -48,12 +51,13 @@ def get_config() -> Run:
                 image_terms=(Term(loss=TotalVariation(convention="crowson"), weight=2.0),),
             ),
             size=512,
+            pyramid=Pyramid(smallest=128, factor=2**0.5, steps=(2, 1)),
             start=FromContent(),
         ),
-        steps=1000,
+        steps=3000,
         optimizer=Adam(schedule=Constant(peak_lr=0.02), b1=0.9, b2=0.99, box=(0.0, 1.0)),
         ema_decay=0.99,
         log_every=10,
-        evaluate_every=100,
-        checkpoints=Checkpoints(every=250),
+        evaluate_every=500,
+        checkpoints=Checkpoints(every=500),
     )

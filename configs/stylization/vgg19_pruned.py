@@ -11,7 +11,7 @@ from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.style import StyleImage, StyleObjective, Stylization
+from likeness.experiments.style import Pyramid, StyleImage, StyleObjective, Stylization
 from likeness.experiments.style.terms import Term
 from likeness.research.encoders import Vgg
 from likeness.research.images.sources import Painting, Photograph
@@ -38,7 +38,7 @@ def get_config() -> Run:
                 image_terms=(Term(loss=TotalVariation(), weight=1.0),),
             ),
             size=384,
-            scales=(0.5,),
+            pyramid=Pyramid(smallest=192),
         ),
         steps=250,
         optimizer=Adam(schedule=WarmupCosine(peak_lr=0.03, final=0.1), b2=0.99, box=(0.0, 1.0)),

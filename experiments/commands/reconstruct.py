@@ -44,6 +44,7 @@ def main(arguments: list[str]) -> int:
     from likeness.experiments.display import figures
     from likeness.experiments.display.progress import Terminal
     from likeness.experiments.style.colors import AsTheyAre
+    from likeness.experiments.style.pyramid import Pyramid
     from likeness.experiments.style.starts import FromNoise
     from likeness.experiments.style.terms import Term, check_layers, layers
     from likeness.experiments.training.trainer import train
@@ -67,7 +68,7 @@ def main(arguments: list[str]) -> int:
             content=content,
             colors=AsTheyAre(),
             size=options.size,
-            scales=(),
+            pyramid=Pyramid(),
             start=FromNoise(),
         )
         experiments = {

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from likeness.experiments.run import Run
     from likeness.experiments.style import Stylization
     from likeness.experiments.style.portrait import Portrait
+    from likeness.experiments.style.pyramid import Pyramid
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,8 +32,8 @@ class Options:
     """Paint in one pass with a network trained for that: its working directory, or the name of published weights. Of the other
     flags only --out, --size, --weights and --strength apply then."""
     size: int | None = None
-    """Longer side in pixels; without it, the preset's. Beyond twice the preset's size the image is painted at the preset's
-    first, and at every doubling of it."""
+    """Longer side in pixels; without it, the preset's. An image much larger than the preset's is painted at half the size
+    first, at a quarter before that, and so on down to about the preset's."""
     strength: float = 1.0
     """How strong the style is: a factor of the preset's beta."""
     weights: Annotated[tuple[float, ...], tyro.conf.arg(metavar="W ...")] = ()
@@ -134,13 +135,13 @@ def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Ru
         "luminance": ByLuminance(),
     }[options.colors]
     objective, size = experiment.objective, experiment.size if options.size is None else options.size
-    # Checked before scales are made of it.
+    # Checked before a pyramid is made of it.
     sized = dataclasses.replace(experiment, size=size)
     experiment = dataclasses.replace(
         sized,
         content=ImageFile(path=options.content) if options.content else experiment.content,
         styles=styles,
-        scales=_scales(experiment, size),
+        pyramid=_pyramid(experiment, size),
         objective=dataclasses.replace(objective, beta=options.strength * objective.beta),
         colors=colors,
         portrait=portrait,
@@ -173,14 +174,12 @@ def _faced(options: Options, portrait: "Portrait | None") -> "Portrait":
     return dataclasses.replace(portrait, face=Landmarks(points=points, size=(width, height)))
 
 
-def _scales(experiment: "Stylization", size: int) -> tuple[float, ...]:
-    """The preset's smaller sizes, and for a much larger image every halving down to the preset's own."""
-    scales: list[float] = []
-    share = experiment.size / size
-    while share < 0.75:
-        scales.append(share)
-        share *= 2
-    return (*(scale * experiment.size / size for scale in experiment.scales), *scales) if scales else experiment.scales
+def _pyramid(experiment: "Stylization", size: int) -> "Pyramid":
+    """The preset's; where it has one size and the image is much larger, every halving down to about that size."""
+    pyramid = experiment.pyramid
+    if pyramid.smallest is not None or size <= experiment.size * 4 / 3:
+        return pyramid
+    return dataclasses.replace(pyramid, smallest=round(experiment.size * 3 / 4))
 
 
 def _in_one_pass(options: Options, out: Path) -> int:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from likeness.experiments.style.grid import Method, StyleGrid
     from likeness.experiments.style.objective import StyleObjective
     from likeness.experiments.style.portrait import Portrait
+    from likeness.experiments.style.pyramid import Pyramid
     from likeness.experiments.style.stylization import StyleImage, Stylization
     from likeness.experiments.style.terms import Term
 else:
@@ -23,6 +24,7 @@ else:
             "grid": ("Method", "StyleGrid"),
             "objective": ("StyleObjective",),
             "portrait": ("Portrait",),
+            "pyramid": ("Pyramid",),
             "stylization": ("StyleImage", "Stylization"),
             "terms": ("Term",),
         },
@@ -37,6 +39,7 @@ __all__ = [
     "Matched",
     "Method",
     "Portrait",
+    "Pyramid",
     "StyleGrid",
     "StyleImage",
     "StyleObjective",

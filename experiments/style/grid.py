@@ -47,7 +47,7 @@ class Method:
             )
         (style,) = self.how.styles
         kept_out = {
-            "scales": bool(self.how.scales),
+            "pyramid": self.how.pyramid.smallest is not None,
             "tile": self.how.tile is not None,
             "portrait": self.how.portrait is not None,
             "styles[0].region": style.region is not None,

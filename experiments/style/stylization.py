@@ -16,6 +16,7 @@ from likeness.experiments.style.colors import AsTheyAre, Colors
 from likeness.experiments.style.image import StyleImage
 from likeness.experiments.style.objective import StyleObjective
 from likeness.experiments.style.portrait import Portrait, PortraitConstants
+from likeness.experiments.style.pyramid import Pyramid
 from likeness.experiments.style.readers import Asked, Reader, WholeReader
 from likeness.experiments.style.starts import FromContent, Start, StartOfImages
 from likeness.experiments.style.terms import Term, layers
@@ -112,9 +113,8 @@ class Stylization(Experiment):
     """The image to begin with."""
     scale: float = 1.0
     """A factor of the whole cost: what published weights make huge, an optimizer wants of order 1."""
-    scales: tuple[float, ...] = ()
-    """Sizes painted before the last one, as shares of ``size``, smallest first: strokes larger than what the encoder sees at
-    once come from there. The steps are shared evenly. Each size compiles a program of its own, so few are better."""
+    pyramid: Pyramid = Pyramid()
+    """The smaller sizes that are painted before the last one, and how the steps are divided among them; by default none."""
     tile: int | None = None
     """Side of the tiles in which the encoder reads the image, in pixels, for images too large for the device's memory. The
     cost and its gradient are those of the whole image. Several devices share the tiles."""
@@ -130,10 +130,6 @@ class Stylization(Experiment):
             raise ValueError(f"Stylization.size is {self.size}: give 16 to 16384 pixels")
         if not 0 <= self.scale < float("inf"):
             raise ValueError(f"Stylization.scale is {self.scale}: give a finite number, 0 or more")
-        if list(self.scales) != sorted(set(self.scales)) or not all(0 < scale < 1 for scale in self.scales):
-            raise ValueError(
-                f"Stylization.scales is {self.scales}: give shares between 0 and 1, each larger than the one before"
-            )
         if self.tile is not None:
             for term in self._all_terms:
                 check_tiled(term.loss)
@@ -160,13 +156,21 @@ class Stylization(Experiment):
         return tuple(style.weight / whole for style in self.styles)
 
     def stages(self) -> tuple["Stylization", ...]:
-        """One for each of the smaller sizes, then the last."""
-        sizes = [max(16, round(self.size * scale)) for scale in self.scales]
-        return tuple(dataclasses.replace(self, size=size, scales=()) for size in (*sizes, self.size))
+        """One for each size of the pyramid, the smallest first."""
+        sizes = self.pyramid.sizes(self.size)
+        return tuple(dataclasses.replace(self, size=size, pyramid=Pyramid()) for size in sizes)
+
+    def stage_parts(self) -> tuple[float, ...]:
+        """As the pyramid says."""
+        return self.pyramid.parts(self.size)
 
     def promote(self, learned: Array, constants: StylizationConstants) -> Array:
-        """The image of a smaller size, or a moment of its gradient, at this one, bilinearly."""
-        return jax.image.resize(learned, constants.content.shape, "linear")
+        """The image of a smaller size at this one, bicubically."""
+        return jax.image.resize(learned, constants.content.shape, "cubic")
+
+    def promote_moment(self, moment: Array, constants: StylizationConstants) -> Array:
+        """A moment of the gradient at this size, bilinearly, which keeps positive what is positive."""
+        return jax.image.resize(moment, constants.content.shape, "linear")
 
     def open(self, weights: tuple[PyTree, PyTree] | None = None) -> OpenedStylization:
         """Reads the images, loads the encoder and takes the targets.

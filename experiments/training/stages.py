@@ -5,6 +5,8 @@ brought into its own shapes (:meth:`~likeness.experiments.experiment.Experiment.
 """
 
 import dataclasses
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -100,10 +102,11 @@ class OpenedStage:
 
 
 def stages(run: Run) -> tuple[Stage, ...]:
-    """The stages of a run, usually one.
+    """The stages of a run, usually one. The steps are divided as the experiment's ``stage_parts`` say, at least one for each.
 
     Raises:
         UserError: fewer steps than stages; a metric that decides which checkpoint is best.
+        ValueError: an experiment that has not a part of the steps, above 0, for each of its stages.
     """
     experiments = run.experiment.stages()
     count = len(experiments)
@@ -114,10 +117,24 @@ def stages(run: Run) -> tuple[Stage, ...]:
             f"Checkpoints.best_metric is {run.checkpoints.best_metric!r}, but values of different stages do not compare: a run "
             "in stages ends with its last step, so leave best_metric out."
         )
+    ends = _ends(run.steps, run.experiment.stage_parts(), count)
     return tuple(
-        Stage(dataclasses.replace(run, experiment=experiment), round(run.steps * number / count), number, count)
-        for number, experiment in enumerate(experiments, 1)
+        Stage(dataclasses.replace(run, experiment=experiment), end, number, count)
+        for number, (experiment, end) in enumerate(zip(experiments, ends, strict=True), 1)
     )
+
+
+def _ends(steps: int, parts: Sequence[float], count: int) -> list[int]:
+    """The last step of each stage: the share of its parts so far in all of them, and at least one step a stage."""
+    if len(parts) != count or not all(0 < part < math.inf for part in parts):
+        raise ValueError(f"stage_parts() says {tuple(parts)} of {count} stages: it must have a finite number above 0 for each")
+    ends = [round(steps * sum(parts[:number]) / sum(parts)) for number in range(1, count + 1)]
+    if count == 1:
+        return ends
+    for number in range(count):
+        # As many steps are left as stages follow.
+        ends[number] = min(max(ends[number], ends[number - 1] + 1 if number else 1), steps - (count - 1 - number))
+    return ends
 
 
 def stage_of(plan: tuple[Stage, ...], step: int | None) -> int:

@@ -139,12 +139,15 @@ def promoted(run: Run, state: TrainState, constants: PyTree) -> TrainState:
     def promote(leaf: Array) -> Array:
         return run.experiment.promote(leaf, constants)
 
+    def promote_moment(leaf: Array) -> Array:
+        return run.experiment.promote_moment(leaf, constants)
+
     params = jax.tree.map(promote, state.params)
     state = TrainState(
         step=state.step,
         params=params,
         model_state=state.model_state,
-        optimizer=run.optimizer.carry(run.steps, state.optimizer, params, promote),
+        optimizer=run.optimizer.carry(run.steps, state.optimizer, params, promote_moment),
         # A copy: two donated arguments must not be one buffer.
         average=None if state.average is None else jax.tree.map(lambda leaf: jnp.copy(promote(leaf)), state.average),
     )

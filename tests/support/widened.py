@@ -18,9 +18,13 @@ class Widened(Toy):
 
     widths: tuple[int, ...] = ()
     width: int = 4
+    parts: tuple[float, ...] = ()
 
     def stages(self) -> tuple[Any, ...]:
-        return tuple(dataclasses.replace(self, widths=(), width=width) for width in self.widths or (self.width,))
+        return tuple(dataclasses.replace(self, widths=(), width=width, parts=()) for width in self.widths or (self.width,))
+
+    def stage_parts(self) -> tuple[float, ...]:
+        return self.parts or super().stage_parts()
 
     def fingerprints(self, data: str) -> Fingerprints:
         # Each stage reads something else.

@@ -19,7 +19,7 @@ from likeness.experiments.frozen import FrozenEncoder, Random
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Run
-from likeness.experiments.style import Method, StyleGrid, StyleImage, Stylization
+from likeness.experiments.style import Method, Pyramid, StyleGrid, StyleImage, Stylization
 from likeness.experiments.style.colors import Matched
 from likeness.experiments.style.cropped import Cropped
 from likeness.experiments.style.evaluator import StyleEvaluator
@@ -195,7 +195,7 @@ REGION = StyleImage(image=CHINA, region=FLOWER)
         (lambda: method("a b"), "letters, digits"),
         (lambda: method("a_b"), "letters, digits"),
         (lambda: method("unpainted"), "another name"),
-        (lambda: method(scales=(0.5,)), "sets scales, .* cannot be in a grid"),
+        (lambda: method(pyramid=Pyramid(smallest=16)), "sets pyramid, .* cannot be in a grid"),
         (lambda: method(tile=32), "sets tile"),
         (lambda: method(portrait=Portrait()), "sets portrait"),
         (lambda: method(styles=(REGION,)), r"sets styles\[0\].region"),

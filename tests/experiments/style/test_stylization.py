@@ -13,12 +13,13 @@ from likeness.experiments.frozen import FrozenEncoder, Random
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.style import StyleImage, Stylization
+from likeness.experiments.style import Pyramid, StyleImage, Stylization
 from likeness.experiments.style.colors import ByLuminance, Matched
 from likeness.experiments.style.evaluator import StyleEvaluator
 from likeness.experiments.style.starts import FromContent, FromImage, FromNoise
 from likeness.experiments.style.terms import Term
 from likeness.experiments.training.interruption import Interrupted
+from likeness.experiments.training.stages import stages
 from likeness.experiments.training.trainer import train
 from likeness.research.encoders import Vgg
 from likeness.research.errors import UserError
@@ -252,9 +253,9 @@ def test_a_mask_of_other_proportions_is_refused(tmp_path):
         small(styles=(masked,)).open()
 
 
-def test_scales_go_on_from_one_another_and_resume_to_the_bit(tmp_path):
-    assert [stage.size for stage in small(size=48, scales=(0.5, 0.75)).stages()] == [24, 36, 48]
-    experiment = small(size=48, scales=(0.5,))
+def test_sizes_go_on_from_one_another_and_resume_to_the_bit(tmp_path):
+    assert [stage.size for stage in small(size=48, pyramid=Pyramid(smallest=24, factor=4 / 3)).stages()] == [27, 36, 48]
+    experiment = small(size=48, pyramid=Pyramid(smallest=24))
     run = Run(experiment=experiment, steps=6, log_every=1, optimizer=Adam(schedule=Constant(peak_lr=0.02)), ema_decay=0.9)
     run = dataclasses.replace(run, checkpoints=Checkpoints(every=2))
     whole = train(run, tmp_path / "whole")
@@ -269,6 +270,29 @@ def test_scales_go_on_from_one_another_and_resume_to_the_bit(tmp_path):
     # Step 6 of 6 was of the larger image; of 12 it would be of the smaller one.
     with pytest.raises(UserError, match="launched with 6 steps .* step 6, in stage 2; with 12 steps that step is in stage 1"):
         train(dataclasses.replace(run, steps=12), tmp_path / "whole")
+
+
+def test_the_steps_are_divided_among_the_sizes_as_the_pyramid_says():
+    experiment = small(size=64, pyramid=Pyramid(smallest=16, factor=2, steps=(3, 2, 1)))
+    plan = stages(Run(experiment=experiment, steps=12))
+    assert [(stage.run.experiment.size, stage.end) for stage in plan] == [(16, 6), (32, 10), (64, 12)]
+
+
+def test_moments_are_resized_as_crowson_resizes_them():
+    """That of the square bilinearly, so it stays positive where a bicubic curve would dip below 0.
+
+    Here the pixels' centers lie a quarter of a pixel beside the old ones, of whose values 3/4 and 1/4 are taken.
+    """
+    experiment = small(size=32)
+    constants = experiment.constants(experiment.open())
+    height, width = constants.content.shape[1:3]
+    moment = jnp.zeros((1, height // 2, width // 2, 3)).at[:, :, 8:].set(1.0)
+    grown = np.asarray(experiment.promote_moment(moment, constants))
+    assert grown.shape == constants.content.shape
+    np.testing.assert_allclose(grown[0, 3, 13:19, 0], [0, 0, 0.25, 0.75, 1, 1], atol=1e-6)
+    assert grown.min() == 0
+    image = np.asarray(experiment.promote(moment, constants))
+    assert image.shape == constants.content.shape and image.min() < -0.01, "bicubically, whose curve dips below 0"
 
 
 def train_until(run, steps, workdir):

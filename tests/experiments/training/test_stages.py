@@ -1,5 +1,7 @@
 """Stages of a run, on a toy whose second stage has twice the columns."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -22,6 +24,30 @@ def test_steps_are_shared_evenly_and_each_stage_knows_all_of_them():
     assert {stage.run.steps for stage in plan} == {7}
     (only,) = stages(toy_run(steps=5))
     assert (only.end, only.run) == (5, toy_run(steps=5))
+
+
+@pytest.mark.parametrize(
+    ("steps", "parts", "ends"),
+    [
+        (3000, (2, 1, 1), [1500, 2250, 3000]),
+        (7, (1, 1, 1), [2, 5, 7]),
+        (10, (0.25, 0.75, 4), [1, 2, 10]),
+        (3, (100, 1, 1), [1, 2, 3]),
+        (3, (1, 1, 100), [1, 2, 3]),
+        (4, (100, 1, 1), [2, 3, 4]),
+    ],
+)
+def test_steps_are_divided_by_parts_and_each_stage_has_one(steps, parts, ends):
+    run = staged(steps=steps)
+    run = dataclasses.replace(run, experiment=dataclasses.replace(run.experiment, parts=parts))
+    assert [stage.end for stage in stages(run)] == ends
+
+
+@pytest.mark.parametrize("parts", [(1, 1), (1, 1, 0), (1, 1, float("inf")), (1, -1, 1)])
+def test_parts_that_are_none_are_refused(parts):
+    run = staged(steps=7)
+    with pytest.raises(ValueError, match=r"of 3 stages: it must have a finite number above 0 for each"):
+        stages(dataclasses.replace(run, experiment=dataclasses.replace(run.experiment, parts=parts)))
 
 
 def test_a_checkpoint_where_two_stages_meet_is_of_the_first():
