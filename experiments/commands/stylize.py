@@ -8,6 +8,7 @@ import tyro
 
 from likeness.experiments.commands.flags import TrustCode, cli, trust
 from likeness.experiments.commands.streams import say_first
+from likeness.experiments.commands.style_flags import PaintingFlags, compared, masked
 
 if TYPE_CHECKING:
     from likeness.experiments.run import Run
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class Options(PaintingFlags):
     """Paints CONTENT in the look of STYLE. With neither, a built-in photograph in the look of a procedural painting."""
 
     content: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="CONTENT")] = None
@@ -26,8 +27,6 @@ class Options:
     """What it is to look like: an image, or several. Without any, the preset's own."""
     out: Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = "stylized.png"
     """Where the image goes."""
-    preset: Annotated[str, tyro.conf.arg(metavar="CONFIG")] = "stylization/quickstart"
-    """The config that says how: a shipped one, or a file."""
     model: Annotated[str | None, tyro.conf.arg(metavar="DIR")] = None
     """Paint in one pass with a network trained for that: its working directory, or the name of published weights. Of the other
     flags only --out, --size, --weights and --strength apply then."""
@@ -36,13 +35,18 @@ class Options:
     first, at a quarter before that, and so on down to about the preset's."""
     strength: float = 1.0
     """How strong the style is: a factor of the preset's beta."""
+    content_weight: float = 1.0
+    """How much the content counts: a factor of the preset's alpha."""
+    content_layers: Annotated[tuple[str, ...], tyro.conf.arg(metavar="LAYER ...")] = ()
+    """At which layers of the encoder the content is compared, as relu4_2: early ones keep its pixels, late ones only its forms.
+    Without it, at the preset's."""
     weights: Annotated[tuple[float, ...], tyro.conf.arg(metavar="W ...")] = ()
     """How much each of several styles counts beside the others, as 2 1 or 1 0.5; without it, all alike. The strength of all of
     them together is --strength."""
-    regions: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FILE ...")] = ()
-    """Where in the content each style applies: a black and white image for each style."""
-    style_scale: float | None = None
-    """Size of the style beside that of the image: 2 makes strokes twice as large."""
+    mask: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FILE=STYLE ...")] = ()
+    """Where in the content a style applies, as left.png=style1: an image of the content's proportions, white there, black
+    elsewhere, gray in between. STYLE is style1, style2 and so on, or the name of the style's file without its ending. A style
+    without a mask applies everywhere."""
     colors: Literal["preset", "free", "style", "content", "luminance"] = "preset"
     """Whose colors: as the preset says; what the losses make of them; the content gets the style's palette first; the style
     gets the content's first; only light and dark are painted, under the content's own colors."""
@@ -51,17 +55,6 @@ class Options:
     left, the eye on the right, the tip of the nose, the corner of the mouth on the left, and on the right."""
     tile: int | None = None
     """Side of the tiles in which an image too large for memory is read; the result is the same."""
-    steps: int | None = None
-    """How many steps; without it, the preset's. More than were taken before go on from what is there, at the learning rates of
-    the longer run: where they fall to its end, they rise again first."""
-    init: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
-    """The image to begin with, such as an earlier painting; without it, as the preset says."""
-    seed: int = 0
-    """Decides the start where it is random."""
-    film: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
-    """Also write a film of how the image came about, .gif or .webp: of about thirty images, kept while it is painted."""
-    live: bool = False
-    """Watch: the image is shown in the terminal as it comes about, and the file of --out is kept up to date for a viewer."""
     workdir: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: in runs/stylize)")] = None
     """Where checkpoints and figures are. The same command on the same images goes on where it stopped."""
     trust_code: TrustCode = False
@@ -101,11 +94,9 @@ def _begun(options: Options) -> str:
 def _check(options: Options) -> None:
     from likeness.research.errors import UserError
 
-    if not 0 <= options.strength < float("inf"):
-        raise UserError(f"--strength is {options.strength}: give a finite number, 0 or more; 1 is the preset's.")
-    for flag, given in (("--weights", options.weights), ("--regions", options.regions)):
-        if given and len(given) != max(1, len(options.styles)):
-            raise UserError(f"{flag} has {len(given)} values for {max(1, len(options.styles))} styles: give one for each.")
+    given, styles = len(options.weights), max(1, len(options.styles))
+    if given and given != styles:
+        raise UserError(f"--weights has {given} values for {styles} styles: give one for each.")
 
 
 def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Run, Stylization]":
@@ -119,9 +110,7 @@ def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Ru
         styles = tuple(dataclasses.replace(styles[0], image=ImageFile(path=path)) for path in options.styles)
     weights = options.weights or tuple(style.weight for style in styles)
     styles = tuple(dataclasses.replace(style, weight=weight) for style, weight in zip(styles, weights, strict=True))
-    if options.regions:
-        masks = [ImageFile(path=path) for path in options.regions]
-        styles = tuple(dataclasses.replace(style, region=mask) for style, mask in zip(styles, masks, strict=True))
+    styles = masked(masked(styles, "--mask", "region", options.mask), "--style-mask", "mask", options.style_mask)
     if options.style_scale is not None:
         styles = tuple(dataclasses.replace(style, scale=options.style_scale) for style in styles)
     portrait = experiment.portrait
@@ -134,7 +123,14 @@ def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Ru
         "content": Matched(change="styles"),
         "luminance": ByLuminance(),
     }[options.colors]
-    objective, size = experiment.objective, experiment.size if options.size is None else options.size
+    size = experiment.size if options.size is None else options.size
+    objective = compared(
+        experiment.objective,
+        options,
+        strength=options.strength,
+        content_weight=options.content_weight,
+        content_layers=options.content_layers,
+    )
     # Checked before a pyramid is made of it.
     sized = dataclasses.replace(experiment, size=size)
     experiment = dataclasses.replace(
@@ -142,7 +138,7 @@ def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Ru
         content=ImageFile(path=options.content) if options.content else experiment.content,
         styles=styles,
         pyramid=_pyramid(experiment, size),
-        objective=dataclasses.replace(objective, beta=options.strength * objective.beta),
+        objective=objective,
         colors=colors,
         portrait=portrait,
         start=FromImage(image=ImageFile(path=options.init)) if options.init else experiment.start,

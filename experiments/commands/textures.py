@@ -8,32 +8,19 @@ import tyro
 
 from likeness.experiments.commands.flags import cli
 from likeness.experiments.commands.streams import say_first
+from likeness.experiments.commands.style_flags import PaintingFlags, compared, masked
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class Options(PaintingFlags):
     """Paints a texture: the style of STYLE without any content, beginning with noise in its colors (Gatys et al. 2015)."""
 
     style: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="STYLE")] = None
     """What it is to look like: an image. Without it, the preset's own."""
     out: Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = "texture.png"
     """Where the image goes."""
-    preset: Annotated[str, tyro.conf.arg(metavar="CONFIG")] = "stylization/quickstart"
-    """The config that says how: a shipped one, or a file."""
     size: int | None = None
     """Longer side in pixels; without it, the preset's."""
-    style_scale: float | None = None
-    """Size of the style beside that of the image: 2 makes strokes twice as large."""
-    steps: int | None = None
-    """How many steps; without it, the preset's. More than were taken before go on from what is there, as in stylize."""
-    init: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
-    """The image to begin with; without it, noise in the style's colors."""
-    seed: int = 0
-    """Another seed, another piece of the same texture."""
-    film: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
-    """Also write a film of how the image came about, .gif or .webp: of about thirty images, kept while it is painted."""
-    live: bool = False
-    """Watch: the image is shown in the terminal as it comes about, and the file of --out is kept up to date for a viewer."""
     workdir: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: in runs/textures)")] = None
     """Where checkpoints and figures are. The same command on the same images goes on where it stopped."""
 
@@ -57,17 +44,20 @@ def main(arguments: list[str]) -> int:
             style = dataclasses.replace(style, image=ImageFile(path=options.style))
         if options.style_scale is not None:
             style = dataclasses.replace(style, scale=options.style_scale)
+        (style,) = masked((style,), "--style-mask", "mask", options.style_mask)
         experiment = dataclasses.replace(
             experiment,
             # Nothing of it is painted: it only says of what size the texture is.
             content=style.image,
             styles=(style,),
-            objective=dataclasses.replace(experiment.objective, content_terms=()),
+            objective=dataclasses.replace(compared(experiment.objective, options), content_terms=()),
             size=experiment.size if options.size is None else options.size,
             start=FromImage(image=ImageFile(path=options.init)) if options.init else FromStyleColors(),
         )
         steps = run.steps if options.steps is None else options.steps
         run = dataclasses.replace(run, experiment=experiment, steps=steps, seed=options.seed)
+    except UserError:
+        raise
     except ValueError as error:
         raise UserError(f"{error}.") from error
     workdir = place(run, experiment, options.workdir, "textures", style.image.title)

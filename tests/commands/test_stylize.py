@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from PIL import Image
 from small_style import PRESET
 
 from likeness.experiments.commands.main import run
+from likeness.research.images.sources import ImageFile
 
 pytestmark = pytest.mark.end_to_end
 
@@ -89,7 +91,19 @@ def test_strength_and_seed_make_another_image_in_another_directory():
         (["content.png", "style.png", "style.png", "--weights", "1"], "--weights has 1 values for 2 styles: give one for each"),
         (["--face", "1", "2"], "--face is for a preset that holds a portrait to its person"),
         (["--film", "film.mp4"], "--film is film.mp4: give a file that ends in .gif or .webp"),
-        (["content.png", "style.png", "--regions", "square.png"], "StyleImage.region square has the proportions"),
+        (["content.png", "style.png", "--mask", "square.png=style1"], "StyleImage.region square has the proportions"),
+        (["content.png", "style.png", "--style-mask", "square.png"], "StyleImage.mask square has the proportions"),
+        (["content.png", "style.png", "content.png", "--mask", "m.png=stile2"], "style1, style2, style, content. Perhaps you"),
+        (
+            ["content.png", "style.png", "content.png", "--mask", "m.png"],
+            "--mask is m.png: give FILE=STYLE, where STYLE is one",
+        ),
+        (["content.png", "style.png", "--mask", "a.png", "b.png"], "--mask gives style1 two masks, a.png and b.png"),
+        (["--style-layers", "relu1_2"], "no layer 'relu1_2'; nearest: "),
+        (["--content-layers", "relu3_1"], "no layer 'relu3_1'; nearest: "),
+        (["--style-weights", "1", "2"], "--style-weights has 2 numbers for 1 layers (relu1_1): give one for each"),
+        (["--style-weights", "-1"], "--style-weights is -1.0: give finite numbers"),
+        (["--content-weight", "nan"], "--content-weight is nan: give a finite number, 0 or more"),
         (["content.png", "cut.png"], "The image cut.png cannot be used: it is damaged"),
         (["wide.png"], "wide.png"),
         (["--model", "nowhere", "content.png"], "There is no working directory nowhere"),
@@ -131,7 +145,17 @@ def test_several_styles_regions_colors_and_tiles_in_one_command():
     for name, mask in (("left.png", half), ("right.png", 255 - half)):
         Image.fromarray(mask).save(name)
     command = ["stylize", "content.png", "style.png", "content.png", "--preset", "preset.py", "--weights", "1", "0.5"]
-    extra = ["--regions", "left.png", "right.png", "--colors", "luminance", "--style-scale", "1.5", "-o", "painted.png"]
+    extra = [
+        "--mask",
+        "left.png=style1",
+        "right.png=content",
+        "--colors",
+        "luminance",
+        "--style-scale",
+        "1.5",
+        "-o",
+        "painted.png",
+    ]
     assert run([*command, *extra, "--workdir", "whole"]) == 0
     whole = np.asarray(Image.open("painted.png")).astype(int)
     assert run([*command, *extra, "--tile", "16", "--workdir", "tiled"]) == 0
@@ -250,3 +274,51 @@ def test_a_painting_begins_with_an_image_of_ones_own(capsys):
     assert "The image gone.png cannot be used" in capsys.readouterr().err
     assert run(["textures", "style.png", "--preset", "preset.py", "--steps", "1", "--init", "green.png", "-o", "t.png"]) == 0
     assert np.asarray(Image.open("t.png"))[..., 1].min() > 200
+
+
+def test_layers_and_weights_of_ones_own_and_equal_weights_are_no_weights():
+    command = ["stylize", "content.png", "style.png", "--preset", "preset.py", "--style-layers", "relu1_1", "relu2_1"]
+    weights = {"none": [], "alike": ["3", "3"], "first": ["1", "0"]}
+    for name, given in weights.items():
+        flag = ["--style-weights", *given] if given else []
+        assert run([*command, *flag, "-o", f"{name}.png", "--workdir", name]) == 0
+    assert run(["stylize", "content.png", "style.png", "--preset", "preset.py", "-o", "plain.png"]) == 0
+    painted = {name: Path(f"{name}.png").read_bytes() for name in (*weights, "plain")}
+    assert painted["none"] == painted["alike"] != painted["first"] == painted["plain"]
+
+
+def test_the_content_counts_as_much_as_is_asked():
+    command = ["stylize", "content.png", "style.png", "--preset", "preset.py", "--content-layers", "relu1_1", "--steps", "9"]
+    errors = {}
+    for weight in ("0.001", "1000"):
+        assert run([*command, "--content-weight", weight, "--tv", "0", "--workdir", weight]) == 0
+        errors[weight] = json.loads(Path(weight, "summary.json").read_text())["metrics"]["content/relative"]
+    assert errors["1000"] < 0.1 * errors["0.001"]
+
+
+def test_a_style_applies_where_its_mask_is_and_softly_where_that_is_gray():
+    ramp = np.tile(np.linspace(0, 255, 60), (40, 1)).astype(np.uint8)
+    Image.fromarray(ramp).save("soft.png")
+    Image.fromarray(np.where(ramp > 127, 255, 0).astype(np.uint8)).save("hard.png")
+    command = ["stylize", "content.png", "style.png", "--preset", "preset.py", "--content-weight", "0", "--steps", "9"]
+    # Not so large that it is painted smaller first.
+    command += ["--tv", "0", "--size", "42"]
+    content = np.round(255 * ImageFile(path="content.png").open(42))
+    changed = {}
+    for mask in ("soft", "hard"):
+        assert run([*command, "--mask", f"{mask}.png=style1", "-o", f"{mask}_painted.png"]) == 0
+        change = np.abs(np.asarray(Image.open(f"{mask}_painted.png")) - content)
+        changed[mask] = [change[:, columns].mean() for columns in (slice(0, 14), slice(28, 42))]
+    assert changed["hard"][0] == 0 < changed["soft"][0] and min(changed["hard"][1], changed["soft"][1]) > 5
+
+
+def test_only_what_a_mask_leaves_of_the_style_counts():
+    half = np.zeros((40, 60, 3), np.uint8)
+    half[:, :30], half[:, 30:] = (255, 0, 0), (0, 0, 255)
+    Image.fromarray(half).save("two.png")
+    Image.fromarray(half[..., 0]).save("red.png")
+    command = ["textures", "two.png", "--preset", "preset.py", "--steps", "30", "--size", "48", "--style-mask", "red.png", "-o"]
+    assert run([*command, "red_only.png"]) == 0
+    assert run([*command[:-3], "-o", "both.png"]) == 0
+    red, both = (np.asarray(Image.open(name)).astype(int) for name in ("red_only.png", "both.png"))
+    assert (red[..., 0] - red[..., 2]).mean() > 40 + (both[..., 0] - both[..., 2]).mean()
