@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 if TYPE_CHECKING:
-    from likeness.experiments.style import StyleImage, StyleObjective
+    from likeness.experiments.style import StyleImage, StyleObjective, Stylization
+    from likeness.experiments.style.pyramid import Pyramid
     from likeness.experiments.style.terms import Term
     from likeness.research.losses.style.layers import ActivationLoss
 
@@ -23,7 +24,8 @@ class PaintingFlags:
     out: Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = "painting.png"
     """Where the image goes."""
     size: int | None = None
-    """Longer side in pixels; without it, the preset's."""
+    """Longer side in pixels; without it, the preset's. An image much larger than the preset's is painted at half the size
+    first, at a quarter before that, and so on down to about the preset's."""
     preset: Annotated[str, tyro.conf.arg(metavar="CONFIG")] = "stylization/quickstart"
     """The config that says how: a shipped one, or a file."""
     style_scale: float | None = None
@@ -92,6 +94,14 @@ def compared(
     except ValueError as error:
         raise UserError(f"{str(error).rstrip('.')}.") from error
     return changed
+
+
+def pyramid_of(experiment: "Stylization", size: int) -> "Pyramid":
+    """The preset's; where it has one size and the image is much larger, every halving down to about that size."""
+    pyramid = experiment.pyramid
+    if pyramid.smallest is not None or size <= experiment.size * 4 / 3:
+        return pyramid
+    return dataclasses.replace(pyramid, smallest=round(experiment.size * 3 / 4))
 
 
 def at_layers(terms: "tuple[Term, ...]", layers: tuple[str, ...], weights: tuple[float, ...] = ()) -> "tuple[Term, ...]":

@@ -8,13 +8,12 @@ import tyro
 
 from likeness.experiments.commands.flags import TrustCode, cli, trust
 from likeness.experiments.commands.streams import say_first
-from likeness.experiments.commands.style_flags import PaintingFlags, compared, masked
+from likeness.experiments.commands.style_flags import PaintingFlags, compared, masked, pyramid_of
 
 if TYPE_CHECKING:
     from likeness.experiments.run import Run
     from likeness.experiments.style import Stylization
     from likeness.experiments.style.portrait import Portrait
-    from likeness.experiments.style.pyramid import Pyramid
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,9 +29,6 @@ class Options(PaintingFlags):
     model: Annotated[str | None, tyro.conf.arg(metavar="DIR")] = None
     """Paint in one pass with a network trained for that: its working directory, or the name of published weights. Of the other
     flags only --out, --size, --weights and --strength apply then."""
-    size: int | None = None
-    """Longer side in pixels; without it, the preset's. An image much larger than the preset's is painted at half the size
-    first, at a quarter before that, and so on down to about the preset's."""
     strength: float = 1.0
     """How strong the style is: a factor of the preset's beta."""
     content_weight: float = 1.0
@@ -137,7 +133,7 @@ def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Ru
         sized,
         content=ImageFile(path=options.content) if options.content else experiment.content,
         styles=styles,
-        pyramid=_pyramid(experiment, size),
+        pyramid=pyramid_of(experiment, size),
         objective=objective,
         colors=colors,
         portrait=portrait,
@@ -168,14 +164,6 @@ def _faced(options: Options, portrait: "Portrait | None") -> "Portrait":
     height, width, _ = read_image(options.content).pixels.shape
     points = tuple(zip(options.face[::2], options.face[1::2], strict=True))
     return dataclasses.replace(portrait, face=Landmarks(points=points, size=(width, height)))
-
-
-def _pyramid(experiment: "Stylization", size: int) -> "Pyramid":
-    """The preset's; where it has one size and the image is much larger, every halving down to about that size."""
-    pyramid = experiment.pyramid
-    if pyramid.smallest is not None or size <= experiment.size * 4 / 3:
-        return pyramid
-    return dataclasses.replace(pyramid, smallest=round(experiment.size * 3 / 4))
 
 
 def _in_one_pass(options: Options, out: Path) -> int:

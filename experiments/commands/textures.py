@@ -8,7 +8,7 @@ import tyro
 
 from likeness.experiments.commands.flags import cli
 from likeness.experiments.commands.streams import say_first
-from likeness.experiments.commands.style_flags import PaintingFlags, compared, masked
+from likeness.experiments.commands.style_flags import PaintingFlags, compared, masked, pyramid_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,8 +19,13 @@ class Options(PaintingFlags):
     """What it is to look like: an image. Without it, the preset's own."""
     out: Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = "texture.png"
     """Where the image goes."""
-    size: int | None = None
-    """Longer side in pixels; without it, the preset's."""
+    width: int | None = None
+    """Width in pixels, in place of --size: a texture of any proportions. Without --height it is a square."""
+    height: int | None = None
+    """Height in pixels; without --width a square."""
+    tileable: bool = False
+    """Paint a tile that can be laid beside itself without a seam. Its sides are the nearest that the encoder's strides divide,
+    mostly multiples of 8."""
     workdir: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: in runs/textures)")] = None
     """Where checkpoints and figures are. The same command on the same images goes on where it stopped."""
 
@@ -29,9 +34,10 @@ def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness textures", arguments=arguments)
     say_first(f"painting a texture in the look of {options.style or 'a painting'} by {options.preset}: they are read")
     from likeness.experiments.commands.painted import check_film, check_writable, load_preset, paint, place
+    from likeness.experiments.style.colors import AsTheyAre
     from likeness.experiments.style.starts import FromImage, FromStyleColors
     from likeness.research.errors import UserError
-    from likeness.research.images.sources import ImageFile
+    from likeness.research.images.sources import Blank, ImageFile
 
     out, film = Path(options.out), None if options.film is None else Path(options.film)
     check_writable("--out", out)
@@ -39,19 +45,26 @@ def main(arguments: list[str]) -> int:
         check_film(film)
     run, experiment = load_preset(options.preset)
     style = experiment.styles[0]
+    sides = [side for side in (options.width, options.height) if side is not None]
+    if sides and options.size is not None:
+        raise UserError("--size and --width or --height say twice how large the texture is: give the one or the others.")
     try:
         if options.style:
             style = dataclasses.replace(style, image=ImageFile(path=options.style))
         if options.style_scale is not None:
             style = dataclasses.replace(style, scale=options.style_scale)
         (style,) = masked((style,), "--style-mask", "mask", options.style_mask)
+        size = max(sides, default=experiment.size if options.size is None else options.size)
         experiment = dataclasses.replace(
             experiment,
             # Nothing of it is painted: it only says of what size the texture is.
-            content=style.image,
+            content=Blank(width=options.width or sides[0], height=options.height or sides[0]) if sides else style.image,
+            colors=AsTheyAre(),
             styles=(style,),
             objective=dataclasses.replace(compared(experiment.objective, options), content_terms=()),
-            size=experiment.size if options.size is None else options.size,
+            size=size,
+            pyramid=pyramid_of(experiment, size),
+            edges="wrap" if options.tileable else "border",
             start=FromImage(image=ImageFile(path=options.init)) if options.init else FromStyleColors(),
         )
         steps = run.steps if options.steps is None else options.steps

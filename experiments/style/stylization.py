@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,7 @@ from likeness.experiments.style.readers import Asked, Reader, WholeReader
 from likeness.experiments.style.starts import FromContent, Start, StartOfImages
 from likeness.experiments.style.terms import Term, layers
 from likeness.experiments.style.tiled import check_tiled, tiled_reader
+from likeness.experiments.style.wrapping import check_wrapped, fitted, wrapped_encoder, wrapped_terms
 from likeness.research.errors import UserError
 from likeness.research.images.sources import ImageSource
 from likeness.research.types import Array, Float, PRNGKey, PyTree
@@ -118,6 +119,9 @@ class Stylization(Experiment):
     tile: int | None = None
     """Side of the tiles in which the encoder reads the image, in pixels, for images too large for the device's memory. The
     cost and its gradient are those of the whole image. Several devices share the tiles."""
+    edges: Literal["border", "wrap"] = "border"
+    """Where the image ends: at a border, or nowhere, since it is laid as tiles and goes on at its other side. Then its sides
+    are the nearest that the encoder's strides divide. The references have a border always."""
     portrait: Portrait | None = None
     """A face in the content that must stay the same person; None where there is none."""
 
@@ -130,6 +134,10 @@ class Stylization(Experiment):
             raise ValueError(f"Stylization.size is {self.size}: give 16 to 16384 pixels")
         if not 0 <= self.scale < float("inf"):
             raise ValueError(f"Stylization.scale is {self.scale}: give a finite number, 0 or more")
+        if self.edges == "wrap":
+            if self.tile is not None:
+                raise ValueError("Stylization.edges is 'wrap', and with a tile each window ends at a border: leave tile out")
+            check_wrapped(self.encoder, self._all_terms)
         if self.tile is not None:
             for term in self._all_terms:
                 check_tiled(term.loss)
@@ -181,7 +189,7 @@ class Stylization(Experiment):
         Raises:
             UserError: an image that cannot be read, weights that cannot be had, or images too small for the encoder.
         """
-        original = content = self.content.open(self.size)
+        original = content = self._opened()
         styles = tuple(style.open(content) for style in self.styles)
         content, styles = self.colors.before(content, styles)
         regions = [style.region_in(content) for style in self.styles]
@@ -189,14 +197,14 @@ class Stylization(Experiment):
         terms = self.objective
         variables, evaluator = weights or (terms.encoder.variables(), terms.evaluator.variables())
         try:
-            reader = self.reader(content)
+            reader = self.reader(content, self.edges)
             targets = Targets(
-                content=reader.targets(variables, content, terms.content_terms),
+                content=reader.targets(variables, content, self._seen(terms.content_terms)),
                 styles=[
                     self.reader(image).targets(variables, image, self._terms(style), mask)
                     for style, image, mask in zip(self.styles, styles, masks, strict=True)
                 ],
-                image=reader.targets(variables, content, terms.image_terms),
+                image=reader.targets(variables, content, self._seen(terms.image_terms)),
             )
             regions = [reader.region(variables, content, region) for region in regions]
         except ValueError as error:
@@ -210,6 +218,11 @@ class Stylization(Experiment):
             portrait=None if self.portrait is None else self.portrait.constants(original, self.content),
         )
         return OpenedStylization(original, content, styles, constants, reader.places, evaluator)
+
+    def _opened(self) -> np.ndarray:
+        """The content image, of the size that is painted."""
+        content = self.content.open(self.size)
+        return fitted(content, self.encoder, layers(self._all_terms)) if self.edges == "wrap" else content
 
     def constants(self, data: OpenedStylization) -> StylizationConstants:
         """The encoder's weights, the content image, and what the losses keep of the references."""
@@ -258,18 +271,20 @@ class Stylization(Experiment):
         del key
         pixels, kept = params["pixels"], constants.targets
         terms = self.objective
-        asked = [Asked(terms.content_terms, kept.content), Asked(terms.image_terms, kept.image)]
+        asked = [Asked(self._seen(terms.content_terms), kept.content), Asked(self._seen(terms.image_terms), kept.image)]
         for style, target, region in zip(self.styles, kept.styles, constants.regions, strict=True):
-            asked.append(Asked(self._terms(style), target, region))
-        content, image, *looks = self.reader(pixels[0]).totals(constants.encoder, pixels, batch, asked)
+            asked.append(Asked(self._seen(self._terms(style)), target, region))
+        content, image, *looks = self.reader(pixels[0], self.edges).totals(constants.encoder, pixels, batch, asked)
         shared = sum((share * look for share, look in zip(self.shares, looks, strict=True)), start=jnp.zeros(()))
         parts = terms.parts(content, shared, image)
         if self.portrait is not None and constants.portrait is not None:
             parts["identity"] = self.portrait.cost(constants.portrait, pixels)
         return LossOutput(self.scale * sum(parts.values(), start=jnp.zeros(())), state, parts)
 
-    def reader(self, image: Any) -> Reader:
-        """How the encoder reads an image (h, w, 3)."""
+    def reader(self, image: Any, edges: Literal["border", "wrap"] = "border") -> Reader:
+        """How the encoder reads an image (h, w, 3) that ends at a border, or goes on at its other side."""
+        if edges == "wrap":
+            return WholeReader(wrapped_encoder(self.encoder))
         if self.tile is None:
             return WholeReader(self.encoder)
         return tiled_reader(self.encoder, layers(self._all_terms), image.shape[0], image.shape[1], self.tile)
@@ -279,13 +294,17 @@ class Stylization(Experiment):
         styles = (term for style in self.styles for term in self._terms(style))
         return (*self.objective.content_terms, *styles, *self.objective.image_terms)
 
+    def _seen(self, terms: tuple[Term, ...]) -> tuple[Term, ...]:
+        """The terms as they look at the painted image."""
+        return wrapped_terms(terms) if self.edges == "wrap" else terms
+
     def _terms(self, style: StyleImage) -> tuple[Term, ...]:
         return style.terms or self.objective.style_terms
 
     def image(self, params: PyTree) -> np.ndarray:
         """What was painted, with the colors that it is to have: (h, w, 3), RGB in [0, 1]."""
         pixels = np.clip(np.asarray(params["pixels"][0], np.float32), 0.0, 1.0)
-        return self.colors.after(pixels, self.content.open(max(pixels.shape)))
+        return self.colors.after(pixels, dataclasses.replace(self, size=max(pixels.shape))._opened())
 
     def shown(self, params: PyTree) -> dict[str, np.ndarray]:
         """The painting."""

@@ -14,7 +14,7 @@ from likeness.research.ops.convolution import Convolution
 from likeness.research.ops.pooling import avg_pool, l2_pool, max_pool
 from likeness.research.types import Activations, AnyArray, Array, Float, Precision, PRNGKey
 
-Padding: TypeAlias = Literal["zeros", "replicate", "reflect"]
+Padding: TypeAlias = Literal["zeros", "replicate", "reflect", "circular"]
 Pooling: TypeAlias = Literal["max", "average", "l2"]
 
 # What brings the activations after another pooling back to those after the maximum, for the trained VGG-19.
@@ -55,7 +55,8 @@ class Vgg(nn.Module, kw_only=True):
     activations of the trained VGG-19 as large as under the maximum. For other weights the factors differ; a network of
     normalized energy does not need them."""
     padding: Padding = "zeros"
-    """What surrounds the map of each convolution by one pixel."""
+    """What surrounds the map of each convolution by one pixel: zeros, the outermost pixel again, the one next to it, or, as of
+    an image that goes on there, the one at the other side."""
     first_padding: Padding | None = None
     """The same for conv1_1 alone; None: as `padding`."""
     preprocessing: InputNormalization | Literal["convolution"] = "caffe"
@@ -122,6 +123,10 @@ class Vgg(nn.Module, kw_only=True):
             activations[layer.name] = x
         return activations
 
+    def wrapped(self) -> "Vgg":
+        """The same network, of the same parameters, for an image that goes on at its other side."""
+        return self.clone(padding="circular", first_padding=None)
+
     def _padding_after(self, before: str) -> Padding:
         return self.first_padding if self.first_padding and before == "input" else self.padding
 
@@ -161,11 +166,16 @@ class Vgg(nn.Module, kw_only=True):
         return pooled * RESCALE[self.pooling] if self.rescale else pooled
 
 
-def _with_border(x: Float[AnyArray, "b h w c"], padding: Literal["replicate", "reflect"]) -> Float[Array, "b h2 w2 c"]:
-    """One more pixel on each side: the outermost one again, or the one next to it.
+def _with_border(
+    x: Float[AnyArray, "b h w c"], padding: Literal["replicate", "reflect", "circular"]
+) -> Float[Array, "b h2 w2 c"]:
+    """One more pixel on each side: the outermost one again, the one next to it, or the one at the other side.
 
     The same as ``jnp.pad`` in these modes, whose gradient takes XLA:CPU longer.
     """
+    if padding == "circular":
+        x = jnp.concatenate([x[:, -1:], x, x[:, :1]], axis=1)
+        return jnp.concatenate([x[:, :, -1:], x, x[:, :, :1]], axis=2)
     inner = 0 if padding == "replicate" else 1
     bottom, right = (side - 1 - inner for side in x.shape[1:3])
     x = jnp.concatenate([x[:, inner : inner + 1], x, x[:, bottom : bottom + 1]], axis=1)

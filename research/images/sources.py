@@ -1,4 +1,4 @@
-"""Where single images come from: a file, the two photographs of scikit-learn, a procedural painting."""
+"""Where single images come from: a file, the two photographs of scikit-learn, a procedural painting, an empty one."""
 
 import abc
 import dataclasses
@@ -92,6 +92,33 @@ class Photograph(ImageSource):
 
     def fingerprint(self) -> str:
         """Of its name."""
+        return by_config(self)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Blank(ImageSource):
+    """Nothing but a height and a width, for what is painted after no content: gray everywhere."""
+
+    height: int
+    """Its height beside its width."""
+    width: int
+    """Its width beside its height."""
+
+    def __post_init__(self) -> None:
+        if min(self.height, self.width) < 1:
+            raise ValueError(f"Blank is {self.width} × {self.height}: give both sides 1 pixel or more")
+
+    @property
+    def title(self) -> str:
+        """Its sides."""
+        return f"{self.width}x{self.height}"
+
+    def open(self, size: int) -> Pixels:
+        """Gray, with ``size`` pixels along its longer side."""
+        return np.full((*fit((self.height, self.width), size), 3), 0.5, np.float32)
+
+    def fingerprint(self) -> str:
+        """Of its proportions."""
         return by_config(self)
 
 

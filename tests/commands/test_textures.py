@@ -72,3 +72,38 @@ def test_a_figure_of_an_unknown_kind_is_refused_before_painting(capsys):
     assert run(["reconstruct", "--preset", "preset.py", "-o", "row.xyz"]) == 2
     assert "a figure ends in" in capsys.readouterr().err
     assert not Path("runs").exists()
+
+
+def seams(image: np.ndarray) -> float:
+    """How much more the first column differs from the last than neighbors do in the mean."""
+    image = image.astype(float)
+    inside = np.abs(np.diff(image, axis=1)).mean()
+    return float(np.abs(image[:, 0] - image[:, -1]).mean() / inside)
+
+
+def test_a_tileable_texture_of_any_proportions_has_no_seam(capsys):
+    smooth = np.asarray(Image.fromarray(np.random.default_rng(3).integers(0, 255, (6, 9, 3)).astype(np.uint8)).resize((60, 40)))
+    Image.fromarray(smooth).save("smooth.png")
+    command = [
+        "textures",
+        "smooth.png",
+        "--preset",
+        "preset.py",
+        "--steps",
+        "60",
+        "--tv",
+        "9",
+        "--width",
+        "48",
+        "--height",
+        "32",
+    ]
+    assert run([*command, "-o", "open.png"]) == 0
+    assert run([*command, "-o", "tile.png", "--tileable"]) == 0
+    tile, bordered = (np.asarray(Image.open(name)) for name in ("tile.png", "open.png"))
+    assert tile.shape == bordered.shape == (32, 48, 3)
+    assert seams(tile) < 1.3 < seams(bordered)
+    assert run([*command, "--size", "64"]) == 2
+    assert "--size and --width or --height say twice how large" in capsys.readouterr().err
+    assert run(["textures", "smooth.png", "--preset", "preset.py", "--steps", "1", "--height", "40", "-o", "square.png"]) == 0
+    assert np.asarray(Image.open("square.png")).shape == (40, 40, 3)

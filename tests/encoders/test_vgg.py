@@ -44,7 +44,7 @@ def random_variables(encoder, seed=1):
 
 def oracle(encoder, variables, images):
     """The network in float64, one window at a time."""
-    mode = {"zeros": "constant", "replicate": "edge", "reflect": "reflect"}
+    mode = {"zeros": "constant", "replicate": "edge", "reflect": "reflect", "circular": "wrap"}
     x = (images.astype(np.float64) - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225)
     found = {}
     for block, convolutions in enumerate(encoder.convolutions, 1):
@@ -73,6 +73,7 @@ def oracle(encoder, variables, images):
         {"pooling": "average", "rescale": True, "first_padding": "replicate"},
         {"pooling": "l2", "padding": "reflect"},
         {"pooling": "l2", "rescale": True, "padding": "reflect", "first_padding": "zeros"},
+        {"pooling": "average", "padding": "circular"},
     ],
 )
 def test_every_layer_equals_numpy(fields):
@@ -86,7 +87,16 @@ def test_every_layer_equals_numpy(fields):
         np.testing.assert_allclose(activations[name], value, rtol=1e-5, atol=1e-5, err_msg=name)
 
 
-@pytest.mark.parametrize("padding", ["zeros", "replicate", "reflect"])
+def test_of_an_image_that_goes_on_at_its_other_side_a_shift_by_strides_shifts_every_map():
+    encoder = TINY.clone(first_padding="replicate", last="pool3").wrapped()
+    variables, images = random_variables(encoder), np.random.default_rng(5).random((1, 16, 24, 3)).astype(np.float32)
+    still, moved = (jax.jit(encoder.apply)(variables, x) for x in (images, np.roll(images, (8, 16), (1, 2))))
+    for name, found in still.items():
+        stride = images.shape[1] // found.shape[1]
+        np.testing.assert_allclose(moved[name], np.roll(found, (8 // stride, 16 // stride), (1, 2)), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("padding", ["zeros", "replicate", "reflect", "circular"])
 def test_the_gradient_of_the_image_is_the_difference_quotient(padding):
     # Average pooling: the maximum's kinks would lie within the step.
     encoder = TINY.clone(padding=padding, pooling="average", last="conv2_1")

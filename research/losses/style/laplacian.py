@@ -1,7 +1,7 @@
 """Laplacian loss: the same edges at the same places, at a coarser scale."""
 
 import dataclasses
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 import jax.numpy as jnp
 
@@ -21,6 +21,9 @@ class Laplacian(Layers):
 
     Li et al., "Laplacian-steered neural style transfer", 2017: pooling 4 (weight 100 on images in 0…255), or 4 and 16.
     """
+
+    neighbors: ClassVar[bool] = True
+    """It does."""
 
     layers: tuple[str, ...] = ("input",)
     """The image; any map will do."""

@@ -4,7 +4,7 @@ import abc
 import dataclasses
 import difflib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -33,6 +33,9 @@ class ActivationLoss(abc.ABC):
 
     layers: tuple[str, ...]
     """The activations that it reads."""
+
+    neighbors: ClassVar[bool] = False
+    """Whether it compares neighboring places, so that the border of the image matters to it."""
 
     @abc.abstractmethod
     def target(self, reference: Activations, mask: Mask | None = None) -> PyTree:

@@ -1,7 +1,7 @@
 """Markov random field loss: every patch of features is one that the reference has."""
 
 import dataclasses
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +29,9 @@ class MRF(Layers):
 
     Memory: patch² times the features, three times, and ``chunk`` correlations with every patch of the reference.
     """
+
+    neighbors: ClassVar[bool] = True
+    """It does."""
 
     patch: int = 3
     """Side of a patch, in places of the layer."""

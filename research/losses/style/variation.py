@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 import jax.numpy as jnp
 
@@ -10,6 +10,7 @@ from likeness.research.checks import check_choice
 from likeness.research.losses.style.layers import Layers, Mask, absolute
 from likeness.research.types import Activations, Array, Float, PyTree, Scalar
 
+Edges: TypeAlias = Literal["border", "wrap"]
 Convention: TypeAlias = Literal["anisotropic", "johnson", "crowson"]
 
 
@@ -20,6 +21,9 @@ class TotalVariation(Layers):
     Published weights for images in 0…255 need a factor 255² here (256² for jcjohnson's, which multiplies by 256)
     under the conventions that square, 255 under the other.
     """
+
+    neighbors: ClassVar[bool] = True
+    """It does."""
 
     layers: tuple[str, ...] = ("input",)
     """The image; any map will do."""
@@ -35,9 +39,18 @@ class TotalVariation(Layers):
     (over h w c) plus ``⅙`` of those along both diagonals (over (h+1)(w+1) c): a nine-point stencil, turned less by the
     pixel grid (style-transfer-pytorch)."""
 
+    edges: Edges = "border"
+    """``wrap``: the first row and column are also the neighbors of the last, as in an image that is laid as tiles. All sums are
+    then over h w pixels."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
         check_choice("TotalVariation", "convention", self.convention, Convention)
+        check_choice("TotalVariation", "edges", self.edges, Edges)
+
+    def wrapped(self) -> "TotalVariation":
+        """Of an image that goes on at its other side."""
+        return dataclasses.replace(self, edges="wrap")
 
     def target(self, reference: Activations, mask: Mask | None = None) -> PyTree:
         """Nothing: there is no reference."""
@@ -54,6 +67,8 @@ class TotalVariation(Layers):
         return self.total({layer: self._variation(x.astype(jnp.float32)) for layer, x in self.read_maps(activations)})
 
     def _variation(self, x: Float[Array, "b h w c"]) -> Float[Array, "b"]:
+        if self.edges == "wrap":
+            return self._around(x)
         match self.convention:
             case "anisotropic":
                 right, down = absolute(x[:, :, 1:] - x[:, :, :-1]), absolute(x[:, 1:] - x[:, :-1])
@@ -67,6 +82,19 @@ class TotalVariation(Layers):
                 falling, rising = padded[:, 1:, 1:] - padded[:, :-1, :-1], padded[:, 1:, :-1] - padded[:, :-1, 1:]
                 diagonal = _sum(jnp.square(falling)) + _sum(jnp.square(rising))
                 return (2.0 / 3.0) * straight / math.prod(x.shape[1:]) + (1.0 / 6.0) * diagonal / math.prod(falling.shape[1:])
+
+    def _around(self, x: Float[Array, "b h w c"]) -> Float[Array, "b"]:
+        right, down, falling = (jnp.roll(x, by, (1, 2)) - x for by in ((0, -1), (-1, 0), (-1, -1)))
+        pixels = math.prod(x.shape[1:])
+        match self.convention:
+            case "anisotropic":
+                return (_sum(absolute(right)) + _sum(absolute(down))) / pixels
+            case "johnson":
+                return 0.5 * (_sum(jnp.square(right)) + _sum(jnp.square(down)))
+            case "crowson":
+                rising = jnp.roll(x, (-1, 1), (1, 2)) - x
+                straight, diagonal = _sum(jnp.square(right)) + _sum(jnp.square(down)), _sum(jnp.square(falling))
+                return ((2.0 / 3.0) * straight + (1.0 / 6.0) * (diagonal + _sum(jnp.square(rising)))) / pixels
 
 
 def _sum(x: Array) -> Float[Array, "b"]:

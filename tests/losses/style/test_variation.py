@@ -49,6 +49,24 @@ def test_value_and_gradient_equal_the_oracle():
     check({TotalVariation(convention=each): oracle(each) for each in CONVENTIONS}, image(0, 2), image(1))
 
 
+def around(convention: str):
+    """Every pixel has all its neighbors."""
+
+    def value(x, y, m, n):
+        weights = {"anisotropic": (1, 0), "johnson": (x.size / 2, 0), "crowson": (2 / 3, 1 / 6)}[convention]
+        total = 0.0
+        for offset, weight in (((0, 1), weights[0]), ((1, 0), weights[0]), ((1, 1), weights[1]), ((1, -1), weights[1])):
+            difference = np.abs(np.roll(x, offset, (0, 1)) - x)
+            total += weight * (difference if convention == "anisotropic" else difference**2).sum() / x.size
+        return total
+
+    return value
+
+
+def test_of_an_image_that_goes_on_at_its_other_side():
+    check({TotalVariation(convention=each).wrapped(): around(each) for each in CONVENTIONS}, image(0, 2), image(1))
+
+
 def test_gradient_is_the_one_jcjohnson_adds():
     """``(x_ij - x_i,j+1) + (x_ij - x_i+1,j)`` at a pixel, less the same at its right and lower neighbor, border left out."""
     x = image(0)["input"].astype(np.float64)
