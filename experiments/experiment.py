@@ -218,6 +218,13 @@ class Experiment(abc.ABC):
     def evaluate(self, data: Any, params: PyTree, state: PyTree, part: Part) -> Evaluation:
         """Evaluates the parameters on what was not trained on."""
 
+    def as_compiled(self) -> "Experiment":
+        """What a program of this experiment depends on: equal for two that differ only in what :meth:`constants` hold.
+
+        Such runs of one process share their programs where the shapes agree. By default it is the experiment itself.
+        """
+        return self
+
     def shown(self, params: PyTree) -> Mapping[str, Float[np.ndarray, "h w 3"]]:
         """What the parameters are to look at before anything is evaluated: RGB in [0, 1], by name, of those that
         :meth:`evaluate` gives too.

@@ -15,7 +15,7 @@ from PIL import Image
 from likeness.experiments.commands.places import check_place
 from likeness.experiments.commands.summary import print_evaluation
 from likeness.experiments.config import load, to_json
-from likeness.experiments.display.progress import Terminal
+from likeness.experiments.display.progress import Reporter, Terminal
 from likeness.experiments.fingerprints import CannotResume
 from likeness.experiments.run import Checkpoints, Run
 from likeness.experiments.storage.checkpoints import CheckpointStore
@@ -127,7 +127,13 @@ def paint(run: Run, experiment: Stylization, workdir: Path, out: Path, film: Pat
             f"The painting in {workdir} is done, and the images on the way to it were not kept: to have a film, let it be "
             "painted again in another --workdir, with --film from the beginning."
         )
-    painted = painted_in(run, experiment, workdir, out, watched=live or film is not None, live=live)
+    watch = max(1, run.steps // FRAMES) if live or film is not None else None
+
+    def write(image: np.ndarray) -> None:
+        write_painting(out, image, experiment.content)
+
+    with Terminal(run.steps, run.evaluate_every, write, "image" if live else "nothing") as terminal:
+        painted = painted_in(run, experiment, workdir, out, terminal, watch)
     print_evaluation(painted.workdir, painted.evaluation, painted.seconds)
     if film is not None:
         frames = _frames(workdir)
@@ -138,29 +144,23 @@ def paint(run: Run, experiment: Stylization, workdir: Path, out: Path, film: Pat
 
 
 def painted_in(
-    run: Run, experiment: Stylization, workdir: Path, out: Path, *, watched: bool = False, live: bool = False
+    run: Run, experiment: Stylization, workdir: Path, out: Path, reporter: Reporter, watch: int | None = None
 ) -> Trained:
-    """Paints. The image is written whenever there is one to look at, and at the end before it is evaluated.
+    """Paints.
 
     Args:
         run: with the experiment.
         experiment: what is painted.
         workdir: where its files are.
-        out: where the image goes. Interrupted, it is written as far as it got.
-        watched: there is an image to look at about thirty times, and each is kept.
-        live: it is shown on the terminal, too.
+        out: where the image goes if the painting is interrupted, as far as it got.
+        reporter: shown the image before it is evaluated.
+        watch: how many steps lie between two images that it is shown on the way; None for none.
     """
-
-    def write(image: np.ndarray) -> None:
-        _write(out, image, experiment.content)
-
-    watch = max(1, run.steps // FRAMES) if watched else None
     try:
-        with Terminal(run.steps, run.evaluate_every, write, "image" if live else "nothing") as terminal:
-            return train(run, workdir, reporter=terminal, watch=watch)
+        return train(run, workdir, reporter=reporter, watch=watch)
     except Interrupted:
         _, variables = restore(workdir, run)
-        write(experiment.image(variables.params))
+        write_painting(out, experiment.image(variables.params), experiment.content)
         print(f"image  {out}, as far as it got")
         raise
 
@@ -169,7 +169,7 @@ def _frames(workdir: Path) -> list[Path]:
     return sorted(Workdir(workdir).images.glob("image_*.png"))
 
 
-def _write(out: Path, pixels: np.ndarray, content: ImageSource) -> None:
+def write_painting(out: Path, pixels: np.ndarray, content: ImageSource) -> None:
     """Writes an image, as transparent and with as many bits as the file it was painted from, where ``out`` can hold it."""
     if not isinstance(content, ImageFile):
         write_image(out, pixels)

@@ -21,11 +21,17 @@ class Options(PaintingFlags):
     """Paints CONTENT in the look of STYLE. With neither, a built-in photograph in the look of a procedural painting."""
 
     content: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="CONTENT")] = None
-    """What is to be seen: an image. Without it, the preset's own."""
+    """What is to be seen: an image, or a folder of them, for a painting of each. Without it, the preset's own."""
     styles: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="STYLE ...")] = ()
-    """What it is to look like: an image, or several. Without any, the preset's own."""
-    out: Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = "stylized.png"
-    """Where the image goes."""
+    """What it is to look like: an image; several, which are mixed; or a folder of them, for a painting in the look of each.
+    Without any, the preset's own."""
+    out: Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FILE|FOLDER")] = "stylized.png"
+    """Where the image goes; of several paintings the folder, which without it is called stylized."""
+    contents: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FOLDER|FILE ...")] = ()
+    """Several contents, for a painting of each: then all that stands before this flag are styles, as in `likeness stylize
+    STYLE --contents a.jpg b.jpg`, and after a single folder too. What is painted already is not painted again."""
+    grid: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    """Of several paintings, also write a contact sheet: a row for each content, a column for each style. A .png."""
     model: Annotated[str | None, tyro.conf.arg(metavar="DIR")] = None
     """Paint in one pass with a network trained for that: its working directory, or the name of published weights. Of the other
     flags only --out, --size, --weights and --strength apply then."""
@@ -58,9 +64,12 @@ class Options(PaintingFlags):
 
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness stylize", arguments=arguments)
+    options = _sorted(options)
     say_first(_begun(options))
-    from likeness.experiments.commands.painted import check_film, check_writable, load_preset, paint, place
-    from likeness.research.errors import UserError
+    _check(options)
+    if options.contents or any(Path(style).is_dir() for style in options.styles):
+        return _many(options)
+    from likeness.experiments.commands.painted import check_film, check_writable, load_preset, paint
 
     out, film = Path(options.out), None if options.film is None else Path(options.film)
     check_writable("--out", out)
@@ -68,8 +77,66 @@ def main(arguments: list[str]) -> int:
         check_film(film)
     if options.model is not None:
         return _in_one_pass(options, out)
+    run, experiment, workdir = _placed(options, *load_preset(options.preset), options.workdir)
+    return paint(run, experiment, workdir, out, film, live=options.live)
+
+
+def _sorted(options: Options) -> Options:
+    """The same with all contents in ``contents`` where there are several, and ``styles`` complete."""
+    content, contents, styles = options.content, options.contents, options.styles
+    if not contents:
+        several = content is not None and Path(content).is_dir()
+        return dataclasses.replace(options, content=None, contents=(content,)) if content and several else options
+    if content is not None:
+        styles = (content, *styles)
+    elif Path(contents[0]).is_dir():
+        contents, styles = contents[:1], contents[1:]
+    return dataclasses.replace(options, content=None, contents=contents, styles=styles)
+
+
+def _many(options: Options) -> int:
+    """A painting of each content in the look of each style."""
+    from likeness.experiments.commands.painted import load_preset
+    from likeness.experiments.commands.painted_folders import Placed, Work, paint_all, works
+    from likeness.experiments.commands.places import check_place
+    from likeness.research.errors import UserError
+
+    for flag, given in (("--film", options.film), ("--live", options.live), ("--face", options.face)):
+        if given:
+            raise UserError(f"{flag} is for one painting, and this paints several: leave it out.")
+    if options.grid is not None and Path(options.grid).suffix.lower() != ".png":
+        raise UserError(f"--grid is {options.grid}: a contact sheet is a .png.")
+    if options.grid is not None:
+        check_place("--grid", Path(options.grid))
+    out = Path("stylized" if options.out == Options.out else options.out)
+    contents = options.contents or ((options.content,) if options.content else ())
+    if not contents:
+        raise UserError("A folder of styles is given and no content: give CONTENT before it, an image or a folder of them.")
+    if len(contents) > 1 and not options.styles:
+        raise UserError(
+            "--contents has several images and no style stands before it: give `likeness stylize STYLE --contents a.jpg b.jpg`."
+        )
+    asked = works(contents, options.styles, out)
+    if options.model is not None:
+        for work in asked:
+            one = dataclasses.replace(options, content=work.content, styles=work.styles)
+            _in_one_pass(one, work.out)
+        return 0
     run, experiment = load_preset(options.preset)
-    _check(options)
+
+    def placed(work: Work) -> Placed:
+        one = dataclasses.replace(options, content=work.content, styles=work.styles)
+        base = None if options.workdir is None else str(Path(options.workdir) / work.out.stem)
+        return Placed(*_placed(one, run, experiment, base), work.out)
+
+    return paint_all(asked, placed, None if options.grid is None else Path(options.grid))
+
+
+def _placed(options: Options, run: "Run", experiment: "Stylization", workdir: str | None) -> "tuple[Run, Stylization, Path]":
+    """The preset as the flags change it, and where its files are."""
+    from likeness.experiments.commands.painted import place
+    from likeness.research.errors import UserError
+
     try:
         run, experiment = _asked(options, run, experiment)
     except UserError:
@@ -77,12 +144,12 @@ def main(arguments: list[str]) -> int:
     except ValueError as error:
         raise UserError(f"{error}.") from error
     title = "_".join([experiment.content.title, *(style.image.title for style in experiment.styles)])
-    workdir = place(run, experiment, options.workdir, "stylize", title)
-    return paint(run, experiment, workdir, out, film, live=options.live)
+    return run, experiment, place(run, experiment, workdir, "stylize", title)
 
 
 def _begun(options: Options) -> str:
-    content, styles = options.content or "a photograph", " and ".join(options.styles)
+    content, styles = options.content or ", ".join(options.contents) or "a photograph", " and ".join(options.styles)
+    styles += ", mixed" if len(options.styles) > 1 else ""
     how = f"by {options.model}" if options.model else f"by {options.preset}"
     return f"painting {content}{f' in the look of {styles}' if styles else ''} {how}: the images and the encoder are read"
 
@@ -93,6 +160,29 @@ def _check(options: Options) -> None:
     given, styles = len(options.weights), max(1, len(options.styles))
     if given and given != styles:
         raise UserError(f"--weights has {given} values for {styles} styles: give one for each.")
+    if options.grid is not None and not options.contents and not any(Path(style).is_dir() for style in options.styles):
+        raise UserError("--grid is a contact sheet of several paintings, and this is one: leave it out, or give a folder.")
+    _check_contents(options)
+
+
+def _check_contents(options: Options) -> None:
+    """Refuses what was surely meant otherwise: contents where styles stand, as by a shell's ``photos/*.jpg style.jpg``."""
+    from likeness.research.errors import UserError
+
+    if options.content is None or options.weights or len(options.styles) < 2:
+        return
+    folder = Path(options.content).resolve().parent
+    beside = [style for style in options.styles[:-1] if Path(style).resolve().parent == folder]
+    apart = Path(options.styles[-1]).resolve().parent != folder
+    same = [style for style in options.styles if Path(style).resolve() == Path(options.content).resolve()]
+    if (apart and len(beside) == len(options.styles) - 1) or same:
+        several = " ".join([options.content, *beside])
+        raise UserError(
+            f"{(same or beside)[0]} stands where styles do, and {'is the content' if same else 'lies beside the content'}: the "
+            "first image is the content, and all others are styles, which are mixed. For a painting of each say `likeness "
+            f"stylize {options.styles[-1]} --contents {several}`; to mix them all the same say how much each counts, by "
+            "--weights."
+        )
 
 
 def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Run, Stylization]":

@@ -23,7 +23,7 @@ from likeness.experiments.style.terms import Term, layers
 from likeness.experiments.style.tiled import check_tiled, tiled_reader
 from likeness.experiments.style.wrapping import check_wrapped, fitted, wrapped_encoder, wrapped_terms
 from likeness.research.errors import UserError
-from likeness.research.images.sources import ImageSource
+from likeness.research.images.sources import Blank, ImageSource
 from likeness.research.types import Array, Float, PRNGKey, PyTree
 
 _COLUMNS = {"": "painted"}
@@ -305,6 +305,12 @@ class Stylization(Experiment):
         """What was painted, with the colors that it is to have: (h, w, 3), RGB in [0, 1]."""
         pixels = np.clip(np.asarray(params["pixels"][0], np.float32), 0.0, 1.0)
         return self.colors.after(pixels, dataclasses.replace(self, size=max(pixels.shape))._opened())
+
+    def as_compiled(self) -> "Stylization":
+        """The same of other images: those are constants."""
+        nothing = Blank(height=1, width=1)
+        styles = tuple(dataclasses.replace(style, image=nothing, region=None, mask=None) for style in self.styles)
+        return dataclasses.replace(self, content=nothing, styles=styles)
 
     def shown(self, params: PyTree) -> dict[str, np.ndarray]:
         """The painting."""

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
@@ -70,6 +70,62 @@ def _on(mesh: jax.sharding.Mesh, function: Callable[..., Any]) -> Callable[..., 
     return known
 
 
+class _Functions(NamedTuple):
+    init: Callable[..., TrainState]
+    step: Callable[..., tuple[TrainState, StepReport]]
+    promote: Callable[..., TrainState]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Asked:
+    """All that the functions of a program depend on beside the shapes of what they are given."""
+
+    run: Run
+    mesh: jax.sharding.Mesh
+    shardings: tuple[Any, ...]
+    """Of the train state's leaves."""
+    structure: Any
+    """The train state's."""
+
+    @property
+    def hashable(self) -> bool:
+        """Whether two can be compared: a definition may hold a list, or a stranger's class."""
+        try:
+            hash(self)
+        except TypeError:
+            return False
+        return True
+
+    def functions(self, rewrite: Callable[[Any], Any] | None = None) -> _Functions:
+        """Jitted, and not compiled."""
+        run, mesh, optimizer = self.run, self.mesh, _transformation(self.run)
+        whole, split, patient = replicated(mesh), over_batch(mesh), compiler_options(mesh)
+        places = jax.tree.unflatten(self.structure, self.shardings)
+        init: Any = functools.partial(initial_state, run.experiment, optimizer, run.ema_decay is not None)
+        step: Any = functools.partial(
+            train_step, run.experiment, optimizer, run.optimizer.recovers, run.ema_decay, frozen=frozen_by(run.optimizer)
+        )
+        # What accelerators would compute knows nothing of the shares of a CPU's devices.
+        init, step = (init, rewrite(step)) if rewrite is not None else (_on(mesh, init), _on(mesh, step))
+        return _Functions(
+            init=jax.jit(init, in_shardings=(whole, whole, split), out_shardings=places, compiler_options=patient),
+            step=jax.jit(
+                step,
+                in_shardings=(places, whole, split, whole),
+                out_shardings=(places, whole),
+                donate_argnums=0,
+                compiler_options=patient,
+            ),
+            promote=jax.jit(functools.partial(promoted, run), out_shardings=places, compiler_options=patient),
+        )
+
+
+@functools.lru_cache(maxsize=8)
+def _functions(asked: _Asked) -> _Functions:
+    """Of runs that differ in nothing but their constants, the same functions, so that none is compiled twice."""
+    return asked.functions()
+
+
 def build(run: Run, constants: PyTree, batch: PyTree, rewrite: Callable[[Any], Any] | None = None) -> Program:
     """Makes the program of a run whose cost reads ``constants`` and whose batches look like ``batch``.
 
@@ -93,28 +149,20 @@ def build(run: Run, constants: PyTree, batch: PyTree, rewrite: Callable[[Any], A
         raise UserError(f"The parts of this config do not fit each other: {error}") from error
     mesh = run.mesh.build(batch, statistics=len(jax.tree.leaves(shapes.model_state)))
     check_batch(mesh, batch)
-    whole, split, patient = replicated(mesh), over_batch(mesh), compiler_options(mesh)
+    split = over_batch(mesh)
     run.experiment.check_sharding(shapes.params, run.mesh.fsdp, run.mesh.shard_above)
     places = run.mesh.state_shardings(mesh, shapes)
     abstract = jax.tree.map(lambda leaf, place: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place), shapes, places)
-    step: Any = functools.partial(
-        train_step, run.experiment, optimizer, run.optimizer.recovers, run.ema_decay, frozen=frozen_by(run.optimizer)
-    )
-    # What accelerators would compute knows nothing of the shares of a CPU's devices.
-    init, step = (init, rewrite(step)) if rewrite is not None else (_on(mesh, init), _on(mesh, step))
+    definition = dataclasses.replace(run, experiment=run.experiment.as_compiled())
+    asked = _Asked(definition, mesh, tuple(jax.tree.leaves(places)), jax.tree.structure(places))
+    made = _functions(asked) if rewrite is None and asked.hashable else asked.functions(rewrite)
     return Program(
         mesh=mesh,
         state=abstract,
         batch_sharding=split,
         constants=processes.everywhere(constants, mesh),
-        init=jax.jit(init, in_shardings=(whole, whole, split), out_shardings=places, compiler_options=patient),
-        step=jax.jit(
-            step,
-            in_shardings=(places, whole, split, whole),
-            out_shardings=(places, whole),
-            donate_argnums=0,
-            compiler_options=patient,
-        ),
-        promote=jax.jit(functools.partial(promoted, run), out_shardings=places, compiler_options=patient),
+        init=made.init,
+        step=made.step,
+        promote=made.promote,
         watched=tuple(watched(shapes, batch)),
     )

@@ -1,0 +1,227 @@
+"""Many paintings by one command: each content in the look of each style, one after the other, and what is there is not painted
+again."""
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from likeness.experiments.commands.painted import painted_in, reached, write_painting
+from likeness.experiments.commands.places import check_place, images_below
+from likeness.experiments.display import contact_sheet
+from likeness.experiments.display.glossary import meanings
+from likeness.experiments.display.progress import Phases, Quiet
+from likeness.experiments.run import Run
+from likeness.experiments.storage.workdir import Workdir, plain_metrics, read_json
+from likeness.experiments.style import Stylization
+from likeness.experiments.training.evaluation import restore
+from likeness.research.data.image_guard import SUFFIXES
+from likeness.research.data.paths import printable
+from likeness.research.errors import UserError
+from likeness.research.images import fit, read_image, resize
+
+_SHOWN = ("held_out/content/relative", "held_out/style/relative", "content/ssim", "style/color_distance")
+_SIDE = 256
+"""Of the images of a contact sheet, in pixels."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """One painting of many."""
+
+    content: str
+    styles: tuple[str, ...]
+    """Mixed; () for the preset's own."""
+    out: Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Placed:
+    """One that is to be painted: how, where its files are, and where it goes."""
+
+    run: Run
+    experiment: Stylization
+    workdir: Path
+    out: Path
+
+
+class Part(Quiet):
+    """One painting of many: its steps are told as steps of all, and its image is written when there is one."""
+
+    def __init__(self, phases: Phases, what: str, before: int, total: int, shown: Callable[[np.ndarray], None]) -> None:
+        """After ``before`` of ``total`` steps."""
+        self._phases, self._what, self._before, self._total, self._shown = phases, what, before, total, shown
+
+    def advance(self, step: int, metrics: Mapping[str, float]) -> None:
+        del metrics
+        self._phases.tell(self._what, min(self._before + step, self._total), self._total)
+
+    def show(self, name: str, image: np.ndarray) -> None:
+        del name
+        self._shown(image)
+
+
+def works(contents: Sequence[str], styles: Sequence[str], folder: Path) -> list[Work]:
+    """Every content in the look of the styles that are mixed, or in that of each image of a folder of them.
+
+    Args:
+        contents: files, or folders of them.
+        styles: files, which are mixed, or one folder of them.
+        folder: where the paintings go.
+
+    Raises:
+        UserError: a folder without images, a folder of styles beside other styles, or a file where a folder is to be made.
+    """
+    if folder.suffix.lower() in SUFFIXES or (folder.exists() and not folder.is_dir()):
+        raise UserError(
+            f"Several paintings go into a folder, and --out is {printable(folder)}: name a folder, such as painted."
+        )
+    check_place("--out", folder / "painting.png")
+    folders = [style for style in styles if Path(style).is_dir()]
+    if folders and len(styles) > 1:
+        raise UserError(
+            f"{folders[0]} is a folder of styles, and others are given beside it: give one folder, for a painting in the look "
+            "of each image in it, or images, which are mixed."
+        )
+    looks = [(str(path),) for path in images_below(Path(folders[0]))] if folders else [tuple(styles)]
+    read = [
+        str(path)
+        for content in contents
+        for path in (images_below(Path(content), without=folder) if Path(content).is_dir() else [content])
+    ]
+    names = _names(read)
+    styled = _names([look[0] for look in looks]) if folders else [""]
+    return [
+        Work(content, look, folder / f"{name}{'_' * bool(style)}{style}.png")
+        for (content, name), (look, style) in itertools.product(zip(read, names, strict=True), zip(looks, styled, strict=True))
+    ]
+
+
+def _names(paths: Sequence[str]) -> list[str]:
+    """The names of files without ending, and with as many folders before it as tell it from the others."""
+    stems = [Path(path).stem for path in paths]
+    return [
+        stem if stems.count(stem) == 1 else "_".join([*Path(path).with_suffix("").parts[-2:], str(number)])
+        for number, (stem, path) in enumerate(zip(stems, paths, strict=True), 1)
+    ]
+
+
+def paint_all(asked: Sequence[Work], placed: Callable[[Work], Placed], grid: Path | None) -> int:
+    """Paints what is not there yet, and prints a line for each painting.
+
+    Args:
+        asked: all of them.
+        placed: how each is painted.
+        grid: where a contact sheet of all goes.
+
+    Returns:
+        the exit code: 2 where an image could not be painted.
+    """
+    console = Console(stderr=True, highlight=False)
+    found: list[Placed] = []
+    failed = 0
+
+    def fail(work: Work | Placed, error: UserError) -> None:
+        nonlocal failed
+        failed += 1
+        console.print(f"{work.out} is left out: {error}", style="yellow", markup=False, soft_wrap=True)
+
+    for work in asked:
+        try:
+            found.append(placed(work))
+        except UserError as error:
+            fail(work, error)
+    due = [one for one in found if reached(one.workdir) < one.run.steps or not Workdir(one.workdir).summary.exists()]
+    there = len(found) - len(due)
+    console.print(f"{len(due)} to paint{f', {there} painted before' if there else ''}, in {len(found)} directories of runs")
+    total, taken = sum(one.run.steps for one in due), 0
+    done: list[Placed] = []
+    with Phases(console) as phases:
+        for one in found:
+            try:
+                if one in due:
+                    console.print(f"painting {one.out}", markup=False, soft_wrap=True)
+                    what = f"steps of {len(due)} painting{'s' * (len(due) != 1)}"
+                    _paint(one, Part(phases, what, taken, total, lambda image, one=one: _write(one, image)))
+                    taken += one.run.steps
+                else:
+                    _, variables = restore(one.workdir, one.run)
+                    _write(one, one.experiment.image(variables.params))
+                done.append(one)
+            except UserError as error:
+                fail(one, error)
+    if done:
+        _print_table(done)
+    if grid is not None and done:
+        _draw(asked, done, grid)
+        print(f"grid     {grid}")
+    if found:
+        print(f"images   {found[0].out.parent}")
+    return 2 if failed else 0
+
+
+def _paint(one: Placed, reporter: Part) -> None:
+    painted_in(one.run, one.experiment, one.workdir, one.out, reporter)
+
+
+def _write(one: Placed, image: np.ndarray) -> None:
+    write_painting(one.out, image, one.experiment.content)
+
+
+def _print_table(done: Sequence[Placed]) -> None:
+    read = [plain_metrics(read_json(Workdir(one.workdir).summary)["metrics"]) for one in done]
+    shown = [name for name in _SHOWN if any(name in metrics for metrics in read)]
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("painting")
+    for name in shown:
+        table.add_column(name, justify="right")
+    for one, metrics in zip(done, read, strict=True):
+        table.add_row(one.out.name, *(f"{metrics[name]:.4g}" if name in metrics else "" for name in shown))
+    if len(done) > 1:
+        means = [np.mean([metrics[name] for metrics in read if name in metrics]) for name in shown]
+        table.add_row("mean", *(f"{mean:.4g}" for mean in means))
+    console = Console(highlight=False, soft_wrap=True, width=200)
+    console.print(table, soft_wrap=False)
+    for each in meanings(shown):
+        print(f"{each.name:<13}  {each.words}")
+
+
+def _draw(asked: Sequence[Work], done: Sequence[Placed], grid: Path) -> None:
+    """A row for each content, with it in front, and a column for each style, with it on top."""
+    painted = {one.out: one for one in done}
+    contents = list(dict.fromkeys(work.content for work in asked))
+    looks = list(dict.fromkeys(work.styles for work in asked))
+    by_place = {(work.content, work.styles): work.out for work in asked}
+    first: dict[tuple[str, ...], Placed] = {}
+    for work in asked:
+        if work.out in painted:
+            first.setdefault(work.styles, painted[work.out])
+    blank = np.ones((_SIDE, _SIDE, 3), np.float32)
+    tile = contact_sheet.Tile
+
+    def opened(look: tuple[str, ...]) -> np.ndarray:
+        return _thumbnail(first[look].experiment.styles[0].image.open(_SIDE)) if look in first else blank
+
+    top = [tile(blank), *(tile(opened(look), " + ".join(Path(one).stem for one in look)) for look in looks)]
+    rows = [top]
+    for content in contents:
+        outs = [by_place[content, look] for look in looks]
+        seen = [_thumbnail(read_image(out).pixels) if out in painted else blank for out in outs]
+        known = any(out in painted for out in outs)
+        rows.append([tile(_thumbnail(read_image(content).pixels) if known else blank, Path(content).stem), *map(tile, seen)])
+    contact_sheet.draw(rows, grid)
+
+
+def _thumbnail(image: np.ndarray) -> np.ndarray:
+    """In the middle of a white square."""
+    height, width = fit((image.shape[0], image.shape[1]), _SIDE)
+    square = np.ones((_SIDE, _SIDE, 3), np.float32)
+    top, left = (_SIDE - height) // 2, (_SIDE - width) // 2
+    square[top : top + height, left : left + width] = np.clip(np.asarray(resize(jnp.asarray(image), (height, width))), 0.0, 1.0)
+    return square

@@ -1,0 +1,124 @@
+"""Many paintings by one command: which there are, what they are called, what is not painted again, and what goes wrong."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_style import PRESET
+
+from likeness.experiments.commands.main import run
+
+pytestmark = pytest.mark.end_to_end
+
+
+def draw(path: str, seed: int, size: tuple[int, int] = (60, 40)) -> None:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 255, (size[1], size[0], 3))
+    Image.fromarray(pixels.astype(np.uint8)).save(path)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("preset.py").write_text(PRESET)
+    for number, path in enumerate(
+        ("photos/a.png", "photos/b.jpg", "photos/below/a.png", "looks/x.png", "looks/y.png", "z.png")
+    ):
+        draw(path, number)
+
+
+def painted(folder: str) -> list[str]:
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
+def test_a_folder_of_contents_is_painted_image_by_image_and_not_again(capsys):
+    command = ["stylize", "photos", "z.png", "--preset", "preset.py", "-o", "out", "--grid", "grid.png"]
+    assert run(command) == 0
+    said = capsys.readouterr()
+    assert painted("out") == ["b.png", "below_a_3.png", "photos_a_1.png"]
+    assert "3 to paint, in 3 directories" in said.err and "steps of 3 paintings: 1 of 9" in said.err
+    assert "below_a_3.png" in said.out and "mean" in said.out and "held_out/style/relative" in said.out
+    with Image.open("grid.png") as grid:
+        assert grid.height > 4 * 256 and grid.width > 2 * 256
+    one = run(["stylize", "photos/b.jpg", "z.png", "--preset", "preset.py", "-o", "alone.png"])
+    assert one == 0 and Path("alone.png").read_bytes() == Path("out/b.png").read_bytes()
+    # Painted before, it is only written again; an image that is new is painted.
+    first = Path("out/b.png").read_bytes()
+    Path("out/b.png").unlink()
+    draw("photos/c.png", 9)
+    capsys.readouterr()
+    assert run(command) == 0
+    said = capsys.readouterr().err
+    assert "1 to paint, 3 painted before" in said and "painting out/c.png" in said and "painting out/b.png" not in said
+    assert Path("out/b.png").read_bytes() == first
+
+
+def test_images_of_one_shape_share_one_program(monkeypatch):
+    from likeness.experiments.training.compilations import Recompilations
+
+    counts = []
+    monkeypatch.setattr(Recompilations, "watched", _counting(Recompilations.watched, counts))
+    command = ["stylize", "z.png", "--contents", "photos/a.png", "photos/b.jpg", "photos/below/a.png", "--preset", "preset.py"]
+    # Not as strong as in another test of this process, which would have compiled it.
+    assert run([*command, "--strength", "1.375"]) == 0
+    assert len(counts) == 9 and counts[0] > 0 and not any(counts[1:])
+
+
+def _counting(whole, counts):
+    import contextlib
+
+    @contextlib.contextmanager
+    def watched(self, step):
+        before = self.total
+        with whole(self, step):
+            yield
+        counts.append(self.total - before)
+
+    return watched
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (["photos/b.jpg", "looks"], ["b_x.png", "b_y.png"]),
+        (["--contents", "photos/below", "looks"], ["a_x.png", "a_y.png"]),
+        (["z.png", "looks/x.png", "--contents", "photos/a.png", "photos/b.jpg"], ["a.png", "b.png"]),
+        (["--contents", "photos/below", "looks/x.png", "looks/y.png"], ["a.png"]),
+        (["photos/below"], ["a.png"]),
+    ],
+)
+def test_contents_and_styles_are_told_apart(arguments, names):
+    assert run(["stylize", *arguments, "--preset", "preset.py", "--steps", "1"]) == 0
+    assert painted("stylized") == names
+
+
+def test_an_image_that_cannot_be_painted_is_told_and_the_others_are_painted(capsys):
+    Path("photos/b.jpg").write_bytes(Path("photos/b.jpg").read_bytes()[:300])
+    assert run(["stylize", "--contents", "photos", "z.png", "--preset", "preset.py", "--steps", "1", "-o", "out"]) == 2
+    assert "out/b.png is left out: The image photos/b.jpg cannot be used" in capsys.readouterr().err
+    assert painted("out") == ["below_a_3.png", "photos_a_1.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["photos/a.png", "photos/b.jpg", "z.png"], "lies beside the content: the first image is the content, and all others"),
+        (["photos/a.png", "photos/a.png", "photos/b.jpg"], "say `likeness stylize photos/b.jpg --contents photos/a.png"),
+        (["photos", "z.png", "-o", "out.png"], "Several paintings go into a folder, and --out is out.png"),
+        (["photos", "z.png", "--film", "a.gif"], "--film is for one painting, and this paints several"),
+        (["photos", "z.png", "--grid", "a.jpg"], "--grid is a.jpg: a contact sheet is a .png"),
+        (["photos/a.png", "z.png", "--grid", "a.png"], "--grid is a contact sheet of several paintings, and this is one"),
+        (["photos", "looks", "z.png"], "looks is a folder of styles, and others are given beside it"),
+        (["--contents", "photos/a.png", "photos/b.jpg"], "no style stands before it"),
+    ],
+)
+def test_what_was_meant_otherwise_is_explained_and_nothing_is_painted(arguments, message, capsys):
+    assert run(["stylize", *arguments, "--preset", "preset.py"]) == 2
+    assert message in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+
+def test_styles_beside_the_content_are_mixed_where_it_is_said_how_much_each_counts():
+    command = ["stylize", "photos/a.png", "photos/b.jpg", "z.png", "--preset", "preset.py", "--steps", "1"]
+    assert run([*command, "--weights", "1", "2"]) == 0
