@@ -8,8 +8,10 @@ image to begin with, Adam with pixels kept in [0, 1], and the running mean of th
 
 As the original, it paints 1000 iterations at 128 pixels and 500 at each of 181, 256, 362 and 512. A size begins with the
 painting of the one before, enlarged bicubically, and with Adam's moments, enlarged bilinearly (the original: that of the
-gradient bicubically). One thing differs there: the original begins a size with the running mean of the images before and a new
-running mean, while here the image and its running mean both go on.
+gradient bicubically). Both roots of W₂ and their derivatives are 12 Newton–Schulz iterations, and several styles are blended
+into one target. Two things differ: the original begins a size with the running mean of the images before and a new running
+mean, while here the image and its running mean both go on; and it does not enlarge a style image that is smaller than the
+painting.
 
 It wants torchvision's weights (``likeness weights fetch vgg19``, 575 MB; without them it does not run). Nobody has run it here
 with them, so neither its result nor its time is measured:
@@ -47,7 +49,13 @@ def get_config() -> Run:
                 ),
                 alpha=0.015,
                 content_terms=(Term(loss=Content(layers=("relu4_2",), normalizer="mean")),),
-                style_terms=(Term(loss=Wasserstein(layers=tuple(STYLE), weights=tuple(STYLE.values()), normalizer="crowson")),),
+                style_terms=(
+                    Term(
+                        loss=Wasserstein(
+                            layers=tuple(STYLE), weights=tuple(STYLE.values()), normalizer="crowson", iterations=12
+                        )
+                    ),
+                ),
                 image_terms=(Term(loss=TotalVariation(convention="crowson"), weight=2.0),),
             ),
             size=512,

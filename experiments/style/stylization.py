@@ -14,6 +14,7 @@ from likeness.experiments.fingerprints import Fingerprints, of_arrays
 from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.style.colors import AsTheyAre, Colors
 from likeness.experiments.style.image import StyleImage
+from likeness.experiments.style.looks import Look, Several, looks
 from likeness.experiments.style.objective import StyleObjective
 from likeness.experiments.style.portrait import Portrait, PortraitConstants
 from likeness.experiments.style.pyramid import Pyramid
@@ -34,6 +35,7 @@ class Targets(NamedTuple):
 
     content: list[PyTree]
     styles: list[list[PyTree]]
+    """Of each look, see :func:`~likeness.experiments.style.looks.looks`."""
     image: list[PyTree]
 
 
@@ -45,7 +47,7 @@ class StylizationConstants(NamedTuple):
     content: Float[Array, "1 h w 3"]
     targets: Targets
     regions: list[PyTree]
-    """Where each style applies; None for everywhere."""
+    """Where each look applies; None for everywhere."""
     start: PyTree
     """What the start keeps of the images."""
     portrait: PortraitConstants | None
@@ -95,7 +97,8 @@ class Stylization(Experiment):
         J(G) = alpha Σ w J_content(C, G) + beta Σ_s p_s Σ w J_style(S_s, G) + Σ w J_image(G),  p_s = w_s / Σ_r w_r
 
     as the :class:`~likeness.experiments.style.objective.StyleObjective` says. p_s are the styles' shares, so ``beta`` alone is
-    the strength of them all. G is learned: (1, h, w, 3), RGB in [0, 1].
+    the strength of them all; losses of statistics have one target instead, the mixture of the styles (``several``). G is
+    learned: (1, h, w, 3), RGB in [0, 1].
     """
 
     evaluating: ClassVar[str] = "evaluating the painting"
@@ -122,6 +125,11 @@ class Stylization(Experiment):
     edges: Literal["border", "wrap"] = "border"
     """Where the image ends: at a border, or nowhere, since it is laid as tiles and goes on at its other side. Then its sides
     are the nearest that the encoder's strides divide. The references have a border always."""
+    several: Several = "blend"
+    """How several styles of one region come together. blend, as Crowson's and neural-style do: where a loss is of statistics
+    whose targets can be blended (Gram, MeanStd, Covariance, Wasserstein), the image is held to the mixture of them all. sum: to
+    each of them, and what no two styles agree on pulls the image both ways; a loss of other targets, such as of patches, is
+    summed in any case. For the Gram loss with a normalizer that does not divide by the target the two differ by a constant."""
     portrait: Portrait | None = None
     """A face in the content that must stay the same person; None where there is none."""
 
@@ -198,15 +206,16 @@ class Stylization(Experiment):
         variables, evaluator = weights or (terms.encoder.variables(), terms.evaluator.variables())
         try:
             reader = self.reader(content, self.edges)
+            kept = [
+                self.reader(image).targets(variables, image, self._terms(style), mask)
+                for style, image, mask in zip(self.styles, styles, masks, strict=True)
+            ]
             targets = Targets(
                 content=reader.targets(variables, content, self._seen(terms.content_terms)),
-                styles=[
-                    self.reader(image).targets(variables, image, self._terms(style), mask)
-                    for style, image, mask in zip(self.styles, styles, masks, strict=True)
-                ],
+                styles=[look.targets(self._terms(self.styles[look.styles[0]]), kept) for look in self._looks],
                 image=reader.targets(variables, content, self._seen(terms.image_terms)),
             )
-            regions = [reader.region(variables, content, region) for region in regions]
+            regions = [reader.region(variables, content, regions[look.styles[0]]) for look in self._looks]
         except ValueError as error:
             raise UserError(f"The images and the losses of this config do not fit each other: {error}") from error
         constants = StylizationConstants(
@@ -272,10 +281,10 @@ class Stylization(Experiment):
         pixels, kept = params["pixels"], constants.targets
         terms = self.objective
         asked = [Asked(self._seen(terms.content_terms), kept.content), Asked(self._seen(terms.image_terms), kept.image)]
-        for style, target, region in zip(self.styles, kept.styles, constants.regions, strict=True):
-            asked.append(Asked(self._seen(self._terms(style)), target, region))
-        content, image, *looks = self.reader(pixels[0], self.edges).totals(constants.encoder, pixels, batch, asked)
-        shared = sum((share * look for share, look in zip(self.shares, looks, strict=True)), start=jnp.zeros(()))
+        for look, target, region in zip(self._looks, kept.styles, constants.regions, strict=True):
+            asked.append(Asked(self._seen(look.asked(self._terms(self.styles[look.styles[0]]))), target, region))
+        content, image, *found = self.reader(pixels[0], self.edges).totals(constants.encoder, pixels, batch, asked)
+        shared = sum((look.share * value for look, value in zip(self._looks, found, strict=True)), start=jnp.zeros(()))
         parts = terms.parts(content, shared, image)
         if self.portrait is not None and constants.portrait is not None:
             parts["identity"] = self.portrait.cost(constants.portrait, pixels)
@@ -288,6 +297,10 @@ class Stylization(Experiment):
         if self.tile is None:
             return WholeReader(self.encoder)
         return tiled_reader(self.encoder, layers(self._all_terms), image.shape[0], image.shape[1], self.tile)
+
+    @property
+    def _looks(self) -> tuple[Look, ...]:
+        return looks(self.styles, [self._terms(style) for style in self.styles], self.shares, self.several)
 
     @property
     def _all_terms(self) -> tuple[Term, ...]:

@@ -97,7 +97,7 @@ from likeness.research.losses.style.patches import MRF
 from likeness.research.losses.style.relaxed_emd import PaletteEMD, RelaxedEMD
 from likeness.research.losses.style.self_similarity import SelfSimilarity
 from likeness.research.losses.style.sliced_wasserstein import SlicedWasserstein
-from likeness.research.losses.style.statistics import AdditiveLayers, gram_matrix
+from likeness.research.losses.style.statistics import AdditiveLayers, BlendsTargets, gram_matrix
 from likeness.research.losses.style.tiles import AddsPlaces, AddsStatistics, ChecksTiles
 from likeness.research.losses.style.variation import TotalVariation
 from likeness.research.losses.style.wasserstein import Wasserstein
@@ -118,6 +118,7 @@ __all__ = [
     "BandSemiHard",
     "BatchAll",
     "BatchHard",
+    "BlendsTargets",
     "CarriesState",
     "CenterCosines",
     "CenterLoss",

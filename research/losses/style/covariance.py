@@ -1,13 +1,14 @@
 """Distance of covariances: which features vary together, whatever their mean."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import jax.numpy as jnp
 
 from likeness.research.checks import check_choice
 from likeness.research.losses.style.layers import safe_divide
-from likeness.research.losses.style.statistics import AdditiveLayers, Sums, covariance
+from likeness.research.losses.style.statistics import AdditiveLayers, Sums, covariance, mean, mixed_covariance
 from likeness.research.types import PyTree, Scalar
 
 CovarianceNormalizer: TypeAlias = Literal["relative", "mean"]
@@ -31,8 +32,17 @@ class Covariance(AdditiveLayers):
         check_choice("Covariance", "normalizer", self.normalizer, CovarianceNormalizer)
 
     def keep(self, statistics: dict[str, Sums]) -> PyTree:
-        """By layer: ``covariance`` Σ', (b, c, c)."""
-        return {layer: {"covariance": covariance(sums)} for layer, sums in statistics.items()}
+        """By layer: ``covariance`` Σ', (b, c, c), and ``mean`` μ', (b, c), which only :meth:`blend` reads."""
+        return {layer: {"mean": mean(sums), "covariance": covariance(sums)} for layer, sums in statistics.items()}
+
+    def blend(self, targets: Sequence[PyTree], shares: Sequence[float]) -> PyTree:
+        """Covariance of the mixture, in which the means' distances from one another are spread too."""
+        blended = {}
+        for layer in targets[0]:
+            means, spreads = ([target[layer][name] for target in targets] for name in ("mean", "covariance"))
+            center, spread = mixed_covariance(means, spreads, shares)
+            blended[layer] = {"mean": center, "covariance": spread}
+        return blended
 
     def from_statistics(self, statistics: dict[str, Sums], target: PyTree) -> Scalar:
         """The loss of images of which only the sums over pixels are known."""

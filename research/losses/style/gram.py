@@ -1,13 +1,14 @@
 """The style loss of Gatys, Ecker and Bethge: which features go together, whatever their place."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import jax.numpy as jnp
 
 from likeness.research.checks import check_choice
 from likeness.research.losses.style.layers import PlaceMask, extent, safe_divide
-from likeness.research.losses.style.statistics import AdditiveLayers, Sums, second_moment
+from likeness.research.losses.style.statistics import AdditiveLayers, Sums, mixed, second_moment
 from likeness.research.types import Activations, Array, Float, PyTree, Scalar
 
 GramNormalizer: TypeAlias = Literal["relative", "course", "course_unsquared", "none", "gatys_code", "johnson"]
@@ -64,6 +65,13 @@ class Gram(AdditiveLayers):
     def keep(self, statistics: dict[str, Sums]) -> PyTree:
         """``A/(nH' nW')`` of every layer, (b, c, c)."""
         return {layer: {"gram": second_moment(sums)} for layer, sums in statistics.items()}
+
+    def blend(self, targets: Sequence[PyTree], shares: Sequence[float]) -> PyTree:
+        """``Σ p_s A_s/(nH' nW')`` of every layer, and the size of the first."""
+        return {
+            layer: {**kept, "gram": mixed([target[layer]["gram"] for target in targets], shares)}
+            for layer, kept in targets[0].items()
+        }
 
     def target(self, reference: Activations, mask: PlaceMask | None = None) -> PyTree:
         """``A/(nH' nW')`` of every layer, (b, c, c), and the layer's size if the formula demands equal ones."""

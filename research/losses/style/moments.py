@@ -1,13 +1,14 @@
 """Mean and standard deviation of each channel, as adaptive instance normalization and batch normalization see a style."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import ClassVar, Literal, TypeAlias
 
 import jax.numpy as jnp
 
 from likeness.research.checks import check_choice, check_finite_positive
 from likeness.research.losses.style.layers import safe_divide
-from likeness.research.losses.style.statistics import AdditiveLayers, Moments, Sums, mean, variance
+from likeness.research.losses.style.statistics import AdditiveLayers, Moments, Sums, mean, mixed, variance
 from likeness.research.types import Array, Float, PyTree, Scalar
 
 MeanStdNormalizer: TypeAlias = Literal["relative", "mean"]
@@ -39,6 +40,16 @@ class MeanStd(AdditiveLayers):
     def keep(self, statistics: dict[str, Sums]) -> PyTree:
         """By layer: ``mean`` μ' and ``std`` σ', (b, c)."""
         return {layer: self._mean_and_std(sums) for layer, sums in statistics.items()}
+
+    def blend(self, targets: Sequence[PyTree], shares: Sequence[float]) -> PyTree:
+        """Mean and standard deviation of the mixture: ``σ² = Σ p_s (σ_s² + (μ_s - μ)²)``."""
+        blended = {}
+        for layer in targets[0]:
+            means, stds = ([target[layer][name] for target in targets] for name in ("mean", "std"))
+            center = mixed(means, shares)
+            spread = mixed([jnp.square(s) + jnp.square(m - center) for m, s in zip(means, stds, strict=True)], shares)
+            blended[layer] = {"mean": center, "std": jnp.sqrt(spread)}
+        return blended
 
     def from_statistics(self, statistics: dict[str, Sums], target: PyTree) -> Scalar:
         """The loss of images of which only the sums over pixels are known."""

@@ -8,7 +8,8 @@ neural style transfer", 2017, multiply the features by the mask before the Gram 
 
 import abc
 import dataclasses
-from typing import ClassVar, Literal, TypeAlias
+from collections.abc import Sequence
+from typing import ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +22,20 @@ Sums: TypeAlias = dict[str, Array]
 
 Moments: TypeAlias = Literal["diagonal", "full"]
 """The whole matrix of second moments, or its diagonal only."""
+
+
+@runtime_checkable
+class BlendsTargets(Protocol):
+    """A loss whose targets of several references can be blended into one, as of an image of parts of them all."""
+
+    def blend(self, targets: Sequence[PyTree], shares: Sequence[float]) -> PyTree:
+        """The target of an image of whose pixels a share is of each reference: moments about 0 are weighed, not variances.
+
+        Args:
+            targets: what the loss has kept of each.
+            shares: of each, together 1.
+        """
+        ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -112,6 +127,20 @@ def _gram_backward(places: Array, weights: Array) -> tuple[Array]:
 
 
 gram_matrix.defvjp(_gram_forward, _gram_backward)
+
+
+def mixed(parts: Sequence[Array], shares: Sequence[float]) -> Array:
+    """``Σ_s p_s x_s``."""
+    return sum((share * part for share, part in zip(shares, parts, strict=True)), start=jnp.zeros(()))
+
+
+def mixed_covariance(
+    means: Sequence[Float[Array, "b c"]], covariances: Sequence[Float[Array, "b c c"]], shares: Sequence[float]
+) -> tuple[Float[Array, "b c"], Float[Array, "b c c"]]:
+    """Mean and covariance of a mixture: ``μ = Σ p_s μ_s`` and ``Σ = Σ p_s (Σ_s + (μ_s - μ)(μ_s - μ)ᵀ)``."""
+    center = mixed(means, shares)
+    apart = [found - center for found in means]
+    return center, mixed([s + d[:, :, None] * d[:, None, :] for s, d in zip(covariances, apart, strict=True)], shares)
 
 
 def mean(sums: Sums) -> Float[Array, "b c"]:

@@ -16,6 +16,7 @@ from likeness.experiments.run import Checkpoints, Run
 from likeness.experiments.style import Pyramid, StyleImage, Stylization
 from likeness.experiments.style.colors import ByLuminance, Matched
 from likeness.experiments.style.evaluator import StyleEvaluator
+from likeness.experiments.style.looks import looks
 from likeness.experiments.style.starts import FromContent, FromImage, FromNoise
 from likeness.experiments.style.terms import Term
 from likeness.experiments.training.interruption import Interrupted
@@ -25,7 +26,7 @@ from likeness.research.encoders import Vgg
 from likeness.research.errors import UserError
 from likeness.research.images import write_image
 from likeness.research.images.sources import ImageFile, Photograph
-from likeness.research.losses import MRF, Content, Gram, TotalVariation
+from likeness.research.losses import MRF, Content, Gram, MeanStd, TotalVariation
 from likeness.research.weights import Pretrained, own, take, write
 
 pytestmark = pytest.mark.end_to_end
@@ -74,9 +75,50 @@ def test_cost_is_the_weighted_sum_of_its_parts():
     np.testing.assert_allclose(sum(cost.metrics.values()), expected, rtol=1e-6)
 
 
+def several(**fields):
+    """Two styles, of which the second counts three times, and the cost of its style with what the encoder makes of all."""
+    styles = (StyleImage(image=Photograph(name="flower")), StyleImage(image=Photograph(name="china"), weight=3.0))
+    experiment = small(styles=styles, start=FromNoise(), beta=1.0, **fields)
+    cost, params, data = cost_of(experiment)
+    images = (params["pixels"], *(style[None] for style in data.styles))
+    return cost.metrics["style"], [TINY(data.constants.encoder, jnp.asarray(image)) for image in images]
+
+
+def test_styles_are_blended_into_the_target_of_their_mixture_where_that_can_be():
+    """Gram matrices are averaged, patches are not: they are summed. By name all are summed."""
+    look, patches = Gram(layers=("relu1_1", "relu2_1")), MRF(layers=("relu2_1",))
+    terms = (Term(loss=look, weight=2.0), Term(loss=patches, weight=0.5))
+    found, (here, *styles) = several(style_terms=terms)
+    mixture = {
+        layer: {"gram": 0.25 * first["gram"] + 0.75 * second["gram"]}
+        for (layer, first), second in zip(look.target(styles[0]).items(), look.target(styles[1]).values(), strict=True)
+    }
+    apart = sum(p * patches(here, patches.target(style)) for p, style in zip((0.25, 0.75), styles, strict=True))
+    np.testing.assert_allclose(found, 2.0 * look(here, mixture) + 0.5 * apart, rtol=1e-5)
+    found, (here, *styles) = several(style_terms=terms, several="sum")
+    alone = sum(p * look(here, look.target(style)) for p, style in zip((0.25, 0.75), styles, strict=True))
+    np.testing.assert_allclose(found, 2.0 * alone + 0.5 * apart, rtol=1e-5)
+
+
+def test_styles_of_regions_of_their_own_or_other_losses_are_not_blended(tmp_path):
+    halves = []
+    for name in ("left", "right"):
+        mask = np.zeros((21, 32, 3), np.float32)
+        mask[:, : 16 if name == "left" else None] = 1.0
+        write_image(tmp_path / f"{name}.png", mask)
+        halves.append(ImageFile(path=str(tmp_path / f"{name}.png")))
+    own = (Term(loss=MeanStd(layers=("relu1_1",))),)
+    styles = (STYLE, dataclasses.replace(STYLE, region=halves[0]), dataclasses.replace(STYLE, region=halves[1]))
+    styles = (*styles, dataclasses.replace(STYLE, terms=own), dataclasses.replace(STYLE, region=halves[0]))
+    shared = (Term(loss=Gram(layers=("relu1_1",))),)
+    found = looks(styles, [style.terms or shared for style in styles], (0.2,) * 5, "blend")
+    assert [look.styles for look in found] == [(0,), (1, 4), (2,), (3,)]
+    assert [look.styles for look in looks(styles, [shared] * 5, (0.2,) * 5, "sum")] == [(0,), (1,), (2,), (3,), (4,)]
+
+
 def test_two_styles_count_by_their_shares():
     flower, china = (StyleImage(image=Photograph(name=name)) for name in ("flower", "china"))
-    only = {"content_terms": (), "image_terms": (), "start": FromNoise()}
+    only = {"content_terms": (), "image_terms": (), "start": FromNoise(), "several": "sum"}
 
     def both(*weights):
         styles = (dataclasses.replace(s, weight=w) for s, w in zip((flower, china), weights, strict=True))

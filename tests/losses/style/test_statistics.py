@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from float64 import MAPS, as_arrays, assert_close, averaged, maps, smooth_mask
 
-from likeness.research.losses import AdditiveLayers, Covariance, Gram, MeanStd, Wasserstein
+from likeness.research.losses import AdditiveLayers, BlendsTargets, Covariance, Gram, MeanStd, Wasserstein
 from likeness.research.losses.style.statistics import pixel_sums
 
 LAYERS = tuple(MAPS)
@@ -67,6 +67,23 @@ def test_tiles_add_up_to_the_image(loss: AdditiveLayers):
             rows[layer].append(slope[:, own[0] * height // 12 : own[1] * height // 12])
     for layer in LAYERS:
         assert_close(np.concatenate(rows[layer], axis=1), np.asarray(gradient[layer], np.float64))
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda x: f"{type(x).__name__}-{x.normalizer}")
+def test_references_blend_into_the_mixture_of_their_places(loss: AdditiveLayers):
+    """Of three references of equally many places, weighed by numbers of copies, it is what all of these together keep."""
+    assert isinstance(loss, BlendsTargets)
+    parts = [as_arrays(maps(seed)) for seed in (1, 2, 3)]
+    copies = (1, 2, 1)
+    together = {
+        layer: jnp.concatenate([part[layer] for part, count in zip(parts, copies, strict=True) for _ in range(count)], axis=1)
+        for layer in LAYERS
+    }
+    blended = loss.blend([loss.target(part) for part in parts], [count / 4 for count in copies])
+    expected = loss.keep(loss.statistics(together))
+    for layer in LAYERS:
+        for name, kept in expected[layer].items():
+            np.testing.assert_allclose(blended[layer][name], kept, rtol=2e-4, atol=2e-5)
 
 
 def test_losses_share_their_statistics():
