@@ -12,7 +12,7 @@ Several: TypeAlias = Literal["blend", "sum"]
 """See :attr:`~likeness.experiments.style.stylization.Stylization.several`."""
 
 
-class Look(NamedTuple):
+class StyleLook(NamedTuple):
     """Terms, and the styles whose targets they are given: of one style its own, of several their blend."""
 
     terms: tuple[int, ...]
@@ -46,7 +46,7 @@ class Look(NamedTuple):
 
 def looks(
     styles: tuple[StyleImage, ...], terms: Sequence[tuple[Term, ...]], shares: tuple[float, ...], several: Several
-) -> tuple[Look, ...]:
+) -> tuple[StyleLook, ...]:
     """Styles of one region that are compared by one loss are one look, where their targets are to be blended and can be.
 
     Args:
@@ -55,7 +55,7 @@ def looks(
         shares: of each style, together 1.
         several: whether targets are blended.
     """
-    found: list[Look] = []
+    found: list[StyleLook] = []
     for group in _groups(styles, terms, several):
         together = tuple(shares[style] for style in group)
         numbers = range(len(terms[group[0]]))
@@ -63,9 +63,9 @@ def looks(
         if len(group) == 1 or not sum(together):
             blended = ()
         if blended:
-            found.append(Look(blended, group, together))
+            found.append(StyleLook(blended, group, together))
         if alone := tuple(each for each in numbers if each not in blended):
-            found += [Look(alone, (style,), (shares[style],)) for style in group]
+            found += [StyleLook(alone, (style,), (shares[style],)) for style in group]
     return tuple(found)
 
 

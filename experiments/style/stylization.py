@@ -14,7 +14,7 @@ from likeness.experiments.fingerprints import Fingerprints, of_arrays
 from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.style.colors import AsTheyAre, Colors
 from likeness.experiments.style.image import StyleImage
-from likeness.experiments.style.looks import Look, Several, looks
+from likeness.experiments.style.looks import Several, StyleLook, looks
 from likeness.experiments.style.objective import StyleObjective
 from likeness.experiments.style.portrait import Portrait, PortraitConstants
 from likeness.experiments.style.pyramid import Pyramid
@@ -299,7 +299,7 @@ class Stylization(Experiment):
         return tiled_reader(self.encoder, layers(self._all_terms), image.shape[0], image.shape[1], self.tile)
 
     @property
-    def _looks(self) -> tuple[Look, ...]:
+    def _looks(self) -> tuple[StyleLook, ...]:
         return looks(self.styles, [self._terms(style) for style in self.styles], self.shares, self.several)
 
     @property
