@@ -6,6 +6,7 @@ says by ``geometry`` how its layers lie.
 What nobody reads is never computed under ``jax.jit``.
 """
 
+from likeness.research.encoders.alexnet import AlexNet
 from likeness.research.encoders.conv4 import Conv4
 from likeness.research.encoders.detection_heads import PlaceHead, VoteHead, WholeHead
 from likeness.research.encoders.dlib_resnet import DlibResNet
@@ -36,6 +37,7 @@ from likeness.research.ops.pooling import avg_pool, l2_pool, max_pool, max_pool_
 __all__ = [
     "HOG",
     "MTCNN",
+    "AlexNet",
     "Conv4",
     "DlibResNet",
     "EdgeNet",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from flax import linen as nn
 
+from likeness.research.encoders.alexnet import AlexNet
 from likeness.research.encoders.dlib_resnet import DlibResNet
 from likeness.research.encoders.fastestdet import FastestDet
 from likeness.research.encoders.mobilefacenet import MobileFaceNet
@@ -39,6 +40,9 @@ KNOWN = (
     ),
     _known("squeezenet11", SqueezeNet(), layouts.squeezenet_keras()),
     _known("squeezenet11_torchvision", SqueezeNet(preprocessing="torchvision", classes=1000), layouts.squeezenet_torchvision()),
+    _known("alexnet", AlexNet(), layouts.alexnet_torchvision()),
+    _known("lpips_alex", None),
+    _known("lpips_vgg", None),
     _known("mobilefacenet", MobileFaceNet(), layouts.mobilefacenet(), image=(112, 112, 3)),
     _known("dlib_face", DlibResNet(), layouts.dlib_resnet(), image=(150, 150, 3)),
     _known("shufflenetv2", ShuffleNetV2(), layouts.shufflenet()),

@@ -51,6 +51,12 @@ def vgg_pruned() -> Layout:
     )
 
 
+def alexnet_torchvision() -> Layout:
+    """torchvision's AlexNet: ``features.3.weight``, an index for each layer, ReLU and pooling."""
+    layers = [torch_convolution(f"features.{index}", f"conv{number}") for number, index in enumerate((0, 3, 6, 8, 10), 1)]
+    return Layout(name="torchvision AlexNet", entries=together(layers), ignored=("classifier.*",))
+
+
 def squeezenet_keras() -> Layout:
     """DeepCognition's Keras 1 file, whose kernels are numbered: ``conv1/uniform1``, ``fire2/squeeze1x1/uniform2``."""
 

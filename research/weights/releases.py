@@ -30,7 +30,13 @@ _YUNET_N = "356e3078f67e8284bcc1238985854c7fb9d44972998edd63eb409d3dd0fe857d"
 _YUNET_S = "ecb161b003745ad09d4d43a8dffb36da4cf7fcfa392fd04dc1def1cee5cb6d98"
 _DLIB_FILE = "dlib_face_recognition_resnet_model_v1.dat"
 _FASTESTDET = "22e157923110752795155b8af7cd1989f769069a0d9f1c216137a104c36d1240"
+_VGG16_FEATURES = "cabd922aeb0dd6d56f2bed33221aee74b7f1e760ddd105c0e0891606cbab6d0d"
 _SHUFFLENET = "ed9666fbda66b74d8f95a42cf9a40c6d94bc0268654e5523795bde399c019f7e"
+
+_ALEXNET_FEATURES = "9f97fd313f4da83dbe6bbfbe6effca1241de9edfcd7c53386261ed9697286dd9"
+_LPIPS_ALEX = "255d6454292d155a069f693a111769acec003d588617b250f24775369c816e04"
+_LPIPS_VGG = "4fbb0122b8b7c419838e12f9d9414a590916757773a1dc835cef7adef85e8933"
+_LPIPS = f"{_GITHUB}/richzhang/PerceptualSimilarity/082bb24f84c091ea94de2867d34c4544f68e0963/lpips/weights/v0.1"
 
 _IMAGENET = "ImageNet, whose photographs are for research that is not commercial"
 _ANY = "anything, by the licence; it says nothing of the terms of the data"
@@ -45,6 +51,24 @@ def _in_mtcnn(name: str, size: int, sha256: str) -> File:
 def _local(path: str, size: int, sha256: str) -> tuple[File]:
     """Of a network whose authors' own file has no checksum that could be confirmed: it is not downloaded."""
     return (File(name=path.rpartition("/")[2], size=size, sha256=sha256, local=path),)
+
+
+def _lpips(network: str, size: int, sha256: str, published_size: int, published: str) -> Release:
+    """How much each channel of a network counts in LPIPS; the published file's checksum was taken from PyPI's lpips 0.1.4."""
+    return Release(
+        name=f"lpips_{network}",
+        summary=f"LPIPS v0.1: how much each channel of {'AlexNet' if network == 'alex' else 'VGG-16'} counts",
+        editions=(
+            _local(f"lpips/{network}.safetensors", size, sha256),
+            (File(name=f"{network}.pth", size=published_size, sha256=published, urls=(f"{_LPIPS}/{network}.pth",)),),
+        ),
+        preprocessing="activations of the network, each place's divided by their length",
+        licence="BSD-2-Clause",
+        trained_on="BAPPS: people's choices between distorted patches of photographs",
+        use=_ANY,
+        citation="richzhang/PerceptualSimilarity. Zhang et al., The unreasonable effectiveness of deep features as a "
+        "perceptual metric, CVPR 2018",
+    )
 
 
 RELEASES = (
@@ -71,6 +95,8 @@ RELEASES = (
         name="vgg16",
         summary="VGG-16 as torchvision trained it",
         editions=(
+            # Its convolutions alone, a tenth of the file: nothing here reads the others.
+            _local("vgg16_torchvision/vgg16_features.safetensors", 58_861_016, _VGG16_FEATURES),
             (
                 File(
                     name="vgg16-397923af.pth",
@@ -214,6 +240,29 @@ RELEASES = (
         use=_TERMS,
         citation=f"torchvision, SqueezeNet1_1_Weights.IMAGENET1K_V1. {_SQUEEZENET}",
     ),
+    Release(
+        name="alexnet",
+        summary="AlexNet's convolutions as torchvision trained them",
+        editions=(
+            _local("alexnet_torchvision/alexnet_features.safetensors", 9_879_632, _ALEXNET_FEATURES),
+            (
+                File(
+                    name="alexnet-owt-7be5be79.pth",
+                    size=244_408_911,
+                    sha256="7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+                    urls=(f"{_TORCHVISION}/alexnet-owt-7be5be79.pth",),
+                ),
+            ),
+        ),
+        preprocessing="RGB in [0, 1], ImageNet's mean and deviation",
+        licence="BSD-3-Clause",
+        trained_on=_IMAGENET,
+        use=_TERMS,
+        citation="torchvision, AlexNet_Weights.IMAGENET1K_V1. Krizhevsky, One weird trick for parallelizing convolutional "
+        "neural networks, arXiv:1404.5997, 2014",
+    ),
+    _lpips("alex", 5_040, _LPIPS_ALEX, 6_009, "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0"),
+    _lpips("vgg", 6_320, _LPIPS_VGG, 7_289, "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868"),
     Release(
         name="mobilefacenet",
         summary="a face encoder of a million parameters, trained on MS-Celeb-1M",

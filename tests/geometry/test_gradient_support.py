@@ -16,6 +16,7 @@ import pytest
 
 from likeness.research.encoders import (
     HOG,
+    AlexNet,
     Conv4,
     FlipEmbedding,
     IResNet,
@@ -60,6 +61,7 @@ CASES = {
         Vgg(convolutions=(2, 2), widths=(1, 2), pooling="l2", padding="reflect", preprocessing="unit"), 32, 16
     ),
     "squeezenet, four modules": Case(SqueezeNet(first=1, squeeze=(1,) * 4, preprocessing="unit", classes=1), 71, 17),
+    "alexnet": Case(AlexNet(widths=(1, 1, 1, 1, 1), preprocessing="unit"), 127, 31),
     "conv4": Case(Conv4(width=1), 48, 16, dark=0.5, light=0.5, channels=1),
     "conv4, signals": Case(Conv4(width=1, spatial_dims=1), 48, 16, dark=0.5, light=0.5, channels=1),
     "conv4, volumes": Case(Conv4(width=1, spatial_dims=3), 48, 16, dark=0.5, light=0.5, channels=1),

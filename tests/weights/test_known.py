@@ -70,6 +70,7 @@ def test_each_layout_has_a_name_for_every_variable(published):
         ("vgg19_adain", 20_024_384 + 12),
         ("squeezenet11", 722_496),
         ("squeezenet11_torchvision", 1_235_496),
+        ("alexnet", 2_469_696),
         ("mobilefacenet", 999_936),
         ("dlib_face", 5_614_592),
         ("shufflenetv2", 143_136),
