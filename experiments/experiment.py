@@ -171,6 +171,10 @@ class Experiment(abc.ABC):
     evaluating: ClassVar[str] = "evaluating on the test part"
     """What is done at the end of a run. An experiment without a test part says it otherwise: ``evaluating the painting``."""
 
+    indifferent: ClassVar[tuple[str, ...]] = ()
+    """Its fields that decide how it is computed and not what comes of it, such as the side of tiles: a run goes on, and its
+    result is taken as it is, whatever they are."""
+
     def open(self) -> Any:
         """Opens the data. Called once in a process; by default there is none."""
         return None

@@ -23,7 +23,7 @@ from likeness.experiments.storage.workdir import Workdir
 from likeness.experiments.style import Stylization
 from likeness.experiments.training.evaluation import restore
 from likeness.experiments.training.interruption import Interrupted
-from likeness.experiments.training.recorder import WATCHING, changed, shortened
+from likeness.experiments.training.recorder import changed, indifferent, shortened
 from likeness.experiments.training.trainer import Trained, train
 from likeness.research.errors import UserError
 from likeness.research.files import write_atomically
@@ -88,7 +88,7 @@ def place(run: Run, experiment: Stylization, given: str | None, command: str, ti
         _check_question(run, Path(given))
         return Path(given)
     asked = to_json(run)
-    for field in ("steps", *WATCHING):
+    for field in ("steps", *indifferent(run)):
         *parts, last = field.split(".")
         functools.reduce(operator.getitem, parts, asked).pop(last)
     read = {name: source.fingerprint() for name, source in experiment.sources().items()}
@@ -107,7 +107,7 @@ def reached(workdir: Path) -> int:
 
 
 def _check_question(run: Run, workdir: Path) -> None:
-    harmless = ("steps", *WATCHING)
+    harmless = ("steps", *indifferent(run))
     changes = [change for change in changed(Workdir(workdir), run) if not change.startswith(harmless)]
     if changes and Workdir(workdir).checkpoints.is_dir():
         raise CannotResume(

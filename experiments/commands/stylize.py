@@ -56,7 +56,8 @@ class Options(PaintingFlags):
     """For a preset that holds a portrait to its person: where the face is, five points in CONTENT's pixels: the eye on the
     left, the eye on the right, the tip of the nose, the corner of the mouth on the left, and on the right."""
     tile: int | None = None
-    """Side of the tiles in which an image too large for memory is read; the result is the same."""
+    """Side of the tiles in which an image too large for memory is read; the result is the same. Without it, 512 where the
+    image needs it."""
     workdir: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: in runs/stylize)")] = None
     """Where checkpoints and figures are. The same command on the same images goes on where it stopped."""
     trust_code: TrustCode = False
@@ -135,6 +136,7 @@ def _many(options: Options) -> int:
 def _placed(options: Options, run: "Run", experiment: "Stylization", workdir: str | None) -> "tuple[Run, Stylization, Path]":
     """The preset as the flags change it, and where its files are."""
     from likeness.experiments.commands.painted import place
+    from likeness.experiments.style.memory import tiled_if_needed
     from likeness.research.errors import UserError
 
     try:
@@ -143,6 +145,10 @@ def _placed(options: Options, run: "Run", experiment: "Stylization", workdir: st
         raise
     except ValueError as error:
         raise UserError(f"{error}.") from error
+    experiment, said = tiled_if_needed(experiment)
+    if said:
+        say_first(said)
+    run = dataclasses.replace(run, experiment=experiment)
     title = "_".join([experiment.content.title, *(style.image.title for style in experiment.styles)])
     return run, experiment, place(run, experiment, workdir, "stylize", title)
 

@@ -35,6 +35,7 @@ def main(arguments: list[str]) -> int:
     say_first(f"painting a texture in the look of {options.style or 'a painting'} by {options.preset}: they are read")
     from likeness.experiments.commands.painted import check_film, check_writable, load_preset, paint, place
     from likeness.experiments.style.colors import AsTheyAre
+    from likeness.experiments.style.memory import tiled_if_needed
     from likeness.experiments.style.starts import FromImage, FromStyleColors
     from likeness.research.errors import UserError
     from likeness.research.images.sources import Blank, ImageFile
@@ -73,5 +74,10 @@ def main(arguments: list[str]) -> int:
         raise
     except ValueError as error:
         raise UserError(f"{error}.") from error
+    if not options.tileable:
+        experiment, said = tiled_if_needed(experiment)
+        if said:
+            say_first(said)
+        run = dataclasses.replace(run, experiment=experiment)
     workdir = place(run, experiment, options.workdir, "textures", style.image.title)
     return paint(run, experiment, workdir, out, film, live=options.live)

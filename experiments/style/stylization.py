@@ -102,6 +102,7 @@ class Stylization(Experiment):
     """
 
     evaluating: ClassVar[str] = "evaluating the painting"
+    indifferent: ClassVar[tuple[str, ...]] = ("tile",)
 
     content: ImageSource
     """C, what is to be seen."""
@@ -320,9 +321,18 @@ class Stylization(Experiment):
         return self.colors.after(pixels, dataclasses.replace(self, size=max(pixels.shape))._opened())
 
     def as_compiled(self) -> "Stylization":
-        """The same of other images: those are constants."""
+        """The same of other images: those are constants. Which styles have one region together is none."""
         nothing = Blank(height=1, width=1)
-        styles = tuple(dataclasses.replace(style, image=nothing, region=None, mask=None) for style in self.styles)
+        regions = list(dict.fromkeys(style.region for style in self.styles))
+        styles = tuple(
+            dataclasses.replace(
+                style,
+                image=nothing,
+                region=None if style.region is None else Blank(height=1, width=1 + regions.index(style.region)),
+                mask=None,
+            )
+            for style in self.styles
+        )
         return dataclasses.replace(self, content=nothing, styles=styles)
 
     def shown(self, params: PyTree) -> dict[str, np.ndarray]:

@@ -116,8 +116,13 @@ def due(run: Run, step: int, *, last: bool, stopping: bool, taken: int = 0, watc
     )
 
 
-WATCHING = ("log_every", "evaluate_every", "checkpoints.every", "checkpoints.keep_last", "checkpoints.keep_every")
-"""The fields of a run that only look on: none of them changes what is learned, nor which checkpoint is used."""
+_WATCHING = ("log_every", "evaluate_every", "checkpoints.every", "checkpoints.keep_last", "checkpoints.keep_every")
+
+
+def indifferent(run: Run) -> tuple[str, ...]:
+    """The fields of a run that only look on, or decide how it is computed: none of them changes what is learned, nor which
+    checkpoint is used."""
+    return (*_WATCHING, *(f"experiment.{name}" for name in run.experiment.indifferent))
 
 
 def changed(files: Workdir, run: Run, code: Code | None = None) -> list[str]:

@@ -26,7 +26,7 @@ from likeness.experiments.storage.workdir import Workdir, fresh_directory, read_
 from likeness.experiments.training.interruption import Interrupted
 from likeness.experiments.training.loop import Lane, Launch, take_steps
 from likeness.experiments.training.profiling import Profile
-from likeness.experiments.training.recorder import WATCHING, RunRecorder, changed, shortened
+from likeness.experiments.training.recorder import RunRecorder, changed, indifferent, shortened
 from likeness.experiments.training.stages import Stage, stage_of, stages
 from likeness.experiments.training.stop_request import StopRequest
 from likeness.experiments.training.timing import Timing
@@ -159,7 +159,7 @@ def _first_stage(
 
 def _check_unchanged(files: Workdir, run: Run, code: Code) -> None:
     """Refuses to evaluate a run that has taken all its steps as if it had been trained by another config."""
-    changes = [change for change in changed(files, run, code) if not change.startswith(WATCHING)]
+    changes = [change for change in changed(files, run, code) if not change.startswith(indifferent(run))]
     if changes and not run.steps:
         raise CannotResume(
             f"{files.root} holds what weights as they are were measured by, and this is another measurement "

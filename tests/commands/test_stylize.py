@@ -322,3 +322,17 @@ def test_only_what_a_mask_leaves_of_the_style_counts():
     assert run([*command[:-3], "-o", "both.png"]) == 0
     red, both = (np.asarray(Image.open(name)).astype(int) for name in ("red_only.png", "both.png"))
     assert (red[..., 0] - red[..., 2]).mean() > 40 + (both[..., 0] - both[..., 2]).mean()
+
+
+def test_a_tile_that_memory_asks_for_is_another_way_and_no_other_painting(capsys, monkeypatch):
+    from likeness.experiments.style import memory
+
+    command = ["stylize", "--preset", "preset.py", "--steps", "2", "-o"]
+    assert run([*command, "whole.png"]) == 0
+    monkeypatch.setattr(memory, "free", lambda: 1)
+    monkeypatch.setattr(memory, "TILE", 16)
+    capsys.readouterr()
+    assert run([*command, "again.png"]) == 0
+    assert "it is read in tiles of 16 pixels" in capsys.readouterr().err
+    assert len(list(Path("runs/stylize").iterdir())) == 1
+    assert Path("again.png").read_bytes() == Path("whole.png").read_bytes()
