@@ -10,6 +10,7 @@ import numpy as np
 from likeness.experiments.fingerprints import of_arrays
 from likeness.experiments.frozen import FrozenEncoder, Random
 from likeness.experiments.style.perceptual import Perceptual
+from likeness.experiments.style.structure_texture import StructureTexture
 from likeness.research.encoders import Vgg
 from likeness.research.errors import UserError
 from likeness.research.images.resize import resize
@@ -37,6 +38,8 @@ class StyleEvaluator:
     """Layers at which the style is."""
     perceptual: Perceptual | None = None
     """LPIPS from the content as well, where its weights are given."""
+    structure_texture: StructureTexture | None = None
+    """DISTS from the content as well, in the same way."""
     size: int = 640
     """Longer side at which images are compared; larger ones are shrunk."""
 
@@ -59,13 +62,16 @@ class StyleEvaluator:
         except ValueError as error:
             raise UserError(f"The StyleEvaluator of this config does not fit its encoder: {error}") from error
         perceptual = None if self.perceptual is None else self.perceptual.variables()
-        return {"encoder": variables, "perceptual": perceptual}
+        structure_texture = None if self.structure_texture is None else self.structure_texture.variables()
+        return {"encoder": variables, "perceptual": perceptual, "structure_texture": structure_texture}
 
     def fingerprint(self, variables: PyTree) -> dict[str, str]:
         """Of the weights of the encoders that evaluator."""
         of_encoder = self.encoder.fingerprint(variables["encoder"])
         found = {f"{name} that evaluates": value for name, value in of_encoder.items()}
-        return found if self.perceptual is None else found | {"weights of LPIPS": of_arrays(variables["perceptual"])}
+        asked = {"LPIPS": "perceptual", "DISTS": "structure_texture"}
+        kept = {name: variables[part] for name, part in asked.items() if variables[part] is not None}
+        return found | {f"weights of {name}": of_arrays(arrays) for name, arrays in kept.items()}
 
     def metrics(
         self,
@@ -91,8 +97,8 @@ class StyleEvaluator:
         Returns:
             Relative errors under both encoders (``content/relative``, ``style/relative``, and ``held_out/…``, see
             :func:`relative_errors`), structural similarity and correlation of edges with the content, and the distances of
-            colors and of patches from the nearest style; LPIPS from the content where it was asked for. Images with a side
-            below 28 pixels have no patches and no structural similarity.
+            colors and of patches from the nearest style; LPIPS and DISTS from the content where they were asked for. Images
+            with a side below 28 pixels have no patches and no structural similarity.
         """
         share = min(1.0, self.size / max(image.shape))
         image, content, *looks = (_shrunk(each, share) for each in (image, content, *styles))
@@ -108,13 +114,15 @@ class StyleEvaluator:
             errors |= {"content/ssim": ssim(image, content), "content/edge_correlation": edge_correlation(image, content)}
             errors["style/patch_distance"] = min(patch_distance(image, look) for look in looks)
         if self.perceptual is not None:
-            errors["content/lpips"] = _perceptual(self.perceptual, weights["perceptual"], *arrays[0])
+            errors["content/lpips"] = _measured(self.perceptual, weights["perceptual"], *arrays[0])
+        if self.structure_texture is not None:
+            errors["content/dists"] = _measured(self.structure_texture, weights["structure_texture"], *arrays[0])
         return {name: float(value) for name, value in errors.items()}
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _perceptual(perceptual: Perceptual, variables: PyTree, image: Array, content: Array) -> Scalar:
-    return perceptual(variables, image[None], content[None])
+def _measured(distance: Perceptual | StructureTexture, variables: PyTree, image: Array, content: Array) -> Scalar:
+    return distance(variables, image[None], content[None])
 
 
 def _shrunk(image: np.ndarray, share: float) -> np.ndarray:

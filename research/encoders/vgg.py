@@ -11,14 +11,14 @@ from likeness.research.encoders.layer_geometry import LayerGeometry, check_image
 from likeness.research.encoders.layers import Images
 from likeness.research.encoders.preprocessing import VGG_MEANS, InputNormalization, preprocess, rgb
 from likeness.research.ops.convolution import Convolution
-from likeness.research.ops.pooling import avg_pool, l2_pool, max_pool
+from likeness.research.ops.pooling import avg_pool, hann_pool, l2_pool, max_pool
 from likeness.research.types import Activations, AnyArray, Array, Float, Precision, PRNGKey
 
 Padding: TypeAlias = Literal["zeros", "replicate", "reflect", "circular"]
-Pooling: TypeAlias = Literal["max", "average", "l2"]
+Pooling: TypeAlias = Literal["max", "average", "l2", "hann"]
 
 # What brings the activations after another pooling back to those after the maximum, for the trained VGG-19.
-RESCALE = {"max": 1.0, "average": 2.0, "l2": 0.78}
+RESCALE = {"max": 1.0, "average": 2.0, "l2": 0.78, "hann": 1.0}
 
 
 class Vgg(nn.Module, kw_only=True):
@@ -49,7 +49,8 @@ class Vgg(nn.Module, kw_only=True):
     last: str | None = None
     """The layer to stop at: nothing deeper has parameters or is computed. None: the last ReLU, relu5_4 in VGG-19."""
     pooling: Pooling = "max"
-    """How 2×2 pixels become one; l2 is the root of the sum of squares."""
+    """How 2×2 pixels become one; l2 is the root of the sum of squares. hann is the root of the mean of squares under a
+    window of 3×3 (:func:`~likeness.research.ops.pooling.hann_pool`), as DISTS has it."""
     rescale: bool = False
     """Multiply the average by 2 and l2 by 0.78. They were measured (K. Crowson's style-transfer-pytorch) to keep the
     activations of the trained VGG-19 as large as under the maximum. For other weights the factors differ; a network of
@@ -112,10 +113,10 @@ class Vgg(nn.Module, kw_only=True):
         x = self._preprocess(activations["input"]).astype(self.dtype)
         block = 0
         for layer in layers:
-            match layer.kernel:
-                case 3:
+            match layer.kernel, layer.stride:
+                case 3, 1:
                     x = self._convolve(x, self.widths[block], self._padding_after(layer.inputs[0]), layer.name)
-                case 2:
+                case _, 2:
                     x = self._pool(x)
                     block += 1
                 case _:
@@ -144,7 +145,7 @@ class Vgg(nn.Module, kw_only=True):
                 needs = 2 if self._padding_after(before) == "reflect" else 1
                 before = add(f"conv{block}_{index}", 3, padding=1, needs=needs)
                 before = add(f"relu{block}_{index}")
-            before = add(f"pool{block}", 2, 2, needs=2)
+            before = add(f"pool{block}", 3, 2, padding=1) if self.pooling == "hann" else add(f"pool{block}", 2, 2, needs=2)
         return layers
 
     def _preprocess(self, images: Array) -> Array:
@@ -162,6 +163,8 @@ class Vgg(nn.Module, kw_only=True):
         return convolution(_with_border(x, padding))[:, 1:-1, 1:-1]
 
     def _pool(self, x: Array) -> Array:
+        if self.pooling == "hann":
+            return hann_pool(x)
         pooled = {"max": max_pool, "average": avg_pool, "l2": l2_pool}[self.pooling](x, 2)
         return pooled * RESCALE[self.pooling] if self.rescale else pooled
 

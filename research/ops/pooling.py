@@ -113,6 +113,23 @@ def l2_pool(
     return root.astype(x.dtype)
 
 
+def hann_pool(x: Float[AnyArray, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
+    """``(g * x² + 1e-12)^½`` at every other pixel, g the 3×3 window of Hann: an L2 pooling that lets less alias than 2×2.
+
+    ``g = a aᵀ / Σ, a = (½, 1, ½)``, over zeros beyond the edge. (b, h, w, c) → (b, ⌈h/2⌉, ⌈w/2⌉, c), summed in float32.
+
+    Hénaff and Simoncelli, "Geodesics of learned representations", 2016; the pooling of DISTS (Ding et al. 2020).
+    """
+    squares = jnp.asarray(x, jnp.float32) ** 2
+    for axis in (1, 2):
+        edges = [(0, 0)] * x.ndim
+        edges[axis] = (1, 1)
+        padded, count = jnp.pad(squares, edges), -(-squares.shape[axis] // 2)
+        before, at, after = (_every(padded, axis, start, 2, count) for start in range(3))
+        squares = 0.25 * before + 0.5 * at + 0.25 * after
+    return jnp.sqrt(squares + 1e-12).astype(x.dtype)
+
+
 def enlarge(x: Float[AnyArray, "b h w c"]) -> Float[Array, "b h2 w2 c"]:
     """Each pixel becomes 2×2 of itself: nearest-neighbor interpolation.
 

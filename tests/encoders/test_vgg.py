@@ -57,6 +57,12 @@ def oracle(encoder, variables, images):
             view = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
             x = found[f"conv{block}_{index}"] = np.einsum("bhwcij,ijcd->bhwd", view, weights["kernel"]) + weights["bias"]
             x = found[f"relu{block}_{index}"] = np.maximum(x, 0)
+        if encoder.pooling == "hann":
+            padded = np.pad(x**2, ((0, 0), (1, 1), (1, 1), (0, 0)))
+            window = np.outer((0.25, 0.5, 0.25), (0.25, 0.5, 0.25))
+            view = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))[:, ::2, ::2]
+            x = found[f"pool{block}"] = np.sqrt(np.einsum("bhwcij,ij->bhwc", view, window) + 1e-12)
+            continue
         x = x[:, : x.shape[1] // 2 * 2, : x.shape[2] // 2 * 2]
         quarters = np.stack([x[:, i::2, j::2] for i in (0, 1) for j in (0, 1)])
         pooled = {"max": quarters.max(0), "average": quarters.mean(0), "l2": np.sqrt((quarters**2).sum(0))}
@@ -74,6 +80,7 @@ def oracle(encoder, variables, images):
         {"pooling": "l2", "padding": "reflect"},
         {"pooling": "l2", "rescale": True, "padding": "reflect", "first_padding": "zeros"},
         {"pooling": "average", "padding": "circular"},
+        {"pooling": "hann"},
     ],
 )
 def test_every_layer_equals_numpy(fields):
