@@ -14,7 +14,7 @@ from likeness.experiments.storage.checkpoints import CheckpointStore
 from likeness.experiments.storage.metrics_log import MetricsFile, read_metrics
 from likeness.experiments.storage.workdir import Workdir, metric_json
 from likeness.experiments.training.evaluation import check_inputs, read_run
-from likeness.experiments.training.stages import Stage, stage_of, stages
+from likeness.experiments.training.stages import Stage, going_on, stage_of, stages
 from likeness.research.errors import UserError
 from likeness.research.types import PyTree
 
@@ -82,7 +82,7 @@ class _Evaluators:
         self._opened: dict[Any, tuple[Any, PyTree, Fingerprints]] = {}
 
     def evaluate(self, files: Workdir, run: Run, step: int) -> Evaluation | None:
-        plan = stages(run)
+        plan = going_on(stages(run), _ends(files, run, step), step)
         stage: Stage = plan[stage_of(plan, step)]
         experiment = stage.run.experiment
         if stage.end not in self._opened:
@@ -100,6 +100,18 @@ class _Evaluators:
                 f"What {files.root} is evaluated on is not here what it is where it is trained: follow it from there."
             )
         return experiment.evaluate(data, variables.params, variables.state, "validation")
+
+
+def _ends(files: Workdir, run: Run, step: int) -> list[int]:
+    """Where the stages ended when a checkpoint was written; [] where nobody knows, as of one that the run has removed."""
+    store = CheckpointStore(files.checkpoints, run.checkpoints, reading=True)
+    try:
+        return store.record(step).get("ends", [])
+    except Exception:
+        # What is wrong with it is told when it is read.
+        return []
+    finally:
+        store.close()
 
 
 def _due(run: Run, before: int) -> range:

@@ -48,6 +48,8 @@ class Record:
     """The best value so far of the metric that decides."""
     best_step: int | None = None
     """The step it belongs to."""
+    ends: list[int] = dataclasses.field(default_factory=list)
+    """The last step of each of the run's stages."""
     pending: list[dict[str, float]] = dataclasses.field(default_factory=list)
     """Metrics of the steps since the last line of the log."""
     inputs: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)

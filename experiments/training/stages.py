@@ -137,6 +137,24 @@ def _ends(steps: int, parts: Sequence[float], count: int) -> list[int]:
     return ends
 
 
+def going_on(plan: tuple[Stage, ...], ends: Sequence[int], step: int) -> tuple[Stage, ...]:
+    """The stages of a run that goes on from a step with other steps in all.
+
+    Those that were done stay so: more steps are for the others, and of a run that was done for its last stage.
+
+    Args:
+        plan: of the steps that are asked for.
+        ends: of the stages when the checkpoint was written, as it tells; of other stages than the plan's nothing follows.
+        step: of the checkpoint.
+    """
+    if len(ends) != len(plan):
+        return plan
+    done = [end for end in ends[:-1] if end <= step]
+    # What is under way has come to this step, wherever it was to end.
+    kept = [*done, *(max(stage.end, step) for stage in plan[len(done) :])]
+    return tuple(dataclasses.replace(stage, end=end) for stage, end in zip(plan, kept, strict=True))
+
+
 def stage_of(plan: tuple[Stage, ...], step: int | None) -> int:
     """The stage in which a run goes on from a checkpoint, from 0; one made where two stages meet is of the first."""
     return next(number for number, stage in enumerate(plan) if step is None or step <= stage.end)

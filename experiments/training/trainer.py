@@ -22,12 +22,12 @@ from likeness.experiments.run import Run
 from likeness.experiments.storage.checkpoints import CheckpointStore
 from likeness.experiments.storage.metrics_log import Metrics
 from likeness.experiments.storage.trackers import TrackerName
-from likeness.experiments.storage.workdir import Workdir, fresh_directory, read_json
+from likeness.experiments.storage.workdir import Workdir, fresh_directory
 from likeness.experiments.training.interruption import Interrupted
 from likeness.experiments.training.loop import Lane, Launch, take_steps
 from likeness.experiments.training.profiling import Profile
 from likeness.experiments.training.recorder import RunRecorder, changed, indifferent, shortened
-from likeness.experiments.training.stages import Stage, stage_of, stages
+from likeness.experiments.training.stages import Stage, going_on, stage_of, stages
 from likeness.experiments.training.stop_request import StopRequest
 from likeness.experiments.training.timing import Timing
 
@@ -102,7 +102,7 @@ def train(
         held.enter_context(jax.default_matmul_precision(run.matmul_precision))
         store = CheckpointStore(files.checkpoints, run.checkpoints)
         held.callback(store.close)
-        first = _first_stage(run, plan, files, store, code, until)
+        plan, first = _first_stage(run, plan, files, store, code, until)
         opened = plan[first].open(say)
         watchdog = held.enter_context(Watchdog(hang_after))
         # Closed within the watchdog: a checkpoint that is being written waits for all processes.
@@ -115,6 +115,7 @@ def train(
         # From here on, and not only in the loop: an interrupt in the middle of a compilation can crash the process.
         with launch.stop:
             state = recorder.restore() or opened.start()
+            recorder.record.ends = [stage.end for stage in plan]
             recorder.note_config(int(state.step))
             recorder.note_origin()
             recorder.metrics = held.enter_context(Metrics(files, trackers, resume_from=int(state.step)))
@@ -138,23 +139,23 @@ def train(
 
 def _first_stage(
     run: Run, plan: tuple[Stage, ...], files: Workdir, store: CheckpointStore, code: Code, until: int | None
-) -> int:
-    """The stage in which a launch begins, from 0; what cannot be gone on from is refused before any data is opened."""
+) -> tuple[tuple[Stage, ...], int]:
+    """The stages, and in which of them a launch begins, from 0; what cannot be gone on from is refused before any data is
+    opened."""
     latest = store.latest()
     if latest is None:
-        return 0
+        return plan, 0
     asked = run.steps if until is None else min(until, run.steps)
     if latest > asked:
         raise CannotResume(
             f"The newest checkpoint in {store.directory} is of step {latest}, beyond the {asked} steps asked for: ask for "
             "more with --steps, or start over in another working directory."
         )
-    begin = stage_of(plan, latest)
     if latest == run.steps:
         _check_unchanged(files, run, code)
     if len(plan) > 1:
-        _check_steps(files, run, begin, latest)
-    return begin
+        plan = going_on(plan, store.record(latest).get("ends", []), latest)
+    return plan, stage_of(plan, latest)
 
 
 def _check_unchanged(files: Workdir, run: Run, code: Code) -> None:
@@ -171,18 +172,4 @@ def _check_unchanged(files: Workdir, run: Run, code: Code) -> None:
             f"{files.root} has taken all of its {run.steps} steps, and none would be trained with what has changed since "
             f"({shortened(changes)}): ask for more --steps, or start over in another working directory. `likeness evaluate "
             f"{files.root}` evaluates it again as it was trained."
-        )
-
-
-def _check_steps(files: Workdir, run: Run, begin: int, latest: int) -> None:
-    """Refuses to go on in another stage than the one in which the checkpoint was written."""
-    steps = read_json(files.config).get("steps")
-    if not isinstance(steps, int) or steps == run.steps:
-        return
-    written = stage_of(stages(dataclasses.replace(run, steps=steps)), latest)
-    if written != begin:
-        raise CannotResume(
-            f"{files.root} holds a run in stages that was launched with {steps} steps and has come to step {latest}, in stage "
-            f"{written + 1}; with {run.steps} steps that step is in stage {begin + 1}, where other shapes are learned. Ask for "
-            f"{steps} steps again, or start over in another working directory."
         )

@@ -12,7 +12,7 @@ from widened import Widened, staged
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Checkpoints
-from likeness.experiments.training.stages import stage_of, stages
+from likeness.experiments.training.stages import going_on, stage_of, stages
 from likeness.experiments.training.step import initial_state, promoted, train_step
 from likeness.research.errors import UserError
 
@@ -54,6 +54,25 @@ def test_a_checkpoint_where_two_stages_meet_is_of_the_first():
     plan = stages(staged(steps=6))
     assert [stage.end for stage in plan] == [2, 4, 6]
     assert [stage_of(plan, step) for step in (None, 0, 1, 2, 3, 4, 5, 6)] == [0, 0, 0, 0, 1, 1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("steps", "ends", "step", "found"),
+    [
+        (12, [2, 4, 6], 6, [2, 4, 12]),
+        (12, [2, 4, 6], 4, [2, 4, 12]),
+        (12, [2, 4, 6], 3, [2, 8, 12]),
+        (12, [2, 4, 6], 1, [4, 8, 12]),
+        (6, [4, 8, 12], 4, [4, 4, 6]),
+        (6, [4, 8, 12], 3, [3, 4, 6]),
+        (7, [2, 4, 7], 5, [2, 4, 7]),
+        (6, [], 5, [2, 4, 6]),
+    ],
+)
+def test_with_other_steps_those_stages_that_were_done_stay_so(steps, ends, step, found):
+    plan = going_on(stages(staged(steps=steps)), ends, step)
+    assert [stage.end for stage in plan] == found
+    assert [stage.number for stage in plan] == [1, 2, 3]
 
 
 def test_what_cannot_be_staged_is_refused():

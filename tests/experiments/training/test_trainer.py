@@ -350,14 +350,20 @@ def test_a_run_in_stages_takes_each_from_where_the_one_before_has_ended(tmp_path
     assert read_metrics(tmp_path / "parts" / "metrics.jsonl") == lines
 
 
-def test_a_run_in_stages_goes_on_with_other_steps_only_where_the_stage_is_the_same(tmp_path: Path) -> None:
-    train(staged(6), tmp_path, until=4)
-    with pytest.raises(CannotResume, match=r"launched with 6 steps and has come to step 4, in stage 2; with 12 .* in stage 1"):
-        train(staged(12), tmp_path)
-    with pytest.raises(CannotResume, match=r"in stage 2; with 5 steps that step is in stage 3"):
-        train(staged(5), tmp_path)
-    trained = train(staged(7), tmp_path)
-    assert int(trained.state.step) == 7
+def test_more_steps_of_a_run_in_stages_are_for_those_that_are_not_done(tmp_path: Path) -> None:
+    def taken(workdir: Path) -> list[float]:
+        return [line["stage"] for line in read_metrics(workdir / "metrics.jsonl") if "stage" in line]
+
+    # 2, 4 and 6 steps; of 12 they would be 4, 8 and 12.
+    train(staged(6, log_every=1), tmp_path / "under_way", until=3)
+    train(staged(12, log_every=1), tmp_path / "under_way")
+    assert taken(tmp_path / "under_way") == [1] * 2 + [2] * 6 + [3] * 4
+    train(staged(6, log_every=1), tmp_path / "done")
+    train(staged(12, log_every=1), tmp_path / "done")
+    # And once more, from what the second launch has kept.
+    trained = train(staged(13, log_every=1), tmp_path / "done")
+    assert taken(tmp_path / "done") == [1] * 2 + [2] * 2 + [3] * 9
+    assert int(trained.state.step) == 13
 
 
 def test_one_that_is_asked_to_stop_later_than_it_ends_ends(tmp_path: Path) -> None:
