@@ -286,6 +286,19 @@ class Experiment(abc.ABC):
         """
         return self.promote(moment, constants)
 
+    @property
+    def carries_moments(self) -> bool:
+        """Whether the optimizer's moments of the stage before are those of this one, by :meth:`promote_moment`; if not, it
+        begins anew, and only its schedule goes on."""
+        return True
+
+    def enter(self, learned: Variables, constants: PyTree) -> Variables:
+        """What the stage before has learned, as this stage begins with it. Runs under ``jit``.
+
+        By default each array of the parameters by :meth:`promote`, and the state as it is.
+        """
+        return Variables(jax.tree.map(lambda leaf: self.promote(leaf, constants), learned.params), learned.state)
+
     def originals(self) -> Originals:
         """What the images among its results were made of, read anew; by default nothing.
 

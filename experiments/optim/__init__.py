@@ -7,7 +7,7 @@ from likeness.research.lazy import lazily
 if TYPE_CHECKING:
     from likeness.experiments.optim.layer_rates import LayerRate
     from likeness.experiments.optim.lbfgs import Lbfgs
-    from likeness.experiments.optim.optimizers import AdaGrad, Adam, Optimizer, Sgd
+    from likeness.experiments.optim.optimizers import AdaGrad, Adam, Optimizer, RmsProp, Sgd
     from likeness.experiments.optim.schedules import Constant, ExponentialDecay, Schedule, WarmupCosine
 else:
     __getattr__ = lazily(
@@ -15,7 +15,7 @@ else:
         {
             "layer_rates": ("LayerRate",),
             "lbfgs": ("Lbfgs",),
-            "optimizers": ("AdaGrad", "Adam", "Optimizer", "Sgd"),
+            "optimizers": ("AdaGrad", "Adam", "Optimizer", "RmsProp", "Sgd"),
             "schedules": ("Constant", "ExponentialDecay", "Schedule", "WarmupCosine"),
         },
     )
@@ -28,6 +28,7 @@ __all__ = [
     "LayerRate",
     "Lbfgs",
     "Optimizer",
+    "RmsProp",
     "Schedule",
     "Sgd",
     "WarmupCosine",

@@ -33,6 +33,14 @@ class Optimizer(Protocol):
         ...
 
 
+def restarted(optimizer: Optimizer, steps: int, state: PyTree, params: PyTree) -> PyTree:
+    """The state of a rule that begins anew at these parameters, but whose schedule goes on from where it is."""
+    fresh = optimizer.transformation(steps).init(params)
+    scheduled = lambda node: isinstance(node, optax.ScaleByScheduleState)  # noqa: E731
+    passed = [node for node in jax.tree.leaves(state, is_leaf=scheduled) if scheduled(node)]
+    return jax.tree.map(lambda node: passed[0] if scheduled(node) else node, fresh, is_leaf=scheduled)
+
+
 def decayed(params: PyTree) -> PyTree:
     """Marks what weight decay acts on: arrays of two or more axes, so neither biases nor norms' scales."""
     return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
@@ -157,6 +165,20 @@ class Sgd(_FirstOrder):
         if self.momentum == 0:
             return optax.identity()
         return optax.trace(decay=self.momentum, nesterov=self.nesterov)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RmsProp(_FirstOrder):
+    """RMSprop (Tieleman & Hinton 2012): the gradient over the root of the running mean of its square, which starts at 0 and is
+    not corrected for that."""
+
+    decay: float = 0.99
+    """Decay of the running mean."""
+    eps: float = 1e-8
+    """Added to the root."""
+
+    def rule(self) -> optax.GradientTransformation:
+        return optax.scale_by_rms(decay=self.decay, eps=self.eps, eps_in_sqrt=False)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,11 @@ from likeness.research.lazy import lazily
 if TYPE_CHECKING:
     from likeness.experiments.style.arbitrary_style import ArbitraryStyle
     from likeness.experiments.style.colors import AsTheyAre, ByLuminance, Matched
+    from likeness.experiments.style.details import FromDetails
     from likeness.experiments.style.fast_style import FastStyle, LearnedStyle
     from likeness.experiments.style.grid import Method, StyleGrid
     from likeness.experiments.style.objective import StyleObjective
+    from likeness.experiments.style.parametrizations import LaplacianPyramid, PixelParametrization
     from likeness.experiments.style.portrait import Portrait
     from likeness.experiments.style.pyramid import Pyramid
     from likeness.experiments.style.stylization import StyleImage, Stylization
@@ -20,9 +22,11 @@ else:
         {
             "arbitrary_style": ("ArbitraryStyle",),
             "colors": ("AsTheyAre", "ByLuminance", "Matched"),
+            "details": ("FromDetails",),
             "fast_style": ("FastStyle", "LearnedStyle"),
             "grid": ("Method", "StyleGrid"),
             "objective": ("StyleObjective",),
+            "parametrizations": ("LaplacianPyramid", "PixelParametrization"),
             "portrait": ("Portrait",),
             "pyramid": ("Pyramid",),
             "stylization": ("StyleImage", "Stylization"),
@@ -35,9 +39,12 @@ __all__ = [
     "AsTheyAre",
     "ByLuminance",
     "FastStyle",
+    "FromDetails",
+    "LaplacianPyramid",
     "LearnedStyle",
     "Matched",
     "Method",
+    "PixelParametrization",
     "Portrait",
     "Pyramid",
     "StyleGrid",

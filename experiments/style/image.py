@@ -35,7 +35,13 @@ class StyleImage:
     compare sums over pixels: stretch changes its proportions (Gatys et al. 2016 "resized the style image to the same size"),
     crop cuts off what is too much around its center, and with a scale above 1 shows a part of it larger."""
 
+    turned: tuple[int, ...] = ()
+    """Quarters of a circle by which copies of it are turned that count as parts of it, for losses that look for neighbors in
+    it: (1, 2, 3) adds three. A stroke that runs down then is there for what runs across."""
+
     def __post_init__(self) -> None:
+        if not set(self.turned) <= {1, 2, 3} or len(set(self.turned)) != len(self.turned):
+            raise ValueError(f"StyleImage.turned is {self.turned}: give quarters of a circle, each of 1, 2 and 3 at most once")
         if not 0 < self.scale <= 16:
             raise ValueError(f"StyleImage.scale is {self.scale}: give a number above 0, at most 16")
         if not 0 <= self.weight < float("inf"):

@@ -1,6 +1,7 @@
 """How an encoder reads an image for the terms of a cost: whole, or in tiles."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 import jax.numpy as jnp
@@ -8,7 +9,7 @@ import numpy as np
 
 from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.style.terms import Term, targets, total
-from likeness.research.types import Array, Float, PyTree, Scalar
+from likeness.research.types import Array, Float, PRNGKey, PyTree, Scalar
 
 
 class Asked(NamedTuple):
@@ -18,6 +19,8 @@ class Asked(NamedTuple):
     targets: list[PyTree]
     region: Any = None
     """As the reader's ``region`` gave it; None for everywhere."""
+    matches: Mapping[int, PyTree] | None = None
+    """The partners of the image, by the place of the term that looked them up; None where none did."""
 
 
 class Reader(Protocol):
@@ -42,8 +45,16 @@ class Reader(Protocol):
         """A region of the image as :meth:`totals` wants it."""
         ...
 
-    def totals(self, variables: PyTree, pixels: Float[Array, "1 h w 3"], places: PyTree, asked: list[Asked]) -> list[Scalar]:
-        """``Σ w J`` of an image for each that is asked. Runs under ``jit``."""
+    def totals(
+        self,
+        variables: PyTree,
+        pixels: Float[Array, "1 h w 3"],
+        places: PyTree,
+        asked: list[Asked],
+        key: PRNGKey | None = None,
+    ) -> list[Scalar]:
+        """``Σ w J`` of an image for each that is asked; the key decides where losses look that draw places. Runs under
+        ``jit``."""
         ...
 
 
@@ -74,8 +85,15 @@ class WholeReader:
         del variables, image
         return None if region is None else jnp.asarray(region, jnp.float32)
 
-    def totals(self, variables: PyTree, pixels: Float[Array, "1 h w 3"], places: PyTree, asked: list[Asked]) -> list[Scalar]:
+    def totals(
+        self,
+        variables: PyTree,
+        pixels: Float[Array, "1 h w 3"],
+        places: PyTree,
+        asked: list[Asked],
+        key: PRNGKey | None = None,
+    ) -> list[Scalar]:
         """``Σ w J`` of an image for each that is asked."""
         del places
         activations = self.encoder(variables, pixels)
-        return [total(each.terms, activations, each.targets, each.region) for each in asked]
+        return [total(each.terms, activations, each.targets, each.region, key=key, matches=each.matches) for each in asked]

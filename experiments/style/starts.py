@@ -20,7 +20,8 @@ First = Float[Array, "1 h w 3"]
 class Start(Protocol):
     """Makes the first image: once what it needs of the opened images, then the pixels, under ``jit``.
 
-    Two more members are used where a start has them: ``sources`` (:class:`StartOfImages`) and ``draws`` (:func:`draws`).
+    More members are used where a start has them: ``sources`` (:class:`StartOfImages`), ``draws`` (:func:`draws`), and
+    ``goes_on`` and ``at_last`` (:class:`GoesOn`).
     """
 
     def open(self, content: Pixels, styles: tuple[Pixels, ...]) -> PyTree:
@@ -38,6 +39,19 @@ class StartOfImages(Protocol):
 
     def sources(self) -> Mapping[str, ImageSource]:
         """Each image that is read, by what it is, such as ``start``."""
+        ...
+
+
+@runtime_checkable
+class GoesOn(Protocol):
+    """A start that says, too, what is painted on at a larger size."""
+
+    def goes_on(self, painted: First, content: First) -> First:
+        """What is painted on: of the image painted so far, enlarged, and the content at this size."""
+        ...
+
+    def at_last(self) -> Start:
+        """The start as it is for the last of several sizes."""
         ...
 
 

@@ -16,15 +16,17 @@ from likeness.experiments.style.colors import AsTheyAre, Colors
 from likeness.experiments.style.image import StyleImage
 from likeness.experiments.style.looks import Several, StyleLook, looks
 from likeness.experiments.style.objective import StyleObjective
+from likeness.experiments.style.parametrizations import ImageParametrization, PixelParametrization, details
 from likeness.experiments.style.portrait import Portrait, PortraitConstants
 from likeness.experiments.style.pyramid import Pyramid
 from likeness.experiments.style.readers import Asked, Reader, WholeReader
-from likeness.experiments.style.starts import FromContent, Start, StartOfImages
-from likeness.experiments.style.terms import Term, layers
+from likeness.experiments.style.starts import FromContent, GoesOn, Start, StartOfImages
+from likeness.experiments.style.terms import Term, check_joined, grown, joined, layers
 from likeness.experiments.style.tiled import check_tiled, tiled_reader
 from likeness.experiments.style.wrapping import check_wrapped, fitted, wrapped_encoder, wrapped_terms
 from likeness.research.errors import UserError
 from likeness.research.images.sources import Blank, ImageSource
+from likeness.research.losses import MatchesOnce
 from likeness.research.types import Array, Float, PRNGKey, PyTree
 
 _COLUMNS = {"": "painted"}
@@ -131,6 +133,11 @@ class Stylization(Experiment):
     whose targets can be blended (Gram, MeanStd, Covariance, Wasserstein), the image is held to the mixture of them all. sum: to
     each of them, and what no two styles agree on pulls the image both ways; a loss of other targets, such as of patches, is
     summed in any case. For the Gram loss with a normalizer that does not divide by the target the two differ by a constant."""
+    parametrization: ImageParametrization = PixelParametrization()
+    """What is learned of the image."""
+    last_terms: tuple[Term, ...] = ()
+    """J_style of one more pass over the last size, in place of all others but J_image; () for none. It takes as many steps as
+    that size."""
     portrait: Portrait | None = None
     """A face in the content that must stay the same person; None where there is none."""
 
@@ -147,6 +154,9 @@ class Stylization(Experiment):
             if self.tile is not None:
                 raise ValueError("Stylization.edges is 'wrap', and with a tile each window ends at a border: leave tile out")
             check_wrapped(self.encoder, self._all_terms)
+        for style in self.styles:
+            for term in (*self._terms(style), *self.last_terms) if style.turned else ():
+                check_joined(term.loss)
         if self.tile is not None:
             for term in self._all_terms:
                 check_tiled(term.loss)
@@ -159,7 +169,10 @@ class Stylization(Experiment):
     @property
     def _has_content(self) -> bool:
         """Whether it is painted by the content at all."""
-        return self.objective.alpha > 0 and any(term.weight for term in self.objective.content_terms)
+        if self.objective.alpha > 0 and any(term.weight for term in self.objective.content_terms):
+            return True
+        followed = any(term.loss.follows for style in self.styles for term in self._terms(style))
+        return followed and not isinstance(self.content, Blank)
 
     @property
     def _has_style(self) -> bool:
@@ -173,13 +186,36 @@ class Stylization(Experiment):
         return tuple(style.weight / whole for style in self.styles)
 
     def stages(self) -> tuple["Stylization", ...]:
-        """One for each size of the pyramid, the smallest first."""
+        """One for each size of the pyramid, the smallest first, and one for the last pass."""
         sizes = self.pyramid.sizes(self.size)
-        return tuple(dataclasses.replace(self, size=size, pyramid=Pyramid()) for size in sizes)
+        found = [self._stage(number, size, len(sizes)) for number, size in enumerate(sizes)]
+        if self.last_terms:
+            last = found[-1]
+            objective = dataclasses.replace(last.objective, alpha=0.0, style_terms=self.last_terms)
+            styles = tuple(dataclasses.replace(style, terms=()) for style in last.styles)
+            found.append(dataclasses.replace(last, objective=objective, styles=styles))
+        return tuple(found)
+
+    def _stage(self, number: int, size: int, count: int) -> "Stylization":
+        """The stage of one size."""
+        terms, start = self.objective, self.start
+        objective = dataclasses.replace(
+            terms,
+            content_terms=grown(terms.content_terms, number),
+            style_terms=grown(terms.style_terms, number),
+            image_terms=grown(terms.image_terms, number),
+        )
+        styles = tuple(dataclasses.replace(style, terms=grown(style.terms, number)) for style in self.styles)
+        if number == count - 1 > 0 and isinstance(start, GoesOn):
+            start = start.at_last()
+        return dataclasses.replace(
+            self, size=size, pyramid=Pyramid(), objective=objective, styles=styles, start=start, last_terms=()
+        )
 
     def stage_parts(self) -> tuple[float, ...]:
         """As the pyramid says."""
-        return self.pyramid.parts(self.size)
+        parts = self.pyramid.parts(self.size)
+        return (*parts, parts[-1]) if self.last_terms else parts
 
     def promote(self, learned: Array, constants: StylizationConstants) -> Array:
         """The image of a smaller size at this one, bicubically."""
@@ -188,6 +224,33 @@ class Stylization(Experiment):
     def promote_moment(self, moment: Array, constants: StylizationConstants) -> Array:
         """A moment of the gradient at this size, bilinearly, which keeps positive what is positive."""
         return jax.image.resize(moment, constants.content.shape, "linear")
+
+    @property
+    def carries_moments(self) -> bool:
+        """As the parametrization says."""
+        return self.parametrization.carries_moments
+
+    def enter(self, learned: Variables, constants: StylizationConstants) -> Variables:
+        """The painting at this size, and the partners that its places find in the styles."""
+        painted = self.parametrization.image(learned.params)
+        content = constants.content
+        # The last pass goes on at the same size, and has all details that there are.
+        if painted.shape == content.shape:
+            return Variables(learned.params, self._matches(painted, constants))
+        painted = self.promote(painted, constants)
+        begun = self.start.goes_on(painted, content) if isinstance(self.start, GoesOn) else painted
+        return Variables(self.parametrization.parameters(begun), self._matches(painted + details(content), constants))
+
+    def _matches(self, painted: Array, constants: StylizationConstants) -> PyTree:
+        """The partners that the losses look up which then hold the image to them, by look and by term; ``{}`` for none."""
+        found = {}
+        for number, (look, targets) in enumerate(zip(self._looks, constants.targets.styles, strict=True), 1):
+            for index, (term, target) in enumerate(zip(self._asked(look), targets, strict=True), 1):
+                if isinstance(term.loss, MatchesOnce):
+                    query = term.loss.content * constants.content + (1.0 - term.loss.content) * painted
+                    matches = term.loss.match(self.encoder(constants.encoder, query), target)
+                    found.setdefault(f"look {number}", {})[f"term {index}"] = matches
+        return found
 
     def open(self, weights: tuple[PyTree, PyTree] | None = None) -> OpenedStylization:
         """Reads the images, loads the encoder and takes the targets.
@@ -208,7 +271,7 @@ class Stylization(Experiment):
         try:
             reader = self.reader(content, self.edges)
             kept = [
-                self.reader(image).targets(variables, image, self._terms(style), mask)
+                self._targets(variables, style, image, mask)
                 for style, image, mask in zip(self.styles, styles, masks, strict=True)
             ]
             targets = Targets(
@@ -233,6 +296,18 @@ class Stylization(Experiment):
         """The content image, of the size that is painted."""
         content = self.content.open(self.size)
         return fitted(content, self.encoder, layers(self._all_terms)) if self.edges == "wrap" else content
+
+    def _targets(self, variables: PyTree, style: StyleImage, image: np.ndarray, mask: np.ndarray | None) -> list[PyTree]:
+        """What the terms keep of a style and of its turned copies."""
+        terms = self._terms(style)
+        kept = []
+        for turns in (0, *style.turned):
+            turned = np.ascontiguousarray(np.rot90(image, turns))
+            masked = None if mask is None else np.ascontiguousarray(np.rot90(mask, turns))
+            kept.append(self.reader(turned).targets(variables, turned, terms, masked))
+        if len(kept) == 1:
+            return kept[0]
+        return [joined(term.loss, targets) for term, *targets in zip(terms, *kept, strict=True)]
 
     def constants(self, data: OpenedStylization) -> StylizationConstants:
         """The encoder's weights, the content image, and what the losses keep of the references."""
@@ -274,17 +349,20 @@ class Stylization(Experiment):
     def init(self, key: PRNGKey, constants: StylizationConstants, batch: PyTree) -> Variables:
         """The image to begin with."""
         del batch
-        return Variables({"pixels": self.start(constants.content, constants.start, key)}, {})
+        begun = self.start(constants.content, constants.start, key)
+        return Variables(self.parametrization.parameters(begun), self._matches(constants.content, constants))
 
     def cost(self, params: PyTree, state: PyTree, constants: StylizationConstants, batch: PyTree, key: PRNGKey) -> LossOutput:
         """J of the image as it is now, and its parts."""
-        del key
-        pixels, kept = params["pixels"], constants.targets
+        pixels, kept = self.parametrization.image(params), constants.targets
         terms = self.objective
         asked = [Asked(self._seen(terms.content_terms), kept.content), Asked(self._seen(terms.image_terms), kept.image)]
-        for look, target, region in zip(self._looks, kept.styles, constants.regions, strict=True):
-            asked.append(Asked(self._seen(look.asked(self._terms(self.styles[look.styles[0]]))), target, region))
-        content, image, *found = self.reader(pixels[0], self.edges).totals(constants.encoder, pixels, batch, asked)
+        for number, (look, target, region) in enumerate(zip(self._looks, kept.styles, constants.regions, strict=True), 1):
+            own = self._asked(look)
+            looked_up = state.get(f"look {number}", {})
+            matches = {index: looked_up[name] for index in range(len(own)) if (name := f"term {index + 1}") in looked_up}
+            asked.append(Asked(self._seen(own), target, region, matches))
+        content, image, *found = self.reader(pixels[0], self.edges).totals(constants.encoder, pixels, batch, asked, key)
         shared = sum((look.share * value for look, value in zip(self._looks, found, strict=True)), start=jnp.zeros(()))
         parts = terms.parts(content, shared, image)
         if self.portrait is not None and constants.portrait is not None:
@@ -303,6 +381,10 @@ class Stylization(Experiment):
     def _looks(self) -> tuple[StyleLook, ...]:
         return looks(self.styles, [self._terms(style) for style in self.styles], self.shares, self.several)
 
+    def _asked(self, look: StyleLook) -> tuple[Term, ...]:
+        """The terms of a look."""
+        return look.asked(self._terms(self.styles[look.styles[0]]))
+
     @property
     def _all_terms(self) -> tuple[Term, ...]:
         styles = (term for style in self.styles for term in self._terms(style))
@@ -317,7 +399,7 @@ class Stylization(Experiment):
 
     def image(self, params: PyTree) -> np.ndarray:
         """What was painted, with the colors that it is to have: (h, w, 3), RGB in [0, 1]."""
-        pixels = np.clip(np.asarray(params["pixels"][0], np.float32), 0.0, 1.0)
+        pixels = np.clip(np.asarray(self.parametrization.image(params)[0], np.float32), 0.0, 1.0)
         return self.colors.after(pixels, dataclasses.replace(self, size=max(pixels.shape))._opened())
 
     def as_compiled(self) -> "Stylization":

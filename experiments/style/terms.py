@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +11,9 @@ import numpy as np
 
 from likeness.experiments.frozen import FrozenEncoder
 from likeness.research.checks import check_members
+from likeness.research.losses.style.hypercolumns import DrawsPlaces
 from likeness.research.losses.style.layers import ActivationLoss, Mask
+from likeness.research.losses.style.nearest_neighbors import JoinsReferences, MatchesOnce
 from likeness.research.types import Activations, Array, Float, PRNGKey, PyTree, Scalar
 
 
@@ -21,6 +25,8 @@ class Term:
     """What is compared, and at which layers."""
     weight: float = 1.0
     """Its factor."""
+    growth: float = 1.0
+    """What the factor is multiplied by from each size of a pyramid to the next: 0.5 halves it each time."""
 
     def __post_init__(self) -> None:
         check_members(
@@ -28,11 +34,37 @@ class Term:
         )
         if not 0 <= self.weight < float("inf"):
             raise ValueError(f"Term.weight is {self.weight}: give a finite number, 0 or more")
+        if not 0 < self.growth < float("inf"):
+            raise ValueError(f"Term.growth is {self.growth}: give a finite number above 0")
 
 
 def layers(terms: tuple[Term, ...]) -> tuple[str, ...]:
     """All layers that the terms read, each once, in order."""
     return tuple(dict.fromkeys(layer for term in terms for layer in term.loss.layers))
+
+
+def grown(terms: tuple[Term, ...], sizes: int) -> tuple[Term, ...]:
+    """The terms at a size of a pyramid before which there were so many."""
+    return tuple(dataclasses.replace(term, weight=term.weight * term.growth**sizes) for term in terms)
+
+
+def check_joined(loss: ActivationLoss) -> None:
+    """Refuses a loss whose reference cannot be several images.
+
+    Raises:
+        ValueError: naming the loss, and those that can.
+    """
+    if not isinstance(loss, JoinsReferences):
+        raise ValueError(
+            f"StyleImage.turned is set, but {type(loss).__name__} takes one image for its reference: use NeuralNeighbors or "
+            "NearestNeighbors, or a loss that is a JoinsReferences of likeness.research.losses, or leave turned out"
+        )
+
+
+def joined(loss: ActivationLoss, targets: Sequence[PyTree]) -> PyTree:
+    """What a loss keeps of several references, taken as one."""
+    check_joined(loss)
+    return cast(JoinsReferences, loss).join(targets)
 
 
 def check_layers(encoder: FrozenEncoder, terms: tuple[Term, ...]) -> None:
@@ -70,9 +102,33 @@ def _targets(
     return [term.loss.target(activations, mask) for term in terms]
 
 
-def total(terms: tuple[Term, ...], activations: Activations, kept: list[PyTree], mask: Mask | None = None) -> Scalar:
-    """``Σ w J`` of images and what the terms kept of the reference, within a mask if there is one."""
+def total(
+    terms: tuple[Term, ...],
+    activations: Activations,
+    kept: list[PyTree],
+    mask: Mask | None = None,
+    *,
+    key: PRNGKey | None = None,
+    matches: Mapping[int, PyTree] | None = None,
+) -> Scalar:
+    """``Σ w J`` of images and what the terms kept of the reference, within a mask if there is one.
+
+    Args:
+        terms: the losses.
+        activations: of the images.
+        kept: what each term kept of its reference.
+        mask: where in the images the losses look.
+        key: decides the places of losses that draw some (:class:`~likeness.research.losses.DrawsPlaces`).
+        matches: the partners of the images, by the place of the term (:class:`~likeness.research.losses.MatchesOnce`).
+    """
     value = jnp.zeros((), jnp.float32)
-    for term, target in zip(terms, kept, strict=True):
-        value = value + term.weight * term.loss(activations, target, mask)
+    for index, (term, target) in enumerate(zip(terms, kept, strict=True)):
+        loss = term.loss
+        if isinstance(loss, MatchesOnce) and matches is not None and index in matches:
+            found = loss.matched(activations, target, matches[index], mask)
+        elif isinstance(loss, DrawsPlaces):
+            found = loss(activations, target, mask, key)
+        else:
+            found = loss(activations, target, mask)
+        value = value + term.weight * found
     return value

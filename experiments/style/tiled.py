@@ -22,7 +22,7 @@ from likeness.research.geometry.receptive_field import NetworkGeometry
 from likeness.research.geometry.tiles import Tiles, cut
 from likeness.research.losses import AddsPlaces, AddsStatistics, ChecksTiles
 from likeness.research.losses.style.layers import ActivationLoss, averaged_mask
-from likeness.research.types import Activations, AnyArray, Array, Float, Int, PyTree, Scalar
+from likeness.research.types import Activations, AnyArray, Array, Float, Int, PRNGKey, PyTree, Scalar
 
 Places = Int[AnyArray, "n 6"]
 """Of each window: its upper and its left pixel; its tile's first row, the row after its last, and the same of the columns."""
@@ -80,8 +80,16 @@ class TiledReader:
         whole = jax.eval_shape(self.encoder, variables, pixels)
         return {layer: averaged_mask(jnp.asarray(region), whole[layer].shape[1:3]) for layer, _ in self.tiles.strides}
 
-    def totals(self, variables: PyTree, pixels: Float[Array, "1 h w 3"], places: AnyArray, asked: list[Asked]) -> list[Scalar]:
+    def totals(
+        self,
+        variables: PyTree,
+        pixels: Float[Array, "1 h w 3"],
+        places: AnyArray,
+        asked: list[Asked],
+        key: PRNGKey | None = None,
+    ) -> list[Scalar]:
         """``Σ w J`` of an image for each that is asked: what reads the image itself at once, the rest from the tiles."""
+        del key
         single = [(each, term, target) for each in asked for term, target in zip(each.terms, each.targets, strict=True)]
         contents = [(term.loss, target) for _, term, target in single if _reads_places(term.loss)]
         styles = [(term.loss, each.region) for each, term, _ in single if isinstance(term.loss, AddsStatistics)]

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from likeness.experiments.experiment import Experiment, TrainState
+from likeness.experiments.experiment import Experiment, TrainState, Variables
 from likeness.experiments.optim.layer_rates import Freezes
-from likeness.experiments.optim.optimizers import Optimizer
+from likeness.experiments.optim.optimizers import Optimizer, restarted
 from likeness.experiments.run import Run
 from likeness.research.types import Array, PRNGKey, PyTree, Scalar
 
@@ -136,21 +136,19 @@ def frozen_by(optimizer: Optimizer) -> Callable[[PyTree], PyTree] | None:
 def promoted(run: Run, state: TrainState, constants: PyTree) -> TrainState:
     """The state after one stage as the state before the next, whose run this is."""
 
-    def promote(leaf: Array) -> Array:
-        return run.experiment.promote(leaf, constants)
-
     def promote_moment(leaf: Array) -> Array:
         return run.experiment.promote_moment(leaf, constants)
 
-    params = jax.tree.map(promote, state.params)
-    state = TrainState(
-        step=state.step,
-        params=params,
-        model_state=state.model_state,
-        optimizer=run.optimizer.carry(run.steps, state.optimizer, params, promote_moment),
+    params, model_state = run.experiment.enter(Variables(state.params, state.model_state), constants)
+    if run.experiment.carries_moments:
+        optimizer = run.optimizer.carry(run.steps, state.optimizer, params, promote_moment)
+    else:
+        optimizer = restarted(run.optimizer, run.steps, state.optimizer, params)
+    average = state.average
+    if average is not None:
         # A copy: two donated arguments must not be one buffer.
-        average=None if state.average is None else jax.tree.map(lambda leaf: jnp.copy(promote(leaf)), state.average),
-    )
+        average = jax.tree.map(jnp.copy, run.experiment.enter(Variables(average, state.model_state), constants).params)
+    state = TrainState(state.step, params, model_state, optimizer, average)
     return strongly_typed(state)
 
 

@@ -111,7 +111,7 @@ ON_ACTIVATIONS = [
     TotalVariation(),
     Identity(),
 ]
-REVERSE_ONLY = (Gram, Covariance, Wasserstein, Siamese)
+REVERSE_ONLY = (Gram, Covariance, HypercolumnMoments, Wasserstein, Siamese)
 """Losses whose derivative is written down for reverse mode."""
 
 LABELS = np.array([0, 0, 1, 1, 2, 2, 3, 3])

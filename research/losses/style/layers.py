@@ -31,6 +31,10 @@ class ActivationLoss(abc.ABC):
     A base class, for the command line reaches no fields through a protocol.
     """
 
+    follows: ClassVar[bool] = False
+    """Whether it asks each place for what is nearest to what is there already: an image that begins as the content then keeps
+    its forms without a loss of content."""
+
     layers: tuple[str, ...]
     """The activations that it reads."""
 

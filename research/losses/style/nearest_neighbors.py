@@ -3,6 +3,7 @@
 import abc
 import dataclasses
 from collections.abc import Sequence
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -59,6 +60,8 @@ class NeuralNeighbors(Layers, JoinsReferences, MatchesOnce):
 
     Memory: the reference's hypercolumns, 130 MB for VGG-16 to relu4_3 at 512 × 384, and as much again for each turned copy.
     """
+
+    follows: ClassVar[bool] = True
 
     weights: tuple[float, ...] = ()
     """A factor of each layer's features in the joined vector; () for one over its channels, each as in NNST."""
@@ -144,6 +147,8 @@ class NearestNeighbors(Layers, DrawsPlaces, JoinsReferences):
 
     A place is drawn as often as its mask weighs.
     """
+
+    follows: ClassVar[bool] = True
 
     samples: int = 4096
     """n at most, for each layer."""

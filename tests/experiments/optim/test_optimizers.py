@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from likeness.experiments.optim.optimizers import AdaGrad, Adam, Sgd
+from likeness.experiments.optim.optimizers import AdaGrad, Adam, RmsProp, Sgd
 from likeness.experiments.optim.schedules import Constant, WarmupCosine
 
 START = {
@@ -84,6 +84,17 @@ def adagrad(initial):
     return direction
 
 
+def rmsprop(decay, eps):
+    mean = jax.tree.map(np.zeros_like, wide(START))
+
+    def direction(t, g):
+        nonlocal mean
+        mean = jax.tree.map(lambda v, g: decay * v + (1 - decay) * g**2, mean, g)
+        return jax.tree.map(lambda v, g: g / (np.sqrt(v) + eps), mean, g)
+
+    return direction
+
+
 @pytest.mark.parametrize("decay", [0.0, 0.3])
 @pytest.mark.parametrize(
     ("optimizer", "direction"),
@@ -93,6 +104,8 @@ def adagrad(initial):
         (lambda **rest: Sgd(momentum=0.0, **rest), lambda: momentum(0.0)),
         (Sgd, lambda: momentum(0.9)),
         (lambda **rest: Sgd(momentum=0.7, nesterov=True, **rest), lambda: momentum(0.7, nesterov=True)),
+        (RmsProp, lambda: rmsprop(0.99, 1e-8)),
+        (lambda **rest: RmsProp(decay=0.5, eps=0.1, **rest), lambda: rmsprop(0.5, 0.1)),
         (AdaGrad, lambda: adagrad(0.1)),
         (lambda **rest: AdaGrad(initial_accumulator=1.0, **rest), lambda: adagrad(1.0)),
     ],

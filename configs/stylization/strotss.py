@@ -1,0 +1,65 @@
+"""STROTSS: style transfer by relaxed optimal transport and self-similarity (Kolkin, Salavon and Shakhnarovich 2019).
+
+    L = α Sim(C, G) + REMD(S, G) + M(S, G) + P(S, G)/α
+
+on hypercolumns of VGG-16 and the image itself: REMD is the relaxed earth mover's distance of their cosine distances, M compares
+their mean and covariance, P is the same as REMD for colors alone, and Sim compares which of 1024 places of one image are alike
+with which of the same places of the other are. Places are drawn anew at each step, 5000 once from the style.
+
+It wants torchvision's VGG-16 (``likeness weights fetch vgg16``; without it, it does not run).
+
+    likeness train stylization/strotss
+    likeness stylize CONTENT STYLE --preset stylization/strotss
+"""
+
+from likeness.experiments.frozen import FrozenEncoder
+from likeness.experiments.optim.optimizers import RmsProp
+from likeness.experiments.optim.schedules import ExponentialDecay
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.style import StyleImage, StyleObjective, Stylization
+from likeness.experiments.style.details import FromDetails
+from likeness.experiments.style.parametrizations import LaplacianPyramid
+from likeness.experiments.style.pyramid import Pyramid
+from likeness.experiments.style.terms import Term
+from likeness.research.encoders import Vgg
+from likeness.research.images.sources import Painting, Photograph
+from likeness.research.losses import HypercolumnMoments, HypercolumnSimilarity, PaletteEMD, RelaxedEMD
+from likeness.research.synthetic.styles import CurlStrokes
+from likeness.research.weights import Pretrained
+
+LAYERS = (
+    *("input", "relu1_1", "relu1_2", "relu2_1", "relu2_2"),
+    *("relu3_1", "relu3_2", "relu3_3", "relu4_3", "relu5_3"),
+)
+
+
+def get_config() -> Run:
+    return Run(
+        experiment=Stylization(
+            content=Photograph(name="china"),
+            styles=(StyleImage(image=Painting(style=CurlStrokes())),),
+            objective=StyleObjective(
+                encoder=FrozenEncoder(
+                    encoder=Vgg(convolutions=(2, 2, 3, 3, 3), preprocessing="torchvision"),
+                    weights=Pretrained(name="vgg16"),
+                ),
+                content_terms=(Term(loss=HypercolumnSimilarity(layers=LAYERS), weight=16.0, growth=0.5),),
+                style_terms=(
+                    Term(loss=RelaxedEMD(layers=LAYERS)),
+                    Term(loss=HypercolumnMoments(layers=LAYERS)),
+                    Term(loss=PaletteEMD(), weight=1 / 16, growth=2.0),
+                ),
+                image_terms=(),
+            ),
+            size=512,
+            start=FromDetails(),
+            pyramid=Pyramid(smallest=64),
+            parametrization=LaplacianPyramid(levels=5),
+        ),
+        steps=1000,
+        # 0.002, and half of that at the last of four sizes.
+        optimizer=RmsProp(schedule=ExponentialDecay(peak_lr=2e-3, factor=0.5, every=750)),
+        log_every=10,
+        evaluate_every=250,
+        checkpoints=Checkpoints(every=250),
+    )
