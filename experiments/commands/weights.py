@@ -147,7 +147,7 @@ def _where(release: "Release") -> str:
     path = release.find()
     if path is None:
         return "no"
-    carried = next((file.package for file, place in release.files(path) if place == file.installed()), "")
+    carried = next((file.package or "likeness" for file, place in release.files(path) if place == file.installed()), "")
     if carried:
         place = f"package {carried}"
     else:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from likeness.research.data.split import CountSplit, Everybody, HashSplit, Split, Splits
     from likeness.research.data.synthetic_examples import Ecg, Volumes
     from likeness.research.data.synthetic_faces import Faces
+    from likeness.research.data.synthetic_textures import Textures
     from likeness.research.data.template_lists import TemplateList, read_groups, read_template_pairs, read_templates
     from likeness.research.data.tfds import Tfds
     from likeness.research.data.verification_bin import VerificationBin, read_verification_bin
@@ -58,6 +59,7 @@ else:
             "sampling": ("BalancedPairs", "IdentityBatches", "IndexBatches", "Shuffled"),
             "synthetic_examples": ("Ecg", "Volumes"),
             "synthetic_faces": ("Faces",),
+            "synthetic_textures": ("Textures",),
             "split": ("CountSplit", "Everybody", "HashSplit", "Split", "Splits"),
             "tfds": ("Tfds",),
             "blufr": (
@@ -118,6 +120,7 @@ __all__ = [
     "Split",
     "Splits",
     "TemplateList",
+    "Textures",
     "Tfds",
     "TrackedSource",
     "VerificationBin",

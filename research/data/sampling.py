@@ -77,7 +77,10 @@ class IdentityBatches:
     single: Literal["refuse", "drop"] = "refuse"
     """People with one image can be no anchor: ``refuse`` the data set, or ``drop`` them and say who."""
     within_group: float = 0.0
-    """The share of batches whose people are all of one group (of Omniglot: one alphabet), evenly spread."""
+    """The share of batches whose people are all of one group (of Omniglot: one alphabet), or of a few, evenly spread."""
+    groups: int = 1
+    """Of how many groups the people of such a batch are, each giving as many: with several small ones, everybody in it meets
+    those who are hardest to tell apart, and others too."""
 
     def __post_init__(self) -> None:
         if self.images < 2:
@@ -91,6 +94,11 @@ class IdentityBatches:
             )
         if not 0 <= self.within_group <= 1:
             raise ValueError(f"IdentityBatches.within_group is a share from 0 to 1, not {self.within_group}.")
+        if self.groups < 1 or self.people % self.groups:
+            raise ValueError(
+                f"IdentityBatches.groups is {self.groups} and people is {self.people}: give a number of groups that divides the "
+                "number of people."
+            )
 
     @property
     def batch_size(self) -> int:
@@ -101,8 +109,8 @@ class IdentityBatches:
         """The batches of a data set.
 
         Raises:
-            UserError: somebody has one image and ``single`` is ``"refuse"``; fewer than P people are left; or no
-                group has P people and ``within_group`` asks for one.
+            UserError: somebody has one image and ``single`` is ``"refuse"``; fewer than P people are left; or there are
+                fewer than ``groups`` groups of P/groups people and ``within_group`` asks for them.
         """
         return _IdentityBatches(self, images, seed)
 
@@ -192,9 +200,10 @@ class _IdentityBatches(IndexBatches):
                 f"lower `people` (--experiment.batches.people), or add {many} or images."
             )
         self._groups = self._large_groups(images) if config.within_group else []
-        self._chunks = [(g, b) for g, group in enumerate(self._groups) for b in range(math.ceil(len(group) / P))]
+        self._each = P // config.groups
+        self._chunks = [(g, b) for g, group in enumerate(self._groups) for b in range(math.ceil(len(group) / self._each))]
         across = math.ceil(len(self._people) / P) / (1 - config.within_group) if config.within_group < 1 else 0
-        within = len(self._chunks) / (config.within_group or 1)
+        within = math.ceil(len(self._chunks) / config.groups) / (config.within_group or 1)
         self.batches_per_epoch = math.ceil(max(across, within))
         self.batch_size = config.batch_size
 
@@ -203,10 +212,12 @@ class _IdentityBatches(IndexBatches):
             raise UserError("`within_group` is asked for, and this data set has no groups: set it to 0.")
         groups = images.groups[self._people]
         large = [self._people[groups == g] for g in np.unique(groups)]
-        large = [people for people in large if len(people) >= self._config.people]
-        if not large:
+        wanted, each = self._config.groups, self._config.people // self._config.groups
+        large = [people for people in large if len(people) >= each]
+        if len(large) < wanted:
+            few = "No group has" if wanted == 1 else f"{len(large)} groups, and not {wanted}, have"
             raise UserError(
-                f"No group has the {self._config.people} {images.noun[1]} that a batch within a group needs; the largest has "
+                f"{few} the {each} {images.noun[1]} that a batch within a group needs of each; the largest has "
                 f"{np.bincount(groups).max()}: lower `people`, or set `within_group` to 0."
             )
         return large
@@ -226,12 +237,27 @@ class _IdentityBatches(IndexBatches):
         return self._people[order.take(np.arange(batch * P, batch * P + P), mode="wrap")]
 
     def _within(self, j: int) -> np.ndarray:
-        P = self._config.people
-        epoch, batch = divmod(j, len(self._chunks))
-        g, b = self._chunks[_permutation(len(self._chunks), self._seed, _SECOND_ORDER, epoch)[batch]]
+        count = self._config.groups
+        epoch, batch = divmod(j, math.ceil(len(self._chunks) / count))
+        order = _permutation(len(self._chunks), self._seed, _SECOND_ORDER, epoch)
+        drawn = [self._chunks[k] for k in order.take(np.arange(batch * count, (batch + 1) * count), mode="wrap")]
+        if len({g for g, _ in drawn}) < count:
+            drawn = self._distinct(drawn, order)
+        return np.concatenate([self._chunk(g, b, epoch) for g, b in drawn])
+
+    def _distinct(self, drawn: list[tuple[int, int]], order: np.ndarray) -> list[tuple[int, int]]:
+        """One chunk of each group, and in place of the others the next of the order whose group is not there yet."""
+        found = dict(reversed(drawn))
+        for k in order:
+            if len(found) == len(drawn):
+                break
+            found.setdefault(*self._chunks[k])
+        return list(found.items())
+
+    def _chunk(self, g: int, b: int, epoch: int) -> np.ndarray:
         people = self._groups[g]
         order = _permutation(len(people), self._seed, _SECOND_ORDER + 1 + g, epoch)
-        return people[order.take(np.arange(b * P, b * P + P), mode="wrap")]
+        return people[order.take(np.arange(b * self._each, (b + 1) * self._each), mode="wrap")]
 
 
 class _BalancedPairs(IndexBatches):

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import UInt64
 
+from likeness.research.checks import check_choice
 from likeness.research.data.images import Images
 from likeness.research.errors import UserError
 
@@ -99,8 +100,11 @@ class HashSplit(Split):
     """The share of people to evaluate by at the end."""
     seed: int = 0
     """Another seed parts the people otherwise."""
+    whole: Literal["people", "groups"] = "people"
+    """groups: those of a group of the table (such as the characters of an alphabet) stay together, where its first one goes."""
 
     def __post_init__(self) -> None:
+        check_choice("HashSplit", "whole", self.whole, Literal["people", "groups"])
         if min(self.validation, self.test) < 0 or not self.validation + self.test < 1:
             raise ValueError(
                 "HashSplit's validation and test are shares of the people, 0 or more and together below 1, not "
@@ -111,9 +115,14 @@ class HashSplit(Split):
         """Parts the people.
 
         Raises:
-            UserError: a part with a positive share has no people.
+            UserError: a part with a positive share has no people, or the table has no groups that could stay whole.
         """
         share = hash_people(images.people, self.seed) / 2.0**64
+        if self.whole == "groups":
+            if images.groups is None:
+                raise UserError("HashSplit is to keep groups whole, and this data set has none: part its people instead.")
+            _, first, of = np.unique(images.groups, return_index=True, return_inverse=True)
+            share = share[first][of]
         test = share < self.test
         validation = ~test & (share < self.test + self.validation)
         wanted = {"train": True, "validation": self.validation > 0, "test": self.test > 0}

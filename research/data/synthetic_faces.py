@@ -3,12 +3,12 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
-from typing import Any, ClassVar, Literal, overload
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float32, Int
 
+from likeness.research.data.drawn import DrawnNames, DrawnReader
 from likeness.research.data.images import Images
 from likeness.research.data.preprocessing import Preprocessing
 from likeness.research.synthetic.faces.geometry import FaceIdentity, Nuisance, landmarks
@@ -105,11 +105,15 @@ class Faces:
             labels=(rows // self.images).astype(np.int32),
             people=people,
             shape=(self.size, self.size, self.channels),
-            read=_Reader(self),
-            names=_Names(people, self.images),
+            read=DrawnReader(self.drawn, count, (self.size, self.size, self.channels), self.cache),
+            names=DrawnNames(people, self.images),
             fingerprint=hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest(),
             extras={"landmarks": points, "boxes": boxes},
         )
+
+    def drawn(self, rows: Int[np.ndarray, "b"]) -> np.ndarray:
+        """The images of some rows, uint8 (b, size, size, channels)."""
+        return render(*self.vectors(rows), self.size, self.channels)
 
     def vectors(self, rows: Int[np.ndarray, "b"]) -> tuple[Float32[np.ndarray, "b i"], Float32[np.ndarray, "b k"]]:
         """The identity and nuisance vectors of some rows, as :func:`likeness.research.synthetic.faces.render` takes them."""
@@ -170,54 +174,3 @@ def _uniforms(key: np.ndarray, count: int) -> Float32[np.ndarray, "b count"]:
     """``count`` numbers in [0, 1) for every key: Steele et al. 2014, "Fast splittable pseudorandom number generators"."""
     counters = key[:, None] + np.arange(count, dtype=np.uint64)[None] * _GOLDEN
     return (_mix(counters) >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Names(Sequence[str]):
-    people: tuple[str, ...]
-    images: int
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[str]: ...
-    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(index)
-        person, draw = divmod(index % len(self), self.images)
-        return f"{self.people[person]}/{draw}"
-
-    def __len__(self) -> int:
-        return len(self.people) * self.images
-
-
-class _Reader:
-    """Draws rows, each at most once while they fit the cache; safe to share between threads."""
-
-    def __init__(self, faces: Faces) -> None:
-        self.faces = faces
-        shape = (faces.people * faces.images, faces.size, faces.size, faces.channels)
-        self.drawn = self.pixels = None
-        if int(np.prod(shape, dtype=np.int64)) <= faces.cache * 2**20:
-            # The system hands out zeroed memory page by page, so what is never read costs nothing.
-            self.pixels = np.zeros(shape, np.uint8)
-            self.drawn = np.zeros(len(self.pixels), bool)
-
-    def __call__(self, rows: np.ndarray) -> np.ndarray:
-        rows = np.asarray(rows, np.int64)
-        if self.pixels is None or self.drawn is None:
-            return self._draw(rows)
-        missing = np.unique(rows[~self.drawn[rows]])
-        if len(missing):
-            # Two threads may draw the same row; they write the same bytes.
-            self.pixels[missing] = self._draw(missing)
-            self.drawn[missing] = True
-        return self.pixels[rows]
-
-    def _draw(self, rows: np.ndarray) -> np.ndarray:
-        return render(*self.faces.vectors(rows), self.faces.size, self.faces.channels)
-
-    def __reduce__(self) -> tuple[type, tuple[Faces]]:
-        return _Reader, (self.faces,)

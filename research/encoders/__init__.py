@@ -29,6 +29,7 @@ from likeness.research.encoders.residual_conv import ResidualConv
 from likeness.research.encoders.shufflenet import ShuffleNetV2
 from likeness.research.encoders.squeezenet import SqueezeNet
 from likeness.research.encoders.test_time import TestTimeAugmentation
+from likeness.research.encoders.texture_embedding import TextureEmbedding
 from likeness.research.encoders.vgg import Vgg
 from likeness.research.encoders.window_network import WindowNetwork
 from likeness.research.encoders.yunet import YuNet
@@ -56,6 +57,7 @@ __all__ = [
     "ShuffleNetV2",
     "SqueezeNet",
     "TestTimeAugmentation",
+    "TextureEmbedding",
     "Vgg",
     "VoteHead",
     "WholeHead",

@@ -40,6 +40,8 @@ class File:
     """Where in that package it lies."""
     extra: str = ""
     """The extra of Likeness that brings the package."""
+    ours: str = ""
+    """Where it lies beside this module, for weights that come with Likeness."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[0-9a-f]{64}", self.sha256):
@@ -58,6 +60,9 @@ class File:
 
     def installed(self) -> Path | None:
         """Where it lies in the package that carries it; None where there is no such package or file."""
+        if self.ours:
+            path = Path(__file__).parent / self.ours
+            return path if path.is_file() else None
         if not self.package:
             return None
         try:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from likeness.research.data import CountSplit, Digits, Everybody, HashSplit, Images, from_arrays
+from likeness.research.data import CountSplit, Digits, Everybody, HashSplit, Images, Textures, from_arrays
 from likeness.research.errors import UserError
 
 
@@ -110,3 +110,16 @@ def test_illegal_shares_are_refused(shares):
 def test_illegal_counts_are_refused():
     with pytest.raises(ValueError, match="numbers of people"):
         CountSplit(-1, 0)
+
+
+def test_groups_stay_whole_where_asked():
+    images = Textures(families=60, images=2, size=16).open()
+    parts = HashSplit(validation=0.2, test=0.2, whole="groups")(images)
+    families = [{name.split("-")[1] for name in part.people} for part in parts.values()]
+    assert all(len(part.people) == 5 * len(family) > 0 for part, family in zip(parts.values(), families, strict=True))
+    assert not families[0] & families[1] | families[0] & families[2] | families[1] & families[2]
+
+
+def test_groups_are_asked_for_where_there_are_none():
+    with pytest.raises(UserError, match="has none"):
+        HashSplit(validation=0.2, test=0.2, whole="groups")(Digits().open())
