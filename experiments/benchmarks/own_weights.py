@@ -3,8 +3,8 @@
     likeness train recognition/textures
     python -m likeness.experiments.benchmarks.own_weights runs/recognition/textures
 
-Every layer is brought to the same energy on drawn textures that were not learned from, and numbers are kept in float16. It prints
-the size and the SHA-256 that :mod:`likeness.research.weights.releases` states.
+Every layer is brought to the same energy on drawn textures that were not learned from, and numbers are kept in float16. It
+prints the size and the SHA-256 that :mod:`likeness.research.weights.releases` states.
 """
 
 import argparse

@@ -96,8 +96,8 @@ class IdentityBatches:
             raise ValueError(f"IdentityBatches.within_group is a share from 0 to 1, not {self.within_group}.")
         if self.groups < 1 or self.people % self.groups:
             raise ValueError(
-                f"IdentityBatches.groups is {self.groups} and people is {self.people}: give a number of groups that divides the "
-                "number of people."
+                f"IdentityBatches.groups is {self.groups} and people is {self.people}: give a number of groups that divides "
+                "the number of people."
             )
 
     @property

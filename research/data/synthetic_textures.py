@@ -1,7 +1,6 @@
 """Procedural textures as a data source: which texture is it? Every row is drawn from (seed, texture, draw) alone."""
 
 import dataclasses
-import functools
 import hashlib
 import json
 from typing import ClassVar
@@ -20,9 +19,9 @@ class Textures:
     """Squares of ``families`` × 5 textures with ``images`` images each, drawn when read; to be told apart like people.
 
     A family (a group of the table) is a texture, the same in other colors, at another size, in another direction, and with or
-    without grain. So a network that is to tell them all apart must see what the pattern is, its colors, its scale, its direction
-    and the finest noise, and must not care which piece of it is shown, or in which light. Baradad et al. 2021, "Learning to see
-    by looking at noise".
+    without grain. So a network that is to tell them all apart must see what the pattern is, its colors, its scale, its
+    direction and the finest noise, and must not care which piece of it is shown, or in which light. Baradad et al. 2021,
+    "Learning to see by looking at noise".
 
     Example:
         >>> images = Textures(families=2, images=2, size=32).open()
@@ -103,7 +102,10 @@ class Textures:
     def texture(self, number: int) -> Texture:
         """The texture of a number."""
         family, change = divmod(number, len(CHANGES))
-        return self._family(family)[change]
+        rng = np.random.default_rng((self.seed, family))
+        first = Texture.draw(rng, self.smallest, self.largest)
+        # Each change draws on from the one before, whether or not that is asked for.
+        return [first.changed(each, rng) for each in CHANGES[: change + 1]][-1]
 
     def drawn(self, rows: np.ndarray) -> UInt8[np.ndarray, "b size size 3"]:
         """The images of some rows."""
@@ -113,9 +115,3 @@ class Textures:
             pixels = self.texture(number)(self.size, np.random.default_rng((self.seed, number, draw)))
             image[:] = np.round(255.0 * pixels).astype(np.uint8)
         return images
-
-    @functools.lru_cache(maxsize=64)
-    def _family(self, family: int) -> tuple[Texture, ...]:
-        rng = np.random.default_rng((self.seed, family))
-        first = Texture.draw(rng, self.smallest, self.largest)
-        return tuple(first.changed(change, rng) for change in CHANGES)

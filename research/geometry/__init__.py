@@ -13,6 +13,7 @@ from likeness.research.geometry.iou import Overlap, ciou, diou, giou, ios, iou, 
 from likeness.research.geometry.matching import Assignment, MaxIou
 from likeness.research.geometry.midpoint_cells import MidpointCell
 from likeness.research.geometry.mosaic import Mosaic
+from likeness.research.geometry.optical_flow import flowed, trusted_flow
 from likeness.research.geometry.padding import PadToMultiple
 from likeness.research.geometry.placement import Placement
 from likeness.research.geometry.receptive_field import NetworkGeometry, ReceptiveField, WindowGeometry, receptive_fields
@@ -106,6 +107,7 @@ __all__ = [
     "crop",
     "diou",
     "fit_similarity",
+    "flowed",
     "giou",
     "ios",
     "iou",
@@ -120,6 +122,7 @@ __all__ = [
     "shape_iou",
     "sizes",
     "total_stride",
+    "trusted_flow",
     "warp",
     "windows_of",
 ]

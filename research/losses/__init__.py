@@ -98,6 +98,7 @@ from likeness.research.losses.style.relaxed_emd import PaletteEMD, RelaxedEMD
 from likeness.research.losses.style.self_similarity import SelfSimilarity
 from likeness.research.losses.style.sliced_wasserstein import SlicedWasserstein
 from likeness.research.losses.style.statistics import AdditiveLayers, BlendsTargets, gram_matrix
+from likeness.research.losses.style.temporal import Temporal
 from likeness.research.losses.style.tiles import AddsPlaces, AddsStatistics, ChecksTiles
 from likeness.research.losses.style.variation import TotalVariation
 from likeness.research.losses.style.wasserstein import Wasserstein
@@ -203,6 +204,7 @@ __all__ = [
     "StatefulHead",
     "SubcenterArcFace",
     "SupCon",
+    "Temporal",
     "TotalVariation",
     "Triplet",
     "TripletPairs",

@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-
 from jaxtyping import UInt64
 
 from likeness.research.types import Float

@@ -153,7 +153,7 @@ class Mosaic:
 
 @dataclasses.dataclass(frozen=True)
 class Clouds:
-    """Noise of several octaves: soft, in spots, in ridges, or as the veins of marble; stretched, it is hair or brushed paint."""
+    """Noise of several octaves: soft, in spots, in ridges, or as veins of marble; stretched, it is hair or brushed paint."""
 
     octaves: int
     gain: float

@@ -16,7 +16,7 @@ def test_images_are_colors_and_not_blank(seed):
     image = drawn(seed)
     assert image.shape == (32, 32, 3)
     assert image.dtype == np.float32
-    assert 0 <= image.min() and image.max() <= 1
+    assert image.min() >= 0 and image.max() <= 1
     assert image.std() > 0.01
 
 

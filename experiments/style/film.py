@@ -1,0 +1,189 @@
+"""A film in the look of a painting: each frame begins with the one before, moved along, and stays near it."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from likeness.experiments.display.phases import telling
+from likeness.experiments.display.progress import Quiet
+from likeness.experiments.experiment import Evaluation, Experiment, LossOutput, Part, TrainState, Variables
+from likeness.experiments.run import Run
+from likeness.experiments.style.flow import TVL1, OpticalFlow
+from likeness.experiments.style.pyramid import Pyramid
+from likeness.experiments.style.starts import FromImage
+from likeness.experiments.style.stylization import OpenedStylization, Stylization, StylizationConstants
+from likeness.experiments.training.program import Program, build
+from likeness.experiments.training.stages import stages
+from likeness.research.errors import UserError
+from likeness.research.geometry import flowed, trusted_flow
+from likeness.research.images.sources import ImageSource
+from likeness.research.losses import Temporal
+from likeness.research.types import Array, Float, PRNGKey, PyTree
+
+Pixels = Float[np.ndarray, "h w 3"]
+
+
+class NextFrameConstants(NamedTuple):
+    """What the cost of a frame after the first reads, on the device."""
+
+    painting: StylizationConstants
+    earlier: Float[Array, "1 h w 3"]
+    """The painting before, moved along the flow."""
+    trust: Float[Array, "h w"]
+    """Where the flow is trusted."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NextFrame(Experiment):
+    """Paints a frame that follows another: ``J = J_stylization + weight · J_temporal``."""
+
+    how: Stylization
+    """How it is painted; it starts from an image."""
+    temporal: Temporal
+    """How it is compared with the painting before."""
+    weight: float
+    """How much that counts."""
+
+    def open(self) -> OpenedStylization:
+        """That of the stylization."""
+        return self.how.open()
+
+    def constants(self, data: OpenedStylization) -> NextFrameConstants:
+        """Of a frame before which nothing is painted yet."""
+        kept = self.how.constants(data)
+        return NextFrameConstants(kept, jnp.zeros_like(kept.content), jnp.zeros(kept.content.shape[1:3]))
+
+    def init(self, key: PRNGKey, constants: NextFrameConstants, batch: PyTree) -> Variables:
+        """The painting before, moved along, where the flow is trusted, and the frame elsewhere."""
+        trust = constants.trust[None, :, :, None]
+        start = trust * constants.earlier + (1.0 - trust) * constants.painting.content
+        return self.how.init(key, constants.painting._replace(start={"image": start}), batch)
+
+    def cost(self, params: PyTree, state: PyTree, constants: NextFrameConstants, batch: PyTree, key: PRNGKey) -> LossOutput:
+        """J of the frame as it is now, and its parts."""
+        found = self.how.cost(params, state, constants.painting, batch, key)
+        steady = self.weight * self.temporal(params["pixels"], constants.earlier, constants.trust)
+        return LossOutput(found.value + self.how.scale * steady, found.state, {**found.metrics, "temporal": steady})
+
+    def evaluate(self, data: OpenedStylization, params: PyTree, state: PyTree, part: Part) -> Evaluation:
+        """That of the stylization."""
+        return self.how.evaluate(data, params, state, part)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Film:
+    """Paints the frames of a film one after the other, so that they do not flicker (Ruder et al. 2016, "Artistic style transfer
+    for videos").
+
+    The first is painted like any image. Each of the others begins with the painting before, moved along the optical flow, and
+    where the flow is trusted it is held near that; what comes into sight is painted anew. All frames but the first share one
+    program.
+    """
+
+    flow: OpticalFlow = TVL1()
+    """What estimates the flow between the frames, at the size they are painted in."""
+    temporal: Temporal = Temporal()
+    """How consecutive paintings are compared."""
+    weight: float = 200.0
+    """How much the temporal loss counts in a frame's cost."""
+    share: float = 0.5
+    """Steps for each frame after the first, as a share of the run's: they begin near the end."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.weight < float("inf"):
+            raise ValueError(f"Film.weight is {self.weight}: give a finite number, 0 or more")
+        if not 0 < self.share <= 4:
+            raise ValueError(f"Film.share is {self.share}: give a number above 0, at most 4")
+
+    def __call__(
+        self, run: Run, frames: Sequence[ImageSource], painted: Sequence[Callable[[], Pixels]] = ()
+    ) -> Iterator[Pixels]:
+        """Paints frame after frame, each given out as soon as it is done: (h, w, 3), RGB in [0, 1], of whole 255ths.
+
+        Args:
+            run: of a :class:`~likeness.experiments.style.Stylization`, whose content each frame replaces.
+            frames: all of one shape, in order.
+            painted: what opens the paintings of the first frames that are there already: it goes on after them.
+
+        Raises:
+            UserError: frames of several shapes; a library that is missing; what the stylization refuses.
+        """
+        how = run.experiment
+        if not isinstance(how, Stylization):
+            raise UserError(f"A film is painted by a Stylization, and this run is of a {type(how).__name__}: give one.")
+        tell, last = telling("painting frames"), painted[-1]() if painted else None
+        weights, painter = (how.objective.encoder.variables(), how.objective.evaluator.variables()), None
+        tell(len(painted), len(frames))
+        for number in range(len(painted), len(frames)):
+            here = dataclasses.replace(how, content=frames[number])
+            if number == 0 or last is None:
+                last = _first(dataclasses.replace(run, experiment=here))
+            else:
+                opened = dataclasses.replace(here, start=FromImage(image=frames[number]), pyramid=Pyramid()).open(weights)
+                painter = painter or self._painter(run, here, opened)
+                last = painter(opened, self._steady(how, frames[number - 1 : number + 1], last, opened.original.shape))
+            tell(number + 1, len(frames))
+            yield last
+
+    def moved(self, earlier: Pixels, now: Pixels, painted: Pixels) -> tuple[Pixels, Float[np.ndarray, "h w"]]:
+        """The painting of an earlier frame moved to where things are now, and where that can be trusted."""
+        back, forth = self.flow(now, earlier), self.flow(earlier, now)
+        return np.asarray(flowed(painted, back)), np.asarray(trusted_flow(back, forth))
+
+    def _steady(
+        self, how: Stylization, frames: Sequence[ImageSource], last: Pixels, shape: tuple[int, ...]
+    ) -> tuple[Pixels, Float[np.ndarray, "h w"]]:
+        earlier, now = (frame.open(how.size) for frame in frames)
+        if earlier.shape != shape or last.shape != shape:
+            raise UserError(
+                f"The frame {frames[1].title} is {shape[1]} × {shape[0]} pixels and the one before it {earlier.shape[1]} × "
+                f"{earlier.shape[0]}, its painting {last.shape[1]} × {last.shape[0]}: the frames of a film have one shape."
+            )
+        return self.moved(earlier, now, how.colors.compared(last))
+
+    def _painter(
+        self, run: Run, how: Stylization, opened: OpenedStylization
+    ) -> Callable[[OpenedStylization, tuple[Pixels, np.ndarray]], Pixels]:
+        """What paints any frame but the first: one program for all."""
+        how = dataclasses.replace(how, start=FromImage(image=how.content), pyramid=Pyramid())
+        frame = NextFrame(how=how, temporal=self.temporal, weight=self.weight)
+        steps = max(1, math.ceil(self.share * run.steps))
+        short = dataclasses.replace(run, experiment=frame, steps=steps)
+        batch = frame.stream(opened, run.seed)
+        program = build(short, frame.constants(opened), first := next(iter(batch)))
+        key = program.key(run.seed)
+
+        def paint(opened: OpenedStylization, steady: tuple[Pixels, np.ndarray]) -> Pixels:
+            earlier, trust = steady
+            kept = NextFrameConstants(how.constants(opened), jnp.asarray(earlier)[None], jnp.asarray(trust))
+            state = program.init(key, kept, first)
+            for _ in range(steps):
+                state, _ = program.step(state, kept, first, key)
+            return _image(how, program, state)
+
+        return paint
+
+
+def _first(run: Run) -> Pixels:
+    """An image painted as in any run, through all its sizes."""
+    state: Any = None
+    for stage in stages(run):
+        opened = stage.open(Quiet())
+        state = opened.start() if state is None else opened.promote(state)
+        for _ in range(int(state.step), stage.end):
+            state, _ = opened.step(state, opened.put(opened.draw()))
+    how = run.experiment
+    assert isinstance(how, Stylization)
+    return _image(how, opened.program, state)
+
+
+def _image(how: Stylization, program: Program, state: TrainState) -> Pixels:
+    image = how.image(program.variables(state).params)
+    if not np.isfinite(image).all():
+        raise UserError(f"The painting of {how.content.title} is not finite any more: lower the learning rate.")
+    # As a file of 8 bits keeps it, so that a film that was interrupted goes on to the same paintings.
+    return (np.round(255.0 * image) / 255.0).astype(np.float32)
