@@ -21,7 +21,8 @@ class Options(PaintingFlags):
     """Paints CONTENT in the look of STYLE. With neither, a built-in photograph in the look of a procedural painting."""
 
     content: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="CONTENT")] = None
-    """What is to be seen: an image, or a folder of them, for a painting of each. Without it, the preset's own."""
+    """What is to be seen: an image; or a folder with the frames of a film, in the order of the numbers in their names, each of
+    which begins with the painting before, so that they do not flicker. Without it, the preset's own."""
     styles: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="STYLE ...")] = ()
     """What it is to look like: an image; several, which are mixed; or a folder of them, for a painting in the look of each.
     Without any, the preset's own."""
@@ -68,6 +69,8 @@ def main(arguments: list[str]) -> int:
     options = _sorted(options)
     say_first(_begun(options))
     _check(options)
+    if options.content is not None and Path(options.content).is_dir():
+        return _frames(options, Path(options.content))
     if options.contents or any(Path(style).is_dir() for style in options.styles):
         return _many(options)
     from likeness.experiments.commands.painted import check_film, check_writable, load_preset, paint
@@ -86,13 +89,36 @@ def _sorted(options: Options) -> Options:
     """The same with all contents in ``contents`` where there are several, and ``styles`` complete."""
     content, contents, styles = options.content, options.contents, options.styles
     if not contents:
-        several = content is not None and Path(content).is_dir()
-        return dataclasses.replace(options, content=None, contents=(content,)) if content and several else options
+        return options
     if content is not None:
         styles = (content, *styles)
     elif Path(contents[0]).is_dir():
         contents, styles = contents[:1], contents[1:]
     return dataclasses.replace(options, content=None, contents=contents, styles=styles)
+
+
+def _frames(options: Options, folder: Path) -> int:
+    """The frames of a film."""
+    from likeness.experiments.commands.filmed import frames_of, paint_frames
+    from likeness.experiments.commands.painted import check_film, load_preset
+    from likeness.experiments.style.film import Film
+    from likeness.research.errors import UserError
+
+    flags = {"--model": options.model, "--live": options.live, "--face": options.face, "--init": options.init}
+    flags |= {"--mask": options.mask, "--grid": options.grid, "--workdir": options.workdir}
+    if given := [flag for flag, value in flags.items() if value]:
+        raise UserError(
+            f"{given[0]} is for one image, and {options.content} is a folder, which is taken for the frames of a film: leave "
+            f"{given[0]} out, or paint each image alone by --contents {options.content}."
+        )
+    if any(Path(style).is_dir() for style in options.styles):
+        raise UserError("A film is painted in one look: give style images, and no folder of them.")
+    out, animation = Path("stylized" if options.out == Options.out else options.out), None
+    if options.film is not None:
+        check_film(animation := Path(options.film))
+    frames = frames_of(folder, out)
+    run, _ = _changed(dataclasses.replace(options, content=str(frames[0])), *load_preset(options.preset))
+    return paint_frames(run, Film(), frames, out, animation)
 
 
 def _many(options: Options) -> int:
@@ -137,14 +163,8 @@ def _placed(options: Options, run: "Run", experiment: "Stylization", workdir: st
     """The preset as the flags change it, and where its files are."""
     from likeness.experiments.commands.painted import place
     from likeness.experiments.style.memory import tiled_if_needed
-    from likeness.research.errors import UserError
 
-    try:
-        run, experiment = _asked(options, run, experiment)
-    except UserError:
-        raise
-    except ValueError as error:
-        raise UserError(f"{error}.") from error
+    run, experiment = _changed(options, run, experiment)
     experiment, said = tiled_if_needed(experiment)
     if said:
         say_first(said)
@@ -153,7 +173,28 @@ def _placed(options: Options, run: "Run", experiment: "Stylization", workdir: st
     return run, experiment, place(run, experiment, workdir, "stylize", title)
 
 
+def _changed(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Run, Stylization]":
+    """The preset as the flags change it.
+
+    Raises:
+        UserError: a flag that cannot be.
+    """
+    from likeness.research.errors import UserError
+
+    try:
+        return _asked(options, run, experiment)
+    except UserError:
+        raise
+    except ValueError as error:
+        raise UserError(f"{error}.") from error
+
+
 def _begun(options: Options) -> str:
+    if options.content is not None and Path(options.content).is_dir():
+        return (
+            f"painting the images in {options.content} as the frames of a film, each beginning with the one before (images of "
+            "their own: --contents)"
+        )
     content, styles = options.content or ", ".join(options.contents) or "a photograph", " and ".join(options.styles)
     styles += ", mixed" if len(options.styles) > 1 else ""
     how = f"by {options.model}" if options.model else f"by {options.preset}"

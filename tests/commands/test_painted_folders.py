@@ -33,7 +33,7 @@ def painted(folder: str) -> list[str]:
 
 
 def test_a_folder_of_contents_is_painted_image_by_image_and_not_again(capsys):
-    command = ["stylize", "photos", "z.png", "--preset", "preset.py", "-o", "out", "--grid", "grid.png"]
+    command = ["stylize", "z.png", "--contents", "photos", "--preset", "preset.py", "-o", "out", "--grid", "grid.png"]
     assert run(command) == 0
     said = capsys.readouterr()
     assert painted("out") == ["b.png", "below_a_3.png", "photos_a_1.png"]
@@ -105,12 +105,15 @@ def test_an_image_that_cannot_be_painted_is_told_and_the_others_are_painted(caps
     [
         (["photos/a.png", "photos/b.jpg", "z.png"], "lies beside the content: the first image is the content, and all others"),
         (["photos/a.png", "photos/a.png", "photos/b.jpg"], "say `likeness stylize photos/b.jpg --contents photos/a.png"),
-        (["photos", "z.png", "-o", "out.png"], "Several paintings go into a folder, and --out is out.png"),
-        (["photos", "z.png", "--film", "a.gif"], "--film is for one painting, and this paints several"),
-        (["photos", "z.png", "--grid", "a.jpg"], "--grid is a.jpg: a contact sheet is a .png"),
+        (["z.png", "--contents", "photos", "-o", "out.png"], "Several paintings go into a folder, and --out is out.png"),
+        (["z.png", "--contents", "photos", "--film", "a.gif"], "--film is for one painting, and this paints several"),
+        (["z.png", "--contents", "photos", "--grid", "a.jpg"], "--grid is a.jpg: a contact sheet is a .png"),
         (["photos/a.png", "z.png", "--grid", "a.png"], "--grid is a contact sheet of several paintings, and this is one"),
-        (["photos", "looks", "z.png"], "looks is a folder of styles, and others are given beside it"),
+        (["looks", "z.png", "--contents", "photos"], "looks is a folder of styles, and others are given beside it"),
         (["--contents", "photos/a.png", "photos/b.jpg"], "no style stands before it"),
+        (["photos", "z.png", "--init", "z.png"], "a folder, which is taken for the frames of a film: leave --init out"),
+        (["photos", "looks"], "A film is painted in one look"),
+        (["photos/below", "z.png"], "holds one image, and a film has two frames or more"),
     ],
 )
 def test_what_was_meant_otherwise_is_explained_and_nothing_is_painted(arguments, message, capsys):
