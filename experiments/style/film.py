@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -17,7 +17,7 @@ from likeness.experiments.style.pyramid import Pyramid
 from likeness.experiments.style.starts import FromImage
 from likeness.experiments.style.stylization import OpenedStylization, Stylization, StylizationConstants
 from likeness.experiments.training.program import Program, build
-from likeness.experiments.training.stages import stages
+from likeness.experiments.training.stages import OpenedStage, stages
 from likeness.research.errors import UserError
 from likeness.research.geometry import flowed, trusted_flow
 from likeness.research.images.sources import ImageSource
@@ -170,15 +170,21 @@ class Film:
 
 def _first(run: Run) -> Pixels:
     """An image painted as in any run, through all its sizes."""
-    state: Any = None
-    for stage in stages(run):
-        opened = stage.open(Quiet())
-        state = opened.start() if state is None else opened.promote(state)
-        for _ in range(int(state.step), stage.end):
-            state, _ = opened.step(state, opened.put(opened.draw()))
     how = run.experiment
     assert isinstance(how, Stylization)
+    first, *rest = stages(run)
+    opened = first.open(Quiet())
+    state = _painted(opened, opened.start())
+    for stage in rest:
+        opened = stage.open(Quiet())
+        state = _painted(opened, opened.promote(state))
     return _image(how, opened.program, state)
+
+
+def _painted(opened: OpenedStage, state: TrainState) -> TrainState:
+    for _ in range(int(state.step), opened.stage.end):
+        state, _ = opened.step(state, opened.put(opened.draw()))
+    return state
 
 
 def _image(how: Stylization, program: Program, state: TrainState) -> Pixels:

@@ -1,7 +1,7 @@
 """What estimates the optical flow between the frames of a film."""
 
 import dataclasses
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import jax.numpy as jnp
 import numpy as np
@@ -48,5 +48,7 @@ class TVL1:
         from skimage.registration import optical_flow_tvl1
 
         gray = (np.asarray(luminance(jnp.asarray(each)), np.float32) for each in (image, other))
-        down, right = optical_flow_tvl1(*gray, attachment=self.attachment, num_warp=self.warps)
+        # Its stubs say that the attachment is a whole number.
+        attachment: Any = self.attachment
+        down, right = optical_flow_tvl1(*gray, attachment=attachment, num_warp=self.warps)
         return np.stack([right, down], axis=-1).astype(np.float32)

@@ -42,7 +42,7 @@ def fractal(x: np.ndarray, y: np.ndarray, salt: int, octaves: int, gain: float) 
     return total / whole
 
 
-class Cells(NamedTuple):
+class NearestPoints(NamedTuple):
     """Of each place: the nearest of the scattered points."""
 
     nearest: Float[np.ndarray, "*shape"]
@@ -53,7 +53,7 @@ class Cells(NamedTuple):
     """Random bits of the nearest."""
 
 
-def cells(x: np.ndarray, y: np.ndarray, salt: int, jitter: float) -> Cells:
+def cells(x: np.ndarray, y: np.ndarray, salt: int, jitter: float) -> NearestPoints:
     """The cells of points scattered around a hexagonal lattice (Worley 1996); without jitter they are hexagons."""
     row = np.floor(y)
     nearest = np.full(x.shape, np.inf, np.float32)
@@ -70,4 +70,4 @@ def cells(x: np.ndarray, y: np.ndarray, salt: int, jitter: float) -> Cells:
             second = np.where(closer, nearest, np.minimum(second, distance))
             word = np.where(closer, bits, word)
             nearest = np.where(closer, distance, nearest)
-    return Cells(nearest, second, word)
+    return NearestPoints(nearest, second, word)

@@ -120,7 +120,7 @@ class Bricks:
 
 
 @dataclasses.dataclass(frozen=True)
-class Mosaic:
+class Cellular:
     """Cells of scattered points: flat tiles, borders only, pebbles, or dots of many sizes."""
 
     jitter: float
@@ -129,7 +129,7 @@ class Mosaic:
     stretch: float
 
     @classmethod
-    def draw(cls, rng: np.random.Generator) -> "Mosaic":
+    def draw(cls, rng: np.random.Generator) -> "Cellular":
         """One of the kind."""
         stretch = _one_of(rng, 1.0, 1.0, _between(rng, 2.0, 7.0))
         return cls(_one_of(rng, 0.0, 0.5, 1.0, 1.0), int(rng.integers(5)), _between(rng, 0.04, 0.3), stretch)
@@ -260,5 +260,5 @@ class Rings:
         return np.where(radius < 0.5, _step(wave, self.sharpness), uniform(bits, 3))
 
 
-PATTERNS: tuple[type[Pattern], ...] = (Stripes, Crossed, Bricks, Mosaic, Mosaic, Clouds, Clouds, Dabs, Dabs, Scales, Rings)
+PATTERNS: tuple[type[Pattern], ...] = (Stripes, Crossed, Bricks, Cellular, Cellular, Clouds, Clouds, Dabs, Dabs, Scales, Rings)
 """The kinds, those that come in more forms more often."""

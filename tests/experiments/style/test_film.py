@@ -82,7 +82,9 @@ def flicker(paintings):
 def test_a_film_flickers_less_than_half_as_much_as_frames_that_are_painted_alone(frames):
     """Each frame alone is painted from noise of its own, as it would be by another seed."""
     film = list(Film(flow=Known())(run(), frames))
-    alone = [next(iter(Film(flow=Known())(dataclasses.replace(run(), seed=seed), [frame]))) for seed, frame in enumerate(frames)]
+    alone = [
+        next(iter(Film(flow=Known())(dataclasses.replace(run(), seed=seed), [frame]))) for seed, frame in enumerate(frames)
+    ]
     assert flicker(film) < 0.5 * flicker(alone)
     assert [image.shape for image in film] == [(48, 48, 3)] * 4
 
