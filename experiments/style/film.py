@@ -13,7 +13,6 @@ from likeness.experiments.display.progress import Quiet
 from likeness.experiments.experiment import Evaluation, Experiment, LossOutput, Part, TrainState, Variables
 from likeness.experiments.run import Run
 from likeness.experiments.style.flow import TVL1, OpticalFlow
-from likeness.experiments.style.pyramid import Pyramid
 from likeness.experiments.style.starts import FromImage
 from likeness.experiments.style.stylization import OpenedStylization, Stylization, StylizationConstants
 from likeness.experiments.training.program import Program, build
@@ -66,7 +65,7 @@ class NextFrame(Experiment):
     def cost(self, params: PyTree, state: PyTree, constants: NextFrameConstants, batch: PyTree, key: PRNGKey) -> LossOutput:
         """J of the frame as it is now, and its parts."""
         found = self.how.cost(params, state, constants.painting, batch, key)
-        steady = self.weight * self.temporal(params["pixels"], constants.earlier, constants.trust)
+        steady = self.weight * self.temporal(self.how.parametrization.image(params), constants.earlier, constants.trust)
         return LossOutput(found.value + self.how.scale * steady, found.state, {**found.metrics, "temporal": steady})
 
     def evaluate(self, data: OpenedStylization, params: PyTree, state: PyTree, part: Part) -> Evaluation:
@@ -123,8 +122,8 @@ class Film:
             if number == 0 or last is None:
                 last = _first(dataclasses.replace(run, experiment=here))
             else:
-                opened = dataclasses.replace(here, start=FromImage(image=frames[number]), pyramid=Pyramid()).open(weights)
-                painter = painter or self._painter(run, here, opened)
+                opened = _followed(here).open(weights)
+                painter = painter or self._painter(run, _followed(here), opened)
                 last = painter(opened, self._steady(how, frames[number - 1 : number + 1], last, opened.original.shape))
             tell(number + 1, len(frames))
             yield last
@@ -149,7 +148,6 @@ class Film:
         self, run: Run, how: Stylization, opened: OpenedStylization
     ) -> Callable[[OpenedStylization, tuple[Pixels, np.ndarray]], Pixels]:
         """What paints any frame but the first: one program for all."""
-        how = dataclasses.replace(how, start=FromImage(image=how.content), pyramid=Pyramid())
         frame = NextFrame(how=how, temporal=self.temporal, weight=self.weight)
         steps = max(1, math.ceil(self.share * run.steps))
         short = dataclasses.replace(run, experiment=frame, steps=steps)
@@ -166,6 +164,12 @@ class Film:
             return _image(how, program, state)
 
         return paint
+
+
+def _followed(how: Stylization) -> Stylization:
+    """What paints a frame that follows another: at the last size alone, beginning with an image."""
+    last = next(stage for stage in how.stages() if stage.size == how.size)
+    return dataclasses.replace(last, start=FromImage(image=how.content))
 
 
 def _first(run: Run) -> Pixels:

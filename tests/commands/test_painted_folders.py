@@ -85,7 +85,7 @@ def _counting(whole, counts):
         (["--contents", "photos/below", "looks"], ["a_x.png", "a_y.png"]),
         (["z.png", "looks/x.png", "--contents", "photos/a.png", "photos/b.jpg"], ["a.png", "b.png"]),
         (["--contents", "photos/below", "looks/x.png", "looks/y.png"], ["a.png"]),
-        (["photos/below"], ["a.png"]),
+        (["--contents", "photos/below"], ["a.png"]),
     ],
 )
 def test_contents_and_styles_are_told_apart(arguments, names):
