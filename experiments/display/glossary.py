@@ -83,6 +83,7 @@ MEANINGS = (
     Meaning("style/frechet", "frechet", "distance of features of all paintings from the styles'", "lower is nearer"),
     Meaning("art_fid", "art_fid", "(1 + LPIPS)(1 + Fréchet distance): contents kept, styles met", "lower is better"),
     Meaning("style/color_distance", "colors", "distance of the colors from those of the nearest style", "lower is nearer"),
+    Meaning("content/color_distance", "own colors", "distance of the colors from the content's own", "lower is nearer"),
     Meaning("style/patch_distance", "patches", "distance of small patches from the nearest style's", "lower is nearer"),
     Meaning("identity/distance", "identity", "distance of the face from the original's", "lower is nearer"),
     Meaning("relative", "relative", "distance from the photograph's features, as a share of their energy", "lower is nearer"),

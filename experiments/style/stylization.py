@@ -1,6 +1,7 @@
 """Style transfer: what is learned is the image."""
 
 import dataclasses
+import math
 from collections.abc import Iterator
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -27,6 +28,7 @@ from likeness.experiments.style.wrapping import check_wrapped, fitted, wrapped_e
 from likeness.research.errors import UserError
 from likeness.research.images.sources import Blank, ImageSource
 from likeness.research.losses import MatchesOnce
+from likeness.research.metrics.image_quality import color_distance
 from likeness.research.types import Array, Float, PRNGKey, PyTree
 
 _COLUMNS = {"": "painted"}
@@ -429,7 +431,9 @@ class Stylization(Experiment):
     def evaluate(self, data: OpenedStylization, params: PyTree, state: PyTree, part: Part) -> Evaluation:
         """What is left of the content, and how near the style is; on the test part also the images side by side.
 
-        What is not painted by is not compared either: a texture has no content, a reconstruction no style.
+        What is not painted by is not compared either: a texture has no content, a reconstruction no style. All is compared with
+        what was painted from, in whose colors, but for ``content/color_distance``: how far the colors are from those that the
+        content had.
         """
         del state
         pixels = self.image(params)
@@ -438,6 +442,8 @@ class Stylization(Experiment):
         encoder, weights = self.encoder, data.constants.encoder
         seen = self.colors.compared(pixels)
         found = self.objective.evaluator.metrics(data.evaluator, encoder, weights, read, seen, data.content, data.styles)
+        every = math.ceil(max(pixels.shape) / self.objective.evaluator.size)
+        found["content/color_distance"] = color_distance(pixels[::every, ::every], data.original[::every, ::every])
         absent = [word for word, painted_by in (("content/", self._has_content), ("style/", self._has_style)) if not painted_by]
         metrics = {name: value for name, value in found.items() if not any(word in name for word in absent)}
         if self.portrait is not None and data.constants.portrait is not None:

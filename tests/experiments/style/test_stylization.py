@@ -14,7 +14,7 @@ from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Checkpoints, Run
 from likeness.experiments.style import Pyramid, StyleImage, Stylization
-from likeness.experiments.style.colors import ByLuminance, Matched
+from likeness.experiments.style.colors import AsTheyAre, ByLuminance, Matched
 from likeness.experiments.style.evaluator import StyleEvaluator
 from likeness.experiments.style.looks import looks
 from likeness.experiments.style.starts import FromContent, FromImage, FromNoise
@@ -387,3 +387,23 @@ def test_weights_from_a_file_are_inputs_and_drawn_ones_are_the_configs(tmp_path)
     kept = read.fingerprint(read.variables())
     assert set(kept) == {"weights of the encoder"}
     assert kept == read.fingerprint(read.variables()) != read.fingerprint(jax.tree.map(lambda leaf: leaf + 1, read.variables()))
+
+
+@pytest.mark.parametrize(
+    "colors", [AsTheyAre(), Matched(change="content"), Matched(change="styles"), ByLuminance()], ids=lambda colors: repr(colors)
+)
+def test_whose_colors_it_has_what_paints_perfectly_is_measured_as_perfect(colors):
+    """The content that is painted from is at distance 0 of the content, and the style of the style, in every mode."""
+    style = StyleImage(image=Photograph(name="flower"), fit="stretch")
+    experiment = small(colors=colors, styles=(style,), size=48)
+    data = experiment.open()
+    as_content = experiment.evaluate(data, {"pixels": data.content[None]}, {}, "validation").metrics
+    assert as_content["content/relative"] < 1e-4 and as_content["held_out/content/relative"] < 1e-4
+    assert as_content["content/ssim"] > 0.999
+    as_style = experiment.evaluate(data, {"pixels": data.styles[0][None]}, {}, "validation").metrics
+    # Under the content's I and Q a few pixels leave the cube of colors, and are clipped.
+    assert max(as_style["style/relative"], as_style["held_out/style/relative"]) < (2e-3 if colors == ByLuminance() else 1e-6)
+    assert as_style["style/color_distance"] < (0.02 if colors == ByLuminance() else 1e-6)
+    kept = isinstance(colors, ByLuminance) or colors == Matched(change="styles")
+    # The flower is 0.385 from it.
+    assert (as_style["content/color_distance"] < 0.16) == kept
