@@ -8,7 +8,7 @@ import tyro
 
 from likeness.experiments.commands.flags import TrustCode, cli, trust
 from likeness.experiments.commands.streams import say_first
-from likeness.experiments.commands.style_flags import PaintingFlags, compared, masked, pyramid_of
+from likeness.experiments.commands.style_flags import PaintingFlags, at_layers, compared, masked, pyramid_of
 
 if TYPE_CHECKING:
     from likeness.experiments.run import Run
@@ -272,6 +272,7 @@ def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Ru
         styles=styles,
         pyramid=pyramid_of(experiment, size),
         objective=objective,
+        last_terms=at_layers(experiment.last_terms, options.style_layers, options.style_weights),
         colors=colors,
         portrait=portrait,
         start=FromImage(image=ImageFile(path=options.init)) if options.init else experiment.start,

@@ -8,7 +8,7 @@ import tyro
 
 from likeness.experiments.commands.flags import cli
 from likeness.experiments.commands.streams import say_first
-from likeness.experiments.commands.style_flags import PaintingFlags, compared, masked, pyramid_of
+from likeness.experiments.commands.style_flags import PaintingFlags, at_layers, compared, masked, pyramid_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +62,7 @@ def main(arguments: list[str]) -> int:
             content=Blank(width=options.width or sides[0], height=options.height or sides[0]) if sides else style.image,
             colors=AsTheyAre(),
             styles=(style,),
+            last_terms=at_layers(experiment.last_terms, options.style_layers, options.style_weights),
             objective=dataclasses.replace(compared(experiment.objective, options), content_terms=()),
             size=size,
             pyramid=pyramid_of(experiment, size),
