@@ -1,0 +1,318 @@
+"""Which way to paint is better at what? Given contents in given styles, each painted by every method, one after another.
+
+    python -m likeness.experiments.benchmarks.paintings --contents $LIKENESS_DATA/pictures/content \
+        --styles $LIKENESS_DATA/pictures/style --methods Gram Wasserstein stylization/strotss --size 256
+
+A method is a preset (its name has a slash), a published network that paints in one pass (``johnson_wave:great_wave``, and the
+style that it has learned, the only one that it paints), or one of Gram and Wasserstein: VGG-16 of torchvision, content at
+relu4_2, style at relu1_1 to relu5_1, Adam from the content image. Unlike stylization/bench, which paints all in one program,
+methods may have pyramids and losses of any shape, and each painting is a run of its own below ``--out``. Goes on where it was
+stopped. Without ``--contents`` and ``--styles`` it paints a procedural face and two photographs in three procedural paintings.
+
+Every painting is read back from its 8-bit file. Contents are cut to three by two. They are evaluated by SqueezeNet 1.1, which
+painted none of them (``--evaluator random``: by random filters, with nothing to fetch), by colors, patches and structure, and
+by LPIPS of AlexNet where its weights are at hand. Differences from the first method come with 95 % intervals over contents and
+styles (:func:`~likeness.research.metrics.crossed.crossed_difference`). Writes paintings.md, paintings.json and paintings.png.
+"""
+
+import dataclasses
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import jax
+import numpy as np
+import tyro
+
+from likeness.experiments.config import load, to_json
+from likeness.experiments.display.contact_sheet import Tile, draw
+from likeness.experiments.display.glossary import MEANINGS
+from likeness.experiments.frozen import FrozenEncoder
+from likeness.experiments.optim.optimizers import Adam
+from likeness.experiments.optim.schedules import WarmupCosine
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.storage.workdir import Workdir, read_json
+from likeness.experiments.style import StyleImage, StyleObjective, Stylization, Term
+from likeness.experiments.style.cropped import Cropped
+from likeness.experiments.style.evaluator import StyleEvaluator
+from likeness.experiments.style.painting import Stylizer
+from likeness.experiments.style.perceptual import Perceptual
+from likeness.experiments.training.trainer import train
+from likeness.research.data.paths import expand_path
+from likeness.research.encoders import SqueezeNet, Vgg
+from likeness.research.errors import UserError
+from likeness.research.files import write_atomically
+from likeness.research.images import read_image, write_image
+from likeness.research.images.portraits import ProceduralFace
+from likeness.research.images.sources import ImageFile, ImageSource, Painting, Photograph
+from likeness.research.losses import Content, Gram, TotalVariation, Wasserstein
+from likeness.research.losses.style.layers import ActivationLoss
+from likeness.research.metrics.crossed import CrossedDifference, crossed_difference
+from likeness.research.synthetic.styles import CurlStrokes, VoronoiMosaic, Woodcut
+from likeness.research.weights import Pretrained, named
+
+STYLE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
+SHOWN = (
+    *("held_out/content/relative", "held_out/style/relative", "content/lpips", "content/ssim"),
+    *("style/color_distance", "style/patch_distance"),
+)
+"""What is compared, where it was measured."""
+HIGHER = ("content/ssim",)
+"""Of these more is better."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Benchmark:
+    """What is painted, how, and where the results go."""
+
+    contents: str | None = None
+    """A folder of images."""
+    styles: str | None = None
+    """A folder of images."""
+    methods: tuple[str, ...] = ("Gram", "Wasserstein")
+    """How it is painted; the others are compared with the first."""
+    size: int = 256
+    """Longer side of the paintings."""
+    steps: int | None = None
+    """How many steps; without it, 200 and those of the presets."""
+    evaluator: Literal["squeezenet11", "random"] = "squeezenet11"
+    """By whom the paintings are evaluated."""
+    out: str = "runs/paintings"
+    """Where paintings and tables go."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """One way to paint, and the styles that it can paint."""
+
+    name: str
+    run: Run | None = None
+    """Whose experiment is a Stylization of one style; None for a network."""
+    network: str = ""
+    style: str = ""
+    """The only one that a network knows."""
+
+    def paints(self, style: ImageSource) -> bool:
+        """Whether it can paint in the look of this one."""
+        return not self.style or style.title == self.style
+
+    def paint(self, content: ImageSource, style: ImageSource, options: Benchmark, out: Path) -> np.ndarray:
+        """The painting as it is in its 8-bit file; painted if it is not there already."""
+        workdir = out / self.name.replace("/", "_").replace(":", "_") / f"{content.title}_{style.title}"
+        if self.run is None:
+            file = workdir / "image.png"
+            if not file.exists():
+                workdir.mkdir(parents=True, exist_ok=True)
+                write_image(file, Stylizer.load(self.network)(content.open(options.size)))
+            return read_image(file).pixels
+        experiment = self.run.experiment
+        assert isinstance(experiment, Stylization)
+        look = dataclasses.replace(experiment.styles[0], image=style)
+        experiment = dataclasses.replace(experiment, content=content, styles=(look,), size=options.size)
+        steps = self.run.steps if options.steps is None else options.steps
+        run = dataclasses.replace(self.run, experiment=experiment, steps=steps)
+        files = Workdir(workdir)
+        if not files.summary.exists() or read_json(files.config) != json.loads(json.dumps(to_json(run))):
+            train(run, workdir)
+        return read_image(files.images / "image.png").pixels
+
+
+@dataclasses.dataclass(frozen=True)
+class Painted:
+    """One painting, and how it was evaluated."""
+
+    method: str
+    content: str
+    style: str
+    pixels: np.ndarray
+    metrics: Mapping[str, float]
+
+
+def by_vgg16(loss: ActivationLoss, beta: float) -> Run:
+    """Everything but the loss of the style and its strength is common."""
+    objective = StyleObjective(
+        encoder=FrozenEncoder(
+            encoder=Vgg(convolutions=(2, 2, 3, 3, 3), last="relu5_1", preprocessing="torchvision"),
+            weights=Pretrained(name="vgg16"),
+        ),
+        beta=beta,
+        content_terms=(Term(loss=Content(layers=("relu4_2",))),),
+        style_terms=(Term(loss=loss),),
+        image_terms=(Term(loss=TotalVariation(), weight=1.0),),
+    )
+    content, style = Photograph(name="china"), StyleImage(image=Painting(style=CurlStrokes()))
+    return Run(
+        experiment=Stylization(content=content, styles=(style,), objective=objective),
+        steps=200,
+        optimizer=Adam(schedule=WarmupCosine(peak_lr=0.03, final=0.1), b2=0.99, box=(0.0, 1.0)),
+        ema_decay=0.95,
+        log_every=50,
+        checkpoints=Checkpoints(every=100),
+    )
+
+
+def method(name: str) -> Method:
+    """The method of a name.
+
+    Raises:
+        UserError: there is none.
+    """
+    if name in ("Gram", "Wasserstein"):
+        loss = {"Gram": Gram, "Wasserstein": Wasserstein}[name](layers=STYLE)
+        return Method(name, by_vgg16(loss, 8.0))
+    if "/" in name or name.endswith(".py"):
+        run = load(name)
+        if not isinstance(run.experiment, Stylization) or len(run.experiment.styles) != 1:
+            raise UserError(f"--methods: {name} is no preset of a Stylization in one style.")
+        return Method(Path(name).stem, run)
+    network, _, style = name.partition(":")
+    if not style:
+        raise UserError(
+            f"--methods: there is no {name}; give Gram, Wasserstein, a preset such as stylization/crowson, or a network and "
+            "the style that it has learned, such as johnson_wave:great_wave."
+        )
+    return Method(network, network=network, style=style)
+
+
+def images(folder: str | None, flag: str, builtin: Sequence[ImageSource]) -> list[ImageSource]:
+    """Those of a folder by name, or the built-in ones.
+
+    Raises:
+        UserError: there is no folder, or no image in it.
+    """
+    if folder is None:
+        return list(builtin)
+    path = expand_path(folder, flag)
+    found = sorted(each for each in path.glob("*") if each.suffix.lower() in ENDINGS)
+    if not found:
+        raise UserError(f"{flag} {folder} is no folder with images ({' '.join(ENDINGS)}) in it.")
+    return [ImageFile(path=str(each)) for each in found]
+
+
+def evaluator(options: Benchmark) -> StyleEvaluator:
+    """By whom the paintings are evaluated: with LPIPS where its weights are at hand."""
+    lpips = Perceptual(network="alex") if all(named(name).find() for name in ("alexnet", "lpips_alex")) else None
+    if options.evaluator == "random":
+        return StyleEvaluator(perceptual=lpips, size=options.size)
+    return StyleEvaluator(
+        encoder=FrozenEncoder(encoder=SqueezeNet(), weights=Pretrained(name="squeezenet11")),
+        content=("fire5/concat",),
+        style=("relu_conv1", "fire3/concat", "fire5/concat", "fire7/concat"),
+        perceptual=lpips,
+        size=options.size,
+    )
+
+
+def cut(source: ImageSource, size: int, folder: Path) -> ImageSource:
+    """The middle of an image, three by two, as a file: all contents of one shape are painted by one program."""
+    file = folder / f"{source.title}.png"
+    if not file.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_image(file, Cropped(source=source, proportions=(2, 3)).open(size))
+    return ImageFile(path=str(file))
+
+
+def painted(options: Benchmark, out: Path) -> tuple[list[Painted], list[ImageSource], list[ImageSource]]:
+    """Paints what is missing and evaluates all of it, with a line for each painting."""
+    contents = images(
+        options.contents, "--contents", (ProceduralFace(person=3), Photograph(name="china"), Photograph(name="flower"))
+    )
+    contents = [cut(source, options.size, out / f"contents_{options.size}") for source in contents]
+    builtin = [Painting(style=style) for style in (CurlStrokes(), VoronoiMosaic(), Woodcut())]
+    styles = images(options.styles, "--styles", builtin)
+    judge = evaluator(options)
+    weights, measured = judge.variables(), []
+    methods = [method(name) for name in options.methods]
+    asked = [(how, c, s) for how in methods for c in contents for s in styles if how.paints(s)]
+    begun = time.monotonic()
+    for number, (how, content, style) in enumerate(asked, 1):
+        pixels = how.paint(content, style, options, out)
+        look, read = style.open(options.size), (judge.content, judge.style)
+        metrics = judge.metrics(weights, judge.encoder, weights["encoder"], read, pixels, content.open(options.size), (look,))
+        # Those of the encoder that painted are not asked for: methods have several.
+        metrics = {name: value for name, value in metrics.items() if name in SHOWN}
+        measured.append(Painted(how.name, content.title, style.title, pixels, metrics))
+        left = (time.monotonic() - begun) / number * (len(asked) - number) / 60
+        print(f"{number} of {len(asked)}: {how.name}, {content.title} in {style.title}; about {left:.0f} min left", flush=True)
+    return measured, contents, styles
+
+
+def compared(first: str, second: str, metric: str, works: Sequence[Painted]) -> CrossedDifference | None:
+    """Of the pairs that both methods painted; None where there are none."""
+    values = {(w.method, w.content, w.style): w.metrics[metric] for w in works if metric in w.metrics}
+    both = [(c, s) for m, c, s in values if m == first and (second, c, s) in values]
+    contents, styles = (list(dict.fromkeys(names)) for names in zip(*both, strict=True)) if both else ([], [])
+    if not both or len(both) != len(contents) * len(styles):
+        return None
+    of = {m: np.array([[values[m, c, s] for s in styles] for c in contents]) for m in (first, second)}
+    return crossed_difference(of[first], of[second])
+
+
+def table(works: Sequence[Painted]) -> str:
+    """Markdown: the means of each method, its differences from the first, and in a sentence what is resolved."""
+    methods = list(dict.fromkeys(work.method for work in works))
+    metrics = [name for name in SHOWN if any(name in work.metrics for work in works)]
+    lines = [f"| mean over its paintings | {' | '.join(methods)} |", f"|---|{'---|' * len(methods)}"]
+    for metric in metrics:
+        means = [np.mean([w.metrics[metric] for w in works if w.method == m and metric in w.metrics]) for m in methods]
+        lines.append(f"| {metric} | {' | '.join(f'{mean:.3f}' for mean in means)} |")
+    lines += ["", f"| difference from {methods[0]}, on the pairs that both painted | {' | '.join(methods[1:])} |"]
+    lines.append(f"|---|{'---|' * (len(methods) - 1)}")
+    told: dict[str, list[str]] = {}
+    for metric in metrics:
+        differences = {m: compared(m, methods[0], metric, works) for m in methods[1:]}
+        lines.append(f"| {metric} | {' | '.join(d.text() if d else '' for d in differences.values())} |")
+        for name, difference in differences.items():
+            if difference is not None and difference.resolved:
+                better = (difference.value > 0) == (metric in HIGHER)
+                told.setdefault(name, []).append(f"{'better' if better else 'worse'} at {_called(metric)}")
+    lines.append("")
+    for name in methods[1:]:
+        found = ", ".join(told.get(name, [])) or "no different, as far as these pairs can say"
+        lines.append(f"{name} is {found}, beside {methods[0]}.")
+    return "\n".join(lines) + "\n"
+
+
+def _called(metric: str) -> str:
+    short = metric.removeprefix("held_out/")
+    return next((meaning.words for meaning in MEANINGS if meaning.path == short), metric)
+
+
+def draw_sheet(works: Sequence[Painted], contents: Sequence[ImageSource], styles: Sequence[ImageSource], out: Path) -> None:
+    """A row for each content and style: both, then every method's painting with its two held-out errors."""
+    methods = list(dict.fromkeys(work.method for work in works))
+    by_place = {(w.method, w.content, w.style): w for w in works}
+    height, width, _ = works[0].pixels.shape
+    step = max(1, round(max(height, width) / 160))
+    blank = np.ones_like(works[0].pixels[::step, ::step])
+    rows = []
+    for content in contents:
+        for style in styles:
+            seen = content.open(max(height, width)), Cropped(source=style, proportions=(height, width)).open(max(height, width))
+            tiles = [Tile(image[::step, ::step], shown.title) for image, shown in zip(seen, (content, style), strict=True)]
+            for name in methods:
+                work = by_place.get((name, content.title, style.title))
+                errors = "" if work is None else " · ".join(f"{work.metrics[m]:.2f}" for m in SHOWN[:2])
+                tiles.append(Tile(blank if work is None else work.pixels[::step, ::step], errors))
+            rows.append(tiles)
+    draw(rows, out, heads=("content", "style", *methods))
+
+
+def main() -> None:
+    options = tyro.cli(Benchmark, description=__doc__)
+    out = Path(options.out)
+    jax.config.update("jax_compilation_cache_dir", str((out / "compiled").absolute()))
+    works, contents, styles = painted(options, out)
+    text = table(works)
+    write_atomically(out / "paintings.md", text)
+    entries = [{"method": w.method, "content": w.content, "style": w.style, "metrics": dict(w.metrics)} for w in works]
+    write_atomically(out / "paintings.json", json.dumps(entries, indent=2) + "\n")
+    draw_sheet(works, contents, styles, out / "paintings.png")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""The benchmark of ways to paint: what is painted once, what is compared, and what is said."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from objectives import with_objective
+
+from likeness.experiments.benchmarks import paintings
+from likeness.experiments.benchmarks.paintings import Benchmark, Method, Painted, compared, images, method, painted, table
+from likeness.experiments.frozen import FrozenEncoder
+from likeness.experiments.run import Run
+from likeness.experiments.style import Pyramid, StyleImage, Stylization
+from likeness.experiments.style.evaluator import StyleEvaluator
+from likeness.experiments.style.terms import Term
+from likeness.research.encoders import Vgg
+from likeness.research.errors import UserError
+from likeness.research.images import write_image
+from likeness.research.images.sources import Photograph
+from likeness.research.losses import Content, Gram
+
+TINY = FrozenEncoder(encoder=Vgg(convolutions=(1, 1), widths=(4, 6), preprocessing="torchvision"))
+EVALUATOR = StyleEvaluator(encoder=TINY, content=("relu2_1",), style=("relu1_1",))
+
+
+def small(loss=None) -> Run:
+    """A method with a pyramid, as no grid can have one."""
+    experiment = with_objective(
+        Stylization,
+        content=Photograph(name="china"),
+        styles=(StyleImage(image=Photograph(name="flower")),),
+        encoder=TINY,
+        evaluator=EVALUATOR,
+        content_terms=(Term(loss=Content(layers=("relu2_1",))),),
+        style_terms=(Term(loss=loss or Gram(layers=("relu1_1",))),),
+        image_terms=(),
+        pyramid=Pyramid(smallest=24),
+    )
+    return Run(experiment=experiment, steps=2)
+
+
+@pytest.fixture
+def folders(tmp_path) -> tuple[str, str]:
+    draw = np.random.default_rng(0)
+    for folder, names in (("contents", ("a", "b")), ("styles", ("x", "y"))):
+        (tmp_path / folder).mkdir()
+        for name in names:
+            write_image(tmp_path / folder / f"{name}.png", draw.uniform(size=(40, 64, 3)).astype(np.float32))
+    return str(tmp_path / "contents"), str(tmp_path / "styles")
+
+
+@pytest.mark.end_to_end
+def test_every_pair_is_painted_by_every_method_and_only_once(folders, tmp_path, monkeypatch, capsys):
+    known = {"one": Method("one", small()), "other": Method("other", small(Gram(layers=("relu2_1",))), style="y")}
+    monkeypatch.setattr(paintings, "method", known.__getitem__)
+    monkeypatch.setattr(paintings, "evaluator", lambda options: EVALUATOR)
+    options = Benchmark(contents=folders[0], styles=folders[1], methods=("one", "other"), size=48)
+    works, contents, styles = painted(options, tmp_path / "out")
+    assert [(w.method, w.content, w.style) for w in works] == [
+        *[("one", content, style) for content in "ab" for style in "xy"],
+        *[("other", content, "y") for content in "ab"],
+    ]
+    assert {w.pixels.shape for w in works} == {(32, 48, 3)}
+    assert "3 of 6: one, b in x; about" in capsys.readouterr().out
+    text = table(works)
+    assert "held_out/style/relative" in text and "other is" in text
+    paintings.draw_sheet(works, contents, styles, tmp_path / "sheet.png")
+    assert (tmp_path / "sheet.png").stat().st_size > 1000
+
+    def none(*given, **more):
+        raise AssertionError("painted again")
+
+    monkeypatch.setattr(paintings, "train", none)
+    again, _, _ = painted(options, tmp_path / "out")
+    assert [dict(w.metrics) for w in again] == [dict(w.metrics) for w in works]
+    with pytest.raises(AssertionError, match="painted again"):
+        painted(dataclasses.replace(options, steps=3), tmp_path / "out")
+
+
+def drawn(method: str, shift: float, styles: str = "xyz") -> list[Painted]:
+    """SSIM that is higher by a shift, and an error that is lower by it; what contents and styles do to both is common."""
+    found = []
+    for row, content in enumerate("abcd"):
+        for column, style in enumerate("xyz"):
+            if style in styles:
+                hard = 0.1 * row + 0.05 * column + 0.001 * ((row + 2 * column) % 3)
+                metrics = {"held_out/style/relative": 0.5 + hard - shift, "content/ssim": 0.2 + hard + shift}
+                found.append(Painted(method, content, style, np.zeros((2, 3, 3)), metrics))
+    return found
+
+
+def test_differences_are_of_the_pairs_that_both_painted_and_said_in_words():
+    works = [*drawn("Gram", 0.0), *drawn("better", 0.1), *drawn("same", 0.0), *drawn("one", -0.1, "y")]
+    difference = compared("one", "Gram", "content/ssim", works)
+    assert difference is not None and difference.value == pytest.approx(-0.1)
+    assert compared("better", "Gram", "content/lpips", works) is None
+    text = table(works)
+    assert "better is better at distance from the style's Gram matrices" in text
+    assert "better at likeness of the structure to the content's, at most 1, beside Gram." in text
+    assert "one is worse at" in text
+    assert "same is no different, as far as these pairs can say, beside Gram." in text
+
+
+def test_methods_and_folders_that_are_none_are_named(tmp_path):
+    assert method("Gram").run is not None and method("stylization/crowson").name == "crowson"
+    assert method("johnson_wave:great_wave").paints(Photograph()) is False
+    with pytest.raises(UserError, match="there is no Grim; give Gram, Wasserstein"):
+        method("Grim")
+    with pytest.raises(UserError, match="stylization/bench is no preset of a Stylization"):
+        method("stylization/bench")
+    with pytest.raises(UserError, match="--styles .* is no folder with images"):
+        images(str(tmp_path), "--styles", ())
+    assert images(None, "--styles", (Photograph(),)) == [Photograph()]
