@@ -1,12 +1,14 @@
 """Whose colors a painted image has."""
 
 import dataclasses
+import math
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 import jax.numpy as jnp
 import numpy as np
 
 from likeness.research.images import luminance, match_colors, match_histogram, match_luminance, with_colors_of
+from likeness.research.metrics.image_quality import color_distance
 from likeness.research.types import Array, Float
 
 Pixels: TypeAlias = Float[np.ndarray, "h w 3"]
@@ -96,6 +98,13 @@ class ByLuminance:
     def compared(self, result: Pixels) -> Pixels:
         """Its luminance, for that alone was painted."""
         return _gray(result)
+
+
+def own_colors(result: Pixels, content: Pixels, size: int) -> float:
+    """How far the colors of a result are from those of the content as it came, of the same size: at most ``size`` pixels along
+    the longer side are compared."""
+    every = math.ceil(max(result.shape) / size)
+    return color_distance(result[::every, ::every], content[::every, ::every])
 
 
 def _gray(image: Pixels) -> Pixels:

@@ -14,6 +14,7 @@ from likeness.experiments.display.phases import tracked
 from likeness.experiments.experiment import Batches, Evaluation, Experiment, LossOutput, Part, Variables
 from likeness.experiments.fingerprints import Fingerprints
 from likeness.experiments.frozen import FrozenEncoder
+from likeness.experiments.style.colors import own_colors
 from likeness.experiments.style.cropped import Cropped
 from likeness.experiments.style.evaluator import StyleEvaluator
 from likeness.experiments.style.grid_report import UNPAINTED, ShownGrid, Work, contact_sheet, entry, means, scatter, table
@@ -310,7 +311,7 @@ class StyleGrid(Experiment):
         works, (contents, styles) = [], self._titles
         for method, cell, alone, pixels in tracked("comparing painted images", painted):
             image = alone.how.image({"pixels": pixels[None]})
-            metrics = self._metrics(data, alone, image)
+            metrics = self._metrics(data, cell, alone, image)
             works.append(Work(method, contents[cell.content], styles[cell.style], self.seeds[cell.seed], image, metrics))
         return works
 
@@ -320,18 +321,19 @@ class StyleGrid(Experiment):
         first = zip(self.cells, data.alone[self.methods[0].name], strict=True)
         for cell, alone in tracked("comparing unpainted images", [each for each in first if each[0].seed == 0]):
             image = data.contents[cell.content]
-            metrics = self._metrics(data, alone, image)
+            metrics = self._metrics(data, cell, alone, image)
             # What is left out is about the content, or depends on the method.
             metrics = {name: metrics[name] for name in metrics if "style/" in name and name != "style/relative"}
             works.append(Work(UNPAINTED, contents[cell.content], styles[cell.style], self.seeds[0], image, metrics))
         return works
 
-    def _metrics(self, data: OpenedGrid, alone: Alone, image: np.ndarray) -> dict[str, float]:
+    def _metrics(self, data: OpenedGrid, cell: Cell, alone: Alone, image: np.ndarray) -> dict[str, float]:
         how = alone.how
         read = (layers(how.objective.content_terms), layers(how.styles[0].terms or how.objective.style_terms))
         weights = data.constants.encoders[self._encoders.index(how.encoder)]
         seen = how.colors.compared(image)
-        return self.evaluator.metrics(data.evaluator, how.encoder, weights, read, seen, alone.content, alone.styles)
+        found = self.evaluator.metrics(data.evaluator, how.encoder, weights, read, seen, alone.content, alone.styles)
+        return {**found, "content/color_distance": own_colors(image, data.contents[cell.content], self.evaluator.size)}
 
 
 def _stacked(method: str, kept: list[StylizationConstants]) -> StylizationConstants:

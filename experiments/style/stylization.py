@@ -1,7 +1,6 @@
 """Style transfer: what is learned is the image."""
 
 import dataclasses
-import math
 from collections.abc import Iterator
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -13,7 +12,7 @@ from likeness.experiments.display import figures
 from likeness.experiments.experiment import Batches, Evaluation, Experiment, LossOutput, Originals, Part, Variables
 from likeness.experiments.fingerprints import Fingerprints, of_arrays
 from likeness.experiments.frozen import FrozenEncoder
-from likeness.experiments.style.colors import AsTheyAre, Colors
+from likeness.experiments.style.colors import AsTheyAre, Colors, own_colors
 from likeness.experiments.style.image import StyleImage
 from likeness.experiments.style.looks import Several, StyleLook, looks
 from likeness.experiments.style.objective import StyleObjective
@@ -28,7 +27,6 @@ from likeness.experiments.style.wrapping import check_wrapped, fitted, wrapped_e
 from likeness.research.errors import UserError
 from likeness.research.images.sources import Blank, ImageSource
 from likeness.research.losses import MatchesOnce
-from likeness.research.metrics.image_quality import color_distance
 from likeness.research.types import Array, Float, PRNGKey, PyTree
 
 _COLUMNS = {"": "painted"}
@@ -442,8 +440,7 @@ class Stylization(Experiment):
         encoder, weights = self.encoder, data.constants.encoder
         seen = self.colors.compared(pixels)
         found = self.objective.evaluator.metrics(data.evaluator, encoder, weights, read, seen, data.content, data.styles)
-        every = math.ceil(max(pixels.shape) / self.objective.evaluator.size)
-        found["content/color_distance"] = color_distance(pixels[::every, ::every], data.original[::every, ::every])
+        found["content/color_distance"] = own_colors(pixels, data.original, self.objective.evaluator.size)
         absent = [word for word, painted_by in (("content/", self._has_content), ("style/", self._has_style)) if not painted_by]
         metrics = {name: value for name, value in found.items() if not any(word in name for word in absent)}
         if self.portrait is not None and data.constants.portrait is not None:

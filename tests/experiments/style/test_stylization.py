@@ -180,7 +180,7 @@ def test_painting_nears_the_style_and_writes_images(tmp_path):
     assert (tmp_path / "run" / "figures" / "side_by_side.png").exists()
     metrics = painted.evaluation.metrics
     errors = {f"{who}{what}/relative" for who in ("", "held_out/") for what in ("content", "style")}
-    assert set(metrics) == {*errors, "style/color_distance"}
+    assert set(metrics) == {*errors, "style/color_distance", "content/color_distance"}
     assert 0 < metrics["style/relative"] < 1
     assert painted.evaluation.images["image"].shape == data.content.shape
 
