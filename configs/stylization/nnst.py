@@ -5,6 +5,15 @@ the content and the painting so far have there, centered, by cosine; the neighbo
 loss of the content: it shows by whose neighbors the places are. A last pass at the full size lets each layer find its own
 nearest at every step.
 
+The authors' last step, which gives the painting the content's hues in the style's palette, is left out: colors are those that
+the features bring.
+
+What was measured: Tübingen in *The Starry Night* at 256 × 192 (``--size 256 --steps 400``), looked at after 306 of the steps,
+the first few of the last pass. The sky turns in large swirls of long curved strokes, as in the painting and as the authors show
+theirs, lights have halos of concentric strokes, hills and shore are dark as the painting's cypress and hills, every house is
+legible, and nothing is fog. At the preset's size and steps nobody has painted with it here. A step of the last pass compares
+4096 places with 16384 in each shallow layer, which is slow on a CPU.
+
 It wants torchvision's VGG-16 (``likeness weights fetch vgg16``; without it, it does not run).
 
     likeness train stylization/nnst

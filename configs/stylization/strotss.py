@@ -6,6 +6,16 @@ on hypercolumns of VGG-16 and the image itself: REMD is the relaxed earth mover'
 their mean and covariance, P is the same as REMD for colors alone, and Sim compares which of 1024 places of one image are alike
 with which of the same places of the other are. Places are drawn anew at each step, 5000 once from the style.
 
+The content's weight is halved at each of the sizes 64, 128, 256 and 512. Two things differ from the authors' code: the network
+is shown ImageNet's mean and deviation, as its weights expect, where theirs is shown RGB less a half; and layers are read where
+a place lies in them, where theirs are read up to half a cell beside it.
+
+What was measured: Tübingen in *The Starry Night* at 128 × 96 (``--size 128 --steps 400``); ``held_out/style/relative`` is 0.072
+and ``held_out/content/relative`` 0.159. In the painting the houses are drawn in the swirls of the sky, a gable has become the
+moon, the shore flows like the hills, all forms of the content are legible, and nothing is fog. In the sky, the last to come, a
+grain of single pixels is left after so few steps. At the preset's size and steps nobody has painted with it here. The authors
+show larger swirls, at 512 pixels.
+
 It wants torchvision's VGG-16 (``likeness weights fetch vgg16``; without it, it does not run).
 
     likeness train stylization/strotss
