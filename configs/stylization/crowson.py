@@ -14,7 +14,7 @@ mean, while here the image and its running mean both go on; and it does not enla
 painting.
 
 It wants torchvision's weights (``likeness weights fetch vgg19``, 575 MB; without them it does not run). Nobody has run it here
-with them, so neither its result nor its time is measured:
+with them, so neither its result nor its time is measured; stylization/crowson_vgg16 is the same on a network that was at hand:
 
     likeness train stylization/crowson
 
