@@ -47,6 +47,8 @@ class CrossedDifference:
             >>> CrossedDifference(0.031, 0.042, -0.0183, -0.0037, 0.012).text()
             '-0.011 [-0.018, -0.004]'
         """
+        if math.isnan(self.low):
+            return f"{self.value:+.3f}, too few for an interval"
         return f"{self.value:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
 
 

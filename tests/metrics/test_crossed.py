@@ -30,6 +30,7 @@ def test_what_is_common_to_both_methods_cancels() -> None:
 def test_one_pair_says_nothing() -> None:
     found = crossed_difference(np.array([[1.0]]), np.array([[0.5]]))
     assert np.isnan(found.low) and not found.resolved and found.value == 0.5
+    assert found.text() == "+0.500, too few for an interval"
 
 
 @pytest.mark.parametrize("spreads", [(0.0, 0.0, 1.0), (1.0, 0.0, 0.5), (0.5, 1.0, 0.5)])
