@@ -18,6 +18,7 @@ from likeness.experiments.style.colors import own_colors
 from likeness.experiments.style.cropped import Cropped
 from likeness.experiments.style.evaluator import StyleEvaluator
 from likeness.experiments.style.grid_report import UNPAINTED, ShownGrid, Work, contact_sheet, entry, means, scatter, table
+from likeness.experiments.style.parametrizations import PixelParametrization
 from likeness.experiments.style.starts import draws
 from likeness.experiments.style.stylization import Rounds, Stylization, StylizationConstants
 from likeness.experiments.style.terms import layers
@@ -49,6 +50,8 @@ class Method:
         (style,) = self.how.styles
         kept_out = {
             "pyramid": self.how.pyramid.smallest is not None,
+            "parametrization": not isinstance(self.how.parametrization, PixelParametrization),
+            "last_terms": bool(self.how.last_terms),
             "tile": self.how.tile is not None,
             "portrait": self.how.portrait is not None,
             "styles[0].region": style.region is not None,

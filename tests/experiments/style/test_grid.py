@@ -19,7 +19,7 @@ from likeness.experiments.frozen import FrozenEncoder, Random
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Run
-from likeness.experiments.style import Method, Pyramid, StyleGrid, StyleImage, Stylization
+from likeness.experiments.style import LaplacianPyramid, Method, Pyramid, StyleGrid, StyleImage, Stylization
 from likeness.experiments.style.colors import Matched
 from likeness.experiments.style.cropped import Cropped
 from likeness.experiments.style.evaluator import StyleEvaluator
@@ -196,6 +196,8 @@ REGION = StyleImage(image=CHINA, region=FLOWER)
         (lambda: method("a_b"), "letters, digits"),
         (lambda: method("unpainted"), "another name"),
         (lambda: method(pyramid=Pyramid(smallest=16)), "sets pyramid, .* cannot be in a grid"),
+        (lambda: method(parametrization=LaplacianPyramid()), "sets parametrization"),
+        (lambda: method(last_terms=(Term(loss=Gram(layers=("relu1_1",))),)), "sets last_terms"),
         (lambda: method(tile=32), "sets tile"),
         (lambda: method(portrait=Portrait()), "sets portrait"),
         (lambda: method(styles=(REGION,)), r"sets styles\[0\].region"),
