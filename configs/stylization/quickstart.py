@@ -1,44 +1,51 @@
 """A photograph in the look of a painting, with nothing to download.
 
-The photograph comes with scikit-learn, the painting is procedural, and the encoder is a VGG of half the width with random
-filters (He, Wang and Hopcroft 2016), which knows nothing of any image.
+The photograph comes with scikit-learn, the painting is procedural, and the encoder is a small VGG that has learned to tell
+drawn textures apart (``recognition/textures``). What is learned is a Laplacian pyramid of the image: a step moves large parts
+of it at once, so that strokes come about where single pixels make noise.
 
     likeness train stylization/quickstart
 """
 
 from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.optimizers import Adam
-from likeness.experiments.optim.schedules import WarmupCosine
+from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.style import StyleImage, StyleObjective, Stylization
+from likeness.experiments.style import Pyramid, StyleImage, StyleObjective, Stylization
 from likeness.experiments.style.colors import Matched
+from likeness.experiments.style.parametrizations import LaplacianPyramid
 from likeness.experiments.style.starts import FromContent
 from likeness.experiments.style.terms import Term
+from likeness.research.encoders import texture_vgg
 from likeness.research.images.sources import Painting, Photograph
-from likeness.research.losses import Content, TotalVariation, Wasserstein
+from likeness.research.losses import Content, OutOfRange, TotalVariation, Wasserstein
 from likeness.research.synthetic.styles import CurlStrokes
+from likeness.research.weights import Pretrained
+
+STYLE = {"input": 0.3, "relu1_1": 0.2, "relu1_2": 0.2, "relu2_2": 0.2, "relu3_3": 0.2, "relu4_3": 0.2}
 
 
 def get_config() -> Run:
     return Run(
         experiment=Stylization(
             content=Photograph(name="china"),
-            styles=(StyleImage(image=Painting(style=CurlStrokes()), scale=2.0),),
+            styles=(StyleImage(image=Painting(style=CurlStrokes()), scale=1.5),),
             objective=StyleObjective(
-                encoder=FrozenEncoder(),
-                beta=3.0,
-                content_terms=(Term(loss=Content(layers=("relu2_2", "relu3_4"))),),
-                style_terms=(Term(loss=Wasserstein(layers=("relu1_2", "relu2_2", "relu3_2"))),),
-                image_terms=(Term(loss=TotalVariation(), weight=0.3),),
+                encoder=FrozenEncoder(encoder=texture_vgg(), weights=Pretrained(name="textures")),
+                beta=40.0,
+                content_terms=(Term(loss=Content(layers=("relu2_2", "relu3_2"))),),
+                style_terms=(Term(loss=Wasserstein(layers=tuple(STYLE), weights=tuple(STYLE.values()))),),
+                image_terms=(Term(loss=TotalVariation(), weight=0.3), Term(loss=OutOfRange())),
             ),
             size=320,
+            pyramid=Pyramid(smallest=80, steps=(1.0,)),
+            parametrization=LaplacianPyramid(),
             colors=Matched(change="content"),
-            start=FromContent(),
+            start=FromContent(details=0.5),
         ),
-        steps=100,
-        optimizer=Adam(schedule=WarmupCosine(peak_lr=0.03, final=0.1), b2=0.99, box=(0.0, 1.0)),
-        ema_decay=0.9,
+        steps=210,
+        optimizer=Adam(schedule=Constant(peak_lr=0.01)),
         log_every=10,
-        evaluate_every=50,
-        checkpoints=Checkpoints(every=50),
+        evaluate_every=70,
+        checkpoints=Checkpoints(every=70),
     )

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from likeness.experiments.style.parametrizations import details
 from likeness.research.images.resize import resize
 from likeness.research.images.sources import ImageSource
 from likeness.research.types import Array, Float, PRNGKey, PyTree
@@ -71,10 +72,14 @@ class FromContent:
 
     noise: float = 0.0
     """How much of it is noise, evenly distributed in [0, 1]: 0 none, 1 all (the course begins near 0.6)."""
+    details: float = 0.0
+    """How much of the finest level of the content's Laplacian pyramid is laid over the painting at each larger size of a
+    pyramid of sizes: what the smaller size could not hold, and a style need not invent."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.noise <= 1:
-            raise ValueError(f"FromContent.noise is {self.noise}: give a share from 0 to 1")
+        for name in ("noise", "details"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"FromContent.{name} is {getattr(self, name)}: give a share from 0 to 1")
 
     @property
     def draws(self) -> bool:
@@ -92,6 +97,14 @@ class FromContent:
         if self.noise == 0:
             return content + 0.0
         return (1.0 - self.noise) * content + self.noise * jax.random.uniform(key, content.shape)
+
+    def goes_on(self, painted: First, content: First) -> First:
+        """The painting, with the content's details."""
+        return painted + self.details * details(content) if self.details else painted
+
+    def at_last(self) -> "FromContent":
+        """The same at every size."""
+        return self
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

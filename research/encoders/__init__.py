@@ -30,7 +30,7 @@ from likeness.research.encoders.shufflenet import ShuffleNetV2
 from likeness.research.encoders.squeezenet import SqueezeNet
 from likeness.research.encoders.test_time import TestTimeAugmentation
 from likeness.research.encoders.texture_embedding import TextureEmbedding
-from likeness.research.encoders.vgg import Vgg
+from likeness.research.encoders.vgg import Vgg, texture_vgg
 from likeness.research.encoders.window_network import WindowNetwork
 from likeness.research.encoders.yunet import YuNet
 from likeness.research.ops.pooling import avg_pool, l2_pool, max_pool, max_pool_2x2
@@ -74,4 +74,5 @@ __all__ = [
     "max_pool",
     "max_pool_2x2",
     "normalize_energy",
+    "texture_vgg",
 ]

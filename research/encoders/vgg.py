@@ -169,6 +169,18 @@ class Vgg(nn.Module, kw_only=True):
         return pooled * RESCALE[self.pooling] if self.rescale else pooled
 
 
+def texture_vgg(last: str | None = None) -> Vgg:
+    """The network of the weights ``textures``, which come with Likeness: four blocks, 692,928 parameters, 1.4 MB."""
+    return Vgg(
+        convolutions=(2, 2, 3, 3),
+        widths=(32, 64, 96, 128),
+        last=last,
+        pooling="average",
+        padding="reflect",
+        preprocessing="torchvision",
+    )
+
+
 def _with_border(
     x: Float[AnyArray, "b h w c"], padding: Literal["replicate", "reflect", "circular"]
 ) -> Float[Array, "b h2 w2 c"]:

@@ -94,6 +94,7 @@ from likeness.research.losses.style.layers import ActivationLoss, Layers, Mask
 from likeness.research.losses.style.moments import MeanStd
 from likeness.research.losses.style.nearest_neighbors import JoinsReferences, MatchesOnce, NearestNeighbors, NeuralNeighbors
 from likeness.research.losses.style.patches import MRF
+from likeness.research.losses.style.range import OutOfRange
 from likeness.research.losses.style.relaxed_emd import PaletteEMD, RelaxedEMD
 from likeness.research.losses.style.self_similarity import SelfSimilarity
 from likeness.research.losses.style.sliced_wasserstein import SlicedWasserstein
@@ -180,6 +181,7 @@ __all__ = [
     "NTXent",
     "NearestNeighbors",
     "NeuralNeighbors",
+    "OutOfRange",
     "OverlapLoss",
     "Padded",
     "PairLoss",

@@ -12,7 +12,7 @@ from likeness.research.encoders.mobilefacenet import MobileFaceNet
 from likeness.research.encoders.mtcnn import MTCNN
 from likeness.research.encoders.shufflenet import ShuffleNetV2
 from likeness.research.encoders.squeezenet import SqueezeNet
-from likeness.research.encoders.vgg import Vgg
+from likeness.research.encoders.vgg import Vgg, texture_vgg
 from likeness.research.encoders.yunet import YuNet
 from likeness.research.style_networks import Johnson
 from likeness.research.weights import layouts
@@ -28,6 +28,7 @@ def _known(name: str, encoder: nn.Module | None, *known: Layout, image: tuple[in
 
 
 KNOWN = (
+    _known("textures", texture_vgg()),
     _known("vgg19", Vgg(preprocessing="torchvision"), layouts.vgg_torchvision(layouts.VGG19)),
     _known("vgg16", Vgg(convolutions=layouts.VGG16, preprocessing="torchvision"), layouts.vgg_torchvision(layouts.VGG16)),
     _known("vgg19_caffe", Vgg(), layouts.vgg_torchvision(layouts.VGG19), layouts.vgg_by_name(layouts.VGG19)),

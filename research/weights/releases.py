@@ -73,6 +73,25 @@ def _lpips(network: str, size: int, sha256: str, published_size: int, published:
 
 RELEASES = (
     Release(
+        name="textures",
+        summary="a small VGG that tells drawn textures apart; it comes with Likeness",
+        editions=(
+            (
+                File(
+                    name="textures.safetensors",
+                    size=1_387_584,
+                    sha256="4db99457a8100e6c459be7da485c1304bb0980e9749efc1aa76fbba68f146257",
+                    ours="own/textures.safetensors",
+                ),
+            ),
+        ),
+        preprocessing="RGB in [0, 1], ImageNet's mean and deviation",
+        licence="Apache-2.0",
+        trained_on="drawn textures, by the config recognition/textures",
+        use="anything, by the licence",
+        citation="Likeness, recognition/textures",
+    ),
+    Release(
         name="vgg19",
         summary="VGG-19 as torchvision trained it",
         editions=(

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from flax import traverse_util
 
-from likeness.research.encoders import Vgg
+from likeness.research.encoders import Vgg, texture_vgg
 from likeness.research.errors import UserError
 from likeness.research.images import read_image, resize
 from likeness.research.metrics.image_quality import edge_correlation
@@ -36,7 +37,7 @@ def alone(monkeypatch):
 
 def test_names_are_unique_and_nearest_ones_are_told():
     assert len({published.name for published in KNOWN}) == len(KNOWN)
-    assert named("vgg19") is KNOWN[0]
+    assert named("vgg19") is KNOWN[1]
     with pytest.raises(UserError, match=r"no known weights 'vgg19_prunned'; nearest: vgg19_pruned16x"):
         named("vgg19_prunned")
 
@@ -244,3 +245,19 @@ def test_the_real_networks_are_torch_s(real_data, name):
     expected = x.permute(0, 2, 3, 1).numpy()
     np.testing.assert_allclose(activations[layer.name], expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
     assert 0.01 < float(activations[layer.name].mean()) < 100
+
+
+def test_the_weights_that_come_with_likeness_are_there_whole_and_of_one_energy():
+    ours = named("textures")
+    path = ours.find()
+    assert path is not None
+    ours.verify(path)
+    assert path.stat().st_size < 4_000_000
+    variables, report = ours.load()
+    assert report.complete
+    assert sum(leaf.size for leaf in jax.tree.leaves(variables)) == 692_928
+    images = np.random.default_rng(0).random((1, 64, 64, 3), np.float32)
+    seen: Any = texture_vgg().apply(variables, images)
+    energies = [float(jnp.mean(jnp.square(seen[layer]))) for layer in ("relu1_2", "relu2_2", "relu3_3", "relu4_3")]
+    # White noise is no texture that it has seen, and yet no layer is silent or loud.
+    assert all(0.05 < energy < 50 for energy in energies)

@@ -33,6 +33,17 @@ def test_content_is_itself_and_noise_mixes_in():
     assert noise.std() == pytest.approx(12**-0.5, rel=0.03)
 
 
+def test_the_contents_details_are_laid_over_what_was_painted_smaller():
+    painted = RNG.uniform(size=(1, 48, 40, 3)).astype(np.float32)
+    content = jnp.asarray(CONTENT)[None]
+    assert FromContent().goes_on(painted, content) is painted
+    halved = content.reshape(1, 24, 2, 20, 2, 3).mean((2, 4))
+    lost = content - jax.image.resize(halved, content.shape, "linear", antialias=False)
+    np.testing.assert_allclose(FromContent(details=0.5).goes_on(painted, content), painted + 0.5 * lost, atol=1e-6)
+    with pytest.raises(ValueError, match=r"FromContent.details is 1.5"):
+        FromContent(details=1.5)
+
+
 def test_noise_is_around_a_gray_or_a_color():
     np.testing.assert_allclose(first(FromNoise(deviation=0.1, center=0.4)).mean(), 0.4, atol=0.005)
     colored = first(FromNoise(deviation=1e-3, center=(0.1, 0.5, 0.9)))
