@@ -90,6 +90,8 @@ RELEASES = (
         trained_on="drawn textures, by the config recognition/textures",
         use="anything, by the licence",
         citation="Likeness, recognition/textures",
+        bring="It comes with Likeness: install that anew, or train recognition/textures and run `likeness weights import FILE "
+        "--name textures`.",
     ),
     Release(
         name="vgg19",

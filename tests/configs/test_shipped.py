@@ -24,10 +24,10 @@ from likeness.experiments.training.program import build
 from likeness.experiments.training.stages import stages
 from likeness.experiments.training.trainer import train
 from likeness.experiments.visualization import Inversion, Synthesis
-from likeness.research.data import Arrays, CountSplit, Faces
+from likeness.research.data import Arrays, CountSplit, Faces, Textures
 from likeness.research.data.detection import DrawnFaces, FaceScenes, OfficialParts, Shapes
 from likeness.research.data.image_sets import Photographs, RandomCrops
-from likeness.research.encoders import PatchPyramid, SqueezeNet, TestTimeAugmentation, Vgg
+from likeness.research.encoders import PatchPyramid, SqueezeNet, TestTimeAugmentation, TextureEmbedding, Vgg
 from likeness.research.visualization import Channel
 
 pytestmark = pytest.mark.end_to_end
@@ -153,7 +153,7 @@ def small_stylization(experiment: Any) -> Stylization:
     portrait = experiment.portrait and dataclasses.replace(experiment.portrait, encoder=RANDOM_FACES)
     # Runs of two and of four steps have not the same stages.
     objective = dataclasses.replace(experiment.objective, encoder=encoder)
-    return dataclasses.replace(experiment, size=48, pyramid=Pyramid(), objective=objective, portrait=portrait)
+    return dataclasses.replace(experiment, size=48, pyramid=Pyramid(), last_terms=(), objective=objective, portrait=portrait)
 
 
 def small_style_network(experiment: Any) -> FastStyle | ArbitraryStyle:
@@ -171,16 +171,18 @@ def small_style_network(experiment: Any) -> FastStyle | ArbitraryStyle:
 
 def small_recognition(experiment: Any, folder: Path) -> Recognition:
     size = getattr(experiment.data, "size", None) or 16
-    channels = getattr(experiment.data, "channels", 1)
+    channels = 3 if isinstance(experiment.data, Textures) else getattr(experiment.data, "channels", 1)
     source = Faces(people=24, images=6, size=min(size, 48), channels=channels).open()
     rows = np.arange(len(source))
     np.savez(folder / "faces.npz", images=source.read(rows), labels=source.labels)
     batches = experiment.batches
     if hasattr(batches, "within_group"):
-        batches = dataclasses.replace(batches, people=4, images=2, within_group=0.0)
+        batches = dataclasses.replace(batches, people=4, images=2, within_group=0.0, groups=1)
     encoder = experiment.encoder
     if isinstance(encoder, TestTimeAugmentation):
         encoder = encoder.clone(views=1, encoder=encoder.encoder.clone(widths=(4,) * 3, last=4))
+    elif isinstance(encoder, TextureEmbedding):
+        encoder = encoder.clone(encoder=encoder.encoder.clone(widths=(4,) * 4))
     elif hasattr(encoder, "width"):
         encoder = encoder.clone(width=4)
     if hasattr(encoder, "blocks"):
