@@ -131,4 +131,4 @@ def _opener(path: Path) -> Callable[[], np.ndarray]:
 
 def _by_numbers(name: str) -> list[tuple[int, str]]:
     """Parts of a name that compare as numbers where they are numbers."""
-    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name) if part]
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", name) if part]

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from likeness.experiments.commands.painted import painted_in, reached, write_painting
-from likeness.experiments.commands.places import check_place, images_below
+from likeness.experiments.commands.places import check_folder, images_below
 from likeness.experiments.display import contact_sheet
 from likeness.experiments.display.glossary import meanings
 from likeness.experiments.display.progress import Phases, Quiet
@@ -21,8 +21,6 @@ from likeness.experiments.run import Run
 from likeness.experiments.storage.workdir import Workdir, plain_metrics, read_json
 from likeness.experiments.style import Stylization
 from likeness.experiments.training.evaluation import restore
-from likeness.research.data.image_guard import SUFFIXES
-from likeness.research.data.paths import printable
 from likeness.research.errors import UserError
 from likeness.research.images import fit, read_image, resize
 
@@ -80,11 +78,7 @@ def works(contents: Sequence[str], styles: Sequence[str], folder: Path) -> list[
     Raises:
         UserError: a folder without images, a folder of styles beside other styles, or a file where a folder is to be made.
     """
-    if folder.suffix.lower() in SUFFIXES or (folder.exists() and not folder.is_dir()):
-        raise UserError(
-            f"Several paintings go into a folder, and --out is {printable(folder)}: name a folder, such as painted."
-        )
-    check_place("--out", folder / "painting.png")
+    check_folder(folder)
     folders = [style for style in styles if Path(style).is_dir()]
     if folders and len(styles) > 1:
         raise UserError(
@@ -99,10 +93,18 @@ def works(contents: Sequence[str], styles: Sequence[str], folder: Path) -> list[
     ]
     names = _names(read)
     styled = _names([look[0] for look in looks]) if folders else [""]
-    return [
-        Work(content, look, folder / f"{name}{'_' * bool(style)}{style}.png")
-        for (content, name), (look, style) in itertools.product(zip(read, names, strict=True), zip(looks, styled, strict=True))
-    ]
+    pairs = list(itertools.product(zip(read, names, strict=True), zip(looks, styled, strict=True)))
+    outs = _apart([f"{name}{'_' * bool(style)}{style}" for (_, name), (_, style) in pairs])
+    return [Work(content, look, folder / f"{out}.png") for ((content, _), (look, _)), out in zip(pairs, outs, strict=True)]
+
+
+def _apart(names: Sequence[str]) -> list[str]:
+    """The same, with a number behind what comes again: a in the look of b_c, and a_b in that of c."""
+    found: list[str] = []
+    for name in names:
+        numbered = (f"{name}_{number}" for number in itertools.count(2))
+        found.append(name if name not in found else next(one for one in numbered if one not in found and one not in names))
+    return found
 
 
 def _names(paths: Sequence[str]) -> list[str]:

@@ -70,6 +70,22 @@ def check_place(flag: str, out: Path, what: str = "image") -> None:
         )
 
 
+def check_folder(folder: Path) -> None:
+    """The same for a folder of paintings, which --out names.
+
+    Raises:
+        UserError: the name of an image, a file that stands there, or a place that may not be written to.
+    """
+    from likeness.research.data.image_guard import SUFFIXES
+    from likeness.research.data.paths import printable
+
+    if folder.suffix.lower() in SUFFIXES or (folder.exists() and not folder.is_dir()):
+        raise UserError(
+            f"Several paintings go into a folder, and --out is {printable(folder)}: name a folder, such as painted."
+        )
+    check_place("--out", folder / "painting.png")
+
+
 def check_figure(flag: str, out: Path) -> None:
     """The same for a figure.
 

@@ -101,6 +101,7 @@ def _frames(options: Options, folder: Path) -> int:
     """The frames of a film."""
     from likeness.experiments.commands.filmed import frames_of, paint_frames
     from likeness.experiments.commands.painted import check_film, load_preset
+    from likeness.experiments.commands.places import check_folder
     from likeness.experiments.style.film import Film
     from likeness.research.errors import UserError
 
@@ -112,8 +113,12 @@ def _frames(options: Options, folder: Path) -> int:
             f"{given[0]} out, or paint each image alone by --contents {options.content}."
         )
     if any(Path(style).is_dir() for style in options.styles):
-        raise UserError("A film is painted in one look: give style images, and no folder of them.")
+        raise UserError(
+            f"{options.content} is a folder, which is taken for the frames of a film, and a film is painted in one look: give "
+            f"style images, and no folder of them, or paint each image alone by --contents {options.content}."
+        )
     out, animation = Path("stylized" if options.out == Options.out else options.out), None
+    check_folder(out)
     if options.film is not None:
         check_film(animation := Path(options.film))
     frames = frames_of(folder, out)

@@ -81,3 +81,10 @@ def test_frames_of_one_name_are_refused(capsys):
     Image.new("RGB", (32, 32)).save("frames/f2.jpg")
     assert run(COMMAND) == 2
     assert "Two frames would both be painted into f2.png" in capsys.readouterr().err
+
+
+def test_a_sign_that_only_looks_like_a_number_is_none():
+    Path("a").mkdir()
+    for name in ("a/f10\u00b2.png", "a/f9.png", "a/f9\u00b2.png"):
+        Path(name).write_bytes(Path("z.png").read_bytes())
+    assert [path.name for path in frames_of(Path("a"), Path("out"))] == ["f9.png", "f9\u00b2.png", "f10\u00b2.png"]

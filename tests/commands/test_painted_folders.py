@@ -8,6 +8,7 @@ from PIL import Image
 from small_style import PRESET
 
 from likeness.experiments.commands.main import run
+from likeness.experiments.commands.painted_folders import works
 
 pytestmark = pytest.mark.end_to_end
 
@@ -93,6 +94,16 @@ def test_contents_and_styles_are_told_apart(arguments, names):
     assert painted("stylized") == names
 
 
+def test_no_two_paintings_have_one_name():
+    contents, looks = ["a", "a_b", "a_b_c_2"], ["b_c", "c", "c_2"]
+    for number, name in enumerate((*contents, *looks)):
+        draw(f"{'few' if name in contents else 'these'}/{name}.png", number)
+    outs = [work.out.name for work in works(["few"], ["these"], Path("out"))]
+    assert len(set(outs)) == 9
+    # Where none comes again, a painting is called after its content and its style alone.
+    assert outs[:2] == ["a_b_c.png", "a_c.png"]
+
+
 def test_an_image_that_cannot_be_painted_is_told_and_the_others_are_painted(capsys):
     Path("photos/b.jpg").write_bytes(Path("photos/b.jpg").read_bytes()[:300])
     assert run(["stylize", "--contents", "photos", "z.png", "--preset", "preset.py", "--steps", "1", "-o", "out"]) == 2
@@ -112,7 +123,12 @@ def test_an_image_that_cannot_be_painted_is_told_and_the_others_are_painted(caps
         (["looks", "z.png", "--contents", "photos"], "looks is a folder of styles, and others are given beside it"),
         (["--contents", "photos/a.png", "photos/b.jpg"], "no style stands before it"),
         (["photos", "z.png", "--init", "z.png"], "a folder, which is taken for the frames of a film: leave --init out"),
-        (["photos", "looks"], "A film is painted in one look"),
+        (
+            ["photos", "looks"],
+            "a film is painted in one look: give style images, and no folder of them, or paint each image alone",
+        ),
+        (["photos", "z.png", "-o", "out.png"], "Several paintings go into a folder, and --out is out.png"),
+        (["photos", "z.png", "-o", "preset.py"], "Several paintings go into a folder, and --out is preset.py"),
         (["photos/below", "z.png"], "holds one image, and a film has two frames or more"),
     ],
 )
