@@ -1,8 +1,8 @@
 """Puts painted images side by side for the README.
 
-likeness stylize TUBINGEN STARRY_NIGHT --preset stylization/vgg19_pruned -o runs/readme/1.png
-likeness stylize TUBINGEN GREAT_WAVE --preset stylization/vgg19_pruned -o runs/readme/2.png
-likeness stylize -o runs/readme/3.png
+likeness stylize TUBINGEN STARRY_NIGHT --size 480 -o runs/readme/1.png
+likeness stylize TUBINGEN GREAT_WAVE --size 480 -o runs/readme/2.png
+likeness stylize --size 480 -o runs/readme/3.png
 python -m likeness.experiments.benchmarks.readme_styles runs/readme/1.png runs/readme/2.png runs/readme/3.png
 """
 
@@ -14,7 +14,7 @@ from PIL import Image
 
 from likeness.research.files import write_atomically
 
-IMAGE, HEIGHT, GAP = Path("docs/styles.jpg"), 288, 8
+IMAGE, HEIGHT, GAP = Path("docs/styles.jpg"), 360, 8
 
 
 def main() -> None:
