@@ -1,6 +1,7 @@
 """``likeness visualize WORKDIR|ENCODER``: what the units of a network see."""
 
 import dataclasses
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -29,7 +30,8 @@ class Options:
 
     network: Network = None
     """The working directory of a recognition, a classification or a stylization (it is its encoder then), or published weights
-    by name (`likeness weights list`)."""
+    by name (`likeness weights list`). Without it, the newest recognizer below runs, and where there is none, the encoder that
+    comes with Likeness, textures."""
     data: Annotated[str | None, tyro.conf.arg(metavar="FOLDER")] = None
     """Images to look at, in folders in this folder. Unless given, what it was trained on, and for published weights and
     stylization's encoders 1,000 cutouts of the two photographs that come with scikit-learn."""
@@ -83,7 +85,7 @@ def main(arguments: list[str]) -> int:
     ):
         if value is not None and value < 1:
             raise UserError(f"{flag} is {value}: give 1 or more.")
-    network = options.network or str(recognizer_dir(None, "WORKDIR"))
+    network = options.network or _own()
     trust(network, options)
     scope = Microscope.load(network, options.size)
     found = scope.own_examples() if options.data is None else scope.images_in(options.data)
@@ -143,6 +145,16 @@ def _cut_short(options: Options, found: "LookedAt", images: "LookedAt", seen: "M
         if options.units is not None and options.units > units - dead:
             told.append(f"--units is {options.units} and {layer} has {units}, {dead} of them dead: {units - dead} are drawn")
     return told
+
+
+def _own() -> str:
+    """What is looked into where nothing is named: the newest recognizer below ``runs``, else the encoder that comes with
+    Likeness."""
+    found = recognizer_dir(None, "WORKDIR")
+    if found.is_dir():
+        return str(found)
+    print("likeness: WORKDIR is not given: the encoder that comes with Likeness (textures) is looked into.", file=sys.stderr)
+    return "textures"
 
 
 def _default(network: str) -> Path:

@@ -99,3 +99,12 @@ def test_what_is_left_out_or_cut_is_said(likeness, world, tmp_path):
     unsaid = likeness("visualize", world.workdir, "--data", world.strangers, "--layers", "relu1", "-o", tmp_path / "units")
     assert unsaid.code == 0
     assert "--units" not in unsaid.out
+
+
+def test_where_nothing_is_trained_the_encoder_that_comes_with_likeness_is_looked_into(likeness, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said = likeness("visualize", "--images", "8", "--units", "2", "--k", "2", "--layers", "relu2_1", "--size", "48")
+    assert said.code == 0, said.err
+    assert "the encoder that comes with Likeness (textures) is looked into" in said.err
+    told = json.loads((tmp_path / "runs" / "visualize" / "textures" / "units.json").read_text())
+    assert len(told["relu2_1"]["units"]) == 64
