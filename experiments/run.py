@@ -73,8 +73,8 @@ class Run:
         _positive(self, *(["steps"] if self.steps or not self.experiment.starts_trained else []), "log_every", "evaluate_every")
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
             raise ValueError(f"Run.ema_decay is {self.ema_decay}: give a number between 0 and 1, or None for no average")
-        if self.seed < 0:
-            raise ValueError(f"Run.seed is {self.seed}: give 0 or more")
+        if not 0 <= self.seed < 2**31:
+            raise ValueError(f"Run.seed is {self.seed}: give a whole number from 0 to {2**31 - 1}")
         if self.checkpoints.best_metric is not None and self.evaluate_every is None:
             raise ValueError(
                 f"Checkpoints.best_metric is {self.checkpoints.best_metric!r} but Run.evaluate_every is None, so nothing "

@@ -56,6 +56,8 @@ def replaced(root, name, value):
         ("experiment.loss.margin", "wide", "margin is 'wide'"),
         ("experiment.encoder.width", [], r"width is \(\)"),
         ("optimizer", {"type": "likeness.experiments.optim.optimizers.Adam", "moments": 1}, "Adam"),
+        ("seed", -1, "Run.seed is -1: give a whole number from 0 to 2147483647"),
+        ("seed", 2**31, "Run.seed is 2147483648: give a whole number from 0"),
         ("ema_decay", 2, "Run.ema_decay is 2"),
         ("matmul_precision", "lower", "matmul_precision is 'lower'"),
         ("checkpoints.every", -1, "Checkpoints.every is -1"),
