@@ -161,11 +161,20 @@ def _fetch(name: str) -> None:
     from likeness.research.weights.releases import released
 
     release = released(name)
-    with _Download() as download:
-        path = fetch(release, progress=download.show)
+    path = _carried(release)
+    if path is None:
+        with _Download() as download:
+            path = fetch(release, progress=download.show)
     print(f"{name} is in {printable(path)}")
     if missing := release.missing():
         print(f"→ it cannot be read yet: {missing}")
+
+
+def _carried(release: "Release") -> "Path | None":
+    """Where they are, if all came whole with an installed package: then there is nothing to fetch."""
+    path = release.find()
+    files = [] if path is None else release.files(path)
+    return path if files and all(place == file.installed() and file.intact(place) for file, place in files) else None
 
 
 class _Download:

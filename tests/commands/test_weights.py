@@ -5,6 +5,7 @@ import importlib.machinery
 import json
 import sys
 import types
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -32,6 +33,9 @@ from likeness.research.weights import (
 )
 
 ENCODER = Vgg(widths=(2, 2, 2, 2, 2), last="relu2_1")
+
+
+COMES_WITH_LIKENESS = Path(release.__file__).parent / "own" / "textures.safetensors"
 
 
 @pytest.fixture(autouse=True)
@@ -114,6 +118,18 @@ def test_fetch_copies_what_is_on_this_machine(likeness: Likeness, little, cache)
     assert (said.code, said.out) == (0, f"little is in {cache / 'little' / 'little.safetensors'}\n")
     assert (cache / "little" / "little.safetensors").read_bytes() == little.read_bytes()
     assert " fetched " in likeness("weights", "list").out
+
+
+def test_what_came_with_a_package_needs_no_fetching(likeness: Likeness, monkeypatch, tmp_path, cache):
+    path = tmp_path / "textures.safetensors"
+    path.write_bytes(COMES_WITH_LIKENESS.read_bytes())
+    monkeypatch.setattr(release.File, "installed", lambda self: path if self.name == path.name else None)
+    said = likeness("weights", "fetch", "textures")
+    assert (said.code, said.out) == (0, f"textures is in {path}\n")
+    assert not cache.exists()
+    # What is damaged is no answer.
+    path.write_bytes(bytes(path.stat().st_size))
+    assert likeness("weights", "fetch", "textures").code == 2
 
 
 def test_what_cannot_be_fetched_says_what_to_bring(likeness: Likeness, little, cache):
