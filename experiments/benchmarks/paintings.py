@@ -104,7 +104,7 @@ class Method:
         workdir = out / self.name.replace("/", "_").replace(":", "_") / f"{content.title}_{style.title}"
         if self.run is None:
             file = workdir / "image.png"
-            if not file.exists():
+            if not file.exists() or max(read_image(file).pixels.shape[:2]) != options.size:
                 workdir.mkdir(parents=True, exist_ok=True)
                 write_image(file, Stylizer.load(self.network)(content.open(options.size)))
             return read_image(file).pixels
@@ -189,6 +189,9 @@ def images(folder: str | None, flag: str, builtin: Sequence[ImageSource]) -> lis
     found = sorted(each for each in path.glob("*") if each.suffix.lower() in ENDINGS)
     if not found:
         raise UserError(f"{flag} {folder} is no folder with images ({' '.join(ENDINGS)}) in it.")
+    stems = [each.stem for each in found]
+    if twice := next((stem for stem in stems if stems.count(stem) > 1), None):
+        raise UserError(f"{flag} {folder} has two images called {twice}: paintings are told apart by that, so rename one.")
     return [ImageFile(path=str(each)) for each in found]
 
 
@@ -208,10 +211,13 @@ def evaluator(options: Benchmark) -> StyleEvaluator:
 
 def cut(source: ImageSource, size: int, folder: Path) -> ImageSource:
     """The middle of an image, three by two, as a file: all contents of one shape are painted by one program."""
-    file = folder / f"{source.title}.png"
+    file, pixels = folder / f"{source.title}.png", Cropped(source=source, proportions=(2, 3)).open(size)
     if not file.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        write_image(file, Cropped(source=source, proportions=(2, 3)).open(size))
+        write_image(file, pixels)
+    kept = read_image(file).pixels
+    if kept.shape != pixels.shape or np.abs(kept - pixels).max() > 1 / 255:
+        raise UserError(f"{file} was cut from another image of this name: give --out another folder.")
     return ImageFile(path=str(file))
 
 

@@ -16,7 +16,7 @@ from likeness.experiments.style.terms import Term
 from likeness.research.encoders import Vgg
 from likeness.research.errors import UserError
 from likeness.research.images import write_image
-from likeness.research.images.sources import Photograph
+from likeness.research.images.sources import ImageFile, Photograph
 from likeness.research.losses import Content, Gram
 
 TINY = FrozenEncoder(encoder=Vgg(convolutions=(1, 1), widths=(4, 6), preprocessing="torchvision"))
@@ -111,3 +111,17 @@ def test_methods_and_folders_that_are_none_are_named(tmp_path):
     with pytest.raises(UserError, match="--styles .* is no folder with images"):
         images(str(tmp_path), "--styles", ())
     assert images(None, "--styles", (Photograph(),)) == [Photograph()]
+
+
+def test_images_that_would_be_taken_for_one_another_are_refused(tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("one/a.png", "other/a.png", "twice/a.png", "twice/a.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        write_image(tmp_path / name, rng.uniform(size=(40, 60, 3)).astype(np.float32))
+    one, other = (ImageFile(path=str(tmp_path / name / "a.png")) for name in ("one", "other"))
+    kept = paintings.cut(one, 48, tmp_path / "cut")
+    assert paintings.cut(one, 48, tmp_path / "cut") == kept
+    with pytest.raises(UserError, match="was cut from another image of this name"):
+        paintings.cut(other, 48, tmp_path / "cut")
+    with pytest.raises(UserError, match="two images called a"):
+        paintings.images(str(tmp_path / "twice"), "--contents", ())
