@@ -7,7 +7,9 @@ from typing import Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 
-from likeness.research.checks import check_count
+from likeness.research.checks import check_choice, check_count
+from likeness.research.images.resize import resize_around
+from likeness.research.losses.style.variation import Edges
 from likeness.research.types import Array, Float, PyTree
 
 First = Float[Array, "1 h w 3"]
@@ -67,9 +69,16 @@ class LaplacianPyramid:
 
     levels: int = 5
     """Levels of differences at most: an image with a side of one pixel is not halved any more."""
+    edges: Edges = "border"
+    """``wrap``: the image goes on at its other side, and so does every level."""
 
     def __post_init__(self) -> None:
         check_count("LaplacianPyramid", "levels", self.levels)
+        check_choice("LaplacianPyramid", "edges", self.edges, Edges)
+
+    def wrapped(self) -> "LaplacianPyramid":
+        """The same of an image that goes on at its other side."""
+        return dataclasses.replace(self, edges="wrap")
 
     @property
     def carries_moments(self) -> bool:
@@ -78,14 +87,14 @@ class LaplacianPyramid:
 
     def parameters(self, image: First) -> dict[str, Array]:
         """``level0``, the finest, to the last x."""
-        return {f"level{k}": level for k, level in enumerate(decompose(image, self.levels))}
+        return {f"level{k}": level for k, level in enumerate(decompose(image, self.levels, self.edges))}
 
     def image(self, parameters: PyTree) -> First:
         """The sum of all levels, each brought to the size of the finest."""
-        return compose([parameters[f"level{k}"] for k in range(len(parameters))])
+        return compose([parameters[f"level{k}"] for k in range(len(parameters))], self.edges)
 
 
-def decompose(image: Float[Array, "b h w c"], levels: int) -> list[Float[Array, "b _ _ c"]]:
+def decompose(image: Float[Array, "b h w c"], levels: int, edges: Edges = "border") -> list[Float[Array, "b _ _ c"]]:
     """The Laplacian pyramid of images: the finest level first, what is left last.
 
     Example:
@@ -94,17 +103,17 @@ def decompose(image: Float[Array, "b h w c"], levels: int) -> list[Float[Array, 
     """
     found = []
     while len(found) < levels and min(image.shape[1:3]) >= 2:
-        smaller = _resized(image, (image.shape[1] // 2, image.shape[2] // 2))
-        found.append(image - _resized(smaller, image.shape[1:3]))
+        smaller = _resized(image, (image.shape[1] // 2, image.shape[2] // 2), edges)
+        found.append(image - _resized(smaller, image.shape[1:3], edges))
         image = smaller
     return [*found, image]
 
 
-def compose(levels: Sequence[Float[Array, "b _ _ c"]]) -> Float[Array, "b h w c"]:
+def compose(levels: Sequence[Float[Array, "b _ _ c"]], edges: Edges = "border") -> Float[Array, "b h w c"]:
     """The images of a Laplacian pyramid."""
     *finer, image = levels
     for level in reversed(finer):
-        image = level + _resized(image, level.shape[1:3])
+        image = level + _resized(image, level.shape[1:3], edges)
     return image
 
 
@@ -113,5 +122,7 @@ def details(image: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
     return decompose(image, 1)[0] if min(image.shape[1:3]) >= 2 else jnp.zeros_like(image)
 
 
-def _resized(image: Array, size: tuple[int, ...]) -> Array:
+def _resized(image: Array, size: tuple[int, ...], edges: Edges) -> Array:
+    if edges == "wrap":
+        return resize_around(image, (size[0], size[1]), "linear")
     return jax.image.resize(image, (image.shape[0], *size, image.shape[3]), "linear", antialias=False)

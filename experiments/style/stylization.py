@@ -23,8 +23,9 @@ from likeness.experiments.style.readers import Asked, Reader, WholeReader
 from likeness.experiments.style.starts import FromContent, GoesOn, Start, StartOfImages
 from likeness.experiments.style.terms import Term, check_joined, grown, joined, layers
 from likeness.experiments.style.tiled import check_tiled, tiled_reader
-from likeness.experiments.style.wrapping import check_wrapped, fitted, wrapped_encoder, wrapped_terms
+from likeness.experiments.style.wrapping import Wraps, check_wrapped, fitted, wrapped_encoder, wrapped_terms
 from likeness.research.errors import UserError
+from likeness.research.images.resize import resize_around
 from likeness.research.images.sources import Blank, ImageSource
 from likeness.research.losses import MatchesOnce
 from likeness.research.types import Array, Float, PRNGKey, PyTree
@@ -219,10 +220,16 @@ class Stylization(Experiment):
 
     def promote(self, learned: Array, constants: StylizationConstants) -> Array:
         """The image of a smaller size at this one, bicubically."""
+        if self.edges == "wrap":
+            _, height, width, _ = constants.content.shape
+            return resize_around(learned, (height, width), "cubic")
         return jax.image.resize(learned, constants.content.shape, "cubic")
 
     def promote_moment(self, moment: Array, constants: StylizationConstants) -> Array:
         """A moment of the gradient at this size, bilinearly, which keeps positive what is positive."""
+        if self.edges == "wrap":
+            _, height, width, _ = constants.content.shape
+            return resize_around(moment, (height, width), "linear")
         return jax.image.resize(moment, constants.content.shape, "linear")
 
     @property
@@ -230,16 +237,22 @@ class Stylization(Experiment):
         """As the parametrization says."""
         return self.parametrization.carries_moments
 
+    @property
+    def _made(self) -> ImageParametrization:
+        """What the image is made of, told where it goes on at its other side."""
+        own = self.parametrization
+        return own.wrapped() if self.edges == "wrap" and isinstance(own, Wraps) else own
+
     def enter(self, learned: Variables, constants: StylizationConstants) -> Variables:
         """The painting at this size, and the partners that its places find in the styles."""
-        painted = self.parametrization.image(learned.params)
+        painted = self._made.image(learned.params)
         content = constants.content
         # The last pass goes on at the same size, and has all details that there are.
         if painted.shape == content.shape:
             return Variables(learned.params, self._matches(painted, constants))
         painted = self.promote(painted, constants)
         begun = self.start.goes_on(painted, content) if isinstance(self.start, GoesOn) else painted
-        return Variables(self.parametrization.parameters(begun), self._matches(painted + details(content), constants))
+        return Variables(self._made.parameters(begun), self._matches(painted + details(content), constants))
 
     def _matches(self, painted: Array, constants: StylizationConstants) -> PyTree:
         """The partners that the losses look up which then hold the image to them, by look and by term; ``{}`` for none."""
@@ -350,11 +363,11 @@ class Stylization(Experiment):
         """The image to begin with."""
         del batch
         begun = self.start(constants.content, constants.start, key)
-        return Variables(self.parametrization.parameters(begun), self._matches(constants.content, constants))
+        return Variables(self._made.parameters(begun), self._matches(constants.content, constants))
 
     def cost(self, params: PyTree, state: PyTree, constants: StylizationConstants, batch: PyTree, key: PRNGKey) -> LossOutput:
         """J of the image as it is now, and its parts."""
-        pixels, kept = self.parametrization.image(params), constants.targets
+        pixels, kept = self._made.image(params), constants.targets
         terms = self.objective
         asked = [Asked(self._seen(terms.content_terms), kept.content), Asked(self._seen(terms.image_terms), kept.image)]
         for number, (look, target, region) in enumerate(zip(self._looks, kept.styles, constants.regions, strict=True), 1):
@@ -399,7 +412,7 @@ class Stylization(Experiment):
 
     def image(self, params: PyTree) -> np.ndarray:
         """What was painted, with the colors that it is to have: (h, w, 3), RGB in [0, 1]."""
-        pixels = np.clip(np.asarray(self.parametrization.image(params)[0], np.float32), 0.0, 1.0)
+        pixels = np.clip(np.asarray(self._made.image(params)[0], np.float32), 0.0, 1.0)
         return self.colors.after(pixels, dataclasses.replace(self, size=max(pixels.shape))._opened())
 
     def as_compiled(self) -> "Stylization":

@@ -1,6 +1,7 @@
 """Images of other sizes: means of areas where they shrink, cubic interpolation where they grow."""
 
 import functools
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -47,6 +48,33 @@ def fit(size: tuple[int, int], longest: int) -> tuple[int, int]:
         raise ValueError(f"fit({size}, {longest}): sides are at least 1 pixel.")
     height, width = (max(1, round(side * longest / max(size))) for side in size)
     return height, width
+
+
+def resize_around(
+    pixels: Float[Array, "b h w c"], size: tuple[int, int], method: Literal["linear", "cubic"]
+) -> Float[Array, "b H W c"]:
+    """Resizes images that go on at their other side, as tiles do, by interpolation: there is no border in the result either.
+
+    What grows is interpolated as ``jax.image.resize`` does inside; nothing is averaged where it shrinks.
+
+    Args:
+        pixels: images, or what lives on their pixels.
+        size: new height and width.
+        method: how.
+
+    Returns:
+        float32.
+    """
+    _, height, width, channels = pixels.shape
+    around = jnp.pad(pixels.astype(jnp.float32), ((0, 0), (_AROUND, _AROUND), (_AROUND, _AROUND), (0, 0)), mode="wrap")
+    scale = jnp.asarray([size[0] / height, size[1] / width], jnp.float32)
+    return jax.image.scale_and_translate(
+        around, (len(pixels), *size, channels), (1, 2), scale, -_AROUND * scale, method, antialias=False
+    )
+
+
+_AROUND = 2
+"""Pixels of the other side that a cubic looks at."""
 
 
 @jax.jit

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from likeness.research.images import fit, resize
+from likeness.research.images.resize import resize_around
 
 
 def image(*shape: int) -> np.ndarray:
@@ -90,3 +91,14 @@ def test_no_side_below_a_pixel() -> None:
         resize(jnp.zeros((5, 6, 3)), (0, 3))
     with pytest.raises(ValueError, match="at least 1 pixel"):
         fit((4, 5), 0)
+
+
+@pytest.mark.parametrize("method", ["linear", "cubic"])
+@pytest.mark.parametrize("size", [(24, 20), (18, 15), (12, 31)])
+def test_around_an_image_is_resized_as_the_middle_of_nine(method, size):
+    pixels = np.random.default_rng(0).random((1, 12, 10, 3), np.float32)
+    nine = np.tile(pixels, (1, 3, 3, 1))
+    whole = jax.image.resize(nine, (1, 3 * size[0], 3 * size[1], 3), method, antialias=False)
+    expected = whole[:, size[0] : 2 * size[0], size[1] : 2 * size[1]]
+    # Places are float32 numbers of up to 93 pixels there.
+    np.testing.assert_allclose(resize_around(jnp.asarray(pixels), size, method), expected, atol=1e-5)

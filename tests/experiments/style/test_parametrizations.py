@@ -88,3 +88,14 @@ def test_a_step_of_gradient_descent_in_the_pyramid_goes_down():
 def test_no_level_is_refused():
     with pytest.raises(ValueError, match="levels=0"):
         LaplacianPyramid(levels=0)
+
+
+def test_of_an_image_that_goes_on_at_its_other_side_every_level_does():
+    wrapped = LaplacianPyramid(levels=3).wrapped()
+    x = image(32, 48)
+    levels, moved = wrapped.parameters(x), wrapped.parameters(jnp.roll(x, (8, 16), (1, 2)))
+    for k, (name, level) in enumerate(levels.items()):
+        np.testing.assert_allclose(moved[name], jnp.roll(level, (8 >> k, 16 >> k), (1, 2)), atol=1e-6)
+    np.testing.assert_allclose(wrapped.image(moved), jnp.roll(x, (8, 16), (1, 2)), atol=1e-6)
+    plain = LaplacianPyramid(levels=3).parameters(jnp.roll(x, (8, 16), (1, 2)))
+    assert np.abs(plain["level0"] - jnp.roll(levels["level0"], (8, 16), (1, 2))).max() > 1e-3
