@@ -64,11 +64,15 @@ def paint_frames(run: Run, film: Film, frames: list[Path], out: Path, animation:
     sources = [ImageFile(path=str(frame)) for frame in frames]
     if done:
         print(f"{done} of {len(frames)} frames are painted already")
-    with Phases() as phases, watched(phases.tell):
-        painted = film(run, sources, [_opener(out / name) for name in names[:done]])
-        for number, image in enumerate(painted, done):
-            write_image(out / names[number], image)
-            record.add(sources[number].fingerprint())
+    try:
+        with Phases() as phases, watched(phases.tell):
+            painted = film(run, sources, [_opener(out / name) for name in names[:done]])
+            for number, image in enumerate(painted, done):
+                write_image(out / names[number], image)
+                record.add(sources[number].fingerprint())
+    except KeyboardInterrupt:
+        print(f"{len(record.frames)} of {len(frames)} frames are painted, in {out}: the same command goes on after them")
+        raise
     if animation is not None:
         write_film(animation, [out / name for name in names])
         print(f"film    {animation}")

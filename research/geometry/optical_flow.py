@@ -48,10 +48,12 @@ def trusted_flow(to_earlier: Shaped[AnyArray, "..."], to_later: Shaped[AnyArray,
         to_later: ŵ, (h, w, 2), at each pixel of the earlier frame: where it goes.
 
     Raises:
-        ValueError: flows of two sizes, or no floats.
+        ValueError: flows of two sizes, or no floats; fewer than 2 × 2 pixels.
     """
     check_array("trusted_flow", "the flow to the earlier frame", to_earlier, ("h", "w", 2), "floats")
     check_array("trusted_flow", "the flow to the later frame", to_later, to_earlier.shape, "floats")
+    if min(to_earlier.shape[:2]) < 2:
+        raise ValueError(f"trusted_flow: the flow is {to_earlier.shape}, and how fast it changes is seen from 2 × 2 pixels on.")
     forward = jnp.asarray(to_earlier, jnp.float32)
     back = flowed(to_later, forward)
     lengths = jnp.sum(jnp.square(forward), axis=-1)

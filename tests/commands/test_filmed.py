@@ -88,3 +88,21 @@ def test_a_sign_that_only_looks_like_a_number_is_none():
     for name in ("a/f10\u00b2.png", "a/f9.png", "a/f9\u00b2.png"):
         Path(name).write_bytes(Path("z.png").read_bytes())
     assert [path.name for path in frames_of(Path("a"), Path("out"))] == ["f9.png", "f9\u00b2.png", "f10\u00b2.png"]
+
+
+def test_who_interrupts_a_film_is_told_that_it_goes_on(monkeypatch, capsys):
+    from likeness.experiments.commands import filmed
+
+    kept = filmed.write_image
+
+    def interrupted(path, image):
+        if path.name == "f9.png":
+            raise KeyboardInterrupt
+        kept(path, image)
+
+    monkeypatch.setattr(filmed, "write_image", interrupted)
+    assert run(COMMAND) != 0
+    assert "1 of 3 frames are painted, in out: the same command goes on after them" in capsys.readouterr().out
+    monkeypatch.setattr(filmed, "write_image", kept)
+    assert run(COMMAND) == 0
+    assert "1 of 3 frames are painted already" in capsys.readouterr().out

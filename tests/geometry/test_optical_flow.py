@@ -56,3 +56,9 @@ def test_there_and_back_must_lead_home():
 def test_what_does_not_fit_is_refused(flow, what):
     with pytest.raises(ValueError, match=what):
         flowed(IMAGE, flow)
+
+
+def test_a_flow_of_one_row_is_refused():
+    row = np.zeros((1, 5, 2), np.float32)
+    with pytest.raises(ValueError, match="from 2 × 2 pixels on"):
+        trusted_flow(row, row)

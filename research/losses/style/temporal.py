@@ -40,5 +40,7 @@ class Temporal:
         check_array("Temporal", "the painting before", earlier, pixels.shape, "floats")
         check_array("Temporal", "the trust", trust, pixels.shape[1:3], "floats")
         weights = jnp.asarray(trust, jnp.float32)
-        squares = jnp.mean(jnp.square(jnp.asarray(pixels, jnp.float32) - earlier), axis=(0, 3))
+        # What is not trusted may be anything, even no number.
+        kept = jnp.where(weights[None, :, :, None] > 0, jnp.asarray(earlier, jnp.float32), pixels)
+        squares = jnp.mean(jnp.square(jnp.asarray(pixels, jnp.float32) - kept), axis=(0, 3))
         return safe_divide(jnp.sum(weights * squares), jnp.sum(weights))

@@ -27,3 +27,11 @@ def test_nothing_trusted_costs_nothing():
 def test_other_shapes_are_refused(bad):
     with pytest.raises(ValueError, match="Temporal"):
         Temporal()(*bad)
+
+
+def test_what_is_not_trusted_may_be_no_number():
+    earlier, trust = EARLIER.copy(), TRUST.copy()
+    earlier[0, 2, 3], trust[2, 3] = np.nan, 0.0
+    value, gradient = jax.value_and_grad(Temporal())(PAINTED, earlier, trust)
+    assert np.isfinite(value) and np.isfinite(gradient).all()
+    np.testing.assert_allclose(value, Temporal()(PAINTED, EARLIER, trust), rtol=1e-6)
