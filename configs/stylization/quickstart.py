@@ -2,7 +2,8 @@
 
 The photograph comes with scikit-learn, the painting is procedural, and the encoder is a small VGG that has learned to tell
 drawn textures apart (``recognition/textures``). What is learned is a Laplacian pyramid of the image: a step moves large parts
-of it at once, so that strokes come about where single pixels make noise.
+of it at once, so that strokes come about where single pixels make noise. On two quiet cores ``likeness stylize`` takes 21
+seconds, of which 12 are training, and a minute with ``--size 640``.
 
     likeness train stylization/quickstart
 """
