@@ -18,7 +18,7 @@ pytestmark = pytest.mark.end_to_end
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("preset.py").write_text(PRESET)
-    for name, color in (("content", (200, 30, 60)), ("style", (20, 90, 220))):
+    for name, color in (("content", (200, 30, 60)), ("style", (20, 90, 220)), ("other", (90, 200, 40))):
         noise = np.random.default_rng(0).integers(0, 36, (40, 60, 3))
         Image.fromarray((noise + np.array(color)).astype(np.uint8)).save(f"{name}.png")
     Image.new("L", (20, 20), 255).save("square.png")
@@ -67,7 +67,7 @@ def test_something_else_is_not_painted_on_in_a_directory_that_was_given(capsys):
 
 
 def test_equal_weights_are_no_weights():
-    command = ["stylize", "content.png", "style.png", "content.png", "--preset", "preset.py"]
+    command = ["stylize", "content.png", "style.png", "other.png", "--preset", "preset.py"]
     for number, weights in enumerate(([], ["--weights", "1", "1"], ["--weights", "7", "7"])):
         assert run([*command, *weights, "-o", f"{number}.png", "--workdir", f"w{number}"]) == 0
     assert Path("0.png").read_bytes() == Path("1.png").read_bytes() == Path("2.png").read_bytes()
@@ -93,9 +93,9 @@ def test_strength_and_seed_make_another_image_in_another_directory():
         (["--film", "film.mp4"], "--film is film.mp4: give a file that ends in .gif or .webp"),
         (["content.png", "style.png", "--mask", "square.png=style1"], "StyleImage.region square has the proportions"),
         (["content.png", "style.png", "--style-mask", "square.png"], "StyleImage.mask square has the proportions"),
-        (["content.png", "style.png", "content.png", "--mask", "m.png=stile2"], "style1, style2, style, content. Perhaps you"),
+        (["content.png", "style.png", "other.png", "--mask", "m.png=stile2"], "style1, style2, style, other. Perhaps you"),
         (
-            ["content.png", "style.png", "content.png", "--mask", "m.png"],
+            ["content.png", "style.png", "other.png", "--mask", "m.png"],
             "--mask is m.png: give FILE=STYLE, where STYLE is one",
         ),
         (["content.png", "style.png", "--mask", "a.png", "b.png"], "--mask gives style1 two masks, a.png and b.png"),
