@@ -1,6 +1,5 @@
 """``likeness stylize FRAMES/ STYLE``: paints the frames of a film, one after the other, so that they do not flicker."""
 
-import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -9,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from likeness.experiments.commands.painted import write_film
+from likeness.experiments.commands.painted import asked, digest, write_film
 from likeness.experiments.commands.places import images_below
 from likeness.experiments.config import to_json
 from likeness.experiments.display.phases import watched
@@ -60,8 +59,9 @@ def paint_frames(run: Run, film: Film, frames: list[Path], out: Path, animation:
         twice = next(name for name in names if names.count(name) > 1)
         raise UserError(f"Two frames would both be painted into {twice}: give each a name of its own.")
     record = _Record(out, _question(run, film))
-    done = record.painted([ImageFile(path=str(frame)).fingerprint() for frame in frames], names)
     sources = [ImageFile(path=str(frame)) for frame in frames]
+    read = [source.fingerprint() for source in sources]
+    done = record.painted(read, names)
     if done:
         print(f"{done} of {len(frames)} frames are painted already")
     try:
@@ -69,7 +69,7 @@ def paint_frames(run: Run, film: Film, frames: list[Path], out: Path, animation:
             painted = film(run, sources, [_opener(out / name) for name in names[:done]])
             for number, image in enumerate(painted, done):
                 write_image(out / names[number], image)
-                record.add(sources[number].fingerprint())
+                record.add(read[number])
     except KeyboardInterrupt:
         print(f"{len(record.frames)} of {len(frames)} frames are painted, in {out}: the same command goes on after them")
         raise
@@ -122,11 +122,10 @@ class _Record:
 
 
 def _question(run: Run, film: Film) -> str:
-    asked, how = to_json(run), run.experiment
+    how = run.experiment
     assert isinstance(how, Stylization)
-    asked["experiment"].pop("content")
     read = {name: source.fingerprint() for name, source in how.sources().items() if name != "content"}
-    return hashlib.sha256(json.dumps([asked, to_json(film), read], sort_keys=True).encode()).hexdigest()
+    return digest([asked(run, without=("experiment.content",)), to_json(film), read])
 
 
 def _opener(path: Path) -> Callable[[], np.ndarray]:

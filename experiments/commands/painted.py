@@ -7,6 +7,7 @@ import json
 import operator
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -87,14 +88,28 @@ def place(run: Run, experiment: Stylization, given: str | None, command: str, ti
     if given:
         _check_question(run, Path(given))
         return Path(given)
-    asked = to_json(run)
-    for field in ("steps", *indifferent(run)):
-        *parts, last = field.split(".")
-        functools.reduce(operator.getitem, parts, asked).pop(last)
     read = {name: source.fingerprint() for name, source in experiment.sources().items()}
-    digest = hashlib.sha256(json.dumps([asked, read], sort_keys=True).encode()).hexdigest()[:8]
-    own = Path("runs") / command / f"{title}_{digest}"
+    own = Path("runs") / command / f"{title}_{digest([asked(run, without=('steps',)), read])[:8]}"
     return own if reached(own) <= run.steps else own.with_name(f"{own.name}_{run.steps}_steps")
+
+
+def asked(run: Run, without: tuple[str, ...] = ()) -> Any:
+    """A run as JSON, with nothing in it but what decides what is painted.
+
+    Args:
+        run: what is painted, and how.
+        without: fields, by their paths, that decide nothing here.
+    """
+    told = to_json(run)
+    for field in (*without, *indifferent(run)):
+        *parts, last = field.split(".")
+        functools.reduce(operator.getitem, parts, told).pop(last)
+    return told
+
+
+def digest(what: Any) -> str:
+    """SHA-256 of JSON, in hex: the same for the same content."""
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
 
 def reached(workdir: Path) -> int:

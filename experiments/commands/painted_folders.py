@@ -15,7 +15,7 @@ from rich.table import Table
 from likeness.experiments.commands.painted import painted_in, reached, write_painting
 from likeness.experiments.commands.places import check_folder, images_below
 from likeness.experiments.display import contact_sheet
-from likeness.experiments.display.glossary import meanings
+from likeness.experiments.display.glossary import legend
 from likeness.experiments.display.progress import Phases, Quiet
 from likeness.experiments.run import Run
 from likeness.experiments.storage.workdir import Workdir, plain_metrics, read_json
@@ -192,8 +192,8 @@ def _print_table(done: Sequence[Placed]) -> None:
         table.add_row("mean", *(f"{mean:.4g}" for mean in means))
     console = Console(highlight=False, soft_wrap=True, width=200)
     console.print(table, soft_wrap=False)
-    for each in meanings(shown):
-        print(f"{each.name:<13}  {each.words}")
+    for line in legend(shown):
+        print(line)
 
 
 def _draw(asked: Sequence[Work], done: Sequence[Placed], grid: Path) -> None:

@@ -122,7 +122,7 @@ def _frames(options: Options, folder: Path) -> int:
     if options.film is not None:
         check_film(animation := Path(options.film))
     frames = frames_of(folder, out)
-    run, _ = _changed(dataclasses.replace(options, content=str(frames[0])), *load_preset(options.preset))
+    run, _ = _fitted(dataclasses.replace(options, content=str(frames[0])), *load_preset(options.preset))
     return paint_frames(run, Film(), frames, out, animation)
 
 
@@ -167,15 +167,21 @@ def _many(options: Options) -> int:
 def _placed(options: Options, run: "Run", experiment: "Stylization", workdir: str | None) -> "tuple[Run, Stylization, Path]":
     """The preset as the flags change it, and where its files are."""
     from likeness.experiments.commands.painted import place
+
+    run, experiment = _fitted(options, run, experiment)
+    title = "_".join([experiment.content.title, *(style.image.title for style in experiment.styles)])
+    return run, experiment, place(run, experiment, workdir, "stylize", title)
+
+
+def _fitted(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Run, Stylization]":
+    """The preset as the flags change it, in tiles where the memory asks for them."""
     from likeness.experiments.style.memory import tiled_if_needed
 
     run, experiment = _changed(options, run, experiment)
     experiment, said = tiled_if_needed(experiment)
     if said:
         say_first(said)
-    run = dataclasses.replace(run, experiment=experiment)
-    title = "_".join([experiment.content.title, *(style.image.title for style in experiment.styles)])
-    return run, experiment, place(run, experiment, workdir, "stylize", title)
+    return dataclasses.replace(run, experiment=experiment), experiment
 
 
 def _changed(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Run, Stylization]":

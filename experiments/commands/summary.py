@@ -9,7 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from likeness.experiments.display.glossary import head, is_share, meanings, placed
+from likeness.experiments.display.glossary import head, is_share, legend, placed
 from likeness.experiments.experiment import Evaluation
 from likeness.experiments.storage.workdir import Workdir, read_json
 from likeness.research.gallery import Threshold
@@ -76,8 +76,7 @@ def _legend(workdir: Path, evaluation: Evaluation, names: Sequence[str]) -> Iter
     estimates = {name: value for name, value in evaluation.metrics.items() if isinstance(value, Estimate)}
     if estimates:
         yield "rates in %, in brackets their 95 % interval; n: how many pairs, probes or examples were counted"
-    for each in meanings(list(names)):
-        yield f"{each.name:<13}  {each.words}"
+    yield from legend(names)
     if "threshold" in evaluation.artifacts:
         threshold = Threshold.load(Workdir(workdir).artifact("threshold"))
         yield f"{'τ':<13}  {threshold.tau:.4g}, chosen on {threshold.people} validation people; verify and identify tell"

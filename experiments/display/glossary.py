@@ -1,6 +1,6 @@
 """What the names of metrics mean, in words for a reader who has not met them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 
@@ -144,3 +144,10 @@ def _of(metric: str) -> Meaning | None:
     # A list of pairs may have a name of its own, such as view2/accuracy.
     lists = (each for each in MEANINGS if each.path.startswith("pairs/") and metric.endswith(each.path.removeprefix("pairs")))
     return found or next(lists, None)
+
+
+def legend(metrics: Sequence[str]) -> list[str]:
+    """A line for each word that the names of metrics hold: the word, and beside it what it means."""
+    found = list(meanings(list(metrics)))
+    width = max((len(each.name) for each in found), default=0)
+    return [f"{each.name:<{width}}  {each.words}" for each in found]

@@ -10,7 +10,7 @@ import numpy as np
 
 from likeness.experiments.display.phases import telling
 from likeness.experiments.display.progress import Quiet
-from likeness.experiments.experiment import Evaluation, Experiment, LossOutput, Part, TrainState, Variables
+from likeness.experiments.experiment import Batches, Evaluation, Experiment, LossOutput, Part, TrainState, Variables
 from likeness.experiments.run import Run
 from likeness.experiments.style.flow import TVL1, OpticalFlow
 from likeness.experiments.style.starts import FromImage
@@ -55,6 +55,10 @@ class NextFrame(Experiment):
         """Of a frame before which nothing is painted yet."""
         kept = self.how.constants(data)
         return NextFrameConstants(kept, jnp.zeros_like(kept.content), jnp.zeros(kept.content.shape[1:3]))
+
+    def stream(self, data: OpenedStylization, seed: int) -> Batches:
+        """That of the stylization: its windows, where it is read in tiles."""
+        return self.how.stream(data, seed)
 
     def init(self, key: PRNGKey, constants: NextFrameConstants, batch: PyTree) -> Variables:
         """The painting before, moved along, where the flow is trusted, and the frame elsewhere."""
@@ -114,6 +118,7 @@ class Film:
         how = run.experiment
         if not isinstance(how, Stylization):
             raise UserError(f"A film is painted by a Stylization, and this run is of a {type(how).__name__}: give one.")
+        self.flow.check()
         tell, last = telling("painting frames"), painted[-1]() if painted else None
         weights, painter = (how.objective.encoder.variables(), how.objective.evaluator.variables()), None
         tell(len(painted), len(frames))
@@ -151,16 +156,16 @@ class Film:
         frame = NextFrame(how=how, temporal=self.temporal, weight=self.weight)
         steps = max(1, math.ceil(self.share * run.steps))
         short = dataclasses.replace(run, experiment=frame, steps=steps)
-        batch = frame.stream(opened, run.seed)
-        program = build(short, frame.constants(opened), first := next(iter(batch)))
-        key = program.key(run.seed)
+        batch = next(iter(frame.stream(opened, run.seed)))
+        program = build(short, frame.constants(opened), batch)
+        key, windows = program.key(run.seed), program.put(batch)
 
         def paint(opened: OpenedStylization, steady: tuple[Pixels, np.ndarray]) -> Pixels:
             earlier, trust = steady
             kept = NextFrameConstants(how.constants(opened), jnp.asarray(earlier)[None], jnp.asarray(trust))
-            state = program.init(key, kept, first)
+            state = program.init(key, kept, windows)
             for _ in range(steps):
-                state, _ = program.step(state, kept, first, key)
+                state, _ = program.step(state, kept, windows, key)
             return _image(how, program, state)
 
         return paint

@@ -17,6 +17,14 @@ Frame = Float[np.ndarray, "h w 3"]
 class OpticalFlow(Protocol):
     """Says where each pixel of an image is in another."""
 
+    def check(self) -> None:
+        """Finds out, before anything is painted, whether it can.
+
+        Raises:
+            UserError: it cannot; the message says what to install.
+        """
+        ...
+
     def __call__(self, image: Frame, other: Frame) -> Float[np.ndarray, "h w 2"]:
         """(x to the right, y down) in pixels: what ``image`` shows at p is at p + flow(p) in ``other``. RGB in [0, 1]."""
         ...
@@ -38,13 +46,17 @@ class TVL1:
         if self.warps < 1:
             raise ValueError(f"TVL1.warps is {self.warps}: give 1 or more")
 
+    def check(self) -> None:
+        """Raises UserError where scikit-image is not installed."""
+        require("skimage", "film", "The optical flow of a film")
+
     def __call__(self, image: Frame, other: Frame) -> Float[np.ndarray, "h w 2"]:
         """The flow.
 
         Raises:
             UserError: scikit-image is not installed.
         """
-        require("skimage", "film", "The optical flow of a film")
+        self.check()
         from skimage.registration import optical_flow_tvl1
 
         gray = (np.asarray(luminance(jnp.asarray(each)), np.float32) for each in (image, other))

@@ -220,17 +220,17 @@ class Stylization(Experiment):
 
     def promote(self, learned: Array, constants: StylizationConstants) -> Array:
         """The image of a smaller size at this one, bicubically."""
-        if self.edges == "wrap":
-            _, height, width, _ = constants.content.shape
-            return resize_around(learned, (height, width), "cubic")
-        return jax.image.resize(learned, constants.content.shape, "cubic")
+        return self._enlarged(learned, constants, "cubic")
 
     def promote_moment(self, moment: Array, constants: StylizationConstants) -> Array:
         """A moment of the gradient at this size, bilinearly, which keeps positive what is positive."""
+        return self._enlarged(moment, constants, "linear")
+
+    def _enlarged(self, image: Array, constants: StylizationConstants, method: Literal["linear", "cubic"]) -> Array:
         if self.edges == "wrap":
             _, height, width, _ = constants.content.shape
-            return resize_around(moment, (height, width), "linear")
-        return jax.image.resize(moment, constants.content.shape, "linear")
+            return resize_around(image, (height, width), method)
+        return jax.image.resize(image, constants.content.shape, method)
 
     @property
     def carries_moments(self) -> bool:

@@ -9,6 +9,9 @@ import numpy as np
 
 from likeness.research.types import Array, Float
 
+_AROUND = 2
+"""Pixels of the other side that a cubic looks at."""
+
 
 def resize(pixels: Float[Array, "*b h w c"], size: tuple[int, int]) -> Float[Array, "*b H W c"]:
     """Resizes the last axes but one, each by itself; linear in the pixels.
@@ -71,10 +74,6 @@ def resize_around(
     return jax.image.scale_and_translate(
         around, (len(pixels), *size, channels), (1, 2), scale, -_AROUND * scale, method, antialias=False
     )
-
-
-_AROUND = 2
-"""Pixels of the other side that a cubic looks at."""
 
 
 @jax.jit

@@ -54,6 +54,12 @@ def test_a_frame_that_has_changed_is_painted_anew_with_all_after_it(capsys):
     assert Path("out/f9.png").read_bytes() != second
 
 
+def test_how_it_is_read_is_no_other_film(capsys):
+    assert run(COMMAND) == 0
+    assert run([*COMMAND, "--tile", "16"]) == 0
+    assert "3 of 3 frames are painted already" in capsys.readouterr().out
+
+
 def test_another_film_is_not_painted_over(capsys):
     assert run(COMMAND) == 0
     assert run([*COMMAND, "--strength", "2"]) == 2

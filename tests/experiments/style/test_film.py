@@ -1,4 +1,5 @@
 import dataclasses
+import sys
 
 import numpy as np
 import pytest
@@ -32,6 +33,9 @@ TINY = FrozenEncoder(encoder=Vgg(convolutions=(1, 1), widths=(6, 8), pooling="av
 @dataclasses.dataclass(frozen=True)
 class Known:
     """The scene's own flow, between frames that it knows by their pixels."""
+
+    def check(self):
+        """Nothing is missing."""
 
     def __call__(self, image, other):
         here, there = (self._number(each) for each in (image, other))
@@ -106,6 +110,18 @@ def test_the_first_frame_is_painted_through_a_pyramid(frames):
     painted = next(iter(Film(flow=Known())(run(pyramid=Pyramid(smallest=24)), frames)))
     assert painted.shape == (48, 48, 3)
     assert not np.array_equal(painted, next(iter(Film(flow=Known())(run(), frames))))
+
+
+def test_a_film_read_in_tiles_is_the_same(frames):
+    whole, tiled = (list(Film(flow=Known())(run(**how), frames[:2])) for how in ({}, {"tile": 16}))
+    np.testing.assert_allclose(tiled, whole, atol=2 / 255)
+
+
+def test_what_is_missing_is_said_before_anything_is_painted(frames, monkeypatch):
+    monkeypatch.setitem(sys.modules, "skimage", None)
+    film = Film()(run(), frames)
+    with pytest.raises(UserError, match=r"The optical flow of a film needs skimage.*likeness-jax\[film\]"):
+        next(film)
 
 
 def test_frames_of_several_shapes_are_refused(frames, tmp_path):
