@@ -3,7 +3,7 @@ fetching them with their checksums.
 
     >>> from likeness.research.weights import KNOWN
     >>> [published.name for published in KNOWN][:2]
-    ['vgg19', 'vgg16']
+    ['textures', 'vgg19']
 
 Any file into any encoder is ``fill(variables, read(path), layout)``; known weights are ``named("vgg19_pruned16x").load()``,
 and in a config ``Pretrained(name="vgg19_pruned16x")``.

@@ -69,7 +69,7 @@ RATE = "--optimizer.schedule.peak-lr FLOAT (Learning rate at the peak; now"
         ),
         (f"train {ANGLES} --margin 1", ["--experiment.loss.m2 FLOAT", "now 0.5"]),
         (f"train {SIGNALS} --batch-size 8", ["--experiment.batch INT (Examples in a batch; now 64)"]),
-        (f"train {PAINTING} --lr 1", [RATE]),
+        (f"train {PAINTING} --lr 1", ["--optimizer.schedule.peak-lr FLOAT (Learning rate; now 0.01)"]),
         (f"train {PAINTING} --style-weight 1", ["--experiment.objective.beta FLOAT (Strength of the style"]),
         (f"train {QUASI_NEWTON} --learning-rate 1", ["--optimizer.rate FLOAT (Of the fixed search"]),
         (f"train {PAINTER} --batch-size 8", ["--experiment.batch-size INT"]),

@@ -75,7 +75,7 @@ def test_the_other_experiments_name_it_too() -> None:
         Classification(data=Half(), encoder=Conv4())  # pyright: ignore
     with pytest.raises(ValueError, match=r"Classification.encoder is .*is no flax\.linen\.Module"):
         Classification(data=Ecg(), encoder=Half())  # pyright: ignore
-    with pytest.raises(ValueError, match=r"Term.loss is .*no ActivationLoss: Half has no `layers` and no `target`"):
+    with pytest.raises(ValueError, match=r"Term.loss is .*no ActivationLoss: Half has no `follows` and no `layers` and"):
         Term(loss=Half())  # pyright: ignore
     with pytest.raises(ValueError, match="FrozenEncoder.weights is 'vgg19', which is no Weights: str has no `variables`"):
         FrozenEncoder(weights="vgg19")  # pyright: ignore
