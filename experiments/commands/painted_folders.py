@@ -25,7 +25,7 @@ from likeness.research.errors import UserError
 from likeness.research.images import fit, read_image, resize
 
 _SHOWN = ("held_out/content/relative", "held_out/style/relative", "content/ssim", "style/color_distance")
-_SIDE = 256
+SIDE = 256
 """Of the images of a contact sheet, in pixels."""
 
 
@@ -206,26 +206,26 @@ def _draw(asked: Sequence[Work], done: Sequence[Placed], grid: Path) -> None:
     for work in asked:
         if work.out in painted:
             first.setdefault(work.styles, painted[work.out])
-    blank = np.ones((_SIDE, _SIDE, 3), np.float32)
+    blank = np.ones((SIDE, SIDE, 3), np.float32)
     tile = contact_sheet.Tile
 
     def opened(look: tuple[str, ...]) -> np.ndarray:
-        return _thumbnail(first[look].experiment.styles[0].image.open(_SIDE)) if look in first else blank
+        return thumbnail(first[look].experiment.styles[0].image.open(SIDE)) if look in first else blank
 
     top = [tile(blank), *(tile(opened(look), " + ".join(Path(one).stem for one in look)) for look in looks)]
     rows = [top]
     for content in contents:
         outs = [by_place[content, look] for look in looks]
-        seen = [_thumbnail(read_image(out).pixels) if out in painted else blank for out in outs]
+        seen = [thumbnail(read_image(out).pixels) if out in painted else blank for out in outs]
         known = any(out in painted for out in outs)
-        rows.append([tile(_thumbnail(read_image(content).pixels) if known else blank, Path(content).stem), *map(tile, seen)])
+        rows.append([tile(thumbnail(read_image(content).pixels) if known else blank, Path(content).stem), *map(tile, seen)])
     contact_sheet.draw(rows, grid)
 
 
-def _thumbnail(image: np.ndarray) -> np.ndarray:
+def thumbnail(image: np.ndarray) -> np.ndarray:
     """In the middle of a white square."""
-    height, width = fit((image.shape[0], image.shape[1]), _SIDE)
-    square = np.ones((_SIDE, _SIDE, 3), np.float32)
-    top, left = (_SIDE - height) // 2, (_SIDE - width) // 2
+    height, width = fit((image.shape[0], image.shape[1]), SIDE)
+    square = np.ones((SIDE, SIDE, 3), np.float32)
+    top, left = (SIDE - height) // 2, (SIDE - width) // 2
     square[top : top + height, left : left + width] = np.clip(np.asarray(resize(jnp.asarray(image), (height, width))), 0.0, 1.0)
     return square

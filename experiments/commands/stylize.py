@@ -25,17 +25,18 @@ class Options(PaintingFlags):
     which begins with the painting before, so that they do not flicker. Without it, the preset's own."""
     styles: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="STYLE ...")] = ()
     """What it is to look like: an image; several, which are mixed; or a folder of them, for a painting in the look of each.
-    Without any, the preset's own."""
+    Without any, the preset's own. With --model, the styles that a network has learned, by name."""
     out: Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FILE|FOLDER")] = "stylized.png"
     """Where the image goes; of several paintings the folder, which without it is called stylized."""
     contents: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FOLDER|FILE ...")] = ()
     """Several contents, for a painting of each: then all that stands before this flag are styles, as in `likeness stylize
     STYLE --contents a.jpg b.jpg`, and after a single folder too. What is painted already is not painted again."""
     grid: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
-    """Of several paintings, also write a contact sheet: a row for each content, a column for each style. A .png."""
-    model: Annotated[str | None, tyro.conf.arg(metavar="DIR")] = None
-    """Paint in one pass with a network trained for that: its working directory, or the name of published weights. Of the other
-    flags only --out, --size, --weights and --strength apply then."""
+    """Of several paintings, also write a contact sheet: a row for each content, a column for each style. With --model, of every
+    style that a network has learned, and nothing else is written. A .png."""
+    model: Annotated[str | None, tyro.conf.arg(metavar="NAME|DIR")] = None
+    """Paint in one pass, in seconds, with a network trained for that: the name of published weights, such as pastiche26, or a
+    working directory. Of the other flags only --out, --size, --weights, --strength, --contents and --grid apply then."""
     strength: float = 1.0
     """How strong the style is: a factor of the preset's beta."""
     content_weight: float = 1.0
@@ -69,6 +70,8 @@ def main(arguments: list[str]) -> int:
     options = _sorted(options)
     say_first(_begun(options))
     _check(options)
+    if options.model is not None and (options.content is None or not Path(options.content).is_dir()):
+        return _in_one_pass(options)
     if options.content is not None and Path(options.content).is_dir():
         return _frames(options, Path(options.content))
     if options.contents or any(Path(style).is_dir() for style in options.styles):
@@ -79,8 +82,6 @@ def main(arguments: list[str]) -> int:
     check_writable("--out", out)
     if film is not None:
         check_film(film)
-    if options.model is not None:
-        return _in_one_pass(options, out)
     run, experiment, workdir = _placed(options, *load_preset(options.preset), options.workdir)
     return paint(run, experiment, workdir, out, film, live=options.live)
 
@@ -149,11 +150,6 @@ def _many(options: Options) -> int:
             "--contents has several images and no style stands before it: give `likeness stylize STYLE --contents a.jpg b.jpg`."
         )
     asked = works(contents, options.styles, out)
-    if options.model is not None:
-        for work in asked:
-            one = dataclasses.replace(options, content=work.content, styles=work.styles)
-            _in_one_pass(one, work.out)
-        return 0
     run, experiment = load_preset(options.preset)
 
     def placed(work: Work) -> Placed:
@@ -218,6 +214,8 @@ def _check(options: Options) -> None:
     given, styles = len(options.weights), max(1, len(options.styles))
     if given and given != styles:
         raise UserError(f"--weights has {given} values for {styles} styles: give one for each.")
+    if options.model is not None:
+        return
     if options.grid is not None and not options.contents and not any(Path(style).is_dir() for style in options.styles):
         raise UserError("--grid is a contact sheet of several paintings, and this is one: leave it out, or give a folder.")
     _check_contents(options)
@@ -315,21 +313,18 @@ def _faced(options: Options, portrait: "Portrait | None") -> "Portrait":
     return dataclasses.replace(portrait, face=Landmarks(points=points, size=(width, height)))
 
 
-def _in_one_pass(options: Options, out: Path) -> int:
-    from likeness.experiments.style.painting import paint as paint_at_once
-    from likeness.research.errors import UserError
+def _in_one_pass(options: Options) -> int:
+    from likeness.experiments.commands.one_pass import Asked, paint_in_one_pass
 
-    if options.content is None:
-        raise UserError("--model paints an image of your own: name it, as in `likeness stylize photo.jpg --model DIR`.")
     trust(options.model or "", options)
-    paint_at_once(
-        options.model or "",
-        options.content,
-        out,
+    asked = Asked(
+        contents=options.contents or ((options.content,) if options.content else ()),
+        several=bool(options.contents),
         styles=options.styles,
-        size=options.size,
         weights=options.weights,
         strength=options.strength,
+        size=options.size,
+        out=None if options.out == Options.out else options.out,
+        grid=options.grid,
     )
-    print(f"image  {out}")
-    return 0
+    return paint_in_one_pass(options.model or "", asked)

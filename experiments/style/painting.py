@@ -1,4 +1,5 @@
-"""A trained style network, ready to paint: what the command line and notebooks use after fast style transfer was trained."""
+"""A trained style network, ready to paint: what the command line and notebooks use after fast style transfer was trained, and
+with published weights."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -63,7 +64,35 @@ class Stylizer:
                 f"`likeness train stylization/fast_johnson`, or give one of {', '.join(published)}."
             )
         network = cast(StyleNetwork, published[name].encoder)
-        return cls(name, LearnedStyles(network, published[name].load()[0], (name,)))
+        styles = (name,) if network.styles == 1 else tuple(str(number) for number in range(network.styles))
+        return cls(name, LearnedStyles(network, published[name].load()[0], styles))
+
+    def weights_of(self, styles: Sequence[str], weights: Sequence[float] = ()) -> tuple[float, ...]:
+        """How much of each learned style an image gets that is painted in some of them, for :meth:`__call__`.
+
+        Args:
+            styles: names of learned styles, which are mixed.
+            weights: how much of each; () for all alike.
+
+        Raises:
+            UserError: it has not learned a style of that name, or paints in any style; another number of weights.
+        """
+        learned = self.one_pass.styles
+        if learned is None:
+            raise UserError(f"{self.name} has learned no style of its own and paints in any: give style images.")
+        if unknown := [style for style in styles if style not in learned]:
+            raise UserError(
+                f"{self.name} paints in the style{'s' if len(learned) > 1 else ''} that it has learned ({', '.join(learned)}) "
+                f"and in no other: {printable(unknown[0])} is none of them. `likeness stylize` without --model paints in the "
+                "look of any image, and so does a network of stylization/fast_adain."
+            )
+        given = weights or (1.0,) * len(styles)
+        if len(given) != len(styles):
+            raise UserError(f"{len(given)} weights are given for {len(styles)} styles: give one weight for each.")
+        mixed = dict.fromkeys(learned, 0.0)
+        for style, weight in zip(styles, given, strict=True):
+            mixed[style] += weight
+        return tuple(mixed.values())
 
     def __call__(
         self, image: Pixels, *, weights: Sequence[float] = (), styles: Sequence[Pixels] = (), strength: float = 1.0
@@ -118,11 +147,11 @@ class Stylizer:
 
 
 def paint(
-    model: str | Path,
+    stylizer: Stylizer,
     content: str | Path,
     out: str | Path,
     *,
-    styles: Sequence[str | Path] = (),
+    styles: Sequence[str] = (),
     size: int | None = None,
     weights: Sequence[float] = (),
     strength: float = 1.0,
@@ -130,21 +159,30 @@ def paint(
     """Paints an image file with a trained style network and writes the result: ``likeness stylize --model``.
 
     Args:
-        model: a working directory, or the name of published weights.
+        stylizer: what paints.
         content: the image file. Its transparency and its bits are kept where the format of ``out`` holds them.
         out: where the painting goes.
-        styles: image files, for a network of any style; brought to the longer side of what is painted.
+        styles: image files, for a network of any style, brought to the longer side of what is painted; names of learned
+            styles for one that has several, of which at least one is named. Several are mixed.
         size: longer side in pixels; None for the image's own.
         weights, strength: see :meth:`Stylizer.__call__`.
 
     Raises:
         UserError: a file that cannot be read or written, or what :class:`Stylizer` refuses.
     """
-    stylizer = Stylizer.load(model)
     image = read_image(content)
     if size is not None:
-        image = _resized(image, size)
-    looks = [_resized(read_image(style), max(image.pixels.shape)).pixels for style in styles]
+        image = resized(image, size)
+    learned, looks = stylizer.one_pass.styles, []
+    if learned is None:
+        looks = [resized(read_image(style), max(image.pixels.shape)).pixels for style in styles]
+    elif styles:
+        weights = stylizer.weights_of(styles, weights)
+    elif len(learned) > 1:
+        raise UserError(
+            f"{stylizer.name} has learned {len(learned)} styles, and none of them is named: name one after the image, or "
+            f"several, which are mixed ({', '.join(learned)}); `--grid sheet.png` paints one image in each."
+        )
     painted = stylizer(image.pixels, weights=weights, styles=looks, strength=strength)
     ending = Path(out).suffix.lower()
     write_image(
@@ -155,7 +193,12 @@ def paint(
     )
 
 
-def _resized(image: LoadedImage, size: int) -> LoadedImage:
+def resized(image: LoadedImage, size: int) -> LoadedImage:
+    """An image file's content with ``size`` pixels on its longer side.
+
+    Raises:
+        UserError: the size is below 1.
+    """
     if size < 1:
         raise UserError(f"The size is {size}: give the longer side in pixels.")
     shape = fit((image.pixels.shape[0], image.pixels.shape[1]), size)

@@ -48,13 +48,13 @@ class Conditional(Transformer, kw_only=True):
         super().__post_init__()
 
     @nn.compact
-    def __call__(self, images: Images, weights: Float[AnyArray, "b n"]) -> ImagesFloat:
+    def __call__(self, images: Images, weights: Float[AnyArray, "b n"] | None = None) -> ImagesFloat:
         """Paints a batch of images.
 
         Args:
             images: (b, h, w, 3), RGB in [0, 1].
             weights: how much of each style, a row an image. Trained on rows that choose one style; rows that sum to 1
-                paint what lies between.
+                paint what lies between. None for all alike.
 
         Returns:
             Of the same shape as the images, float32.
@@ -63,6 +63,8 @@ class Conditional(Transformer, kw_only=True):
             ValueError: weights of another number of styles or images; images that are too small, not RGB, or not
                 floating point.
         """
+        if weights is None:
+            weights = jnp.full((len(images), self.styles), 1.0 / self.styles)
         if weights.shape != (len(images), self.styles):
             raise ValueError(
                 f"Conditional: the weights are {weights.shape}, and {len(images)} images in {self.styles} styles need "

@@ -39,6 +39,8 @@ class Transformer(nn.Module, kw_only=True):
 
     widths: tuple[int, ...] = (32, 64, 128)
     """Channels after the first convolution and after each of the following, of stride 2."""
+    back: tuple[int, ...] = ()
+    """Channels after each enlargement; () for the widths before the shrinkings, the last one first."""
     blocks: int = 5
     """Residual blocks."""
     outer: int = 9
@@ -64,6 +66,11 @@ class Transformer(nn.Module, kw_only=True):
         name = type(self).__name__
         if not self.widths or min(self.widths) < 1:
             raise ValueError(f"{name}.widths is {self.widths}: give at least one width, each at least 1.")
+        if self.back and (len(self.back) != len(self.widths) - 1 or min(self.back) < 1):
+            raise ValueError(
+                f"{name}.back is {self.back}: {len(self.widths)} widths shrink the image {len(self.widths) - 1} times, so give "
+                "as many widths on the way back, each at least 1, or ()."
+            )
         if self.blocks < 0:
             raise ValueError(f"{name}.blocks is {self.blocks}: give 0 or more.")
         if self.outer < 1 or self.outer % 2 == 0:
@@ -97,7 +104,7 @@ class Transformer(nn.Module, kw_only=True):
         for number in range(1, self.blocks + 1):
             inner = self._layer(x, self.widths[-1], f"block{number}_1", norm)
             x = x + self._layer(inner, self.widths[-1], f"block{number}_2", norm, ends=True)
-        for number, features in enumerate(self.widths[-2::-1], 1):
+        for number, features in enumerate(self.back or self.widths[-2::-1], 1):
             x = self._grow(x, features, f"up{number}", norm)
         if self.skip:
             x = jnp.concatenate([x, normalize(whole, self.epsilon).astype(x.dtype)], axis=-1)

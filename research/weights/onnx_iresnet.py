@@ -14,16 +14,16 @@ from typing import Any
 import numpy as np
 
 from likeness.research.data.paths import printable
-from likeness.research.data.regular import read_regular
 from likeness.research.encoders.iresnet import IResNet
-from likeness.research.errors import UserError, require
+from likeness.research.errors import UserError
 from likeness.research.types import PyTree
-from likeness.research.weights.headers import Check, Header, check_headers, damaged, unreadable
-from likeness.research.weights.layout import Entry, Layout, flat
+from likeness.research.weights.headers import damaged, unreadable
+from likeness.research.weights.layout import Entry, Layout
 from likeness.research.weights.matching import fill, shapes
+from likeness.research.weights.onnx_files import open_graph
 from likeness.research.weights.report import MatchReport
 
-__all__ = ["is_onnx", "read_iresnet", "read_onnx"]
+__all__ = ["read_iresnet"]
 
 _EPSILON = 1e-5
 """Of our batch normalization."""
@@ -36,26 +36,7 @@ class _Other(ValueError):
     """A graph that is no IResNet."""
 
 
-def is_onnx(head: bytes) -> bool:
-    """Whether a file that begins so (16 bytes or more) may be a model of ONNX: its version, then who wrote it."""
-    return head[:1] == b"\x08" and 0 < head[1] < 32 and head[2:3] == b"\x12"
-
-
-def read_onnx(path: Path, check: Check | None = None) -> dict[str, np.ndarray]:
-    """The arrays of an IResNet under this project's own names, see :func:`read_iresnet`.
-
-    Args:
-        path: the file.
-        check: told the headers before the arrays are kept.
-    """
-    variables = read_iresnet(path)[1]
-    found: dict[str, np.ndarray] = {name: np.asarray(array) for name, array in flat(variables).items()}
-    size = sum(array.nbytes for array in found.values())
-    check_headers(path, {name: Header(array.shape, array.dtype) for name, array in found.items()}, size, check)
-    return found
-
-
-def read_iresnet(path: Path) -> tuple[IResNet, PyTree, MatchReport]:
+def read_iresnet(path: Path, graph: Any = None) -> tuple[IResNet, PyTree, MatchReport]:
     """The encoder that a file holds, its variables, and which array of the file each of them is.
 
     The encoder takes images in [0, 1] and maps them to [−1, 1] itself, as InsightFace does before it calls such a file; a file
@@ -64,6 +45,7 @@ def read_iresnet(path: Path) -> tuple[IResNet, PyTree, MatchReport]:
 
     Args:
         path: the file. It is read with onnx, which the ``onnx`` extra brings. Numbers that lie in other files are not read.
+        graph: what :func:`open_graph` made of it, where that is at hand.
 
     Returns:
         The encoder of the file's blocks, width and dimension, variables in NumPy arrays, and the report.
@@ -73,17 +55,8 @@ def read_iresnet(path: Path) -> tuple[IResNet, PyTree, MatchReport]:
 
     Source: https://github.com/deepinsight/insightface, ``recognition/arcface_torch/backbones/iresnet.py``.
     """
-    require("onnx", "onnx", f"Reading {printable(path.name)}")
-    import onnx
-
-    content = read_regular(path)
     try:
-        model = onnx.load_model_from_string(content)
-    # Protocol buffers raise errors of their own.
-    except Exception as error:
-        raise damaged(path, "ONNX", error) from error
-    try:
-        found = _Walk(model.graph).network()
+        found = _Walk(open_graph(path) if graph is None else graph).network()
     except (IndexError, KeyError, RecursionError, ValueError) as error:
         if isinstance(error, _Other):
             raise _refused(path, error) from error

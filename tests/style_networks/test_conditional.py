@@ -18,6 +18,21 @@ def test_painting_equals_numpy():
     np.testing.assert_allclose(painted, oracle(THREE, variables, IMAGES, WEIGHTS), rtol=1e-4, atol=1e-5)
 
 
+def test_it_narrows_on_the_way_back_as_it_is_told():
+    network = Conditional(widths=(3, 4, 4), back=(3, 2), blocks=2, outer=5, styles=3)
+    variables = random_variables(network, IMAGES, WEIGHTS)
+    assert variables["params"]["last"]["kernel"].shape == (5, 5, 2, 3)
+    np.testing.assert_allclose(
+        jax.jit(network.apply)(variables, IMAGES, WEIGHTS), oracle(network, variables, IMAGES, WEIGHTS), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_without_weights_all_styles_count_alike():
+    variables = random_variables(THREE, IMAGES, WEIGHTS)
+    alike = np.full((2, 3), 1 / 3, np.float32)
+    np.testing.assert_array_equal(jax.jit(THREE.apply)(variables, IMAGES), jax.jit(THREE.apply)(variables, IMAGES, alike))
+
+
 def test_a_style_alone_is_the_network_of_one_style():
     variables = random_variables(THREE, IMAGES, WEIGHTS)
     choose = lambda name, leaf: leaf[1] if name[-1].key in ("scale", "bias") else leaf  # noqa: E731
@@ -37,6 +52,8 @@ def test_a_style_that_is_not_chosen_is_not_learned():
 
 
 def test_what_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match=r"Conditional.back is \(8,\): 3 widths shrink the image 2 times"):
+        Conditional(back=(8,))
     with pytest.raises(ValueError, match="styles is 0"):
         Conditional(styles=0)
     with pytest.raises(ValueError, match=r"weights are \(2, 2\), and 2 images in 3 styles need \(2, 3\)"):

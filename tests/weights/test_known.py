@@ -80,6 +80,7 @@ def test_each_layout_has_a_name_for_every_variable(published):
         ("yunet_s", 54_608),
         ("mtcnn", 495_850),
         ("johnson_wave", 1_677_638),
+        ("pastiche26", 166_104),
     ],
 )
 def test_the_encoders_have_the_published_size(name, parameters):

@@ -9,7 +9,8 @@ from flax import traverse_util
 from likeness.research.encoders import IResNet
 from likeness.research.errors import UserError
 from likeness.research.weights import Pretrained, read
-from likeness.research.weights.onnx_iresnet import is_onnx, read_iresnet
+from likeness.research.weights.onnx_files import is_onnx
+from likeness.research.weights.onnx_iresnet import read_iresnet
 
 onnx = pytest.importorskip("onnx")
 ENCODER = IResNet(blocks=(1, 2, 1, 1), width=4, dimension=8, normalize=False)

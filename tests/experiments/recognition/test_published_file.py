@@ -11,7 +11,6 @@ from likeness.experiments.recognition.published import published
 from likeness.experiments.recognition.recognizer import Recognizer
 from likeness.research.encoders import FlipEmbedding, IResNet
 from likeness.research.errors import UserError
-from likeness.research.weights import onnx_iresnet
 
 ENCODER = IResNet(blocks=(1, 1, 1, 1), width=4, dimension=8, normalize=False)
 
@@ -24,7 +23,6 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     variables = jax.tree.map(lambda leaf: rng.uniform(0.1, 0.2, leaf.shape).astype(np.float32), shapes)
     path = tmp_path / "w600k_r50.onnx"
     path.write_bytes(b"\x08\x06\x12\x07pytorch:")
-    monkeypatch.setattr(onnx_iresnet, "read_iresnet", lambda path: (ENCODER, variables, None))
     monkeypatch.setattr("likeness.experiments.recognition.published.read_iresnet", lambda path: (ENCODER, variables, None))
     flat = traverse_util.flatten_dict(variables, sep="/")
     monkeypatch.setattr("likeness.research.weights.readers.read_onnx", lambda path, check=None: flat)

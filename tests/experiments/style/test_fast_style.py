@@ -214,7 +214,9 @@ def test_a_trained_stylizer_paints_files(trained, tmp_path):
     content, style, out = (tmp_path / f"{name}.png" for name in ("content", "style", "out"))
     write_image(content, rng.uniform(size=(21, 34, 3)).astype(np.float32), bits=16, alpha=np.full((21, 34), 0.5))
     write_image(style, rng.uniform(size=(18, 30, 3)).astype(np.float32))
-    paint(run.workdir, content, out, styles=(style,) if kind == "arbitrary" else (), size=17)
+    stylizer = Stylizer.load(run.workdir)
+    styles = (str(style),) if kind == "arbitrary" else (stylizer.one_pass.styles or ())[-1:]
+    paint(stylizer, content, out, styles=styles, size=17)
     painted = read_image(out)
     assert painted.pixels.shape == (10, 17, 3)
     assert painted.bits == 16
@@ -234,6 +236,16 @@ def stylizers(tmp_path_factory):
 
 
 IMAGE, ONE, OTHER = (np.random.default_rng(0).uniform(size=(16, 20, 3)).astype(np.float32) ** p for p in (1.0, 3.0, 0.3))
+
+
+def test_learned_styles_are_chosen_by_name(stylizers):
+    several, names = stylizers["several"], stylizers["several"].one_pass.styles
+    assert several.weights_of(names[1:]) == (0.0, 1.0)
+    assert several.weights_of(names[::-1], (3.0, 1.0)) == (1.0, 3.0)
+    with pytest.raises(UserError, match="2 weights are given for 1 styles"):
+        several.weights_of(names[:1], (1.0, 2.0))
+    with pytest.raises(UserError, match="has learned no style of its own and paints in any"):
+        stylizers["arbitrary"].weights_of(("ink",))
 
 
 def test_weights_choose_and_mix_styles(stylizers):
@@ -270,7 +282,7 @@ def test_what_a_stylizer_cannot_do_is_explained(stylizers, tmp_path):
             stylizer(IMAGE, **fields)
     with pytest.raises(UserError, match="cannot paint this image: Johnson: images of 2×20 pixels are too small"):
         one(IMAGE[:2])
-    with pytest.raises(UserError, match="no published style network of that name.*or give one of johnson_wave"):
+    with pytest.raises(UserError, match="no published style network of that name.*or give one of pastiche26, johnson_wave"):
         Stylizer.load(tmp_path / "nowhere")
 
 
