@@ -5,14 +5,15 @@ the content and the painting so far have there, centered, by cosine; the neighbo
 loss of the content: it shows by whose neighbors the places are. A last pass at the full size lets each layer find its own
 nearest at every step.
 
-The authors' last step, which gives the painting the content's hues in the style's palette, is left out: colors are those that
-the features bring.
+The last step is the authors' too: the painting gives light and dark, and the content's hues get the style's palette
+(``--colors free`` leaves the colors that the features bring). They take pixel values for linear ones there, which are decoded
+here.
 
 What was measured: Tübingen in *The Starry Night* at 256 × 192 (``--size 256 --steps 400``), looked at after 306 of the steps,
-the first few of the last pass. The sky turns in large swirls of long curved strokes, as in the painting and as the authors show
-theirs, lights have halos of concentric strokes, hills and shore are dark as the painting's cypress and hills, every house is
-legible, and nothing is fog. At the preset's size and steps nobody has painted with it here. A step of the last pass compares
-4096 places with 16384 in each shallow layer, which is slow on a CPU.
+the first few of the last pass, in the colors that the features bring. The sky turns in large swirls of long curved strokes, as
+in the painting and as the authors show theirs, lights have halos of concentric strokes, hills and shore are dark as the
+painting's cypress and hills, every house is legible, and nothing is fog. At the preset's size and steps nobody has painted with
+it here. A step of the last pass compares 4096 places with 16384 in each shallow layer, which is slow on a CPU.
 
 It wants torchvision's VGG-16 (``likeness weights fetch vgg16``; without it, it does not run).
 
@@ -25,6 +26,7 @@ from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Checkpoints, Run
 from likeness.experiments.style import StyleImage, StyleObjective, Stylization
+from likeness.experiments.style.colors import ByHue
 from likeness.experiments.style.parametrizations import LaplacianPyramid
 from likeness.experiments.style.pyramid import Pyramid
 from likeness.experiments.style.terms import Term
@@ -58,6 +60,7 @@ def get_config() -> Run:
             size=512,
             pyramid=Pyramid(smallest=64),
             parametrization=LaplacianPyramid(levels=8),
+            colors=ByHue(),
             last_terms=(Term(loss=NearestNeighbors(layers=LAYERS)),),
         ),
         steps=1000,

@@ -51,9 +51,10 @@ class Options(PaintingFlags):
     """Where in the content a style applies, as left.png=style1: an image of the content's proportions, white there, black
     elsewhere, gray in between. STYLE is style1, style2 and so on, or the name of the style's file without its ending. A style
     without a mask applies everywhere."""
-    colors: Literal["preset", "free", "style", "content", "luminance"] = "preset"
+    colors: Literal["preset", "free", "style", "content", "luminance", "hues"] = "preset"
     """Whose colors: as the preset says; what the losses make of them; the content gets the style's palette first; the style
-    gets the content's first; only light and dark are painted, under the content's own colors."""
+    gets the content's first; only light and dark are painted, under the content's own colors; the content's hues in the style's
+    palette, over the light and dark of the painting."""
     face: Annotated[tuple[float, ...], tyro.conf.arg(metavar="X Y ...")] = ()
     """For a preset that holds a portrait to its person: where the face is, five points in CONTENT's pixels: the eye on the
     left, the eye on the right, the tip of the nose, the corner of the mouth on the left, and on the right."""
@@ -243,7 +244,7 @@ def _check_contents(options: Options) -> None:
 
 def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Run, Stylization]":
     """The preset as the flags change it."""
-    from likeness.experiments.style.colors import AsTheyAre, ByLuminance, Matched
+    from likeness.experiments.style.colors import AsTheyAre, ByHue, ByLuminance, Matched
     from likeness.experiments.style.starts import FromImage
     from likeness.research.images.sources import ImageFile
 
@@ -264,6 +265,7 @@ def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Ru
         "style": Matched(change="content"),
         "content": Matched(change="styles"),
         "luminance": ByLuminance(),
+        "hues": ByHue(),
     }[options.colors]
     size = experiment.size if options.size is None else options.size
     objective = compared(

@@ -6,7 +6,7 @@ from likeness.research.lazy import lazily
 
 if TYPE_CHECKING:
     from likeness.experiments.style.arbitrary_style import ArbitraryStyle
-    from likeness.experiments.style.colors import AsTheyAre, ByLuminance, Matched
+    from likeness.experiments.style.colors import AsTheyAre, ByHue, ByLuminance, Matched
     from likeness.experiments.style.details import FromDetails
     from likeness.experiments.style.fast_style import FastStyle, LearnedStyle
     from likeness.experiments.style.grid import Method, StyleGrid
@@ -21,7 +21,7 @@ else:
         __name__,
         {
             "arbitrary_style": ("ArbitraryStyle",),
-            "colors": ("AsTheyAre", "ByLuminance", "Matched"),
+            "colors": ("AsTheyAre", "ByHue", "ByLuminance", "Matched"),
             "details": ("FromDetails",),
             "fast_style": ("FastStyle", "LearnedStyle"),
             "grid": ("Method", "StyleGrid"),
@@ -37,6 +37,7 @@ else:
 __all__ = [
     "ArbitraryStyle",
     "AsTheyAre",
+    "ByHue",
     "ByLuminance",
     "FastStyle",
     "FromDetails",

@@ -2,16 +2,18 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 import jax.numpy as jnp
 import numpy as np
 
-from likeness.research.images import luminance, match_colors, match_histogram, match_luminance, with_colors_of
+from likeness.research.images import luminance, match_colors, match_histogram, match_luminance, with_colors_of, with_hues_of
 from likeness.research.metrics.image_quality import color_distance
 from likeness.research.types import Array, Float
 
 Pixels: TypeAlias = Float[np.ndarray, "h w 3"]
+Originals: TypeAlias = Callable[[], tuple[Pixels, tuple[Pixels, ...]]]
 
 
 @runtime_checkable
@@ -22,8 +24,13 @@ class Colors(Protocol):
         """The content and the styles that are painted with."""
         ...
 
-    def after(self, painted: Pixels, content: Pixels) -> Pixels:
-        """The result; ``content`` is the image as it came."""
+    def after(self, painted: Pixels, originals: Originals) -> Pixels:
+        """The result.
+
+        Args:
+            painted: what was painted.
+            originals: reads the content, of the painting's size, and the styles, as they came.
+        """
         ...
 
     def compared(self, result: Pixels) -> Pixels:
@@ -39,9 +46,9 @@ class AsTheyAre:
         """As they are."""
         return content, styles
 
-    def after(self, painted: Pixels, content: Pixels) -> Pixels:
+    def after(self, painted: Pixels, originals: Originals) -> Pixels:
         """As it is."""
-        del content
+        del originals
         return painted
 
     def compared(self, result: Pixels) -> Pixels:
@@ -66,9 +73,9 @@ class Matched:
             return self._matched(content, styles[0]), styles
         return content, tuple(self._matched(style, content) for style in styles)
 
-    def after(self, painted: Pixels, content: Pixels) -> Pixels:
+    def after(self, painted: Pixels, originals: Originals) -> Pixels:
         """As it is."""
-        del content
+        del originals
         return painted
 
     def compared(self, result: Pixels) -> Pixels:
@@ -91,13 +98,33 @@ class ByLuminance:
         """All in gray."""
         return _gray(content), tuple(_pixels(match_luminance(jnp.asarray(style), jnp.asarray(content))) for style in styles)
 
-    def after(self, painted: Pixels, content: Pixels) -> Pixels:
+    def after(self, painted: Pixels, originals: Originals) -> Pixels:
         """The painted luminance with the content's I and Q."""
-        return _pixels(with_colors_of(jnp.asarray(painted), jnp.asarray(content)))
+        return _pixels(with_colors_of(jnp.asarray(painted), jnp.asarray(originals()[0])))
 
     def compared(self, result: Pixels) -> Pixels:
         """Its luminance, for that alone was painted."""
         return _gray(result)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ByHue:
+    """What was painted gives light and dark; hues are the content's, in the palette of the styles together (Kolkin et al. 2022,
+    "Neural neighbor style transfer"), see :func:`~likeness.research.images.hues.with_hues_of`."""
+
+    def before(self, content: Pixels, styles: tuple[Pixels, ...]) -> tuple[Pixels, tuple[Pixels, ...]]:
+        """As they are."""
+        return content, styles
+
+    def after(self, painted: Pixels, originals: Originals) -> Pixels:
+        """The painted lightness with the content's hues."""
+        content, styles = originals()
+        palette = np.concatenate([style.reshape(1, -1, 3) for style in styles], axis=1)
+        return _pixels(with_hues_of(jnp.asarray(painted), jnp.asarray(content), jnp.asarray(palette)))
+
+    def compared(self, result: Pixels) -> Pixels:
+        """All of it."""
+        return result
 
 
 def own_colors(result: Pixels, content: Pixels, size: int) -> float:

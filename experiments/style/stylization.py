@@ -413,7 +413,12 @@ class Stylization(Experiment):
     def image(self, params: PyTree) -> np.ndarray:
         """What was painted, with the colors that it is to have: (h, w, 3), RGB in [0, 1]."""
         pixels = np.clip(np.asarray(self._made.image(params)[0], np.float32), 0.0, 1.0)
-        return self.colors.after(pixels, dataclasses.replace(self, size=max(pixels.shape))._opened())
+
+        def originals() -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+            content = dataclasses.replace(self, size=max(pixels.shape))._opened()
+            return content, tuple(style.open(content) for style in self.styles)
+
+        return self.colors.after(pixels, originals)
 
     def as_compiled(self) -> "Stylization":
         """The same of other images: those are constants. Which styles have one region together is none."""

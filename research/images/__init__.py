@@ -9,6 +9,7 @@ from likeness.research.images.color import (
     with_colors_of,
     yiq_to_rgb,
 )
+from likeness.research.images.hues import oklab_to_rgb, rgb_to_oklab, with_hues_of
 from likeness.research.images.portraits import FaceImageSource, GraceHopper, ProceduralFace
 from likeness.research.images.reading import LoadedImage, read_image
 from likeness.research.images.resize import fit, resize
@@ -29,10 +30,13 @@ __all__ = [
     "match_colors",
     "match_histogram",
     "match_luminance",
+    "oklab_to_rgb",
     "read_image",
     "resize",
+    "rgb_to_oklab",
     "rgb_to_yiq",
     "with_colors_of",
+    "with_hues_of",
     "write_image",
     "yiq_to_rgb",
 ]

@@ -68,11 +68,11 @@ def with_colors_of(pixels: Float[Array, "*b 3"], content: Float[Array, "*b 3"]) 
 
 
 def match_colors(
-    style: Float[Array, "h w 3"], content: Float[Array, "H W 3"], method: Match = "symmetric", epsilon: float = 1e-5
-) -> Float[Array, "h w 3"]:
+    style: Float[Array, "*b c"], content: Float[Array, "*B c"], method: Match = "symmetric", epsilon: float = 1e-5
+) -> Float[Array, "*b c"]:
     """The style with the content's mean and covariance of color: ``x ← A (x - μ_S) + μ_C`` with ``A Σ_S Aᵀ = Σ_C``.
 
-    Three such maps, which differ by a rotation:
+    Of RGB, or of other channels. Three such maps, which differ by a rotation:
 
     - ``symmetric``: ``A = Σ_S^{-½} (Σ_S^{½} Σ_C Σ_S^{½})^{½} Σ_S^{-½}``, the one that moves colors least (optimal transport
       between Gaussians; Pitié and Kokaram, "The linear Monge-Kantorovitch linear colour mapping", 2007);
@@ -126,11 +126,11 @@ def match_histogram(style: Float[Array, "h w 3"], content: Float[Array, "H W 3"]
 
 
 def _moments(pixels: Array, epsilon: float) -> tuple[Array, Array]:
-    colors = pixels.astype(jnp.float32).reshape(-1, 3)
+    colors = pixels.astype(jnp.float32).reshape(-1, pixels.shape[-1])
     mean = jnp.mean(colors, 0)
     centered = colors - mean
     covariance = jnp.matmul(centered.T, centered, precision=_EXACT) / len(colors)
-    return mean, covariance + epsilon * jnp.eye(3)
+    return mean, covariance + epsilon * jnp.eye(len(mean))
 
 
 def _power(matrix: Array, exponent: float) -> Array:

@@ -14,7 +14,7 @@ from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Checkpoints, Run
 from likeness.experiments.style import Pyramid, StyleImage, Stylization
-from likeness.experiments.style.colors import AsTheyAre, ByLuminance, Matched
+from likeness.experiments.style.colors import AsTheyAre, ByHue, ByLuminance, Matched
 from likeness.experiments.style.evaluator import StyleEvaluator
 from likeness.experiments.style.looks import looks
 from likeness.experiments.style.starts import FromContent, FromImage, FromNoise
@@ -24,7 +24,7 @@ from likeness.experiments.training.stages import stages
 from likeness.experiments.training.trainer import train
 from likeness.research.encoders import Vgg
 from likeness.research.errors import UserError
-from likeness.research.images import write_image
+from likeness.research.images import with_hues_of, write_image
 from likeness.research.images.sources import ImageFile, Photograph
 from likeness.research.losses import MRF, Content, Gram, MeanStd, TotalVariation
 from likeness.research.weights import Pretrained, own, take, write
@@ -387,6 +387,16 @@ def test_weights_from_a_file_are_inputs_and_drawn_ones_are_the_configs(tmp_path)
     kept = read.fingerprint(read.variables())
     assert set(kept) == {"weights of the encoder"}
     assert kept == read.fingerprint(read.variables()) != read.fingerprint(jax.tree.map(lambda leaf: leaf + 1, read.variables()))
+
+
+def test_hues_are_the_content_s_in_the_palette_of_all_styles():
+    styles = tuple(StyleImage(image=Photograph(name=name), fit="stretch") for name in ("flower", "china"))
+    experiment = small(colors=ByHue(), styles=styles, size=48)
+    data = experiment.open()
+    pixels = np.clip(np.asarray(data.content) ** 2.0, 0, 1)
+    palette = np.concatenate([style.reshape(1, -1, 3) for style in data.styles], axis=1)
+    expected = np.clip(with_hues_of(jnp.asarray(pixels), jnp.asarray(data.content), jnp.asarray(palette)), 0, 1)
+    np.testing.assert_allclose(experiment.image({"pixels": jnp.asarray(pixels)[None]}), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(
