@@ -81,7 +81,8 @@ def _to_edges(hues: Float[Array, "h w 2"], light: Float[Array, "h w 1"]) -> Floa
     weights = [jnp.exp(-_CONTRAST * jnp.abs(light - near)) for near in _around(light)]
     whole = sum(weights)
     for _ in range(_TURNS):
-        hues = sum(weight * near for weight, near in zip(weights, _around(hues), strict=True)) / whole
+        near = zip(weights, _around(hues), strict=True)
+        hues = sum((weight * each for weight, each in near), jnp.zeros_like(hues)) / whole
     return hues
 
 
