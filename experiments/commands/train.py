@@ -58,6 +58,7 @@ def main(arguments: list[str]) -> int:
     from likeness.experiments.fingerprints import CannotResume
     from likeness.experiments.own_code import own_code
     from likeness.experiments.storage.object_store import is_remote, kept_in_store
+    from likeness.experiments.training.stages import stages, work
     from likeness.experiments.training.trainer import train
 
     if options.hang_after is not None and not options.hang_after > 0:
@@ -74,7 +75,7 @@ def main(arguments: list[str]) -> int:
         raise UserError(f"--fresh cannot look for a free address beside {options.workdir}: give one that is free.")
     given = options.workdir or str(default_workdir(name))
     with kept_in_store(given, Quiet()) if remote else contextlib.nullcontext(Path(given)) as workdir:
-        with Terminal(run.steps, run.evaluate_every) as terminal:
+        with Terminal(run.steps, run.evaluate_every, stages=work(stages(run))) as terminal:
             try:
                 trained = train(
                     run,

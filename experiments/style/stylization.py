@@ -218,6 +218,11 @@ class Stylization(Experiment):
         parts = self.pyramid.parts(self.size)
         return (*parts, parts[-1]) if self.last_terms else parts
 
+    @property
+    def step_cost(self) -> float:
+        """The pixels of a square of this size."""
+        return float(self.size**2)
+
     def promote(self, learned: Array, constants: StylizationConstants) -> Array:
         """The image of a smaller size at this one, bicubically."""
         return self._enlarged(learned, constants, "cubic")
