@@ -11,6 +11,8 @@ from likeness.experiments.commands.streams import say_first
 from likeness.experiments.commands.style_flags import PaintingFlags, at_layers, compared, masked, pyramid_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from likeness.experiments.run import Run
     from likeness.experiments.style import Stylization
     from likeness.experiments.style.portrait import Portrait
@@ -80,7 +82,7 @@ def main(arguments: list[str]) -> int:
     if film is not None:
         check_film(film)
     if options.model is not None:
-        return _in_one_pass(options, out)
+        return _in_one_pass(options, [options], [out])
     run, experiment, workdir = _placed(options, *load_preset(options.preset), options.workdir)
     return paint(run, experiment, workdir, out, film, live=options.live)
 
@@ -150,10 +152,8 @@ def _many(options: Options) -> int:
         )
     asked = works(contents, options.styles, out)
     if options.model is not None:
-        for work in asked:
-            one = dataclasses.replace(options, content=work.content, styles=work.styles)
-            _in_one_pass(one, work.out)
-        return 0
+        each = [dataclasses.replace(options, content=work.content, styles=work.styles) for work in asked]
+        return _in_one_pass(options, each, [work.out for work in asked])
     run, experiment = load_preset(options.preset)
 
     def placed(work: Work) -> Placed:
@@ -315,21 +315,28 @@ def _faced(options: Options, portrait: "Portrait | None") -> "Portrait":
     return dataclasses.replace(portrait, face=Landmarks(points=points, size=(width, height)))
 
 
-def _in_one_pass(options: Options, out: Path) -> int:
+def _in_one_pass(options: Options, each: "Sequence[Options]", outs: "Sequence[Path]") -> int:
+    """Paints each, by a network that is loaded once."""
+    from likeness.experiments.display.phases import tracked, watched
+    from likeness.experiments.display.progress import Phases
+    from likeness.experiments.style.painting import Stylizer
     from likeness.experiments.style.painting import paint as paint_at_once
     from likeness.research.errors import UserError
 
-    if options.content is None:
+    if any(one.content is None for one in each):
         raise UserError("--model paints an image of your own: name it, as in `likeness stylize photo.jpg --model DIR`.")
     trust(options.model or "", options)
-    paint_at_once(
-        options.model or "",
-        options.content,
-        out,
-        styles=options.styles,
-        size=options.size,
-        weights=options.weights,
-        strength=options.strength,
-    )
-    print(f"image  {out}")
+    stylizer = Stylizer.load(options.model or "")
+    with Phases() as phases, watched(phases.tell):
+        for one, out in tracked("painting", list(zip(each, outs, strict=True))):
+            paint_at_once(
+                stylizer,
+                one.content or "",
+                out,
+                styles=one.styles,
+                size=one.size,
+                weights=one.weights,
+                strength=one.strength,
+            )
+            print(f"image  {out}")
     return 0

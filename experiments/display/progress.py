@@ -83,7 +83,7 @@ class Phases:
             transient=True,
         )
         self._tasks: dict[str, TaskID] = {}
-        self._begun: dict[str, float] = {}
+        self._begun: dict[str, tuple[float, int]] = {}
         self._last_line = 0.0
 
     def __enter__(self) -> "Phases":
@@ -99,17 +99,20 @@ class Phases:
         """Takes in how much of something is done; see :func:`likeness.experiments.display.phases.watched`."""
         now = time.monotonic()
         if done == 0 or what not in self._tasks:
-            self._begun[what] = now
+            self._begun[what] = (now, done)
             for task in self._tasks.values():
                 self.bar.remove_task(task)
             self._tasks = {what: self.bar.add_task(what, total=total, left="")}
-        seconds = now - self._begun[what]
-        left = f"{datetime.timedelta(seconds=round(seconds / done * (total - done)))} left" if 0 < done < total else ""
+        # What was done before it was begun, or before something else came between, says nothing of how long it takes.
+        then, before = self._begun[what]
+        each = (now - then) / (done - before) if done > before else None
+        left = f"{datetime.timedelta(seconds=round(each * (total - done)))} left" if each is not None and done < total else ""
         self.bar.update(self._tasks[what], completed=done, left=left)
         if self._console.is_terminal or done == total or (done and now - self._last_line < _QUIET):
             return
         self._last_line = now
-        place = f": {done:,} of {total:,}, {left}" if done else ""
+        place = f": {done:,} of {total:,}" if done else ""
+        place += f", {left}" if left else ""
         self._console.print(f"{what}{place}", markup=False, soft_wrap=True)
 
 

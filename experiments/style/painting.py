@@ -118,7 +118,7 @@ class Stylizer:
 
 
 def paint(
-    model: str | Path,
+    model: str | Path | Stylizer,
     content: str | Path,
     out: str | Path,
     *,
@@ -130,7 +130,7 @@ def paint(
     """Paints an image file with a trained style network and writes the result: ``likeness stylize --model``.
 
     Args:
-        model: a working directory, or the name of published weights.
+        model: a working directory, the name of published weights, or the network that was loaded of one of them.
         content: the image file. Its transparency and its bits are kept where the format of ``out`` holds them.
         out: where the painting goes.
         styles: image files, for a network of any style; brought to the longer side of what is painted.
@@ -140,7 +140,7 @@ def paint(
     Raises:
         UserError: a file that cannot be read or written, or what :class:`Stylizer` refuses.
     """
-    stylizer = Stylizer.load(model)
+    stylizer = model if isinstance(model, Stylizer) else Stylizer.load(model)
     image = read_image(content)
     if size is not None:
         image = _resized(image, size)

@@ -43,6 +43,26 @@ def test_a_log_file_gets_the_phases_with_the_time_left(
     ]
 
 
+def test_what_comes_between_two_parts_of_a_phase_is_not_counted(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compiling took a minute, and of the steps two are left, of six seconds each."""
+    monkeypatch.setattr("time.monotonic", iter([1000.0, 1006.0, 1012.0, 1072.0, 1078.0]).__next__)
+    with Phases() as phases:
+        phases.tell("steps", 0, 6)
+        phases.tell("steps", 2, 6)
+        phases.tell("compiling", 0, 1)
+        phases.tell("steps", 3, 6)
+        phases.tell("steps", 4, 6)
+    assert capfd.readouterr().err.splitlines() == [
+        "steps",
+        "steps: 2 of 6, 0:00:12 left",
+        "compiling",
+        "steps: 3 of 6",
+        "steps: 4 of 6, 0:00:12 left",
+    ]
+
+
 def test_an_evaluation_tells_how_many_images_are_embedded() -> None:
     images = from_arrays(np.zeros((600, 8, 8, 1), np.uint8), np.arange(600) % 7)
     told: list[tuple[str, int, int]] = []
