@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from likeness.experiments.commands.flags import TrustCode, cli, trust
+from likeness.experiments.commands.streams import say_first
 
 if TYPE_CHECKING:
     from likeness.research.weights import Release
@@ -163,11 +164,13 @@ def _fetch(name: str) -> None:
     release = released(name)
     path = _carried(release)
     if path is None:
+        if missing := release.will_be_missing():
+            say_first(f"What is fetched cannot be read here yet: {missing} {release.converted()}")
         with _Download() as download:
             path = fetch(release, progress=download.show)
     print(f"{name} is in {printable(path)}")
     if missing := release.missing():
-        print(f"→ it cannot be read yet: {missing}")
+        print(f"→ it cannot be read yet: {missing} {release.converted()}")
 
 
 def _carried(release: "Release") -> "Path | None":
