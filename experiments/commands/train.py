@@ -32,13 +32,13 @@ class Options:
     has changed is kept in changes.jsonl."""
     coordinator: Annotated[str | None, tyro.conf.arg(metavar="HOST:PORT")] = None
     """Train in several processes: where process 0 listens for the others, the same for all; auto on TPU pods."""
-    process: int | None = None
+    process: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: none)")] = None
     """This process's number, from 0, on the machine of --coordinator."""
-    processes: int | None = None
+    processes: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: none)")] = None
     """How many processes there are."""
     join_timeout: int = 300
     """Seconds to wait until all processes are there."""
-    hang_after: float | None = None
+    hang_after: Annotated[float | None, tyro.conf.arg(metavar="SECONDS", help_behavior_hint="(default: never)")] = None
     """Seconds without a step, compiling and evaluating included, after which a process shows where it stands and ends with
     70."""
     log_to: tuple[TrackerName, ...] = ()

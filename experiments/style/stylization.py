@@ -153,6 +153,10 @@ class Stylization(Experiment):
             raise ValueError(f"Stylization.size is {self.size}: give 16 to 16384 pixels")
         if not 0 <= self.scale < float("inf"):
             raise ValueError(f"Stylization.scale is {self.scale}: give a finite number, 0 or more")
+        if self.tile is not None and self.tile < 1:
+            raise ValueError(
+                f"Stylization.tile is {self.tile}: give a side in pixels, such as 512, or None to read the image whole"
+            )
         if self.edges == "wrap":
             if self.tile is not None:
                 raise ValueError("Stylization.edges is 'wrap', and with a tile each window ends at a border: leave tile out")

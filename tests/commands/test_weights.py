@@ -81,8 +81,11 @@ def little(monkeypatch, tmp_path):
 
 
 def test_list_shows_what_there_is(likeness: Likeness, little):
-    said = likeness("weights", "list")
+    short = likeness("weights", "list").out
+    assert "Trained on" not in short and short.endswith("likeness weights list --origin\n")
+    said = likeness("weights", "list", "--origin")
     assert said.code == 0
+    assert said.out.startswith(short.split("\n\n")[0])
     table, origins, advice = said.out.split("\n\nWhere they come from")[0], *said.out.split("\n\n")[-2:]
     header, first, *rest = table.splitlines()
     assert header.split() == ["name", "size", "licence", "here", "what"]
