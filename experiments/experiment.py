@@ -270,6 +270,12 @@ class Experiment(abc.ABC):
         """
         return (1.0,) * len(self.stages())
 
+    @property
+    def step_cost(self) -> float:
+        """What a step of this stage costs beside those of the other stages, above 0: by it the time left is told. By default
+        all cost the same; of images of growing sizes it is the number of pixels."""
+        return 1.0
+
     def promote(self, learned: Array, constants: PyTree) -> Array:
         """An array of what the stage before has learned, or of its running mean, in this stage's shape.
 

@@ -2,8 +2,8 @@
 
     python -m likeness.experiments.benchmarks.readme_methods TUBINGEN STARRY_NIGHT GREAT_WAVE THE_SCREAM
 
-Each image is painted by ``likeness stylize`` in a process of its own, whose processor time and memory are noted. It goes on where
-it was stopped: what is painted already is not painted again. It writes docs/methods.jpg and prints the table.
+Each image is painted by ``likeness stylize`` in a process of its own, whose processor time and memory are noted. What
+is painted already is not painted again. It writes docs/methods.jpg and prints the table.
 """
 
 import dataclasses

@@ -25,7 +25,8 @@ _SHOWN = 3
 """Files that cannot be used, of which why is said."""
 _WAITING = 4
 """Drawn images that wait to be written."""
-_Number = tyro.conf.arg(help_behavior_hint="(default: the detector's own)")
+_Share = tyro.conf.arg(metavar="SHARE", help_behavior_hint="(default: the detector's own)")
+_Count = tyro.conf.arg(metavar="N", help_behavior_hint="(default: the detector's own)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,11 +62,11 @@ class Options:
     looking at so many images as there are masks."""
     masks: int = 1000
     """With --explain: under how many random masks the image is looked at. Fewer are quicker, and their maps noisier."""
-    score_threshold: Annotated[float | None, _Number] = None
+    score_threshold: Annotated[float | None, _Share] = None
     """Leave out what scores this or less."""
-    iou_threshold: Annotated[float | None, _Number] = None
+    iou_threshold: Annotated[float | None, _Share] = None
     """Of boxes of one class that overlap by more, only the surest remains."""
-    max_detections: Annotated[int | None, _Number] = None
+    max_detections: Annotated[int | None, _Count] = None
     """The most in one image."""
     class_agnostic: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Let boxes of different classes overlap no more than boxes of one: an object has one class, the surest."""

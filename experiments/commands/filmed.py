@@ -10,6 +10,7 @@ import numpy as np
 
 from likeness.experiments.commands.painted import asked, digest, write_film
 from likeness.experiments.commands.places import images_below
+from likeness.experiments.commands.streams import say_first
 from likeness.experiments.config import to_json
 from likeness.experiments.display.phases import watched
 from likeness.experiments.display.progress import Phases
@@ -74,6 +75,7 @@ def paint_frames(run: Run, film: Film, frames: list[Path], out: Path, animation:
         print(f"{len(record.frames)} of {len(frames)} frames are painted, in {out}: the same command goes on after them")
         raise
     if animation is not None:
+        say_first(f"writing {animation}, of {len(frames)} images")
         write_film(animation, [out / name for name in names])
         print(f"film    {animation}")
     print(f"frames  {len(frames)}, in {out}")

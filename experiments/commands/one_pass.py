@@ -8,7 +8,7 @@ import numpy as np
 from rich.console import Console
 
 from likeness.experiments.commands.painted import check_writable
-from likeness.experiments.commands.painted_folders import SIDE, Work, thumbnail, works
+from likeness.experiments.commands.painted_folders import SIDE, Work, of_one_height, thumbnail, works
 from likeness.experiments.commands.places import check_place
 from likeness.experiments.display.contact_sheet import Tile, draw
 from likeness.experiments.display.progress import Phases
@@ -115,17 +115,17 @@ def _sheet(stylizer: Stylizer, contents: Sequence[str], asked: Asked, grid: Path
             "learned: leave --grid out."
         )
     styles = asked.styles or stylizer.one_pass.styles
-    shaped = thumbnail if len(contents) > 1 else np.asarray
     chosen = [stylizer.weights_of((style,)) for style in styles]
     rows: list[list[Tile]] = []
     with Phases(Console(stderr=True, highlight=False)) as phases:
         for content in contents:
             image = resized(read_image(content), asked.size or SIDE).pixels
-            row = [Tile(shaped(image), Path(content).stem)]
-            for style, weights in zip(styles, chosen, strict=True):
-                row.append(Tile(shaped(stylizer(image, weights=weights)), style))
-                phases.tell("images", len(rows) * len(styles) + len(row) - 1, len(contents) * len(styles))
-            rows.append(row)
+            made = [image]
+            for weights in chosen:
+                made.append(stylizer(image, weights=weights))
+                phases.tell("images", len(rows) * len(styles) + len(made) - 1, len(contents) * len(styles))
+            shown = of_one_height([thumbnail(each) for each in made]) if len(contents) > 1 else made
+            rows.append([Tile(*each) for each in zip(shown, (Path(content).stem, *styles), strict=True)])
     if len(rows) == 1:
         blank = [Tile(np.ones_like(rows[0][0].image))] * _ACROSS
         rows = [(rows[0][start : start + _ACROSS] + blank)[:_ACROSS] for start in range(0, len(rows[0]), _ACROSS)]

@@ -7,7 +7,7 @@ import json
 import operator
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -25,6 +25,7 @@ from likeness.experiments.style import Stylization
 from likeness.experiments.training.evaluation import restore
 from likeness.experiments.training.interruption import Interrupted
 from likeness.experiments.training.recorder import changed, indifferent, shortened
+from likeness.experiments.training.stages import stages, work
 from likeness.experiments.training.trainer import Trained, train
 from likeness.research.errors import UserError
 from likeness.research.files import write_atomically
@@ -147,7 +148,8 @@ def paint(run: Run, experiment: Stylization, workdir: Path, out: Path, film: Pat
     def write(image: np.ndarray) -> None:
         write_painting(out, image, experiment.content)
 
-    with Terminal(run.steps, run.evaluate_every, write, "image" if live else "nothing") as terminal:
+    above: Literal["nothing", "image"] = "image" if live else "nothing"
+    with Terminal(run.steps, run.evaluate_every, write, above, work(stages(run))) as terminal:
         painted = painted_in(run, experiment, workdir, out, terminal, watch)
     print_evaluation(painted.workdir, painted.evaluation, painted.seconds)
     if film is not None:

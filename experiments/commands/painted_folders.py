@@ -206,26 +206,33 @@ def _draw(asked: Sequence[Work], done: Sequence[Placed], grid: Path) -> None:
     for work in asked:
         if work.out in painted:
             first.setdefault(work.styles, painted[work.out])
-    blank = np.ones((SIDE, SIDE, 3), np.float32)
+    blank = np.ones((1, SIDE, 3), np.float32)
     tile = contact_sheet.Tile
 
     def opened(look: tuple[str, ...]) -> np.ndarray:
         return thumbnail(first[look].experiment.styles[0].image.open(SIDE)) if look in first else blank
 
-    top = [tile(blank), *(tile(opened(look), " + ".join(Path(one).stem for one in look)) for look in looks)]
-    rows = [top]
+    names = ["", *(" + ".join(Path(one).stem for one in look) for look in looks)]
+    rows = [[tile(*each) for each in zip(of_one_height([blank, *map(opened, looks)]), names, strict=True)]]
     for content in contents:
         outs = [by_place[content, look] for look in looks]
         seen = [thumbnail(read_image(out).pixels) if out in painted else blank for out in outs]
         known = any(out in painted for out in outs)
-        rows.append([tile(thumbnail(read_image(content).pixels) if known else blank, Path(content).stem), *map(tile, seen)])
+        shown = of_one_height([thumbnail(read_image(content).pixels) if known else blank, *seen])
+        rows.append([tile(shown[0], Path(content).stem), *map(tile, shown[1:])])
     contact_sheet.draw(rows, grid)
 
 
 def thumbnail(image: np.ndarray) -> np.ndarray:
-    """In the middle of a white square."""
+    """As wide as a column, in its middle."""
     height, width = fit((image.shape[0], image.shape[1]), SIDE)
-    square = np.ones((SIDE, SIDE, 3), np.float32)
-    top, left = (SIDE - height) // 2, (SIDE - width) // 2
-    square[top : top + height, left : left + width] = np.clip(np.asarray(resize(jnp.asarray(image), (height, width))), 0.0, 1.0)
-    return square
+    made = np.ones((height, SIDE, 3), np.float32)
+    left = (SIDE - width) // 2
+    made[:, left : left + width] = np.clip(np.asarray(resize(jnp.asarray(image), (height, width))), 0.0, 1.0)
+    return made
+
+
+def of_one_height(images: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """With white above, so that each stands on its caption."""
+    height = max(len(image) for image in images)
+    return [np.pad(image, ((height - len(image), 0), (0, 0), (0, 0)), constant_values=1.0) for image in images]

@@ -34,7 +34,7 @@ class Options:
     deconvnet, occlusion."""
     images: int = 16
     """How many images, evenly spaced."""
-    size: int | None = None
+    size: Annotated[int | None, tyro.conf.arg(metavar="PIXELS", help_behavior_hint="(default: 128)")] = None
     """Side of the images for published weights; 128 unless given."""
     seed: int = 0
     """Of the random weights."""

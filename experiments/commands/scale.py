@@ -31,7 +31,7 @@ class Options:
     """Extrapolate to so many."""
     batch: Literal["grows", "stays"] = "grows"
     """Whether the config's batch is that of each device and grows with them, or stays the batch of all together."""
-    rounds: int | None = None
+    rounds: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: the positives of an anchor)")] = None
     """How often a loop runs whose length is known only when it runs; by default the positives of an anchor in a batch."""
     output: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: runs/<config name>/scaling)")] = (
         None

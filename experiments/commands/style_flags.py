@@ -23,12 +23,12 @@ class PaintingFlags:
 
     out: Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = "painting.png"
     """Where the image goes."""
-    size: int | None = None
+    size: Annotated[int | None, tyro.conf.arg(metavar="PIXELS", help_behavior_hint="(default: the preset's)")] = None
     """Longer side in pixels; without it, the preset's. An image much larger than the preset's is painted at half the size
     first, at a quarter before that, and so on down to about the preset's."""
     preset: Annotated[str, tyro.conf.arg(metavar="CONFIG")] = "stylization/quickstart"
     """The config that says how: a shipped one, or a file."""
-    style_scale: float | None = None
+    style_scale: Annotated[float | None, tyro.conf.arg(metavar="FACTOR", help_behavior_hint="(default: the preset's)")] = None
     """Size of the style beside that of the image: 2 makes strokes twice as large."""
     style_layers: Annotated[tuple[str, ...], tyro.conf.arg(metavar="LAYER ...")] = ()
     """At which layers of the encoder the style is compared, as relu1_1 relu2_1: early ones know of colors and fine strokes,
@@ -40,15 +40,15 @@ class PaintingFlags:
     """What of a style image counts: an image of its proportions, white there, black elsewhere, gray in between."""
     tv: float = 1.0
     """How smooth the image is: a factor of the weight of the preset's total variation; 0 leaves it out."""
-    init: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    init: Annotated[str | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: none)")] = None
     """The image to begin with, such as an earlier painting; without it, as the preset says, and a texture with noise in the
     style's colors."""
-    steps: int | None = None
+    steps: Annotated[int | None, tyro.conf.arg(metavar="STEPS", help_behavior_hint="(default: the preset's)")] = None
     """How many steps; without it, the preset's. More than were taken before go on from what is there, at the learning rates of
     the longer run: where they fall to its end, they rise again first."""
     seed: int = 0
     """Decides the start where it is random: another seed, another piece of the same texture."""
-    film: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    film: Annotated[str | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: none)")] = None
     """Also write a film of how the image came about, .gif or .webp: of about thirty images, kept while it is painted."""
     live: bool = False
     """Watch: the image is shown in the terminal as it comes about, and the file of --out is kept up to date for a viewer."""

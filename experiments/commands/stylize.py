@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 class Options(PaintingFlags):
     """Paints CONTENT in the look of STYLE. With neither, a built-in photograph in the look of a procedural painting."""
 
-    content: Annotated[tyro.conf.Positional[str | None], tyro.conf.arg(metavar="CONTENT")] = None
+    content: Annotated[
+        tyro.conf.Positional[str | None], tyro.conf.arg(metavar="CONTENT", help_behavior_hint="(default: the preset's)")
+    ] = None
     """What is to be seen: an image; or a folder with the frames of a film, in the order of the numbers in their names, each of
     which begins with the painting before, so that they do not flicker. Without it, the preset's own."""
     styles: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="STYLE ...")] = ()
@@ -31,10 +33,10 @@ class Options(PaintingFlags):
     contents: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FOLDER|FILE ...")] = ()
     """Several contents, for a painting of each: then all that stands before this flag are styles, as in `likeness stylize
     STYLE --contents a.jpg b.jpg`, and after a single folder too. What is painted already is not painted again."""
-    grid: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    grid: Annotated[str | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: none)")] = None
     """Of several paintings, also write a contact sheet: a row for each content, a column for each style. With --model, of every
     style that a network has learned, and nothing else is written. A .png."""
-    model: Annotated[str | None, tyro.conf.arg(metavar="NAME|DIR")] = None
+    model: Annotated[str | None, tyro.conf.arg(metavar="NAME|DIR", help_behavior_hint="(default: none)")] = None
     """Paint in one pass, in seconds, with a network trained for that: the name of published weights, such as pastiche26, or a
     working directory. Of the other flags only --out, --size, --weights, --strength, --contents and --grid apply then."""
     strength: float = 1.0
@@ -58,7 +60,7 @@ class Options(PaintingFlags):
     face: Annotated[tuple[float, ...], tyro.conf.arg(metavar="X Y ...")] = ()
     """For a preset that holds a portrait to its person: where the face is, five points in CONTENT's pixels: the eye on the
     left, the eye on the right, the tip of the nose, the corner of the mouth on the left, and on the right."""
-    tile: int | None = None
+    tile: Annotated[int | None, tyro.conf.arg(metavar="PIXELS", help_behavior_hint="(default: 512 where it is needed)")] = None
     """Side of the tiles in which an image too large for memory is read; the result is the same. Without it, 512 where the
     image needs it."""
     workdir: Annotated[str | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="(default: in runs/stylize)")] = None
@@ -212,6 +214,11 @@ def _begun(options: Options) -> str:
 def _check(options: Options) -> None:
     from likeness.research.errors import UserError
 
+    if options.tile is not None and options.tile < 1:
+        raise UserError(
+            f"--tile is {options.tile}: give the side of a tile in pixels, such as 512. Without it the image is read whole, or "
+            "in tiles of 512 where it is too large for the memory."
+        )
     given, styles = len(options.weights), max(1, len(options.styles))
     if given and given != styles:
         raise UserError(f"--weights has {given} values for {styles} styles: give one for each.")

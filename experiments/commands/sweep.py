@@ -39,7 +39,7 @@ class Options:
     """Stop runs early: at every rung the best one of so many goes on, by the metric on the validation part. 3 is usual."""
     first_rung: Annotated[int | None, tyro.conf.arg(metavar="STEPS")] = None
     """Step of the first rung; each other is ETA times as far. By default such that one run is left for the last stretch."""
-    metric: str | None = None
+    metric: Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="(default: of the checkpoints)")] = None
     """What the runs are compared by; by default what decides which checkpoint is best, or the first metric."""
     mode: Literal["min", "max"] | None = None
     """Whether the best is the lowest or the highest; by default as for the config's checkpoints."""

@@ -19,9 +19,9 @@ class Options(PaintingFlags):
     """What it is to look like: an image. Without it, the preset's own."""
     out: Annotated[str, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = "texture.png"
     """Where the image goes."""
-    width: int | None = None
+    width: Annotated[int | None, tyro.conf.arg(metavar="PIXELS", help_behavior_hint="(default: as --size says)")] = None
     """Width in pixels, in place of --size: a texture of any proportions. Without --height it is a square."""
-    height: int | None = None
+    height: Annotated[int | None, tyro.conf.arg(metavar="PIXELS", help_behavior_hint="(default: as --size says)")] = None
     """Height in pixels; without --width a square."""
     tileable: bool = False
     """Paint a tile that can be laid beside itself without a seam. Its sides are the nearest that the encoder's strides divide,

@@ -32,13 +32,13 @@ class Options:
     has changed is kept in changes.jsonl."""
     coordinator: Annotated[str | None, tyro.conf.arg(metavar="HOST:PORT")] = None
     """Train in several processes: where process 0 listens for the others, the same for all; auto on TPU pods."""
-    process: int | None = None
+    process: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: none)")] = None
     """This process's number, from 0, on the machine of --coordinator."""
-    processes: int | None = None
+    processes: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: none)")] = None
     """How many processes there are."""
     join_timeout: int = 300
     """Seconds to wait until all processes are there."""
-    hang_after: float | None = None
+    hang_after: Annotated[float | None, tyro.conf.arg(metavar="SECONDS", help_behavior_hint="(default: never)")] = None
     """Seconds without a step, compiling and evaluating included, after which a process shows where it stands and ends with
     70."""
     log_to: tuple[TrackerName, ...] = ()
@@ -58,6 +58,7 @@ def main(arguments: list[str]) -> int:
     from likeness.experiments.fingerprints import CannotResume
     from likeness.experiments.own_code import own_code
     from likeness.experiments.storage.object_store import is_remote, kept_in_store
+    from likeness.experiments.training.stages import stages, work
     from likeness.experiments.training.trainer import train
 
     if options.hang_after is not None and not options.hang_after > 0:
@@ -74,7 +75,7 @@ def main(arguments: list[str]) -> int:
         raise UserError(f"--fresh cannot look for a free address beside {options.workdir}: give one that is free.")
     given = options.workdir or str(default_workdir(name))
     with kept_in_store(given, Quiet()) if remote else contextlib.nullcontext(Path(given)) as workdir:
-        with Terminal(run.steps, run.evaluate_every) as terminal:
+        with Terminal(run.steps, run.evaluate_every, stages=work(stages(run))) as terminal:
             try:
                 trained = train(
                     run,

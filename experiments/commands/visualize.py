@@ -47,9 +47,9 @@ class Options:
     """At most one patch of an image, or as many as there are."""
     rule: Literal["gradient", "deconvnet", "guided"] = "guided"
     """How to go back through ReLUs to what of a patch is seen."""
-    images: int | None = None
+    images: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: all)")] = None
     """Look at so many images, signals or volumes only, evenly spaced."""
-    size: int | None = None
+    size: Annotated[int | None, tyro.conf.arg(metavar="PIXELS", help_behavior_hint="(default: 128)")] = None
     """Side of the images for published weights and stylization's encoders; 128 unless given."""
     columns: int = 4
     """Units in a row of a sheet."""

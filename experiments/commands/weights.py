@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from likeness.experiments.commands.flags import TrustCode, cli, trust
+from likeness.experiments.commands.streams import say_first
 
 if TYPE_CHECKING:
     from likeness.research.weights import Release
@@ -21,8 +22,10 @@ Names = Annotated[
 
 @dataclasses.dataclass(frozen=True)
 class List:
-    """List the known weights: size, licence, where they are, what they are, and what they may be used for."""
+    """List the known weights: size, licence, where they are, and what they are."""
 
+    origin: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Also print where they come from, what they were trained on, and what they may be used for."""
     json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Print all that is known of them as JSON and nothing else."""
 
@@ -82,9 +85,14 @@ class Options:
 def main(arguments: list[str]) -> int:
     options: Options = cli(tyro.conf.OmitArgPrefixes[Options], prog="likeness weights", arguments=arguments)
     match options.action:
-        case List(as_json):
-            print_known = _list_json if as_json else _list
-            print_known()
+        case List(_, json=True):
+            _list_json()
+        case List(origin):
+            _list()
+            if origin:
+                _print_origins()
+            else:
+                print("\nWhere they come from, and what they may be used for: likeness weights list --origin")
         case Fetch(name):
             _fetch(name)
         case Import(file, name):
@@ -112,12 +120,18 @@ def _list() -> None:
     for one in releases.RELEASES:
         if missing := one.missing():
             print(f"→ {one.name} cannot be read: {missing}")
+
+
+def _print_origins() -> None:
+    from likeness.research.weights import releases
+
     print("\nWhere they come from, and what they may be used for as far as that is said there:\n")
-    indent = " " * (widths[0] + 2)
+    width = max(len(one.name) for one in releases.RELEASES)
+    indent = " " * (width + 2)
     for one in releases.RELEASES:
         # A citation ends with the paper; a stop behind "2016" would be one more.
         told = f"{one.citation.rstrip('.')}. Trained on: {one.trained_on}. Use: {one.use}."
-        print(textwrap.fill(told, 110, initial_indent=f"{one.name:<{widths[0]}}  ", subsequent_indent=indent))
+        print(textwrap.fill(told, 110, initial_indent=f"{one.name:<{width}}  ", subsequent_indent=indent))
     print("\nThis is no legal advice: read the licence before you rely on it.")
 
 
@@ -163,11 +177,13 @@ def _fetch(name: str) -> None:
     release = released(name)
     path = _carried(release)
     if path is None:
+        if missing := release.will_be_missing():
+            say_first(f"What is fetched cannot be read here yet: {missing} {release.converted()}")
         with _Download() as download:
             path = fetch(release, progress=download.show)
     print(f"{name} is in {printable(path)}")
     if missing := release.missing():
-        print(f"→ it cannot be read yet: {missing}")
+        print(f"→ it cannot be read yet: {missing} {release.converted()}")
 
 
 def _carried(release: "Release") -> "Path | None":

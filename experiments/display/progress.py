@@ -4,7 +4,7 @@ import contextlib
 import datetime
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, Protocol
 
@@ -13,6 +13,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
+from likeness.experiments.display.pace import Pace, Work
 from likeness.experiments.display.phases import watched
 from likeness.experiments.display.terminal_image import terminal_image
 
@@ -61,55 +62,6 @@ class Named(Quiet):
         self._warn(f"{self._name}: {text}")
 
 
-class Pace:
-    """How long training will still take, from the steps and the evaluations seen so far."""
-
-    def __init__(self, total: int, evaluate_every: int | None) -> None:
-        """For a run of ``total`` steps, with an evaluation every so many and one at the end; None for none."""
-        self._total = total
-        self._every = evaluate_every
-        self._last: tuple[int, float] | None = None
-        self._steps, self._seconds = 0, 0.0
-        self._evaluated, self._evaluated_steps, self._evaluated_seconds = 0, 0, 0.0
-
-    def note(self, step: int, now: float) -> None:
-        """Takes in that a step is reached; an evaluation due at this very step is still to come."""
-        if self._last is not None:
-            before, then = self._last
-            if evaluated := self._due(before, step):
-                self._evaluated += evaluated
-                self._evaluated_steps += step - before
-                self._evaluated_seconds += now - then
-            else:
-                self._steps += step - before
-                self._seconds += now - then
-        self._last = (step, now)
-
-    def left(self) -> str:
-        """In words; empty as long as nothing can be said, and where nothing is left."""
-        if self._last is None or not self._steps + self._evaluated_steps:
-            return ""
-        step = self._last[0]
-        to_evaluate = self._due(step, self._total) + (self._every is not None)
-        if self._steps:
-            a_step = self._seconds / self._steps
-            evaluating = max(0.0, self._evaluated_seconds - self._evaluated_steps * a_step) / max(1, self._evaluated)
-        else:
-            # Each interval so far had its evaluations, so what a step took has them in it.
-            a_step, evaluating = self._evaluated_seconds / self._evaluated_steps, 0.0
-        seconds = (self._total - step) * a_step + to_evaluate * evaluating
-        if to_evaluate and not self._evaluated and seconds < 1:
-            return ""
-        unseen = "more than " if to_evaluate and not self._evaluated else ""
-        if step < self._total:
-            return f"{unseen}{datetime.timedelta(seconds=round(seconds))} of training left"
-        return f"{datetime.timedelta(seconds=round(seconds))} of evaluating left" if round(seconds) else ""
-
-    def _due(self, first: int, end: int) -> int:
-        """How many evaluations are due from one step on and before another."""
-        return 0 if self._every is None else (end - 1) // self._every - (first - 1) // self._every
-
-
 class Phases:
     """What is done beside the steps, such as embedding the test images: a bar on a terminal, lines in a log file.
 
@@ -131,7 +83,7 @@ class Phases:
             transient=True,
         )
         self._tasks: dict[str, TaskID] = {}
-        self._begun: dict[str, float] = {}
+        self._begun: dict[str, tuple[float, int]] = {}
         self._last_line = 0.0
 
     def __enter__(self) -> "Phases":
@@ -147,17 +99,20 @@ class Phases:
         """Takes in how much of something is done; see :func:`likeness.experiments.display.phases.watched`."""
         now = time.monotonic()
         if done == 0 or what not in self._tasks:
-            self._begun[what] = now
+            self._begun[what] = (now, done)
             for task in self._tasks.values():
                 self.bar.remove_task(task)
             self._tasks = {what: self.bar.add_task(what, total=total, left="")}
-        seconds = now - self._begun[what]
-        left = f"{datetime.timedelta(seconds=round(seconds / done * (total - done)))} left" if 0 < done < total else ""
+        # What was done before it was begun, or before something else came between, says nothing of how long it takes.
+        then, before = self._begun[what]
+        each = (now - then) / (done - before) if done > before else None
+        left = f"{datetime.timedelta(seconds=round(each * (total - done)))} left" if each is not None and done < total else ""
         self.bar.update(self._tasks[what], completed=done, left=left)
         if self._console.is_terminal or done == total or (done and now - self._last_line < _QUIET):
             return
         self._last_line = now
-        place = f": {done:,} of {total:,}, {left}" if done else ""
+        place = f": {done:,} of {total:,}" if done else ""
+        place += f", {left}" if left else ""
         self._console.print(f"{what}{place}", markup=False, soft_wrap=True)
 
 
@@ -170,6 +125,7 @@ class Terminal:
         evaluate_every: int | None = None,
         shown: Callable[[np.ndarray], None] | None = None,
         above: Literal["nothing", "image"] = "nothing",
+        stages: Sequence[Work] = (),
     ) -> None:
         """For a run of ``total`` steps, with an evaluation every so many; None for none.
 
@@ -178,12 +134,13 @@ class Terminal:
             evaluate_every: steps between evaluations.
             shown: what else to do with an image of what is learned.
             above: what a terminal shows above the bar.
+            stages: what each stage asks for; () for one.
         """
         self._shown, self._above, self._told = shown, above, 0
         self._console = Console(stderr=True, highlight=False)
         self._total = total
         self._live = self._console.is_terminal
-        self._pace = Pace(total, evaluate_every)
+        self._pace = Pace(total, evaluate_every, stages)
         self._last_line = 0.0
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -241,10 +198,10 @@ class Terminal:
 class Notebook(Quiet):
     """One line below a notebook's cell, which is written anew as training goes on; in the end it says what was reached."""
 
-    def __init__(self, total: int, evaluate_every: int | None = None) -> None:
-        """For a run of ``total`` steps, with an evaluation every so many; None for none."""
+    def __init__(self, total: int, evaluate_every: int | None = None, stages: Sequence[Work] = ()) -> None:
+        """For a run of ``total`` steps, with an evaluation every so many; None for none. It has these stages; () for one."""
         self._total = total
-        self._pace = Pace(total, evaluate_every)
+        self._pace = Pace(total, evaluate_every, stages)
         self._reached = f"all {total} steps were taken before"
         self._line: Any = None
         self._told = 0.0
@@ -288,7 +245,9 @@ def _loss(metrics: Mapping[str, float]) -> str:
 
 
 @contextlib.contextmanager
-def reporting(reporter: Reporter | Literal["auto"] | None, total: int, evaluate_every: int | None = None) -> Iterator[Reporter]:
+def reporting(
+    reporter: Reporter | Literal["auto"] | None, total: int, evaluate_every: int | None = None, stages: Sequence[Work] = ()
+) -> Iterator[Reporter]:
     """The reporter that was asked for.
 
     Args:
@@ -296,15 +255,16 @@ def reporting(reporter: Reporter | Literal["auto"] | None, total: int, evaluate_
             a terminal, and is None elsewhere.
         total: the run's steps.
         evaluate_every: steps between evaluations; None for none.
+        stages: what each stage asks for; () for one.
     """
     console = Console(stderr=True)
     if reporter != "auto":
         yield reporter or Quiet()
     elif console.is_jupyter:
-        with Notebook(total, evaluate_every) as notebook:
+        with Notebook(total, evaluate_every, stages) as notebook:
             yield notebook
     elif console.is_terminal:
-        with Terminal(total, evaluate_every) as terminal:
+        with Terminal(total, evaluate_every, stages=stages) as terminal:
             yield terminal
     else:
         yield Quiet()

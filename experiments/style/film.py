@@ -3,12 +3,13 @@
 import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
-from likeness.experiments.display.phases import telling
+from likeness.experiments.display.phases import telling, tracked
 from likeness.experiments.display.progress import Quiet
 from likeness.experiments.experiment import Batches, Evaluation, Experiment, LossOutput, Part, TrainState, Variables
 from likeness.experiments.run import Run
@@ -16,7 +17,7 @@ from likeness.experiments.style.flow import TVL1, OpticalFlow
 from likeness.experiments.style.starts import FromImage
 from likeness.experiments.style.stylization import OpenedStylization, Stylization, StylizationConstants
 from likeness.experiments.training.program import Program, build
-from likeness.experiments.training.stages import OpenedStage, stages
+from likeness.experiments.training.stages import stages
 from likeness.research.errors import UserError
 from likeness.research.geometry import flowed, trusted_flow
 from likeness.research.images.sources import ImageSource
@@ -24,6 +25,8 @@ from likeness.research.losses import Temporal
 from likeness.research.types import Array, Float, PRNGKey, PyTree
 
 Pixels = Float[np.ndarray, "h w 3"]
+_Paint: TypeAlias = Callable[[OpenedStylization, tuple[Pixels, np.ndarray], Callable[[int, int], None]], Pixels]
+"""Of an opened frame, of what it is held near and where, and of who is told of its steps."""
 
 
 class NextFrameConstants(NamedTuple):
@@ -119,18 +122,23 @@ class Film:
         if not isinstance(how, Stylization):
             raise UserError(f"A film is painted by a Stylization, and this run is of a {type(how).__name__}: give one.")
         self.flow.check()
-        tell, last = telling("painting frames"), painted[-1]() if painted else None
-        weights, painter = (how.objective.encoder.variables(), how.objective.evaluator.variables()), None
-        tell(len(painted), len(frames))
+        _check_shapes(frames, how.size)
+        last, painter, opened = painted[-1]() if painted else None, None, None
+        later = range(max(1, len(painted)), len(frames))
+        tell = telling(f"painting frames {later.start + 1} to {later.stop}: steps")
         for number in range(len(painted), len(frames)):
             here = dataclasses.replace(how, content=frames[number])
             if number == 0 or last is None:
                 last = _first(dataclasses.replace(run, experiment=here))
             else:
-                opened = _followed(here).open(weights)
-                painter = painter or self._painter(run, _followed(here), opened)
-                last = painter(opened, self._steady(how, frames[number - 1 : number + 1], last, opened.original.shape))
-            tell(number + 1, len(frames))
+                # By what was opened before, which keeps the weights and the targets of the styles.
+                opened = _opened(_followed(here), opened)
+                steady = self._steady(how, frames[number - 1 : number + 1], last, opened.original.shape)
+                if painter is None:
+                    telling("compiling what paints the frames after the first")(0, 1)
+                    painter = self._painter(run, _followed(here), opened)
+                before = number - later.start
+                last = painter(opened, steady, lambda done, of, before=before: tell(before * of + done, len(later) * of))
             yield last
 
     def moved(self, earlier: Pixels, now: Pixels, painted: Pixels) -> tuple[Pixels, Float[np.ndarray, "h w"]]:
@@ -142,16 +150,14 @@ class Film:
         self, how: Stylization, frames: Sequence[ImageSource], last: Pixels, shape: tuple[int, ...]
     ) -> tuple[Pixels, Float[np.ndarray, "h w"]]:
         earlier, now = (frame.open(how.size) for frame in frames)
-        if earlier.shape != shape or last.shape != shape:
+        if last.shape != shape:
             raise UserError(
-                f"The frame {frames[1].title} is {shape[1]} × {shape[0]} pixels and the one before it {earlier.shape[1]} × "
-                f"{earlier.shape[0]}, its painting {last.shape[1]} × {last.shape[0]}: the frames of a film have one shape."
+                f"The frame {frames[1].title} is {shape[1]} × {shape[0]} pixels and the painting of the one before it "
+                f"{last.shape[1]} × {last.shape[0]}: the frames of a film have one shape."
             )
         return self.moved(earlier, now, how.colors.compared(last))
 
-    def _painter(
-        self, run: Run, how: Stylization, opened: OpenedStylization
-    ) -> Callable[[OpenedStylization, tuple[Pixels, np.ndarray]], Pixels]:
+    def _painter(self, run: Run, how: Stylization, opened: OpenedStylization) -> _Paint:
         """What paints any frame but the first: one program for all."""
         frame = NextFrame(how=how, temporal=self.temporal, weight=self.weight)
         steps = max(1, math.ceil(self.share * run.steps))
@@ -160,12 +166,14 @@ class Film:
         program = build(short, frame.constants(opened), batch)
         key, windows = program.key(run.seed), program.put(batch)
 
-        def paint(opened: OpenedStylization, steady: tuple[Pixels, np.ndarray]) -> Pixels:
+        def paint(opened: OpenedStylization, steady: tuple[Pixels, np.ndarray], tell: Callable[[int, int], None]) -> Pixels:
             earlier, trust = steady
             kept = NextFrameConstants(how.constants(opened), jnp.asarray(earlier)[None], jnp.asarray(trust))
             state = program.init(key, kept, windows)
-            for _ in range(steps):
-                state, _ = program.step(state, kept, windows, key)
+            for step in range(steps):
+                state, report = program.step(state, kept, windows, key)
+                jax.block_until_ready(report)
+                tell(step + 1, steps)
             return _image(how, program, state)
 
         return paint
@@ -177,23 +185,40 @@ def _followed(how: Stylization) -> Stylization:
     return dataclasses.replace(last, start=FromImage(image=how.content))
 
 
+def _opened(how: Stylization, before: OpenedStylization | None) -> OpenedStylization:
+    if before is None:
+        return how.open()
+    return how.open((before.constants.encoder, before.evaluator), before)
+
+
+def _check_shapes(frames: Sequence[ImageSource], size: int) -> None:
+    """Refuses a film of several shapes before any of it is painted."""
+    shapes = [frame.shape(size) for frame in tracked("reading the frames", frames)]
+    for before, frame, shape in zip(frames, frames[1:], shapes[1:], strict=False):
+        if shape != shapes[0]:
+            raise UserError(
+                f"The frame {frame.title} is {shape[1]} × {shape[0]} pixels at the size that is painted, and {before.title} "
+                f"before it {shapes[0][1]} × {shapes[0][0]}: the frames of a film have one shape."
+            )
+
+
 def _first(run: Run) -> Pixels:
     """An image painted as in any run, through all its sizes."""
     how = run.experiment
     assert isinstance(how, Stylization)
-    first, *rest = stages(run)
-    opened = first.open(Quiet())
-    state = _painted(opened, opened.start())
-    for stage in rest:
+    opened = state = None
+    for stage in stages(run):
+        many = f", size {stage.number} of {stage.of}" if stage.of > 1 else ""
+        telling(f"compiling what paints the first frame{many}")(0, 1)
         opened = stage.open(Quiet())
-        state = _painted(opened, opened.promote(state))
+        state = opened.start() if state is None else opened.promote(state)
+        tell, begin = telling(f"painting the first frame{many}: steps"), int(state.step)
+        for step in range(begin, stage.end):
+            state, report = opened.step(state, opened.put(opened.draw()))
+            jax.block_until_ready(report)
+            tell(step + 1 - begin, stage.end - begin)
+    assert opened is not None and state is not None
     return _image(how, opened.program, state)
-
-
-def _painted(opened: OpenedStage, state: TrainState) -> TrainState:
-    for _ in range(int(state.step), opened.stage.end):
-        state, _ = opened.step(state, opened.put(opened.draw()))
-    return state
 
 
 def _image(how: Stylization, program: Program, state: TrainState) -> Pixels:

@@ -70,6 +70,8 @@ class OpenedStylization:
     """The windows in which the image is read; None where it is read whole."""
     evaluator: PyTree
     """The weights of the encoder that evaluates."""
+    masks: tuple[np.ndarray | None, ...] = ()
+    """What counts of each style; None for all of it."""
 
 
 class Rounds:
@@ -151,6 +153,10 @@ class Stylization(Experiment):
             raise ValueError(f"Stylization.size is {self.size}: give 16 to 16384 pixels")
         if not 0 <= self.scale < float("inf"):
             raise ValueError(f"Stylization.scale is {self.scale}: give a finite number, 0 or more")
+        if self.tile is not None and self.tile < 1:
+            raise ValueError(
+                f"Stylization.tile is {self.tile}: give a side in pixels, such as 512, or None to read the image whole"
+            )
         if self.edges == "wrap":
             if self.tile is not None:
                 raise ValueError("Stylization.edges is 'wrap', and with a tile each window ends at a border: leave tile out")
@@ -218,6 +224,11 @@ class Stylization(Experiment):
         parts = self.pyramid.parts(self.size)
         return (*parts, parts[-1]) if self.last_terms else parts
 
+    @property
+    def step_cost(self) -> float:
+        """The pixels of a square of this size."""
+        return float(self.size**2)
+
     def promote(self, learned: Array, constants: StylizationConstants) -> Array:
         """The image of a smaller size at this one, bicubically."""
         return self._enlarged(learned, constants, "cubic")
@@ -265,11 +276,13 @@ class Stylization(Experiment):
                     found.setdefault(f"look {number}", {})[f"term {index}"] = matches
         return found
 
-    def open(self, weights: tuple[PyTree, PyTree] | None = None) -> OpenedStylization:
+    def open(self, weights: tuple[PyTree, PyTree] | None = None, before: OpenedStylization | None = None) -> OpenedStylization:
         """Reads the images, loads the encoder and takes the targets.
 
         Args:
             weights: of the encoder and of the one that evaluates, where they are at hand.
+            before: the same of another content, by the same weights: where the styles and what counts of them are the same to
+                the bit, so are their targets, and they are not taken again.
 
         Raises:
             UserError: an image that cannot be read, weights that cannot be had, or images too small for the encoder.
@@ -278,18 +291,16 @@ class Stylization(Experiment):
         styles = tuple(style.open(content) for style in self.styles)
         content, styles = self.colors.before(content, styles)
         regions = [style.region_in(content) for style in self.styles]
-        masks = [style.mask_of(image) for style, image in zip(self.styles, styles, strict=True)]
+        masks = tuple(style.mask_of(image) for style, image in zip(self.styles, styles, strict=True))
         terms = self.objective
         variables, evaluator = weights or (terms.encoder.variables(), terms.evaluator.variables())
         try:
             reader = self.reader(content, self.edges)
-            kept = [
-                self._targets(variables, style, image, mask)
-                for style, image, mask in zip(self.styles, styles, masks, strict=True)
-            ]
             targets = Targets(
                 content=reader.targets(variables, content, self._seen(terms.content_terms)),
-                styles=[look.targets(self._terms(self.styles[look.styles[0]]), kept) for look in self._looks],
+                styles=self._style_targets(variables, styles, masks)
+                if before is None or not _same((styles, masks), (before.styles, before.masks))
+                else before.constants.targets.styles,
                 image=reader.targets(variables, content, self._seen(terms.image_terms)),
             )
             regions = [reader.region(variables, content, regions[look.styles[0]]) for look in self._looks]
@@ -303,12 +314,19 @@ class Stylization(Experiment):
             start=self.start.open(content, styles),
             portrait=None if self.portrait is None else self.portrait.constants(original, self.content),
         )
-        return OpenedStylization(original, content, styles, constants, reader.places, evaluator)
+        return OpenedStylization(original, content, styles, constants, reader.places, evaluator, masks)
 
     def _opened(self) -> np.ndarray:
         """The content image, of the size that is painted."""
         content = self.content.open(self.size)
         return fitted(content, self.encoder, layers(self._all_terms)) if self.edges == "wrap" else content
+
+    def _style_targets(
+        self, variables: PyTree, styles: tuple[np.ndarray, ...], masks: tuple[np.ndarray | None, ...]
+    ) -> list[PyTree]:
+        """Of each look."""
+        kept = [self._targets(variables, *one) for one in zip(self.styles, styles, masks, strict=True)]
+        return [look.targets(self._terms(self.styles[look.styles[0]]), kept) for look in self._looks]
 
     def _targets(self, variables: PyTree, style: StyleImage, image: np.ndarray, mask: np.ndarray | None) -> list[PyTree]:
         """What the terms keep of a style and of its turned copies."""
@@ -470,3 +488,9 @@ class Stylization(Experiment):
             shown |= {style.image.title: image for style, image in zip(self.styles, data.styles, strict=True)}
         drawn = figures.side_by_side({**shown, "painted": pixels})
         return Evaluation(metrics=metrics, columns=_COLUMNS, images={"image": pixels}, figures={"side_by_side": drawn})
+
+
+def _same(one: PyTree, other: PyTree) -> bool:
+    """Whether two trees hold equal arrays."""
+    same_form = jax.tree.structure(one) == jax.tree.structure(other)
+    return same_form and all(map(np.array_equal, jax.tree.leaves(one), jax.tree.leaves(other)))

@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 
+from likeness.experiments.display.pace import Work
 from likeness.experiments.display.progress import Reporter
 from likeness.experiments.experiment import Peekable, TrainState
 from likeness.experiments.fingerprints import Fingerprints
@@ -122,6 +123,11 @@ def stages(run: Run) -> tuple[Stage, ...]:
         Stage(dataclasses.replace(run, experiment=experiment), end, number, count)
         for number, (experiment, end) in enumerate(zip(experiments, ends, strict=True), 1)
     )
+
+
+def work(plan: Sequence[Stage]) -> tuple[Work, ...]:
+    """What each stage asks for, by which the time that is left is told."""
+    return tuple(Work(stage.end, stage.run.experiment.step_cost) for stage in plan)
 
 
 def _ends(steps: int, parts: Sequence[float], count: int) -> list[int]:

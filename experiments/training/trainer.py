@@ -27,7 +27,7 @@ from likeness.experiments.training.interruption import Interrupted
 from likeness.experiments.training.loop import Lane, Launch, take_steps
 from likeness.experiments.training.profiling import Profile
 from likeness.experiments.training.recorder import RunRecorder, changed, indifferent, shortened
-from likeness.experiments.training.stages import Stage, going_on, stage_of, stages
+from likeness.experiments.training.stages import Stage, going_on, stage_of, stages, work
 from likeness.experiments.training.stop_request import StopRequest
 from likeness.experiments.training.timing import Timing
 
@@ -97,7 +97,7 @@ def train(
     files = Workdir(processes.told(str(fresh_directory(Path(workdir)) if fresh else workdir)))
     plan = stages(run)
     with contextlib.ExitStack() as held:
-        say = held.enter_context(reporting(reporter if processes.first() else None, run.steps, run.evaluate_every))
+        say = held.enter_context(reporting(reporter if processes.first() else None, run.steps, run.evaluate_every, work(plan)))
         processes.by_first(lambda: held.enter_context(files.held()), None)
         held.enter_context(jax.default_matmul_precision(run.matmul_precision))
         store = CheckpointStore(files.checkpoints, run.checkpoints)

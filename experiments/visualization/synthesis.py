@@ -99,6 +99,11 @@ class Synthesis(Experiment):
         sizes = [max(16, round(self.size / self.octave_scale**smaller)) for smaller in reversed(range(self.octaves))]
         return tuple(dataclasses.replace(self, size=size, octaves=1) for size in sizes)
 
+    @property
+    def step_cost(self) -> float:
+        """The pixels of a square of this size."""
+        return float(self.size**2)
+
     def promote(self, learned: Array, constants: SynthesisConstants) -> Array:
         """The pixels of a smaller octave, or a moment of their gradient, at this one's size, bilinearly."""
         return jax.image.resize(learned, (len(learned), *constants.like.shape[1:]), "linear")

@@ -3,6 +3,7 @@
 import abc
 import dataclasses
 import hashlib
+import math
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from likeness.research.data.decode import open_image
+from likeness.research.data.decode import Decode, open_image
 from likeness.research.images.reading import read_image
 from likeness.research.images.resize import fit, resize
 from likeness.research.synthetic.styles import Style
@@ -34,6 +35,15 @@ class ImageSource(abc.ABC):
         Raises:
             UserError: when it cannot be read.
         """
+
+    def shape(self, size: int) -> tuple[int, int]:
+        """Height and width of what :meth:`open` gives at this size.
+
+        Raises:
+            UserError: when it cannot be read.
+        """
+        height, width, _ = self.open(size).shape
+        return height, width
 
     def fingerprint(self) -> str:
         """SHA-256, in hex, of what identifies its content: here of a small copy's pixels.
@@ -65,6 +75,12 @@ class ImageFile(ImageSource):
     def open(self, size: int) -> Pixels:
         """RGB in [0, 1], with ``size`` pixels along its longer side."""
         return _at(read_image(self.path).pixels, size)
+
+    def shape(self, size: int) -> tuple[int, int]:
+        """Height and width at this size, by the file's header."""
+        header = Decode(min_side=1, max_megapixels=math.inf).header(self.path)
+        height, width = (header.height, header.width) if header.orientation < 5 else (header.width, header.height)
+        return fit((height, width), size)
 
     def fingerprint(self) -> str:
         """Of the file's bytes."""

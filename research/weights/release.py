@@ -152,6 +152,22 @@ class Release:
         found = self.find()
         return what_is_missing(found) if found is not None else ""
 
+    def will_be_missing(self) -> str:
+        """What this machine would lack to read what ``likeness weights fetch`` downloads; empty where nothing is downloaded or
+        nothing will be missing."""
+        fetched = [edition for edition in self.editions if all(file.urls or file.text for file in edition)]
+        if self.find() is not None or not fetched:
+            return ""
+        return next((missing for file in fetched[0] if (missing := what_is_missing(Path(file.name)))), "")
+
+    def converted(self) -> str:
+        """How a machine that can read them makes of them a file that any can read."""
+        return (
+            f"Or run `likeness weights fetch {self.name}` and `likeness weights import {self.name}` on a machine that has it, "
+            f"and put the {self.imported.name} that this writes into {printable(self.imported.parent)} here, which is read "
+            "with nothing more."
+        )
+
     def verify(self, path: Path) -> None:
         """Makes sure that what was fetched or imported is still what it was, see :func:`verified_digest`.
 

@@ -221,6 +221,8 @@ def test_each_command_has_help(likeness: Likeness, command: str) -> None:
     assert said.code == 0
     assert said.out.startswith(f"usage: likeness {command}")
     assert not said.err
+    # What is optional is told in words, and not by Python's own.
+    assert "{None}" not in said.out
 
 
 @pytest.mark.parametrize("action", ["add", "folder", "list", "rename", "replace", "remove", "history", "export"])

@@ -31,6 +31,8 @@ def test_a_film_is_painted_in_order_and_goes_on_where_it_stopped(capsys):
     assert run([*COMMAND, "--film", "all.gif"]) == 0
     said = capsys.readouterr()
     assert "as the frames of a film, each beginning with the one before" in said.err + said.out
+    told = ("reading the frames", "compiling what paints the first frame", "compiling what paints the frames after the first")
+    assert all(line in said.err for line in (*told, "writing all.gif, of 3 images"))
     assert sorted(path.name for path in Path("out").iterdir()) == ["f10.png", "f2.png", "f9.png", "film.json"]
     with Image.open("all.gif") as film:
         assert getattr(film, "n_frames", 1) == 3

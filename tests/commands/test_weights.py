@@ -1,9 +1,11 @@
 """``likeness weights``: list, fetch, import, export, check."""
 
 import hashlib
+import http.server
 import importlib.machinery
 import json
 import sys
+import threading
 import types
 from pathlib import Path
 
@@ -79,8 +81,11 @@ def little(monkeypatch, tmp_path):
 
 
 def test_list_shows_what_there_is(likeness: Likeness, little):
-    said = likeness("weights", "list")
+    short = likeness("weights", "list").out
+    assert "Trained on" not in short and short.endswith("likeness weights list --origin\n")
+    said = likeness("weights", "list", "--origin")
     assert said.code == 0
+    assert said.out.startswith(short.split("\n\n")[0])
     table, origins, advice = said.out.split("\n\nWhere they come from")[0], *said.out.split("\n\n")[-2:]
     header, first, *rest = table.splitlines()
     assert header.split() == ["name", "size", "licence", "here", "what"]
@@ -317,6 +322,35 @@ def test_what_was_fetched_and_cannot_be_read_says_so(likeness: Likeness, monkeyp
     assert said.code == 0
     assert (cache / "net" / "net.h5").read_bytes() == content
     assert "→ it cannot be read yet: net.h5 is HDF5" in said.out
+    assert f"put the net.safetensors that this writes into {cache} here" in said.out
+
+
+def test_what_will_not_be_readable_is_said_before_it_is_downloaded(likeness: Likeness, monkeypatch, tmp_path, cache):
+    content = b"a pickle"
+
+    class Stub(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format, *args):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Stub) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/net.pth"
+        file = File(name="net.pth", size=len(content), sha256=hashlib.sha256(content).hexdigest(), urls=(url,))
+        told = {"summary": "a net", "preprocessing": "none", "licence": "CC0", "citation": "nobody"}
+        monkeypatch.setattr(releases, "RELEASES", (Release(name="net", editions=((file,),), **told),))
+        _without(monkeypatch, "torch")
+        said = likeness("weights", "fetch", "net")
+        server.shutdown()
+    assert said.code == 0 and (cache / "net" / "net.pth").read_bytes() == content
+    before = "What is fetched cannot be read here yet: net.pth is a PyTorch state dict, and torch is not installed: pip install"
+    assert before in said.err
+    assert f"put the net.safetensors that this writes into {cache} here" in said.err
 
 
 def test_every_release_has_its_encoder_and_every_encoder_its_release():

@@ -1,4 +1,4 @@
-"""What a person sees of a run: how long it will still take."""
+"""What a person sees of a run while it goes on."""
 
 from pathlib import Path
 from typing import Any
@@ -8,43 +8,11 @@ import pytest
 from toy import toy_run
 
 from likeness.experiments.display.phases import tracked, watched
-from likeness.experiments.display.progress import Pace, Phases, Quiet, Terminal, reporting
+from likeness.experiments.display.progress import Phases, Quiet, Terminal, reporting
 from likeness.experiments.recognition.embedders import RawPixels
 from likeness.experiments.recognition.protocols import evaluate
 from likeness.experiments.training.trainer import train
 from likeness.research.data import from_arrays
-
-
-def pace(total: int, evaluate_every: int | None, *noted: tuple[int, float]) -> str:
-    made = Pace(total, evaluate_every)
-    for step, now in noted:
-        made.note(step, now)
-    return made.left()
-
-
-def test_nothing_is_said_before_anything_was_seen() -> None:
-    assert pace(60, 20) == ""
-    assert pace(60, 20, (10, 100.0)) == ""
-
-
-def test_evaluations_to_come_take_as_long_as_those_seen() -> None:
-    """Half a second a step; seven for the evaluation at step 20; those at steps 40 and 60 are to come."""
-    seen = [(10, 100.0), (20, 105.0), (30, 117.0)]
-    assert pace(60, 20, *seen[:2]) == "more than 0:00:20 of training left"
-    assert pace(60, 20, *seen) == "0:00:29 of training left"
-    assert pace(65, 20, *seen) == "0:00:38 of training left"
-    assert pace(60, None, (10, 100.0), (20, 105.0)) == "0:00:20 of training left"
-
-
-def test_steps_and_evaluations_that_come_together_are_counted_together() -> None:
-    """Every interval of the log has its evaluation, so what a step takes has it in it."""
-    assert pace(60, 10, (10, 100.0), (20, 110.0)) == "0:00:40 of training left"
-
-
-def test_at_the_last_step_the_last_evaluation_is_to_come() -> None:
-    seen = [(10, 0.0), (20, 10.0), (30, 27.0)]
-    assert pace(40, 20, *seen) == "0:00:17 of training left"
-    assert pace(40, 20, *seen, (40, 37.0)) == "0:00:07 of evaluating left"
 
 
 def test_a_log_file_gets_the_time_left(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,6 +40,26 @@ def test_a_log_file_gets_the_phases_with_the_time_left(
         "embedding images: 512 of 999, 0:00:06 left",
         "embedding images: 768 of 999, 0:00:04 left",
         "measuring",
+    ]
+
+
+def test_what_comes_between_two_parts_of_a_phase_is_not_counted(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compiling took a minute, and of the steps two are left, of six seconds each."""
+    monkeypatch.setattr("time.monotonic", iter([1000.0, 1006.0, 1012.0, 1072.0, 1078.0]).__next__)
+    with Phases() as phases:
+        phases.tell("steps", 0, 6)
+        phases.tell("steps", 2, 6)
+        phases.tell("compiling", 0, 1)
+        phases.tell("steps", 3, 6)
+        phases.tell("steps", 4, 6)
+    assert capfd.readouterr().err.splitlines() == [
+        "steps",
+        "steps: 2 of 6, 0:00:12 left",
+        "compiling",
+        "steps: 3 of 6",
+        "steps: 4 of 6, 0:00:12 left",
     ]
 
 

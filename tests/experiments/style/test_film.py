@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 from objectives import with_objective
 
+from likeness.experiments.display.phases import watched
 from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import Constant
 from likeness.experiments.run import Run
 from likeness.experiments.style import Pyramid, StyleImage, Stylization
+from likeness.experiments.style.colors import AsTheyAre, Matched
 from likeness.experiments.style.evaluator import StyleEvaluator
 from likeness.experiments.style.film import Film
 from likeness.experiments.style.flow import TVL1
@@ -124,12 +126,42 @@ def test_what_is_missing_is_said_before_anything_is_painted(frames, monkeypatch)
         next(film)
 
 
-def test_frames_of_several_shapes_are_refused(frames, tmp_path):
+def test_frames_of_several_shapes_are_refused_before_any_is_painted(frames, tmp_path):
     write_image(tmp_path / "wide.png", SCENE.frames[1][:32])
-    film = Film(flow=Known())(run(), [frames[0], ImageFile(path=str(tmp_path / "wide.png"))])
-    next(film)
-    with pytest.raises(UserError, match="the frames of a film have one shape"):
+    film = Film(flow=Known())(run(), [*frames, ImageFile(path=str(tmp_path / "wide.png"))])
+    with pytest.raises(UserError, match=r"The frame wide is 48 × 32 pixels .* and frame3 before it 48 × 48: .* one shape"):
         next(film)
+
+
+def test_progress_is_told_from_the_first_step_on(frames):
+    told = []
+    with watched(lambda *said: told.append(said)):
+        list(Film(flow=Known())(run(pyramid=Pyramid(smallest=24)), frames[:3]))
+    assert told[0] == ("reading the frames", 0, 3)
+    names = list(dict.fromkeys(name for name, _, _ in told))
+    assert names == [
+        "reading the frames",
+        "compiling what paints the first frame, size 1 of 2",
+        "painting the first frame, size 1 of 2: steps",
+        "compiling what paints the first frame, size 2 of 2",
+        "painting the first frame, size 2 of 2: steps",
+        "compiling what paints the frames after the first",
+        "painting frames 2 to 3: steps",
+    ]
+    assert [said for said in told if said[0] == names[-1]] == [(names[-1], step, 12) for step in range(1, 13)]
+
+
+@pytest.mark.parametrize("colors", [AsTheyAre(), Matched(change="content"), Matched(change="styles")])
+def test_targets_of_the_style_are_taken_once_and_are_those_that_are_taken_anew(frames, colors, monkeypatch):
+    own, taken = Stylization._style_targets, []
+    monkeypatch.setattr(Stylization, "_style_targets", lambda self, *args: taken.append(self) or own(self, *args))
+    once = list(Film(flow=Known())(run(colors=colors), frames))
+    # The first frame and the second; styles that take each frame's colors are other styles each time.
+    assert len(taken) == (4 if colors == Matched(change="styles") else 2)
+    fresh = Stylization.open
+    monkeypatch.setattr(Stylization, "open", lambda self, weights=None, before=None: fresh(self, weights))
+    np.testing.assert_array_equal(list(Film(flow=Known())(run(colors=colors), frames)), once)
+    assert len(taken) == (8 if colors == Matched(change="styles") else 6)
 
 
 def test_the_estimated_flow_is_near_the_true_one():

@@ -243,6 +243,11 @@ def test_an_image_read_in_tiles_costs_what_it_costs_whole():
     assert distance < 1e-5 * jnp.linalg.norm(gradient["pixels"])
 
 
+def test_a_tile_has_a_side():
+    with pytest.raises(ValueError, match="Stylization.tile is 0: give a side in pixels, such as 512, or None"):
+        small(tile=0)
+
+
 def test_a_loss_that_compares_places_is_refused_in_tiles():
     with pytest.raises(ValueError, match="MRF compares places"):
         small(tile=16, style_terms=(Term(loss=MRF(layers=("relu1_1",))),))

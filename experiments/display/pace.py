@@ -1,0 +1,132 @@
+"""How long training will still take."""
+
+import dataclasses
+import datetime
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Work(NamedTuple):
+    """What a stage of a run asks for."""
+
+    end: int
+    """The step at which the next stage begins."""
+    cost: float
+    """Of a step, beside the steps of the other stages: the pixels of an image, say."""
+
+
+@dataclasses.dataclass
+class _Seen:
+    """What one stage has shown so far."""
+
+    steps: int = 0
+    seconds: float = 0.0
+    evaluated: int = 0
+    evaluated_steps: int = 0
+    evaluated_seconds: float = 0.0
+
+    @property
+    def a_step(self) -> float | None:
+        """Seconds; None as long as nothing is known."""
+        if self.steps:
+            return self.seconds / self.steps
+        # Each interval so far had its evaluations, so what a step took has them in it.
+        return self.evaluated_seconds / self.evaluated_steps if self.evaluated_steps else None
+
+    @property
+    def an_evaluation(self) -> float | None:
+        """Seconds beside the steps; None as long as nothing is known."""
+        if not self.evaluated:
+            return None
+        if not self.steps:
+            return 0.0
+        return max(0.0, self.evaluated_seconds - self.evaluated_steps * self.seconds / self.steps) / self.evaluated
+
+
+class Pace:
+    """How long training will still take, from the steps and the evaluations seen so far.
+
+    A step of the present stage takes as long as those seen, one of a later stage as much longer as it costs more. What lies
+    between two stages, such as compiling a program and reading the images, says nothing about steps and is counted by itself.
+    """
+
+    def __init__(self, total: int, evaluate_every: int | None, stages: Sequence[Work] = ()) -> None:
+        """For a run of ``total`` steps.
+
+        Args:
+            total: steps.
+            evaluate_every: steps between evaluations, of which there is one at the end too; None for none.
+            stages: in order; () for one.
+        """
+        self._total = total
+        self._every = evaluate_every
+        self._stages = tuple(stages) or (Work(total, 1.0),)
+        self._last: tuple[int, float] | None = None
+        self._seen = [_Seen() for _ in self._stages]
+        self._entered, self._entering, self._evaluated_entering = 0, 0.0, False
+
+    def note(self, step: int, now: float) -> None:
+        """Takes in that a step is reached; an evaluation due at this very step is still to come."""
+        if self._last is not None and step > self._last[0]:
+            before, then = self._last
+            seen, evaluated = self._seen[self._stage(step)], self._due(before, step)
+            if self._stage(step) != self._stage(before + 1) or before in self._borders():
+                self._entered += 1
+                self._entering += now - then
+                self._evaluated_entering |= evaluated > 0
+            elif evaluated:
+                seen.evaluated += evaluated
+                seen.evaluated_steps += step - before
+                seen.evaluated_seconds += now - then
+            else:
+                seen.steps += step - before
+                seen.seconds += now - then
+        self._last = (step, now)
+
+    def left(self) -> str:
+        """In words; empty as long as nothing can be said, and where nothing is left."""
+        known = [(seen.a_step, stage.cost) for seen, stage in zip(self._seen, self._stages, strict=True)]
+        paces = [a_step / cost for a_step, cost in known if a_step is not None]
+        if self._last is None or not paces:
+            return ""
+        step = self._last[0]
+        entries = [border for border in self._borders() if border >= step]
+        to_evaluate = self._due(step, self._total) + (self._every is not None)
+        to_evaluate -= sum(self._due(border, border + 1) for border in entries)
+        entering, evaluating = self._an_entry(), self._an_evaluation()
+        seconds = paces[-1] * self._work_after(step)
+        seconds += len(entries) * (entering or 0.0) + to_evaluate * (evaluating or 0.0)
+        unseen = (to_evaluate > 0 and evaluating is None) or (bool(entries) and entering is None)
+        if unseen and seconds < 1:
+            return ""
+        more = "more than " if unseen else ""
+        if step < self._total:
+            return f"{more}{datetime.timedelta(seconds=round(seconds))} of training left"
+        return f"{datetime.timedelta(seconds=round(seconds))} of evaluating left" if round(seconds) else ""
+
+    def _borders(self) -> list[int]:
+        """The steps at which a stage after the first begins."""
+        return [stage.end for stage in self._stages if stage.end < self._total]
+
+    def _stage(self, step: int) -> int:
+        """The stage, from 0, whose step is the one that is taken before this."""
+        last = len(self._stages) - 1
+        return next((number for number, stage in enumerate(self._stages) if step <= stage.end), last)
+
+    def _work_after(self, step: int) -> float:
+        begins = [0, *(stage.end for stage in self._stages)]
+        return sum(
+            stage.cost * max(0, stage.end - max(step, begin)) for stage, begin in zip(self._stages, begins, strict=False)
+        )
+
+    def _an_entry(self) -> float | None:
+        return self._entering / self._entered if self._entered else None
+
+    def _an_evaluation(self) -> float | None:
+        found = [seen.an_evaluation for seen in self._seen if seen.an_evaluation is not None]
+        # One that was seen only between two stages took no longer than all that lies there.
+        return found[-1] if found else self._an_entry() if self._evaluated_entering else None
+
+    def _due(self, first: int, end: int) -> int:
+        """How many evaluations are due from one step on and before another."""
+        return 0 if self._every is None else (end - 1) // self._every - (first - 1) // self._every
