@@ -7,9 +7,13 @@ Likeness; the encoder of faces, a MobileFaceNet of 4 MB, is fetched. It is asked
     likeness weights fetch mobilefacenet
     likeness train stylization/portrait
 
-A face of your own is a config file of your own, which says where its landmarks are:
+In a photograph of your own the faces are found, all of a group, by a detector whose weights are asked for:
 
-    photograph = ImageFile(path="me.jpg")
+    likeness stylize people.jpg style.jpg --preset stylization/portrait
+
+In a config of your own you say where they are; `face` takes one, or a tuple of several:
+
+    content = ImageFile(path="me.jpg")
     face = Landmarks(points=((x, y), …), size=(width, height))
 """
 
