@@ -1,7 +1,7 @@
 """Do all people of a group photograph stay the same people? The shipped portrait, with and without its identity loss.
 
     likeness weights fetch mobilefacenet
-    python -m likeness.experiments.benchmarks.portraits --groups 2 --lfw $LIKENESS_DATA/lfw
+    python -m likeness.experiments.benchmarks.portraits --groups 4 --people 3 --size 360 --lfw $LIKENESS_DATA/lfw
 
 People of Labeled Faces in the Wild are put side by side into group photographs, and these are painted twice. The faces are
 found by the detector, as ``likeness stylize --preset stylization/portrait`` finds them. Every painting is read back from its
@@ -73,8 +73,10 @@ def measure_groups(
         out: where files go.
 
     Raises:
-        UserError: the detector does not find everybody.
+        UserError: rows that are not full, or the detector does not find everybody.
     """
+    if any(len(group) % _COLUMNS for group in groups):
+        raise UserError(f"A group has {len(groups[-1])} people, and a row of it {_COLUMNS}: give --people a multiple of that.")
     members: list[GroupMember] = []
     errors: dict[str, list[list[float]]] = {}
     rows = []

@@ -2,7 +2,7 @@
 
     likeness weights fetch mobilefacenet
     python -m likeness.experiments.benchmarks.portraits --lfw $LIKENESS_DATA/lfw
-    python -m likeness.experiments.benchmarks.portraits --lfw $LIKENESS_DATA/lfw --groups 2
+    python -m likeness.experiments.benchmarks.portraits --lfw $LIKENESS_DATA/lfw --groups 4 --people 3 --size 360
 
 Twenty people of Labeled Faces in the Wild are painted twice by stylization/portrait, once without ``portrait``; nothing else
 differs. Every painting is read back from its 8-bit file and evaluated by cosine distances of MobileFaceNet's embeddings, as
@@ -49,8 +49,6 @@ CONFIG = "stylization/portrait"
 KINDS = ("plain", "identity")
 ERRORS = ("held_out/content/relative", "held_out/style/relative")
 _UNSEEN = 8
-_GROUP = 6
-"""People of a group photograph."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,11 +60,13 @@ class Benchmark:
     faces: int = 20
     """People to paint."""
     size: int = 240
-    """Side of the paintings."""
+    """Longer side of the paintings."""
     far: float = 1e-3
     """The false-accept rate of the threshold."""
     groups: int = 0
-    """Paint so many group photographs instead, of six people each, and twice as large."""
+    """Paint so many group photographs instead."""
+    people: int = 6
+    """People of a group, three in a row."""
     out: str = "runs/portraits"
     """Where images and tables go."""
 
@@ -202,9 +202,9 @@ def main() -> None:
     faces = Faces(expand_path(options.lfw, "lfw"))
     _, _, portrait = shipped()
     if options.groups:
-        everybody = faces.sitters(_GROUP * options.groups)
-        groups = [everybody[i : i + _GROUP] for i in range(0, len(everybody), _GROUP)]
-        text = measure_groups(faces, groups, portrait, without_and_with, paint, 2 * options.size, out)
+        everybody = faces.sitters(options.people * options.groups)
+        groups = [everybody[i : i + options.people] for i in range(0, len(everybody), options.people)]
+        text = measure_groups(faces, groups, portrait, without_and_with, paint, options.size, out)
         write_atomically(out / "groups.md", text)
         print(text)
         return

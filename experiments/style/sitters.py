@@ -11,9 +11,10 @@ from likeness.experiments.recognition.photographs import SeenPhotograph, look_fo
 from likeness.experiments.style.portrait import Portrait
 from likeness.research.data.decode import BadImage
 from likeness.research.detectors import MTCNNDetector
-from likeness.research.errors import UserError
+from likeness.research.errors import UserError, how_to_install
 from likeness.research.faces import FaceCrop, FaceFinder
 from likeness.research.weights import Pretrained
+from likeness.research.weights.release import megabytes
 from likeness.research.weights.releases import released
 
 __all__ = ["LEAST", "Sitters", "find_sitters"]
@@ -110,20 +111,19 @@ def _crop(portrait: Portrait) -> FaceCrop:
             f"The portrait's template has {len(template.points)} points, and detectors find five of a face: say where they "
             "are, in a config by face=Landmarks(points=((x, y), …), size=(width, height))."
         )
-    weights = portrait.encoder.weights
-    lacking = []
+    weights, lacking = portrait.encoder.weights, []
     if isinstance(weights, Pretrained) and not weights.path and released(weights.name).find() is None:
-        lacking.append(f"the encoder of faces {weights.name}: {released(weights.name).how_to_get()}")
+        size = megabytes(released(weights.name).size)
+        lacking.append(f"an encoder of faces: run `likeness weights fetch {weights.name}` ({size})")
     detectors = {"yunet": FaceFinder(template=template)}
     detectors["mtcnn"] = dataclasses.replace(detectors["yunet"], detector=MTCNNDetector(longest=None))
     chosen = next((name for name in detectors if released(name).find() is not None), None)
     if chosen is None:
-        lacking.append(
-            f"a detector of faces, MTCNN or YuNet: {released('mtcnn').how_to_get()} {released('yunet').how_to_get()}"
-        )
+        lacking.append(f"a detector of faces: run `{how_to_install('faces')}`, which brings MTCNN")
     if lacking or chosen is None:
         raise UserError(
             "The preset finds the faces in a photograph and holds them to their people, and for that this machine lacks "
-            f"{' It also lacks '.join(lacking)} Where the faces are can be said by --face, too, which asks for no detector."
+            f"{', and '.join(lacking)}. `likeness weights list` says how these, and the detector YuNet, are had without a "
+            "network. With --face, which says where the faces are, no detector is needed."
         )
     return FaceCrop(size=template.size, finder=detectors[chosen], weights=chosen)

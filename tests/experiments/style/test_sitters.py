@@ -102,7 +102,7 @@ def test_what_this_machine_lacks_is_said_at_once(photograph, monkeypatch):
     with pytest.raises(UserError) as caught:
         find_sitters(Portrait(), photograph, 192)
     said = str(caught.value)
-    for word in ("the encoder of faces mobilefacenet", "`likeness weights fetch mobilefacenet`", "mtcnn", "yunet", "--face"):
+    for word in ("`likeness weights fetch mobilefacenet`", "pip install 'likeness-jax[faces]'", "MTCNN", "YuNet", "--face"):
         assert word in said
     assert "\n" not in said
 
