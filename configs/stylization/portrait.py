@@ -1,4 +1,4 @@
-"""A portrait in ink in which the person stays the same: an encoder of faces holds what the brush would lose.
+"""A portrait in strokes of oil in which the person stays the same: an encoder of faces holds what the brush would lose.
 
 The photograph of Grace Hopper comes with Matplotlib, the painting is procedural, and the encoder that paints comes with
 Likeness; the encoder of faces, a MobileFaceNet of 4 MB, is fetched. It is asked to see the person at a distance of at most
@@ -7,9 +7,13 @@ Likeness; the encoder of faces, a MobileFaceNet of 4 MB, is fetched. It is asked
     likeness weights fetch mobilefacenet
     likeness train stylization/portrait
 
-A face of your own is a config file of your own, which says where its landmarks are:
+In a photograph of your own the faces are found, all of a group, by a detector whose weights are asked for:
 
-    photograph = ImageFile(path="me.jpg")
+    likeness stylize people.jpg style.jpg --preset stylization/portrait
+
+In a config of your own you say where they are; `face` takes one, or a tuple of several:
+
+    content = ImageFile(path="me.jpg")
     face = Landmarks(points=((x, y), …), size=(width, height))
 """
 
@@ -27,7 +31,7 @@ from likeness.research.encoders import texture_vgg
 from likeness.research.images.portraits import GraceHopper
 from likeness.research.images.sources import Painting
 from likeness.research.losses import Content, OutOfRange, TotalVariation, Wasserstein
-from likeness.research.synthetic.styles import InkWash
+from likeness.research.synthetic.styles import CurlStrokes
 from likeness.research.weights import Pretrained
 
 STYLE = {"input": 0.3, "relu1_1": 0.2, "relu1_2": 0.2, "relu2_2": 0.2, "relu3_3": 0.2, "relu4_3": 0.2}
@@ -37,7 +41,7 @@ def get_config() -> Run:
     return Run(
         experiment=Stylization(
             content=GraceHopper(),
-            styles=(StyleImage(image=Painting(style=InkWash()), scale=2.0),),
+            styles=(StyleImage(image=Painting(style=CurlStrokes()), scale=2.0),),
             objective=StyleObjective(
                 encoder=FrozenEncoder(encoder=texture_vgg(), weights=Pretrained(name="textures")),
                 beta=12.0,

@@ -2,6 +2,7 @@
 
     likeness weights fetch mobilefacenet
     python -m likeness.experiments.benchmarks.portraits --lfw $LIKENESS_DATA/lfw
+    python -m likeness.experiments.benchmarks.portraits --lfw $LIKENESS_DATA/lfw --groups 4 --people 3 --size 360
 
 Twenty people of Labeled Faces in the Wild are painted twice by stylization/portrait, once without ``portrait``; nothing else
 differs. Every painting is read back from its 8-bit file and evaluated by cosine distances of MobileFaceNet's embeddings, as
@@ -9,6 +10,9 @@ verification computes them: from the photograph that was painted and, which no l
 person, at a threshold calibrated on the official pairs without these people. Since the loss looks through the same encoder, two
 more numbers say whether a person was painted or noise that pleases it: the distance in crops moved as no loss has moved them,
 and the errors of style and content under an encoder that did not paint.
+
+With ``--groups`` group photographs are painted instead, whose faces the detector finds, see
+:mod:`likeness.experiments.benchmarks.portrait_groups`.
 
 Goes on where it was stopped. Writes portraits.md, portraits.json and portraits.png below ``--out``. The images of Labeled
 Faces in the Wild are for research and must not be passed on.
@@ -25,6 +29,7 @@ import numpy as np
 import tyro
 
 from likeness.experiments.benchmarks.lfw_faces import Embedder, Faces, Sitter, calibrate
+from likeness.experiments.benchmarks.portrait_groups import measure_groups
 from likeness.experiments.config import load, to_json
 from likeness.experiments.display.contact_sheet import Tile, draw
 from likeness.experiments.display.figures import BLUE, ORANGE
@@ -55,9 +60,13 @@ class Benchmark:
     faces: int = 20
     """People to paint."""
     size: int = 240
-    """Side of the paintings."""
+    """Longer side of the paintings."""
     far: float = 1e-3
     """The false-accept rate of the threshold."""
+    groups: int = 0
+    """Paint so many group photographs instead."""
+    people: int = 6
+    """People of a group, three in a row."""
     out: str = "runs/portraits"
     """Where images and tables go."""
 
@@ -191,7 +200,15 @@ def main() -> None:
     out = Path(options.out)
     jax.config.update("jax_compilation_cache_dir", str((out / "compiled").absolute()))
     faces = Faces(expand_path(options.lfw, "lfw"))
-    sitters, (_, _, portrait) = faces.sitters(options.faces), shipped()
+    _, _, portrait = shipped()
+    if options.groups:
+        everybody = faces.sitters(options.people * options.groups)
+        groups = [everybody[i : i + options.people] for i in range(0, len(everybody), options.people)]
+        text = measure_groups(faces, groups, portrait, without_and_with, paint, options.size, out)
+        write_atomically(out / "groups.md", text)
+        print(text)
+        return
+    sitters = faces.sitters(options.faces)
     paintings: dict[str, dict[str, np.ndarray]] = {}
     for number, sitter in enumerate(sitters, 1):
         content = ImageFile(path=str(faces.root / sitter.image))

@@ -17,10 +17,10 @@ from likeness.experiments.benchmarks.portraits import KINDS, paint, shipped, wit
 from likeness.experiments.display.contact_sheet import Tile, draw
 from likeness.experiments.style import StyleImage
 from likeness.research.images.sources import Painting
-from likeness.research.synthetic.styles import InkWash, Pointillism, VoronoiMosaic
+from likeness.research.synthetic.styles import CurlStrokes, Pointillism, VoronoiMosaic
 
 OUT, IMAGE = Path("runs/readme_portrait"), Path("docs/portrait.png")
-STYLES = (InkWash(), Pointillism(), VoronoiMosaic())
+STYLES = (CurlStrokes(), Pointillism(), VoronoiMosaic())
 
 
 def main() -> None:

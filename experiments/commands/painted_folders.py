@@ -24,7 +24,7 @@ from likeness.experiments.training.evaluation import restore
 from likeness.research.errors import UserError
 from likeness.research.images import fit, read_image, resize
 
-_SHOWN = ("held_out/content/relative", "held_out/style/relative", "content/ssim", "style/color_distance")
+_SHOWN = ("held_out/content/relative", "held_out/style/relative", "content/ssim", "style/color_distance", "identity/distance")
 SIDE = 256
 """Of the images of a contact sheet, in pixels."""
 

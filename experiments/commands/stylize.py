@@ -13,7 +13,6 @@ from likeness.experiments.commands.style_flags import PaintingFlags, at_layers, 
 if TYPE_CHECKING:
     from likeness.experiments.run import Run
     from likeness.experiments.style import Stylization
-    from likeness.experiments.style.portrait import Portrait
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,8 +57,9 @@ class Options(PaintingFlags):
     gets the content's first; only light and dark are painted, under the content's own colors; the content's hues in the style's
     palette, over the light and dark of the painting."""
     face: Annotated[tuple[float, ...], tyro.conf.arg(metavar="X Y ...")] = ()
-    """For a preset that holds a portrait to its person: where the face is, five points in CONTENT's pixels: the eye on the
-    left, the eye on the right, the tip of the nose, the corner of the mouth on the left, and on the right."""
+    """For a preset that holds faces to their people, which are found in CONTENT otherwise: where the face is, five points in
+    CONTENT's pixels: the eye on the left, the eye on the right, the tip of the nose, the corner of the mouth on the left, and
+    on the right. Of several faces, one after the other."""
     tile: Annotated[int | None, tyro.conf.arg(metavar="PIXELS", help_behavior_hint="(default: 512 where it is needed)")] = None
     """Side of the tiles in which an image too large for memory is read; the result is the same. Without it, 512 where the
     image needs it."""
@@ -125,8 +125,15 @@ def _frames(options: Options, folder: Path) -> int:
     check_folder(out)
     if options.film is not None:
         check_film(animation := Path(options.film))
+    preset = load_preset(options.preset)
+    if preset[1].portrait is not None:
+        raise UserError(
+            f"{options.content} is a folder, which is taken for the frames of a film, and {options.preset} holds the faces of "
+            f"one photograph to their people: film it by another preset, or paint each image alone by --contents "
+            f"{options.content}."
+        )
     frames = frames_of(folder, out)
-    run, _ = _fitted(dataclasses.replace(options, content=str(frames[0])), *load_preset(options.preset))
+    run, _ = _fitted(dataclasses.replace(options, content=str(frames[0])), *preset)
     return paint_frames(run, Film(), frames, out, animation)
 
 
@@ -251,6 +258,7 @@ def _check_contents(options: Options) -> None:
 
 def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Run, Stylization]":
     """The preset as the flags change it."""
+    from likeness.experiments.commands.held_faces import held
     from likeness.experiments.style.colors import AsTheyAre, ByHue, ByLuminance, Matched
     from likeness.experiments.style.starts import FromImage
     from likeness.research.images.sources import ImageFile
@@ -263,9 +271,6 @@ def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Ru
     styles = masked(masked(styles, "--mask", "region", options.mask), "--style-mask", "mask", options.style_mask)
     if options.style_scale is not None:
         styles = tuple(dataclasses.replace(style, scale=options.style_scale) for style in styles)
-    portrait = experiment.portrait
-    if options.face:
-        portrait = _faced(options, portrait)
     colors = {
         "preset": experiment.colors,
         "free": AsTheyAre(),
@@ -275,6 +280,7 @@ def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Ru
         "hues": ByHue(),
     }[options.colors]
     size = experiment.size if options.size is None else options.size
+    portrait = held(experiment.portrait, options.preset, options.content, options.face, size)
     objective = compared(
         experiment.objective,
         options,
@@ -299,27 +305,6 @@ def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Ru
     steps = run.steps if options.steps is None else options.steps
     run = dataclasses.replace(run, experiment=experiment, steps=steps, seed=options.seed)
     return run, experiment
-
-
-def _faced(options: Options, portrait: "Portrait | None") -> "Portrait":
-    """The portrait with its face where the person says it is."""
-    from likeness.experiments.recognition.face_crops import Landmarks
-    from likeness.research.errors import UserError
-    from likeness.research.images import read_image
-
-    if portrait is None:
-        raise UserError(
-            f"--face is for a preset that holds a portrait to its person, such as stylization/portrait; {options.preset} "
-            "does not."
-        )
-    if options.content is None or len(options.face) != 10:
-        raise UserError(
-            f"--face has {len(options.face)} numbers for {options.content or 'no image of your own'}: give CONTENT, and ten: "
-            "x and y of both eyes, the tip of the nose and both corners of the mouth."
-        )
-    height, width, _ = read_image(options.content).pixels.shape
-    points = tuple(zip(options.face[::2], options.face[1::2], strict=True))
-    return dataclasses.replace(portrait, face=Landmarks(points=points, size=(width, height)))
 
 
 def _in_one_pass(options: Options) -> int:

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
+import jax
+import numpy as np
+
 from likeness.experiments.style.image import StyleImage
 from likeness.experiments.style.terms import Term
 from likeness.research.losses import BlendsTargets
@@ -79,3 +82,9 @@ def _groups(styles: tuple[StyleImage, ...], terms: Sequence[tuple[Term, ...]], s
         else:
             groups.append((number,))
     return groups
+
+
+def same_arrays(one: PyTree, other: PyTree) -> bool:
+    """Whether two trees hold equal arrays."""
+    same_form = jax.tree.structure(one) == jax.tree.structure(other)
+    return same_form and all(map(np.array_equal, jax.tree.leaves(one), jax.tree.leaves(other)))

@@ -1,4 +1,4 @@
-"""A face that stays the same person while it is painted."""
+"""Faces that stay the same people while they are painted."""
 
 import dataclasses
 import functools
@@ -24,23 +24,24 @@ class PortraitConstants(NamedTuple):
 
     encoder: PyTree
     """Its weights."""
-    crops: tuple[Crop, ...]
-    """The template's first, then the moved ones."""
+    crops: tuple[tuple[Crop, ...], ...]
+    """Of each face: the template's first, then the moved ones."""
     target: PyTree
-    """What the loss keeps of the original in all crops, blurred."""
+    """What the loss keeps of the original in all crops, blurred: a row each, face after face."""
     verified: PyTree
-    """The same of the first crop, as it is."""
+    """The same of each face's first crop, as it is."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Portrait:
-    """The distance of a painted face from the original, by an encoder of faces, as a part of a stylization's cost:
+    """The distance of painted faces from the originals, by an encoder of faces, as a part of a stylization's cost:
 
-        weight · max(0, mean_v J_identity(f(B A_v G), f(B A_v C)) - margin),    f(x) = (e(x) + e(mirror x)) / 2
+        weight · Σ_n max(0, mean_v J_identity(f(B A_nv G), f(B A_nv C)) - margin),    f(x) = (e(x) + e(mirror x)) / 2
 
-    with C the content, G the image, e the encoder, A_0 the crop of the face onto the encoder's template, A_1, A_2, … the
-    same moved a little, and B a blur. A portrait whose distance at A_0, without blur, is below the encoder's threshold is
-    still verified as the same person.
+    with C the content, G the image, e the encoder, A_n0 the crop of face n onto the encoder's template, A_n1, A_n2, … the
+    same moved a little, and B a blur. Each face has a margin of its own, so that none is given up for another, and it is held
+    as firmly among others as alone. A face whose distance at A_n0, without blur, is below the encoder's threshold is still
+    verified as the same person.
 
     What an encoder of faces sees in an image can be had by a noise that means nothing to people. That is what the margin is
     for, since nothing is gained by less distance than two photographs of one person have; the moved crops, since noise that
@@ -50,8 +51,8 @@ class Portrait:
     encoder: FrozenEncoder = FrozenEncoder(encoder=MobileFaceNet(normalize=False), weights=Pretrained(name="mobilefacenet"))
     """e, which returns an ``embedding``, and where its weights come from. The published one is not normalized: the embeddings
     of a face and of its mirror image are added as they are."""
-    face: FaceAlignment = SourceLandmarks()
-    """Where the face is in the content image."""
+    face: FaceAlignment | tuple[FaceAlignment, ...] = SourceLandmarks()
+    """Where the face is in the content image; of a group, where each is."""
     template: Template = Template()
     """Where the encoder wants it."""
     loss: Identity = Identity()
@@ -68,6 +69,8 @@ class Portrait:
     """Look at mirror images as well, at twice the cost, as verification does; otherwise f is e."""
 
     def __post_init__(self) -> None:
+        if not self.faces:
+            raise ValueError("Portrait.face is empty: give at least one face")
         for name in ("weight", "margin"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"Portrait.{name} is {getattr(self, name)}: give a finite number, 0 or more")
@@ -75,6 +78,11 @@ class Portrait:
             raise ValueError(f"Portrait.blur is {self.blur}: give 0 to 16 pixels")
         if not 0 <= self.moved <= 64:
             raise ValueError(f"Portrait.moved is {self.moved}: give 0 to 64 crops")
+
+    @property
+    def faces(self) -> tuple[FaceAlignment, ...]:
+        """All of them, also where there is one."""
+        return self.face if isinstance(self.face, tuple) else (self.face,)
 
     def constants(self, content: Float[np.ndarray, "h w 3"], source: ImageSource | None = None) -> PortraitConstants:
         """The encoder's weights, the crops, and the original's embeddings, on the device.
@@ -88,9 +96,9 @@ class Portrait:
                 the template's crops.
         """
         size = (content.shape[0], content.shape[1])
-        to_image = self.face.to_template(self.template, size, source).inverse()
-        views = [to_image.after(move) for move in self.moves()]
-        crops = tuple(crop(view, size, self.template.size) for view in views)
+        placed = [face.to_template(self.template, size, source).inverse() for face in self.faces]
+        moves = self.moves()
+        crops = tuple(tuple(crop(one.after(move), size, self.template.size) for move in moves) for one in placed)
         variables, crops = jax.tree.map(jnp.asarray, (self.encoder.variables(), crops))
         try:
             targets = _targets(self._anywhere(), variables, crops, jnp.asarray(content, jnp.float32)[None])
@@ -99,13 +107,18 @@ class Portrait:
             raise UserError(f"The portrait's template, encoder and loss do not fit each other: {error}") from error
 
     def cost(self, constants: PortraitConstants, pixels: Float[Array, "1 h w 3"]) -> Scalar:
-        """The weighted distance of a painted image beyond the margin. Runs under ``jit``."""
+        """The weighted distances of a painted image's faces beyond the margin. Runs under ``jit``."""
         activations = self._activations(constants.encoder, constants.crops, pixels, self.blur)
-        return self.weight * jax.nn.relu(self.loss(activations, constants.target) - self.margin)
+        apart = self._apart(activations, constants.target, len(constants.crops))
+        return self.weight * jnp.sum(jax.nn.relu(apart - self.margin))
+
+    def distances(self, constants: PortraitConstants, pixels: Float[AnyArray, "1 h w 3"]) -> Float[np.ndarray, "n"]:
+        """The distance by which each painted face is verified, whatever the weight and the margin."""
+        return np.asarray(_distances(self._anywhere(), constants, jnp.asarray(pixels)))
 
     def distance(self, constants: PortraitConstants, pixels: Float[AnyArray, "1 h w 3"]) -> float:
-        """The distance by which the painted face is verified, whatever the weight and the margin."""
-        return float(_distance(self._anywhere(), constants, jnp.asarray(pixels)))
+        """That of the face which is farthest from its original."""
+        return float(self.distances(constants, pixels).max())
 
     def moves(self) -> list[Similarity]:
         """How the crops lie to the template: first as it says, then turned by up to 8 degrees, scaled by up to 1.1 and shifted
@@ -120,30 +133,44 @@ class Portrait:
             moves.append(dataclasses.replace(turn, right=float(right), down=float(down)))
         return moves
 
-    def _activations(self, encoder: PyTree, crops: tuple[Crop, ...], pixels: Array, blur: float) -> Activations:
-        """Of the face in each crop, averaged with those of its mirror image."""
-        faces = _blurred(jnp.concatenate([cut(pixels) for cut in crops]), blur)
+    def _activations(self, encoder: PyTree, crops: tuple[tuple[Crop, ...], ...], pixels: Array, blur: float) -> Activations:
+        """Of each face in each of its crops, averaged with those of its mirror image."""
+        faces = _blurred(jnp.concatenate([cut(pixels) for views in crops for cut in views]), blur)
         if not self.mirror:
             return self.encoder(encoder, faces)
         activations = self.encoder(encoder, jnp.concatenate([faces, faces[:, :, ::-1]]))
         return {layer: (both[: len(faces)] + both[len(faces) :]) / 2 for layer, both in activations.items()}
 
+    def _apart(self, activations: Activations, target: PyTree, faces: int) -> Float[Array, "n"]:
+        """The loss of each face, of rows that are its crops."""
+        seen = {layer: activations[layer] for layer in self.loss.layers if layer in activations}
+        return jax.vmap(self.loss)(*jax.tree.map(lambda rows: rows.reshape(faces, -1, *rows.shape[1:]), (seen, target)))
+
     def _anywhere(self) -> "Portrait":
         """Itself for what is compiled: the same for every face and weight."""
-        return dataclasses.replace(self, face=SourceLandmarks(), weight=1.0, margin=0.0)
+        return dataclasses.replace(self.as_compiled(), weight=1.0, margin=0.0)
+
+    def as_compiled(self) -> "Portrait":
+        """The same of faces elsewhere: where they are is a constant, and how many its shape."""
+        return dataclasses.replace(self, face=SourceLandmarks())
+
+
+def _first(crops: tuple[tuple[Crop, ...], ...]) -> tuple[tuple[Crop, ...], ...]:
+    return tuple(views[:1] for views in crops)
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _targets(portrait: Portrait, encoder: PyTree, crops: tuple[Crop, ...], content: Array) -> tuple[PyTree, PyTree]:
+def _targets(portrait: Portrait, encoder: PyTree, crops: tuple[tuple[Crop, ...], ...], content: Array) -> tuple[PyTree, PyTree]:
     return (
         portrait.loss.target(portrait._activations(encoder, crops, content, portrait.blur)),
-        portrait.loss.target(portrait._activations(encoder, crops[:1], content, 0.0)),
+        portrait.loss.target(portrait._activations(encoder, _first(crops), content, 0.0)),
     )
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _distance(portrait: Portrait, constants: PortraitConstants, pixels: Array) -> Scalar:
-    return portrait.loss(portrait._activations(constants.encoder, constants.crops[:1], pixels, 0.0), constants.verified)
+def _distances(portrait: Portrait, constants: PortraitConstants, pixels: Array) -> Float[Array, "n"]:
+    activations = portrait._activations(constants.encoder, _first(constants.crops), pixels, 0.0)
+    return portrait._apart(activations, constants.verified, len(constants.crops))
 
 
 def _blurred(faces: Array, deviation: float) -> Array:

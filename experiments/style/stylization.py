@@ -14,12 +14,13 @@ from likeness.experiments.fingerprints import Fingerprints, of_arrays
 from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.style.colors import AsTheyAre, Colors, own_colors
 from likeness.experiments.style.image import StyleImage
-from likeness.experiments.style.looks import Several, StyleLook, looks
+from likeness.experiments.style.looks import Several, StyleLook, looks, same_arrays
 from likeness.experiments.style.objective import StyleObjective
 from likeness.experiments.style.parametrizations import ImageParametrization, PixelParametrization, details
 from likeness.experiments.style.portrait import Portrait, PortraitConstants
 from likeness.experiments.style.pyramid import Pyramid
 from likeness.experiments.style.readers import Asked, Reader, WholeReader
+from likeness.experiments.style.same_people import SamePeople
 from likeness.experiments.style.starts import FromContent, GoesOn, Start, StartOfImages
 from likeness.experiments.style.terms import Term, check_joined, grown, joined, layers
 from likeness.experiments.style.tiled import check_tiled, tiled_reader
@@ -142,7 +143,7 @@ class Stylization(Experiment):
     """J_style of one more pass over the last size, in place of all others but J_image; () for none. It takes as many steps as
     that size."""
     portrait: Portrait | None = None
-    """A face in the content that must stay the same person; None where there is none."""
+    """Faces in the content that must stay the same people; None where there are none."""
 
     def __post_init__(self) -> None:
         if not self.styles:
@@ -299,7 +300,7 @@ class Stylization(Experiment):
             targets = Targets(
                 content=reader.targets(variables, content, self._seen(terms.content_terms)),
                 styles=self._style_targets(variables, styles, masks)
-                if before is None or not _same((styles, masks), (before.styles, before.masks))
+                if before is None or not same_arrays((styles, masks), (before.styles, before.masks))
                 else before.constants.targets.styles,
                 image=reader.targets(variables, content, self._seen(terms.image_terms)),
             )
@@ -451,7 +452,8 @@ class Stylization(Experiment):
             )
             for style in self.styles
         )
-        return dataclasses.replace(self, content=nothing, styles=styles)
+        portrait = self.portrait and self.portrait.as_compiled()
+        return dataclasses.replace(self, content=nothing, styles=styles, portrait=portrait)
 
     def shown(self, params: PyTree) -> dict[str, np.ndarray]:
         """The painting."""
@@ -479,18 +481,15 @@ class Stylization(Experiment):
         found["content/color_distance"] = own_colors(pixels, data.original, self.objective.evaluator.size)
         absent = [word for word, painted_by in (("content/", self._has_content), ("style/", self._has_style)) if not painted_by]
         metrics = {name: value for name, value in found.items() if not any(word in name for word in absent)}
+        notes: tuple[str, ...] = ()
         if self.portrait is not None and data.constants.portrait is not None:
-            metrics["identity/distance"] = self.portrait.distance(data.constants.portrait, jnp.asarray(pixels)[None])
+            kept = SamePeople.of(self.portrait, data.constants.portrait, pixels)
+            metrics, notes = metrics | kept.metrics, kept.notes
         if part == "validation":
             return Evaluation(metrics=metrics, columns=_COLUMNS, images={"image": pixels})
         shown = {self.content.title: data.original} if self._has_content else {}
         if self._has_style:
             shown |= {style.image.title: image for style, image in zip(self.styles, data.styles, strict=True)}
         drawn = figures.side_by_side({**shown, "painted": pixels})
-        return Evaluation(metrics=metrics, columns=_COLUMNS, images={"image": pixels}, figures={"side_by_side": drawn})
-
-
-def _same(one: PyTree, other: PyTree) -> bool:
-    """Whether two trees hold equal arrays."""
-    same_form = jax.tree.structure(one) == jax.tree.structure(other)
-    return same_form and all(map(np.array_equal, jax.tree.leaves(one), jax.tree.leaves(other)))
+        images, figures_ = {"image": pixels}, {"side_by_side": drawn}
+        return Evaluation(metrics=metrics, columns=_COLUMNS, images=images, figures=figures_, notes=notes)

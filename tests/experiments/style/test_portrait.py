@@ -54,9 +54,9 @@ def test_the_cost_is_the_weighted_distance_of_the_aligned_faces_and_their_mirror
     portrait = small(weight=3.0)
     constants = portrait.constants(content, FACE)
     image = painted(content)
-    assert constants.crops[0](image).shape == (1, 20, 16, 3)
+    assert constants.crops[0][0](image).shape == (1, 20, 16, 3)
     original, other = (
-        np.asarray(embed(constants.encoder, constants.crops[0], pixels), np.float64) for pixels in (content[None], image)
+        np.asarray(embed(constants.encoder, constants.crops[0][0], pixels), np.float64) for pixels in (content[None], image)
     )
     cost = jax.jit(portrait.cost)(constants, image)
     assert cost.shape == () and cost.dtype == jnp.float32
@@ -69,6 +69,63 @@ def test_the_cost_is_the_weighted_distance_of_the_aligned_faces_and_their_mirror
 
 def cosine(first, second):
     return 1 - first @ second / np.linalg.norm(first) / np.linalg.norm(second)
+
+
+def landmarks_of(person: int, size: int, shift: int = 0, whole: tuple[int, int] | None = None) -> Landmarks:
+    points = ProceduralFace(person=person).landmarks(size) + np.array([shift, 0])
+    return Landmarks(points=tuple(map(tuple, points.tolist())), size=whole or (size, size))
+
+
+def group() -> tuple[np.ndarray, tuple[Landmarks, ...]]:
+    """Three people side by side, and where their faces are."""
+    content = np.concatenate([ProceduralFace(person=person).open(40) for person in (3, 5, 8)], axis=1)
+    return content, tuple(landmarks_of(person, 40, 40 * i, (120, 40)) for i, person in enumerate((3, 5, 8)))
+
+
+def test_each_face_of_a_group_is_compared_with_its_own_original():
+    content, faces = group()
+    together = small(face=faces, moved=1, blur=0.7)
+    constants = together.constants(content)
+    image = jnp.concatenate([painted(content[:, :40]), painted(content[:, 40:80], 0.3), jnp.asarray(content[None, :, 80:])], 2)
+    found = together.distances(constants, image)
+    alone = [small(face=face, moved=1, blur=0.7) for face in faces]
+    each = [one.constants(content) for one in alone]
+    np.testing.assert_allclose(
+        found, [one.distance(kept, image) for one, kept in zip(alone, each, strict=True)], rtol=1e-4, atol=1e-6
+    )
+    assert found[0] > found[1] > found[2] == pytest.approx(0, abs=1e-6) and together.distance(constants, image) == found[0]
+    costs = [one.cost(kept, image) for one, kept in zip(alone, each, strict=True)]
+    np.testing.assert_allclose(together.cost(constants, image), sum(costs), rtol=1e-4)
+
+
+def test_each_face_has_a_margin_of_its_own():
+    """A face that is near enough does not make up for one that is not, and is left alone."""
+    content, faces = group()
+    image = jnp.concatenate([painted(content[:, :40]), painted(content[:, 40:80], 0.3), jnp.asarray(content[None, :, 80:])], 2)
+    plain = small(face=faces)
+    first, second, _ = plain.distances(plain.constants(content), image)
+    lenient = small(face=faces, margin=float(0.5 * (first + second)))
+    constants = lenient.constants(content)
+    value, slope = jax.value_and_grad(lambda x: lenient.cost(constants, x))(image)
+    np.testing.assert_allclose(value, 0.5 * (first - second), rtol=1e-3)
+    pulled = np.abs(np.asarray(slope)).max(axis=(0, 1, 3)) > 0
+    assert pulled[:40].any() and not pulled[40:].any()
+
+
+def test_faces_elsewhere_are_one_program():
+    _, faces = group()
+    assert small(face=faces).as_compiled() == small(face=faces[0]).as_compiled() == small()
+    assert small(face=faces).faces == faces and small(face=faces[0]).faces == faces[:1]
+
+
+def test_a_face_at_the_border_is_seen_as_far_as_it_goes():
+    content, faces = group()
+    cut = content[:, 12:]
+    moved = Landmarks(points=tuple((x - 12, y) for x, y in faces[0].points), size=(108, 40))
+    portrait = small(face=moved)
+    constants = portrait.constants(cut)
+    assert portrait.distance(constants, cut[None]) == pytest.approx(0, abs=1e-6)
+    assert jnp.isfinite(jax.grad(lambda x: portrait.cost(constants, x))(jnp.asarray(cut[None] * 0.9))).all()
 
 
 def test_below_the_margin_nothing_is_gained():
@@ -98,7 +155,7 @@ def test_the_cost_looks_through_a_blur_and_verification_does_not():
     weights /= weights.sum()
     embeddings = []
     for pixels in (content[None], image):
-        face = np.asarray(constants.crops[0](pixels), np.float64)[0]
+        face = np.asarray(constants.crops[0][0](pixels), np.float64)[0]
         for axis in (0, 1):
             wide = np.pad(face, [(3, 3) if each == axis else (0, 0) for each in range(3)], mode="edge")
             face = sum(w * np.take(wide, np.arange(face.shape[axis]) + i, axis) for i, w in enumerate(weights))
@@ -115,7 +172,7 @@ def test_moved_crops_count_as_much_and_verification_does_not_see_them():
     one, several = small(), small(moved=3)
     constants = several.constants(content, FACE)
     apart = []
-    for cut in constants.crops:
+    for cut in constants.crops[0]:
         original, other = (embed(constants.encoder, cut, pixels).mean(0) for pixels in (content[None], image))
         apart.append(float(cosine(original, other)))
     assert len(set(apart)) == 4
@@ -140,7 +197,7 @@ def test_the_gradient_is_the_finite_difference():
     np.testing.assert_allclose(slope, jnp.linalg.norm(gradient), rtol=0.02)
     border = np.asarray(gradient)[0]
     touched = np.zeros((40, 40), bool)
-    cut = constants.crops[0]
+    cut = constants.crops[0][0]
     touched.ravel()[np.unique(np.asarray(cut.index)[np.asarray(cut.weight) > 0])] = True
     np.testing.assert_array_equal(border[~touched], 0)
 
@@ -161,7 +218,7 @@ def test_a_few_steps_bring_the_person_back():
 def test_equal_faces_at_other_sizes_are_one_face():
     """The same face, painted at another size, is laid over the template in the same way."""
     portrait = small()
-    crops = [np.asarray(portrait.constants(FACE.open(size), FACE).crops[0](FACE.open(size)[None])) for size in (48, 192)]
+    crops = [np.asarray(portrait.constants(FACE.open(size), FACE).crops[0][0](FACE.open(size)[None])) for size in (48, 192)]
     assert np.abs(crops[0] - crops[1]).mean() < 0.03
     template = Template()
     for source, size in itertools.product((FACE, GraceHopper()), (64, 300)):
@@ -223,6 +280,7 @@ def test_a_template_that_the_encoder_does_not_take_is_explained():
     ("make", "why"),
     [
         (lambda: Portrait(weight=-1.0), "weight is -1.0"),
+        (lambda: Portrait(face=()), "face is empty"),
         (lambda: Portrait(weight=float("nan")), "weight is nan"),
         (lambda: Portrait(margin=-0.1), "margin is -0.1"),
         (lambda: Portrait(moved=-1), "moved is -1"),
