@@ -35,6 +35,10 @@ class Options(PaintingFlags):
     grid: Annotated[str | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: none)")] = None
     """Of several paintings, also write a contact sheet: a row for each content, a column for each style. With --model, of every
     style that a network has learned, and nothing else is written. A .png."""
+    explore: Annotated[str | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: none)")] = None
+    """Also paint fifteen other strengths of the style, from a sixteenth of --strength to eleven times it, and write a page that
+    explains them: a slider for the strength, the piece of the style that each place looks like, the layer that asks for it, and
+    what can be measured. A .html, at most 10 MB. It takes sixteen times as long; what is painted is not painted again."""
     model: Annotated[str | None, tyro.conf.arg(metavar="NAME|DIR", help_behavior_hint="(default: none)")] = None
     """Paint in one pass, in seconds, with a network trained for that: the name of published weights, such as pastiche26, or a
     working directory. Of the other flags only --out, --size, --weights, --strength, --contents and --grid apply then."""
@@ -80,13 +84,21 @@ def main(arguments: list[str]) -> int:
     if options.contents or any(Path(style).is_dir() for style in options.styles):
         return _many(options)
     from likeness.experiments.commands.painted import check_film, check_writable, load_preset, paint
+    from likeness.research.errors import UserError
 
     out, film = Path(options.out), None if options.film is None else Path(options.film)
     check_writable("--out", out)
     if film is not None:
         check_film(film)
     run, experiment, workdir = _placed(options, *load_preset(options.preset), options.workdir)
-    return paint(run, experiment, workdir, out, film, live=options.live)
+    if options.explore is None:
+        return paint(run, experiment, workdir, out, film, live=options.live)
+    from likeness.experiments.commands.explored import check_exploration, explore
+
+    check_exploration(page := Path(options.explore), run)
+    code = paint(run, experiment, workdir, out, film, live=options.live)
+    explore(run, workdir, options.workdir, page)
+    return code
 
 
 def _sorted(options: Options) -> Options:
@@ -109,8 +121,14 @@ def _frames(options: Options, folder: Path) -> int:
     from likeness.experiments.style.film import Film
     from likeness.research.errors import UserError
 
-    flags = {"--model": options.model, "--live": options.live, "--face": options.face, "--init": options.init}
-    flags |= {"--mask": options.mask, "--grid": options.grid, "--workdir": options.workdir}
+    flags = {
+        "--model": options.model,
+        "--explore": options.explore,
+        "--live": options.live,
+        "--face": options.face,
+        "--init": options.init,
+    }
+    flags |= {"--init": options.init, "--mask": options.mask, "--grid": options.grid, "--workdir": options.workdir}
     if given := [flag for flag, value in flags.items() if value]:
         raise UserError(
             f"{given[0]} is for one image, and {options.content} is a folder, which is taken for the frames of a film: leave "
@@ -144,7 +162,8 @@ def _many(options: Options) -> int:
     from likeness.experiments.commands.places import check_place
     from likeness.research.errors import UserError
 
-    for flag, given in (("--film", options.film), ("--live", options.live), ("--face", options.face)):
+    flags = {"--film": options.film, "--live": options.live, "--face": options.face, "--explore": options.explore}
+    for flag, given in flags.items():
         if given:
             raise UserError(f"{flag} is for one painting, and this paints several: leave it out.")
     if options.grid is not None and Path(options.grid).suffix.lower() != ".png":
@@ -309,7 +328,12 @@ def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Ru
 
 def _in_one_pass(options: Options) -> int:
     from likeness.experiments.commands.one_pass import Asked, paint_in_one_pass
+    from likeness.research.errors import UserError
 
+    flags = {"--explore": options.explore, "--film": options.film, "--live": options.live, "--init": options.init}
+    flags |= {"--face": options.face, "--mask": options.mask, "--style-mask": options.style_mask}
+    if given := [flag for flag, value in flags.items() if value]:
+        raise UserError(f"{given[0]} is for a preset that paints by the pixels, and --model paints in one pass: leave one out.")
     trust(options.model or "", options)
     asked = Asked(
         contents=options.contents or ((options.content,) if options.content else ()),

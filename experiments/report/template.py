@@ -43,10 +43,15 @@ def page(template: str, given: Mapping[str, Any], libraries: Sequence[str] = ())
         given: what it shows, by the names that it has in the template.
         libraries: scripts that are there before the page's own.
     """
-    style, script = ((_FOLDER / name).read_text(encoding="utf-8") for name in ("style.css", "script.js"))
+    style, script = map(template_text, ("style.css", "script.js"))
     whole = _templates().get_template(template).render({**given, "style": style, "scripts": [*libraries, script]})
     # What no encoding can write, such as parts of odd file names, is spelled out.
     return whole.encode("utf-8", "backslashreplace").decode()
+
+
+def template_text(name: str) -> str:
+    """A file beside the templates, such as a script that only one kind of page needs."""
+    return (_FOLDER / name).read_text(encoding="utf-8")
 
 
 def _digest(script: str) -> str:

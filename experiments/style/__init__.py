@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from likeness.experiments.style.arbitrary_style import ArbitraryStyle
     from likeness.experiments.style.colors import AsTheyAre, ByHue, ByLuminance, Matched
     from likeness.experiments.style.details import FromDetails
+    from likeness.experiments.style.exploration import Exploration
     from likeness.experiments.style.fast_style import FastStyle, LearnedStyle
     from likeness.experiments.style.grid import Method, StyleGrid
     from likeness.experiments.style.objective import StyleObjective
@@ -23,6 +24,7 @@ else:
             "arbitrary_style": ("ArbitraryStyle",),
             "colors": ("AsTheyAre", "ByHue", "ByLuminance", "Matched"),
             "details": ("FromDetails",),
+            "exploration": ("Exploration",),
             "fast_style": ("FastStyle", "LearnedStyle"),
             "grid": ("Method", "StyleGrid"),
             "objective": ("StyleObjective",),
@@ -39,6 +41,7 @@ __all__ = [
     "AsTheyAre",
     "ByHue",
     "ByLuminance",
+    "Exploration",
     "FastStyle",
     "FromDetails",
     "LaplacianPyramid",

@@ -55,6 +55,8 @@ class StylizationConstants(NamedTuple):
     start: PyTree
     """What the start keeps of the images."""
     portrait: PortraitConstants | None
+    strength: Array | None = None
+    """A factor of the style; None for 1. See :class:`~likeness.experiments.style.strengths.Strengthened`."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -83,6 +83,7 @@ def test_a_sheet_has_the_content_and_each_style():
         (["photo.png", "--grid", "sheet.png", "-o", "x.png"], "writes a sheet and nothing else: leave --out out"),
         (["photo.png", "ink", "--grid", "sheet.png", "--strength", "2"], "paints each style alone and whole"),
         (["photo.png", "water", "--grid", "sheet.png"], "water is none of them"),
+        (["photo.png", "ink", "--live"], "--live is for a preset that paints by the pixels, and --model paints in one pass"),
         (["gone.png", "ink"], "gone.png"),
         (["photo.png", "ink", "--size", "0"], "The size is 0: give the longer side in pixels"),
     ],

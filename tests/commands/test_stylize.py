@@ -336,3 +336,34 @@ def test_a_tile_that_memory_asks_for_is_another_way_and_no_other_painting(capsys
     assert "it is read in tiles of 16 pixels" in capsys.readouterr().err
     assert len(list(Path("runs/stylize").iterdir())) == 1
     assert Path("again.png").read_bytes() == Path("whole.png").read_bytes()
+
+
+def test_sixteen_strengths_are_explained_on_a_page_and_painted_once(capsys, monkeypatch):
+    monkeypatch.setenv("LIKENESS_DATA", "nowhere")
+    command = ["stylize", "content.png", "style.png", "-o", "out.png", "--preset", "preset.py", "--size", "32", "--steps", "1"]
+    assert run([*command, "--explore", "page.html"]) == 0
+    assert "page   page.html" in capsys.readouterr().out
+    page = Path("page.html").read_bytes()
+    assert len(page) < 10_000_000
+    assert "0.0625 × the preset's, beta 0.0625".encode() in page.replace(b"&#39;", b"'")
+    painted = sorted(Path("runs/stylize").glob("*/summary.json"))
+    assert len(painted) == 16
+    before = [path.stat().st_mtime_ns for path in painted if "x_" in str(path)]
+    assert run([*command, "--explore", "again.html"]) == 0
+    assert [path.stat().st_mtime_ns for path in painted if "x_" in str(path)] == before
+
+
+@pytest.mark.parametrize(
+    ("flags", "why"),
+    [
+        (["--explore", "page.png"], "ends in .html"),
+        (["--explore", "page.html", "--strength", "0"], "strength of the style is 0"),
+        (["--explore", "page.html", "--model", "runs/x"], "--explore is for presets"),
+        (["--explore", "page.html", "--contents", "content.png", "other.png"], "--explore is for one painting"),
+    ],
+)
+def test_what_cannot_be_explored_is_refused_before_it_is_painted(capsys, flags, why):
+    command = ["stylize", "style.png"] if "--contents" in flags else ["stylize", "content.png", "style.png"]
+    assert run([*command, "--preset", "preset.py", *flags]) == 2
+    assert why in capsys.readouterr().err
+    assert not Path("runs").exists()

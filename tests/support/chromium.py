@@ -13,7 +13,17 @@ from types import TracebackType
 from typing import Any
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell")
-_KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowRight": 39}
+_KEYS = {
+    "Tab": 9,
+    "Enter": 13,
+    "Escape": 27,
+    "End": 35,
+    "Home": 36,
+    "ArrowLeft": 37,
+    "ArrowUp": 38,
+    "ArrowRight": 39,
+    "ArrowDown": 40,
+}
 _PATIENCE = 30.0
 # Chromium reads its orders from descriptor 3 and answers on 4.
 _LAUNCH = "import os, sys; r, w = map(int, sys.argv[1:3]); os.dup2(w, 4); os.dup2(r, 3); os.execv(sys.argv[3], sys.argv[3:])"
