@@ -299,7 +299,6 @@ def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Ru
         "hues": ByHue(),
     }[options.colors]
     size = experiment.size if options.size is None else options.size
-    portrait = held(experiment.portrait, options.preset, options.content, options.face, size)
     objective = compared(
         experiment.objective,
         options,
@@ -317,7 +316,7 @@ def _asked(options: Options, run: "Run", experiment: "Stylization") -> "tuple[Ru
         objective=objective,
         last_terms=at_layers(experiment.last_terms, options.style_layers, options.style_weights),
         colors=colors,
-        portrait=portrait,
+        portrait=held(experiment.portrait, options.preset, options.content, options.face, size),
         start=FromImage(image=ImageFile(path=options.init)) if options.init else experiment.start,
         tile=experiment.tile if options.tile is None else options.tile,
     )

@@ -86,7 +86,7 @@ MEANINGS = (
     Meaning("content/color_distance", "content/color_distance", "of the colors from the content's own", "lower is nearer"),
     Meaning("style/patch_distance", "patch_distance", "of small patches from the nearest style's", "lower is nearer"),
     Meaning("identity/distance@", "identity@n", "the same of face n, counted from the left", "lower is nearer"),
-    Meaning("identity/distance", "identity", "of the face from the original's, of several the farthest's", "lower is nearer"),
+    Meaning("identity/distance", "identity", "distance of the farthest face from the original's", "lower is nearer"),
     Meaning("identity/kept", "kept", "faces that their encoder takes for the same people as before", share=True),
     Meaning("relative", "relative", "distance from the photograph's features, as a share of their energy", "lower is nearer"),
     Meaning("psnr", "psnr", "likeness of the pixels to the photograph's, in dB", "higher is nearer"),

@@ -70,10 +70,7 @@ class SamePeople:
             return (*said, "Nobody has calibrated a threshold for this encoder: the distances alone say nothing of who it is.")
         said.append(f"Of pairs of photographs of two people this τ takes {self.threshold.far.text()} for one person.")
         if not self._same.all():
-            said.append(
-                "Who is another person is painted more alike by a larger --size, a smaller --strength, more --steps, or a "
-                "style with finer strokes."
-            )
+            said.append("A larger --size, a smaller --strength, more --steps or finer strokes keep more of a person.")
         return tuple(said)
 
     @property
@@ -82,9 +79,9 @@ class SamePeople:
         return np.array([self.threshold.decide(float(one)) for one in self.distances])
 
     def _told(self, face: str, index: int) -> str:
-        apart = f"{face}: distance {self.distances[index]:.3f} from the photograph's"
+        apart = f"{face} is at a distance of {self.distances[index]:.3f}"
         if self.threshold is None:
-            return apart
+            return f"{apart} from the photograph's"
         same = self._same[index]
-        answer = "still the same person" if same else "not the same person any more"
-        return f"{apart} {'≤' if same else '>'} τ {self.threshold.tau:.3f}, {answer}"
+        answer = "it is still the same person" if same else "it is not the same person any more"
+        return f"{apart} {'≤' if same else '>'} τ {self.threshold.tau:.3f} from the photograph's: {answer}"

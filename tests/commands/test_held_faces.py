@@ -54,7 +54,7 @@ def test_every_face_of_a_group_is_held_and_told(monkeypatch, capsys):
     assert stylize("group.png", "style.png", "-o", "painted.png", "--size", "128") == 0
     said = capsys.readouterr()
     assert "2 faces are found in group.png" in said.err
-    assert "face 1 of 2: distance" in said.out and "face 2 of 2: distance" in said.out
+    assert "face 1 of 2 is at a distance of" in said.out and "face 2 of 2 is at a distance of" in said.out
     found = metrics()
     assert found["identity/distance"] == max(found["identity/distance@1"], found["identity/distance@2"])
 
@@ -75,9 +75,9 @@ def test_where_the_faces_are_can_be_said(capsys):
     """No detector is asked then: there is none."""
     points = numbers(points_of(2))
     assert stylize("group.png", "style.png", "--size", "128", "--face", *points[:10], "-o", "one.png") == 0
-    assert "the face: distance" in capsys.readouterr().out and "identity/distance@1" not in metrics()
+    assert "the face is at a distance of" in capsys.readouterr().out and "identity/distance@1" not in metrics()
     assert stylize("group.png", "style.png", "--size", "128", "--face", *points, "--workdir", "two") == 0
-    assert "face 2 of 2: distance" in capsys.readouterr().out
+    assert "face 2 of 2 is at a distance of" in capsys.readouterr().out
     assert stylize("group.png", "style.png", "--face", *points[:12], "-o", "none.png") == 2
     assert "--face has 12 numbers for group.png: give CONTENT, and ten for each face" in capsys.readouterr().err
 

@@ -50,21 +50,24 @@ def test_each_face_is_told_apart_and_the_farthest_counts():
         "identity/kept": pytest.approx(2 / 3),
     }
     first, second, third, rates, advice = told.notes
-    assert first == f"face 1 of 3: distance 0.200 from the photograph's ≤ τ {TAU.tau:.3f}, still the same person"
-    assert second == f"face 2 of 3: distance 0.900 from the photograph's > τ {TAU.tau:.3f}, not the same person any more"
+    assert (
+        first == f"face 1 of 3 is at a distance of 0.200 ≤ τ {TAU.tau:.3f} from the photograph's: it is still the same person"
+    )
+    assert second.startswith(f"face 2 of 3 is at a distance of 0.900 > τ {TAU.tau:.3f}")
+    assert second.endswith("it is not the same person any more")
     assert third.startswith("face 3 of 3") and TAU.far.text() in rates and "--size" in advice
 
 
 def test_of_one_face_there_is_one_number():
     told = SamePeople(np.array([0.2]), TAU)
     assert told.metrics == {"identity/distance": 0.2, "identity/kept": 1.0}
-    assert told.notes[0].startswith("the face: distance 0.200") and len(told.notes) == 2
+    assert told.notes[0].startswith("the face is at a distance of 0.200 ≤") and len(told.notes) == 2
 
 
 def test_without_a_threshold_nothing_is_claimed():
     told = SamePeople(np.array([0.2]), None)
     assert told.metrics == {"identity/distance": 0.2}
     assert told.notes == (
-        "the face: distance 0.200 from the photograph's",
+        "the face is at a distance of 0.200 from the photograph's",
         "Nobody has calibrated a threshold for this encoder: the distances alone say nothing of who it is.",
     )
