@@ -26,6 +26,7 @@ import jax
 import numpy as np
 import tyro
 
+from likeness.experiments.commands.painted import digest
 from likeness.experiments.config import load, to_json
 from likeness.experiments.display.contact_sheet import Tile, draw
 from likeness.experiments.display.glossary import MEANINGS
@@ -94,14 +95,18 @@ class Method:
     network: str = ""
     style: str = ""
     """The only one that a network knows."""
+    given: str = ""
+    """What it was called by --methods, where that tells more than its name; its paintings lie below a folder of that."""
 
     def paints(self, style: ImageSource) -> bool:
         """Whether it can paint in the look of this one."""
         return not self.style or style.title == self.style
 
     def paint(self, content: ImageSource, style: ImageSource, options: Benchmark, out: Path) -> np.ndarray:
-        """The painting as it is in its 8-bit file; painted if it is not there already."""
-        workdir = out / self.name.replace("/", "_").replace(":", "_") / f"{content.title}_{style.title}"
+        """The painting as it is in its 8-bit file; painted if it is not there already, of the same bytes."""
+        read = digest([content.fingerprint(), style.fingerprint()])[:8]
+        folder = (self.given or self.name).replace("/", "_").replace(":", "_")
+        workdir = out / folder / f"{content.title}_{style.title}_{read}"
         if self.run is None:
             file = workdir / "image.png"
             if not file.exists() or max(read_image(file).pixels.shape[:2]) != options.size:
@@ -167,7 +172,7 @@ def method(name: str) -> Method:
         run = load(name)
         if not isinstance(run.experiment, Stylization) or len(run.experiment.styles) != 1:
             raise UserError(f"--methods: {name} is no preset of a Stylization in one style.")
-        return Method(Path(name).stem, run)
+        return Method(Path(name).stem, run, given=name)
     network, _, style = name.partition(":")
     if not style:
         raise UserError(
@@ -175,6 +180,12 @@ def method(name: str) -> Method:
             "the style that it has learned, such as johnson_wave:great_wave."
         )
     return Method(network, network=network, style=style)
+
+
+def told_apart(methods: Sequence[Method]) -> list[Method]:
+    """The same, each by its own name: presets of one stem by what they were given as."""
+    names = [how.name for how in methods]
+    return [dataclasses.replace(how, name=how.given or how.name) if names.count(how.name) > 1 else how for how in methods]
 
 
 def images(folder: str | None, flag: str, builtin: Sequence[ImageSource]) -> list[ImageSource]:
@@ -231,7 +242,7 @@ def painted(options: Benchmark, out: Path) -> tuple[list[Painted], list[ImageSou
     styles = images(options.styles, "--styles", builtin)
     judge = evaluator(options)
     weights, measured = judge.variables(), []
-    methods = [method(name) for name in options.methods]
+    methods = told_apart([method(name) for name in options.methods])
     asked = [(how, c, s) for how in methods for c in contents for s in styles if how.paints(s)]
     begun = time.monotonic()
     for number, (how, content, style) in enumerate(asked, 1):

@@ -54,7 +54,9 @@ class Export:
 
     source: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME|WORKDIR")]
     """The name of known weights, or a working directory."""
-    file: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="FILE")]
+    file: Annotated[
+        tyro.conf.Positional[str | None], tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: NAME.safetensors, here)")
+    ] = None
     """What to write; its ending says the format."""
     keys: Literal["own", "published"] = "own"
     """The names and the order of axes in the file: this project's own, or those that the weights were published under."""
@@ -99,7 +101,7 @@ def main(arguments: list[str]) -> int:
             _import(file, name)
         case Export(source, file, keys):
             trust(source, options.action)
-            _export(source, Path(file), keys)
+            _export(source, _exported(source) if file is None else Path(file), keys)
         case Check(names):
             _check(names)
     return 0
@@ -251,6 +253,19 @@ def _import(file: str, name: str | None) -> None:
     write(target, arrays)
     note_digest(target)
     print(f"{len(arrays)} arrays are in {printable(target)}")
+
+
+def _exported(source: str) -> Path:
+    """Where weights go of which nothing else is said: into a new file of their name."""
+    from likeness.research.data import printable
+    from likeness.research.errors import UserError
+
+    file = Path(f"{Path(source).resolve().name}.safetensors")
+    if file.exists():
+        raise UserError(
+            f"There is a {printable(file)} here already: say what to write, as in `likeness weights export {source} FILE`."
+        )
+    return file
 
 
 def _export(source: str, file: Path, keys: Literal["own", "published"]) -> None:

@@ -84,6 +84,8 @@ class Images:
     from its own rows alone; otherwise it changes with any row of the source."""
     groups: Int32[np.ndarray, "people"] | None = None
     """The group of each person, such as the alphabet of each character."""
+    group_names: tuple[str, ...] | None = None
+    """What each group is called, by its number; None where they have no names but their numbers."""
     skipped: tuple[tuple[str, str], ...] = ()
     """(file, why) of every image that was left out."""
     notes: tuple[str, ...] = ()
@@ -110,6 +112,8 @@ class Images:
             raise ValueError(f"{n} labels but {len(self.names)} names")
         if self.groups is not None and len(self.groups) != len(self.people):
             raise ValueError(f"{len(self.people)} people but {len(self.groups)} groups")
+        if self.group_names is not None and (self.groups is None or self.groups.max(initial=-1) >= len(self.group_names)):
+            raise ValueError(f"{len(self.group_names)} names of groups do not name every group of the people")
         if self.digests is not None and len(self.digests) != n:
             raise ValueError(f"{n} rows but {len(self.digests)} digests")
         columns = self.extras if self.content is None else {**self.extras, "content": self.content}
@@ -137,6 +141,13 @@ class Images:
         shown = "; ".join(f"{name}: {why}" for name, why in self.skipped[:most])
         more = f"; and {len(self.skipped) - most} more" if len(self.skipped) > most else ""
         return f"{len(self.skipped):,} {'file was' if len(self.skipped) == 1 else 'files were'} skipped ({shown}{more})"
+
+    @property
+    def named_groups(self) -> tuple[str, ...] | None:
+        """What the group of each person is called: its name, or its number; None where there are no groups."""
+        if self.groups is None:
+            return None
+        return tuple(str(group) if self.group_names is None else self.group_names[group] for group in self.groups.tolist())
 
     def counts(self) -> Int64[np.ndarray, "people"]:
         """How many images each person has."""

@@ -137,10 +137,12 @@ class Omniglot:
             for character, content in zip(characters, contents * len(turns), strict=True)
         )
         people, labels = index_people(characters)
+        alphabets, groups = index_people([person.split("/")[0] for person in people])
         return Images(
             labels=labels,
             people=people,
-            groups=index_people([person.split("/")[0] for person in people])[1],
+            groups=groups,
+            group_names=alphabets,
             shape=(self.size, self.size, 1),
             read=ArrayReader(pixels),
             names=tuple(f"{who}/{drawer:02d}" for who, (_, _, drawer) in zip(characters, entries, strict=True)),

@@ -80,7 +80,7 @@ class IdentityBatches:
     """The share of batches whose people are all of one group (of Omniglot: one alphabet), or of a few, evenly spread."""
     groups: int = 1
     """Of how many groups the people of such a batch are, each giving as many: with several small ones, everybody in it meets
-    those who are hardest to tell apart, and others too."""
+    those who are hardest to tell apart, and others too. Above 1 it needs ``within_group``."""
 
     def __post_init__(self) -> None:
         if self.images < 2:
@@ -98,6 +98,11 @@ class IdentityBatches:
             raise ValueError(
                 f"IdentityBatches.groups is {self.groups} and people is {self.people}: give a number of groups that divides "
                 "the number of people."
+            )
+        if self.groups > 1 and not self.within_group:
+            raise ValueError(
+                f"IdentityBatches.groups is {self.groups} and within_group is 0: no batch lies within groups then, so give the "
+                "share of those that do, or leave groups at 1."
             )
 
     @property

@@ -101,7 +101,8 @@ class HashSplit(Split):
     seed: int = 0
     """Another seed parts the people otherwise."""
     whole: Literal["people", "groups"] = "people"
-    """groups: those of a group of the table (such as the characters of an alphabet) stay together, where its first one goes."""
+    """groups: those of a group of the table (such as the characters of an alphabet) stay together, and u is that of the group's
+    name, or of its number where it has none."""
 
     def __post_init__(self) -> None:
         check_choice("HashSplit", "whole", self.whole, Literal["people", "groups"])
@@ -117,12 +118,10 @@ class HashSplit(Split):
         Raises:
             UserError: a part with a positive share has no people, or the table has no groups that could stay whole.
         """
-        share = hash_people(images.people, self.seed) / 2.0**64
-        if self.whole == "groups":
-            if images.groups is None:
-                raise UserError("HashSplit is to keep groups whole, and this data set has none: part its people instead.")
-            _, first, of = np.unique(images.groups, return_index=True, return_inverse=True)
-            share = share[first][of]
+        groups = images.named_groups
+        if self.whole == "groups" and groups is None:
+            raise UserError("HashSplit is to keep groups whole, and this data set has none: part its people instead.")
+        share = hash_people(groups if self.whole == "groups" and groups is not None else images.people, self.seed) / 2.0**64
         test = share < self.test
         validation = ~test & (share < self.test + self.validation)
         wanted = {"train": True, "validation": self.validation > 0, "test": self.test > 0}

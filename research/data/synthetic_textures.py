@@ -78,7 +78,7 @@ class Textures:
         return len(CHANGES) * self.families
 
     def open(self) -> Images:
-        """The table of all images; ``groups`` are the families."""
+        """The table of all images; ``groups`` are the families, each called by its first texture."""
         digits = max(4, len(str(self.families - 1)))
         people = tuple(
             f"texture-{family:0{digits}d}-{number}-{change}"
@@ -96,6 +96,7 @@ class Textures:
             names=DrawnNames(people, self.images),
             fingerprint=hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest(),
             groups=np.repeat(np.arange(self.families, dtype=np.int32), len(CHANGES)),
+            group_names=people[:: len(CHANGES)],
             noun=("texture", "textures"),
         )
 

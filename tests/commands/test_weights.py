@@ -213,6 +213,16 @@ def test_exporting_and_importing_again_keeps_every_bit(likeness: Likeness, littl
 
 
 @pytest.mark.end_to_end
+def test_exporting_without_a_file_makes_a_new_one_of_the_name(likeness: Likeness, little, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    said = likeness("weights", "export", "little")
+    assert said.code == 0 and said.out.endswith("arrays are in little.safetensors\n")
+    kept = (tmp_path / "little.safetensors").read_bytes()
+    said = likeness("weights", "export", "little", "--keys", "published")
+    assert said.code == 2 and "There is a little.safetensors here already" in said.err
+    assert (tmp_path / "little.safetensors").read_bytes() == kept
+
+
 def test_exporting_what_a_working_directory_learned(likeness: Likeness, world: World, tmp_path):
     out = tmp_path / "learned.safetensors"
     said = likeness("weights", "export", world.workdir, out)

@@ -158,6 +158,11 @@ def test_each_person_of_a_large_group_comes_in_batches_within_groups():
         assert set(images.labels[rows].tolist()) == set(range(12))
 
 
+def test_groups_without_a_share_of_batches_within_them_are_refused():
+    with pytest.raises(ValueError, match="IdentityBatches.groups is 2 and within_group is 0: no batch lies within groups"):
+        IdentityBatches(people=4, images=2, groups=2)
+
+
 def test_groups_that_are_missing_or_small_are_an_error():
     sampler = IdentityBatches(people=3, images=2, within_group=0.5)
     with pytest.raises(UserError, match="has no groups"):

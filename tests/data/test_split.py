@@ -1,9 +1,13 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from likeness.research.data import CountSplit, Digits, Everybody, HashSplit, Images, Textures, from_arrays
+from likeness.research.data.images import ArrayReader
+from likeness.research.data.split import hash_people
 from likeness.research.errors import UserError
 
 
@@ -118,6 +122,35 @@ def test_groups_stay_whole_where_asked():
     families = [{name.split("-")[1] for name in part.people} for part in parts.values()]
     assert all(len(part.people) == 5 * len(family) > 0 for part, family in zip(parts.values(), families, strict=True))
     assert not families[0] & families[1] | families[0] & families[2] | families[1] & families[2]
+
+
+@pytest.mark.parametrize("names", [None, ("Arcadian", "Bengali", "Cyrillic")])
+def test_a_group_goes_where_its_own_name_says_whoever_is_in_it(names):
+    """Of the people of three groups first all are there, then without those who came first; the numbers stay."""
+    images = Images(
+        labels=np.arange(12, dtype=np.int32),
+        people=tuple(f"p{number:02d}" for number in range(12)),
+        shape=(1, 1, 1),
+        read=ArrayReader(np.zeros((12, 1, 1, 1), np.uint8)),
+        names=[str(number) for number in range(12)],
+        fingerprint="",
+        groups=np.repeat(np.arange(3, dtype=np.int32), 4),
+        group_names=names,
+    )
+    later = images.select(np.array([2, 3, 6, 7, 9, 10, 11]))
+    assert later.named_groups == tuple((names or "012")[group] for group in (0, 0, 1, 1, 2, 2, 2))
+    split = HashSplit(validation=0.0, test=0.5, whole="groups")
+    test, part = (set(table.people) for table in (split(images).test, split(later).test))
+    assert part == test & set(later.people)
+    expected = hash_people(names or ("0", "1", "2"), 0) / 2.0**64 < 0.5
+    assert 0 < expected.sum() < 3
+    assert test == {person for person, group in zip(images.people, images.groups, strict=True) if expected[group]}
+
+
+def test_names_that_do_not_name_every_group_are_refused():
+    images = Textures(families=3, images=1, size=16).open()
+    with pytest.raises(ValueError, match="2 names of groups do not name every group"):
+        dataclasses.replace(images, group_names=("a", "b"))
 
 
 def test_groups_are_asked_for_where_there_are_none():

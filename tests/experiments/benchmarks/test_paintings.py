@@ -7,7 +7,17 @@ import pytest
 from objectives import with_objective
 
 from likeness.experiments.benchmarks import paintings
-from likeness.experiments.benchmarks.paintings import Benchmark, Method, Painted, compared, images, method, painted, table
+from likeness.experiments.benchmarks.paintings import (
+    Benchmark,
+    Method,
+    Painted,
+    compared,
+    images,
+    method,
+    painted,
+    table,
+    told_apart,
+)
 from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.run import Run
 from likeness.experiments.style import Pyramid, StyleImage, Stylization
@@ -75,6 +85,16 @@ def test_every_pair_is_painted_by_every_method_and_only_once(folders, tmp_path, 
     assert [dict(w.metrics) for w in again] == [dict(w.metrics) for w in works]
     with pytest.raises(AssertionError, match="painted again"):
         painted(dataclasses.replace(options, steps=3), tmp_path / "out")
+    write_image(tmp_path / "styles" / "x.png", np.zeros((40, 64, 3), np.float32))
+    with pytest.raises(AssertionError, match="painted again"):
+        painted(options, tmp_path / "out")
+
+
+def test_presets_of_one_stem_have_names_and_folders_of_their_own():
+    presets = (Method("own", small(), given="a/own.py"), Method("own", small(), given="b/own.py"), Method("Gram", small()))
+    assert [how.name for how in told_apart(presets)] == ["a/own.py", "b/own.py", "Gram"]
+    assert method("stylization/crowson").given == "stylization/crowson"
+    assert told_apart(presets[1:])[0].name == "own"
 
 
 def drawn(method: str, shift: float, styles: str = "xyz") -> list[Painted]:
