@@ -84,7 +84,6 @@ def main(arguments: list[str]) -> int:
     if options.contents or any(Path(style).is_dir() for style in options.styles):
         return _many(options)
     from likeness.experiments.commands.painted import check_film, check_writable, load_preset, paint
-    from likeness.research.errors import UserError
 
     out, film = Path(options.out), None if options.film is None else Path(options.film)
     check_writable("--out", out)
