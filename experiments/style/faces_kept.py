@@ -2,19 +2,22 @@
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 import numpy as np
 
 from likeness.experiments.recognition.face_crops import align_landmarks
 from likeness.experiments.recognition.recognizer import Recognizer
-from likeness.research.errors import UserError
+from likeness.research.errors import UserError, how_to_install
 from likeness.research.faces import FaceCrop
 from likeness.research.geometry import Crop, crop
 from likeness.research.types import Float
 
 __all__ = ["FaceWatch", "KeptFace", "watch_faces"]
 
+RECOGNIZERS = ("mobilefacenet", "dlib", "dlib_mtcnn")
+"""In the order in which they are asked for."""
 _MOST = 4
 """Faces that are followed in an image, from left to right."""
 _HARDLY = 0.5
@@ -64,12 +67,8 @@ class FaceWatch:
         return self._embedded(self.original)
 
     def _embedded(self, image: np.ndarray) -> np.ndarray:
-        return self.recognizer.embed(
-            np.uint8(np.rint(255 * np.clip(np.stack([self._cut(image, c) for c in self._crops]), 0, 1)))
-        )
-
-    def _cut(self, image: np.ndarray, piece: Crop) -> np.ndarray:
-        return np.asarray(piece(np.asarray(image, np.float32)[None]))[0]
+        pixels = np.asarray(image, np.float32)[None]
+        return self.recognizer.embed(_bytes(np.concatenate([np.asarray(piece(pixels)) for piece in self._crops])))
 
     @functools.cached_property
     def _crops(self) -> list[Crop]:
@@ -79,19 +78,28 @@ class FaceWatch:
         return [crop(one.inverse(), size, template.size) for one in found]
 
 
-def watch_faces(original: Float[np.ndarray, "h w 3"], name: str = "mobilefacenet") -> FaceWatch | str:
+def watch_faces(original: Float[np.ndarray, "h w 3"], names: Sequence[str] = RECOGNIZERS) -> FaceWatch | str:
     """The faces of an image; or a sentence that says why there are none to compare.
 
     Args:
         original: RGB in [0, 1], as it was before it was painted.
-        name: of the recognizer, one of ``likeness.experiments.recognition.published.PUBLISHED``.
+        names: of the recognizers, see ``likeness.experiments.recognition.published``: the first is taken whose weights
+            and whose detector's are at hand.
     """
-    try:
-        recognizer = Recognizer.published(name)
-        reader = cast(FaceCrop, recognizer.inputs.preprocessing).of_several(_MOST).reader
-        found = reader([_bytes(original)])[0]
-    except UserError as error:
-        return f"Whether a face is still the same person is not known here. {error}"
+    why: list[str] = []
+    for name in names:
+        try:
+            recognizer = Recognizer.published(name)
+            break
+        except UserError as error:
+            why.append(str(error))
+    else:
+        return (
+            f"Whether a face is still the same person is not known here. {why[0]} Or let a package bring others: "
+            f"{how_to_install('faces')}."
+        )
+    reader = cast(FaceCrop, recognizer.inputs.preprocessing).of_several(_MOST).reader
+    found = reader([_bytes(original)])[0]
     sure = np.flatnonzero(found.misfit < _HARDLY)
     if not len(sure):
         return "No face is found in the content at the size that is painted, so nothing is said of persons."

@@ -53,8 +53,9 @@ def test_every_place_of_every_painting_is_explained(tmp_path: Path, run: Run, mo
     assert all(0 < value < 1 for value in series["Style error"])
     assert all(value > 0 for value in series["Content error"])
     missing = " ".join(found.judged.missing)
-    assert "LPIPS is not measured" in missing and "likeness weights fetch alexnet" in missing
-    assert "still the same person" in missing and "likeness weights fetch" in missing.partition("person")[2]
+    assert "LPIPS is not measured" in missing and "likeness weights fetch lpips_alex" in missing
+    # The faces package may have brought a recognizer, which then finds nobody.
+    assert "still the same person" in missing or "No face is found" in missing
     assert "3 paintings" in exploration_page(found)
 
 
