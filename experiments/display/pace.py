@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 
-class StageCost(NamedTuple):
+class StageWork(NamedTuple):
     """What a stage of a run asks for."""
 
     end: int
@@ -50,7 +50,7 @@ class Pace:
     between two stages, such as compiling a program and reading the images, says nothing about steps and is counted by itself.
     """
 
-    def __init__(self, total: int, evaluate_every: int | None, stages: Sequence[StageCost] = ()) -> None:
+    def __init__(self, total: int, evaluate_every: int | None, stages: Sequence[StageWork] = ()) -> None:
         """For a run of ``total`` steps.
 
         Args:
@@ -60,7 +60,7 @@ class Pace:
         """
         self._total = total
         self._every = evaluate_every
-        self._stages = tuple(stages) or (StageCost(total, 1.0),)
+        self._stages = tuple(stages) or (StageWork(total, 1.0),)
         self._last: tuple[int, float] | None = None
         self._seen = [_Seen() for _ in self._stages]
         self._entered, self._entering, self._evaluated_entering = 0, 0.0, False

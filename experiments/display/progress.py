@@ -13,7 +13,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from likeness.experiments.display.pace import Pace, StageCost
+from likeness.experiments.display.pace import Pace, StageWork
 from likeness.experiments.display.phases import watched
 from likeness.experiments.display.terminal_image import terminal_image
 
@@ -125,7 +125,7 @@ class Terminal:
         evaluate_every: int | None = None,
         shown: Callable[[np.ndarray], None] | None = None,
         above: Literal["nothing", "image"] = "nothing",
-        stages: Sequence[StageCost] = (),
+        stages: Sequence[StageWork] = (),
     ) -> None:
         """For a run of ``total`` steps, with an evaluation every so many; None for none.
 
@@ -198,7 +198,7 @@ class Terminal:
 class Notebook(Quiet):
     """One line below a notebook's cell, which is written anew as training goes on; in the end it says what was reached."""
 
-    def __init__(self, total: int, evaluate_every: int | None = None, stages: Sequence[StageCost] = ()) -> None:
+    def __init__(self, total: int, evaluate_every: int | None = None, stages: Sequence[StageWork] = ()) -> None:
         """For a run of ``total`` steps, with an evaluation every so many; None for none. It has these stages; () for one."""
         self._total = total
         self._pace = Pace(total, evaluate_every, stages)
@@ -246,7 +246,7 @@ def _loss(metrics: Mapping[str, float]) -> str:
 
 @contextlib.contextmanager
 def reporting(
-    reporter: Reporter | Literal["auto"] | None, total: int, evaluate_every: int | None = None, stages: Sequence[StageCost] = ()
+    reporter: Reporter | Literal["auto"] | None, total: int, evaluate_every: int | None = None, stages: Sequence[StageWork] = ()
 ) -> Iterator[Reporter]:
     """The reporter that was asked for.
 

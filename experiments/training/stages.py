@@ -11,7 +11,7 @@ from typing import Any
 
 import jax
 
-from likeness.experiments.display.pace import StageCost
+from likeness.experiments.display.pace import StageWork
 from likeness.experiments.display.progress import Reporter
 from likeness.experiments.experiment import Peekable, TrainState
 from likeness.experiments.fingerprints import Fingerprints
@@ -125,9 +125,9 @@ def stages(run: Run) -> tuple[Stage, ...]:
     )
 
 
-def work(plan: Sequence[Stage]) -> tuple[StageCost, ...]:
+def work(plan: Sequence[Stage]) -> tuple[StageWork, ...]:
     """What each stage asks for, by which the time that is left is told."""
-    return tuple(StageCost(stage.end, stage.run.experiment.step_cost) for stage in plan)
+    return tuple(StageWork(stage.end, stage.run.experiment.step_cost) for stage in plan)
 
 
 def _ends(steps: int, parts: Sequence[float], count: int) -> list[int]:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from likeness.configs.stylization.quickstart import get_config
-from likeness.experiments.display.pace import Pace, StageCost
+from likeness.experiments.display.pace import Pace, StageWork
 from likeness.experiments.training.stages import stages, work
 
 
-def pace(total: int, evaluate_every: int | None, *noted: tuple[int, float], stages: Sequence[StageCost] = ()) -> str:
+def pace(total: int, evaluate_every: int | None, *noted: tuple[int, float], stages: Sequence[StageWork] = ()) -> str:
     made = Pace(total, evaluate_every, stages)
     for step, now in noted:
         made.note(step, now)
@@ -39,7 +39,7 @@ def test_at_the_last_step_the_last_evaluation_is_to_come() -> None:
     assert pace(40, 20, *seen, (40, 37.0)) == "0:00:07 of evaluating left"
 
 
-PYRAMID = (StageCost(10, 1.0), StageCost(20, 4.0))
+PYRAMID = (StageWork(10, 1.0), StageWork(20, 4.0))
 """Ten small steps, and ten of four times as many pixels."""
 
 
@@ -58,7 +58,7 @@ def test_compiling_the_next_size_is_no_step() -> None:
 
 def test_a_size_that_is_to_be_compiled_takes_as_long_to_begin_as_those_before() -> None:
     """Two seconds to enter the second stage, as many for the third, and ten steps of a tenth of a second each."""
-    three = (*PYRAMID, StageCost(30, 4.0))
+    three = (*PYRAMID, StageWork(30, 4.0))
     seen = [(1, 30.0), (10, 30.9), (11, 32.9), (20, 33.8)]
     assert pace(30, None, *seen, stages=three) == "0:00:03 of training left"
 
