@@ -55,15 +55,16 @@ class Strengthened(Stylization):
 
 
 class _Steps(Quiet):
-    """Tells of the steps of one painting as steps of all that are to be painted."""
+    """Tells of the steps of one painting, which goes on after ``taken``, as steps of all that are still to be taken."""
 
-    def __init__(self, tell: Callable[[int, int], None], before: int, total: int) -> None:
-        self._tell, self._before, self._total = tell, before, total
+    def __init__(self, tell: Callable[[int, int], None], before: int, taken: int, total: int) -> None:
+        self._tell, self._before, self._taken, self._total = tell, before, taken, total
 
     def advance(self, step: int, metrics: Mapping[str, float]) -> None:
         del metrics
         # The clock begins after the first step, whose compilation says nothing of the others.
-        self._tell(0 if self._before == 0 and step == 1 else self._before + step, self._total)
+        done = self._before + step - self._taken
+        self._tell(0 if done == 1 else done, self._total)
 
 
 def at_strengths(run: Run, factors: Sequence[float]) -> list[Run]:
@@ -82,12 +83,18 @@ def paint_at_strengths(runs: Sequence[Run], workdirs: Sequence[Path]) -> None:
     Raises:
         Interrupted: after SIGTERM or SIGINT; the same call goes on.
     """
-    due = [(run, workdir) for run, workdir in zip(runs, workdirs, strict=True) if not _finished(run, workdir)]
-    total, before = sum(run.steps for run, _ in due), 0
+    due = [(run, workdir, _taken(workdir)) for run, workdir in zip(runs, workdirs, strict=True) if not _finished(run, workdir)]
+    total, before = sum(run.steps - taken for run, _, taken in due), 0
     tell = telling(f"steps of {len(due)} painting{'s' * (len(due) != 1)}")
-    for run, workdir in due:
-        train(run, workdir, reporter=_Steps(tell, before, total))
-        before += run.steps
+    for run, workdir, taken in due:
+        train(run, workdir, reporter=_Steps(tell, before, taken, total))
+        before += run.steps - taken
+
+
+def _taken(workdir: Path) -> int:
+    """The step of the newest checkpoint; 0 for none."""
+    folder = Workdir(workdir).checkpoints
+    return max((int(path.name) for path in folder.glob("*") if path.name.isdigit()), default=0)
 
 
 def _finished(run: Run, workdir: Path) -> bool:

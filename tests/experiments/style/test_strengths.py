@@ -7,6 +7,7 @@ import pytest
 from small_style import PRESET
 
 from likeness.experiments.config import load
+from likeness.experiments.display.phases import watched
 from likeness.experiments.run import Run
 from likeness.experiments.style.strengths import Strengthened, at_strengths, paint_at_strengths
 from likeness.experiments.style.stylization import Stylization
@@ -34,12 +35,16 @@ def test_a_strength_paints_what_that_beta_paints_by_the_program_of_all_others(tm
     assert strong.experiment.as_compiled() == weak.experiment.as_compiled()
 
 
-def test_what_is_painted_is_not_painted_again(tmp_path: Path, run: Run) -> None:
-    runs = at_strengths(run, (0.5, 2.0))
-    places = [tmp_path / "half", tmp_path / "twice"]
+def test_what_is_painted_is_not_painted_again_and_the_steps_that_are_left_are_told(tmp_path: Path, run: Run) -> None:
+    runs = at_strengths(run, (0.5, 2.0, 4.0))
+    places = [tmp_path / "half", tmp_path / "twice", tmp_path / "four"]
     paint_at_strengths(runs[:1], places[:1])
+    train(runs[1], places[1], reporter=None, until=2)
     before = (places[0] / "summary.json").stat().st_mtime_ns
-    paint_at_strengths(runs, places)
+    told: list[tuple[str, int, int]] = []
+    with watched(lambda what, done, total: told.append((what, done, total))):
+        paint_at_strengths(runs, places)
+    assert [each[1:] for each in told if each[0] == "steps of 2 paintings"] == [(0, 4), (2, 4), (3, 4), (4, 4)]
     assert (places[0] / "summary.json").stat().st_mtime_ns == before
     assert (places[1] / "summary.json").is_file()
 
