@@ -8,6 +8,7 @@ on one of a kind that it has.
     likeness stylize photo.jpg painting.jpg --model runs/stylization/fast_adain -o painted.png
 """
 
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
@@ -39,6 +40,7 @@ def get_config() -> Run:
                 images=tuple(Painting(style=style, seed=1000) for style in (CurlStrokes(), VoronoiMosaic()))
             ),
             objective=StyleObjective(
+                encoder=FrozenEncoder(),
                 beta=3.0,
                 content_terms=(Term(loss=Content(layers=("relu3_1",))),),
                 style_terms=(Term(loss=MeanStd(layers=("relu1_1", "relu2_1", "relu3_1"))),),

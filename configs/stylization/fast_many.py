@@ -7,6 +7,7 @@ The styles are procedural and share all convolutions; each has its own scale and
     likeness stylize photo.jpg --model runs/stylization/fast_many --weights 0.5 0.5 0 0 -o painted.png
 """
 
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.run import Checkpoints, Run
@@ -31,6 +32,7 @@ def get_config() -> Run:
             network=Conditional(widths=(16, 32, 64), blocks=3, outer=5, styles=4),
             held_out=HeldOut(images=(Photograph(name="china"),)),
             objective=StyleObjective(
+                encoder=FrozenEncoder(),
                 beta=8.0,
                 content_terms=(Term(loss=Content(layers=("relu2_2", "relu3_2"))),),
                 style_terms=(Term(loss=Wasserstein(layers=("relu1_2", "relu2_2", "relu3_2"))),),

@@ -9,8 +9,10 @@ from likeness.experiments.display.phases import tracked
 from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.style.evaluator import StyleEvaluator
 from likeness.experiments.style.terms import Term, layers
+from likeness.research.encoders import texture_vgg
 from likeness.research.losses import Content, Gram, TotalVariation
 from likeness.research.types import Float, PyTree, Scalar
+from likeness.research.weights import Pretrained
 
 __all__ = ["StyleObjective", "Work"]
 
@@ -29,8 +31,8 @@ class StyleObjective:
     :class:`~likeness.experiments.style.arbitrary_style.ArbitraryStyle` by the weights of a network that paints.
     """
 
-    encoder: FrozenEncoder = FrozenEncoder()
-    """The encoder and where its weights come from."""
+    encoder: FrozenEncoder = FrozenEncoder(encoder=texture_vgg(), weights=Pretrained(name="textures"))
+    """The encoder and where its weights come from: unless said otherwise the one that comes with Likeness."""
     evaluator: StyleEvaluator = StyleEvaluator()
     """By whom what is painted is evaluated."""
     alpha: float = 1.0

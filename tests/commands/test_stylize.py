@@ -110,7 +110,7 @@ def test_strength_and_seed_make_another_image_in_another_directory():
         (["--tile", "1"], "A tile of 1 pixels is smaller than the stride of the deepest layer"),
         (["--size", "0"], "Stylization.size is 0: give 16 to 16384 pixels"),
         (["--steps", "0"], "Run.steps is 0: give 1 or more"),
-        (["--tile", "0"], "A tile of 0 pixels is smaller than"),
+        (["--tile", "0"], "--tile is 0: give the side of a tile in pixels, such as 512"),
         (["content.png", "style.png", "style.png", "--weights", "0", "0"], "have the weight 0, all of them"),
         (["content.png", "style.png", "style.png", "--weights", "1", "-1"], "StyleImage.weight is -1.0: give a finite"),
         (["content.png", "style.png", "style.png", "--weights", "1", "nan"], "StyleImage.weight is nan: give a finite"),

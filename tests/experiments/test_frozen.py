@@ -14,9 +14,12 @@ import pytest
 from likeness.experiments.experiment import Variables
 from likeness.experiments.frozen import FromRun, FrozenEncoder, LearnedEncoder, Random
 from likeness.experiments.preprocessing import ModelInputs
+from likeness.experiments.style import StyleObjective
+from likeness.experiments.style.terms import layers
 from likeness.research.data import Preprocessing
-from likeness.research.encoders import Conv4, SqueezeNet, Vgg
+from likeness.research.encoders import Conv4, SqueezeNet, Vgg, texture_vgg
 from likeness.research.errors import UserError
+from likeness.research.weights import Pretrained
 
 
 class Mean(nn.Module):
@@ -127,3 +130,10 @@ def test_a_run_that_learns_no_encoder_is_refused(monkeypatch: pytest.MonkeyPatch
     a_run(Painting(), None, monkeypatch, tmp_path)
     with pytest.raises(UserError, match="holds a run of Painting, which learns no encoder"):
         LearnedEncoder.load(tmp_path)
+
+
+def test_an_objective_that_is_not_told_an_encoder_takes_the_one_that_comes_with_likeness():
+    own = FrozenEncoder(encoder=texture_vgg(), weights=Pretrained(name="textures"))
+    assert StyleObjective().encoder == own
+    compared = layers((*StyleObjective().content_terms, *StyleObjective().style_terms))
+    assert set(compared) <= {layer.name for layer in texture_vgg().geometry}

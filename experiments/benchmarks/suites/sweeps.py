@@ -20,12 +20,13 @@ import jax
 
 from likeness.experiments.benchmarks.protocol import OURS, Contender, Goal, Row, Size, Work
 from likeness.experiments.display.progress import Quiet
+from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.optim.optimizers import Adam
 from likeness.experiments.optim.schedules import WarmupCosine
 from likeness.experiments.own_code import Code
 from likeness.experiments.recognition import Recognition
 from likeness.experiments.run import Run
-from likeness.experiments.style import Stylization
+from likeness.experiments.style import StyleObjective, Stylization
 from likeness.experiments.style.image import StyleImage
 from likeness.experiments.sweeps.members import Member
 from likeness.experiments.sweeps.overrides import LogUniform, Uniform, apply, sample, zip_
@@ -108,7 +109,10 @@ def runs(encoder: nn.Module, count: int) -> list[Run]:
 def strengths(count: int, size: int) -> list[Run]:
     """One image in one style, from faint to strong."""
     experiment = Stylization(
-        content=Photograph(name="china"), styles=(StyleImage(image=Painting(style=CurlStrokes())),), size=size
+        content=Photograph(name="china"),
+        styles=(StyleImage(image=Painting(style=CurlStrokes())),),
+        objective=StyleObjective(encoder=FrozenEncoder()),
+        size=size,
     )
     base = Run(experiment=experiment, steps=STEPS, optimizer=Adam(schedule=WarmupCosine(peak_lr=0.03)))
     return [apply(base, {"experiment.objective.beta": 0.1 * 1.5**number}) for number in range(count)]
