@@ -29,6 +29,10 @@ FACTORS = tuple(2.0 ** ((number - 8) / 2) for number in range(16))
 """From a sixteenth to eleven times, each √2 times the one before; the ninth is 1."""
 
 
+_FEW = 4
+"""Channels of a layer that tell too little apart for a neighbor to be one."""
+
+
 class ExploredLayer(NamedTuple):
     """A layer at which the style is compared."""
 
@@ -156,7 +160,7 @@ class Exploration:
             asked(data.constants, state, batch, key, each)
             for each, state in tracked(f"asking {len(names)} layers", list(zip(seen, states, strict=True)))
         ]
-        found = _matched(last, data, names, fields, grid, seen)
+        found, alive = _matched(last, data, names, fields, grid, seen)
         maps = jax.eval_shape(last.encoder, data.constants.encoder, jax.ShapeDtypeStruct((1, height, width, 3), jnp.float32))
         start = last.colors.compared(_start(experiment, data, key))
         numbers = judged(last, data, start, images, states, batch, key)
@@ -165,7 +169,7 @@ class Exploration:
             for factor, image, partner, gradient in zip(self.factors, images, found, gradients, strict=True)
         )
         layers = tuple(ExploredLayer(name, fields[name], _size(maps[name]), _metric(name)) for name in names)
-        return Explored(run, grid, layers, paintings, data.original, data.styles, numbers, _notes(last, names))
+        return Explored(run, grid, layers, paintings, data.original, data.styles, numbers, _notes(last, names, alive))
 
 
 def _stylization(run: Run) -> Stylization:
@@ -199,8 +203,9 @@ def _matched(
     fields: dict[str, ReceptiveField],
     grid: CellGrid,
     images: Sequence[np.ndarray],
-) -> list[tuple[Partners, ...]]:
-    """The partners of every painting's cells, at each layer."""
+) -> tuple[list[tuple[Partners, ...]], dict[str, tuple[int, int]]]:
+    """The partners of every painting's cells, at each layer; and how many of a layer's channels tell places of the styles
+    apart, of how many."""
 
     @jax.jit
     def read(pixels: Any) -> dict[str, Any]:
@@ -225,7 +230,12 @@ def _matched(
         }
         allowed = {index: where[index][1] for index in kept}
         found[number].append(_of_regions(painted, kept, units, _metric(name), masks, allowed))
-    return [tuple(each) for each in found]
+    return [tuple(each) for each in found], {name: _alive([each[name] for each in references]) for name in names}
+
+
+def _alive(maps: Sequence[np.ndarray]) -> tuple[int, int]:
+    spread = np.max([each.reshape(-1, each.shape[-1]).std(axis=0) for each in maps], axis=0)
+    return int(np.sum(spread > 1e-3 * spread.max())), len(spread)
 
 
 def _where(
@@ -257,7 +267,7 @@ def _of_regions(
     return Partners(*(np.choose(nearest, columns) for columns in zip(*alone.values(), strict=True)))
 
 
-def _notes(experiment: Stylization, names: tuple[str, ...]) -> tuple[str, ...]:
+def _notes(experiment: Stylization, names: tuple[str, ...], alive: dict[str, tuple[int, int]]) -> tuple[str, ...]:
     said = [
         "A piece is the nearest neighbor of the place's features: at each layer, the unit of the style's map whose activations "
         "have the least cosine distance from those of the painting, both without the style's mean"
@@ -266,6 +276,11 @@ def _notes(experiment: Stylization, names: tuple[str, ...]) -> tuple[str, ...]:
         "may compare statistics, which know no pairs.",
         "The share of a layer is that of the gradient of the style's loss, pulled back to the pixels of the cell through this "
         "layer alone. Of a finished painting it is what the style still asks for there, against the content.",
+    ]
+    said += [
+        f"At {name} only {count} of {every} channels tell places of the style apart: its pieces say little."
+        for name, (count, every) in alive.items()
+        if every > _FEW >= count
     ]
     if any(style.turned for style in experiment.styles):
         said.append("The turned copies of the style, which the preset's losses look at too, are not searched for pieces.")

@@ -107,15 +107,16 @@ def _summary(explored: Explored) -> str:
     return (
         f"{count} paintings of {grid.width} × {grid.height} pixels, {explored.run.steps} steps each, from "
         f"{_factor(first.factor)} to {_factor(last.factor)} times the preset's strength of the style (beta {first.beta:.4g} to "
-        f"{last.beta:.4g}), each "
-        f"{_ratio(explored)} times the one before. "
+        f"{last.beta:.4g}){_ratio(explored)}. "
         f"{grid.rows} × {grid.columns} places of every one are explained."
     )
 
 
 def _ratio(explored: Explored) -> str:
-    factors = [painting.factor for painting in explored.paintings]
-    return f"{(factors[-1] / factors[0]) ** (1 / (len(factors) - 1)):.3g}" if len(factors) > 1 else "1"
+    """By how much one strength is stronger than the one before, where that is the same for all."""
+    ratios = np.diff(np.log([painting.factor for painting in explored.paintings]))
+    same = len(ratios) > 0 and np.allclose(ratios, ratios[0])
+    return f", each {float(np.exp(ratios[0])):.3g} times the one before" if same else ""
 
 
 def _factor(factor: float) -> str:
