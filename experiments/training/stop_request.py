@@ -30,6 +30,12 @@ class StopRequest:
             return "a signal" if multihost_utils.reached_preemption_sync_point(step) else None
         return None if self._signal is None else self._signal.name
 
+    @property
+    def unanswered(self) -> str | None:
+        """The signal that came when no step was left to stop before; None for none, and where several processes train together,
+        of which each may have had another."""
+        return None if self._signal is None or processes.several() else self._signal.name
+
     def __enter__(self) -> "StopRequest":
         numbers = (signal.SIGINT,) if processes.several() else (signal.SIGTERM, signal.SIGINT)
         try:

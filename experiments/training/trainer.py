@@ -126,15 +126,22 @@ def train(
                     state = opened.promote(state)
                 state, signal = take_steps(opened, [Lane(recorder)], state, int(state.step), stage.end, launch)
                 if signal is not None:
-                    raise Interrupted(
-                        f"Stopped by {signal} at step {int(state.step)} of {run.steps}, with a checkpoint in "
-                        f"{store.directory}: the same command goes on from there."
-                    )
+                    raise _interrupted(signal, state, run, store)
                 if int(state.step) == until:
                     break
+            # Whoever trains one run after another must not go on with the next.
+            if (signal := launch.stop.unanswered) is not None:
+                raise _interrupted(signal, state, run, store)
         finish = recorder.conclude if int(state.step) == run.steps else recorder.on_validation
         variables, evaluation = finish(state)
         return Trained(files.root, state, variables, evaluation, recorder.record.seconds)
+
+
+def _interrupted(signal: str, state: TrainState, run: Run, store: CheckpointStore) -> Interrupted:
+    return Interrupted(
+        f"Stopped by {signal} at step {int(state.step)} of {run.steps}, with a checkpoint in {store.directory}: the same "
+        "command goes on from there."
+    )
 
 
 def _first_stage(

@@ -74,6 +74,16 @@ def test_a_stopped_run_goes_on_to_the_bit(tmp_path: Path) -> None:
     assert losses(tmp_path / "whole") == losses(tmp_path / "parts")
 
 
+def test_a_signal_after_the_last_step_is_no_less_an_answer(tmp_path: Path) -> None:
+    """Else what trains one run after another would go on with the next."""
+    with pytest.raises(Interrupted, match="SIGTERM at step 12 of 12"):
+        train(a_run(), tmp_path / "run", reporter=Listener(12, terminate))
+    assert not (tmp_path / "run" / "summary.json").exists()
+    resumed = train(a_run(), tmp_path / "run")
+    assert same(train(a_run(), tmp_path / "whole").state, resumed.state)
+    assert (tmp_path / "run" / "summary.json").exists()
+
+
 @pytest.mark.parametrize(
     "rhythm",
     [
