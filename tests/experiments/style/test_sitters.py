@@ -130,10 +130,17 @@ def test_people_are_found_wherever_their_faces_are(real_data, tmp_path):
 
     plain = found(together)
     assert plain.shape == (3, 5, 2)
-    assert np.abs(found(together.convert("L")) - plain).max() < 3
+    eyes = np.linalg.norm(plain[:, 1] - plain[:, 0], axis=-1)
+
+    def error(points: np.ndarray) -> float:
+        """As landmarks are measured: the mean over a face's points, as a share of the distance of the eyes."""
+        return float((np.linalg.norm(points - plain, axis=-1).mean(axis=1) / eyes).max())
+
+    assert error(found(together.convert("L"))) < 0.05
     assert np.abs(found(together.convert("RGBA")) - plain).max() < 0.5
     exif = Image.Exif()
     exif[0x0112] = 6
     assert np.abs(found(together.transpose(Image.Transpose.ROTATE_90), exif=exif) - plain).max() < 0.5
     cut = found(together.crop((45, 0, 480, 160)))
-    assert len(cut) == 3 and np.abs(cut[1:] + np.array([45, 0]) - plain[1:]).max() < 2
+    # Of the first face a part is cut off.
+    assert len(cut) == 3 and error(np.concatenate([plain[:1], cut[1:] + np.array([45, 0])])) < 0.05
