@@ -2,8 +2,8 @@
 
     python -m likeness.experiments.benchmarks.readme_methods TUBINGEN STARRY_NIGHT GREAT_WAVE THE_SCREAM
 
-Each image is painted by ``likeness stylize`` in a process of its own, whose processor time and memory are noted. What
-is painted already is not painted again. It writes docs/methods.jpg and prints the table.
+Each image is painted by ``likeness stylize`` in a process of its own, whose processor time is noted. What is
+painted already is not painted again. It writes docs/methods.jpg and prints the table.
 """
 
 import dataclasses
@@ -47,7 +47,7 @@ class Asked:
 
 
 def paint(method: str, style: str, asked: Asked, out: Path) -> None:
-    """Paints one image, unless it is there, and notes seconds of processor time and megabytes."""
+    """Paints one image, unless it is there, and notes seconds of processor time."""
     if out.exists() and out.with_suffix(".json").exists():
         return
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ def paint(method: str, style: str, asked: Asked, out: Path) -> None:
     _, status, used = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"{' '.join(command)} ended with {os.waitstatus_to_exitcode(status)}")
-    cost = {"seconds": round(used.ru_utime + used.ru_stime), "megabytes": used.ru_maxrss // 1024}
+    cost = {"seconds": round(used.ru_utime + used.ru_stime)}
     write_atomically(out.with_suffix(".json"), json.dumps(cost).encode())
 
 
@@ -71,7 +71,7 @@ def main() -> None:
         for method in METHODS:
             out = Path(asked.out) / f"{method}_{Path(style).stem}.png"
             paint(method, style, asked, out)
-            costs[method].append(json.loads(out.with_suffix(".json").read_text()))
+            costs[method].append(json.loads(out.with_suffix(".json").read_text())["seconds"])
             row.append(Tile(read_image(out).pixels, method))
         shape = row[0].image.shape
         rows.append([Tile(_inside(style, shape), Path(style).stem), *row])
@@ -79,10 +79,9 @@ def main() -> None:
     sheet(rows).save(encoded, "JPEG", quality=85)
     write_atomically(IMAGE, encoded.getvalue())
     print(f"{IMAGE}, {IMAGE.stat().st_size // 1024} KiB")
-    print("| preset | processor time | memory |\n|---|---|---|")
+    print("| preset | processor time |\n|---|---|")
     for method, found in costs.items():
-        seconds, megabytes = (sorted(each[key] for each in found) for key in ("seconds", "megabytes"))
-        print(f"| `{method}` | {seconds[0]} to {seconds[-1]} s | {megabytes[-1] / 1000:.1f} GB |")
+        print(f"| `{method}` | {min(found)} to {max(found)} s |")
 
 
 def _inside(path: str, shape: tuple[int, ...]) -> np.ndarray:
