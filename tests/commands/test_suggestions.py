@@ -127,6 +127,9 @@ def test_what_is_suggested_is_accepted(config: str) -> None:
         suggested |= {flag.name: flag for flag in found}
     arguments = []
     for flag in suggested.values():
+        if flag.value == "none":
+            # There is nothing to type.
+            continue
         # A default that only help has is in words.
         value = ["x"] if flag.takes in ("DIR", "FILE") else shlex.split(flag.value)
         arguments += [flag.name, *(value if flag.takes else [])]
