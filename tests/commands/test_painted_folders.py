@@ -141,27 +141,3 @@ def test_what_was_meant_otherwise_is_explained_and_nothing_is_painted(arguments,
 def test_styles_beside_the_content_are_mixed_where_it_is_said_how_much_each_counts():
     command = ["stylize", "photos/a.png", "photos/b.jpg", "z.png", "--preset", "preset.py", "--steps", "1"]
     assert run([*command, "--weights", "1", "2"]) == 0
-
-
-def test_a_network_that_paints_many_images_is_loaded_once(monkeypatch, capsys):
-    class Mirror:
-        loaded = 0
-
-        @classmethod
-        def load(cls, model):
-            assert model == "mosaic"
-            cls.loaded += 1
-            return cls()
-
-        def __call__(self, image, **asked):
-            return image[:, ::-1]
-
-    monkeypatch.setattr("likeness.experiments.style.painting.Stylizer", Mirror)
-    assert run(["stylize", "--contents", "photos", "--model", "mosaic", "-o", "out"]) == 0
-    assert Mirror.loaded == 1
-    assert painted("out") == ["b.png", "below_a_3.png", "photos_a_1.png"]
-    said = capsys.readouterr()
-    assert "painting\n" in said.err
-    assert [line for line in said.out.splitlines() if line.startswith("image  ")] == [
-        f"image  out/{name}.png" for name in ("photos_a_1", "b", "below_a_3")
-    ]
