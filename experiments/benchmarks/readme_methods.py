@@ -23,7 +23,7 @@ from likeness.experiments.display.contact_sheet import Tile, sheet
 from likeness.research.files import write_atomically
 from likeness.research.images import read_image
 
-IMAGE = Path("docs/methods.jpg")
+IMAGE, _ACROSS = Path("docs/methods.jpg"), 4
 METHODS = {
     "quickstart": (),
     "squeezenet": (),
@@ -32,7 +32,7 @@ METHODS = {
     "strotss": ("--steps", "320"),
     "nnst_fast": ("--colors", "free"),
 }
-"""Presets, and what is said to them beside the images and the size."""
+"""Six presets, which fill two rows with the two images; and what is said to them beside the images and the size."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,8 @@ def main() -> None:
             costs[method].append(json.loads(out.with_suffix(".json").read_text())["seconds"])
             row.append(Tile(read_image(out).pixels, method))
         shape = row[0].image.shape
-        rows.append([Tile(_inside(style, shape), Path(style).stem), *row])
+        row = [*(Tile(_inside(each, shape), Path(each).stem) for each in (asked.content, style)), *row]
+        rows += [row[first : first + _ACROSS] for first in range(0, len(row), _ACROSS)]
     encoded = io.BytesIO()
     sheet(rows).save(encoded, "JPEG", quality=85)
     write_atomically(IMAGE, encoded.getvalue())
