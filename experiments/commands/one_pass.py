@@ -80,7 +80,7 @@ def paint_in_one_pass(model: str, asked: Asked) -> int:
                 failed += 1
                 console.print(f"{work.out} is left out: {error}", style="yellow", markup=False, soft_wrap=True)
             phases.tell("images", number, len(due))
-    print(f"images   {due[0].out.parent}")
+    print(f"images   {due[0].out.parent}, {len(due) - failed} of {len(due)}")
     return 2 if failed else 0
 
 

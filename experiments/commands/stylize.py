@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from likeness.experiments.style import Stylization
 
 
+_IN_ONE_PASS = frozenset(("content", "contents", "styles", "out", "size", "weights", "strength", "grid", "model", "trust_code"))
+"""What there is to say to a network that paints in one pass."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Options(PaintingFlags):
     """Paints CONTENT in the look of STYLE. With neither, a built-in photograph in the look of a procedural painting."""
@@ -328,10 +332,13 @@ def _in_one_pass(options: Options) -> int:
     from likeness.experiments.commands.one_pass import Asked, paint_in_one_pass
     from likeness.research.errors import UserError
 
-    flags = {"--explore": options.explore, "--film": options.film, "--live": options.live, "--init": options.init}
-    flags |= {"--face": options.face, "--mask": options.mask, "--style-mask": options.style_mask}
-    if given := [flag for flag, value in flags.items() if value]:
-        raise UserError(f"{given[0]} is for a preset that paints by the pixels, and --model paints in one pass: leave one out.")
+    fields = [field for field in dataclasses.fields(Options) if field.name not in _IN_ONE_PASS]
+    if given := [field.name for field in fields if getattr(options, field.name) != field.default]:
+        flag = f"--{given[0].replace('_', '-')}"
+        raise UserError(f"{flag} is for a preset that paints by the pixels, and --model paints in one pass: leave one out.")
+    if options.weights and not (min(options.weights) >= 0 and 0 < sum(options.weights) < float("inf")):
+        said = " ".join(f"{weight:g}" for weight in options.weights)
+        raise UserError(f"--weights is {said}: give finite numbers, 0 or more, not all 0.")
     trust(options.model or "", options)
     asked = Asked(
         contents=options.contents or ((options.content,) if options.content else ()),

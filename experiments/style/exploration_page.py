@@ -20,6 +20,10 @@ LARGEST = 10_000_000
 """Bytes of a page."""
 _IMAGES = 5_400_000
 """Bytes of its images, before they are written as text."""
+_COMPRESSED = (
+    "The images of this page are compressed, and lose a little by it. The painting that the command has written, and those in "
+    "the working directories, lose nothing."
+)
 _SHARP = 1200
 """The longer side at which a style is shown that nothing has changed: its pieces are enlarged."""
 _FULL = 65535
@@ -73,7 +77,7 @@ def exploration_page(explored: Explored) -> str:
         "layers": [{"name": layer.name, "sees": f"sees {layer.field.size} px"} for layer in explored.layers],
         "judged": [_card(series) for series in explored.judged.series],
         "missing": explored.judged.missing,
-        "notes": explored.notes,
+        "notes": (*explored.notes, _COMPRESSED),
         "heads": ["strength", *(series.name for series in explored.judged.series)],
         "rows": [
             [words, *(_text(series, series.values[number]) for series in explored.judged.series)]

@@ -15,7 +15,6 @@ from likeness.experiments.style.parametrizations import PixelParametrization
 from likeness.experiments.style.perceptual import LpipsNetwork, Perceptual
 from likeness.experiments.style.stylization import OpenedStylization, Stylization, StylizationConstants
 from likeness.experiments.style.terms import layers
-from likeness.research.errors import UserError
 from likeness.research.types import Array, Float, PRNGKey, PyTree
 
 __all__ = ["Judged", "Series", "judged"]
@@ -76,7 +75,7 @@ def judged(
     pixels = [last.colors.compared(each) for each in paintings]
     named = list(zip(paintings, pixels, states, strict=True))
     costs, found, lpips = [], [], []
-    perceptual, without = _perceptual()
+    perceptual, without = _perceptual(data.original)
     for shown, seen, state in tracked("comparing paintings", named):
         costs.append(own(data, state, seen, batch, key))
         params = PixelParametrization().parameters(jnp.asarray(seen)[None])
@@ -166,15 +165,19 @@ def _of_losses(
     return series
 
 
-def _perceptual() -> "tuple[_Lpips | None, tuple[str, ...]]":
+def _perceptual(content: Float[np.ndarray, "h w 3"]) -> "tuple[_Lpips | None, tuple[str, ...]]":
     """LPIPS with the weights that are at hand, AlexNet's first, as its authors recommend for comparing images; else why not."""
+    image = jax.ShapeDtypeStruct((1, *content.shape), jnp.float32)
     said = []
     networks: tuple[LpipsNetwork, ...] = ("alex", "vgg")
     for network in networks:
         distance = Perceptual(network=network)
         try:
-            return _Lpips(network, jax.jit(functools.partial(distance, distance.variables()))), ()
-        except UserError as error:
+            measured = jax.jit(functools.partial(distance, distance.variables()))
+            jax.eval_shape(measured, image, image)
+            return _Lpips(network, measured), ()
+        # Weights that are not here, and images that are too small for a network.
+        except ValueError as error:
             said.append(str(error))
     return None, (f"LPIPS is not measured. {said[0]}",)
 

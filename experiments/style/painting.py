@@ -60,8 +60,8 @@ class Stylizer:
         published = {one.name: one for one in KNOWN if isinstance(one.encoder, StyleNetwork)}
         if name not in published:
             raise UserError(
-                f"There is no working directory {printable(name)}, and no published style network of that name: train one with "
-                f"`likeness train stylization/fast_johnson`, or give one of {', '.join(published)}."
+                f"There is no working directory {printable(name)}, and no published style network of that name: give one of "
+                f"{', '.join(published)}, or train one with `likeness train stylization/fast_johnson`."
             )
         network = cast(StyleNetwork, published[name].encoder)
         styles = (name,) if network.styles == 1 else tuple(str(number) for number in range(network.styles))
@@ -112,9 +112,9 @@ class Stylizer:
         Raises:
             UserError: what this network needs is missing, or it cannot do what is asked; the image is too small.
         """
+        self._check_styles(len(styles), strength)
         if not 0 <= strength <= 1:
             raise UserError(f"The strength of a style is {strength}: give a number from 0 to 1.")
-        self._check_styles(len(styles), strength)
         learned = self.one_pass.styles
         mixed = self._mixture(weights, len(styles) if learned is None else len(learned))
         try:
