@@ -13,7 +13,9 @@ def test_what_is_missing_is_said_with_the_command_that_brings_it(tmp_path: Path,
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     said = watch_faces(np.zeros((32, 32, 3), np.float32), ("mobilefacenet",))
     assert isinstance(said, str)
-    assert "still the same person" in said and "yunet" in said and "likeness-jax[faces]" in said
+    assert "still the same person" in said and "likeness-jax[faces]" in said
+    # Of the detector and the encoder, one may have been read earlier in this process.
+    assert "The weights yunet are not on" in said or "The weights mobilefacenet are not on" in said
 
 
 @pytest.mark.data
