@@ -119,7 +119,7 @@ def test_strength_and_seed_make_another_image_in_another_directory():
     ],
 )
 def test_bad_input_is_explained_and_nothing_is_written(arguments, message, capsys):
-    preset = [] if "--preset" in arguments else ["--preset", "preset.py"]
+    preset = [] if {"--preset", "--model"} & {*arguments} else ["--preset", "preset.py"]
     assert run(["stylize", *arguments, *preset]) == 2
     assert message in capsys.readouterr().err
     assert not Path("stylized.png").exists()
