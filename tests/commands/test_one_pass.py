@@ -84,6 +84,7 @@ def test_a_sheet_has_the_content_and_each_style():
         (["photo.png", "ink", "--grid", "sheet.png", "--strength", "2"], "paints each style alone and whole"),
         (["photo.png", "water", "--grid", "sheet.png"], "water is none of them"),
         (["photo.png", "ink", "--live"], "--live is for a preset that paints by the pixels, and --model paints in one pass"),
+        (["photo.png", "ink", "--explore", "page.html"], "--explore is for a preset that paints by the pixels"),
         (["photo.png", "ink", "--colors", "hues"], "--colors is for a preset that paints by the pixels"),
         (["photo.png", "ink", "--preset", "nonsense"], "--preset is for a preset that paints by the pixels"),
         (["photo.png", "ink", "oil", "--weights", "0", "0"], "--weights is 0 0: give finite numbers, 0 or more, not all 0"),

@@ -358,7 +358,6 @@ def test_sixteen_strengths_are_explained_on_a_page_and_painted_once(capsys, monk
     [
         (["--explore", "page.png"], "ends in .html"),
         (["--explore", "page.html", "--strength", "0"], "strength of the style is 0"),
-        (["--explore", "page.html", "--model", "runs/x"], "--explore is for a preset"),
         (["--explore", "page.html", "--contents", "content.png", "other.png"], "--explore is for one painting"),
     ],
 )
