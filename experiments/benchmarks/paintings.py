@@ -31,24 +31,22 @@ from likeness.experiments.config import load, to_json
 from likeness.experiments.display.contact_sheet import Tile, draw
 from likeness.experiments.display.glossary import MEANINGS
 from likeness.experiments.frozen import FrozenEncoder
-from likeness.experiments.optim.optimizers import Adam
-from likeness.experiments.optim.schedules import WarmupCosine
-from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.run import Run
 from likeness.experiments.storage.workdir import Workdir, read_json
-from likeness.experiments.style import StyleImage, StyleObjective, Stylization, Term
+from likeness.experiments.style import Pyramid, Stylization, Term
 from likeness.experiments.style.cropped import Cropped
 from likeness.experiments.style.evaluator import StyleEvaluator
 from likeness.experiments.style.painting import Stylizer
 from likeness.experiments.style.perceptual import Perceptual
 from likeness.experiments.training.trainer import train
 from likeness.research.data.paths import expand_path
-from likeness.research.encoders import SqueezeNet, Vgg
+from likeness.research.encoders import SqueezeNet
 from likeness.research.errors import UserError
 from likeness.research.files import write_atomically
 from likeness.research.images import read_image, write_image
 from likeness.research.images.portraits import ProceduralFace
 from likeness.research.images.sources import ImageFile, ImageSource, Painting, Photograph
-from likeness.research.losses import Content, Gram, TotalVariation, Wasserstein
+from likeness.research.losses import Gram, Wasserstein
 from likeness.research.losses.style.layers import ActivationLoss
 from likeness.research.metrics.crossed import CrossedDifference, crossed_difference
 from likeness.research.synthetic.styles import CurlStrokes, VoronoiMosaic, Woodcut
@@ -136,27 +134,13 @@ class Painted:
     metrics: Mapping[str, float]
 
 
-def by_vgg16(loss: ActivationLoss, beta: float) -> Run:
-    """Everything but the loss of the style and its strength is common."""
-    objective = StyleObjective(
-        encoder=FrozenEncoder(
-            encoder=Vgg(convolutions=(2, 2, 3, 3, 3), last="relu5_1", preprocessing="torchvision"),
-            weights=Pretrained(name="vgg16"),
-        ),
-        beta=beta,
-        content_terms=(Term(loss=Content(layers=("relu4_2",))),),
-        style_terms=(Term(loss=loss),),
-        image_terms=(Term(loss=TotalVariation(), weight=1.0),),
-    )
-    content, style = Photograph(name="china"), StyleImage(image=Painting(style=CurlStrokes()))
-    return Run(
-        experiment=Stylization(content=content, styles=(style,), objective=objective),
-        steps=200,
-        optimizer=Adam(schedule=WarmupCosine(peak_lr=0.03, final=0.1), b2=0.99, box=(0.0, 1.0)),
-        ema_decay=0.95,
-        log_every=50,
-        checkpoints=Checkpoints(every=100),
-    )
+def by_vgg16(loss: ActivationLoss) -> Run:
+    """stylization/gatys_vgg16 at one size, with another loss of the style."""
+    run = load("stylization/gatys_vgg16")
+    assert isinstance(run.experiment, Stylization)
+    objective = dataclasses.replace(run.experiment.objective, style_terms=(Term(loss=loss),))
+    experiment = dataclasses.replace(run.experiment, objective=objective, pyramid=Pyramid())
+    return dataclasses.replace(run, experiment=experiment, steps=200)
 
 
 def method(name: str) -> Method:
@@ -167,7 +151,7 @@ def method(name: str) -> Method:
     """
     if name in ("Gram", "Wasserstein"):
         loss = {"Gram": Gram, "Wasserstein": Wasserstein}[name](layers=STYLE)
-        return Method(name, by_vgg16(loss, 8.0))
+        return Method(name, by_vgg16(loss))
     if "/" in name or name.endswith(".py"):
         run = load(name)
         if not isinstance(run.experiment, Stylization) or len(run.experiment.styles) != 1:

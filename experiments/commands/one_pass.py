@@ -8,8 +8,7 @@ import numpy as np
 from rich.console import Console
 
 from likeness.experiments.commands.painted import check_writable
-from likeness.experiments.commands.painted_folders import SIDE, Work, of_one_height, thumbnail, works
-from likeness.experiments.commands.places import check_place
+from likeness.experiments.commands.painted_folders import SIDE, Work, check_sheet, of_one_height, thumbnail, works
 from likeness.experiments.display.contact_sheet import Tile, draw
 from likeness.experiments.display.progress import Phases
 from likeness.experiments.style.painting import Stylizer, paint, resized
@@ -98,9 +97,7 @@ def _paint(stylizer: Stylizer, work: Work, asked: Asked) -> None:
 
 
 def _check_sheet(asked: Asked, grid: Path) -> None:
-    if grid.suffix.lower() != ".png":
-        raise UserError(f"--grid is {grid}: a contact sheet is a .png.")
-    check_place("--grid", grid)
+    check_sheet(grid)
     if asked.out is not None:
         raise UserError("--grid with --model writes a sheet and nothing else: leave --out out.")
     if asked.weights or asked.strength != 1:

@@ -18,8 +18,8 @@ from likeness.experiments.commands.summary import print_evaluation
 from likeness.experiments.config import load, to_json
 from likeness.experiments.display.progress import Reporter, Terminal
 from likeness.experiments.fingerprints import CannotResume
-from likeness.experiments.run import Checkpoints, Run
-from likeness.experiments.storage.checkpoints import CheckpointStore
+from likeness.experiments.run import Run
+from likeness.experiments.storage.checkpoints import reached
 from likeness.experiments.storage.workdir import Workdir
 from likeness.experiments.style import Stylization
 from likeness.experiments.training.evaluation import restore
@@ -111,15 +111,6 @@ def asked(run: Run, without: tuple[str, ...] = ()) -> Any:
 def digest(what: Any) -> str:
     """SHA-256 of JSON, in hex: the same for the same content."""
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
-
-
-def reached(workdir: Path) -> int:
-    """The step of the newest checkpoint in a directory; 0 where there is none."""
-    store = CheckpointStore(Workdir(workdir).checkpoints, Checkpoints(), reading=True)
-    try:
-        return store.latest() or 0
-    finally:
-        store.close()
 
 
 def _check_question(run: Run, workdir: Path) -> None:

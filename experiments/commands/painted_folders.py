@@ -12,12 +12,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from likeness.experiments.commands.painted import painted_in, reached, write_painting
-from likeness.experiments.commands.places import check_folder, images_below
+from likeness.experiments.commands.painted import painted_in, write_painting
+from likeness.experiments.commands.places import check_folder, check_place, images_below
 from likeness.experiments.display import contact_sheet
 from likeness.experiments.display.glossary import legend
 from likeness.experiments.display.progress import Phases, Quiet
 from likeness.experiments.run import Run
+from likeness.experiments.storage.checkpoints import finished
 from likeness.experiments.storage.workdir import Workdir, plain_metrics, read_json
 from likeness.experiments.style import Stylization
 from likeness.experiments.training.evaluation import restore
@@ -116,6 +117,17 @@ def _names(paths: Sequence[str]) -> list[str]:
     ]
 
 
+def check_sheet(path: Path) -> None:
+    """Finds out before anything is painted that a contact sheet cannot be written.
+
+    Raises:
+        UserError: it is no .png, or may not be written.
+    """
+    if path.suffix.lower() != ".png":
+        raise UserError(f"--grid is {path}: a contact sheet is a .png.")
+    check_place("--grid", path)
+
+
 def paint_all(asked: Sequence[Work], placed: Callable[[Work], Placed], grid: Path | None) -> int:
     """Paints what is not there yet, and prints a line for each painting.
 
@@ -141,7 +153,7 @@ def paint_all(asked: Sequence[Work], placed: Callable[[Work], Placed], grid: Pat
             found.append(placed(work))
         except UserError as error:
             fail(work, error)
-    due = [one for one in found if reached(one.workdir) < one.run.steps or not Workdir(one.workdir).summary.exists()]
+    due = [one for one in found if not finished(one.run, one.workdir)]
     there = len(found) - len(due)
     console.print(f"{len(due)} to paint{f', {there} painted before' if there else ''}, in {len(found)} directories of runs")
     total, taken = sum(one.run.steps for one in due), 0

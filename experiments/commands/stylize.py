@@ -161,18 +161,15 @@ def _frames(options: Options, folder: Path) -> int:
 def _many(options: Options) -> int:
     """A painting of each content in the look of each style."""
     from likeness.experiments.commands.painted import load_preset
-    from likeness.experiments.commands.painted_folders import Placed, Work, paint_all, works
-    from likeness.experiments.commands.places import check_place
+    from likeness.experiments.commands.painted_folders import Placed, Work, check_sheet, paint_all, works
     from likeness.research.errors import UserError
 
     flags = {"--film": options.film, "--live": options.live, "--face": options.face, "--explore": options.explore}
     for flag, given in flags.items():
         if given:
             raise UserError(f"{flag} is for one painting, and this paints several: leave it out.")
-    if options.grid is not None and Path(options.grid).suffix.lower() != ".png":
-        raise UserError(f"--grid is {options.grid}: a contact sheet is a .png.")
     if options.grid is not None:
-        check_place("--grid", Path(options.grid))
+        check_sheet(Path(options.grid))
     out = Path("stylized" if options.out == Options.out else options.out)
     contents = options.contents or ((options.content,) if options.content else ())
     if not contents:

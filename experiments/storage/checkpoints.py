@@ -26,7 +26,8 @@ from orbax.checkpoint import v1 as ocp
 
 from likeness.experiments.experiment import TrainState, Variables
 from likeness.experiments.fingerprints import CannotResume
-from likeness.experiments.run import Checkpoints
+from likeness.experiments.run import Checkpoints, Run
+from likeness.experiments.storage.workdir import Workdir
 from likeness.research.errors import UserError
 from likeness.research.files import cannot_write
 from likeness.research.types import PyTree
@@ -284,3 +285,17 @@ def _os_error(error: BaseException | None) -> OSError | None:
                 return OSError(number, text)
         error = error.__cause__ or error.__context__
     return None
+
+
+def reached(workdir: Path) -> int:
+    """The step of the newest checkpoint in a working directory; 0 where there is none."""
+    store = CheckpointStore(Workdir(workdir).checkpoints, Checkpoints(), reading=True)
+    try:
+        return store.latest() or 0
+    finally:
+        store.close()
+
+
+def finished(run: Run, workdir: Path) -> bool:
+    """Whether a run has taken all of its steps in a working directory, and was evaluated there."""
+    return Workdir(workdir).summary.exists() and reached(workdir) >= run.steps

@@ -108,23 +108,15 @@ class ByLuminance:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ByHue:
+class ByHue(AsTheyAre):
     """What was painted gives light and dark; hues are the content's, in the palette of the styles together (Kolkin et al. 2022,
     "Neural neighbor style transfer"), see :func:`~likeness.research.images.hues.with_hues_of`."""
-
-    def before(self, content: Pixels, styles: tuple[Pixels, ...]) -> tuple[Pixels, tuple[Pixels, ...]]:
-        """As they are."""
-        return content, styles
 
     def after(self, painted: Pixels, originals: Originals) -> Pixels:
         """The painted lightness with the content's hues."""
         content, styles = originals()
         palette = np.concatenate([style.reshape(1, -1, 3) for style in styles], axis=1)
         return _pixels(with_hues_of(jnp.asarray(painted), jnp.asarray(content), jnp.asarray(palette)))
-
-    def compared(self, result: Pixels) -> Pixels:
-        """All of it."""
-        return result
 
 
 def own_colors(result: Pixels, content: Pixels, size: int) -> float:

@@ -10,7 +10,7 @@ from likeness.experiments.display.phases import telling
 from likeness.experiments.display.progress import Quiet
 from likeness.experiments.experiment import LossOutput
 from likeness.experiments.run import Run
-from likeness.experiments.storage.workdir import Workdir
+from likeness.experiments.storage.checkpoints import finished, reached
 from likeness.experiments.style.stylization import OpenedStylization, Stylization, StylizationConstants
 from likeness.experiments.training.trainer import train
 from likeness.research.types import PRNGKey, PyTree
@@ -83,20 +83,9 @@ def paint_at_strengths(runs: Sequence[Run], workdirs: Sequence[Path]) -> None:
     Raises:
         Interrupted: after SIGTERM or SIGINT; the same call goes on.
     """
-    due = [(run, workdir, _taken(workdir)) for run, workdir in zip(runs, workdirs, strict=True) if not _finished(run, workdir)]
+    due = [(run, workdir, reached(workdir)) for run, workdir in zip(runs, workdirs, strict=True) if not finished(run, workdir)]
     total, before = sum(run.steps - taken for run, _, taken in due), 0
     tell = telling(f"steps of {len(due)} painting{'s' * (len(due) != 1)}")
     for run, workdir, taken in due:
         train(run, workdir, reporter=_Steps(tell, before, taken, total))
         before += run.steps - taken
-
-
-def _taken(workdir: Path) -> int:
-    """The step of the newest checkpoint; 0 for none."""
-    folder = Workdir(workdir).checkpoints
-    return max((int(path.name) for path in folder.glob("*") if path.name.isdigit()), default=0)
-
-
-def _finished(run: Run, workdir: Path) -> bool:
-    files = Workdir(workdir)
-    return files.summary.exists() and (files.checkpoints / str(run.steps)).is_dir()
