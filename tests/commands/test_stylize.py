@@ -248,6 +248,7 @@ def test_a_film_of_a_painting_that_is_done_needs_images_on_the_way(capsys):
     assert run([*command, "--film", "film.gif", "--workdir", "again"]) == 0
 
 
+@pytest.mark.slow
 def test_more_steps_go_on_from_what_is_there_and_fewer_are_painted_beside_it(capsys):
     command = ["stylize", "--preset", "preset.py", "-o"]
     assert run([*command, "at_once.png", "--steps", "6", "--workdir", "at_once"]) == 0
@@ -338,6 +339,7 @@ def test_a_tile_that_memory_asks_for_is_another_way_and_no_other_painting(capsys
     assert Path("again.png").read_bytes() == Path("whole.png").read_bytes()
 
 
+@pytest.mark.slow
 def test_sixteen_strengths_are_explained_on_a_page_and_painted_once(capsys, monkeypatch):
     monkeypatch.setenv("LIKENESS_DATA", "nowhere")
     command = ["stylize", "content.png", "style.png", "-o", "out.png", "--preset", "preset.py", "--size", "32", "--steps", "1"]

@@ -4,6 +4,7 @@ Networks are narrow and images small; layers, losses, weights of terms and conve
 """
 
 import dataclasses
+import faulthandler
 import functools
 
 import jax
@@ -205,6 +206,7 @@ PUBLISHED = {
 @pytest.mark.weights("vgg19_caffe")
 @pytest.mark.timeout(4 * 3600)
 def test_gatys_code_follows_the_published_curve(real_data, tmp_path):
+    faulthandler.cancel_dump_traceback_later()  # Hours are no hang here.
     # Resized as the notebook's torchvision does, so that nothing is left to resize.
     sizes = {"content/tubingen_neckarfront.jpg": (682, 512), "style/starry_night.jpg": (646, 512)}
     files = []

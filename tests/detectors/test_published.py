@@ -116,6 +116,7 @@ def test_boxes_are_those_of_the_onnx_file_after_suppression(real_data, name, mod
     assert total > (60 if threshold < 0.1 else 0)
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_the_astronaut_is_where_the_authors_network_says(real_data):
     image = read(real_data / "pictures" / "content" / "astronaut.png")

@@ -50,6 +50,7 @@ def curve(workdir: Path) -> list[tuple[int, float]]:
     return [(record["step"], record["loss"]) for record in read_metrics(workdir / "metrics.jsonl")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("times", "steps"), [(1, 40), pytest.param(5, 120, marks=pytest.mark.slow)])
 def test_kill_9_changes_nothing(times: int, steps: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     asked = ["train", str(CONFIG), "--steps", str(steps), "--log-every", "7", "--checkpoints.every", "10", "--workdir"]

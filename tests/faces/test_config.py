@@ -32,6 +32,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_published_weights_are_used_as_they_are(people: Path, tmp_path: Path) -> None:
     run = load("recognition/faces")
     data = dataclasses.replace(run.experiment.data, path=str(people))
@@ -49,6 +50,7 @@ def test_published_weights_are_used_as_they_are(people: Path, tmp_path: Path) ->
     assert not recognizer.verify(next(one.iterdir()), next(two.iterdir())).same
 
 
+@pytest.mark.slow
 def test_kept_statistics_stay_and_weights_learn(people: Path, tmp_path: Path) -> None:
     run = load("recognition/faces")
     data = dataclasses.replace(run.experiment.data, path=str(people))
@@ -68,6 +70,7 @@ def test_kept_statistics_stay_and_weights_learn(people: Path, tmp_path: Path) ->
     assert any(jax.tree.leaves(changed))
 
 
+@pytest.mark.slow
 def test_fine_tuning_leaves_the_trunk_to_the_bit_and_moves_all_behind_it(people: Path, tmp_path: Path) -> None:
     run = load("recognition/fine_tuned")
     data = dataclasses.replace(run.experiment.data, path=str(people))
@@ -84,6 +87,7 @@ def test_fine_tuning_leaves_the_trunk_to_the_bit_and_moves_all_behind_it(people:
         assert any(changed) == (name not in still), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "most"), [(10, 0.01), (11, 0.01), (12, 0.01)])
 def test_published_weights_tell_the_people_of_orl_apart(seed: int, most: float, tmp_path: Path) -> None:
     run = load("recognition/orl_pretrained")

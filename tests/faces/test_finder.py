@@ -61,6 +61,7 @@ def test_a_face_that_fills_a_large_photograph_is_found(reader: FaceReader, astro
     eyes_in_the_crop(reader, found.crops[0])
 
 
+@pytest.mark.slow
 def test_photographs_of_several_sizes_are_answered_in_their_order(reader: FaceReader, astronaut: np.ndarray) -> None:
     nothing = np.full((200, 200, 3), 128, np.uint8)
     found = reader([nothing, astronaut, astronaut[:, :300], nothing[:90]])
@@ -96,6 +97,7 @@ def test_points_and_boxes_of_turned_photographs_are_of_the_photograph(reader: Fa
         assert ((points > [x1, y1]) & (points < [x2, y2])).all()
 
 
+@pytest.mark.slow
 def test_a_file_without_a_face_is_a_bad_image(tmp_path: Path) -> None:
     Image.fromarray(np.full((120, 160, 3), 200, np.uint8)).save(tmp_path / "wall.png")
     with pytest.raises(BadImage, match=r"wall\.png cannot be used: no face was found in its 160 x 120 pixels"):

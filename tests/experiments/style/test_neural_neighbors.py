@@ -166,6 +166,7 @@ def test_details_are_laid_over_what_strotss_goes_on_from():
     assert first.start.sizes == "all but the last"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [nnst, strotss])
 def test_it_paints_towards_the_style_in_all_sizes(tmp_path, kind):
     run = run_of(kind(size=32, pyramid=Pyramid(smallest=16)), steps=24, log_every=1)

@@ -55,6 +55,7 @@ def _at_layers(loss, mask, activations):
     return {layer: mask_at(mask, activations[layer], activations) for layer in loss.layers}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("padding", "size", "tile", "together"),
     [("zeros", (75, 50), 24, 1), ("reflect", (64, 101), 16, 3), ("replicate", (41, 97), 40, 2)],

@@ -187,6 +187,7 @@ def test_survivors_are_what_they_are_without_halving(tmp_path: Path) -> None:
     assert [member.status for member in same] == ["stopped", "finished", "stopped", "finished"]
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_together_rows_that_lose_are_dropped_and_an_interruption_changes_nothing(tmp_path: Path) -> None:
     """The survivors go on as a smaller program, each what it is alone.
