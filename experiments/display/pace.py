@@ -46,8 +46,9 @@ class _Seen:
 class Pace:
     """How long training will still take, from the steps and the evaluations seen so far.
 
-    A step of the present stage takes as long as those seen, one of a later stage as much longer as it costs more. What lies
-    between two stages, such as compiling a program and reading the images, says nothing about steps and is counted by itself.
+    A step takes a + b·cost. While one stage alone has been seen, a later step may take as long as those, or longer by as much
+    as it costs more, and two times are told. The last two stages seen tell a and b. What lies between two stages, such as
+    compiling a program and reading the images, says nothing about steps and is counted by itself.
     """
 
     def __init__(self, total: int, evaluate_every: int | None, stages: Sequence[StageWork] = ()) -> None:
@@ -85,24 +86,23 @@ class Pace:
 
     def left(self) -> str:
         """In words; empty as long as nothing can be said, and where nothing is left."""
-        known = [(seen.a_step, stage.cost) for seen, stage in zip(self._seen, self._stages, strict=True)]
-        paces = [a_step / cost for a_step, cost in known if a_step is not None]
-        if self._last is None or not paces:
+        if self._last is None or not self._known():
             return ""
         step = self._last[0]
         entries = [border for border in self._borders() if border >= step]
         to_evaluate = self._due(step, self._total) + (self._every is not None)
         to_evaluate -= sum(self._due(border, border + 1) for border in entries)
         entering, evaluating = self._an_entry(), self._an_evaluation()
-        seconds = paces[-1] * self._work_after(step)
-        seconds += len(entries) * (entering or 0.0) + to_evaluate * (evaluating or 0.0)
+        beside = len(entries) * (entering or 0.0) + to_evaluate * (evaluating or 0.0)
         unseen = (to_evaluate > 0 and evaluating is None) or (bool(entries) and entering is None)
-        if unseen and seconds < 1:
+        least, most = (self._stepping(step, grows=grows) + beside for grows in (False, True))
+        if unseen and most < 1:
             return ""
-        more = "more than " if unseen else ""
-        if step < self._total:
-            return f"{more}{datetime.timedelta(seconds=round(seconds))} of training left"
-        return f"{datetime.timedelta(seconds=round(seconds))} of evaluating left" if round(seconds) else ""
+        if step >= self._total:
+            return f"{_clock(most)} of evaluating left" if round(most) else ""
+        if round(least) != round(most):
+            return f"{_clock(least)} to {_clock(most)} of training left"
+        return f"{'more than ' if unseen else ''}{_clock(most)} of training left"
 
     def _borders(self) -> list[int]:
         """The steps at which a stage after the first begins."""
@@ -113,11 +113,23 @@ class Pace:
         last = len(self._stages) - 1
         return next((number for number, stage in enumerate(self._stages) if step <= stage.end), last)
 
-    def _work_after(self, step: int) -> float:
-        begins = [0, *(stage.end for stage in self._stages)]
-        return sum(
-            stage.cost * max(0, stage.end - max(step, begin)) for stage, begin in zip(self._stages, begins, strict=False)
-        )
+    def _known(self) -> list[tuple[float, float]]:
+        """What a step costs and the seconds that it takes, of each stage seen."""
+        seen = [(stage.cost, seen.a_step) for stage, seen in zip(self._stages, self._seen, strict=True)]
+        return [(cost, a_step) for cost, a_step in seen if a_step is not None]
+
+    def _stepping(self, step: int, *, grows: bool) -> float:
+        """Seconds of the steps that are left. ``grows``: a cost that was not seen takes as much longer as it is more."""
+        known, begin, seconds = self._known(), 0, 0.0
+        (cost, a_step), before = known[-1], known[-2] if len(known) > 1 else None
+        per = a_step / cost if grows else 0.0
+        if before is not None and before[0] != cost:
+            per = min(max(0.0, (a_step - before[1]) / (cost - before[0])), a_step / cost)
+        for stage, seen in zip(self._stages, self._seen, strict=True):
+            due = max(0, stage.end - max(step, begin))
+            seconds += due * (a_step + per * (stage.cost - cost) if seen.a_step is None else seen.a_step)
+            begin = stage.end
+        return seconds
 
     def _an_entry(self) -> float | None:
         return self._entering / self._entered if self._entered else None
@@ -130,3 +142,7 @@ class Pace:
     def _due(self, first: int, end: int) -> int:
         """How many evaluations are due from one step on and before another."""
         return 0 if self._every is None else (end - 1) // self._every - (first - 1) // self._every
+
+
+def _clock(seconds: float) -> str:
+    return str(datetime.timedelta(seconds=round(seconds)))

@@ -43,15 +43,27 @@ PYRAMID = (StageWork(10, 1.0), StageWork(20, 4.0))
 """Ten small steps, and ten of four times as many pixels."""
 
 
-def test_steps_of_a_larger_size_take_longer() -> None:
-    """A tenth of a second a small step: half a second of the first stage is left, and four of the second."""
-    assert pace(20, None, (1, 30.0), (5, 30.4), stages=PYRAMID) == "more than 0:00:04 of training left"
+def test_while_one_size_has_been_seen_a_larger_one_takes_as_long_or_as_much_longer_as_it_is_larger() -> None:
+    """A fifth of a second a small step: one second of the first stage is left, and two to eight of the second."""
+    assert pace(20, None, (1, 30.0), (5, 30.8), stages=PYRAMID) == "0:00:03 to 0:00:09 of training left"
+
+
+def test_two_sizes_say_what_a_third_takes() -> None:
+    """Steps of 1 and 4 take 0.2 and 0.5 seconds, so 0.1 and 0.1 for each unit of cost: one of 16 takes 1.7."""
+    three = (*PYRAMID, StageWork(30, 16.0))
+    seen = [(1, 0.0), (10, 1.8), (11, 1.8), (20, 6.3)]
+    assert pace(30, None, *seen, stages=three) == "0:00:17 of training left"
+
+
+def test_a_larger_size_that_was_no_slower_says_that_a_third_is_none() -> None:
+    three = (*PYRAMID, StageWork(30, 16.0))
+    assert pace(30, None, (1, 0.0), (10, 1.8), (11, 1.8), (20, 3.3), stages=three) == "0:00:02 of training left"
 
 
 def test_compiling_the_next_size_is_no_step() -> None:
     """The 31 seconds between the stages hold what is compiled; a step of the second takes half a second."""
     seen = [(1, 30.0), (10, 30.9), (11, 61.9)]
-    assert pace(20, None, *seen, stages=PYRAMID) == "0:00:04 of training left"
+    assert pace(20, None, *seen, stages=PYRAMID) == "0:00:01 to 0:00:04 of training left"
     assert pace(20, None, *seen, (13, 62.9), stages=PYRAMID) == "0:00:04 of training left"
     assert pace(20, None, *seen, (18, 65.4), stages=PYRAMID) == "0:00:01 of training left"
 
@@ -66,8 +78,8 @@ def test_a_size_that_is_to_be_compiled_takes_as_long_to_begin_as_those_before() 
 def test_an_evaluation_between_two_sizes_is_counted_once() -> None:
     """The last is taken for as long as all between the stages: five seconds, after nine steps of a fifth."""
     seen = [(1, 30.0), (10, 30.9), (11, 35.9)]
-    assert pace(20, 10, *seen[:2], stages=PYRAMID) == "more than 0:00:04 of training left"
-    assert pace(20, 10, *seen, stages=PYRAMID) == "0:00:09 of training left"
+    assert pace(20, 10, *seen[:2], stages=PYRAMID) == "0:00:01 to 0:00:04 of training left"
+    assert pace(20, 10, *seen, stages=PYRAMID) == "0:00:06 to 0:00:09 of training left"
     assert pace(20, 10, *seen, (20, 37.7), stages=PYRAMID) == "0:00:05 of evaluating left"
 
 
