@@ -82,14 +82,15 @@ def _block35(projection: int) -> MixedBlock:
 
 def _block17(between: int) -> MixedBlock:
     """torchvision's InceptionC, on maps of 17×17: windows of 7×7 as one row and one column after another."""
-    flat = dict.fromkeys(("branch7x7_2", "branch7x7dbl_3", "branch7x7dbl_5"), (1, 7))
-    tall = dict.fromkeys(("branch7x7_3", "branch7x7dbl_2", "branch7x7dbl_4"), (7, 1))
-
-    def column(branch: str, count: int) -> BlockColumn:
-        names = [f"{branch}_{number}" for number in range(1, count + 1)]
-        return _chain(*(_same(name, 192 if name == names[-1] else between, *(flat | tall).get(name, (1, 1))) for name in names))
-
-    return MixedBlock((_chain(_same("branch1x1", 192)), column("branch7x7", 3), column("branch7x7dbl", 5)), 192)
+    seven = _chain(_same("branch7x7_1", between), _same("branch7x7_2", between, 1, 7), _same("branch7x7_3", 192, 7, 1))
+    double = _chain(
+        _same("branch7x7dbl_1", between),
+        _same("branch7x7dbl_2", between, 7, 1),
+        _same("branch7x7dbl_3", between, 1, 7),
+        _same("branch7x7dbl_4", between, 7, 1),
+        _same("branch7x7dbl_5", 192, 1, 7),
+    )
+    return MixedBlock((_chain(_same("branch1x1", 192)), seven, double), 192)
 
 
 def _block8() -> MixedBlock:
