@@ -12,7 +12,8 @@ stopped. Without ``--contents`` and ``--styles`` it paints a procedural face and
 Every painting is read back from its 8-bit file. Contents are cut to three by two. They are evaluated by SqueezeNet 1.1, which
 painted none of them (``--evaluator random``: by random filters, with nothing to fetch), by colors, patches and structure, and
 by LPIPS of AlexNet where its weights are at hand. Differences from the first method come with 95 % intervals over contents and
-styles (:func:`~likeness.research.metrics.crossed.crossed_difference`). Writes paintings.md, paintings.json and paintings.png.
+styles (:func:`~likeness.research.metrics.crossed.crossed_difference`). Where a person has brought the weights inception_art,
+each method's set of paintings has its ArtFID. Writes paintings.md, paintings.json and paintings.png.
 """
 
 import dataclasses
@@ -34,6 +35,7 @@ from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.run import Run
 from likeness.experiments.storage.workdir import Workdir, read_json
 from likeness.experiments.style import Pyramid, Stylization, Term
+from likeness.experiments.style.art_fid import ArtFID, ArtFIDScore
 from likeness.experiments.style.cropped import Cropped
 from likeness.experiments.style.evaluator import StyleEvaluator
 from likeness.experiments.style.painting import Stylizer
@@ -241,6 +243,43 @@ def painted(options: Benchmark, out: Path) -> tuple[list[Painted], list[ImageSou
     return measured, contents, styles
 
 
+def set_metric() -> ArtFID | None:
+    """What measures sets of paintings; None, and a sentence, where weights of it are not at hand."""
+    lacking = [weights for name in ("inception_art", "alexnet", "lpips_alex") if not (weights := named(name)).find()]
+    if not lacking:
+        return ArtFID()
+    print("ArtFID is left out, for it takes weights that are not on this machine.", flush=True)
+    for weights in lacking:
+        print(f"  {weights.name}: {weights.how_to_get()}", flush=True)
+    return None
+
+
+def scores(
+    works: Sequence[Painted], contents: Sequence[ImageSource], styles: Sequence[ImageSource], size: int
+) -> dict[str, ArtFIDScore]:
+    """ArtFID of what each method has painted, with a line for each; of methods with a single painting there is none."""
+    metric = set_metric()
+    if metric is None:
+        return {}
+    found, kept = {}, {source.title: source.open(size) for source in contents}
+    try:
+        weights = metric.variables()
+        looks = dict(zip((s.title for s in styles), metric.features(weights, (s.open(size) for s in styles)), strict=True))
+        for name in dict.fromkeys(work.method for work in works):
+            own = [work for work in works if work.method == name]
+            if len(own) < 2:
+                continue
+            print(f"ArtFID: {len(own)} paintings by {name} are compared with their contents and styles", flush=True)
+            paintings = [work.pixels for work in own]
+            apart = metric.content_distances(weights, paintings, [kept[work.content] for work in own])
+            seen = np.stack([looks[work.style] for work in own])
+            found[name] = metric.score(metric.features(weights, paintings), seen, apart)
+    except UserError as error:
+        print(f"ArtFID is left out: {error}", flush=True)
+        return {}
+    return found
+
+
 def compared(first: str, second: str, metric: str, works: Sequence[Painted]) -> CrossedDifference | None:
     """Of the pairs that both methods painted; None where there are none."""
     values = {(w.method, w.content, w.style): w.metrics[metric] for w in works if metric in w.metrics}
@@ -252,14 +291,21 @@ def compared(first: str, second: str, metric: str, works: Sequence[Painted]) -> 
     return crossed_difference(of[first], of[second])
 
 
-def table(works: Sequence[Painted]) -> str:
-    """Markdown: the means of each method, its differences from the first, and in a sentence what is resolved."""
+def table(works: Sequence[Painted], sets: Mapping[str, ArtFIDScore] | None = None) -> str:
+    """Markdown: the means of each method, its differences from the first, and in a sentence what is resolved.
+
+    Args:
+        works: all paintings.
+        sets: ArtFID of each method's paintings, where it was measured.
+    """
     methods = list(dict.fromkeys(work.method for work in works))
     metrics = [name for name in SHOWN if any(name in work.metrics for work in works)]
     lines = [f"| mean over its paintings | {' | '.join(methods)} |", f"|---|{'---|' * len(methods)}"]
     for metric in metrics:
         means = [np.mean([w.metrics[metric] for w in works if w.method == m and metric in w.metrics]) for m in methods]
         lines.append(f"| {metric} | {' | '.join(f'{mean:.3f}' for mean in means)} |")
+    if sets:
+        lines += _of_sets(methods, sets)
     lines += ["", f"| difference from {methods[0]}, on the pairs that both painted | {' | '.join(methods[1:])} |"]
     lines.append(f"|---|{'---|' * (len(methods) - 1)}")
     told: dict[str, list[str]] = {}
@@ -275,6 +321,28 @@ def table(works: Sequence[Painted]) -> str:
         found = ", ".join(told.get(name, [])) or "no different, as far as these pairs can say"
         lines.append(f"{name} is {found}, beside {methods[0]}.")
     return "\n".join(lines) + "\n"
+
+
+def _of_sets(methods: Sequence[str], sets: Mapping[str, ArtFIDScore]) -> list[str]:
+    """What was measured of all of a method's paintings, and what it says of so few."""
+    asked = {
+        "paintings in the set": lambda score: f"{score.paintings}",
+        "style/frechet of the set": lambda score: f"{score.style_distance:.3f}",
+        "art_fid of the set": lambda score: f"{score.value:.3f}",
+    }
+    lines = [""]
+    lines += [f"| of all its paintings | {' | '.join(methods)} |", f"|---|{'---|' * len(methods)}"]
+    for label, text in asked.items():
+        lines.append(f"| {label} | {' | '.join(text(sets[m]) if m in sets else '' for m in methods)} |")
+    if not all(score.extrapolated for score in sets.values()):
+        counts = sorted({score.paintings for score in sets.values() if not score.extrapolated})
+        lines += [
+            "",
+            f"The distance of styles is FID of {' and '.join(map(str, counts))} paintings, by ArtFID's own Inception. FID is "
+            "biased: the fewer images, the larger it is, and ArtFID's authors take 50,000. So compare methods that painted the "
+            "same pairs, and no published value.",
+        ]
+    return lines
 
 
 def _called(metric: str) -> str:
@@ -307,7 +375,7 @@ def main() -> None:
     out = Path(options.out)
     jax.config.update("jax_compilation_cache_dir", str((out / "compiled").absolute()))
     works, contents, styles = painted(options, out)
-    text = table(works)
+    text = table(works, scores(works, contents, styles, options.size))
     write_atomically(out / "paintings.md", text)
     entries = [{"method": w.method, "content": w.content, "style": w.style, "metrics": dict(w.metrics)} for w in works]
     write_atomically(out / "paintings.json", json.dumps(entries, indent=2) + "\n")

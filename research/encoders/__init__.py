@@ -17,6 +17,7 @@ from likeness.research.encoders.feature_pyramid import FeaturePyramid
 from likeness.research.encoders.flip import FlipEmbedding
 from likeness.research.encoders.hog import HOG
 from likeness.research.encoders.inception import NN4Small2
+from likeness.research.encoders.inception_v3 import InceptionV3
 from likeness.research.encoders.iresnet import IResNet, iresnet18, iresnet34, iresnet50, iresnet100
 from likeness.research.encoders.koch import Koch
 from likeness.research.encoders.layers import dimension_of, l2_normalize
@@ -46,6 +47,7 @@ __all__ = [
     "FeaturePyramid",
     "FlipEmbedding",
     "IResNet",
+    "InceptionV3",
     "Koch",
     "MobileFaceNet",
     "NN4Small2",

@@ -8,7 +8,7 @@ from likeness.research.encoders.layers import standardize
 from likeness.research.errors import UserError
 from likeness.research.types import AnyArray, Array
 
-InputNormalization: TypeAlias = Literal["unit", "caffe", "torchvision"]
+InputNormalization: TypeAlias = Literal["unit", "signed", "caffe", "torchvision"]
 
 VGG_MEANS = (103.939, 116.779, 123.68)
 SQUEEZENET_MEANS = (104.0, 117.0, 123.0)
@@ -39,6 +39,7 @@ def preprocess(images: AnyArray, kind: InputNormalization, means: tuple[float, f
     """What an encoder of published weights does to an image x before its first layer, in float32.
 
     - ``unit``: x, RGB in [0, 1].
+    - ``signed``: 2·x − 1, RGB in [-1, 1]: the weights of TensorFlow's Inception.
     - ``caffe``: 255·x in BGR order minus ``means``: the weights of Oxford's VGG and of SqueezeNet's authors.
     - ``torchvision``: (x − mean)/deviation, RGB: the weights trained by torchvision.
 
@@ -61,6 +62,8 @@ def preprocess(images: AnyArray, kind: InputNormalization, means: tuple[float, f
     match kind:
         case "unit":
             return x
+        case "signed":
+            return 2.0 * x - 1.0
         case "caffe":
             return 255.0 * x[..., ::-1] - jnp.asarray(means, jnp.float32)
         case "torchvision":

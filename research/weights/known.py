@@ -8,6 +8,7 @@ from flax import linen as nn
 from likeness.research.encoders.alexnet import AlexNet
 from likeness.research.encoders.dlib_resnet import DlibResNet
 from likeness.research.encoders.fastestdet import FastestDet
+from likeness.research.encoders.inception_v3 import InceptionV3
 from likeness.research.encoders.mobilefacenet import MobileFaceNet
 from likeness.research.encoders.mtcnn import MTCNN
 from likeness.research.encoders.shufflenet import ShuffleNetV2
@@ -44,6 +45,13 @@ KNOWN = (
     _known("alexnet", AlexNet(), layouts.alexnet_torchvision()),
     _known("lpips_alex", None),
     _known("lpips_vgg", None),
+    _known("inception_art", InceptionV3(), layouts.inception_v3(), image=(96, 96, 3)),
+    _known(
+        "inception_fid",
+        InceptionV3(pooling="fid", preprocessing="signed", size=(299, 299)),
+        layouts.inception_v3(),
+        image=(299, 299, 3),
+    ),
     _known("mobilefacenet", MobileFaceNet(), layouts.mobilefacenet(), image=(112, 112, 3)),
     _known("dlib_face", DlibResNet(), layouts.dlib_resnet(), image=(150, 150, 3)),
     _known("shufflenetv2", ShuffleNetV2(), layouts.shufflenet()),

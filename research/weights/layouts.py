@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from likeness.research.encoders.dlib_resnet import BLOCKS
+from likeness.research.encoders.inception_v3 import BLOCKS as MIXED
 from likeness.research.encoders.mobilefacenet import STAGES
 from likeness.research.encoders.yunet import STRIDES
 from likeness.research.weights.layout import Entry, Layout, keras_convolution, together, torch_batch_norm, torch_convolution
@@ -83,6 +84,29 @@ def squeezenet_torchvision() -> Layout:
     ]
     ends = [torch_convolution("features.0", "conv1"), torch_convolution("classifier.1", "conv10")]
     return Layout(name="torchvision SqueezeNet 1.1", entries=together([*ends, *fires]))
+
+
+def inception_v3() -> Layout:
+    """torchvision's Inception-v3, which pytorch-fid's and art-fid's are copies of: ``Mixed_6b.branch7x7_2.conv.weight``.
+
+    Both heads that art-fid has, and the auxiliary ones, are passed over.
+    """
+    windows = {"conv_1a": "3x3", "conv_2a": "3x3", "conv_2b": "3x3", "conv_3b": "1x1", "conv_4a": "3x3"}
+    layers = {f"Conv2d_{name.removeprefix('conv_')}_{window}": name for name, window in windows.items()}
+    for block, mixed in MIXED.items():
+        steps = [step.name for column in mixed.columns for step in (*column.steps, *column.ends)]
+        steps += ["branch_pool"] if mixed.projection else []
+        layers |= {f"{block.capitalize()}.{step}": f"{block}/{step}" for step in steps}
+    return Layout(
+        name="torchvision Inception-v3",
+        entries=together(
+            [
+                *(torch_convolution(f"{key}.conv", variable, bias=False) for key, variable in layers.items()),
+                *(torch_batch_norm(f"{key}.bn", f"{variable}_norm") for key, variable in layers.items()),
+            ]
+        ),
+        ignored=("AuxLogits*", "fc*", "*.num_batches_tracked"),
+    )
 
 
 def mobilefacenet() -> Layout:

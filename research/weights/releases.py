@@ -16,6 +16,7 @@ _TORCHVISION = "https://download.pytorch.org/models"
 _GITHUB = "https://raw.githubusercontent.com"
 _VGG = "Simonyan and Zisserman, Very deep convolutional networks for large-scale image recognition, ICLR 2015"
 _SQUEEZENET = "Iandola et al., SqueezeNet: AlexNet-level accuracy with 50x fewer parameters, arXiv:1602.07360, 2016"
+_INCEPTION = "Szegedy et al., Rethinking the Inception architecture for computer vision, CVPR 2016"
 _DEEP_TRANSFER = f"{_GITHUB}/pietrocarbo/deep-transfer/30b40b175d0d4afa19789fd57b5439aed125c1a5/models/autoencoder_vgg19"
 _DISTILLATION = f"{_GITHUB}/MingSun-Tse/Collaborative-Distillation/75c1b81c1dbea11c96d3fb04e96f207dee16dcbb/trained_models"
 _KERAS_SQUEEZENET = f"{_GITHUB}/DeepCognition/keras-squeezenet/a73d4339aa4d37c51a0b3ba044bed55477abec73"
@@ -284,6 +285,32 @@ RELEASES = (
     ),
     _lpips("alex", 5_040, _LPIPS_ALEX, 6_009, "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0"),
     _lpips("vgg", 6_320, _LPIPS_VGG, 7_289, "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868"),
+    Release(
+        name="inception_art",
+        summary="Inception-v3 trained on paintings: the encoder of ArtFID",
+        editions=(),
+        preprocessing="RGB in [0, 1], of any size from 75×75",
+        licence="Apache-2.0",
+        trained_on="250,000 labeled works of art, as far as its authors' README tells",
+        use=f"{_ANY}; the licence is that of the authors' code, and of the weights alone none was found",
+        citation="matthias-wright/art-fid. Wright and Ommer, ArtFID, GCPR 2022",
+        bring="No checksum of it could be confirmed, so it is not downloaded. Bring art_inception.pth of "
+        "huggingface.co/matthias-wright/art_inception, which its authors' package art-fid fetches, and run `likeness weights "
+        "import art_inception.pth --name inception_art`.",
+    ),
+    Release(
+        name="inception_fid",
+        summary="TensorFlow's Inception-v3 of 2015, ported to PyTorch: the encoder of FID",
+        editions=(),
+        preprocessing="RGB in [-1, 1]; resized to 299×299 whatever the proportions",
+        licence="Apache-2.0",
+        trained_on=_IMAGENET,
+        use=_ANY,
+        citation=f"mseitzer/pytorch-fid, from TensorFlow's inception-2015-12-05. {_INCEPTION}",
+        bring="No checksum of it could be confirmed, so it is not downloaded. Bring pt_inception-2015-12-05-6726825d.pth of "
+        "github.com/mseitzer/pytorch-fid, from its release fid_weights, and run `likeness weights import FILE --name "
+        "inception_fid`.",
+    ),
     Release(
         name="mobilefacenet",
         summary="a face encoder of a million parameters, trained on MS-Celeb-1M",

@@ -72,6 +72,8 @@ def test_each_layout_has_a_name_for_every_variable(published):
         ("squeezenet11", 722_496),
         ("squeezenet11_torchvision", 1_235_496),
         ("alexnet", 2_469_696),
+        ("inception_art", 21_785_568),
+        ("inception_fid", 21_785_568),
         ("mobilefacenet", 999_936),
         ("dlib_face", 5_614_592),
         ("shufflenetv2", 143_136),

@@ -15,13 +15,16 @@ from likeness.experiments.benchmarks.paintings import (
     images,
     method,
     painted,
+    scores,
     table,
     told_apart,
 )
 from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.run import Run
 from likeness.experiments.style import Pyramid, StyleImage, Stylization
+from likeness.experiments.style.art_fid import ArtFID, ArtFIDScore
 from likeness.experiments.style.evaluator import StyleEvaluator
+from likeness.experiments.style.perceptual import Perceptual
 from likeness.experiments.style.terms import Term
 from likeness.research.encoders import Vgg
 from likeness.research.errors import UserError
@@ -120,6 +123,61 @@ def test_differences_are_of_the_pairs_that_both_painted_and_said_in_words():
     assert "better at likeness of the structure to the content's, at most 1, beside Gram." in text
     assert "one is worse at" in text
     assert "same is no different, as far as these pairs can say, beside Gram." in text
+
+
+def a_set(folders: tuple[str, str], count: int = 4) -> tuple[list[Painted], list, list]:
+    """Paintings that are noise, of the contents and in the styles of two folders."""
+    draw = np.random.default_rng(1)
+    contents, styles = images(folders[0], "--contents", ()), images(folders[1], "--styles", ())
+    pairs = [(c.title, s.title) for c in contents for s in styles]
+    works = [Painted("noise", c, s, draw.uniform(size=(40, 64, 3)).astype(np.float32), {}) for c, s in pairs[:count]]
+    return [*works, Painted("one", "a", "x", works[0].pixels, {})], contents, styles
+
+
+def test_a_method_s_set_of_paintings_has_its_art_fid(folders, tmp_path, monkeypatch, capsys):
+    draw = np.random.default_rng(0)
+    np.savez(tmp_path / "lin.npz", lin0=draw.uniform(size=(1, 6, 1, 1)))
+    perceptual = Perceptual(linear=str(tmp_path / "lin.npz"), encoder=TINY, layers=("relu2_1",))
+    metric = ArtFID(encoder=TINY, layer="relu2_1", perceptual=perceptual)
+    monkeypatch.setattr(paintings, "set_metric", lambda: metric)
+    works, contents, styles = a_set(folders)
+    found = scores(works, contents, styles, 64)
+    kept, looks = ({source.title: source.open(64) for source in sources} for sources in (contents, styles))
+    expected = metric(
+        metric.variables(),
+        [work.pixels for work in works[:4]],
+        [kept[work.content] for work in works[:4]],
+        [looks[work.style] for work in works[:4]],
+    )
+    assert found == {"noise": pytest.approx(expected, rel=1e-5)}
+    assert "ArtFID: 4 paintings by noise are compared" in capsys.readouterr().out
+    small = dataclasses.replace(metric, layer="relu9_1")
+    monkeypatch.setattr(paintings, "set_metric", lambda: small)
+    assert scores(works, contents, styles, 64) == {}
+    assert "ArtFID is left out: ArtFID: image 1 of 64×40 pixels" in capsys.readouterr().out
+
+
+def test_without_its_weights_art_fid_is_left_out_and_they_are_named(folders, tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("LIKENESS_DATA", raising=False)
+    monkeypatch.setenv("LIKENESS_CACHE", str(tmp_path / "cache"))
+    assert scores(*a_set(folders), 64) == {}
+    told = capsys.readouterr().out
+    assert "inception_art: No checksum of it could be confirmed" in told and "--name inception_art" in told
+    assert "lpips_alex: run `likeness weights fetch lpips_alex`" in told
+
+
+def test_the_table_says_how_few_a_set_of_paintings_is():
+    works = [*drawn("Gram", 0.0), *drawn("one", -0.1, "y")]
+    sets = {
+        "Gram": ArtFIDScore(0.5, 30.0, 46.5, 12, extrapolated=False),
+        "one": ArtFIDScore(0.5, 50.0, 76.5, 4, extrapolated=False),
+    }
+    text = table(works, sets)
+    assert "| art_fid of the set | 46.500 | 76.500 |" in text and "| paintings in the set | 12 | 4 |" in text
+    assert "FID of 4 and 12 paintings" in text and "no published value" in text
+    assert "of the set" not in table(works)
+    many = {"Gram": ArtFIDScore(0.5, 30.0, 46.5, 9000, extrapolated=True)}
+    assert "| art_fid of the set | 46.500 |  |" in table(works, many) and "biased" not in table(works, many)
 
 
 def test_methods_and_folders_that_are_none_are_named(tmp_path):
