@@ -11,6 +11,7 @@ import tyro
 
 from likeness.experiments.commands.flags import TrustCode, cli, trust
 from likeness.experiments.commands.streams import say_first
+from likeness.research.errors import UserError
 
 if TYPE_CHECKING:
     from likeness.research.weights import Release
@@ -34,7 +35,7 @@ class List:
 class Fetch:
     """Download known weights, or go on where a download broke; nothing is kept that has another checksum."""
 
-    name: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME")]
+    names: Annotated[tyro.conf.Positional[tuple[str, ...]], tyro.conf.arg(metavar="NAME …", help_behavior_hint="")]
     """Which ones, see `likeness weights list`."""
 
 
@@ -95,8 +96,8 @@ def main(arguments: list[str]) -> int:
                 _print_origins()
             else:
                 print("\nWhere they come from, and what they may be used for: likeness weights list --origin")
-        case Fetch(name):
-            _fetch(name)
+        case Fetch(names):
+            _fetch(names)
         case Import(file, name):
             _import(file, name)
         case Export(source, file, keys):
@@ -171,19 +172,33 @@ def _where(release: "Release") -> str:
     return f"{place}, unreadable" if release.missing() else place
 
 
-def _fetch(name: str) -> None:
-    from likeness.research.data import printable
-    from likeness.research.weights import fetch
+def _fetch(names: tuple[str, ...]) -> None:
     from likeness.research.weights.releases import released
 
-    release = released(name)
+    if not names:
+        raise UserError("`likeness weights fetch` needs the names of weights; `likeness weights list` has all.")
+    refused = []
+    # A name that is none of theirs is told before the first download.
+    for release in [released(name) for name in dict.fromkeys(names)]:
+        try:
+            _fetch_one(release)
+        except UserError as error:
+            refused.append(str(error))
+    if refused:
+        raise UserError(" ".join(refused))
+
+
+def _fetch_one(release: "Release") -> None:
+    from likeness.research.data import printable
+    from likeness.research.weights import fetch
+
     path = _carried(release)
     if path is None:
         if missing := release.will_be_missing():
             say_first(f"What is fetched cannot be read here yet: {missing} {release.converted()}")
         with _Download() as download:
             path = fetch(release, progress=download.show)
-    print(f"{name} is in {printable(path)}")
+    print(f"{release.name} is in {printable(path)}")
     if missing := release.missing():
         print(f"→ it cannot be read yet: {missing} {release.converted()}")
 
@@ -228,7 +243,6 @@ class _Download:
 
 def _import(file: str, name: str | None) -> None:
     from likeness.research.data import expand_path, printable
-    from likeness.research.errors import UserError
     from likeness.research.weights import KNOWN, cache, named, own, read, recognize, take, write
     from likeness.research.weights.report import shape
     from likeness.research.weights.verified import note_digest
@@ -258,7 +272,6 @@ def _import(file: str, name: str | None) -> None:
 def _exported(source: str) -> Path:
     """Where weights go of which nothing else is said: into a new file of their name."""
     from likeness.research.data import printable
-    from likeness.research.errors import UserError
 
     file = Path(f"{Path(source).resolve().name}.safetensors")
     if file.exists():
@@ -273,7 +286,6 @@ def _export(source: str, file: Path, keys: Literal["own", "published"]) -> None:
     from likeness.experiments.frozen import LearnsEncoder
     from likeness.experiments.training.evaluation import read_run, restore
     from likeness.research.data import printable
-    from likeness.research.errors import UserError
     from likeness.research.weights import KNOWN, named, own, read, take, write
 
     kept_back = ""
@@ -304,7 +316,6 @@ def _export(source: str, file: Path, keys: Literal["own", "published"]) -> None:
 
 def _check(names: tuple[str, ...]) -> None:
     from likeness.research.data import printable
-    from likeness.research.errors import UserError
     from likeness.research.weights import KNOWN, named
 
     unusable = []

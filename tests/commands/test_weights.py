@@ -125,6 +125,20 @@ def test_fetch_copies_what_is_on_this_machine(likeness: Likeness, little, cache)
     assert " fetched " in likeness("weights", "list").out
 
 
+def test_several_are_fetched_and_one_that_cannot_be_keeps_no_other(likeness: Likeness, little, cache):
+    said = likeness("weights", "fetch", "vgg19_caffe", "little", "little")
+    assert said.code == 2
+    assert said.err.startswith("likeness: The weights vgg19_caffe cannot be fetched.")
+    assert said.out == f"little is in {cache / 'little' / 'little.safetensors'}\n"
+
+
+def test_a_name_that_there_is_not_is_told_before_anything_is_fetched(likeness: Likeness, little, cache):
+    said = likeness("weights", "fetch", "little", "litle")
+    assert (said.code, said.out) == (2, "")
+    assert not cache.exists()
+    assert "needs the names of weights" in likeness("weights", "fetch").err
+
+
 def test_what_came_with_a_package_needs_no_fetching(likeness: Likeness, monkeypatch, tmp_path, cache):
     path = tmp_path / "textures.safetensors"
     path.write_bytes(COMES_WITH_LIKENESS.read_bytes())
