@@ -38,6 +38,11 @@ class TiledReader:
     """Windows at once: as many as there are devices."""
 
     @property
+    def strides(self) -> tuple[tuple[str, int], ...]:
+        """Pixels from one place of a layer to the next, of all that are read and of the image itself."""
+        return (("input", 1), *self.tiles.strides)
+
+    @property
     def places(self) -> np.ndarray:
         """The windows, and empty ones until ``together`` divides them: (n, 6) int32, see :data:`Places`."""
         rows = [(y.start, x.start, y.begin, y.end, x.begin, x.end) for y, x in self.tiles.spans]
@@ -78,7 +83,7 @@ class TiledReader:
             return None
         pixels = jax.ShapeDtypeStruct((1, *image.shape), jnp.float32)
         whole = jax.eval_shape(self.encoder, variables, pixels)
-        return {layer: averaged_mask(jnp.asarray(region), whole[layer].shape[1:3]) for layer, _ in self.tiles.strides}
+        return {layer: averaged_mask(jnp.asarray(region), whole[layer].shape[1:3]) for layer, _ in self.strides}
 
     def totals(
         self,
@@ -172,7 +177,7 @@ class TiledReader:
         size = (1, self.tiles.height, self.tiles.width, pixels.shape[3])
         activations = self.encoder(variables, jax.lax.dynamic_slice(pixels, (0, place[0], place[1], 0), size))
         owned = {}
-        for layer, stride in self.tiles.strides:
+        for layer, stride in self.strides:
             _, height, width, _ = activations[layer].shape
             rows = place[0] // stride + jnp.arange(height)
             columns = place[1] // stride + jnp.arange(width)
@@ -190,7 +195,7 @@ class TiledReader:
         }
 
     def _corner(self, layer: str, place: Array) -> tuple[Array, Array]:
-        stride = dict(self.tiles.strides)[layer]
+        stride = dict(self.strides)[layer]
         return place[0] // stride, place[1] // stride
 
 
