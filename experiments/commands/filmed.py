@@ -109,6 +109,11 @@ class _Record:
                 f"The folder {printable(self.folder)} holds a film that something else was asked for: give --out another "
                 "folder, or remove this one."
             )
+        if frames and not set(frames) & set(fingerprints):
+            raise UserError(
+                f"The folder {printable(self.folder)} holds a film of other frames, of which none is given here: give --out "
+                "another folder, or remove this one."
+            )
         same = 0
         for mine, kept_one, name in zip(fingerprints, frames, names, strict=False):
             if mine != kept_one or not (self.folder / name).is_file():

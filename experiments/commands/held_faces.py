@@ -59,5 +59,12 @@ def _given(portrait: "Portrait", content: str | None, given: Sequence[float]) ->
         )
     height, width, _ = read_image(content).pixels.shape
     points = list(zip(given[::2], given[1::2], strict=True))
-    faces = tuple(Landmarks(points=tuple(points[i : i + 5]), size=(width, height)) for i in range(0, len(points), 5))
+    try:
+        faces = tuple(Landmarks(points=tuple(points[i : i + 5]), size=(width, height)) for i in range(0, len(points), 5))
+    except ValueError as error:
+        said = " ".join(f"{number:g}" for number in given)
+        raise UserError(
+            f"--face is {said}, and one of its points lies far outside {content}, which is {width} × {height} pixels: give "
+            "x and y of the five points in the pixels of this image. Without --face the faces are found."
+        ) from error
     return dataclasses.replace(portrait, face=faces[0] if len(faces) == 1 else faces)

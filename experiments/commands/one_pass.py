@@ -8,7 +8,7 @@ import numpy as np
 from rich.console import Console
 
 from likeness.experiments.commands.painted import check_writable
-from likeness.experiments.commands.painted_folders import SIDE, Work, check_sheet, of_one_height, thumbnail, works
+from likeness.experiments.commands.painted_folders import SIDE, Work, check_apart, check_sheet, of_one_height, thumbnail, works
 from likeness.experiments.display.contact_sheet import Tile, draw
 from likeness.experiments.display.progress import Phases
 from likeness.experiments.style.painting import Stylizer, paint, resized
@@ -39,9 +39,13 @@ class Asked:
 
     def works(self) -> list[Work]:
         """Every painting, and where it goes."""
+        sheet = None if self.grid is None else Path(self.grid)
         if self.several or any(Path(style).is_dir() for style in self.styles):
-            return works(self.contents, self.styles, Path(self.out or "stylized"))
-        return [Work(self.contents[0], self.styles, Path(self.out or "stylized.png"))]
+            found = works(self.contents, self.styles, folder := Path(self.out or "stylized"))
+        else:
+            found, folder = [Work(self.contents[0], self.styles, Path(self.out or "stylized.png"))], None
+        check_apart(found, (*self.contents, *self.styles), folder, sheet, only_sheet=sheet is not None)
+        return found
 
 
 def paint_in_one_pass(model: str, asked: Asked) -> int:

@@ -34,6 +34,8 @@ from likeness.research.images.sources import ImageFile, ImageSource
 
 TRANSPARENT = (".png", ".tif", ".tiff", ".webp")
 FILMS = {".gif": "GIF", ".webp": "WEBP"}
+_LONGEST = 200
+"""Bytes of a title in the name of a directory, of the 255 that a name may have; a digest and a number of steps follow."""
 FRAMES = 30
 """Images of a film at most, and of what is shown on the way."""
 
@@ -90,8 +92,13 @@ def place(run: Run, experiment: Stylization, given: str | None, command: str, ti
         _check_question(run, Path(given))
         return Path(given)
     read = {name: source.fingerprint() for name, source in experiment.sources().items()}
-    own = Path("runs") / command / f"{title}_{digest([asked(run, without=('steps',)), read])[:8]}"
+    own = Path("runs") / command / f"{_short(title)}_{digest([asked(run, without=('steps',)), read])[:8]}"
     return own if reached(own) <= run.steps else own.with_name(f"{own.name}_{run.steps}_steps")
+
+
+def _short(title: str) -> str:
+    """As much of a title as a file system takes for a name; what tells paintings apart stands behind it."""
+    return title.encode()[:_LONGEST].decode(errors="ignore")
 
 
 def asked(run: Run, without: tuple[str, ...] = ()) -> Any:

@@ -10,10 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from likeness.experiments.commands.painted import painted_in, write_painting
-from likeness.experiments.commands.places import check_folder, check_place, images_below
+from likeness.experiments.commands.places import check_folder, check_kept, check_outside, check_place, images_below
 from likeness.experiments.display import contact_sheet
 from likeness.experiments.display.glossary import legend
 from likeness.experiments.display.progress import Phases, Quiet
@@ -86,7 +87,7 @@ def works(contents: Sequence[str], styles: Sequence[str], folder: Path) -> list[
             f"{folders[0]} is a folder of styles, and others are given beside it: give one folder, for a painting in the look "
             "of each image in it, or images, which are mixed."
         )
-    looks = [(str(path),) for path in images_below(Path(folders[0]))] if folders else [tuple(styles)]
+    looks = [(str(path),) for path in images_below(Path(folders[0]), without=folder)] if folders else [tuple(styles)]
     read = [
         str(path)
         for content in contents
@@ -97,6 +98,30 @@ def works(contents: Sequence[str], styles: Sequence[str], folder: Path) -> list[
     pairs = list(itertools.product(zip(read, names, strict=True), zip(looks, styled, strict=True)))
     outs = _apart([f"{name}{'_' * bool(style)}{style}" for (_, name), (_, style) in pairs])
     return [Work(content, look, folder / f"{out}.png") for ((content, _), (look, _)), out in zip(pairs, outs, strict=True)]
+
+
+def check_apart(
+    asked: Sequence[Work], read: Sequence[str], folder: Path | None, sheet: Path | None, *, only_sheet: bool = False
+) -> None:
+    """Finds out that a painting or a contact sheet would take the place of an image, or be taken for one by the next call.
+
+    Args:
+        asked: all paintings.
+        read: the contents and the styles, files or folders of them.
+        folder: where the paintings go; None for a single file.
+        sheet: where a contact sheet goes; None for none.
+        only_sheet: the paintings are not written.
+
+    Raises:
+        UserError: it would.
+    """
+    for among in (each for each in map(Path, read) if each.is_dir()):
+        if folder is not None and not only_sheet and among.resolve() == folder.resolve():
+            check_outside("--out", folder, among)
+        if sheet is not None:
+            check_outside("--grid", sheet, among, without=folder)
+    outs = [] if only_sheet else [("--out", work.out) for work in asked]
+    check_kept([*outs, ("--grid", sheet)], [name for work in asked for name in (work.content, *work.styles)])
 
 
 def _apart(names: Sequence[str]) -> list[str]:
@@ -198,7 +223,7 @@ def _print_table(done: Sequence[Placed]) -> None:
     for name in shown:
         table.add_column(name, justify="right")
     for one, metrics in zip(done, read, strict=True):
-        table.add_row(one.out.name, *(f"{metrics[name]:.4g}" if name in metrics else "" for name in shown))
+        table.add_row(escape(one.out.name), *(f"{metrics[name]:.4g}" if name in metrics else "" for name in shown))
     if len(done) > 1:
         means = [np.mean([metrics[name] for metrics in read if name in metrics]) for name in shown]
         table.add_row("mean", *(f"{mean:.4g}" for mean in means))

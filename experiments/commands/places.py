@@ -1,7 +1,7 @@
 """Which images a command reads, and whether what it makes can be written, found out before anything is read or made."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from likeness.research.errors import UserError
@@ -68,6 +68,55 @@ def check_place(flag: str, out: Path, what: str = "image") -> None:
         raise UserError(
             f"The {what} cannot be written to {printable(out)}: give {flag} a file in a folder that you may write to."
         )
+
+
+def check_kept(written: Iterable[tuple[str, Path | None]], read: Iterable[str | Path | None]) -> None:
+    """Finds out that what is written would take the place of an image that is read, or of something else that is written.
+
+    Args:
+        written: flags, and the files that they name; None for none.
+        read: files; None for none.
+
+    Raises:
+        UserError: two of them are one file.
+    """
+    from likeness.research.data.paths import printable
+
+    images = {Path(path).resolve() for path in read if path is not None}
+    before: dict[Path, str] = {}
+    for flag, path in written:
+        if path is None:
+            continue
+        if (place := path.resolve()) in images:
+            raise UserError(
+                f"{flag} is {printable(path)}, an image that is read, and which would be lost: give {flag} another file."
+            )
+        if place in before:
+            raise UserError(f"{before[place]} and {flag} are both {printable(path)}: give each a file of its own.")
+        before[place] = flag
+
+
+def check_outside(flag: str, made: Path, folder: Path, without: Path | None = None) -> None:
+    """Finds out that the next call would read what this one makes, since it goes to where the images come from.
+
+    Args:
+        flag: what names it.
+        made: a file, or the folder of what is made.
+        folder: of the images that are read.
+        without: a folder in there that is not looked into.
+
+    Raises:
+        UserError: it goes there.
+    """
+    from likeness.research.data.paths import printable
+
+    around = (made.resolve(), *made.resolve().parents)
+    if folder.resolve() not in around or (without is not None and without.resolve() in around):
+        return
+    raise UserError(
+        f"{flag} is {printable(made)}, among the images of {printable(folder)}, where they could be written over and the next "
+        f"call would take what is made for one of them: give {flag} another place."
+    )
 
 
 def check_folder(folder: Path) -> None:

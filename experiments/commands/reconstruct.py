@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness reconstruct", arguments=arguments)
     say_first(f"painting {options.content or 'a photograph'} again from the layers of {options.preset}: they are read")
     from likeness.experiments.commands.painted import load_preset, place
-    from likeness.experiments.commands.places import check_figure
+    from likeness.experiments.commands.places import check_figure, check_kept
     from likeness.experiments.display import figures
     from likeness.experiments.display.progress import Terminal
     from likeness.experiments.style.colors import AsTheyAre
@@ -54,6 +54,7 @@ def main(arguments: list[str]) -> int:
 
     out = Path(options.out)
     check_figure("--out", out)
+    check_kept([("--out", out)], [options.content])
     run, preset = load_preset(options.preset)
     names = options.layers or tuple(
         dict.fromkeys((*layers(preset.objective.style_terms), *layers(preset.objective.content_terms)))

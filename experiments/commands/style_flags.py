@@ -54,6 +54,19 @@ class PaintingFlags:
     """Watch: the image is shown in the terminal as it comes about, and the file of --out is kept up to date for a viewer."""
 
 
+def images_of(flags: PaintingFlags, masks: Sequence[str] = ()) -> list[str]:
+    """The files of the images that the flags name, beside contents and styles.
+
+    Args:
+        flags: with masks of styles, and what is begun with.
+        masks: others, as they were typed.
+    """
+    typed = (*flags.style_mask, *masks)
+    # A single mask may be named without its style, and a name may have the sign in it.
+    found = [*typed, *(path for path, equals, _ in (text.rpartition("=") for text in typed) if equals)]
+    return [*found, *([] if flags.init is None else [flags.init])]
+
+
 def compared(
     objective: "StyleObjective",
     flags: PaintingFlags,

@@ -8,7 +8,7 @@ import tyro
 
 from likeness.experiments.commands.flags import TrustCode, cli, trust
 from likeness.experiments.commands.streams import say_first
-from likeness.experiments.commands.style_flags import PaintingFlags, at_layers, compared, masked, pyramid_of
+from likeness.experiments.commands.style_flags import PaintingFlags, at_layers, compared, images_of, masked, pyramid_of
 
 if TYPE_CHECKING:
     from likeness.experiments.run import Run
@@ -88,11 +88,13 @@ def main(arguments: list[str]) -> int:
     if options.contents or any(Path(style).is_dir() for style in options.styles):
         return _many(options)
     from likeness.experiments.commands.painted import check_film, check_writable, load_preset, paint
+    from likeness.experiments.commands.places import check_kept
 
     out, film = Path(options.out), None if options.film is None else Path(options.film)
     check_writable("--out", out)
     if film is not None:
         check_film(film)
+    check_kept([("--out", out), ("--film", film)], [options.content, *options.styles, *images_of(options, options.mask)])
     run, experiment, workdir = _placed(options, *load_preset(options.preset), options.workdir)
     if options.explore is None:
         return paint(run, experiment, workdir, out, film, live=options.live)
@@ -120,7 +122,7 @@ def _frames(options: Options, folder: Path) -> int:
     """The frames of a film."""
     from likeness.experiments.commands.filmed import frames_of, paint_frames
     from likeness.experiments.commands.painted import check_film, load_preset
-    from likeness.experiments.commands.places import check_folder
+    from likeness.experiments.commands.places import check_folder, check_kept, check_outside
     from likeness.experiments.style.film import Film
     from likeness.research.errors import UserError
 
@@ -144,8 +146,12 @@ def _frames(options: Options, folder: Path) -> int:
         )
     out, animation = Path("stylized" if options.out == Options.out else options.out), None
     check_folder(out)
+    if out.resolve() == folder.resolve():
+        check_outside("--out", out, folder)
     if options.film is not None:
         check_film(animation := Path(options.film))
+        check_outside("--film", animation, folder, without=out)
+        check_kept([("--film", animation)], options.styles)
     preset = load_preset(options.preset)
     if preset[1].portrait is not None:
         raise UserError(
@@ -161,7 +167,7 @@ def _frames(options: Options, folder: Path) -> int:
 def _many(options: Options) -> int:
     """A painting of each content in the look of each style."""
     from likeness.experiments.commands.painted import load_preset
-    from likeness.experiments.commands.painted_folders import Placed, Work, check_sheet, paint_all, works
+    from likeness.experiments.commands.painted_folders import Placed, Work, check_apart, check_sheet, paint_all, works
     from likeness.research.errors import UserError
 
     flags = {"--film": options.film, "--live": options.live, "--face": options.face, "--explore": options.explore}
@@ -179,6 +185,7 @@ def _many(options: Options) -> int:
             "--contents has several images and no style stands before it: give `likeness stylize STYLE --contents a.jpg b.jpg`."
         )
     asked = works(contents, options.styles, out)
+    check_apart(asked, (*contents, *options.styles), out, None if options.grid is None else Path(options.grid))
     run, experiment = load_preset(options.preset)
 
     def placed(work: Work) -> Placed:

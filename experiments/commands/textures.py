@@ -8,7 +8,7 @@ import tyro
 
 from likeness.experiments.commands.flags import cli
 from likeness.experiments.commands.streams import say_first
-from likeness.experiments.commands.style_flags import PaintingFlags, at_layers, compared, masked, pyramid_of
+from likeness.experiments.commands.style_flags import PaintingFlags, at_layers, compared, images_of, masked, pyramid_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +34,7 @@ def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness textures", arguments=arguments)
     say_first(f"painting a texture in the look of {options.style or 'a painting'} by {options.preset}: they are read")
     from likeness.experiments.commands.painted import check_film, check_writable, load_preset, paint, place
+    from likeness.experiments.commands.places import check_kept
     from likeness.experiments.style.colors import AsTheyAre
     from likeness.experiments.style.memory import tiled_if_needed
     from likeness.experiments.style.starts import FromImage, FromStyleColors
@@ -44,6 +45,7 @@ def main(arguments: list[str]) -> int:
     check_writable("--out", out)
     if film is not None:
         check_film(film)
+    check_kept([("--out", out), ("--film", film)], [options.style, *images_of(options)])
     run, experiment = load_preset(options.preset)
     style = experiment.styles[0]
     sides = [side for side in (options.width, options.height) if side is not None]

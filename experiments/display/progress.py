@@ -106,6 +106,9 @@ class Phases:
         # What was done before it was begun, or before something else came between, says nothing of how long it takes.
         then, before = self._begun[what]
         each = (now - then) / (done - before) if done > before else None
+        if done and not before:
+            # Programs are compiled for the first, which takes many times as long as any other.
+            self._begun[what], each = (now, done), None
         left = f"{datetime.timedelta(seconds=round(each * (total - done)))} left" if each is not None and done < total else ""
         self.bar.update(self._tasks[what], completed=done, left=left)
         if self._console.is_terminal or done == total or (done and now - self._last_line < _QUIET):

@@ -117,8 +117,9 @@ class Exploration:
             raise UserError("The strength of the style is 0, and so are all multiples of it: give a strength above 0.")
         if experiment.tile is not None:
             raise UserError(
-                f"An exploration reads whole paintings, and one of {experiment.size} pixels is read in tiles: give a smaller "
-                "--size, or leave --explore out."
+                f"An exploration reads whole paintings, and this one of {experiment.size} pixels is read in tiles of "
+                f"{experiment.tile}: leave --tile out, or give a smaller --size where the memory asks for tiles, or leave "
+                "--explore out."
             )
         return experiment
 

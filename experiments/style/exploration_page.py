@@ -54,7 +54,7 @@ def exploration_page(explored: Explored) -> str:
         )
     images = embedded.images
     titles = [style.image.title for style in experiment.styles]
-    said = [f"{_factor(one.factor)} × the preset's, beta {one.beta:.4g}" for one in explored.paintings]
+    said = [f"{_factor(one.factor)} × the strength asked for, beta {one.beta:.4g}" for one in explored.paintings]
     chosen = int(np.argmin([abs(np.log(painting.factor)) for painting in explored.paintings]))
     heading = f"{experiment.content.title} in the look of {' and '.join(titles)}"
     given = {
@@ -110,8 +110,8 @@ def _summary(explored: Explored) -> str:
     grid, count = explored.grid, len(explored.paintings)
     return (
         f"{count} paintings of {grid.width} × {grid.height} pixels, {explored.run.steps} steps each, from "
-        f"{_factor(first.factor)} to {_factor(last.factor)} times the preset's strength of the style (beta {first.beta:.4g} to "
-        f"{last.beta:.4g}){_ratio(explored)}. "
+        f"{_factor(first.factor)} to {_factor(last.factor)} times the strength of the style that was asked for (beta "
+        f"{first.beta:.4g} to {last.beta:.4g}){_ratio(explored)}. "
         f"{grid.rows} × {grid.columns} places of every one are explained."
     )
 

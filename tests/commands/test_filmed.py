@@ -73,6 +73,30 @@ def test_another_film_is_not_painted_over(capsys):
     assert Path("mine/f9.png").read_bytes() == b"mine"
 
 
+def test_a_film_of_other_frames_is_not_painted_over(capsys):
+    assert run(COMMAND) == 0
+    first = Path("out/f2.png").read_bytes()
+    for path in Path("frames").iterdir():
+        Image.open(path).transpose(Image.Transpose.ROTATE_90).save(path)
+    assert run(COMMAND) == 2
+    assert "The folder out holds a film of other frames" in capsys.readouterr().err
+    assert Path("out/f2.png").read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-o", "frames"], "--out is frames, among the images of frames"),
+        (["--film", "frames/all.webp"], "--film is frames/all.webp, among the images of frames"),
+    ],
+)
+def test_nothing_is_made_among_the_frames(arguments, message, capsys):
+    before = sorted(Path("frames").iterdir())
+    assert run([*COMMAND[:-2], *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert sorted(Path("frames").iterdir()) == before
+
+
 def test_a_record_that_cannot_be_read_is_named(capsys):
     Path("out").mkdir()
     Path("out/film.json").write_text("{")

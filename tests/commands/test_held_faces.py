@@ -82,6 +82,12 @@ def test_where_the_faces_are_can_be_said(capsys):
     assert "--face has 12 numbers for group.png: give CONTENT, and ten for each face" in capsys.readouterr().err
 
 
+def test_a_point_outside_of_the_image_is_told_in_the_words_of_the_command(capsys):
+    assert stylize("group.png", "style.png", "--face", *["9999"] * 10) == 2
+    said = capsys.readouterr().err
+    assert "one of its points lies far outside group.png" in said and "Landmarks" not in said
+
+
 def test_what_a_face_is_held_to_is_painted_again_only_where_something_else_is_asked(monkeypatch, capsys):
     detector(monkeypatch, points_of(2))
     command = ["group.png", "style.png", "--size", "128"]

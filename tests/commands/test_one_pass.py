@@ -79,6 +79,8 @@ def test_a_sheet_has_the_content_and_each_style():
         (["photo.png", "ink", "oil", "--weights", "1"], "--weights has 1 values for 2 styles"),
         (["photo.png", "ink", "--strength", "0.5"], "has learned its style at one strength"),
         (["photo.png", "ink", "-o", "painted.psd"], "painted.psd has the suffix .psd"),
+        (["photo.png", "ink", "-o", "photo.png"], "--out is photo.png, an image that is read"),
+        (["ink", "--contents", "photos", "-o", "photos"], "--out is photos, among the images of photos"),
         (["photo.png", "--grid", "sheet.jpg"], "--grid is sheet.jpg: a contact sheet is a .png"),
         (["photo.png", "--grid", "sheet.png", "-o", "x.png"], "writes a sheet and nothing else: leave --out out"),
         (["photo.png", "ink", "--grid", "sheet.png", "--strength", "2"], "paints each style alone and whole"),

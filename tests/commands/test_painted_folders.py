@@ -94,6 +94,20 @@ def test_contents_and_styles_are_told_apart(arguments, names):
     assert painted("stylized") == names
 
 
+def test_a_table_has_the_names_of_files_as_they_are(capsys):
+    draw("photos/a[red].png", 7)
+    assert run(["stylize", "z.png", "--contents", "photos/a[red].png", "--preset", "preset.py", "--steps", "1"]) == 0
+    assert "a[red].png" in capsys.readouterr().out
+
+
+def test_paintings_below_a_folder_of_styles_are_no_styles():
+    draw("looks/painted/z_x.png", 8)
+    assert [work.styles for work in works(("z.png",), ("looks",), Path("looks/painted"))] == [
+        ("looks/x.png",),
+        ("looks/y.png",),
+    ]
+
+
 def test_no_two_paintings_have_one_name():
     contents, looks = ["a", "a_b", "a_b_c_2"], ["b_c", "c", "c_2"]
     for number, name in enumerate((*contents, *looks)):
@@ -119,6 +133,11 @@ def test_an_image_that_cannot_be_painted_is_told_and_the_others_are_painted(caps
         (["z.png", "--contents", "photos", "-o", "out.png"], "Several paintings go into a folder, and --out is out.png"),
         (["z.png", "--contents", "photos", "--film", "a.gif"], "--film is for one painting, and this paints several"),
         (["z.png", "--contents", "photos", "--grid", "a.jpg"], "--grid is a.jpg: a contact sheet is a .png"),
+        (["z.png", "--contents", "photos", "-o", "photos"], "--out is photos, among the images of photos"),
+        (["z.png", "--contents", "photos", "--grid", "photos/g.png"], "--grid is photos/g.png, among the images of photos"),
+        (["z.png", "--contents", "photos/a.png", "-o", "photos"], "--out is photos/a.png, an image that is read"),
+        (["z.png", "--contents", "photos", "--grid", "z.png"], "--grid is z.png, an image that is read"),
+        (["z.png", "--contents", "photos", "--grid", "stylized/b.png"], "--out and --grid are both stylized/b.png"),
         (["photos/a.png", "z.png", "--grid", "a.png"], "--grid is a contact sheet of several paintings, and this is one"),
         (["looks", "z.png", "--contents", "photos"], "looks is a folder of styles, and others are given beside it"),
         (["--contents", "photos/a.png", "photos/b.jpg"], "no style stands before it"),

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from PIL import Image
 from small_style import PRESET
 
 from likeness.experiments.commands.main import run
+from likeness.experiments.commands.painted import load_preset, place
 from likeness.research.images.sources import ImageFile
 
 pytestmark = pytest.mark.end_to_end
@@ -124,6 +126,36 @@ def test_bad_input_is_explained_and_nothing_is_written(arguments, message, capsy
     assert message in capsys.readouterr().err
     assert not Path("stylized.png").exists()
     assert not list(Path().glob("runs/stylize/*/checkpoints"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["stylize", "content.png", "style.png", "-o", "content.png"], "--out is content.png, an image that is read"),
+        (["stylize", "content.png", "style.png", "-o", "./style.png"], "--out is style.png, an image that is read"),
+        (["stylize", "content.png", "style.png", "--mask", "square.png=style1", "-o", "square.png"], "--out is square.png"),
+        (["stylize", "content.png", "style.png", "--init", "other.png", "-o", "other.png"], "--out is other.png"),
+        (["stylize", "content.png", "-o", "a.webp", "--film", "a.webp"], "--out and --film are both a.webp: give each a file"),
+        (["textures", "style.png", "-o", "style.png"], "--out is style.png"),
+        (["reconstruct", "content.png", "-o", "content.png"], "--out is content.png"),
+    ],
+)
+def test_an_image_that_is_read_is_not_written_over(arguments, message, capsys):
+    before = {path: path.read_bytes() for path in Path().glob("*.png")}
+    assert run([*arguments, "--preset", "preset.py"]) == 2
+    assert message in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in Path().glob("*.png")} == before and not Path("runs").exists()
+
+
+def test_images_with_the_longest_names_have_a_directory():
+    long, letters = "l" * 240, "\u65e5" * 80
+    for name in (long, letters):
+        Path(f"{name}.png").write_bytes(Path("content.png").read_bytes())
+        preset = load_preset("preset.py")
+        experiment = dataclasses.replace(preset[1], content=ImageFile(path=f"{name}.png"))
+        where = place(dataclasses.replace(preset[0], experiment=experiment), experiment, None, "stylize", f"{name}_style")
+        where.with_name(f"{where.name}_100_steps").mkdir(parents=True)
+        assert where.name.startswith(name[:60])
 
 
 @pytest.mark.parametrize("kind", ["L", "LA", "RGBA", "I;16", "P"])
@@ -347,7 +379,7 @@ def test_sixteen_strengths_are_explained_on_a_page_and_painted_once(capsys, monk
     assert "page   page.html" in capsys.readouterr().out
     page = Path("page.html").read_bytes()
     assert len(page) < 10_000_000
-    assert "0.0625 × the preset's, beta 0.0625".encode() in page.replace(b"&#39;", b"'")
+    assert "0.0625 × the strength asked for, beta 0.0625".encode() in page.replace(b"&#39;", b"'")
     painted = sorted(Path("runs/stylize").glob("*/summary.json"))
     assert len(painted) == 16
     before = [path.stat().st_mtime_ns for path in painted if "x_" in str(path)]
@@ -360,6 +392,7 @@ def test_sixteen_strengths_are_explained_on_a_page_and_painted_once(capsys, monk
     [
         (["--explore", "page.png"], "ends in .html"),
         (["--explore", "page.html", "--strength", "0"], "strength of the style is 0"),
+        (["--explore", "page.html", "--tile", "16"], "is read in tiles of 16: leave --tile out"),
         (["--explore", "page.html", "--contents", "content.png", "other.png"], "--explore is for one painting"),
     ],
 )

@@ -47,19 +47,36 @@ def test_what_comes_between_two_parts_of_a_phase_is_not_counted(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Compiling took a minute, and of the steps two are left, of six seconds each."""
-    monkeypatch.setattr("time.monotonic", iter([1000.0, 1006.0, 1012.0, 1072.0, 1078.0]).__next__)
+    monkeypatch.setattr("time.monotonic", iter([1000.0, 1006.0, 1012.0, 1018.0, 1072.0, 1078.0]).__next__)
     with Phases() as phases:
         phases.tell("steps", 0, 6)
+        phases.tell("steps", 1, 6)
         phases.tell("steps", 2, 6)
         phases.tell("compiling", 0, 1)
         phases.tell("steps", 3, 6)
         phases.tell("steps", 4, 6)
     assert capfd.readouterr().err.splitlines() == [
         "steps",
-        "steps: 2 of 6, 0:00:12 left",
+        "steps: 1 of 6",
+        "steps: 2 of 6, 0:00:24 left",
         "compiling",
         "steps: 3 of 6",
         "steps: 4 of 6, 0:00:12 left",
+    ]
+
+
+def test_what_is_compiled_for_the_first_is_not_counted_for_the_others(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four minutes for the first, six seconds for each of the others."""
+    monkeypatch.setattr("time.monotonic", iter([1000.0, 1240.0, 1246.0]).__next__)
+    with Phases() as phases:
+        for done in (0, 1, 2):
+            phases.tell("asking layers", done, 16)
+    assert capfd.readouterr().err.splitlines() == [
+        "asking layers",
+        "asking layers: 1 of 16",
+        "asking layers: 2 of 16, 0:01:24 left",
     ]
 
 

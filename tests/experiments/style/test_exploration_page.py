@@ -63,6 +63,13 @@ def test_the_page_keeps_every_promise_and_says_what_is_missing(tmp_path: Path) -
         assert words in text
 
 
+def test_strengths_are_those_of_what_was_asked_for_and_not_of_the_preset(tmp_path: Path) -> None:
+    """With --strength 2 the run's beta is twice the preset's, and the factor 1 is that."""
+    text = " ".join(checked(exploration_page(explored(tmp_path)), scripts=3).words)
+    assert "1 × the strength asked for, beta 10" in text and "times the strength of the style that was asked for" in text
+    assert "× the preset's" not in text
+
+
 def test_the_extra_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = explored(tmp_path)
     monkeypatch.setitem(sys.modules, "jinja2", None)
@@ -88,12 +95,12 @@ def test_in_a_browser_slider_and_pointer_work_by_mouse_and_keyboard(tmp_path: Pa
         shown = "[...document.querySelectorAll('.painted')].map(each => each.checkVisibility())"
         card = "[...document.querySelectorAll('.judged strong')].map(each => each.textContent)"
         assert window.evaluate(shown) == [False, True, False, False]
-        assert window.evaluate("document.querySelector('#strength-said').value") == "1 × the preset's, beta 10"
+        assert window.evaluate("document.querySelector('#strength-said').value") == "1 × the strength asked for, beta 10"
         assert window.evaluate(card) == ["20.0 %", "yes, 0.2"]
         window.evaluate("document.getElementById('strength').focus()")
         window.press("End")
         assert window.evaluate(shown) == [False, False, False, True]
-        assert window.evaluate("document.querySelector('#strength-said').value") == "4 × the preset's, beta 40"
+        assert window.evaluate("document.querySelector('#strength-said').value") == "4 × the strength asked for, beta 40"
         assert window.evaluate(card) == ["40.0 %", "no, 0.4"]
         window.press("ArrowLeft")
         assert window.evaluate(shown) == [False, False, True, False]
