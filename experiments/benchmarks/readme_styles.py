@@ -8,6 +8,9 @@ python -m likeness.experiments.benchmarks.readme_styles docs/styles.jpg runs/rea
 likeness stylize TUBINGEN --model pastiche26 --grid runs/readme/26.png
 python -m likeness.experiments.benchmarks.readme_styles docs/pastiche.jpg runs/readme/26.png
 
+likeness stylize TUBINGEN GREAT_WAVE --size 2048 --tile 512 -o runs/readme/large.png
+python -m likeness.experiments.benchmarks.readme_styles docs/large.jpg runs/readme/large.png
+
 Several images are set side by side, a single one is kept at its size.
 """
 
