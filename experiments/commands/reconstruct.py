@@ -38,7 +38,7 @@ class Options:
 
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness reconstruct", arguments=arguments)
-    say_first(f"painting {options.content or 'a photograph'} again from the layers of {options.preset}: they are read")
+    say_first(f"painting {options.content or 'a photograph'} again from the layers of {options.preset}: reading them")
     from likeness.experiments.commands.painted import load_preset, place
     from likeness.experiments.commands.places import check_figure, check_kept
     from likeness.experiments.display import figures

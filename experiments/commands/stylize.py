@@ -241,7 +241,7 @@ def _begun(options: Options) -> str:
     content, styles = options.content or ", ".join(options.contents) or "a photograph", " and ".join(options.styles)
     styles += ", mixed" if len(options.styles) > 1 else ""
     how = f"by {options.model}" if options.model else f"by {options.preset}"
-    return f"painting {content}{f' in the look of {styles}' if styles else ''} {how}: the images and the encoder are read"
+    return f"painting {content}{f' in the look of {styles}' if styles else ''} {how}: reading the images and the encoder"
 
 
 def _check(options: Options) -> None:

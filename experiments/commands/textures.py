@@ -32,7 +32,7 @@ class Options(PaintingFlags):
 
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness textures", arguments=arguments)
-    say_first(f"painting a texture in the look of {options.style or 'a painting'} by {options.preset}: they are read")
+    say_first(f"painting a texture in the look of {options.style or 'a painting'} by {options.preset}: reading them")
     from likeness.experiments.commands.painted import check_film, check_writable, load_preset, paint, place
     from likeness.experiments.commands.places import check_kept
     from likeness.experiments.style.colors import AsTheyAre

@@ -94,15 +94,17 @@ class Pace:
         to_evaluate -= sum(self._due(border, border + 1) for border in entries)
         entering, evaluating = self._an_entry(), self._an_evaluation()
         beside = len(entries) * (entering or 0.0) + to_evaluate * (evaluating or 0.0)
-        unseen = (to_evaluate > 0 and evaluating is None) or (bool(entries) and entering is None)
         least, most = (self._stepping(step, grows=grows) + beside for grows in (False, True))
-        if unseen and most < 1:
-            return ""
         if step >= self._total:
             return f"{_clock(most)} of evaluating left" if round(most) else ""
+        unseen = to_evaluate > 0 and evaluating is None
+        if unseen and most < 1:
+            return ""
+        span = f"{'more than ' if unseen else ''}{_clock(most)}"
         if round(least) != round(most):
-            return f"{_clock(least)} to {_clock(most)} of training left"
-        return f"{'more than ' if unseen else ''}{_clock(most)} of training left"
+            span = f"{_clock(least)} to {_clock(most)}"
+        uncounted = len(entries) if entering is None else 0
+        return f"{span} left" + (f", and {uncounted} stage{'s' * (uncounted > 1)} to compile" if uncounted else "")
 
     def _borders(self) -> list[int]:
         """The steps at which a stage after the first begins."""

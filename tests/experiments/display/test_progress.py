@@ -22,7 +22,7 @@ def test_a_log_file_gets_the_time_left(capfd: pytest.CaptureFixture[str], monkey
         terminal.advance(step, {"loss": 0.5})
     assert capfd.readouterr().err.splitlines() == [
         "step 10 of 30  loss 0.5",
-        "step 20 of 30, 0:00:10 of training left  loss 0.5",
+        "step 20 of 30, 0:00:10 left  loss 0.5",
         "step 30 of 30  loss 0.5",
     ]
 
