@@ -2,8 +2,8 @@
 
 The photograph comes with scikit-learn, the painting is procedural, and the encoder is a small VGG that has learned to tell
 drawn textures apart (``recognition/textures``). What is learned is a Laplacian pyramid of the image: a step moves large parts
-of it at once, so that strokes come about where single pixels make noise. On two quiet cores ``likeness stylize`` takes 21
-seconds, of which 12 are training, and a minute with ``--size 640``.
+of it at once, so that strokes come about where single pixels make noise. On two quiet cores ``likeness stylize`` takes 32
+seconds, and 77 with ``--size 640``; the first time, when its programs are compiled, 88 and 155.
 
     likeness train stylization/quickstart
 """

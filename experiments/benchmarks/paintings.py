@@ -30,7 +30,6 @@ import tyro
 from likeness.experiments.commands.painted import digest
 from likeness.experiments.config import load, to_json
 from likeness.experiments.display.contact_sheet import Tile, draw
-from likeness.experiments.display.glossary import MEANINGS
 from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.run import Run
 from likeness.experiments.storage.workdir import Workdir, read_json
@@ -56,11 +55,15 @@ from likeness.research.weights import Pretrained, named
 
 STYLE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
-SHOWN = (
-    *("held_out/content/relative", "held_out/style/relative", "content/lpips", "content/ssim"),
-    *("style/color_distance", "style/patch_distance"),
-)
-"""What is compared, where it was measured."""
+SHOWN = {
+    "held_out/content/relative": "the features of the content",
+    "held_out/style/relative": "the statistics of the style",
+    "content/lpips": "LPIPS from the content",
+    "content/ssim": "the structure of the content",
+    "style/color_distance": "the colors of the style",
+    "style/patch_distance": "the small patches of the style",
+}
+"""What is compared, where it was measured, and what it is about."""
 HIGHER = ("content/ssim",)
 """Of these more is better."""
 
@@ -308,18 +311,18 @@ def table(works: Sequence[Painted], sets: Mapping[str, ArtFIDScore] | None = Non
         lines += _of_sets(methods, sets)
     lines += ["", f"| difference from {methods[0]}, on the pairs that both painted | {' | '.join(methods[1:])} |"]
     lines.append(f"|---|{'---|' * (len(methods) - 1)}")
-    told: dict[str, list[str]] = {}
+    told: dict[str, dict[str, list[str]]] = {name: {"better": [], "worse": []} for name in methods[1:]}
     for metric in metrics:
         differences = {m: compared(m, methods[0], metric, works) for m in methods[1:]}
         lines.append(f"| {metric} | {' | '.join(d.text() if d else '' for d in differences.values())} |")
         for name, difference in differences.items():
             if difference is not None and difference.resolved:
                 better = (difference.value > 0) == (metric in HIGHER)
-                told.setdefault(name, []).append(f"{'better' if better else 'worse'} at {_called(metric)}")
+                told[name]["better" if better else "worse"].append(SHOWN[metric])
     lines.append("")
     for name in methods[1:]:
-        found = ", ".join(told.get(name, [])) or "no different, as far as these pairs can say"
-        lines.append(f"{name} is {found}, beside {methods[0]}.")
+        found = " and ".join(f"{how} at {_listed(what)}" for how, what in told[name].items() if what)
+        lines.append(f"{name} is {found or 'no different, as far as these pairs can say,'} beside {methods[0]}.")
     return "\n".join(lines) + "\n"
 
 
@@ -345,9 +348,8 @@ def _of_sets(methods: Sequence[str], sets: Mapping[str, ArtFIDScore]) -> list[st
     return lines
 
 
-def _called(metric: str) -> str:
-    short = metric.removeprefix("held_out/")
-    return next((meaning.words for meaning in MEANINGS if meaning.path == short), metric)
+def _listed(words: Sequence[str]) -> str:
+    return f"{', '.join(words[:-1])}{' and ' * (len(words) > 1)}{words[-1]}"
 
 
 def draw_sheet(works: Sequence[Painted], contents: Sequence[ImageSource], styles: Sequence[ImageSource], out: Path) -> None:
@@ -364,7 +366,7 @@ def draw_sheet(works: Sequence[Painted], contents: Sequence[ImageSource], styles
             tiles = [Tile(image[::step, ::step], shown.title) for image, shown in zip(seen, (content, style), strict=True)]
             for name in methods:
                 work = by_place.get((name, content.title, style.title))
-                errors = "" if work is None else " · ".join(f"{work.metrics[m]:.2f}" for m in SHOWN[:2])
+                errors = "" if work is None else " · ".join(f"{work.metrics[m]:.2f}" for m in list(SHOWN)[:2])
                 tiles.append(Tile(blank if work is None else work.pixels[::step, ::step], errors))
             rows.append(tiles)
     draw(rows, out, heads=("content", "style", *methods))
