@@ -321,7 +321,7 @@ def table(works: Sequence[Painted], sets: Mapping[str, ArtFIDScore] | None = Non
                 told[name]["better" if better else "worse"].append(SHOWN[metric])
     lines.append("")
     for name in methods[1:]:
-        found = " and ".join(f"{how} at {_listed(what)}" for how, what in told[name].items() if what)
+        found = " and ".join(f"{how} at {', '.join(what)}" for how, what in told[name].items() if what)
         lines.append(f"{name} is {found or 'no different, as far as these pairs can say,'} beside {methods[0]}.")
     return "\n".join(lines) + "\n"
 
@@ -346,10 +346,6 @@ def _of_sets(methods: Sequence[str], sets: Mapping[str, ArtFIDScore]) -> list[st
             "same pairs, and no published value.",
         ]
     return lines
-
-
-def _listed(words: Sequence[str]) -> str:
-    return f"{', '.join(words[:-1])}{' and ' * (len(words) > 1)}{words[-1]}"
 
 
 def draw_sheet(works: Sequence[Painted], contents: Sequence[ImageSource], styles: Sequence[ImageSource], out: Path) -> None:

@@ -35,7 +35,8 @@ class Options(PaintingFlags):
     """Where the image goes; of several paintings the folder, which without it is called stylized."""
     contents: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FOLDER|FILE ...")] = ()
     """Several contents, for a painting of each: then all that stands before this flag are styles, as in `likeness stylize
-    STYLE --contents a.jpg b.jpg`, and after a single folder too. What is painted already is not painted again."""
+    STYLE --contents a.jpg b.jpg`, and after a single folder too. What is painted already is not painted again; with
+    --model, which takes seconds, it is."""
     grid: Annotated[str | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: none)")] = None
     """Of several paintings, also write a contact sheet: a row for each content, a column for each style. With --model, of every
     style that a network has learned, and nothing else is written. A .png."""

@@ -119,8 +119,8 @@ def test_differences_are_of_the_pairs_that_both_painted_and_said_in_words():
     assert difference is not None and difference.value == pytest.approx(-0.1)
     assert compared("better", "Gram", "content/lpips", works) is None
     text = table(works)
-    assert "better is better at the statistics of the style and the structure of the content beside Gram." in text
-    assert "one is worse at the statistics of the style and the structure of the content beside Gram." in text
+    assert "better is better at the statistics of the style, the structure of the content beside Gram." in text
+    assert "one is worse at the statistics of the style, the structure of the content beside Gram." in text
     assert "same is no different, as far as these pairs can say, beside Gram." in text
 
 
