@@ -27,7 +27,8 @@ def keep_freed_memory() -> bool:
     if not hasattr(libc, "gnu_get_libc_version") or not hasattr(libc, "mallopt"):
         return False
     most = 2**31 - 1
-    # Arenas of threads, unlike the first, take pieces above 64 MB from the system each time; XLA asks from its threads.
-    asked = ((_ARENA_MAX, 1), (_MMAP_THRESHOLD, 2**30), (_TRIM_THRESHOLD, most), (_TOP_PAD, 64 * 2**20))
+    # Arenas of threads, unlike the first, take pieces above 64 MB from the system each time, and XLA asks from its threads. But
+    # all in the first wait for each other: compiling, and steps on small images, are slower for it. Two serve both.
+    asked = ((_ARENA_MAX, 2), (_MMAP_THRESHOLD, 2**30), (_TRIM_THRESHOLD, most), (_TOP_PAD, 64 * 2**20))
     agreed = [libc.mallopt(parameter, value) for parameter, value in asked]
     return all(agreed)

@@ -2,8 +2,8 @@
 
 The photograph comes with scikit-learn, the painting is procedural, and the encoder is a small VGG that has learned to tell
 drawn textures apart (``recognition/textures``). What is learned is a Laplacian pyramid of the image: a step moves large parts
-of it at once, so that strokes come about where single pixels make noise. On two quiet cores ``likeness stylize`` takes 32
-seconds, and 77 with ``--size 640``; the first time, when its programs are compiled, 88 and 155.
+of it at once, so that strokes come about where single pixels make noise. On two cores ``likeness stylize`` takes 38 seconds,
+and 73 with ``--size 640``; the first time, when its programs are compiled, 53 to 61 and 93.
 
     likeness train stylization/quickstart
 """
@@ -39,7 +39,7 @@ def get_config() -> Run:
                 image_terms=(Term(loss=TotalVariation(), weight=0.3), Term(loss=OutOfRange())),
             ),
             size=320,
-            pyramid=Pyramid(smallest=80, steps=(1.0,)),
+            pyramid=Pyramid(smallest=80, factor=4.0, steps=(2.0, 1.0)),
             parametrization=LaplacianPyramid(),
             colors=Matched(change="content"),
             start=FromContent(details=0.5),
@@ -47,6 +47,5 @@ def get_config() -> Run:
         steps=210,
         optimizer=Adam(schedule=Constant(peak_lr=0.01)),
         log_every=10,
-        evaluate_every=70,
         checkpoints=Checkpoints(every=70),
     )

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from likeness.experiments.compiled_quickly import compiled_quickly
 from likeness.experiments.fingerprints import of_arrays
 from likeness.experiments.frozen import FrozenEncoder, Random
 from likeness.experiments.style.perceptual import Perceptual
@@ -107,7 +108,7 @@ class StyleEvaluator:
         seen = tuple(own or others for own, others in zip(layers, layers[::-1], strict=True))
         own = relative_errors(own_encoder, *seen, own_weights, *arrays[0], arrays[1])
         other = relative_errors(self.encoder, self.content, self.style, weights["encoder"], *arrays[0], arrays[1])
-        errors = {"content/relative": own[0], "style/relative": own[1]}
+        errors: dict[str, Scalar | float] = {"content/relative": own[0], "style/relative": own[1]}
         errors |= {"held_out/content/relative": other[0], "held_out/style/relative": other[1]}
         errors["style/color_distance"] = min(color_distance(image, look) for look in looks)
         if min(min(each.shape[:2]) for each in (image, *looks)) >= SMALLEST:
@@ -120,7 +121,7 @@ class StyleEvaluator:
         return {name: float(value) for name, value in errors.items()}
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@functools.partial(compiled_quickly, static_argnums=(0,))
 def _measured(distance: Perceptual | StructureTexture, variables: PyTree, image: Array, content: Array) -> Scalar:
     return distance(variables, image[None], content[None])
 
@@ -132,7 +133,7 @@ def _shrunk(image: np.ndarray, share: float) -> np.ndarray:
     return np.clip(np.asarray(resize(jnp.asarray(image), size)), 0.0, 1.0)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+@functools.partial(compiled_quickly, static_argnums=(0, 1, 2))
 def relative_errors(
     encoder: FrozenEncoder,
     content_layers: tuple[str, ...],

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from likeness.experiments.compiled_quickly import compiled_quickly
 from likeness.experiments.frozen import FrozenEncoder
 from likeness.research.checks import check_members
 from likeness.research.losses.style.hypercolumns import DrawsPlaces
@@ -94,7 +95,7 @@ def targets(
     return _targets(encoder, terms, variables, jnp.asarray(image), None if mask is None else jnp.asarray(mask))
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
+@functools.partial(compiled_quickly, static_argnums=(0, 1))
 def _targets(
     encoder: FrozenEncoder, terms: tuple[Term, ...], variables: PyTree, image: Array, mask: Array | None
 ) -> list[PyTree]:

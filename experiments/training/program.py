@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import jax
 
+from likeness.experiments.compiled_quickly import quick_options
 from likeness.experiments.distributed import processes
 from likeness.experiments.distributed.sharding import check_batch, compiler_options, over_batch, replicated
 from likeness.experiments.experiment import TrainState, Variables
@@ -101,6 +102,8 @@ class _Asked:
         run, mesh, optimizer = self.run, self.mesh, _transformation(self.run)
         whole, split, patient = replicated(mesh), over_batch(mesh), compiler_options(mesh)
         places = jax.tree.unflatten(self.structure, self.shardings)
+        # A stage is entered once.
+        once = (quick_options(mesh.devices.flat[0].platform) or {}) | (patient or {}) or None
         init: Any = functools.partial(initial_state, run.experiment, optimizer, run.ema_decay is not None)
         step: Any = functools.partial(
             train_step, run.experiment, optimizer, run.optimizer.recovers, run.ema_decay, frozen=frozen_by(run.optimizer)
@@ -116,7 +119,7 @@ class _Asked:
                 donate_argnums=0,
                 compiler_options=patient,
             ),
-            promote=jax.jit(functools.partial(promoted, run), out_shardings=places, compiler_options=patient),
+            promote=jax.jit(functools.partial(promoted, run), out_shardings=places, compiler_options=once),
         )
 
 
