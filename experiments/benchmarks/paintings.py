@@ -221,6 +221,16 @@ def cut(source: ImageSource, size: int, folder: Path) -> ImageSource:
     return ImageFile(path=str(file))
 
 
+def kept(source: ImageSource, folder: Path) -> ImageSource:
+    """An image's file, copied to where it lies by its bytes, so that nothing depends on where it was."""
+    if not isinstance(source, ImageFile):
+        return source
+    file = folder / source.fingerprint()[:8] / Path(source.path).name
+    if not file.exists():
+        write_atomically(file, expand_path(source.path).read_bytes())
+    return ImageFile(path=str(file))
+
+
 def painted(options: Benchmark, out: Path) -> tuple[list[Painted], list[ImageSource], list[ImageSource]]:
     """Paints what is missing and evaluates all of it, with a line for each painting."""
     contents = images(
@@ -228,20 +238,24 @@ def painted(options: Benchmark, out: Path) -> tuple[list[Painted], list[ImageSou
     )
     contents = [cut(source, options.size, out / f"contents_{options.size}") for source in contents]
     builtin = [Painting(style=style) for style in (CurlStrokes(), VoronoiMosaic(), Woodcut())]
-    styles = images(options.styles, "--styles", builtin)
+    styles = [kept(source, out / "styles") for source in images(options.styles, "--styles", builtin)]
     judge = evaluator(options)
     weights, measured = judge.variables(), []
     methods = told_apart([method(name) for name in options.methods])
     asked = [(how, c, s) for how in methods for c in contents for s in styles if how.paints(s)]
-    begun = time.monotonic()
+    took: list[float] = []
     for number, (how, content, style) in enumerate(asked, 1):
+        begun = time.monotonic()
         pixels = how.paint(content, style, options, out)
         look, read = style.open(options.size), (judge.content, judge.style)
         metrics = judge.metrics(weights, judge.encoder, weights["encoder"], read, pixels, content.open(options.size), (look,))
         # Those of the encoder that painted are not asked for: methods have several.
         metrics = {name: value for name, value in metrics.items() if name in SHOWN}
         measured.append(Painted(how.name, content.title, style.title, pixels, metrics))
-        left = (time.monotonic() - begun) / number * (len(asked) - number) / 60
+        took.append(time.monotonic() - begun)
+        # One that was there already took next to no time, and says nothing of those that are not.
+        new = [seconds for seconds in took if seconds > max(took) / 10]
+        left = sum(new) / len(new) * (len(asked) - number) / 60
         print(f"{number} of {len(asked)}: {how.name}, {content.title} in {style.title}; about {left:.0f} min left", flush=True)
     return measured, contents, styles
 

@@ -1,6 +1,7 @@
 """The benchmark of ways to paint: what is painted once, what is compared, and what is said."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -87,6 +88,9 @@ def test_every_pair_is_painted_by_every_method_and_only_once(folders, tmp_path, 
     monkeypatch.setattr(paintings, "train", none)
     again, _, _ = painted(options, tmp_path / "out")
     assert [dict(w.metrics) for w in again] == [dict(w.metrics) for w in works]
+    shutil.copytree(tmp_path / "styles", tmp_path / "moved")
+    moved, _, _ = painted(dataclasses.replace(options, styles=str(tmp_path / "moved")), tmp_path / "out")
+    assert [dict(w.metrics) for w in moved] == [dict(w.metrics) for w in works]
     with pytest.raises(AssertionError, match="painted again"):
         painted(dataclasses.replace(options, steps=3), tmp_path / "out")
     write_image(tmp_path / "styles" / "x.png", np.zeros((40, 64, 3), np.float32))
