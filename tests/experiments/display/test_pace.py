@@ -88,4 +88,4 @@ def test_a_run_that_goes_on_in_its_last_size_knows_no_other() -> None:
 
 
 def test_a_painting_asks_for_the_pixels_of_each_size() -> None:
-    assert work(stages(get_config())) == ((70, 80.0**2), (140, 160.0**2), (210, 320.0**2))
+    assert work(stages(get_config())) == ((140, 80.0**2), (210, 320.0**2))
