@@ -14,8 +14,8 @@ Result = TypeVar("Result")
 def quick_options(platform: str) -> dict[str, Any] | None:
     """What XLA is told so that a program is compiled quickly; None where it must compile as it does.
 
-    On a CPU nothing is fused or optimized, which makes most of the time that compiling takes. Convolutions, products and sorts
-    come from a library and run as fast. On accelerators fusing is what makes a program fit their memory.
+    On a CPU nothing is fused or optimized, which is most of what compiling takes time for. Convolutions and products come from
+    a library and are as fast; all else runs longer. On accelerators fusing is what makes a program fit their memory.
 
     Args:
         platform: such as ``jax.default_backend()``.

@@ -39,7 +39,7 @@ def get_config() -> Run:
                 image_terms=(Term(loss=TotalVariation(), weight=0.3), Term(loss=OutOfRange())),
             ),
             size=320,
-            pyramid=Pyramid(smallest=80, factor=4.0, steps=(2.0, 1.0)),
+            pyramid=Pyramid(smallest=48, factor=4.0, steps=(2.0, 1.0)),
             parametrization=LaplacianPyramid(),
             colors=Matched(change="content"),
             start=FromContent(details=0.5),

@@ -105,17 +105,17 @@ class Method:
         """Whether it can paint in the look of this one."""
         return not self.style or style.title == self.style
 
-    def paint(self, content: ImageSource, style: ImageSource, options: Benchmark, out: Path) -> np.ndarray:
-        """The painting as it is in its 8-bit file; painted if it is not there already, of the same bytes."""
+    def paint(self, content: ImageSource, style: ImageSource, options: Benchmark, out: Path) -> tuple[np.ndarray, bool]:
+        """The painting as it is in its 8-bit file, and whether it is new: it was not there already, of the same bytes."""
         read = digest([content.fingerprint(), style.fingerprint()])[:8]
         folder = (self.given or self.name).replace("/", "_").replace(":", "_")
         workdir = out / folder / f"{content.title}_{style.title}_{read}"
         if self.run is None:
             file = workdir / "image.png"
-            if not file.exists() or max(read_image(file).pixels.shape[:2]) != options.size:
+            if new := not file.exists() or max(read_image(file).pixels.shape[:2]) != options.size:
                 workdir.mkdir(parents=True, exist_ok=True)
                 write_image(file, Stylizer.load(self.network)(content.open(options.size)))
-            return read_image(file).pixels
+            return read_image(file).pixels, new
         experiment = self.run.experiment
         assert isinstance(experiment, Stylization)
         look = dataclasses.replace(experiment.styles[0], image=style)
@@ -123,9 +123,9 @@ class Method:
         steps = self.run.steps if options.steps is None else options.steps
         run = dataclasses.replace(self.run, experiment=experiment, steps=steps)
         files = Workdir(workdir)
-        if not files.summary.exists() or read_json(files.config) != json.loads(json.dumps(to_json(run))):
+        if new := not files.summary.exists() or read_json(files.config) != json.loads(json.dumps(to_json(run))):
             train(run, workdir)
-        return read_image(files.images / "image.png").pixels
+        return read_image(files.images / "image.png").pixels, new
 
 
 @dataclasses.dataclass(frozen=True)
@@ -246,17 +246,16 @@ def painted(options: Benchmark, out: Path) -> tuple[list[Painted], list[ImageSou
     took: list[float] = []
     for number, (how, content, style) in enumerate(asked, 1):
         begun = time.monotonic()
-        pixels = how.paint(content, style, options, out)
+        pixels, new = how.paint(content, style, options, out)
         look, read = style.open(options.size), (judge.content, judge.style)
         metrics = judge.metrics(weights, judge.encoder, weights["encoder"], read, pixels, content.open(options.size), (look,))
         # Those of the encoder that painted are not asked for: methods have several.
         metrics = {name: value for name, value in metrics.items() if name in SHOWN}
         measured.append(Painted(how.name, content.title, style.title, pixels, metrics))
-        took.append(time.monotonic() - begun)
-        # One that was there already took next to no time, and says nothing of those that are not.
-        new = [seconds for seconds in took if seconds > max(took) / 10]
-        left = sum(new) / len(new) * (len(asked) - number) / 60
-        print(f"{number} of {len(asked)}: {how.name}, {content.title} in {style.title}; about {left:.0f} min left", flush=True)
+        # One that was there already says nothing of how long others take.
+        took += [time.monotonic() - begun] if new else []
+        left = f"; about {sum(took) / len(took) * (len(asked) - number) / 60:.0f} min left" if took else ""
+        print(f"{number} of {len(asked)}: {how.name}, {content.title} in {style.title}{left}", flush=True)
     return measured, contents, styles
 
 
@@ -384,8 +383,9 @@ def draw_sheet(works: Sequence[Painted], contents: Sequence[ImageSource], styles
 
 def main() -> None:
     options = tyro.cli(Benchmark, description=__doc__)
-    out = Path(options.out)
-    jax.config.update("jax_compilation_cache_dir", str((out / "compiled").absolute()))
+    # Configs name the images that lie there: from another directory it is the same benchmark.
+    out = Path(options.out).absolute()
+    jax.config.update("jax_compilation_cache_dir", str(out / "compiled"))
     works, contents, styles = painted(options, out)
     text = table(works, scores(works, contents, styles, options.size))
     write_atomically(out / "paintings.md", text)
