@@ -81,7 +81,7 @@ def cholesky_factors(covariances: Float[Array, "*b n n"]) -> tuple[Float[Array, 
 def _factors(a: Array) -> tuple[Array, Array]:
     size = a.shape[-1]
     if size <= _BLOCK:
-        factor = jnp.linalg.cholesky(a)
+        factor = _cholesky(a)
         return factor, _triangular_inverse(factor)
     half = _BLOCK * max(1, size // (2 * _BLOCK))
     first, below, last = a[..., :half, :half], a[..., half:, :half], a[..., half:, half:]
@@ -92,6 +92,26 @@ def _factors(a: Array) -> tuple[Array, Array]:
     bottom, bottom_inverse = _factors(last - _product(side, _transposed(side)))
     corner = -_product(_product(bottom_inverse, side), top_inverse)
     return _lower(top, side, bottom), _lower(top_inverse, corner, bottom_inverse)
+
+
+def _cholesky(matrices: Array) -> Array:
+    """The lower triangular factors, of any leading axes."""
+    if matrices.ndim == 2:
+        return _cholesky_of_one(matrices)
+    return jax.vmap(_cholesky)(matrices) if len(matrices) > 1 else _cholesky(matrices[0])[None]
+
+
+@jax.custom_batching.custom_vmap
+def _cholesky_of_one(matrix: Array) -> Array:
+    """On CPUs several are factored one after another. Of a stack jaxlib's kernel (0.10.2) gives parts to XLA's threads, and
+    waits for them in one of these: where as many stacks are factored at once as there are threads, each waits for ever."""
+    return jnp.linalg.cholesky(matrix)
+
+
+@_cholesky_of_one.def_vmap
+def _(_count: int, _stacked: list[bool], matrices: Array) -> tuple[Array, bool]:
+    one_by_one = functools.partial(jax.lax.map, _cholesky_of_one)
+    return jax.lax.platform_dependent(matrices, cpu=one_by_one, default=jnp.linalg.cholesky), True
 
 
 def _triangular_inverse(factor: Array) -> Array:

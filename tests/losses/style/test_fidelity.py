@@ -1,5 +1,7 @@
 """What two covariances share, its derivative, and the factors beneath them, against SciPy and finite differences."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -53,6 +55,20 @@ def test_factors_are_cholesky_s_and_their_inverse(size: int):
     assert_close(factor, exact, 1e-4)
     assert_close(inverse, np.linalg.inv(exact), 1e-4)
     assert not np.triu(np.asarray(factor), 1).any() and not np.triu(np.asarray(inverse), 1).any()
+
+
+@pytest.mark.parametrize("axes", [0, 1, 2])
+def test_lapack_is_given_one_matrix_at_a_time_on_cpus(axes: int):
+    """Two stacks factored at once wait for each other's threads, and never end."""
+    factors = cholesky_factors
+    for _ in range(axes):
+        factors = jax.vmap(factors)
+    matrices = np.stack([spread(seed, 5, 1e-3) for seed in range(6)]).reshape(3, 2, 5, 5).astype(np.float32)
+    program = jax.jit(factors).lower(matrices)
+    calls = [line for line in program.as_text("hlo").splitlines() if "potrf" in line]
+    assert calls and all(re.search(r"= \(f32\[(1,)*5,5\]", line) for line in calls), calls
+    found = program.compile()(matrices)[0]
+    assert_close(found, np.linalg.cholesky(matrices.astype(np.float64)), 1e-4)
 
 
 def test_a_matrix_that_rounding_made_indefinite_is_lifted_and_no_other():
