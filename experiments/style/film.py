@@ -210,7 +210,7 @@ def _first(run: Run) -> Pixels:
     for stage in stages(run):
         many = f", size {stage.number} of {stage.of}" if stage.of > 1 else ""
         telling(f"compiling what paints the first frame{many}")(0, 1)
-        opened = stage.open(Quiet())
+        opened = stage.open(Quiet().say)
         state = opened.start() if state is None else opened.promote(state)
         tell, begin = telling(f"painting the first frame{many}: steps"), int(state.step)
         for step in range(begin, stage.end):

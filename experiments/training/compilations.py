@@ -1,6 +1,7 @@
 """Notices a step that compiles again and again."""
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator
 
 import jax
@@ -12,7 +13,7 @@ _MOST = 3
 
 
 class Recompilations:
-    """Warns of every step, after the first, in which XLA compiles anything in this process, and names what has changed."""
+    """Warns of every step, after the first, in which XLA compiles anything in this thread, and names what has changed."""
 
     def __init__(self, warn: Callable[[str], None]) -> None:
         _listen()
@@ -32,11 +33,11 @@ class Recompilations:
     @contextlib.contextmanager
     def watched(self, step: int) -> Iterator[None]:
         """While entered, a step is taken."""
-        before = _Count.total
+        before = _here.total
         yield
         # Kept no longer than this, or the step's memory would be kept with it.
         given, self._given = self._given, {}
-        if self._compiled_for and _Count.total == before:
+        if self._compiled_for and _here.total == before:
             return
         now, known = _signature(given), self._compiled_for
         if known:
@@ -74,6 +75,15 @@ class _Count:
     listening = False
 
 
+class _Here(threading.local):
+    """Of one thread: while it takes a step, another may compile what comes next."""
+
+    total = 0
+
+
+_here = _Here()
+
+
 def _listen() -> None:
     # JAX's listeners cannot be taken off again by public means, so the process has one.
     if _Count.listening:
@@ -84,5 +94,6 @@ def _listen() -> None:
         del duration_secs, kwargs
         if event == _EVENT:
             _Count.total += 1
+            _here.total += 1
 
     jax.monitoring.register_event_duration_secs_listener(note)

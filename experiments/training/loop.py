@@ -4,7 +4,7 @@ What is due at step ``i`` is done before step ``i`` is taken; then the next batc
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -100,7 +100,13 @@ class Launch:
 
 
 def take_steps(
-    steps: Steps, lanes: Sequence[Lane], state: TrainState, begin: int, end: int, launch: Launch
+    steps: Steps,
+    lanes: Sequence[Lane],
+    state: TrainState,
+    begin: int,
+    end: int,
+    launch: Launch,
+    under_way: Callable[[], None] = lambda: None,
 ) -> tuple[TrainState, str | None]:
     """Takes steps, and what falls due between them is done for each run.
 
@@ -111,6 +117,7 @@ def take_steps(
         begin: the step that is taken first.
         end: the step before which the loop ends, that of the run or of a stage.
         launch: what it works with.
+        under_way: called once, when the first step is compiled and on its way.
 
     Returns:
         The state, and the signal that stopped the loop on the way, with a checkpoint of each run; else None.
@@ -155,6 +162,8 @@ def take_steps(
             recompilations.given(state=state, batch=batch)
             state, report = steps.step(state, batch)
         reports.append(report)
+        if step == begin:
+            under_way()
     for lane in lanes:
         lane.recorder.record.seconds = clock.seconds
     return state, stopping

@@ -12,7 +12,7 @@ from likeness.experiments.distributed import processes
 from likeness.experiments.distributed.sharding import check_batch, compiler_options, over_batch, replicated
 from likeness.experiments.experiment import TrainState, Variables
 from likeness.experiments.run import Run
-from likeness.experiments.training.step import StepReport, frozen_by, initial_state, promoted, train_step, watched
+from likeness.experiments.training.step import frozen_by, initial_state, promoted, train_step, watched
 from likeness.research.errors import UserError
 from likeness.research.types import PRNGKey, PyTree
 
@@ -29,8 +29,8 @@ class Program:
     """What the cost reads and nothing changes, on every device."""
     init: Callable[[PRNGKey, PyTree, PyTree], TrainState]
     """Of a key, the constants, and a batch."""
-    step: Callable[[TrainState, PyTree, PyTree, PRNGKey], tuple[TrainState, StepReport]]
-    """Of a state, which is donated, the constants, a batch, and the run's key."""
+    step: jax.stages.Wrapped
+    """Of a state, which is donated, the constants, a batch, and the run's key: the state after it, and a report."""
     promote: Callable[[TrainState, PyTree], TrainState]
     """Of the state after the stage before, and the constants."""
     watched: tuple[str, ...]
@@ -73,7 +73,7 @@ def _on(mesh: jax.sharding.Mesh, function: Callable[..., Any]) -> Callable[..., 
 
 class _Functions(NamedTuple):
     init: Callable[..., TrainState]
-    step: Callable[..., tuple[TrainState, StepReport]]
+    step: jax.stages.Wrapped
     promote: Callable[..., TrainState]
 
 

@@ -6,13 +6,12 @@ brought into its own shapes (:meth:`~likeness.experiments.experiment.Experiment.
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 
 from likeness.experiments.display.pace import StageWork
-from likeness.experiments.display.progress import Reporter
 from likeness.experiments.experiment import Peekable, TrainState
 from likeness.experiments.fingerprints import Fingerprints
 from likeness.experiments.run import Run
@@ -35,14 +34,14 @@ class Stage:
     of: int
     """How many there are."""
 
-    def open(self, say: Reporter) -> "OpenedStage":
+    def open(self, say: Callable[[str], None]) -> "OpenedStage":
         """Opens the stage's data and makes its program; the sentences that its user must know of the data are said."""
         experiment = self.run.experiment
         if self.number > 1:
-            say.say(f"stage {self.number} of {self.of}: its losses do not compare with those before")
+            say(f"stage {self.number} of {self.of}: its losses do not compare with those before")
         data = experiment.open()
         for sentence in experiment.describe(data):
-            say.say(sentence)
+            say(sentence)
         stream = Peekable(experiment.stream(data, self.run.seed))
         program = build(self.run, experiment.constants(data), stream.peek())
         return OpenedStage(self, data, experiment.fingerprints(data), stream, program, program.key(self.run.seed))
@@ -90,6 +89,10 @@ class OpenedStage:
     def step(self, state: TrainState, batch: PyTree) -> tuple[TrainState, StepReport]:
         """One step from a state, which is donated."""
         return self.program.step(state, self.program.constants, batch, self.key)
+
+    def compile(self) -> None:
+        """Compiles the step, which the first one would do otherwise."""
+        self.program.step.lower(self.program.state, self.program.constants, self.put(self.stream.peek()), self.key).compile()
 
     def row(self, state: TrainState, number: int) -> TrainState:
         """The state of the only run."""

@@ -23,6 +23,7 @@ from likeness.experiments.storage.checkpoints import CheckpointStore
 from likeness.experiments.storage.metrics_log import Metrics
 from likeness.experiments.storage.trackers import TrackerName
 from likeness.experiments.storage.workdir import Workdir, fresh_directory
+from likeness.experiments.training.ahead import Ahead
 from likeness.experiments.training.interruption import Interrupted
 from likeness.experiments.training.loop import Lane, Launch, take_steps
 from likeness.experiments.training.profiling import Profile
@@ -103,7 +104,7 @@ def train(
         store = CheckpointStore(files.checkpoints, run.checkpoints)
         held.callback(store.close)
         plan, first = _first_stage(run, plan, files, store, code, until)
-        opened = plan[first].open(say)
+        opened = plan[first].open(say.say)
         watchdog = held.enter_context(Watchdog(hang_after))
         # Closed within the watchdog: a checkpoint that is being written waits for all processes.
         held.callback(store.close)
@@ -119,12 +120,17 @@ def train(
             recorder.note_config(int(state.step))
             recorder.note_origin()
             recorder.metrics = held.enter_context(Metrics(files, trackers, resume_from=int(state.step)))
-            for stage in plan[first:]:
-                if stage is not opened.stage:
-                    opened = stage.open(say)
+            ahead = None
+            for number, stage in enumerate(plan[first:], first):
+                if ahead is not None:
+                    opened = ahead.opened(say)
                     recorder.enter(opened)
                     state = opened.promote(state)
-                state, signal = take_steps(opened, [Lane(recorder)], state, int(state.step), stage.end, launch)
+                goes_on = number + 1 < len(plan) and (until is None or until > stage.end)
+                ahead = Ahead(plan[number + 1] if goes_on else None)
+                state, signal = take_steps(
+                    opened, [Lane(recorder)], state, int(state.step), stage.end, launch, under_way=ahead.begin
+                )
                 if signal is not None:
                     raise _interrupted(signal, state, run, store)
                 if int(state.step) == until:

@@ -1,3 +1,5 @@
+import threading
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -68,3 +70,11 @@ def test_what_is_compiled_beside_the_step_is_not_blamed_on_it():
         "step 2 compiled again (2 so far): all that the step is given is as before, so something beside it was compiled, such "
         "as in the data's stream"
     ]
+
+
+def test_what_another_thread_compiles_is_not_the_step_s():
+    watched = Watched()
+    for _ in range(3):
+        other = threading.Thread(target=lambda: jax.jit(lambda x: x * 3)(jnp.zeros(7)).block_until_ready())
+        watched.take({}, BATCH, beside=lambda other=other: (other.start(), other.join()))
+    assert watched.warned == []
