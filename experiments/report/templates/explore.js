@@ -20,9 +20,12 @@
     if (value === null) return "–";
     return series.percent ? (100 * value).toPrecision(3) + " %" : Number(value.toPrecision(3)).toString();
   };
+  // A field at an edge of an image sees beyond it, where nothing is to be marked.
   const box = (svg, [x, y, w, h]) => {
+    const { width, height } = svg.viewBox.baseVal, left = Math.max(0, x), top = Math.max(0, y);
+    const inside = { x: left, y: top, width: Math.min(width, x + w) - left, height: Math.min(height, y + h) - top };
     for (const rect of svg.querySelectorAll(".field")) {
-      for (const [name, value] of Object.entries({ x, y, width: w, height: h })) rect.setAttribute(name, value);
+      for (const [name, value] of Object.entries(inside)) rect.setAttribute(name, value);
     }
   };
   const hide = svg => svg.querySelectorAll("rect").forEach(rect => ["width", "height"].forEach(name => rect.setAttribute(name, 0)));

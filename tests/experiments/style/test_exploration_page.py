@@ -130,6 +130,11 @@ def test_in_a_browser_slider_and_pointer_work_by_mouse_and_keyboard(tmp_path: Pa
         assert re.search(r"cosine distance 0\.25", said())
         assert window.evaluate("document.getElementById('there').getContext('2d').getImageData(160, 160, 1, 1).data[3]") == 255
 
+        # What a field sees beyond the edge is not drawn over the rest of the page.
+        pointed(0, 7)
+        assert marked() == [2 * 7 - 4, 0, 10, 10 - 4]
+
+        pointed(4, 6)
         window.evaluate("document.getElementById('place').focus({preventScroll: true})")
         window.press("ArrowUp")
         assert said().startswith("Row 4, column 7")
@@ -141,7 +146,7 @@ def test_in_a_browser_slider_and_pointer_work_by_mouse_and_keyboard(tmp_path: Pa
         assert said().startswith("Row 5, column 1: input")
         assert marked() == [2, 5, 1, 1]
         window.evaluate("document.querySelectorAll('.asking input')[2].click()")
-        assert marked() == [-4, 4, 10, 10]
+        assert marked() == [0, 4, 10 - 4, 10]
 
         window.evaluate("document.getElementById('unpainted').click()")
         assert window.evaluate("document.querySelector('.original').checkVisibility()")
