@@ -12,6 +12,7 @@ import warnings
 from likeness.experiments.commands.streams import settle_streams
 from likeness.experiments.host_memory import keep_freed_memory
 from likeness.experiments.training.compile_cache import keep_programs
+from likeness.experiments.training.interruption import Interrupted, leave
 
 COMMANDS = {
     "train": "train a config, or go on where it stopped",
@@ -50,7 +51,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", message="Image size .* exceeds limit")
     sys.unraisablehook = _stray
     keep_programs(lambda text: print(f"likeness: {text}", file=sys.stderr))
-    sys.exit(run(sys.argv[1:]))
+    leave(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
@@ -71,7 +72,6 @@ def run(arguments: list[str]) -> int:
         return MISTAKE
     # Decided before JAX is imported: Orbax and XLA otherwise greet the user with their own log lines.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from likeness.experiments.training.interruption import Interrupted
     from likeness.research.errors import UserError
 
     try:

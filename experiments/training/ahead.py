@@ -7,6 +7,7 @@ import jax
 
 from likeness.experiments.display.progress import Reporter
 from likeness.experiments.distributed import processes
+from likeness.experiments.training.interruption import AHEAD
 from likeness.experiments.training.stages import OpenedStage, Stage
 
 __all__ = ["Ahead"]
@@ -31,7 +32,7 @@ class Ahead:
         """Makes the stage ready from now on. Returns at once."""
         if self._stage is not None and self._made is None and not processes.several():
             self._made = Future()
-            threading.Thread(target=_make, args=(self._stage, self._made), name="next stage").start()
+            threading.Thread(target=_make, args=(self._stage, self._made), name=AHEAD).start()
 
     def opened(self, say: Reporter) -> OpenedStage:
         """The stage, once it is ready. What it tells is told now, and what went wrong is raised now."""

@@ -10,6 +10,7 @@ from widened import Widened, staged
 from likeness.experiments.display.progress import Quiet
 from likeness.experiments.training.ahead import Ahead
 from likeness.experiments.training.compilations import Recompilations
+from likeness.experiments.training.interruption import AHEAD
 from likeness.experiments.training.stages import stages
 from likeness.experiments.training.trainer import train
 from likeness.research.errors import UserError
@@ -27,7 +28,7 @@ class Told(Quiet):
 
 def made_ready():
     for thread in threading.enumerate():
-        if thread.name == "next stage":
+        if thread.name == AHEAD:
             thread.join()
 
 
