@@ -64,8 +64,9 @@ def main(arguments: list[str]) -> int:
         console.print("compiling a step …")
         with jax.default_matmul_precision(run.matmul_precision):
             constants, abstract = jax.eval_shape(lambda *given: given, program.constants, batch)
-            compiled = program.step.lower(program.state, constants, abstract, jax.random.key(0)).compile()  # pyright: ignore
-        for line in [*step_cost(compiled, program.mesh.size), *sent(compiled.as_text(), program.mesh.size)]:
+            compiled = program.step.lower(program.state, constants, abstract, jax.random.key(0)).compile()
+        text = compiled.as_text()
+        for line in [*step_cost(compiled, program.mesh.size), *(sent(text, program.mesh.size) if text is not None else [])]:
             console.print(line)
     return 0
 
