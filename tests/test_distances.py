@@ -197,6 +197,7 @@ def test_what_is_no_distance_is_refused_by_name(owner, distance):
         broken.__post_init__()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [0.0, 2.0])
 def test_the_cosine_of_equal_embeddings_is_exact_and_smooth(value: float):
     """0 with gradient 0 where there is a direction, and 1 where there is none."""

@@ -210,6 +210,7 @@ def test_no_public_class_name_twice() -> None:
     assert not {name: found for name, found in homes.items() if len(found) > 1}
 
 
+@pytest.mark.slow
 def test_importing_and_the_help_of_a_config_touch_no_device() -> None:
     """With a platform that does not exist, whatever asks for a device fails."""
     modules = [

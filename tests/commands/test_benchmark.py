@@ -57,6 +57,7 @@ def test_from_a_suite_to_a_table_a_page_and_a_figure(likeness, suite, tmp_path):
     assert replaced[1]["contenders"] != kept[1]["contenders"]
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_memory_is_that_of_each_contender(likeness, suite, tmp_path):
     said = likeness("benchmark", suite, "--only", "memory", *QUICK, "--json", tmp_path / "found.json")

@@ -22,6 +22,7 @@ from likeness.experiments.training.evaluation import read_run, restore
 pytestmark = pytest.mark.end_to_end
 
 
+@pytest.mark.slow
 def test_training_leaves_what_the_design_says(world: World) -> None:
     files = {path.name for path in world.workdir.iterdir()}
     assert {"config.json", "provenance.json", "metrics.jsonl", "summary.json", "checkpoints", "figures"} <= files
@@ -37,6 +38,7 @@ def test_training_leaves_what_the_design_says(world: World) -> None:
     }
 
 
+@pytest.mark.slow
 def test_training_again_goes_on_and_fresh_starts_over(workdir: Path, world: World, likeness: Likeness) -> None:
     said = likeness("train", world.config, "--workdir", workdir)
     assert said.code == 0
@@ -52,6 +54,7 @@ def test_training_again_goes_on_and_fresh_starts_over(workdir: Path, world: Worl
     assert json.loads(workdir.with_name("run-2").joinpath("config.json").read_text())["steps"] == 2
 
 
+@pytest.mark.slow
 def test_evaluate_gives_the_same_numbers(workdir: Path, likeness: Likeness) -> None:
     before = json.loads((workdir / "summary.json").read_text())
     said = likeness("evaluate", workdir)
@@ -63,6 +66,7 @@ def test_evaluate_gives_the_same_numbers(workdir: Path, likeness: Likeness) -> N
     assert likeness("evaluate", workdir, "--json", "--follow").code == 2
 
 
+@pytest.mark.slow
 def test_two_runs_are_compared_by_the_same_people(workdir: Path, world: World, likeness: Likeness, tmp_path: Path) -> None:
     other, elsewhere = tmp_path / "other", tmp_path / "elsewhere"
     assert likeness("train", world.config, "--workdir", other, "--steps", "4", "--seed", "1").code == 0

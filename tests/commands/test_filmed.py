@@ -27,6 +27,7 @@ def folder(tmp_path, monkeypatch):
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8)).save("z.png")
 
 
+@pytest.mark.slow
 def test_a_film_is_painted_in_order_and_goes_on_where_it_stopped(capsys):
     assert run([*COMMAND, "--film", "all.gif"]) == 0
     said = capsys.readouterr()

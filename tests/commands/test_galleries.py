@@ -28,6 +28,7 @@ def test_what_is_kept_of_each_number_changes_no_answer(world: World, likeness: L
     assert [each["name"] for each in json.loads(kept.out)] == ["ada", "bob", "cyd"]
 
 
+@pytest.mark.slow
 def test_a_person_comes_is_known_is_replaced_and_goes_and_all_of_it_is_told(world: World, likeness: Likeness, tmp_path) -> None:
     """enroll, identify, replace, rename, remove, history, export: what each leaves is what the next one finds."""
     where = ("--model", world.workdir, "--gallery", tmp_path / "g.sqlite")
@@ -183,6 +184,7 @@ def test_what_cannot_be_exported_is_said(filled: tuple, likeness: Likeness, tmp_
     assert not list(tmp_path.glob("g.[cni]*"))
 
 
+@pytest.mark.slow
 def test_a_share_of_strangers_is_asked_for(filled: tuple, world: World, likeness: Likeness, tmp_path) -> None:
     """The world's six validation people choose no T(N), which is said; a cohort that reaches answers, and no farther."""
     from likeness.experiments.recognition import Recognizer

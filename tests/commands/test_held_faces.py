@@ -49,6 +49,7 @@ def numbers(points: np.ndarray) -> list[str]:
     return [f"{value:.3f}" for value in points.ravel()]
 
 
+@pytest.mark.slow
 def test_every_face_of_a_group_is_held_and_told(monkeypatch, capsys):
     detector(monkeypatch, points_of(2))
     assert stylize("group.png", "style.png", "-o", "painted.png", "--size", "128") == 0
@@ -59,6 +60,7 @@ def test_every_face_of_a_group_is_held_and_told(monkeypatch, capsys):
     assert found["identity/distance"] == max(found["identity/distance@1"], found["identity/distance@2"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "extra"), [("L", ["--tile", "32"]), ("I;16", ["--init", "style.png"]), ("RGBA", ["--size", "160"])]
 )
@@ -71,6 +73,7 @@ def test_images_of_every_kind_are_painted_in_every_way(monkeypatch, kind, extra)
     assert "identity/distance@2" in metrics()
 
 
+@pytest.mark.slow
 def test_where_the_faces_are_can_be_said(capsys):
     """No detector is asked then: there is none."""
     points = numbers(points_of(2))
@@ -88,6 +91,7 @@ def test_a_point_outside_of_the_image_is_told_in_the_words_of_the_command(capsys
     assert "one of its points lies far outside group.png" in said and "Landmarks" not in said
 
 
+@pytest.mark.slow
 def test_what_a_face_is_held_to_is_painted_again_only_where_something_else_is_asked(monkeypatch, capsys):
     detector(monkeypatch, points_of(2))
     command = ["group.png", "style.png", "--size", "128"]
@@ -97,6 +101,7 @@ def test_what_a_face_is_held_to_is_painted_again_only_where_something_else_is_as
     assert len(list(Path("runs/stylize").iterdir())) == 1 and Path("1.png").read_bytes() == Path("2.png").read_bytes()
 
 
+@pytest.mark.slow
 def test_of_many_photographs_those_without_a_face_are_left_out(monkeypatch, capsys):
     detector(monkeypatch, points_of(2), only="group")
     Path("photographs").mkdir()

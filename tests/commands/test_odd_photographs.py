@@ -118,17 +118,20 @@ def test_what_makes_an_answer_less_sure_is_said(name: str, recognizer: Recognize
         assert recognizer.compare(known, codes[0]).distance < 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NOBODY)
 def test_where_there_is_nobody_it_is_said(name: str, recognizer: Recognizer, tmp_path: Path) -> None:
     with pytest.raises(BadImage, match="no face was found"):
         next(recognizer.look([saved(NOBODY[name], name, tmp_path)]))
 
 
+@pytest.mark.slow
 def test_a_cat_is_nobody(recognizer: Recognizer) -> None:
     with pytest.raises(BadImage, match="no face was found"):
         next(recognizer.look([Path(os.environ["LIKENESS_DATA"]) / "pictures/content/chelsea.png"]))
 
 
+@pytest.mark.slow
 def test_a_drawn_face_is_another_person(recognizer: Recognizer, known: np.ndarray, tmp_path: Path) -> None:
     drawn = Faces(people=1, images=1, size=256, channels=3).open().read(np.arange(1))[0]
     Image.fromarray(drawn).save(tmp_path / "drawn.png")
@@ -136,6 +139,7 @@ def test_a_drawn_face_is_another_person(recognizer: Recognizer, known: np.ndarra
     assert not recognizer.compare(known, codes[0]).same
 
 
+@pytest.mark.slow
 def test_forty_faces_are_found(recognizer: Recognizer, tmp_path: Path) -> None:
     root = Path(os.environ["LIKENESS_DATA"]) / "lfw"
     scene = Image.new("RGB", (8 * 160, 5 * 160))

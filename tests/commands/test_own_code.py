@@ -137,6 +137,7 @@ def test_a_strangers_run_is_read_without_its_code(
     assert typed("report", run).code == 0 and "antigravity" not in sys.modules
 
 
+@pytest.mark.slow
 def test_a_sweep_of_ones_own_code(config: Path, typed: Likeness, world: World, tmp_path: Path) -> None:
     said = typed("sweep", config, "--workdir", tmp_path / "sweep", "--vmap", "yes")
     assert said.code == 0, said.err

@@ -33,6 +33,7 @@ def painted(folder: str) -> list[str]:
     return sorted(path.name for path in Path(folder).iterdir())
 
 
+@pytest.mark.slow
 def test_a_folder_of_contents_is_painted_image_by_image_and_not_again(capsys):
     command = ["stylize", "z.png", "--contents", "photos", "--preset", "preset.py", "-o", "out", "--grid", "grid.png"]
     assert run(command) == 0
@@ -55,6 +56,7 @@ def test_a_folder_of_contents_is_painted_image_by_image_and_not_again(capsys):
     assert Path("out/b.png").read_bytes() == first
 
 
+@pytest.mark.slow
 def test_images_of_one_shape_share_one_program(monkeypatch):
     from likeness.experiments.training.compilations import Recompilations
 
@@ -79,6 +81,7 @@ def _counting(whole, counts):
     return watched
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "names"),
     [
@@ -118,6 +121,7 @@ def test_no_two_paintings_have_one_name():
     assert outs[:2] == ["a_b_c.png", "a_c.png"]
 
 
+@pytest.mark.slow
 def test_an_image_that_cannot_be_painted_is_told_and_the_others_are_painted(capsys):
     Path("photos/b.jpg").write_bytes(Path("photos/b.jpg").read_bytes()[:300])
     assert run(["stylize", "--contents", "photos", "z.png", "--preset", "preset.py", "--steps", "1", "-o", "out"]) == 2
@@ -157,6 +161,7 @@ def test_what_was_meant_otherwise_is_explained_and_nothing_is_painted(arguments,
     assert not Path("runs").exists()
 
 
+@pytest.mark.slow
 def test_styles_beside_the_content_are_mixed_where_it_is_said_how_much_each_counts():
     command = ["stylize", "photos/a.png", "photos/b.jpg", "z.png", "--preset", "preset.py", "--steps", "1"]
     assert run([*command, "--weights", "1", "2"]) == 0

@@ -60,6 +60,7 @@ def test_the_threshold_that_comes_with_a_recognizer_is_that_of_its_definition(on
     assert "Labeled Faces in the Wild" in recognizer.calibration
 
 
+@pytest.mark.slow
 def test_two_photographs_of_one_person_and_of_two(recognizer: Recognizer) -> None:
     assert recognizer.verify(person("Adrien_Brody", 2), person("Adrien_Brody", 5)).same
     assert not recognizer.verify(person("Adrien_Brody", 2), person("Abdullah_Gul", 3)).same
@@ -83,6 +84,7 @@ def test_everybody_in_a_group_is_named(recognizer: Recognizer, group: Path, tmp_
         next(recognizer.look([group], 4))
 
 
+@pytest.mark.slow
 def test_people_of_one_photograph_are_enrolled_one_by_one(recognizer: Recognizer, group: Path, tmp_path: Path) -> None:
     for name, number in (("Gul", 1), ("Brody", 2)):
         (done,) = recognizer.enroll(tmp_path / "g.sqlite", {name: [group]}, face=number)
@@ -101,6 +103,7 @@ def test_a_photograph_without_a_face_is_named(recognizer: Recognizer, tmp_path: 
     assert len(seen) == 1 and left_out == [str(tmp_path / "wall.png")]
 
 
+@pytest.mark.slow
 def test_small_and_averted_faces_are_said_to_be_so(recognizer: Recognizer, tmp_path: Path) -> None:
     small = Image.open(person("Adrien_Brody", 1)).resize((48, 48), Image.Resampling.LANCZOS)
     small.save(tmp_path / "small.png")

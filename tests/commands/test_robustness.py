@@ -12,6 +12,7 @@ from likeness.experiments.recognition.robustness import AS_THEY_ARE, KINDS, MADE
 from likeness.research.data.degradations import Blur, PixelNoise
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_worse_images_have_more_errors(world: World) -> None:
     recognizer = Recognizer.load(world.workdir)
@@ -48,6 +49,7 @@ def test_errors_are_told_as_images_of_low_quality_are_rejected(world: World) -> 
     assert by[MADE_WORSE, "the errors themselves"].area <= mixed.area
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_the_command_draws_and_counts(world: World, likeness: Likeness, tmp_path: Path) -> None:
     where = ("--model", world.workdir, "-o", tmp_path / "out")

@@ -37,6 +37,7 @@ def test_one_image_is_too_few(likeness, world):
     assert said.code == 2 and "--images is 1: give 2 or more" in said.err
 
 
+@pytest.mark.slow
 def test_what_is_left_out_is_said(likeness, world, tmp_path):
     folder = tmp_path / "people"
     shutil.copytree(world.strangers, folder)

@@ -28,6 +28,7 @@ def folder(tmp_path, monkeypatch):
     Image.new("L", (30_000, 4)).save("wide.png")
 
 
+@pytest.mark.slow
 def test_paints_two_files_and_again_the_same_bits(capsys):
     command = ["stylize", "content.png", "style.png", "-o", "out/painted.png", "--preset", "preset.py", "--size", "48"]
     assert run(command) == 0
@@ -42,6 +43,7 @@ def test_paints_two_files_and_again_the_same_bits(capsys):
     assert Path("out/painted.png").read_bytes() == first
 
 
+@pytest.mark.slow
 def test_another_image_of_the_same_name_and_size_is_painted_in_a_directory_of_its_own(capsys):
     command = ["stylize", "content.png", "style.png", "--preset", "preset.py"]
     assert run([*command, "-o", "1.png"]) == 0
@@ -59,6 +61,7 @@ def test_another_image_of_the_same_name_and_size_is_painted_in_a_directory_of_it
     assert not Path("3.png").exists()
 
 
+@pytest.mark.slow
 def test_something_else_is_not_painted_on_in_a_directory_that_was_given(capsys):
     command = ["stylize", "content.png", "style.png", "--preset", "preset.py", "-o", "1.png", "--workdir", "given"]
     assert run([*command, "--steps", "2"]) == 0
@@ -68,6 +71,7 @@ def test_something_else_is_not_painted_on_in_a_directory_that_was_given(capsys):
     assert "holds a painting that something else was asked for (experiment.objective.beta" in said and "--fresh" not in said
 
 
+@pytest.mark.slow
 def test_equal_weights_are_no_weights():
     command = ["stylize", "content.png", "style.png", "other.png", "--preset", "preset.py"]
     for number, weights in enumerate(([], ["--weights", "1", "1"], ["--weights", "7", "7"])):
@@ -75,6 +79,7 @@ def test_equal_weights_are_no_weights():
     assert Path("0.png").read_bytes() == Path("1.png").read_bytes() == Path("2.png").read_bytes()
 
 
+@pytest.mark.slow
 def test_strength_and_seed_make_another_image_in_another_directory():
     for extra in ([], ["--strength", "9"]):
         assert run(["stylize", "-o", f"{len(extra)}.png", "--preset", "preset.py", *extra]) == 0
@@ -171,6 +176,7 @@ def test_images_of_every_kind_are_painted_and_transparency_is_kept(kind):
         assert painted.mode == ("RGBA" if "A" in kind else "RGB")
 
 
+@pytest.mark.slow
 def test_several_styles_regions_colors_and_tiles_in_one_command():
     half = np.zeros((40, 60), np.uint8)
     half[:, :30] = 255
@@ -195,12 +201,14 @@ def test_several_styles_regions_colors_and_tiles_in_one_command():
     assert np.abs(whole - tiled).max() <= 1
 
 
+@pytest.mark.slow
 def test_a_much_larger_image_is_painted_in_scales(capsys):
     assert run(["stylize", "--preset", "preset.py", "--size", "128", "-o", "large.png"]) == 0
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("painting china")]
     assert [line.split("(")[1].split(" ")[0] for line in lines] == ["32", "64", "128"]
 
 
+@pytest.mark.slow
 def test_a_film_shows_how_it_came_about_and_live_keeps_the_image_up_to_date(monkeypatch):
     from likeness.experiments.commands import painted
 
@@ -244,6 +252,7 @@ def test_the_first_line_comes_before_the_libraries_that_take_seconds():
     assert said.startswith("painting content.png in the look of style.png by stylization/quickstart") and "False" in said
 
 
+@pytest.mark.slow
 def test_the_first_steps_are_told_and_the_image_is_there_before_it_is_evaluated(capsys, monkeypatch):
     from likeness.experiments.style import Stylization
 
@@ -256,6 +265,7 @@ def test_the_first_steps_are_told_and_the_image_is_there_before_it_is_evaluated(
     assert steps == ["step 1", "step 2", "step 5", "step 7"]
 
 
+@pytest.mark.slow
 def test_to_watch_changes_neither_the_directory_nor_a_pixel_nor_a_line_of_the_log():
     command = ["stylize", "--preset", "preset.py", "--steps", "6", "-o"]
     assert run([*command, "plain.png", "--workdir", "plain"]) == 0
@@ -271,6 +281,7 @@ def test_to_watch_changes_neither_the_directory_nor_a_pixel_nor_a_line_of_the_lo
     assert Path("again.gif").read_bytes() == Path("film.gif").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_film_of_a_painting_that_is_done_needs_images_on_the_way(capsys):
     command = ["stylize", "--preset", "preset.py", "-o", "painted.png"]
     assert run(command) == 0
@@ -296,6 +307,7 @@ def test_more_steps_go_on_from_what_is_there_and_fewer_are_painted_beside_it(cap
     assert sorted(path.name for path in Path("runs/stylize").iterdir()) == [made.name, f"{made.name}_3_steps"]
 
 
+@pytest.mark.slow
 def test_a_painting_begins_with_an_image_of_ones_own(capsys):
     Image.new("RGB", (90, 60), (0, 255, 0)).save("green.png")
     command = ["stylize", "content.png", "style.png", "--preset", "preset.py", "--steps", "1", "-o"]
@@ -309,6 +321,7 @@ def test_a_painting_begins_with_an_image_of_ones_own(capsys):
     assert np.asarray(Image.open("t.png"))[..., 1].min() > 200
 
 
+@pytest.mark.slow
 def test_layers_and_weights_of_ones_own_and_equal_weights_are_no_weights():
     command = ["stylize", "content.png", "style.png", "--preset", "preset.py", "--style-layers", "relu1_1", "relu2_1"]
     weights = {"none": [], "alike": ["3", "3"], "first": ["1", "0"]}
@@ -320,6 +333,7 @@ def test_layers_and_weights_of_ones_own_and_equal_weights_are_no_weights():
     assert painted["none"] == painted["alike"] != painted["first"] == painted["plain"]
 
 
+@pytest.mark.slow
 def test_the_content_counts_as_much_as_is_asked():
     command = ["stylize", "content.png", "style.png", "--preset", "preset.py", "--content-layers", "relu1_1", "--steps", "9"]
     errors = {}
@@ -329,6 +343,7 @@ def test_the_content_counts_as_much_as_is_asked():
     assert errors["1000"] < 0.1 * errors["0.001"]
 
 
+@pytest.mark.slow
 def test_a_style_applies_where_its_mask_is_and_softly_where_that_is_gray():
     ramp = np.tile(np.linspace(0, 255, 60), (40, 1)).astype(np.uint8)
     Image.fromarray(ramp).save("soft.png")
@@ -345,6 +360,7 @@ def test_a_style_applies_where_its_mask_is_and_softly_where_that_is_gray():
     assert changed["hard"][0] == 0 < changed["soft"][0] and min(changed["hard"][1], changed["soft"][1]) > 5
 
 
+@pytest.mark.slow
 def test_only_what_a_mask_leaves_of_the_style_counts():
     half = np.zeros((40, 60, 3), np.uint8)
     half[:, :30], half[:, 30:] = (255, 0, 0), (0, 0, 255)
@@ -357,6 +373,7 @@ def test_only_what_a_mask_leaves_of_the_style_counts():
     assert (red[..., 0] - red[..., 2]).mean() > 40 + (both[..., 0] - both[..., 2]).mean()
 
 
+@pytest.mark.slow
 def test_a_tile_that_memory_asks_for_is_another_way_and_no_other_painting(capsys, monkeypatch):
     from likeness.experiments.style import memory
 

@@ -21,6 +21,7 @@ def sweep():
 """
 
 
+@pytest.mark.slow
 def test_a_sweep_leaves_recognizers_and_a_comparison(world: World, likeness: Likeness, tmp_path: Path) -> None:
     """The config's own sweep(), trained together; launched again, nothing is left to do."""
     (tmp_path / "small_world_config.py").write_text(world.config.read_text())

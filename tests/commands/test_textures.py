@@ -18,6 +18,7 @@ def folder(tmp_path, monkeypatch):
     Image.fromarray(noise.astype(np.uint8)).save("style.png")
 
 
+@pytest.mark.slow
 def test_a_texture_is_painted_and_another_seed_paints_another(capsys):
     command = ["textures", "style.png", "--preset", "preset.py", "--size", "48", "--film", "film.gif"]
     assert run([*command, "-o", "one.png"]) == 0
@@ -43,6 +44,7 @@ def test_every_layer_is_painted_again_and_an_earlier_one_knows_more(capsys):
     assert not Path("v").exists()
 
 
+@pytest.mark.slow
 def test_what_is_asked_for_decides_where_it_is_painted_again(capsys):
     command = ["reconstruct", "style.png", "--preset", "preset.py", "--size", "32", "--steps", "2", "--layers", "relu1_1"]
     assert run(command) == 0
@@ -81,6 +83,7 @@ def seams(image: np.ndarray) -> float:
     return float(np.abs(image[:, 0] - image[:, -1]).mean() / inside)
 
 
+@pytest.mark.slow
 def test_a_tileable_texture_of_any_proportions_has_no_seam(capsys):
     smooth = np.asarray(Image.fromarray(np.random.default_rng(3).integers(0, 255, (6, 9, 3)).astype(np.uint8)).resize((60, 40)))
     Image.fromarray(smooth).save("smooth.png")

@@ -9,6 +9,7 @@ from PIL import Image
 pytestmark = pytest.mark.end_to_end
 
 
+@pytest.mark.slow
 def test_a_working_directorys_units_are_drawn(likeness, world, tmp_path):
     said = likeness(
         "visualize", world.workdir, "--units", "3", "--k", "4", "--layers", "relu1", "relu3", "-o", tmp_path / "units"
@@ -21,6 +22,7 @@ def test_a_working_directorys_units_are_drawn(likeness, world, tmp_path):
         assert whole.height > one.height
 
 
+@pytest.mark.slow
 def test_images_of_ones_own_are_looked_at(likeness, world, tmp_path):
     said = likeness("visualize", world.workdir, "--data", world.strangers, "--units", "1", "-o", tmp_path / "units")
     assert said.code == 0, said.err
@@ -68,6 +70,7 @@ def get_config() -> Run:
 '''
 
 
+@pytest.mark.slow
 def test_a_classifier_of_signals_is_looked_into(likeness, tmp_path):
     config, workdir = tmp_path / "signals.py", tmp_path / "run"
     config.write_text(CLASSIFIER)
@@ -81,6 +84,7 @@ def test_a_classifier_of_signals_is_looked_into(likeness, tmp_path):
     assert refused.code == 2 and "has learned from examples of 1 axes" in refused.err
 
 
+@pytest.mark.slow
 def test_what_is_left_out_or_cut_is_said(likeness, world, tmp_path):
     folder = tmp_path / "people"
     shutil.copytree(world.strangers, folder)
@@ -101,6 +105,7 @@ def test_what_is_left_out_or_cut_is_said(likeness, world, tmp_path):
     assert "--units" not in unsaid.out
 
 
+@pytest.mark.slow
 def test_where_nothing_is_trained_the_encoder_that_comes_with_likeness_is_looked_into(likeness, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     said = likeness("visualize", "--images", "8", "--units", "2", "--k", "2", "--layers", "relu2_1", "--size", "48")

@@ -72,6 +72,7 @@ def test_integrated_gradients_say_that_they_are_complete(world):
     assert float(found.likeness[0].sum()) == pytest.approx(numbers[0], abs=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["gradient", "grad_cam"])
 def test_of_two_copies_nothing_is_drawn(likeness, world, tmp_path, method):
     """Their distance has no slope: what is found is what rounding left."""

@@ -227,6 +227,7 @@ def test_a_full_disk_in_training(
     assert not [path for path in made.rglob("*") if file in path.name]
 
 
+@pytest.mark.slow
 def test_a_truly_full_disk_in_a_checkpoint(world: World, tmp_path: Path) -> None:
     """On a file system of 40 KiB of one's own: Orbax's threads fail in many ways, which come out as one paragraph."""
     disk = tmp_path / "disk"

@@ -203,6 +203,7 @@ def typed(leaf: Any) -> tuple[Any, ...]:
     return leaf.shape, leaf.dtype, leaf.weak_type
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TRACED)
 def test_the_parts_fit_each_other(name: str, tmp_path: Path) -> None:
     """A dry run: the data is opened, and the first step is traced but neither compiled nor taken."""
@@ -219,6 +220,7 @@ def test_the_parts_fit_each_other(name: str, tmp_path: Path) -> None:
     assert (report.numbers.shape, report.numbers.dtype) == ((len(report.names),), jnp.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TRAINED)
 def test_two_steps_and_a_resume_equal_four(name: str, tmp_path: Path) -> None:
     run = shrunk(load(name), tmp_path)

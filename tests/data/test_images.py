@@ -81,6 +81,7 @@ def test_columns_that_contradict_each_other_are_refused(changes, match):
         table(**changes)
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(max_size=3)))
 def test_index_people_is_undone_by_indexing(who):
     people, labels = index_people(who)

@@ -38,6 +38,7 @@ def test_everybody_is_evaluated_and_nobody_held_out():
     assert CountSplit(2, 3).held_out and not Everybody().held_out
 
 
+@pytest.mark.slow
 @given(st.sets(st.sampled_from(PEOPLE), min_size=40), st.integers(0, 3))
 def test_hash_split_moves_nobody_when_people_come(some, seed):
     split = HashSplit(0.2, 0.3, seed)

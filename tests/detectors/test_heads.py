@@ -45,6 +45,7 @@ def said_before_learning(head, images=2):
     return head.network(3).init_with_output(jax.random.key(0), maps)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
 def test_what_costs_least_is_what_is_there(head):
     """By gradient descent on the numbers themselves: the surest candidates become the objects, with their classes."""
@@ -79,6 +80,7 @@ def test_what_costs_least_is_what_is_there(head):
                 np.testing.assert_allclose(found.landmarks[image, best], POINTS[image, row], atol=1.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
 def test_images_without_objects_cost_a_finite_amount_with_a_finite_gradient(head):
     said = said_before_learning(head)
@@ -231,6 +233,7 @@ def test_a_yolo_head_without_sense_is_refused(fields):
         dataclasses.replace(YOLO, **fields)
 
 
+@pytest.mark.slow
 def test_the_anchors_of_the_shapes_fit_as_well_as_any():
     """Those of ``detection/yolo_shapes``: on other boxes of the same kind the best six by k-means are no better."""
     examples = Shapes(train=2000, validation=1, test=1, seed=3).open()

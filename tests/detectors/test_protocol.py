@@ -70,6 +70,7 @@ def test_a_batch_is_its_images_one_by_one():
         jax.tree.map(lambda both, single, row=row: np.testing.assert_array_equal(both[row], single[0]), together, alone)
 
 
+@pytest.mark.slow
 def test_what_lies_wholly_in_the_padding_is_left_out():
     pixels = np.full((1, 8, 16, 3), 255, np.uint8)
     places = CanvasPlaces.of([Bright().placement((8, 9))])

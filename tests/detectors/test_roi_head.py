@@ -65,6 +65,7 @@ def cost_of(head, variables, objects=OBJECTS, proposals=None, images=IMAGES):
     return head.cost(looked.said, SIZE, objects), looked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
 def test_every_regime_learns_all_of_its_weights(head):
     assert isinstance(head, RegionHead) and isinstance(head, DetectionHead)
@@ -89,6 +90,7 @@ def test_every_regime_learns_all_of_its_weights(head):
     assert not still
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("valid", [True, False])
 @pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
 def test_images_without_objects_or_proposals_cost_a_finite_amount(head, valid):
@@ -117,6 +119,7 @@ def test_no_derivative_goes_through_proposals():
     assert not any(np.any(leaf) for leaf in jax.tree.leaves(slope))
 
 
+@pytest.mark.slow
 def test_crops_of_the_encoders_own_size_are_what_the_encoder_sees_of_them():
     features = CropFeatures(side=32, context=0.0)
     head, rng = dataclasses.replace(CROPS, features=features, parts=8), np.random.default_rng(0)
@@ -131,6 +134,7 @@ def test_crops_of_the_encoders_own_size_are_what_the_encoder_sees_of_them():
     np.testing.assert_allclose(said.deltas, deltas, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_context_is_what_is_around_a_region():
     """A crop with context is the crop of the larger box."""
     variables = variables_of(CROPS)
@@ -143,6 +147,7 @@ def test_context_is_what_is_around_a_region():
     np.testing.assert_allclose(said[0].logits, said[1].logits, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_shared_features_are_the_same_wherever_the_map_comes_from():
     variables = variables_of(FAST)
     proposals = given(FAST)
@@ -213,6 +218,7 @@ def test_what_is_searched_in_a_program_is_what_is_searched_outside():
         np.testing.assert_array_equal(np.asarray(found.boxes[row])[np.asarray(found.valid[row])], alone)
 
 
+@pytest.mark.slow
 def test_the_same_key_draws_the_same_regions():
     variables, proposals = variables_of(FAST), given(FAST)
     drawn = [

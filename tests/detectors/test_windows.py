@@ -43,6 +43,7 @@ def test_a_bright_square_is_found_where_it_is(form):
     assert set(found.class_id.tolist()) == {0}
 
 
+@pytest.mark.slow
 def test_both_forms_say_the_same():
     network = WindowNetwork(window=20, widths=(6, 8), sides=(3, 3), pools=(2, 2), hidden=(8,))
     detector = WindowDetector(network=network, size=(40, 56), class_names=("a", "b"), border=6)
@@ -68,6 +69,7 @@ def test_what_leaves_no_window_is_refused():
         dataclasses.replace(DETECTOR, size=(7, 32), border=0)
 
 
+@pytest.mark.slow
 def test_who_has_learned_from_gray_images_looks_at_color_in_gray():
     """To the bit as Pillow makes gray of color, by which training images were read."""
     network = WindowNetwork(window=8, widths=(4,), sides=(3,), pools=(2,), hidden=(8,))

@@ -79,6 +79,7 @@ def test_half_precision_keeps_what_the_heads_say_in_float32():
     assert activations["context"].dtype == jnp.bfloat16
 
 
+@pytest.mark.slow
 def test_a_gradient_reaches_every_parameter():
     variables = random_variables(abstract(TINY)[1])
 
@@ -114,6 +115,7 @@ def test_the_published_heads_are_those_of_the_onnx_file(real_data):
         np.testing.assert_allclose(found, theirs[0].transpose(1, 2, 0), rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_the_backbone_has_published_weights_of_its_own(real_data):
     """Both files give finite activations of the same kind on a photograph, and differ, since one went on to learn detection."""

@@ -29,6 +29,7 @@ def test_the_pyramid_equals_numpy_on_the_maps_of_the_backbone():
     assert set(found) == set(maps) | {"pyramid4", "pyramid8"}
 
 
+@pytest.mark.slow
 def test_the_backbones_variables_are_its_own():
     """Published weights are put there as they are."""
     pyramid = FeaturePyramid()

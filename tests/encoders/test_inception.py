@@ -56,6 +56,7 @@ def test_the_pooled_column_is_centered_in_zeros(side, border):
     assert np.count_nonzero(pooled) == pooled[inner, inner].size
 
 
+@pytest.mark.slow
 def test_an_untrained_network_embeds_at_unit_length_and_trains():
     encoder = NN4Small2(dimension=8)
     images = np.random.default_rng(1).random((2, 65, 65, 3), np.float32)

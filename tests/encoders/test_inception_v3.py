@@ -142,6 +142,7 @@ def oracle(arrays, x, fid):
     return found | {"avgpool": x.mean((1, 2))}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pooling", ["torchvision", "fid"])
 def test_every_layer_equals_numpy(variables, pooling):
     encoder = InceptionV3(width=4, pooling=pooling, preprocessing="signed" if pooling == "fid" else "unit")
@@ -167,6 +168,7 @@ def interpolated(x, sides):
     return x
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(53, 200), (300, 80)])
 def test_images_are_resized_by_the_nearest_four_pixels(variables, shape):
     images = RNG.uniform(size=(1, *shape, 3)).astype(np.float32)
@@ -213,6 +215,7 @@ def test_geometry_lists_what_is_computed(side):
     assert found == map_sides(NARROW.geometry, side)
 
 
+@pytest.mark.slow
 def test_a_unit_sees_what_its_geometry_says(variables):
     """By the gradient of a unit in the middle of mixed_5b."""
     gradient = jax.jit(jax.grad(lambda x: jnp.sum(NARROW.apply(variables, x)["mixed_5b"][0, 5, 7])))(IMAGES[:1])
@@ -239,6 +242,7 @@ def test_small_images_and_illegal_fields_are_refused(variables):
         InceptionV3(size=(64, 299))
 
 
+@pytest.mark.slow
 def test_a_file_without_a_layer_is_refused_by_name(tmp_path):
     arrays = {key: array for key, array in state_dict().items() if key != "Mixed_7c.branch1x1.bn.running_var"}
     write(tmp_path / "cut.npz", arrays)

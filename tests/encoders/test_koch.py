@@ -1,6 +1,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from likeness.research.encoders import Koch
 
@@ -29,6 +30,7 @@ def test_shapes_and_parameter_count_are_the_papers():
     assert set(variables) == {"params"}
 
 
+@pytest.mark.slow
 def test_initial_distributions_are_the_papers_and_the_embedding_is_a_sigmoid():
     images = np.random.default_rng(1).random((1, 65, 65, 1), np.float32)
     activations, variables = jax.jit(Koch(dimension=64).init_with_output)(jax.random.key(0), images)

@@ -60,6 +60,7 @@ def test_the_parameters_are_counted():
     assert sum(leaf.size for leaf in jax.tree.leaves(abstract(PatchPyramid())[1]["params"])) == 568_608
 
 
+@pytest.mark.slow
 def test_without_a_pyramid_the_stages_are_what_they_were():
     """Its layers are not built, and those that are begin with the same weights."""
     small, images = TINY.clone(pyramid_width=None), jnp.asarray(IMAGES)

@@ -60,6 +60,7 @@ def test_an_illegal_field_is_named(fields, why):
         ShuffleNetV2(**fields)
 
 
+@pytest.mark.slow
 def test_training_updates_the_statistics_and_gradients_are_finite():
     images = jnp.asarray(IMAGES[:, :32, :32])
     variables = random_variables(abstract(TINY)[1])

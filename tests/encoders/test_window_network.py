@@ -22,6 +22,7 @@ def weights(network):
     return network.init(jax.random.key(0), jnp.zeros((1, network.window, network.window, 3)))
 
 
+@pytest.mark.slow
 @both
 def test_one_pass_says_what_the_crops_say(network):
     """D-g on five networks, to 1e-5, with the same parameters in both forms."""

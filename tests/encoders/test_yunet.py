@@ -94,6 +94,7 @@ def test_half_precision_keeps_what_the_heads_say_in_float32():
     assert activations["neck8"].dtype == jnp.bfloat16
 
 
+@pytest.mark.slow
 def test_a_gradient_reaches_every_parameter():
     variables = random_variables(abstract(TINY)[1])
 
@@ -134,6 +135,7 @@ def test_the_published_heads_are_those_of_the_onnx_file(real_data):
             np.testing.assert_allclose(found, value, rtol=0, atol=1e-4, err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_the_smaller_network_is_complete():
     variables, report = named("yunet_s").load()

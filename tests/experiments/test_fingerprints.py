@@ -62,6 +62,7 @@ def a_run(folder: Path, steps: int = 4, **changes: Any) -> Run:
     return pixels.eight_steps(optimizer=optimizer, experiment=FromFile(folder=str(folder)), steps=steps, **changes)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_only_with_what_it_was_trained_on(folder: Path, tmp_path: Path) -> None:
     place = tmp_path / "run"
     train(a_run(folder), place, until=2)
@@ -95,6 +96,7 @@ def test_a_finished_run_is_not_evaluated_on_what_it_was_not_trained_on(folder: P
     assert json.loads((place / "summary.json").read_text())["notes"] == list(noted)
 
 
+@pytest.mark.slow
 def test_other_evaluation_data_are_said_and_refused_where_they_decide(folder: Path, tmp_path: Path) -> None:
     place, told = tmp_path / "run", Told()
     train(a_run(folder), place, until=2)

@@ -71,6 +71,7 @@ def test_weights_that_say_nonsense_of_their_images_are_refused() -> None:
         FrozenEncoder(encoder=Mean(), weights=Twice("gray")).as_trained(jnp.asarray(IMAGES))
 
 
+@pytest.mark.slow
 def test_colors_that_the_weights_do_not_take_are_explained() -> None:
     encoder = Conv4(width=2, dimension=4)
     variables = encoder.init(jax.random.key(0), jnp.zeros((1, 16, 16, 1)))
@@ -78,6 +79,7 @@ def test_colors_that_the_weights_do_not_take_are_explained() -> None:
         FrozenEncoder(encoder=encoder)(variables, jnp.zeros((1, 16, 16, 3)))
 
 
+@pytest.mark.slow
 def test_random_weights_are_for_every_encoder_whose_geometry_has_all_filters() -> None:
     for encoder in (SqueezeNet(first=4, squeeze=(2,) * 8), Vgg(convolutions=(1,), widths=(2,), preprocessing="convolution")):
         frozen = FrozenEncoder(encoder=encoder)

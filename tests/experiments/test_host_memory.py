@@ -27,6 +27,7 @@ def faults(way):
     return int(done.stdout)
 
 
+@pytest.mark.slow
 def test_the_second_time_costs_no_page_faults():
     assert faults("kept") < 100
     assert faults("given back") > 10_000

@@ -1,5 +1,7 @@
 """What the mutation tool changes, and the tests that it asks, are there."""
 
+import pytest
+
 from likeness.experiments.benchmarks import mutations
 from likeness.experiments.benchmarks.mutations import ALSO, PLACES, ROOT
 
@@ -8,6 +10,7 @@ def test_places_and_tests_exist() -> None:
     assert not [place for place in (*PLACES, *ALSO, *ALSO.values()) if not (ROOT / place).exists()]
 
 
+@pytest.mark.slow
 def test_every_file_has_tests() -> None:
     files = [file for place in map(ROOT.joinpath, PLACES) for file in ([place] if place.is_file() else place.glob("*.py"))]
     mirrored = [str(file.relative_to(ROOT)) for file in files if file.stem != "__init__"]

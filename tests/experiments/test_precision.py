@@ -105,6 +105,7 @@ def check_step(experiment: LossOutput, constants: Any, batch: Any) -> Any:
     return state
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("encoder", "side"), ENCODERS, ids=lambda of: type(of).__name__)
 def test_recognition(encoder: nn.Module, side: int) -> None:
     loss = Triplet(rule=BatchHard(), reduction="mean")
@@ -140,6 +141,7 @@ def test_style_by_pixels(encoder: Any, terms: tuple[Term, ...]) -> None:
     assert not sums_in_bfloat16(cost, variables, image)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("network", "chosen"),
     [(Johnson(dtype="bfloat16"), ()), (Conditional(styles=2, dtype="bfloat16"), (np.full((1, 2), 0.5, np.float32),))],

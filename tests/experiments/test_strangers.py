@@ -246,6 +246,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     return train(Run(experiment=an_experiment(), steps=6, log_every=3), tmp_path_factory.mktemp("strangers") / "run")
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_their_parts_are_trained_and_evaluated(trained: Trained) -> None:
     assert trained.variables.params["loss"]["nests"].shape == (12, 8)
@@ -270,6 +271,7 @@ def test_their_recognizer_answers(trained: Trained, tmp_path: Path, capsys: pyte
     assert "synthetic" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_their_run_is_evaluated_again_and_reported(trained: Trained, tmp_path: Path) -> None:
     before = json.loads((trained.workdir / "summary.json").read_text())["metrics"]
@@ -334,6 +336,7 @@ def test_building_a_program_asks_their_loss(monkeypatch: pytest.MonkeyPatch) -> 
     assert asked == [((12, 8), run.mesh.fsdp, run.mesh.shard_above)]
 
 
+@pytest.mark.slow
 def test_a_collapse_is_seen_by_the_value_that_their_loss_gives() -> None:
     batch = {"images": np.zeros((4, SIDE, SIDE, 1), np.uint8), "labels": np.arange(4, dtype=np.int32)}
     for loss, stuck in ((Flock(), 1.0), (Nests(), 0.0)):

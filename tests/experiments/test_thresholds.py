@@ -17,6 +17,7 @@ def test_a_threshold_of_independent_pairs_accepts_as_many_strangers_as_it_says(p
     assert 0.93 < found.held < 0.98
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("people", "images", "studies"), [(6, 4, 200), (12, 3, 100)])
 def test_a_threshold_of_few_people_accepts_as_many_strangers_as_it_says(people, images, studies):
     found = crowded(Population(), people, images, 1e-2, studies)

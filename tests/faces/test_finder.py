@@ -35,6 +35,7 @@ def eyes_in_the_crop(reader: FaceReader, crop: np.ndarray) -> None:
         assert eye < 0.7 * cheek
 
 
+@pytest.mark.slow
 def test_the_face_is_found_and_laid_over_the_template(reader: FaceReader, astronaut: np.ndarray) -> None:
     found = reader([astronaut])[0]
     assert found.size == (512, 512)
@@ -45,6 +46,7 @@ def test_the_face_is_found_and_laid_over_the_template(reader: FaceReader, astron
     eyes_in_the_crop(reader, found.crops[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(300, 300), (1600, 1600), (3000, 3000)])
 def test_the_size_of_a_photograph_changes_little(reader: FaceReader, astronaut: np.ndarray, size: tuple[int, int]) -> None:
     larger = np.asarray(Image.fromarray(astronaut).resize(size, Image.Resampling.LANCZOS))
@@ -54,6 +56,7 @@ def test_the_size_of_a_photograph_changes_little(reader: FaceReader, astronaut: 
     eyes_in_the_crop(reader, found.crops[0])
 
 
+@pytest.mark.slow
 def test_a_face_that_fills_a_large_photograph_is_found(reader: FaceReader, astronaut: np.ndarray) -> None:
     close = np.asarray(Image.fromarray(astronaut[60:180, 170:275]).resize((1400, 1600), Image.Resampling.LANCZOS))
     found = reader([close])[0]
@@ -70,6 +73,7 @@ def test_photographs_of_several_sizes_are_answered_in_their_order(reader: FaceRe
     np.testing.assert_allclose(found[1].landmarks, found[2].landmarks, atol=2)
 
 
+@pytest.mark.slow
 def test_of_several_faces_the_one_is_taken_that_was_asked_for(reader: FaceReader, astronaut: np.ndarray) -> None:
     face = astronaut[40:200, 150:300]
     half = np.asarray(Image.fromarray(face).resize((75, 80)))
@@ -83,6 +87,7 @@ def test_of_several_faces_the_one_is_taken_that_was_asked_for(reader: FaceReader
     assert FaceReader.load(central, "yunet")([scene])[0].xyxy[0, 0] > 200
 
 
+@pytest.mark.slow
 def test_points_and_boxes_of_turned_photographs_are_of_the_photograph(reader: FaceReader, astronaut: np.ndarray) -> None:
     """Whatever turn a face was found by, its box holds the eyes of the photograph as it came."""
     for turns in (1, 2, 3):

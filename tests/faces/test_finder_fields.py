@@ -7,6 +7,7 @@ from likeness.research.faces import FaceCrop, FaceFinder
 from likeness.research.geometry import Template
 
 
+@pytest.mark.slow
 def test_few_canvases_serve_all_sizes() -> None:
     finder = FaceFinder()
     sizes = {finder.placement((height, width)).target for height in range(20, 4000, 37) for width in range(20, 6000, 41)}

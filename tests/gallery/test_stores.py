@@ -281,6 +281,7 @@ assert "callback" not in text and "all_gather" in text
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(2,), (2, 2), (3,)])
 def test_devices_that_share_a_gallery_answer_as_one(shape):
     environment = os.environ | {"JAX_NUM_CPU_DEVICES": str(int(np.prod(shape)))}

@@ -41,6 +41,7 @@ def test_learned_anchors_fit_better_than_copied_ones():
     assert kmeans_anchors(given, len(HAND)).mean_iou > mean_best_iou(given, np.array(HAND)) + 0.05
 
 
+@pytest.mark.slow
 def test_uniform_shapes_are_covered_as_well_as_in_other_draws():
     """Shapes of 10 to 30 pixels: mean best IoU .620, .695, .777, .798, .848 for 1, 2, 4, 5, 9 anchors."""
     given = np.random.default_rng(0).uniform(10, 30, (2000, 2))

@@ -90,6 +90,7 @@ def test_the_best_possible_recall_counts_boxes_that_some_anchor_meets():
         best_possible_recall(boxes, anchors, 50.0)
 
 
+@pytest.mark.slow
 def test_a_long_list_of_boxes_is_compared_part_by_part():
     rng = np.random.default_rng(1)
     corner = rng.uniform(0, 60, (5000, 2))

@@ -73,6 +73,7 @@ def test_in_float32_it_comes_back_to_a_few_roundings(name: str, size: int, toler
     np.testing.assert_allclose(again, boxes, rtol=0, atol=tolerance)
 
 
+@pytest.mark.slow
 @given(x=st.floats(0, 1), y=st.floats(0, 1), height=st.floats(0.01, 1), width=st.floats(0.01, 1))
 def test_image_relative_values_come_back_to_a_millionth(x: float, y: float, height: float, width: float):
     """Checklist D-a: the localization target [p_c b_x b_y b_h b_w c_1 c_2 c_3] is relative to the image, and exact to 1e-6."""

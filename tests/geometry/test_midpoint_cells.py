@@ -82,6 +82,7 @@ def test_equals_a_loop_over_objects(levels, maps, precedence, collision):
     assert collided
 
 
+@pytest.mark.slow
 def test_places_are_in_the_order_of_the_anchors():
     """The place that an object has is the anchor that stands there."""
     pyramid, maps = AnchorPyramid(levels=TWO), [(6, 8), (3, 4)]
@@ -95,6 +96,7 @@ def test_places_are_in_the_order_of_the_anchors():
         assert (np.abs(away) <= level.stride / 2).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", [3, 7, 10, 13, 19])
 def test_a_midpoint_on_a_border_or_at_one_is_in_one_cell(side):
     """D-h. usnistgov/dioptra#1328: at 1.0 the index was the number of cells. eriklindernoren/PyTorch-YOLOv3#384: the same.
@@ -112,6 +114,7 @@ def test_a_midpoint_on_a_border_or_at_one_is_in_one_cell(side):
         np.testing.assert_array_equal(place.reshape(side + 1, side + 1), expected[:, None] * side + expected)
 
 
+@pytest.mark.slow
 def test_a_midpoint_just_before_a_border_is_in_the_cell_before():
     grid = AnchorGrid(shapes=((30.0, 30.0),), stride=30)
     for x, column in ((29.999998, 0), (30.0, 1), (59.999996, 1), (60.0, 2), (90.0, 2), (0.0, 0)):
@@ -131,6 +134,7 @@ def test_a_midpoint_outside_of_the_image_is_in_no_cell():
         assert not found.foreground.any() and found.missed.all()
 
 
+@pytest.mark.slow
 def test_two_objects_of_different_shapes_share_a_cell_and_two_alike_collide():
     """D-m: n × n × A places; what collides is counted."""
     cells = MidpointCell(levels=(AnchorGrid(shapes=((10.0, 28.0), (28.0, 10.0)), stride=30),))
@@ -163,6 +167,7 @@ def test_padding_and_empty_images(collision):
     assert found.foreground.sum() == 1
 
 
+@pytest.mark.slow
 def test_a_batch_is_a_vmap():
     cells = MidpointCell(levels=TWO, precedence="largest", collision="next_anchor")
     maps = [(6, 8), (3, 4)]

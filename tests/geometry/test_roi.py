@@ -125,6 +125,7 @@ def test_gradients_are_those_of_finite_differences(method):
         np.testing.assert_allclose(by_boxes[index], (ahead - behind) / 2e-5, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_methods_agree_on_a_large_map_and_the_choice_is_by_its_size():
     rng = np.random.default_rng(6)
     features = rng.normal(size=(1, 95, 90, 2)).astype(np.float32)
@@ -134,6 +135,7 @@ def test_the_methods_agree_on_a_large_map_and_the_choice_is_by_its_size():
     np.testing.assert_array_equal(auto, gather)
 
 
+@pytest.mark.slow
 def test_pixels_have_their_centers_at_one_half():
     """pytorch/vision#1875, #2438, microsoft/onnxruntime#6921: half a pixel. A box that is one place holds that place's value,
     and samples within a straight slope give the slope's value at their middle."""
@@ -160,6 +162,7 @@ def test_pool_equals_a_loop(size):
         np.testing.assert_array_equal(jax.jit(op)(features, boxes), pool_oracle(op, features, boxes).astype(np.float32))
 
 
+@pytest.mark.slow
 def test_pool_rounds_halves_away_from_zero():
     features = np.arange(64, dtype=np.float32).reshape(1, 8, 8, 1)
     op = RoiPool(output_size=1, spatial_scale=1.0)
@@ -168,6 +171,7 @@ def test_pool_rounds_halves_away_from_zero():
         assert op(features, box)[0, 0, 0, 0, 0] == 9 * place
 
 
+@pytest.mark.slow
 def test_the_gradient_of_a_pool_goes_to_the_greatest_and_boxes_have_none():
     features, boxes = case(1)
     op = RoiPool(output_size=2, spatial_scale=SCALE)
@@ -179,6 +183,7 @@ def test_the_gradient_of_a_pool_goes_to_the_greatest_and_boxes_have_none():
     np.testing.assert_allclose(np.sum(by_features * along), (ahead - behind) / 2e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_boxes_that_are_not_finite_harm_no_other_box():
     features, boxes = case(7)
     broken = boxes.copy()
@@ -200,6 +205,7 @@ def test_half_precision_is_summed_in_float32():
         np.testing.assert_array_equal(found, op(half.astype(jnp.float32), boxes).astype(jnp.bfloat16))
 
 
+@pytest.mark.slow
 def test_no_boxes_and_no_images():
     for op in (RoiAlign(output_size=2), RoiPool(output_size=2)):
         assert op(np.ones((2, 4, 4, 3), np.float32), np.zeros((2, 0, 4), np.float32)).shape == (2, 0, 2, 2, 3)

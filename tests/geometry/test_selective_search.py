@@ -77,6 +77,7 @@ def test_texture_tells_stripes_from_a_plain():
     assert plain.likeness[0] == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 def test_drawn_shapes_are_among_the_first_proposals():
     examples = Shapes(train=40, validation=1, test=1).open()
     search = SelectiveSearch(colors=("rgb",), scales=(100.0,), limit=32)

@@ -61,6 +61,7 @@ def scenes(draw):
     return (height, width), truth, classes, scores, draw(st.integers(24, 700)), draw(st.sampled_from([0.1, 0.25, 0.5]))
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(scenes())
 def test_a_detector_that_is_right_about_each_slice_is_right_about_the_image_to_the_bit(scene):

@@ -37,6 +37,7 @@ def _quiet():
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_a_thousand_sets_by_every_threshold_in_both_conventions(form: Form):
     """Checklist D-k, D-l: the indices of a greedy loop in float64.
@@ -112,6 +113,7 @@ def test_torchvision_keeps_the_same():
         assert kept_of(boxes, scores, iou_threshold=threshold) == expected
 
 
+@pytest.mark.slow
 def test_an_iou_that_float32_rounds_up_exceeds_the_threshold():
     """pytorch/vision#7165: [1, 1, 2, 3] and [0, 0, 2, 2] share 1 of 5, which is .2000000030 in float32 and exceeds .2."""
     scores = np.array([0.9, 0.8])
@@ -136,6 +138,7 @@ def test_the_bound_is_the_least_float32_that_is_too_much():
                 assert float(least) > threshold >= below
 
 
+@pytest.mark.slow
 def test_the_threshold_counts_among_the_first_boxes_too():
     """The suppression of google-research/scenic, of google-research/google-research (findit, fvlm) and of tensorflow/models
     compares the boxes of one tile with 0.5 whatever the threshold is, so that two boxes with an IoU of .4 both stay at .3."""
@@ -160,6 +163,7 @@ def test_the_order_of_the_boxes_does_not_matter():
     assert order[kept_of(boxes[order], scores[order])].tolist() == kept_of(boxes, scores)
 
 
+@pytest.mark.slow
 def test_the_result_is_in_the_order_of_scores():
     """open-mmlab/mmdetection#2754."""
     sets = some_sets()
@@ -308,6 +312,7 @@ def soft(boxes, scores, classes, decay, least=0.0) -> tuple[list[int], list[floa
     return indices, final
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "decay"),
     [
@@ -361,6 +366,7 @@ def test_merging_takes_the_hull_of_what_was_dropped():
     np.testing.assert_array_equal(found.boxes[~found.valid], 0)
 
 
+@pytest.mark.slow
 def test_every_box_lies_in_the_one_that_it_was_merged_with():
     sets = some_sets()
     rows = slice(1, 400, 8)
@@ -386,6 +392,7 @@ def test_the_parts_of_an_object_at_a_seam_are_found_by_intersection_over_the_sma
     assert whole.boxes[0].tolist() == [0, 0, 104, 50]
 
 
+@pytest.mark.slow
 def test_batches_of_any_shape_are_done_image_by_image():
     sets = some_sets()
     given = [sets[name][:6] for name in ("boxes", "scores", "classes", "mask")]
@@ -400,6 +407,7 @@ def test_batches_of_any_shape_are_done_image_by_image():
                 np.testing.assert_array_equal(ours, at_once[row])
 
 
+@pytest.mark.slow
 def test_what_is_masked_may_be_anything():
     boxes = np.array([[0.0, 0, 5, 5], [9, 9, 2, 2], [np.nan, 0, 5, 5], [0, 0, 5, 4]])
     scores, mask = np.array([0.5, 0.9, np.nan, 0.4]), np.array([True, False, False, True])
@@ -432,6 +440,7 @@ def test_gradients_flow_to_what_was_chosen():
         np.testing.assert_array_equal(gradients[1], [0, 1, 1])
 
 
+@pytest.mark.slow
 def test_the_form_is_chosen_by_size_and_changes_nothing():
     rng = np.random.default_rng(6)
     low = rng.uniform(0, 300, (600, 2))

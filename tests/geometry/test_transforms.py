@@ -236,6 +236,7 @@ def test_a_box_is_clipped_once_and_is_that_of_what_is_seen():
     assert cut.tolist() == [[150.0, 100.0, 300.0, 300.0]] and share.tolist() == [0.75]
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(degrees=st.floats(-180, 180), more=st.floats(-180, 180), seed=st.integers(0, 1000))
 @example(degrees=64.70215652106157, more=0.0, seed=0)

@@ -29,6 +29,7 @@ def test_the_maps_are_the_inverses_of_the_least_squares_fits() -> None:
         np.testing.assert_allclose(found.misfit[row], misfit, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_landmarks_that_say_nothing_have_an_infinite_misfit_and_finite_gradients() -> None:
     good = TEMPLATE.array()
     points = jnp.asarray([np.full((5, 2), 7.0), np.full((5, 2), np.nan), good], jnp.float32)
@@ -63,6 +64,7 @@ def test_every_pixel_below_a_coarse_crop_counts(scale: float) -> None:
     np.testing.assert_allclose(found, 127.5, atol=1e-2)
 
 
+@pytest.mark.slow
 def test_a_linear_image_stays_linear_at_every_scale_and_outside_is_black() -> None:
     x = np.tile(np.arange(320.0), (320, 1))
     image = x[None, :, :, None]
@@ -74,6 +76,7 @@ def test_a_linear_image_stays_linear_at_every_scale_and_outside_is_black() -> No
     assert not np.asarray(away).any()
 
 
+@pytest.mark.slow
 def test_several_crops_of_several_images() -> None:
     rng = np.random.default_rng(2)
     images = rng.integers(0, 256, (2, 64, 48, 3)).astype(np.uint8)

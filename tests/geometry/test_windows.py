@@ -132,6 +132,7 @@ def test_exact_division_leaves_nothing_and_an_image_of_one_window_has_one():
         SlidingWindows(size=14, stride=1).grid(13, 20)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
 def test_one_pass_equals_the_crops(network):
     """D-g on five networks, and on images that leave a remainder."""
@@ -167,6 +168,7 @@ def test_the_notes_examples_of_sixteen_and_twenty_eight_pixels():
             np.testing.assert_allclose(found[0, i, j], nn.softmax(crops(crop))[0], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_only_multiples_of_the_total_stride_are_reached():
     variables = trained(COURSE)
     whole = convolutional(COURSE, variables)
@@ -197,6 +199,7 @@ def test_padding_is_refused():
         total_stride(lambda images: whole.apply(bare, images), 14)
 
 
+@pytest.mark.slow
 def test_statistics_of_the_batch_and_of_the_image_are_refused():
     network = NETWORKS["batch normalization in inference"]
     variables, whole = trained(network), dataclasses.replace(network, convolutional=True)

@@ -83,6 +83,7 @@ def test_a_tie_counts_against_the_own_person():
     assert [rate.value for rate in found.nearest] == [1, 1] and found.other_nearer.value == 1
 
 
+@pytest.mark.slow
 def test_the_interval_holds_the_error_of_the_population():
     """The truth from many people, and studies of a few of them, each drawing its people anew."""
     truth = in_random_galleries(*people(3000, seed=99), SquaredEuclidean(), sizes=(20,))

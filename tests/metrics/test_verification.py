@@ -254,6 +254,7 @@ def test_rate_names(rate, name):
     assert rate_name(rate) == name
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_coverage_of_the_eer_where_people_differ():
     truth = verification_value(scattered(people=300, images=5, seed=1))

@@ -1,6 +1,7 @@
 """Scenes of several drawn people: what is behind them stays, and faces stay to be seen."""
 
 import numpy as np
+import pytest
 
 from likeness.research.synthetic.faces import FaceIdentity, Nuisance, render
 from likeness.research.synthetic.faces.crowd import Crowd, draw_crowds
@@ -54,6 +55,7 @@ def test_boxes_hold_their_landmarks_and_lie_in_the_image():
     assert set(counts) == {0, 1, 2, 3, 4}
 
 
+@pytest.mark.slow
 def test_who_is_in_front_hides_little_of_a_face():
     """By drawing everybody once more, all in one color of the light: most of a face's pixels are its own."""
     n, most = 24, 4

@@ -45,6 +45,7 @@ def test_without_noise_it_is_the_gradient_and_of_a_line_always():
     np.testing.assert_allclose(smooth_gradient(line, images, KEY, samples=3), 2.0, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_noise_makes_the_mean_gradient_of_a_cube_larger():
     """E[3 (x + s n)²] = 3 x² + 3 s², with s the noise times the image's range."""
     images = jnp.asarray(np.linspace(0, 1, 16, dtype=np.float32).reshape(1, 4, 4, 1))
@@ -52,6 +53,7 @@ def test_noise_makes_the_mean_gradient_of_a_cube_larger():
     np.testing.assert_allclose(np.mean(found - 3 * images**2), 3 * 0.2**2, rtol=0.15)
 
 
+@pytest.mark.slow
 def test_integrated_gradients_are_complete():
     images = two_images()
     baseline = jnp.zeros_like(images)
@@ -60,6 +62,7 @@ def test_integrated_gradients_are_complete():
     np.testing.assert_allclose(found.sum(axis=(1, 2, 3)), expected, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_integrated_gradients_of_an_encoder_are_complete_to_a_percent():
     encoder = Conv4(width=4, dimension=4)
     images = jax.random.uniform(KEY, (2, 16, 16, 1))

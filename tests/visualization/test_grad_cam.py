@@ -43,6 +43,7 @@ def test_it_is_the_definition(shape, compiled):
     np.testing.assert_allclose(kept, np.maximum(expected, 0), rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
 
+@pytest.mark.slow
 def test_the_weights_are_finite_differences_of_the_layer():
     """Of an encoder that knows nothing of it: what is above the layer is computed again with the map changed."""
     encoder = Vgg(convolutions=(1, 1), widths=(4, 6))

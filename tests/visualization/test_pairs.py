@@ -5,6 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from likeness.research.encoders import Conv4
 from likeness.research.visualization import explain_pairs, grad_cam_of_pairs, gradient_times_input, integrated_gradients
@@ -35,6 +36,7 @@ def test_the_gradient_of_the_distance_is_that_of_numpy_and_pairs_do_not_mix():
         np.testing.assert_allclose(by_second, -expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_it_is_the_finite_difference_of_an_encoders_distance():
     network, first, second = an_encoder()
 
@@ -77,6 +79,7 @@ def test_an_image_and_itself_have_no_gradient():
         np.testing.assert_allclose(found, 0.0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_grad_cam_of_a_pair_is_signed_or_cut_at_0():
     network, first, second = an_encoder()
 

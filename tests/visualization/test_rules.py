@@ -66,6 +66,7 @@ ENCODERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("encoder", "side", "layer"), ENCODERS)
 def test_an_encoder_computes_the_same_and_its_gradient_is_the_gradient(encoder, side, layer):
     channels = 1 if isinstance(encoder, Koch) else 3

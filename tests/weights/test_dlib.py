@@ -120,6 +120,7 @@ def test_what_is_odd_is_refused_by_name(tmp_path, content, why):
         read(tmp_path / "odd.dat")
 
 
+@pytest.mark.slow
 def test_no_byte_that_is_changed_raises_anything_else(tmp_path):
     rng, content = np.random.default_rng(1), network()
     path = tmp_path / "net.dat"

@@ -156,6 +156,7 @@ def test_pretrained_in_a_config(tmp_path, alone):
         Pretrained(name="vgg16", path=str(tmp_path / "own.safetensors")).variables(Vgg(convolutions=(2, 2, 3, 3, 3)))
 
 
+@pytest.mark.slow
 @pytest.mark.data
 @pytest.mark.parametrize(
     "name", ["vgg19_normalised", "vgg19_pruned16x", "mobilefacenet", "shufflenetv2", "fastestdet", "yunet", "yunet_s"]

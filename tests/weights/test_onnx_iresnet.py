@@ -164,6 +164,7 @@ def test_another_network_is_refused_by_what_it_is(tmp_path, variables):
             read_iresnet(tmp_path / "odd.onnx")
 
 
+@pytest.mark.slow
 def test_a_damaged_file_raises_nothing_else(tmp_path, variables):
     path = saved(tmp_path / "net.onnx", variables, folded=True)
     content, rng = path.read_bytes(), np.random.default_rng(0)

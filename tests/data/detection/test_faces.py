@@ -56,6 +56,7 @@ def test_parts_without_images_are_refused():
 SCENES = FaceScenes(train=70, validation=2, test=3, most=3)
 
 
+@pytest.mark.slow
 def test_scenes_have_faces_with_landmarks_or_none():
     parts = OfficialParts()(SCENES.open())
     assert [len(part) for part in parts] == [70, 2, 3]
@@ -66,6 +67,7 @@ def test_scenes_have_faces_with_landmarks_or_none():
     assert is_synthetic(SCENES)
 
 
+@pytest.mark.slow
 def test_more_scenes_leave_those_that_there_were():
     few, more = (
         OfficialParts()(dataclasses.replace(SCENES, train=train, test=test).open()) for train, test in ((3, 3), (66, 5))

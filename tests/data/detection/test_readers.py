@@ -330,6 +330,7 @@ def test_bccd_has_two_boxes_without_area_and_no_other_fault(real_data: Path):
         DetectionFolder("$LIKENESS_DATA/BCCD", on_problem="refuse").open()
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_the_playing_cards_are_without_fault(real_data: Path):
     examples = DetectionFolder("$LIKENESS_DATA/playing_cards").open()

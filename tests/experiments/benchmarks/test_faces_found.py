@@ -18,6 +18,7 @@ def test_a_face_is_found_in_every_image_with_landmarks_where_another_network_set
     assert found.least > 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_the_first_of_them_at_once(real_data):
     faces = Faces(real_data / "lfw")

@@ -39,6 +39,7 @@ def started(experiment):
     return data, batch, jax.jit(experiment.init)(jax.random.key(0), {}, batch)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("experiment", [SIGNALS, VOLUMES], ids=["1D", "3D"])
 def test_cost_is_the_mean_cross_entropy_of_the_batch(experiment):
     _, batch, (params, state) = started(experiment)
@@ -130,6 +131,7 @@ def test_the_confusion_figure_names_every_class_and_count():
     assert figure.axes[0].get_title("left") == "9 of 10 right"
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_films_from_a_file_are_learned_by_the_one_trainer(tmp_path):
     """What moves to the right or to the left: no frame alone tells."""

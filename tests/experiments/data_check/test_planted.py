@@ -312,6 +312,7 @@ def test_a_refusing_source_is_told_all_the_same(sound: Path, tmp_path: Path):
     assert found(check_data(strict, "mine", SIZE, (8,))) == {"zero_area"}
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_bccd_has_its_two_known_boxes_and_what_one_sees(real_data: Path):
     """Seen by eye: seven cells have two boxes, two pixels apart, and images 37 and 38 show one field of view."""
@@ -324,6 +325,7 @@ def test_bccd_has_its_two_known_boxes_and_what_one_sees(real_data: Path):
         np.testing.assert_allclose(np.abs(first - second), 2)
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_the_playing_cards_are_sound(real_data: Path):
     report = check_data(DetectionFolder("$LIKENESS_DATA/playing_cards"), "cards")

@@ -42,6 +42,7 @@ def perfect(examples, score=0.9):
     ]
 
 
+@pytest.mark.slow
 def test_the_cost_is_that_of_the_head_and_every_weight_learns():
     _, constants, batch, (params, state) = started(SMALL)
     cost, slope = jax.jit(
@@ -246,6 +247,7 @@ def test_a_crowd_is_neither_missed_nor_wrong():
     assert first[0].mistakes == 0 and not worst
 
 
+@pytest.mark.slow
 def test_crowds_are_neither_learned_nor_learned_to_be_nothing():
     data, constants, batch, (params, state) = started(SMALL)
     assert "ignored" not in batch
@@ -305,6 +307,7 @@ def test_boxes_are_found_in_pixels_of_images_of_any_size():
         assert (each.xyxy <= [width, height, width, height]).all()
 
 
+@pytest.mark.slow
 def test_a_run_learns_keeps_its_detector_and_goes_on(tmp_path, capsys):
     run = Run(
         experiment=SMALL,
@@ -378,6 +381,7 @@ def test_a_head_that_reads_no_map_of_the_encoder_is_refused_before_training():
         started(experiment)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["detection/anchor_free_shapes", "detection/localize", "detection/landmarks"])
 def test_shipped_heads_are_learned_by_one_step(name):
     run = load(name)

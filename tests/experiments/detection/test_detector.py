@@ -221,6 +221,7 @@ def test_pycocotools_reads_the_file(detector, tmp_path):
     assert len(read.loadRes(said["annotations"]).anns) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_yunet_finds_a_face_at_any_size(real_data):
     """From 40 to 3,000 pixels of the image that shows it; a large one shrinks on the way in."""

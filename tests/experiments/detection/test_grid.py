@@ -4,6 +4,7 @@ import dataclasses
 
 import jax
 import numpy as np
+import pytest
 from small_detection import SMALL, started
 
 from likeness.experiments.detection.grid import Answer, answers, grid_and_anchors
@@ -14,6 +15,7 @@ from likeness.research.geometry import AnchorGrid, MidpointCell
 CELLS = MidpointCell(levels=(AnchorGrid(shapes=((10.0, 30.0), (30.0, 10.0)), stride=30),))
 
 
+@pytest.mark.slow
 def test_the_notes_grid_of_three_by_three():
     """A pedestrian and a car in the middle cell: each has the anchor of its shape."""
     boxes = np.array([[40.0, 30.0, 50.0, 60.0], [30.0, 40.0, 60.0, 50.0], [0.0, 62.0, 28.0, 72.0]])
@@ -59,6 +61,7 @@ def test_what_is_drawn_stays_within_the_figure():
             assert drawn.x0 >= 0 and drawn.y0 >= 0 and drawn.x1 <= whole.x1 and drawn.y1 <= whole.y1, text.get_text()
 
 
+@pytest.mark.slow
 def test_a_finished_run_with_a_grid_draws_it():
     head = CourseYoloHead(map="stage8", anchors=((8.0, 8.0), (14.0, 10.0)), width=4)
     assert isinstance(head, HasCells)

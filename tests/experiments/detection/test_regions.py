@@ -75,6 +75,7 @@ def test_where_objects_are_few_a_step_is_still_finite():
     assert jax.tree.structure(out.state) == jax.tree.structure(state)
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_what_is_proposed_of_real_images_is_printed(real_data):
     lines = lines_of(Benchmark(images=3, ks=(10, 1000)), str(real_data / "playing_cards"))

@@ -27,6 +27,7 @@ SMALL = WindowDetection(
 )
 
 
+@pytest.mark.slow
 def test_a_run_learns_keeps_its_detector_and_says_what_one_pass_saves(tmp_path):
     run = Run(
         experiment=SMALL,
@@ -50,6 +51,7 @@ def test_a_run_learns_keeps_its_detector_and_says_what_one_pass_saves(tmp_path):
     assert (found.xyxy >= 0).all() and (found.xyxy <= [70, 50, 70, 50]).all()
 
 
+@pytest.mark.slow
 def test_forms_that_differ_are_an_error(monkeypatch):
     from likeness.research.detectors.windows import WindowDetector
 

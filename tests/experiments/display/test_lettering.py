@@ -31,6 +31,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     lettering._font_of_all.cache_clear()
 
 
+@pytest.mark.slow
 def test_every_name_is_drawn_without_a_warning(tmp_path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -79,6 +79,7 @@ def test_without_process_0_nobody_waits_for_ever():
     assert "Process 1 did not reach process 0 at localhost:" in error
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_processes_that_were_launched_differently_are_told():
     errors = call(free_port(), [(0, 3), (1, 2)], 2)

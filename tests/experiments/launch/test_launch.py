@@ -103,6 +103,7 @@ def test_slurm_does_not_queue_again_for_ever(cluster, restarts, most, requeued):
     assert ("queued again" if requeued else "so it is left") in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 @pytest.mark.parametrize("name", ["slurm.sbatch", "jobset.yaml", "tpu_vm.sh"])
 def test_the_launchers_use_flags_that_there_are(name):

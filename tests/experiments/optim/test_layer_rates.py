@@ -157,6 +157,7 @@ def test_a_recognizer_is_fine_tuned_and_resumed_with_its_trunk_as_it_was(tmp_pat
         train(fine_tuned(start.workdir, part="encoder/trunk"), tmp_path / "wrong")
 
 
+@pytest.mark.slow
 def test_a_frozen_trunk_costs_no_gradient(tmp_path: Path) -> None:
     """Nothing of the way back through the trunk is left in the compiled step."""
 

@@ -91,6 +91,7 @@ def a_run(**changes):
     return Run(experiment=Pixels(nan_at=5), optimizer=optimizer, ema_decay=0.9, log_every=4, **changes)
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_a_run_goes_on_and_says_so(tmp_path):
     listener = Listener()

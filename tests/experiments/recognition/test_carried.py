@@ -30,6 +30,7 @@ def an_experiment(loss: RecognitionLoss) -> Recognition:
     )
 
 
+@pytest.mark.slow
 def test_a_memory_fills_in_training_and_is_read_back(tmp_path: Path) -> None:
     loss = CrossBatchMemory(loss=Triplet(margin=0.2, reduction="mean_active"), size=20)
     experiment = an_experiment(loss)

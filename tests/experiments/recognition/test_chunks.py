@@ -57,6 +57,7 @@ def norm_of_difference(one, other) -> float:
     return float(np.linalg.norm(flat[0] - flat[1]) / np.linalg.norm(flat[0]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dropout", "loop"),
     [(0.5, True), *(pytest.param(*case, marks=pytest.mark.end_to_end) for case in ((0.0, False), (0.0, True), (0.5, False)))],
@@ -127,6 +128,7 @@ def an_experiment(**changes) -> Recognition:
     return Recognition(**(fields | changes))
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_recognition_in_chunks_is_recognition():
     """The same augmentation, loss, metrics and gradient by the same key."""
@@ -149,6 +151,7 @@ def test_recognition_in_chunks_is_recognition():
     assert norm_of_difference(gradients, slopes) <= 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_what_chunks_cannot_do_is_explained():
     with pytest.raises(ValueError, match="give 1 or more"):

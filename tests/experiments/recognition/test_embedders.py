@@ -31,6 +31,7 @@ def test_a_few_images_do_not_cost_a_full_batch(monkeypatch: pytest.MonkeyPatch, 
     assert embedded == sizes
 
 
+@pytest.mark.slow
 def test_answering_waits_for_nothing_that_only_training_needs() -> None:
     code = (
         "import sys, likeness.experiments.recognition.recognizer; "

@@ -41,6 +41,7 @@ def test_a_file_that_is_not_there_is_said() -> None:
         published("nowhere.onnx")
 
 
+@pytest.mark.slow
 @pytest.mark.weights("yunet")
 def test_without_a_threshold_the_next_command_is_named(file: Path) -> None:
     recognizer = Recognizer.published(str(file))

@@ -51,6 +51,7 @@ def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return train(run, tmp_path_factory.mktemp(request.param) / "run")
 
 
+@pytest.mark.slow
 def test_the_weights_survive_to_the_bit(finished: Trained) -> None:
     """F15: codes of the reloaded recognizer equal those of the trained one; F5: one tree of weights embeds both images."""
     recognizer = Recognizer.load(finished.workdir)
@@ -136,6 +137,7 @@ def test_pairs_are_measured_once_however_many_ask() -> None:
     assert len(Verification(max_pairs=9).pairs(evaluated)) < len(Verification().pairs(evaluated))
 
 
+@pytest.mark.slow
 def test_the_learned_distance_is_the_losss_own_in_every_block() -> None:
     """F6 and F11: a matrix in blocks of padded rows equals the loss pair by pair."""
     rng = np.random.default_rng(0)
@@ -147,6 +149,7 @@ def test_the_learned_distance_is_the_losss_own_in_every_block() -> None:
         np.testing.assert_allclose(embedder.distance(first, second), expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_evaluation_and_gallery_compare_by_the_experiments_distance(tmp_path: Path) -> None:
     """Trained by one distance and compared by another: the threshold is in its units, and the model another one."""
     experiment = an_experiment(distance=Cosine(), baselines=())

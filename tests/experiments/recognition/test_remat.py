@@ -81,6 +81,7 @@ def assert_equal(found: Any, expected: Any) -> None:
     jax.tree.map(check, found, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "encoder", [Residual(), TestTimeAugmentation(encoder=Residual(), views=1)], ids=["residual", "wrapped"]
 )
@@ -172,6 +173,7 @@ def recognition(encoder: nn.Module, keep: Keep) -> Recognition:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_an_experiment_keeps_what_its_config_says() -> None:
     """One step with each choice: the same state after it, augmented and normalized as without."""

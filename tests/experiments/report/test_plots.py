@@ -44,6 +44,7 @@ def evaluated(root: Path) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_near_stays_near_on_both_maps_and_drawing_again_changes_nothing():
     embeddings, labels = clusters()
     for first, again in zip(projections(embeddings), projections(embeddings), strict=True):
@@ -95,6 +96,7 @@ def test_damaged_arrays_are_said_and_the_rest_is_shown(tmp_path, wrong):
     assert "equal error rate" in made.page
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_in_a_browser_plots_are_drawn_and_show_images(tmp_path):
     browser = chromium.find() or pytest.skip("Chromium is not installed: apt-get install chromium")

@@ -54,6 +54,7 @@ def fid(first, second):
     return ((first.mean(0) - second.mean(0)) ** 2).sum() + np.trace(a + b - 2 * root)
 
 
+@pytest.mark.slow
 def test_a_set_of_paintings_by_hand(perceptual):
     metric = ArtFID(encoder=TINY, layer="relu2_1", perceptual=perceptual)
     variables = metric.variables()
@@ -98,6 +99,7 @@ def test_the_same_paintings_as_styles_and_contents_are_at_one(perceptual):
     assert score.value == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_features_are_inception_s_last_pooling(perceptual):
     encoder = FrozenEncoder(encoder=InceptionV3(width=4), weights=Drawn())
     metric = ArtFID(encoder=encoder, perceptual=perceptual)

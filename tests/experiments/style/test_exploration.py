@@ -33,6 +33,7 @@ def test_sixteen_strengths_are_spaced_around_the_presets_own() -> None:
     np.testing.assert_allclose(np.diff(np.log2(FACTORS)), 0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_every_place_of_every_painting_is_explained(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     # As on a machine without weights.

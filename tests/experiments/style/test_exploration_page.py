@@ -77,6 +77,7 @@ def test_the_extra_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         exploration_page(found)
 
 
+@pytest.mark.slow
 def test_sixteen_large_paintings_stay_below_ten_megabytes(tmp_path: Path) -> None:
     assert len(exploration_page(explored(tmp_path, 16, 12)).encode()) <= 10_000_000
 

@@ -85,6 +85,7 @@ def flicker(paintings):
     )
 
 
+@pytest.mark.slow
 def test_a_film_flickers_less_than_half_as_much_as_frames_that_are_painted_alone(frames):
     """Each frame alone is painted from noise of its own, as it would be by another seed."""
     film = list(Film(flow=Known())(run(), frames))
@@ -95,12 +96,14 @@ def test_a_film_flickers_less_than_half_as_much_as_frames_that_are_painted_alone
     assert [image.shape for image in film] == [(48, 48, 3)] * 4
 
 
+@pytest.mark.slow
 def test_the_temporal_loss_makes_the_film_steadier(frames):
     free, held = (list(Film(flow=Known(), weight=weight)(run(), frames)) for weight in (0.0, 200.0))
     assert flicker(held) < flicker(free)
     assert np.array_equal(held[0], free[0])
 
 
+@pytest.mark.slow
 def test_a_film_goes_on_after_what_is_painted_already_to_the_same_paintings(frames):
     whole = list(Film(flow=Known())(run(), frames))
     rest = list(Film(flow=Known())(run(), frames, painted=[lambda: whole[0], lambda: whole[1]]))
@@ -108,12 +111,14 @@ def test_a_film_goes_on_after_what_is_painted_already_to_the_same_paintings(fram
     np.testing.assert_array_equal(rest, whole[2:])
 
 
+@pytest.mark.slow
 def test_the_first_frame_is_painted_through_a_pyramid(frames):
     painted = next(iter(Film(flow=Known())(run(pyramid=Pyramid(smallest=24)), frames)))
     assert painted.shape == (48, 48, 3)
     assert not np.array_equal(painted, next(iter(Film(flow=Known())(run(), frames))))
 
 
+@pytest.mark.slow
 def test_a_film_read_in_tiles_is_the_same(frames):
     whole, tiled = (list(Film(flow=Known())(run(**how), frames[:2])) for how in ({}, {"tile": 16}))
     np.testing.assert_allclose(tiled, whole, atol=2 / 255)
@@ -133,6 +138,7 @@ def test_frames_of_several_shapes_are_refused_before_any_is_painted(frames, tmp_
         next(film)
 
 
+@pytest.mark.slow
 def test_progress_is_told_from_the_first_step_on(frames):
     told = []
     with watched(lambda *said: told.append(said)):
@@ -151,6 +157,7 @@ def test_progress_is_told_from_the_first_step_on(frames):
     assert [said for said in told if said[0] == names[-1]] == [(names[-1], step, 12) for step in range(1, 13)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("colors", [AsTheyAre(), Matched(change="content"), Matched(change="styles")])
 def test_targets_of_the_style_are_taken_once_and_are_those_that_are_taken_anew(frames, colors, monkeypatch):
     own, taken = Stylization._style_targets, []

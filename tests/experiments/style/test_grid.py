@@ -133,6 +133,7 @@ def test_images_do_not_see_each_other_nor_other_methods():
     assert set(data.alone) == {"a", "b"}
 
 
+@pytest.mark.slow
 def test_convolutions_are_batched_and_not_grouped_and_weights_are_there_once():
     """In the program that is run: neither the loss nor the gradient has a convolution in groups of images."""
     methods = (method(), method("MRF", MRF(layers=("relu2_1",))), method("other", encoder=OTHER))
@@ -231,6 +232,7 @@ def test_images_of_one_title_are_told_apart(tmp_path):
     assert "4 images (32 × 20) at once: me, me-2; in the look of flower, person-0000; by Gram" in sentence
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_a_grid_is_trained_and_evaluated_as_its_images_alone(tmp_path):
     methods = (

@@ -109,6 +109,7 @@ def test_weights_grow_from_size_to_size():
         Term(loss=Gram(layers=LAYERS), growth=0)
 
 
+@pytest.mark.slow
 def test_neighbors_are_looked_up_in_all_turned_copies_for_the_content_first():
     experiment = nnst().stages()[0]
     constants = experiment.constants(experiment.open())
@@ -127,6 +128,7 @@ def constants_size(experiment) -> tuple[int, int]:
     return style.shape[0], style.shape[1]
 
 
+@pytest.mark.slow
 def test_at_the_next_size_the_query_is_the_painting_under_the_contents_details():
     """And the moments begin anew, for the levels have other shapes."""
     run = run_of(nnst(), optimizer=Adam(schedule=ExponentialDecay(peak_lr=0.01, every=7)))
@@ -154,6 +156,7 @@ def test_at_the_next_size_the_query_is_the_painting_under_the_contents_details()
     assert after.model_state == {}
 
 
+@pytest.mark.slow
 def test_details_are_laid_over_what_strotss_goes_on_from():
     first, second, last = strotss(size=128).stages()
     painted = jnp.full((1, 22, 32, 3), 0.4)
@@ -181,6 +184,7 @@ def test_it_paints_towards_the_style_in_all_sizes(tmp_path, kind):
     assert "content/relative" in painted.evaluation.metrics
 
 
+@pytest.mark.slow
 def test_another_key_looks_at_other_places():
     experiment = strotss().stages()[0]
     constants = experiment.constants(experiment.open())

@@ -61,6 +61,7 @@ def test_the_gradient_of_a_level_is_that_of_the_image_along_it():
         assert float(jnp.sum(gradient[name] * direction)) == pytest.approx(expected, rel=1e-4, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_by_the_pyramid_adam_moves_large_parts_at_once():
     """After one step towards a darker left half, pixels have moved alike everywhere; by the pyramid the whole half has moved by
     a step of each level, and the other half less."""
@@ -90,6 +91,7 @@ def test_no_level_is_refused():
         LaplacianPyramid(levels=0)
 
 
+@pytest.mark.slow
 def test_of_an_image_that_goes_on_at_its_other_side_every_level_does():
     wrapped = LaplacianPyramid(levels=3).wrapped()
     x = image(32, 48)

@@ -23,6 +23,7 @@ def weights_file(folder, *shapes):
     return str(path)
 
 
+@pytest.mark.slow
 def test_the_weights_of_a_layer_are_those_of_its_place_in_the_file(tmp_path):
     path = weights_file(tmp_path, (1, 4, 1, 1), (1, 6, 1, 1))
     perceptual = Perceptual(linear=path, encoder=TINY, layers=("relu1_1", "relu2_1"))
@@ -106,6 +107,7 @@ def lpips64(params, heads, image, reference, network):
     return sum(((f - g) ** 2 @ head.astype(np.float64)).mean() for f, g, head in pairs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", ["vgg", "alex"])
 def test_either_network_is_its_authors_formula(tmp_path, network):
     """Of drawn weights, against float64: which layers, which order, what is subtracted and what divided by."""
@@ -125,6 +127,7 @@ def test_either_network_is_its_authors_formula(tmp_path, network):
     np.testing.assert_allclose(found, lpips64(variables["encoder"]["params"], heads, *IMAGES, network), rtol=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.data
 @pytest.mark.parametrize(("network", "first", "second"), [("alex", 0.721881, 0.137566), ("vgg", 0.568613, 0.421664)])
 def test_the_authors_examples_have_their_values(network, first, second):

@@ -49,6 +49,7 @@ def test_the_original_is_at_distance_zero_and_another_image_is_not():
     assert portrait.distance(constants, painted(content)) > 0.005
 
 
+@pytest.mark.slow
 def test_the_cost_is_the_weighted_distance_of_the_aligned_faces_and_their_mirror_images():
     content = FACE.open(40)
     portrait = small(weight=3.0)
@@ -82,6 +83,7 @@ def group() -> tuple[np.ndarray, tuple[Landmarks, ...]]:
     return content, tuple(landmarks_of(person, 40, 40 * i, (120, 40)) for i, person in enumerate((3, 5, 8)))
 
 
+@pytest.mark.slow
 def test_each_face_of_a_group_is_compared_with_its_own_original():
     content, faces = group()
     together = small(face=faces, moved=1, blur=0.7)
@@ -98,6 +100,7 @@ def test_each_face_of_a_group_is_compared_with_its_own_original():
     np.testing.assert_allclose(together.cost(constants, image), sum(costs), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_each_face_has_a_margin_of_its_own():
     """A face that is near enough does not make up for one that is not, and is left alone."""
     content, faces = group()
@@ -118,6 +121,7 @@ def test_faces_elsewhere_are_one_program():
     assert small(face=faces).faces == faces and small(face=faces[0]).faces == faces[:1]
 
 
+@pytest.mark.slow
 def test_a_face_at_the_border_is_seen_as_far_as_it_goes():
     content, faces = group()
     cut = content[:, 12:]
@@ -128,6 +132,7 @@ def test_a_face_at_the_border_is_seen_as_far_as_it_goes():
     assert jnp.isfinite(jax.grad(lambda x: portrait.cost(constants, x))(jnp.asarray(cut[None] * 0.9))).all()
 
 
+@pytest.mark.slow
 def test_below_the_margin_nothing_is_gained():
     content = FACE.open(40)
     image = painted(content)
@@ -144,6 +149,7 @@ def test_below_the_margin_nothing_is_gained():
         assert lenient.distance(constants, image) == pytest.approx(apart, rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_the_cost_looks_through_a_blur_and_verification_does_not():
     content = FACE.open(40)
@@ -165,6 +171,7 @@ def test_the_cost_looks_through_a_blur_and_verification_does_not():
     assert soft.distance(constants, image) == pytest.approx(apart, rel=1e-5) != pytest.approx(cosine(*embeddings), rel=1e-2)
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_moved_crops_count_as_much_and_verification_does_not_see_them():
     content = FACE.open(40)
@@ -184,6 +191,7 @@ def test_moved_crops_count_as_much_and_verification_does_not_see_them():
         assert np.abs(move(middle) - middle).max() <= 0.8 + 1e-9 and 0.9 < move.scale < 1.11 and abs(move.angle) < 0.14
 
 
+@pytest.mark.slow
 def test_the_gradient_is_the_finite_difference():
     content = FACE.open(40)
     portrait = small(loss=Identity(distance=SquaredEuclidean()))

@@ -179,6 +179,7 @@ def value_and_gradient(experiment: Stylization) -> tuple[Any, Any]:
     return jax.jit(jax.value_and_grad(cost))(pixels)
 
 
+@pytest.mark.slow
 def test_their_losses_are_had_from_tiles() -> None:
     (whole, slope), (tiled, tiled_slope) = (
         value_and_gradient(painting(tile, TiledSilhouette(), Fill())) for tile in (None, 16)

@@ -21,6 +21,7 @@ def run(tmp_path: Path) -> Run:
     return load(str(preset))
 
 
+@pytest.mark.slow
 def test_a_strength_paints_what_that_beta_paints_by_the_program_of_all_others(tmp_path: Path, run: Run) -> None:
     weak, own, strong = at_strengths(run, (0.25, 1.0, 7.0))
     assert own is run
@@ -35,6 +36,7 @@ def test_a_strength_paints_what_that_beta_paints_by_the_program_of_all_others(tm
     assert strong.experiment.as_compiled() == weak.experiment.as_compiled()
 
 
+@pytest.mark.slow
 def test_what_is_painted_is_not_painted_again_and_the_steps_that_are_left_are_told(tmp_path: Path, run: Run) -> None:
     runs = at_strengths(run, (0.5, 2.0, 4.0))
     places = [tmp_path / "half", tmp_path / "twice", tmp_path / "four"]

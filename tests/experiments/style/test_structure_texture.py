@@ -43,6 +43,7 @@ def features(params, image):
     return found
 
 
+@pytest.mark.slow
 def test_it_is_its_authors_formula_on_the_network_with_hanns_poolings(tmp_path):
     path = weights_file(tmp_path)
     measure = StructureTexture(weights=path, encoder=TINY, layers=LAYERS)
@@ -64,6 +65,7 @@ def test_it_is_its_authors_formula_on_the_network_with_hanns_poolings(tmp_path):
     assert float(measure(variables, jnp.asarray(IMAGES[:1]), jnp.asarray(IMAGES[:1]))) == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_the_evaluator_reports_it_where_it_was_asked_for(tmp_path):
     measure = StructureTexture(weights=weights_file(tmp_path), encoder=TINY, layers=LAYERS)
     for asked in (None, measure):

@@ -60,6 +60,7 @@ def cost_of(experiment, pixels=None):
     return experiment.cost(params, state, constants, batch, jax.random.key(2)), params, data
 
 
+@pytest.mark.slow
 def test_cost_is_the_weighted_sum_of_its_parts():
     experiment = small(alpha=3.0, beta=5.0, scale=7.0, start=FromNoise())
     cost, params, data = cost_of(experiment)
@@ -84,6 +85,7 @@ def several(**fields):
     return cost.metrics["style"], [TINY(data.constants.encoder, jnp.asarray(image)) for image in images]
 
 
+@pytest.mark.slow
 def test_styles_are_blended_into_the_target_of_their_mixture_where_that_can_be():
     """Gram matrices are averaged, patches are not: they are summed. By name all are summed."""
     look, patches = Gram(layers=("relu1_1", "relu2_1")), MRF(layers=("relu2_1",))
@@ -133,6 +135,7 @@ def test_two_styles_count_by_their_shares():
         both(0.0, 0.0)
 
 
+@pytest.mark.slow
 def test_the_content_image_costs_no_content_and_the_start_is_what_it_says():
     cost, params, data = cost_of(small())
     assert float(cost.metrics["content"]) == 0.0
@@ -168,6 +171,7 @@ def painting(tmp_path, name, steps=12, **fields):
     return train(run, tmp_path / name)
 
 
+@pytest.mark.slow
 def test_painting_nears_the_style_and_writes_images(tmp_path):
     painted = painting(tmp_path, "run")
     before, _, data = cost_of(small())
@@ -233,6 +237,7 @@ def gradient_of(experiment):
     return jax.value_and_grad(cost)(params)
 
 
+@pytest.mark.slow
 def test_an_image_read_in_tiles_costs_what_it_costs_whole():
     regions = dataclasses.replace(STYLE, region=Photograph(name="china"), mask=Photograph(name="flower"))
     experiment = small(size=64, styles=(STYLE, regions))
@@ -255,6 +260,7 @@ def test_a_loss_that_compares_places_is_refused_in_tiles():
         small(tile=16, style_terms=(Term(loss=Gram(layers=("relu1_1",), normalizer="course")),))
 
 
+@pytest.mark.slow
 def test_an_image_of_which_light_alone_was_painted_is_compared_in_gray():
     experiment = small(colors=ByLuminance(), size=48)
     data = experiment.open()
@@ -300,6 +306,7 @@ def test_a_mask_of_other_proportions_is_refused(tmp_path):
         small(styles=(masked,)).open()
 
 
+@pytest.mark.slow
 def test_sizes_go_on_from_one_another_and_resume_to_the_bit(tmp_path):
     assert [stage.size for stage in small(size=48, pyramid=Pyramid(smallest=24, factor=4 / 3)).stages()] == [27, 36, 48]
     experiment = small(size=48, pyramid=Pyramid(smallest=24))
@@ -394,6 +401,7 @@ def test_weights_from_a_file_are_inputs_and_drawn_ones_are_the_configs(tmp_path)
     assert kept == read.fingerprint(read.variables()) != read.fingerprint(jax.tree.map(lambda leaf: leaf + 1, read.variables()))
 
 
+@pytest.mark.slow
 def test_hues_are_the_content_s_in_the_palette_of_all_styles():
     styles = tuple(StyleImage(image=Photograph(name=name), fit="stretch") for name in ("flower", "china"))
     experiment = small(colors=ByHue(), styles=styles, size=48)

@@ -76,6 +76,7 @@ def test_tiles_give_the_cost_and_gradient_of_the_whole(padding, size, tile, toge
     assert float(jnp.abs(tiled_gradient - gradient).max()) < 1e-4 * float(jnp.abs(gradient).max())
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_a_masked_style_is_tiled_exactly_too():
     (value, gradient), (tiled_value, tiled_gradient), _ = both(network(pooling="max"), (60, 52), 16, 1, masked=True)

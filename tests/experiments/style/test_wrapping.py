@@ -47,6 +47,7 @@ def cost_and_gradient(experiment: Stylization, pixels: np.ndarray) -> tuple[floa
     return float(value), np.asarray(gradient)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", [(24, 32), (4, 60)])
 def test_moved_around_it_costs_the_same_and_its_gradient_moves_with_it(by: tuple[int, int]) -> None:
     pixels = np.random.default_rng(0).random((1, 48, 64, 3)).astype(np.float32)
@@ -63,6 +64,7 @@ def test_the_references_have_their_border() -> None:
     jax.tree.map(np.testing.assert_array_equal, kept, bordered)
 
 
+@pytest.mark.slow
 def test_its_sides_are_the_nearest_that_the_strides_divide() -> None:
     # relu3_1 has a stride of 4; what is deeper is not read.
     assert tile(content=Blank(width=50, height=33), size=50).open().content.shape == (32, 48, 3)
@@ -85,6 +87,7 @@ def test_what_sees_a_border_is_refused(fields: dict, message: str) -> None:
         tile(**fields)
 
 
+@pytest.mark.slow
 def test_with_a_content_the_image_goes_on_too() -> None:
     experiment = tile(content=Photograph(name="china"), content_terms=(Term(loss=Content(layers=("relu3_1",))),))
     content = experiment.open().content[None]

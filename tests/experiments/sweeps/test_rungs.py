@@ -132,6 +132,7 @@ def test_a_metric_that_is_not_there_is_named(tmp_path: Path) -> None:
         SuccessiveHalving().survivors(made, 3, Quiet())
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_a_run_stopped_on_the_way_goes_on_to_the_bit(tmp_path: Path) -> None:
     """Stopped where nothing is due, between the lines of the log; evaluated there, and nothing of that is logged."""
@@ -151,6 +152,7 @@ def test_a_run_stopped_on_the_way_goes_on_to_the_bit(tmp_path: Path) -> None:
         train(run, tmp_path / "parts", until=3)
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_survivors_are_what_they_are_without_halving(tmp_path: Path) -> None:
     """To the bit, and who was stopped is so too once it goes on; what was stopped says so and was never tested."""
@@ -219,6 +221,7 @@ def test_together_rows_that_lose_are_dropped_and_an_interruption_changes_nothing
             store.close()
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 @pytest.mark.parametrize("vmap", ["yes", "no"])
 def test_a_failure_in_a_rung_is_no_survivor(vmap: Any, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.end_to_end
 RATE = "optimizer.schedule.peak_lr"
 
 
+@pytest.mark.slow
 def test_the_best_comes_first_and_a_sweep_goes_on(tmp_path: Path) -> None:
     run = toy_run(steps=3)
     swept = likeness.sweep(run, {RATE: (0.01, 0.03), "seed": (0,)}, tmp_path, metric="toy/score")
@@ -28,6 +29,7 @@ def test_the_best_comes_first_and_a_sweep_goes_on(tmp_path: Path) -> None:
     assert highest.runs == swept.runs[::-1]
 
 
+@pytest.mark.slow
 def test_what_was_stopped_and_what_failed_is_told(tmp_path: Path) -> None:
     run = toy_run(experiment=Toy(), steps=4)
     halving = SuccessiveHalving(eta=2, first=2, metric="toy/score")

@@ -212,6 +212,7 @@ def close(first: Any, second: Any, atol: float = 1e-6) -> None:
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6, atol=atol), first, second)
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_together_each_is_what_it_is_alone(tmp_path: Path) -> None:
     """The seed, the rate, the weight of a loss, the decays of weights and of the mean; files as of a run alone."""
@@ -319,6 +320,7 @@ def test_one_batch_serves_runs_of_one_seed() -> None:
     assert len(vmapped.streams) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_what_python_reads_is_told_apart(tmp_path: Path) -> None:
     overrides = product({"experiment.weight": (1.0, 2.0), "optimizer.schedule.peak_lr": (0.1, 0.2)})
@@ -334,6 +336,7 @@ def test_what_python_reads_is_told_apart(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_an_interrupted_sweep_goes_on_and_a_finished_one_is_left(tmp_path: Path) -> None:
     overrides = product({"seed": (0, 1)})
@@ -357,6 +360,7 @@ def test_an_interrupted_sweep_goes_on_and_a_finished_one_is_left(tmp_path: Path)
     assert all("holds a run of another config" in member.why for member in changed)
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 @pytest.mark.parametrize("mode", ["yes", "no"])
 def test_who_fails_fails_alone_and_the_report_says_so(mode: Any, tmp_path: Path) -> None:

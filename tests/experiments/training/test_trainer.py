@@ -50,6 +50,7 @@ def losses(workdir: Path) -> list[tuple[int, float]]:
     return [(record["step"], record["loss"]) for record in read_metrics(workdir / "metrics.jsonl")]
 
 
+@pytest.mark.slow
 def test_adam_and_lbfgs_fit_pixels_and_lbfgs_is_faster(tmp_path: Path) -> None:
     """The one idea: the same trainer differentiates by pixels, with or without a line search."""
     adam = train(a_run(steps=30), tmp_path / "adam")
@@ -360,6 +361,7 @@ def test_a_run_in_stages_takes_each_from_where_the_one_before_has_ended(tmp_path
     assert read_metrics(tmp_path / "parts" / "metrics.jsonl") == lines
 
 
+@pytest.mark.slow
 def test_more_steps_of_a_run_in_stages_are_for_those_that_are_not_done(tmp_path: Path) -> None:
     def taken(workdir: Path) -> list[float]:
         return [line["stage"] for line in read_metrics(workdir / "metrics.jsonl") if "stage" in line]

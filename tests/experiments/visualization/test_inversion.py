@@ -28,6 +28,7 @@ def small(**fields):
     return Inversion(**{"encoder": TINY, "layers": ("relu1_1", "relu3_1"), "size": 32, "variation": 0.02, **fields})
 
 
+@pytest.mark.slow
 def test_cost_is_the_relative_errors_and_the_roughness():
     experiment = small(variation=(0.5, 2.0))
     data = experiment.open()
@@ -44,6 +45,7 @@ def test_cost_is_the_relative_errors_and_the_roughness():
     np.testing.assert_allclose(cost.value, expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_shallow_layer_gives_the_photograph_back_and_a_deep_one_less(tmp_path):
     run = Run(
         experiment=small(),
@@ -64,6 +66,7 @@ def test_a_shallow_layer_gives_the_photograph_back_and_a_deep_one_less(tmp_path)
     assert "image, before" not in page
 
 
+@pytest.mark.slow
 def test_either_parametrization_goes_downhill():
     for made in (small(), small(parametrization=Fourier())):
         data = made.open()

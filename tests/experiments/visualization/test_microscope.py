@@ -38,6 +38,7 @@ def some_images(count=30):
     )
 
 
+@pytest.mark.slow
 def test_a_look_equals_brute_force():
     """In batches that do not divide the images; only values and images that sorting everything gives."""
     scope, images = a_scope(), some_images()

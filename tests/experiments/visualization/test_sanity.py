@@ -29,6 +29,7 @@ def test_words_are_those_that_two_standard_errors_allow(mean, error, stays):
     assert Kept(mean, error).stays == stays
 
 
+@pytest.mark.slow
 def test_occlusion_covers_squares_side_by_side():
     """Of images whose sides a sixth divides it is what the general function finds with windows side by side."""
     images = np.random.default_rng(0).integers(0, 256, (4, 24, 24, 1), np.uint8)

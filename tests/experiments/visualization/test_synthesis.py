@@ -45,6 +45,7 @@ def run_of(experiment, steps, optimizer):
     return Run(experiment=experiment, steps=steps, optimizer=optimizer, log_every=5, checkpoints=Checkpoints(every=1000))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("copies", [1, 2])
 def test_cost_is_minus_the_sum_of_scores_plus_roughness(copies):
     experiment = small(copies=copies, image_terms=(Term(loss=TotalVariation(), weight=2.0),))
@@ -73,6 +74,7 @@ def digits(tmp_path_factory):
     return FromRun(workdir=str(trained.workdir))
 
 
+@pytest.mark.slow
 def test_images_excite_units_more_than_any_that_was_seen(digits, tmp_path):
     """Twice as much as the best place of four hundred training images, after 80 steps.
 
@@ -110,6 +112,7 @@ def dreaming(**fields):
     return small(**{**defaults, **fields})
 
 
+@pytest.mark.slow
 def test_a_dream_grows_through_its_octaves_and_resumes_to_the_bit(tmp_path):
     run = run_of(dreaming(), 9, NormalizedGradient())
     whole = train(run, tmp_path / "whole")

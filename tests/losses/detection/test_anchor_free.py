@@ -81,6 +81,7 @@ def landmarks(seed: int) -> np.ndarray:
     return 24 + 12 * noise(3, truth(seed)["boxes"].shape[1], 2, 2, seed=seed + 50)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_landmarks_cost_their_distance_in_sides_of_the_box(seed):
     loss = AnchorFreeLoss(strides=STRIDES, classes=3, overlap="giou", points=2, landmark_weight=0.7)
@@ -113,6 +114,7 @@ def test_landmarks_cost_their_distance_in_sides_of_the_box(seed):
     np.testing.assert_allclose(loss.landmarks(levels), decoded, rtol=1e-5, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_landmarks_that_are_missing_are_asked_for():
     loss = AnchorFreeLoss(strides=(8,), classes=3, points=2)
     outputs = [np.zeros((3, 6, 6, 11), np.float32)]

@@ -38,6 +38,7 @@ def test_what_padding_holds_changes_neither_loss_nor_gradient(case):
             same(run(outputs, other), expected)
 
 
+@pytest.mark.slow
 @EVERY
 def test_batches_without_objects_are_finite(case):
     """keras-team/keras-cv#845: a batch of only padding. kuangliu/pytorch-retinanet#14: no positives, and a division by 0.

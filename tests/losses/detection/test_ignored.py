@@ -145,6 +145,7 @@ def test_regions_are_on_an_object_by_their_own_area():
     assert regions_on(crowd, regions[None]).tolist() == [[True, True, False, False, False]]
 
 
+@pytest.mark.slow
 def test_proposals_on_an_ignored_object_are_not_drawn():
     sampling = RoiSampling(classes=3, sample=BalancedSample(size=16))
     given = given_with()

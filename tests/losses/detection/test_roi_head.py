@@ -59,6 +59,7 @@ def test_regions_are_proposals_with_the_object_that_they_overlap_most(seed):
         assert not rois.missed[image].any()
 
 
+@pytest.mark.slow
 def test_without_the_truth_objects_may_be_missed():
     given = truth(0)
     alone = RoiSampling(classes=3, sample=SAMPLING.sample, add_truth=False)
@@ -93,6 +94,7 @@ def test_value_and_gradient_equal_a_loop(shape, seed):
     )
 
 
+@pytest.mark.slow
 def test_rows_that_are_no_regions_reach_neither_loss_nor_gradient():
     given = truth(2)
     boxes, valid = proposals(2, given)
@@ -122,6 +124,7 @@ def test_no_derivative_flows_into_the_proposals():
     assert not jax.jit(jax.grad(cost))(jnp.asarray(boxes)).any()
 
 
+@pytest.mark.slow
 def test_no_objects_no_proposals_and_only_padding():
     for rows in (0, 4):
         given = truth(4, rows=max(rows, 1))

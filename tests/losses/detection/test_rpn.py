@@ -69,6 +69,7 @@ def test_boxes_are_decoded_from_the_anchors():
     np.testing.assert_allclose(found, BoxDeltas().decode(flat, ANCHORS(MAPS).astype(np.float64)), rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_low_quality_matches_are_a_choice():
     """fizyr/keras-retinanet#81, Project-MONAI/MONAI#5250: which anchors count as foreground is the matcher's to say."""
     given = {"boxes": np.array([[[1, 1, 6, 6]]] * 3, np.float32), "mask": np.ones((3, 1), bool)}

@@ -33,6 +33,7 @@ def scene() -> dict[str, np.ndarray]:
     }
 
 
+@pytest.mark.slow
 def test_the_target_of_the_notes_number_by_number():
     """D-o: 3 × 3 × 2 × 8, [p_c, b_x, b_y, b_h, b_w, c_1, c_2, c_3] for each of two anchors."""
     target = np.asarray(NOTES.targets(**scene(), rows=3, columns=3))
@@ -120,6 +121,7 @@ def test_a_tensor_of_targets_gives_the_same_and_its_undefined_entries_do_not_mat
         np.testing.assert_array_equal(gradient, other_gradient)
 
 
+@pytest.mark.slow
 def test_collisions_are_counted():
     """D-m."""
     box = [10, 10, 20, 20]

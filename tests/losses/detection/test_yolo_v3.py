@@ -61,6 +61,7 @@ def oracle(loss: YoloV3Loss, levels, given, held) -> float:
     return sum(weights[name] * value for name, value in sums.items()) / max(objects, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("box", ["giou", "squared"])
 @pytest.mark.parametrize(("objectness", "ignore"), [("one", 0.5), ("overlap", 0.2), ("one", 1.0)])
 def test_value_and_gradient_equal_a_loop(box, objectness, ignore):
@@ -81,6 +82,7 @@ def test_ciou_differs_from_giou_in_the_boxes_only():
     assert ciou == giou
 
 
+@pytest.mark.slow
 def test_what_is_nearly_right_says_nothing():
     """Without a threshold each of its places is background, and with one those that overlap an object enough are not."""
     given = {"boxes": np.array([[[0, 0, 24, 24]]], np.float32), "classes": np.zeros((1, 1), int), "mask": np.ones((1, 1), bool)}

@@ -188,6 +188,7 @@ def test_rows_that_fill_up_take_no_part(loss, oracle, scale: float):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), whole, padded)
 
 
+@pytest.mark.slow
 def test_arcface_and_cosface_are_corners_of_the_combined_margin():
     x, centers = batch()
     params = {"centers": jnp.asarray(centers)}

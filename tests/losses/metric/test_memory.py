@@ -98,6 +98,7 @@ def test_a_memory_goes_with_a_miner_and_compares_as_its_loss():
         CrossBatchMemory(loss=SupCon()).value_and_diagnostics({}, X[0], LABELS[0][:, None] == LABELS[0])
 
 
+@pytest.mark.slow
 def test_centers_follow_the_embeddings_by_their_own_rule():
     """Value, gradient and centers of five batches; the gradient goes through the embeddings alone."""
     other = CosFace(classes=4, scale=4.0)
@@ -115,6 +116,7 @@ def test_centers_follow_the_embeddings_by_their_own_rule():
         np.testing.assert_allclose(state["class_means"], means, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_center_loss_carries_the_state_of_the_other():
     loss = CenterLoss(classes=4, loss=CurricularFace(classes=4))
     seen = [float(state["loss"]["t"]) for _, _, state, _ in steps(loss)]

@@ -139,6 +139,7 @@ def test_where_the_others_answer_otherwise(library):
     assert not np.allclose(optax.losses.triplet_margin_loss(a, p, n, norm_degree=1), expected, rtol=0.1)
 
 
+@pytest.mark.slow
 def test_optax_agrees_where_every_image_has_one_positive():
     labels = np.repeat(np.arange(6), 2)
     value, slope = jax.value_and_grad(lambda x: optax.losses.ntxent(x, jnp.asarray(labels), temperature=0.2))(jnp.asarray(X))

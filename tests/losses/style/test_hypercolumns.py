@@ -61,6 +61,7 @@ def test_places_are_drawn_as_often_as_the_mask_weighs():
     assert counts[2] == pytest.approx(750, abs=40)
 
 
+@pytest.mark.slow
 def test_another_key_draws_other_places_and_no_key_the_same():
     loss = RelaxedEMD(layers=tuple(LAYERS), samples=9)
     x, y = (jax.tree.map(jnp.asarray, maps(seed, maps=LAYERS)) for seed in (0, 1))

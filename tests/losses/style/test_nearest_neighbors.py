@@ -57,6 +57,7 @@ def test_masks_weigh_places_and_leave_out_those_of_the_style():
     check_joined(loss, oracle, generic(0), generic(1), mask=mask, reference_mask=other)
 
 
+@pytest.mark.slow
 def test_an_image_is_held_to_the_partners_of_its_query():
     loss = NeuralNeighbors(layers=tuple(LAYERS), stride=2)
     x, y, query = (as_arrays(generic(seed)) for seed in range(3))
@@ -79,6 +80,7 @@ def test_the_search_in_chunks_finds_the_same():
     assert np.all(np.asarray(inside)[found] == 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", [NeuralNeighbors(layers=tuple(LAYERS)), NearestNeighbors(layers=tuple(LAYERS))])
 def test_of_several_references_each_has_parts_to_give(loss):
     """Joined they are as near as the nearest of them, but for the center; with itself among them an image costs nothing."""
@@ -89,6 +91,7 @@ def test_of_several_references_each_has_parts_to_give(loss):
     assert loss(x, twice) == pytest.approx(float(loss(x, loss.target(y))), rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("samples", [4096, 6])
 def test_each_layer_finds_its_own_nearest(samples: int):
     loss = NearestNeighbors(layers=("relu1_1", "relu2_1"), samples=samples, reference_samples=9)

@@ -64,6 +64,7 @@ def test_the_palette_equals_the_oracle(masked: bool):
     check_joined(loss, oracle, x, y, tolerance=3e-5, **masks)
 
 
+@pytest.mark.slow
 def test_equal_colors_have_no_derivative_and_grays_no_direction():
     """Neither NaN nor a jump."""
     gray = {"input": jnp.full((1, 4, 4, 3), 0.5)}

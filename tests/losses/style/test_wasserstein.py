@@ -25,6 +25,7 @@ def distance(mean, spread, other_mean, other_spread) -> float:
     return ((mean - other_mean) ** 2).sum() + np.trace(spread) + np.trace(other_spread) - 2 * cross
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("masked", [False, True], ids=["whole", "region"])
 def test_value_and_gradient_equal_the_oracle(masked: bool):
     def oracle(normalizer, x, y, m, n):
