@@ -93,6 +93,7 @@ def test_configs_lists_the_shipped_ones_in_their_own_words(likeness: Likeness) -
     assert re.search(r"^recognition/quickstart +The demo: learns to tell procedural faces apart", said.out, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_show_tells_fields_parameters_and_cost(world: World, likeness: Likeness) -> None:
     said = likeness("show", world.config)
     assert said.code == 0
@@ -137,6 +138,7 @@ def test_verify_says_same_or_different_with_the_error_rate(world: World, likenes
     assert said.out.startswith("different: distance ")
 
 
+@pytest.mark.slow
 def test_a_person_enrolled_by_one_image_is_known_by_another(workdir: Path, world: World, likeness: Likeness) -> None:
     """F4: enrolment is no training: the parameters stay as they are, to the bit."""
     before = contents(workdir)
@@ -158,6 +160,7 @@ def test_a_person_enrolled_by_one_image_is_known_by_another(workdir: Path, world
         assert line.startswith(f"{image}: {name}: nearest is {name} at distance ") and "; τ" not in line
 
 
+@pytest.mark.slow
 def test_an_image_that_is_enrolled_is_said_to_be_and_under_two_names_is_a_tie(
     workdir: Path, world: World, likeness: Likeness
 ) -> None:
@@ -275,6 +278,7 @@ def test_help_does_not_wait_for_jax() -> None:
     assert out.splitlines()[-1] == "False"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stopped_run_says_how_to_go_on(world: World, likeness: Likeness, tmp_path: Path, number: signal.Signals) -> None:
     """SIGTERM and Ctrl-C end with a checkpoint, one paragraph and code 75, "try again later"."""

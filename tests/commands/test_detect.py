@@ -88,6 +88,7 @@ def test_files_of_one_name_do_not_overwrite_each_other(likeness, photos):
     assert {path.name for path in (photos.parent / "found").iterdir()} == {"a.jpg", "a_2.jpg", "detections.json"}
 
 
+@pytest.mark.slow
 def test_drawn_images_and_explanations_do_not_overwrite_each_other(likeness, tmp_path, monkeypatch):
     """What is drawn has other names than what is read: a.bmp becomes a.bmp.png, and a.jpg and a.png have one explanation."""
     monkeypatch.chdir(tmp_path)
@@ -183,6 +184,7 @@ def test_a_bad_file_in_a_folder_is_left_out_and_said_or_refused(likeness, photos
     assert said.code == 2 and "aa.jpg cannot be used" in said.err
 
 
+@pytest.mark.slow
 def test_what_made_a_box_is_drawn_beside_it(likeness, photos):
     said = likeness("detect", photos / "a.jpg", "--explain", "--masks", "40", "-o", "out.png")
     assert said.code == 0, said.err

@@ -16,6 +16,7 @@ from likeness.research.metrics.intervals import Estimate
 pytestmark = pytest.mark.end_to_end
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("store", STORES)
 def test_what_is_kept_of_each_number_changes_no_answer(world: World, likeness: Likeness, tmp_path, store: str) -> None:
     where = ("--model", world.workdir, "--gallery", tmp_path / "g.sqlite")
@@ -91,6 +92,7 @@ def filled(world: World, likeness: Likeness, tmp_path) -> tuple:
     return where
 
 
+@pytest.mark.slow
 def test_a_command_that_is_refused_leaves_the_gallery_as_it_was(
     filled: tuple, world: World, likeness: Likeness, tmp_path
 ) -> None:

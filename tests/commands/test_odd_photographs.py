@@ -152,6 +152,7 @@ def test_forty_faces_are_found(recognizer: Recognizer, tmp_path: Path) -> None:
     assert len(seen.found) == len(codes) == 40
 
 
+@pytest.mark.slow
 def test_broken_files_are_named(recognizer: Recognizer, tmp_path: Path) -> None:
     whole = saved(SAME["a copy"], "whole.jpg", tmp_path).read_bytes()
     for name, content in (("cut.jpg", whole[: len(whole) // 2]), ("empty.jpg", b""), ("text.jpg", b"hello")):

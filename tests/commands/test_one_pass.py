@@ -59,6 +59,7 @@ def test_many_contents_read_the_network_once(loaded, capsys):
     assert "images   out" in said.out
 
 
+@pytest.mark.slow
 def test_a_sheet_has_the_content_and_each_style():
     assert run(["stylize", "photo.png", "--model", "some", "--grid", "all.png", "--size", "30"]) == 0
     with Image.open("all.png") as sheet:

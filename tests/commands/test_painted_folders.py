@@ -97,6 +97,7 @@ def test_contents_and_styles_are_told_apart(arguments, names):
     assert painted("stylized") == names
 
 
+@pytest.mark.slow
 def test_a_table_has_the_names_of_files_as_they_are(capsys):
     draw("photos/a[red].png", 7)
     assert run(["stylize", "z.png", "--contents", "photos/a[red].png", "--preset", "preset.py", "--steps", "1"]) == 0

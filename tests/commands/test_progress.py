@@ -41,6 +41,7 @@ def test_a_source_says_how_far_it_is_while_it_is_opened(world: World) -> None:
     assert FaceCrop().doing == "finding faces"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "what"),
     [("occlusion", "covering parts"), ("gradient", "explaining A and B"), ("integrated_gradients", "explaining A and B")],

@@ -29,6 +29,7 @@ def test_worse_images_have_more_errors(world: World) -> None:
     assert 2 <= len(measured.falling) <= 9
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_errors_are_told_as_images_of_low_quality_are_rejected(world: World) -> None:
     recognizer = Recognizer.load(world.workdir)

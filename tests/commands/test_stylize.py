@@ -163,6 +163,7 @@ def test_images_with_the_longest_names_have_a_directory():
         assert where.name.startswith(name[:60])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["L", "LA", "RGBA", "I;16", "P"])
 def test_images_of_every_kind_are_painted_and_transparency_is_kept(kind):
     gray = np.random.default_rng(1).integers(0, 256, (40, 60)).astype(np.uint8)

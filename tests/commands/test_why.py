@@ -38,6 +38,7 @@ def test_it_is_what_covering_does_to_the_distance(world):
     np.testing.assert_allclose(found.likeness[0][0, 0], gained, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "note"), [("smooth_gradient", "why "), ("grad_cam", "of relu4, which has 4 x 4 places")])
 def test_the_distance_is_differentiated_and_drawn(likeness, world, tmp_path, method, note):
     images = [world.strangers / "ada" / f"{number}.png" for number in (0, 1)]
@@ -62,6 +63,7 @@ def test_the_gradient_is_that_of_the_distance(world):
     np.testing.assert_allclose(found.likeness[0], np.abs(slope).sum(axis=-1), rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_integrated_gradients_say_that_they_are_complete(world):
     recognizer = Recognizer.load(world.workdir)
     images = [world.strangers / name / "0.png" for name in ("ada", "bob")]

@@ -153,6 +153,7 @@ def test_a_config_with_a_misspelt_field(world: World, likeness: Likeness, tmp_pa
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_another_encoder(workdir: Path, world: World, likeness: Likeness) -> None:
     before = contents(workdir)
     parts = ("params/encoder/conv1/kernel", "[3, 3, 3, 8] in the checkpoint", "[3, 3, 3, 4] in the config", "--fresh")
@@ -262,6 +263,7 @@ def test_a_truly_full_disk_in_a_checkpoint(world: World, tmp_path: Path) -> None
     ]
 
 
+@pytest.mark.slow
 def test_a_full_disk_in_evaluation(workdir: Path, likeness: Likeness, full: Callable[[str], None]) -> None:
     full("summary.json")
     before = contents(workdir)

@@ -150,6 +150,7 @@ def found(name: str) -> tuple[float, dict[str, tuple[float, np.ndarray]]]:
     return float(value), {part: (float(values[part]), np.asarray(slopes[part][0], np.float64)) for part in values}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PRESETS)
 @pytest.mark.end_to_end
 def test_cost_and_gradient_are_the_publications(name):

@@ -182,6 +182,7 @@ def test_votes_for_the_sides_are_a_center_and_a_size():
 YOLO = HEADS["yolo"]
 
 
+@pytest.mark.slow
 def test_yolo_says_what_its_formulas_say():
     """Anchor by anchor in NumPy: b = c + s σ(t), p exp(t), σ(t_o) σ(s_c); first all anchors of the finer map."""
     rng = np.random.default_rng(0)
@@ -205,6 +206,7 @@ def test_yolo_says_what_its_formulas_say():
     np.testing.assert_array_equal(found.classes[0], classes)
 
 
+@pytest.mark.slow
 def test_the_slope_of_yolo_is_that_of_finite_differences():
     said = [one + 0.3 * jax.random.normal(jax.random.key(7), one.shape) for one in said_before_learning(YOLO)]
     keys = iter(jax.random.split(jax.random.key(3), 2))

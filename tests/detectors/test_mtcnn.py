@@ -96,6 +96,7 @@ def test_each_network_is_its_definition(variables, method, network, reference, s
         np.testing.assert_allclose(said[name] / scale, value / scale, rtol=0, atol=2e-6)
 
 
+@pytest.mark.slow
 def test_images_pass_all_three(variables):
     activations = MTCNN().apply(variables, jnp.zeros((2, 32, 40, 3)))
     assert activations["proposal_box"].shape == (2, 11, 15, 4)

@@ -159,6 +159,7 @@ def test_shared_features_are_the_same_wherever_the_map_comes_from():
     np.testing.assert_allclose(once.logits, np.concatenate([each.logits for each in alone]), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_candidate_is_a_region_moved_with_the_probability_of_a_class():
     codec, truth = BoxDeltas(weights=(10.0, 10.0, 5.0, 5.0)), OBJECTS.boxes[:, :1]
     regions = Regions(truth + np.float32([2, -1, 3, 2]), np.array([[True], [True], [True], [False]]))
@@ -196,6 +197,7 @@ def test_the_network_proposes_the_likeliest_anchors_where_it_moves_them():
         assert (own >= 0).all() and (own <= 64).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
 def test_every_regime_is_a_detector_in_one_program(head):
     model = LearnedDetector(encoder=ENCODER, head=head, size=SIZE, class_names=("disk", "box", "triangle"))

@@ -42,6 +42,7 @@ def oracle(encoder, variables, images):
     return found
 
 
+@pytest.mark.slow
 def test_every_layer_equals_numpy():
     variables = random_variables(abstract(TINY)[1])
     activations = jax.jit(TINY.apply)(variables, IMAGES)

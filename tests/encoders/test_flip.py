@@ -15,6 +15,7 @@ def both(normalize=True):
     return encoder, {name: tree["encoder"] for name, tree in variables.items()}, mirrored, variables
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("normalize", [True, False])
 def test_embedding_is_the_sum_over_both_images(normalize):
     encoder, inner, mirrored, variables = both(normalize)

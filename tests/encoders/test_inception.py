@@ -17,6 +17,7 @@ def abstract(side, **fields):
     )
 
 
+@pytest.mark.slow
 def test_parameter_count_is_openface_s():
     _, variables = abstract(96)
     assert sum(leaf.size for leaf in jax.tree.leaves(variables["params"])) == 3_733_968

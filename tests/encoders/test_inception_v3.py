@@ -181,6 +181,7 @@ def test_images_are_resized_by_the_nearest_four_pixels(variables, shape):
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_names_shapes_and_parameters_of_the_published_network():
     activations, variables = abstract(InceptionV3(), 299, 299)
     assert sum(leaf.size for leaf in jax.tree.leaves(variables["params"])) == 21_785_568
@@ -230,6 +231,7 @@ def test_a_unit_sees_what_its_geometry_says(variables):
         assert first <= seen.min() < first + 6 and first + kernel - 6 <= seen.max() < first + kernel
 
 
+@pytest.mark.slow
 def test_small_images_and_illegal_fields_are_refused(variables):
     assert smallest_side(InceptionV3().geometry) == 75
     with pytest.raises(ValueError, match=r"InceptionV3: images of 74×100 .* at least 75×75"):

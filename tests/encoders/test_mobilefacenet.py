@@ -73,6 +73,7 @@ def test_the_input_is_added_where_the_shape_stays(stride, width, added):
     np.testing.assert_array_equal(y, x if added else np.zeros_like(y))
 
 
+@pytest.mark.slow
 def test_training_updates_the_statistics_and_half_precision_keeps_the_embedding_float32():
     encoder = MobileFaceNet(dtype="bfloat16")
     images = jnp.zeros((2, 97, 97, 3))

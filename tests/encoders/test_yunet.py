@@ -48,6 +48,7 @@ def oracle(encoder, variables, images):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", [TINY, TINY.clone(shared=0), TINY.clone(shared=2)], ids=lambda encoder: f"{encoder.shared}")
 def test_every_layer_equals_numpy(encoder):
     variables = random_variables(abstract(encoder)[1])

@@ -81,6 +81,7 @@ def test_a_run_goes_on_only_with_what_it_was_trained_on(folder: Path, tmp_path: 
     train(a_run(folder, steps=5), place)
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_not_evaluated_on_what_it_was_not_trained_on(folder: Path, tmp_path: Path) -> None:
     place = tmp_path / "run"
     train(a_run(folder), place)

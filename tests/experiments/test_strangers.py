@@ -346,6 +346,7 @@ def test_a_collapse_is_seen_by_the_value_that_their_loss_gives() -> None:
         assert cost.metrics["stuck_at_margin"] == stuck
 
 
+@pytest.mark.slow
 def test_their_selection_rule_selects_what_ours_does() -> None:
     embeddings, labels = jax.random.normal(jax.random.key(0), (12, 4)), np.arange(12) % 4
     assert not Extremes().needs_key

@@ -296,6 +296,7 @@ for number in range(rounds):
 """
 
 
+@pytest.mark.slow
 def test_processes_that_enroll_into_a_new_gallery_at_once_all_succeed(tmp_path):
     command = [sys.executable, "-c", TOGETHER, str(tmp_path), "5"]
     done = subprocess.run(command, check=True, capture_output=True, text=True)

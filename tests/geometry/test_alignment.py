@@ -133,6 +133,7 @@ def test_weights_add_to_one_inside_and_outside_is_black():
     np.testing.assert_array_equal(away(np.ones((1, 8, 8, 3), np.float32)), 0)
 
 
+@pytest.mark.slow
 def test_the_derivative_is_the_transpose_under_jit():
     cut = crop(turned(33, 1.4, 1, 3), (9, 8), (4, 5))
     x, direction = (jnp.asarray(noise(2, 9, 8, 3) + shift, jnp.float32) for shift in (0, 0.3))

@@ -136,6 +136,7 @@ def test_an_object_smaller_than_the_distance_of_points_has_one(matcher):
     assert not found.missed.any() and found.foreground.sum() >= 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("matcher", [TaskAligned(), SimOta()], ids=repr)
 def test_no_objects_only_padding_and_no_points(matcher):
     match = run(matcher)

@@ -55,6 +55,7 @@ def test_equals_a_loop_in_float64(low, high, low_quality):
         np.testing.assert_array_equal(found.missed, mask & ~answered)
 
 
+@pytest.mark.slow
 def test_low_quality_matches_are_only_allowed_when_asked():
     """Project-MONAI/MONAI#5250: the flag was always true."""
     anchors = np.array([[0, 0, 10, 10], [20, 20, 30, 30]], np.float32)

@@ -18,6 +18,7 @@ def test_an_image_moved_is_what_scipy_interpolates():
     np.testing.assert_allclose(jax.jit(flowed)(IMAGE, flow), expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_no_flow_moves_nothing_and_has_a_gradient():
     flow = np.zeros((12, 17, 2), np.float32)
     assert np.array_equal(flowed(IMAGE, flow), IMAGE)
@@ -33,6 +34,7 @@ def test_of_a_film_whose_flow_is_known_the_frame_before_moved_is_the_frame():
         np.testing.assert_allclose(moved[seen], film.frames[number][seen], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_what_has_just_come_into_sight_is_not_trusted():
     film = MovingScene(frames=3, size=64, seed=3)()
     for number in range(2):

@@ -72,6 +72,7 @@ def test_wrappers_keep_the_maps_of_what_they_wrap():
         assert wrapper(encoder=Silent()).geometry == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("encoder", "channels", "sides"),
     [

@@ -40,6 +40,7 @@ def follow(image: np.ndarray, labels: np.ndarray, bins: int, parents: np.ndarray
     assert len(masks) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_those_are_joined_that_are_most_alike(seed):
     image = noise(seed, 24, 31)

@@ -80,6 +80,7 @@ def test_the_oracle_is_the_definition():
             assert indices[row, 0][valid[row, 0]].tolist() == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("threshold", [0.3, 0.5, 0.7])
 def test_coordinates_that_are_not_round_are_rounded_as_torchvision_does(form: Form, threshold: float):
@@ -194,6 +195,7 @@ def test_a_threshold_of_0_drops_what_overlaps_a_little():
     assert kept_of(boxes, scores, iou_threshold=0.1) == [0, 1]
 
 
+@pytest.mark.slow
 def test_a_box_that_meets_none_ends_nothing():
     """ultralytics/ultralytics#22013."""
     boxes = np.array(
@@ -224,6 +226,7 @@ def test_what_is_not_a_number_is_never_chosen_and_hangs_nothing(method):
     assert not nothing.valid.any() and not np.any(nothing.boxes) and not np.any(nothing.scores)
 
 
+@pytest.mark.slow
 def test_reversed_corners_are_refused_on_the_host_and_never_chosen_under_jit():
     """pytorch/vision#1870."""
     boxes, scores = np.array([[2.0, 1, 1, 2], [0, 0, 3, 3]]), np.array([0.9, 0.8])
@@ -287,6 +290,7 @@ def test_the_course_s_two_thresholds():
     assert kept_of(boxes, scores, score_threshold=0.6) == [0, 1, 4]
 
 
+@pytest.mark.slow
 def test_at_most_so_many_and_always_as_many_rows():
     sets = some_sets()
     every = kept_of(sets["boxes"][0], sets["scores"][0], max_detections=None)

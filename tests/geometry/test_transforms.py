@@ -60,6 +60,7 @@ def test_the_inverse_brings_every_box_back(transform: GeometricTransform, height
     np.testing.assert_allclose(back, boxes, rtol=0, atol=1e-9 * max(height, width))
 
 
+@pytest.mark.slow
 def test_the_inverse_brings_a_box_back_for_every_side():
     """Every one of the 4,096 heights and of the 4,096 widths occurs."""
     rng = np.random.default_rng(0)

@@ -33,6 +33,7 @@ def test_one_pair_says_nothing() -> None:
     assert found.text() == "+0.500, too few for an interval"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spreads", [(0.0, 0.0, 1.0), (1.0, 0.0, 0.5), (0.5, 1.0, 0.5)])
 def test_the_interval_holds_the_truth_as_often_as_it_says(spreads) -> None:
     """Contents, styles and the rest vary as much as said, all drawn anew. Pairs taken for independent hold it less."""

@@ -54,6 +54,7 @@ def test_rates_and_thresholds_are_those_of_all_distances_sorted_to_the_bit(dista
     assert np.array_equal(tar, [(distances[same] <= tau).mean() for tau in taus])
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.sampled_from([0.0, -0.0, 0.125, 0.1251, 0.126, 1.0, 1.0000001, -3.0, 1e-30, np.inf]), min_size=4), st.data())
 def test_ties_and_bins_that_are_shared_count_as_in_a_sorted_array(values, data):
@@ -102,6 +103,7 @@ def test_people_s_counts_are_those_of_their_pairs():
         assert counted.different.tolist() == [int((near & ~same & (of == who).any(axis=1)).sum()) for who in names]
 
 
+@pytest.mark.slow
 def test_intervals_agree_with_those_of_resampled_people():
     embeddings, labels = people(60, 6, spread=0.7)
     stream = PairStream(embeddings, labels, Cosine())

@@ -57,6 +57,7 @@ def test_what_is_common_to_both_cancels():
     assert found.high - found.low < 0.7 * unpaired
 
 
+@pytest.mark.slow
 def test_equal_verifiers_are_seldom_told_apart_and_unequal_ones_are():
     told = {0.4: 0, 1.2: 0}
     for seed in range(30):

@@ -79,6 +79,7 @@ def test_the_weights_are_finite_differences_of_the_layer():
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
 
+@pytest.mark.slow
 def test_a_network_under_a_wrapper_is_cut_in_the_image_itself():
     """FlipEmbedding adds the embedding of the mirror image, in which the layer is another."""
     encoder = FlipEmbedding(encoder=Conv4(width=4, dimension=4, normalize=False), normalize=False)

@@ -55,6 +55,7 @@ def test_it_is_the_finite_difference_of_an_encoders_distance():
         np.testing.assert_allclose(jnp.sum(found * direction, axis=(1, 2, 3)), slope, rtol=0.05, atol=2e-3)
 
 
+@pytest.mark.slow
 def test_integrated_gradients_add_up_to_the_likeness_gained_and_are_symmetric():
     weights = jax.random.normal(KEY, (12, 5))
     first, second, baseline = jax.random.uniform(jax.random.key(1), (3, 2, 2, 2, 3))

@@ -56,6 +56,7 @@ def test_fewer_than_k_padding_and_nan_leave_gaps():
     assert found.image.tolist() == [[0, 2, -1, -1, -1]]
 
 
+@pytest.mark.slow
 def test_random_are_active_the_same_for_every_batch_size_and_uniform():
     activations = np.random.default_rng(1).normal(size=(400, 2, 2, 3)).astype(np.float32)
     one, other = (stream(TopPatches(k=40, order="random"), activations, batch) for batch in (16, 400))

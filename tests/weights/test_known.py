@@ -251,6 +251,7 @@ def test_the_real_networks_are_torch_s(real_data, name):
     assert 0.01 < float(activations[layer.name].mean()) < 100
 
 
+@pytest.mark.slow
 def test_the_weights_that_come_with_likeness_are_there_whole_and_of_one_energy():
     ours = named("textures")
     path = ours.find()

@@ -24,6 +24,7 @@ def test_the_notes_grid_of_three_by_three():
     assert found[2] == Answer(0, 2, 0, 1, round(280 / 300, 4))
 
 
+@pytest.mark.slow
 def test_an_object_whose_place_is_taken_has_none():
     boxes = np.array([[40.0, 30.0, 50.0, 60.0], [41.0, 30.0, 51.0, 60.0]])
     assert answers(CELLS, (90, 90), boxes) == [Answer(0, 1, 1, 0, 1.0), None]
@@ -45,6 +46,7 @@ def test_a_head_of_several_maps_has_the_cells_of_all():
     assert [(level.stride, level.shapes) for level in cells.levels] == list(zip((8, 16), shapes, strict=True))
 
 
+@pytest.mark.slow
 def test_what_is_drawn_stays_within_the_figure():
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 256, (90, 90, channels)).astype(np.uint8) for channels in (3, 1)]

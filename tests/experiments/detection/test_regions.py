@@ -63,6 +63,7 @@ def test_a_run_that_searches_learns_and_its_detector_searches_anew(tmp_path):
         assert (each.xyxy >= 0).all() and (each.xyxy <= [width, height, width, height]).all()
 
 
+@pytest.mark.slow
 def test_where_objects_are_few_a_step_is_still_finite():
     # One in eight to learn from, and no part without any, which is refused.
     data = Shapes(train=8, validation=12, test=40, size=32, sides=(8.0, 16.0), most=1, empty=0.9)

@@ -66,6 +66,7 @@ def test_all_who_come_go_on():
     assert call(free_port(), [(0, 1)], 5) == [None]
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_who_is_missing_is_named_to_all_who_came():
     first, third = call(free_port(), [(0, 4), (2, 4)], 2)
@@ -87,6 +88,7 @@ def test_processes_that_were_launched_differently_are_told():
     assert any("as number 1" in (error or "") for error in call(free_port(), [(0, 3), (1, 3), (1, 3)], 2))
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_a_stranger_at_the_port_is_not_counted():
     port = free_port()

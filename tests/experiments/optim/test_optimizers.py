@@ -177,6 +177,7 @@ def test_the_next_stage_gets_the_moments_in_its_shapes_and_the_counts_go_on():
         assert any(leaf.shape == () and int(leaf) == 3 for leaf in after)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "optimizer", [Sgd(schedule=Constant(peak_lr=0.3), box=(0.0, 1.0)), Adam(schedule=Constant(peak_lr=0.2), box=(0.0, 1.0))]
 )

@@ -63,6 +63,7 @@ def test_the_rule_sees_nothing_of_what_is_not_finite():
     assert seen[-1][1] < seen[0][1]
 
 
+@pytest.mark.slow
 def test_without_anything_to_halve_the_rule_is_the_same_to_the_bit():
     # Operation by operation: a compiler may join a product and a sum to one rounding in one program and not in another.
     with jax.disable_jit():

@@ -121,6 +121,7 @@ def test_every_image_is_what_it_is_when_painted_alone(method):
     np.testing.assert_allclose(value, total, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_images_do_not_see_each_other_nor_other_methods():
     both = small(methods=(method("a", start=FromNoise()), method("b", MeanStd(layers=LAYERS), start=FromContent())))
     data, constants, batch, params = prepared(both)
@@ -211,6 +212,7 @@ def test_what_cannot_be_in_a_grid_is_refused(make, message):
         make()
 
 
+@pytest.mark.slow
 def test_an_evaluation_says_how_far_it_is():
     grid = small()
     data, _, _, params = prepared(grid)

@@ -52,6 +52,7 @@ def test_a_layer_that_counts_nothing_asks_for_nothing() -> None:
     assert np.all(found[[0, 2]].max(axis=(1, 2)) > 0)
 
 
+@pytest.mark.slow
 def test_what_a_layer_asks_for_is_the_gradient_of_its_own_loss_by_finite_differences() -> None:
     weights = (0.2, 0.5, 0.3)
     found, data = asked(stylization(*weights))

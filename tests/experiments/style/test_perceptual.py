@@ -39,6 +39,7 @@ def test_the_weights_of_a_layer_are_those_of_its_place_in_the_file(tmp_path):
     np.testing.assert_allclose(distance, expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_evaluator_reports_it_where_it_was_asked_for(tmp_path):
     path = weights_file(tmp_path, (1, 4, 1, 1), (1, 6, 1, 1))
     perceptual = Perceptual(linear=path, encoder=TINY, layers=("relu1_1", "relu2_1"))

@@ -41,6 +41,7 @@ def painted(content: np.ndarray, amount: float = 0.5) -> jax.Array:
     return jnp.asarray((1 - amount) * content + amount * noise, jnp.float32)[None]
 
 
+@pytest.mark.slow
 def test_the_original_is_at_distance_zero_and_another_image_is_not():
     content = FACE.open(40)
     portrait = small()
@@ -223,6 +224,7 @@ def test_a_few_steps_bring_the_person_back():
     assert portrait.distance(constants, image) < 0.5 * before
 
 
+@pytest.mark.slow
 def test_equal_faces_at_other_sizes_are_one_face():
     """The same face, painted at another size, is laid over the template in the same way."""
     portrait = small()

@@ -118,6 +118,7 @@ def test_styles_of_regions_of_their_own_or_other_losses_are_not_blended(tmp_path
     assert [look.styles for look in looks(styles, [shared] * 5, (0.2,) * 5, "sum")] == [(0,), (1,), (2,), (3,), (4,)]
 
 
+@pytest.mark.slow
 def test_two_styles_count_by_their_shares():
     flower, china = (StyleImage(image=Photograph(name=name)) for name in ("flower", "china"))
     only = {"content_terms": (), "image_terms": (), "start": FromNoise(), "several": "sum"}
@@ -147,6 +148,7 @@ def test_the_content_image_costs_no_content_and_the_start_is_what_it_says():
     assert noise.std() == pytest.approx(0.1, abs=0.01)
 
 
+@pytest.mark.slow
 def test_colors_are_matched_before_anything_else():
     free = small().open()
     content_like_style, style_like_content = (small(colors=Matched(change=side)).open() for side in ("content", "styles"))

@@ -93,6 +93,7 @@ def test_a_network_of_strided_convolutions_is_tiled_exactly():
     assert float(jnp.linalg.norm(tiled_gradient - gradient) / jnp.linalg.norm(gradient)) < 1e-4
 
 
+@pytest.mark.slow
 def test_features_are_put_together_without_seams():
     module = network()
     encoder, (image, _) = FrozenEncoder(encoder=module), images(70, 45)

@@ -104,6 +104,7 @@ class Read(Toy):
         return Fingerprints(training={"images": trained}, test={"strangers": evaluated})
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_what_was_read_otherwise_is_noted_or_refused(tmp_path):
     path, place = tmp_path / "read", tmp_path / "run"

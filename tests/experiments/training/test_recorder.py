@@ -282,6 +282,7 @@ def test_where_a_step_stops_being_finite_its_first_cause_is_named(tmp_path):
     assert lines(tmp_path) == [(1, "train"), (2, "train"), (3, "train")]
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_changes_of_every_launch_are_kept_once(tmp_path, monkeypatch):
     """Also where a launch was killed after it had written what has changed and before it had written the config."""

@@ -90,6 +90,7 @@ def test_no_metric_decides_over_stages_that_do_not_compare(widths):
     assert only.run.checkpoints.best_metric == "toy/score"
 
 
+@pytest.mark.slow
 def test_the_next_stage_begins_where_the_last_has_ended():
     """Parameters, their mean and the optimizer's moments in the new shapes; the counts and the model's state as they are."""
     run = staged(steps=6, optimizer=Adam(schedule=Constant(peak_lr=0.1)), ema_decay=0.9)

@@ -53,6 +53,7 @@ def test_a_look_equals_brute_force():
         np.testing.assert_allclose(seen[layer].statistics.mean, largest.mean(axis=0), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_unit_sees_nothing_beyond_its_patch():
     """Its activation is the same with everything else of the image painted over."""
     scope, images = a_scope(), some_images()
@@ -111,6 +112,7 @@ def test_large_patches_are_reduced():
     assert grid([np.zeros((300, 200, 3), np.float32)], 1).shape == (96, 64, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [1, 5])
 def test_sheets_are_drawn_and_stacked(k):
     scope, images = a_scope(), some_images(3)

@@ -60,6 +60,7 @@ def test_cost_is_minus_the_sum_of_scores_plus_roughness(copies):
     np.testing.assert_allclose(cost.value, expected + 2.0 * 3 * rough, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_copies_are_told_apart_by_diversity():
     experiment = small(objectives=(Channel(layer="relu1_1", channel=1) + 10.0 * Diversity(layer="relu2_1"),), copies=2)
     cost, params, data = started(experiment)

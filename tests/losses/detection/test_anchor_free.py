@@ -60,6 +60,7 @@ def oracle(loss: AnchorFreeLoss, levels, given, held) -> float:
     return float((loss.score_weight * scores + loss.box_weight * boxes) / max(float(weight), 1.0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "loss",
     [

@@ -133,6 +133,7 @@ def test_collisions_are_counted():
     assert (found["objects"], found["foreground"], found["missed"]) == (3, 3, 0)
 
 
+@pytest.mark.slow
 def test_a_midpoint_at_the_end_of_the_image_is_in_the_last_cell():
     """usnistgov/dioptra#1328, eriklindernoren/PyTorch-YOLOv3#384."""
     given = {

@@ -203,6 +203,7 @@ def test_arcface_and_cosface_are_corners_of_the_combined_margin():
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7), first, second)
 
 
+@pytest.mark.slow
 def test_the_margin_moves_the_cosine_by_any_angle_and_stays_finite():
     """At 0 and π exactly, by negative margins, and by the margin itself."""
     cosine = jnp.asarray(np.cos(np.linspace(0, np.pi, 201)), jnp.float32).at[0].set(1.0).at[-1].set(-1.0)

@@ -115,6 +115,7 @@ def test_a_rule_and_its_loss_must_measure_alike():
         loss.value_and_diagnostics(loss.init(jax.random.key(0), 5), X, LABELS)
 
 
+@pytest.mark.slow
 def test_a_miner_goes_with_a_triplet_loss_and_a_pair_loss():
     """The triplet loss is made of all combinations of an anchor's mined positives and negatives."""
     miner = MultiSimilarityMiner(epsilon=0.3)

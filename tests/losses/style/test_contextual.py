@@ -28,6 +28,7 @@ def halves(first: float, second: float) -> np.ndarray:
     return np.concatenate([np.full((6, 8), first), np.full((6, 8), second)]).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("masked", [False, True], ids=["whole", "region"])
 def test_value_and_gradient_equal_the_oracle(masked: bool):
     """At once, and in chunks."""

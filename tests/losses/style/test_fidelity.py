@@ -88,6 +88,7 @@ def test_the_polar_factor_makes_every_singular_value_one(least: float):
     assert_close(jax.jit(polar_factor)(jnp.asarray(matrix, jnp.float32)), left @ right, 1e-6 / least + 2e-6)
 
 
+@pytest.mark.slow
 def test_nothing_shares_nothing():
     found, gradient = jax.value_and_grad(lambda a: jnp.sum(fidelity(a, jnp.eye(3)[None])))(1e-8 * jnp.eye(3)[None])
     assert found == pytest.approx(3e-4, rel=1e-5) and np.isfinite(gradient).all()

@@ -31,6 +31,7 @@ def test_it_does_not_see_where_features_are():
     assert cost(loss, {"relu1_1": 2 * x}, {"relu1_1": x}) > 0.1
 
 
+@pytest.mark.slow
 def test_a_region_of_no_place_costs_nothing():
     loss, none = HypercolumnMoments(layers=tuple(LAYERS)), np.zeros((12, 8), np.float32)
     assert cost(loss, generic(0), generic(1), none) == cost(loss, generic(0), generic(1), None, none) == 0

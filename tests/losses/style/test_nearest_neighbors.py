@@ -71,6 +71,7 @@ def test_an_image_is_held_to_the_partners_of_its_query():
     assert loss(x, target) == loss.matched(x, target, loss.match(x, target))
 
 
+@pytest.mark.slow
 def test_the_search_in_chunks_finds_the_same():
     generator = np.random.default_rng(0)
     queries, references = (jnp.asarray(generator.normal(size=(n, 5)), jnp.float32) for n in (103, 60))

@@ -40,6 +40,7 @@ def oracle(normalizer: str):
     return value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("masked", [False, True], ids=["whole", "region"])
 def test_value_and_gradient_equal_the_oracle(masked: bool):
     region = np.ones((12, 8), np.float32)

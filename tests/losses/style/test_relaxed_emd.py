@@ -25,6 +25,7 @@ def palette(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return cosine(x, y) + np.sqrt(np.maximum(squares, 1e-5) / 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("masked", [False, True], ids=["whole", "region"])
 @pytest.mark.parametrize(("samples", "reference_samples"), [(1024, 5000), (10, 40), (60, 7)])
 def test_value_and_gradient_equal_the_oracle(masked: bool, samples: int, reference_samples: int):
@@ -49,6 +50,7 @@ def test_each_direction_decides_where_it_is_the_dearer():
     assert cost(loss, wide, wide) == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("masked", [False, True], ids=["whole", "region"])
 def test_the_palette_equals_the_oracle(masked: bool):
     loss = PaletteEMD(samples=50)
@@ -76,6 +78,7 @@ def test_equal_colors_have_no_derivative_and_grays_no_direction():
         refuse(PaletteEMD(layers=("relu2_1",)), generic(0), generic(1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", [RelaxedEMD(layers=tuple(LAYERS)), PaletteEMD()])
 def test_a_region_of_no_place_costs_nothing(loss):
     x, y, none = generic(0), generic(1), np.zeros((12, 8), np.float32)

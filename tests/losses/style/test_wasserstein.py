@@ -80,6 +80,7 @@ def spectrum(channels: int, places: int, decay: float, seed: int) -> np.ndarray:
     return (rows @ turn.T + 0.3).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("channels", "places", "decay"), [(24, 400, 3.0), (48, 900, 4.0), (64, 30, 1.0), (160, 60, 1.0)])
 def test_the_derivative_is_float64s_where_covariances_are_nearly_singular(channels: int, places: int, decay: float):
     """Newton–Schulz iterations on Σ'^½ Σ Σ'^½, 12 of them, are far off there; fewer places than channels leave ε alone."""
