@@ -3,11 +3,12 @@
     python -m likeness.experiments.benchmarks.paintings --contents $LIKENESS_DATA/pictures/content \
         --styles $LIKENESS_DATA/pictures/style --methods Gram Wasserstein stylization/strotss --size 256
 
-A method is a preset (its name has a slash), a published network that paints in one pass (``johnson_wave:great_wave``, and the
-style that it has learned, the only one that it paints), or one of Gram and Wasserstein: VGG-16 of torchvision, content at
-relu4_2, style at relu1_1 to relu5_1, Adam from the content image. Unlike stylization/bench, which paints all in one program,
-methods may have pyramids and losses of any shape, and each painting is a run of its own below ``--out``. Goes on where it was
-stopped. Without ``--contents`` and ``--styles`` it paints a procedural face and two photographs in three procedural paintings.
+A method is a preset (its name has a slash; ``stylization/strotss:200`` takes 200 steps), a published network that paints in
+one pass (``johnson_wave:great_wave``, and the style that it has learned, the only one that it paints), or one of Gram and
+Wasserstein: VGG-16 of torchvision, content at relu4_2, style at relu1_1 to relu5_1, Adam from the content image. Unlike
+stylization/bench, which paints all in one program, methods may have pyramids and losses of any shape, and each painting is a
+run of its own below ``--out``. Goes on where it was stopped. Without ``--contents`` and ``--styles`` it paints a procedural
+face and two photographs in three procedural paintings.
 
 Every painting is read back from its 8-bit file. Contents are cut to three by two. They are evaluated by SqueezeNet 1.1, which
 painted none of them (``--evaluator random``: by random filters, with nothing to fetch), by colors, patches and structure, and
@@ -157,11 +158,17 @@ def method(name: str) -> Method:
     if name in ("Gram", "Wasserstein"):
         loss = {"Gram": Gram, "Wasserstein": Wasserstein}[name](layers=STYLE)
         return Method(name, by_vgg16(loss))
-    if "/" in name or name.endswith(".py"):
-        run = load(name)
+    head, _, tail = name.rpartition(":")
+    preset, steps = (head, tail) if "/" not in tail and ("/" in head or head.endswith(".py")) else (name, "")
+    if "/" in preset or preset.endswith(".py"):
+        run = load(preset)
+        if steps:
+            if not steps.isdecimal() or int(steps) < 1:
+                raise UserError(f"--methods: {name} must end with how many steps, such as {preset}:200.")
+            run = dataclasses.replace(run, steps=int(steps))
         if not isinstance(run.experiment, Stylization) or len(run.experiment.styles) != 1:
-            raise UserError(f"--methods: {name} is no preset of a Stylization in one style.")
-        return Method(Path(name).stem, run, given=name)
+            raise UserError(f"--methods: {preset} is no preset of a Stylization in one style.")
+        return Method(Path(preset).stem, run, given=name)
     network, _, style = name.partition(":")
     if not style:
         raise UserError(

@@ -1,6 +1,7 @@
 """A film in the look of a painting: each frame begins with the one before, moved along, and stays near it."""
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
@@ -16,6 +17,7 @@ from likeness.experiments.run import Run
 from likeness.experiments.style.flow import TVL1, OpticalFlow
 from likeness.experiments.style.starts import FromImage
 from likeness.experiments.style.stylization import OpenedStylization, Stylization, StylizationConstants
+from likeness.experiments.training.ahead import Ahead
 from likeness.experiments.training.program import Program, build
 from likeness.experiments.training.stages import stages
 from likeness.research.errors import UserError
@@ -206,15 +208,17 @@ def _first(run: Run) -> Pixels:
     """An image painted as in any run, through all its sizes."""
     how = run.experiment
     assert isinstance(how, Stylization)
-    opened = state = None
-    for stage in stages(run):
+    plan, opened, state, ahead = stages(run), None, None, None
+    for stage, following in itertools.zip_longest(plan, plan[1:]):
         many = f", size {stage.number} of {stage.of}" if stage.of > 1 else ""
         telling(f"compiling what paints the first frame{many}")(0, 1)
-        opened = stage.open(Quiet().say)
+        opened = stage.open(Quiet().say) if ahead is None else ahead.opened(Quiet())
+        ahead = Ahead(following)
         state = opened.start() if state is None else opened.promote(state)
         tell, begin = telling(f"painting the first frame{many}: steps"), int(state.step)
         for step in range(begin, stage.end):
             state, report = opened.step(state, opened.put(opened.draw()))
+            ahead.begin()
             jax.block_until_ready(report)
             tell(step + 1 - begin, stage.end - begin)
     assert opened is not None and state is not None

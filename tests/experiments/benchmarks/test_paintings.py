@@ -117,6 +117,19 @@ def drawn(method: str, shift: float, styles: str = "xyz") -> list[Painted]:
     return found
 
 
+def test_a_preset_may_be_told_how_many_steps_it_takes(tmp_path):
+    whole, short = method("stylization/strotss"), method("stylization/strotss:200")
+    assert short.run == dataclasses.replace(whole.run, steps=200) and whole.run.steps > 200
+    assert {how.name for how in told_apart([whole, short])} == {"stylization/strotss", "stylization/strotss:200"}
+    own = tmp_path / "of:12" / "own.py"
+    own.parent.mkdir()
+    own.write_text("from likeness.configs.stylization.quickstart import get_config  # noqa: F401\n")
+    assert method(str(own)).run.steps == 210 and method(f"{own}:7").run.steps == 7
+    for wrong in ("0", "many", "-3", "2.5"):
+        with pytest.raises(UserError, match="must end with how many steps"):
+            method(f"stylization/strotss:{wrong}")
+
+
 def test_differences_are_of_the_pairs_that_both_painted_and_said_in_words():
     works = [*drawn("Gram", 0.0), *drawn("better", 0.1), *drawn("same", 0.0), *drawn("one", -0.1, "y")]
     difference = compared("one", "Gram", "content/ssim", works)
