@@ -139,10 +139,11 @@ def test_two_styles_count_by_their_shares():
 @pytest.mark.slow
 def test_the_content_image_costs_no_content_and_the_start_is_what_it_says():
     cost, params, data = cost_of(small())
-    assert float(cost.metrics["content"]) == 0.0
     np.testing.assert_array_equal(params["pixels"][0], data.content)
-    noisy = cost_of(small(start=FromContent(noise=0.6)))[1]["pixels"][0]
-    assert 0.05 < float(jnp.abs(noisy - data.content).mean()) < 0.4
+    far, noisy, _ = cost_of(small(start=FromContent(noise=0.6)))
+    assert 0.05 < float(jnp.abs(noisy["pixels"][0] - data.content).mean()) < 0.4
+    # The target is another program's, whose sums are rounded apart: a square of float32's rounding is left of the cost.
+    assert 0.0 <= float(cost.metrics["content"]) < 1e-12 * float(far.metrics["content"])
     noise = np.asarray(cost_of(small(size=128, start=FromNoise(deviation=0.1, center=0.4)))[1]["pixels"])
     assert noise.mean() == pytest.approx(0.4, abs=0.01)
     assert noise.std() == pytest.approx(0.1, abs=0.01)
