@@ -8,6 +8,7 @@ import tyro
 
 from likeness.experiments.commands.flags import cli
 from likeness.experiments.commands.streams import say_first
+from likeness.experiments.commands.style_flags import check_numbers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Options:
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness reconstruct", arguments=arguments)
     say_first(f"painting {options.content or 'a photograph'} again from the layers of {options.preset}: reading them")
+    check_numbers(options.size, options.steps)
     from likeness.experiments.commands.painted import load_preset, place
     from likeness.experiments.commands.places import check_figure, check_kept
     from likeness.experiments.display import figures

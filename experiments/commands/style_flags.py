@@ -55,6 +55,22 @@ class PaintingFlags:
     """Watch: the image is shown in the terminal as it comes about, and the file of --out is kept up to date for a viewer."""
 
 
+def check_numbers(size: int | None, steps: int | None, style_scale: float | None = None) -> None:
+    """Refuses numbers that nothing can be painted with, in the words of the flags: None is the preset's.
+
+    Raises:
+        UserError: a size outside 16 to 16,384 pixels, no step, or a scale outside (0, 16].
+    """
+    from likeness.research.errors import UserError
+
+    if size is not None and not 16 <= size <= 16384:
+        raise UserError(f"--size is {size}: give 16 to 16384 pixels, the image's longer side.")
+    if steps is not None and steps < 1:
+        raise UserError(f"--steps is {steps}: give 1 or more.")
+    if style_scale is not None and not 0 < style_scale <= 16:
+        raise UserError(f"--style-scale is {style_scale}: give a number above 0, at most 16; 1 is the style's own size.")
+
+
 def images_of(flags: PaintingFlags, masks: Sequence[str] = ()) -> list[str]:
     """The files of the images that the flags name, beside contents and styles.
 

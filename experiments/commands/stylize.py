@@ -8,7 +8,15 @@ import tyro
 
 from likeness.experiments.commands.flags import TrustCode, cli, trust
 from likeness.experiments.commands.streams import say_first
-from likeness.experiments.commands.style_flags import PaintingFlags, at_layers, compared, images_of, masked, pyramid_of
+from likeness.experiments.commands.style_flags import (
+    PaintingFlags,
+    at_layers,
+    check_numbers,
+    compared,
+    images_of,
+    masked,
+    pyramid_of,
+)
 
 if TYPE_CHECKING:
     from likeness.experiments.run import Run
@@ -258,6 +266,7 @@ def _check(options: Options) -> None:
         raise UserError(f"--weights has {given} values for {styles} styles: give one for each.")
     if options.model is not None:
         return
+    check_numbers(options.size, options.steps, options.style_scale)
     if options.grid is not None and not options.contents and not any(Path(style).is_dir() for style in options.styles):
         raise UserError("--grid is a contact sheet of several paintings, and this is one: leave it out, or give a folder.")
     _check_contents(options)

@@ -8,7 +8,15 @@ import tyro
 
 from likeness.experiments.commands.flags import cli
 from likeness.experiments.commands.streams import say_first
-from likeness.experiments.commands.style_flags import PaintingFlags, at_layers, compared, images_of, masked, pyramid_of
+from likeness.experiments.commands.style_flags import (
+    PaintingFlags,
+    at_layers,
+    check_numbers,
+    compared,
+    images_of,
+    masked,
+    pyramid_of,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +41,7 @@ class Options(PaintingFlags):
 def main(arguments: list[str]) -> int:
     options: Options = cli(Options, prog="likeness textures", arguments=arguments)
     say_first(f"painting a texture in the look of {options.style or 'a painting'} by {options.preset}: reading them")
+    check_numbers(options.size, options.steps, options.style_scale)
     from likeness.experiments.commands.painted import check_film, check_writable, load_preset, paint, place
     from likeness.experiments.commands.places import check_kept
     from likeness.experiments.style.colors import AsTheyAre

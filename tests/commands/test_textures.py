@@ -64,7 +64,7 @@ def test_what_is_asked_for_decides_where_it_is_painted_again(capsys):
 
 
 def test_numbers_that_nothing_can_be_painted_with_are_refused(capsys):
-    for flag, message in (("--size", "Stylization.size is 0"), ("--steps", "Run.steps is 0")):
+    for flag, message in (("--size", "--size is 0: give 16 to 16384"), ("--steps", "--steps is 0: give 1 or more")):
         for name in ("textures", "reconstruct"):
             assert run([name, "style.png", "--preset", "preset.py", flag, "0"]) == 2
             assert message in capsys.readouterr().err
