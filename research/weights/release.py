@@ -216,7 +216,9 @@ class Release:
 
 
 def megabytes(size: int) -> str:
-    """A size for people: ``4.1 MB``."""
+    """A size for people: ``4.1 MB``, ``553 MB``, and below a tenth of one ``6 kB``."""
+    if size < 1e5:
+        return f"{size / 1e3:.0f} kB"
     return f"{size / 1e6:.1f} MB" if size < 1e8 else f"{size / 1e6:.0f} MB"
 
 

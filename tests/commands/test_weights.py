@@ -89,7 +89,14 @@ def test_list_shows_what_there_is(likeness: Likeness, little):
     table, origins, advice = said.out.split("\n\nWhere they come from")[0], *said.out.split("\n\n")[-2:]
     header, first, *rest = table.splitlines()
     assert header.split() == ["name", "size", "licence", "here", "what"]
-    assert first.split(maxsplit=5) == ["little", "0.0", "MB", "CC0", "LIKENESS_DATA", "a little network"]
+    assert first.split(maxsplit=5) == [
+        "little",
+        f"{little.stat().st_size / 1e3:.0f}",
+        "kB",
+        "CC0",
+        "LIKENESS_DATA",
+        "a little network",
+    ]
     assert len(rest) == len(known.KNOWN) - 1
     assert all(" no " in line for line in rest)
     assert " ".join(origins.split()).startswith("little nobody. Nothing. Trained on: unknown. Use: unknown.")

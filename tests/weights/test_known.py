@@ -18,6 +18,7 @@ from likeness.research.images import read_image, resize
 from likeness.research.metrics.image_quality import edge_correlation
 from likeness.research.weights import KNOWN, File, Pretrained, fetch, named, own, read, recognize, shapes, take, write
 from likeness.research.weights.johnson import johnson_wave
+from likeness.research.weights.release import megabytes
 
 WITH_ENCODER = [published for published in KNOWN if published.encoder is not None]
 
@@ -266,3 +267,7 @@ def test_the_weights_that_come_with_likeness_are_there_whole_and_of_one_energy()
     energies = [float(jnp.mean(jnp.square(seen[layer]))) for layer in ("relu1_2", "relu2_2", "relu3_3", "relu4_3")]
     # White noise is no texture that it has seen, and yet no layer is silent or loud.
     assert all(0.05 < energy < 50 for energy in energies)
+
+
+def test_sizes_are_said_in_a_unit_that_shows_them():
+    assert [megabytes(size) for size in (6009, 4_110_000, 553_400_000)] == ["6 kB", "4.1 MB", "553 MB"]
