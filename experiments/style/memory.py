@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from likeness.experiments.frozen import FrozenEncoder
+from likeness.research.data.paths import printable
+from likeness.research.errors import UserError
 from likeness.research.images import fit
 from likeness.research.types import Array, PRNGKey
 
@@ -48,12 +50,22 @@ def tiled_if_needed(experiment: "Stylization") -> "tuple[Stylization, str]":
     """The painting in tiles where it would take too much memory at once, and a sentence that says so; else ``""``.
 
     Where it cannot be painted in tiles it is left as it is, and the sentence says why.
+
+    Raises:
+        UserError: an image that is too narrow for the encoder.
     """
     known = free()
     if experiment.tile is not None or known is None:
         return experiment, ""
     small = experiment.content.open(64).shape
-    bytes_needed = needed(experiment.encoder, *fit((small[0], small[1]), experiment.size))
+    height, width = fit((small[0], small[1]), experiment.size)
+    try:
+        bytes_needed = needed(experiment.encoder, height, width)
+    except ValueError as error:
+        raise UserError(
+            f"The image {printable(experiment.content.title)} is {height}×{width} pixels (height×width) at a size of "
+            f"{experiment.size}, and cannot be painted: {error}"
+        ) from error
     if bytes_needed <= _SHARE * known:
         return experiment, ""
     why = f"painted at once it takes about {bytes_needed / 1e9:.1f} GB of memory, and {known / 1e9:.1f} GB are free"

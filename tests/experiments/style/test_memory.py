@@ -1,3 +1,5 @@
+import dataclasses
+
 import jax
 import pytest
 from objectives import with_objective
@@ -6,6 +8,7 @@ from likeness.experiments.frozen import FrozenEncoder
 from likeness.experiments.style import StyleImage, Stylization, memory
 from likeness.experiments.style.terms import Term
 from likeness.research.encoders import Vgg
+from likeness.research.errors import UserError
 from likeness.research.images.sources import Blank, Photograph
 from likeness.research.losses import Gram, SlicedWasserstein
 
@@ -44,6 +47,13 @@ def test_an_image_that_needs_more_than_half_of_the_memory_is_read_in_tiles(monke
     assert stays.tile is None and "give a smaller --size, for it cannot be read in tiles (Stylization.tile is set, but" in said
     monkeypatch.setattr(memory, "free", lambda: None)
     assert memory.tiled_if_needed(painting(2048)) == (painting(2048), "")
+
+
+def test_an_image_too_narrow_for_the_encoder_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "free", lambda: 1 << 40)
+    narrow = dataclasses.replace(painting(64), content=Blank(height=1, width=64))
+    with pytest.raises(UserError, match=r"is 1×64 pixels \(height×width\) at a size of 64, and cannot be painted: Vgg"):
+        memory.tiled_if_needed(narrow)
 
 
 def test_the_free_memory_of_this_computer_is_known_or_not() -> None:
