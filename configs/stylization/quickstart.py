@@ -2,8 +2,8 @@
 
 The photograph comes with scikit-learn, the painting is procedural, and the encoder is a small VGG that has learned to tell
 drawn textures apart (``recognition/textures``). What is learned is a Laplacian pyramid of the image: a step moves large parts
-of it at once, so that strokes come about where single pixels make noise. On two cores ``likeness stylize`` takes 38 seconds,
-and 73 with ``--size 640``; the first time, when its programs are compiled, 53 to 61 and 93.
+of it at once, so that strokes come about where single pixels make noise. On two cores ``likeness stylize`` takes 30 seconds,
+and 66 with ``--size 640``; the first time, when its programs are compiled, 50 to 51 and 88 to 91.
 
     likeness train stylization/quickstart
 """
