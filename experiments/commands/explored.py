@@ -11,6 +11,7 @@ from likeness.experiments.style.exploration import Exploration
 from likeness.experiments.style.exploration_page import write_exploration
 from likeness.experiments.style.strengths import Strengthened
 from likeness.experiments.style.stylization import Stylization
+from likeness.experiments.training.interruption import Interrupted
 from likeness.research.errors import UserError, require
 
 
@@ -36,6 +37,9 @@ def explore(run: Run, workdir: Path, given: str | None, path: Path) -> None:
         given: the directory that was asked for, in which the other strengths then have theirs; None for directories of their
             own.
         path: of the page.
+
+    Raises:
+        Interrupted: after SIGTERM or SIGINT while it paints, and after SIGINT also while it explains; the same call goes on.
     """
 
     def placed(one: Run) -> Path:
@@ -46,9 +50,14 @@ def explore(run: Run, workdir: Path, given: str | None, path: Path) -> None:
             return Path(given) / f"strength_{experiment.factor:.4g}"
         return place(one, experiment, None, "stylize", f"{_title(experiment)}_{experiment.factor:.3g}x")
 
-    with Phases() as phases, watched(phases.tell):
-        explored = Exploration()(run, placed)
-    write_exploration(explored, path)
+    try:
+        with Phases() as phases, watched(phases.tell):
+            explored = Exploration()(run, placed)
+        write_exploration(explored, path)
+    except Interrupted as stop:
+        raise Interrupted(f"{stop} The page {path} is written once all of its paintings are there.") from stop
+    except KeyboardInterrupt as stop:
+        raise Interrupted(f"Interrupted before the page {path} was written: the same command goes on.") from stop
     print(f"page   {path}, {path.stat().st_size / 1e6:.1f} MB")
 
 

@@ -86,6 +86,8 @@ def paint_at_strengths(runs: Sequence[Run], workdirs: Sequence[Path]) -> None:
     due = [(run, workdir, reached(workdir)) for run, workdir in zip(runs, workdirs, strict=True) if not finished(run, workdir)]
     total, before = sum(run.steps - taken for run, _, taken in due), 0
     tell = telling(f"steps of {len(due)} painting{'s' * (len(due) != 1)}")
+    if due:
+        telling("compiling what paints the other strengths")(0, 1)
     for run, workdir, taken in due:
         train(run, workdir, reporter=_Steps(tell, before, taken, total))
         before += run.steps - taken

@@ -11,6 +11,8 @@ from small_style import PRESET
 
 from likeness.experiments.commands.main import run
 from likeness.experiments.commands.painted import load_preset, place
+from likeness.experiments.style.exploration import Exploration
+from likeness.experiments.training.interruption import Interrupted
 from likeness.research.images.sources import ImageFile
 
 pytestmark = pytest.mark.end_to_end
@@ -404,6 +406,20 @@ def test_sixteen_strengths_are_explained_on_a_page_and_painted_once(capsys, monk
     before = [path.stat().st_mtime_ns for path in painted if "x_" in str(path)]
     assert run([*command, "--explore", "again.html"]) == 0
     assert [path.stat().st_mtime_ns for path in painted if "x_" in str(path)] == before
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), Interrupted("Stopped by SIGTERM at step 1 of 2.")])
+def test_who_stops_an_exploration_hears_that_there_is_no_page_yet(stop, capsys, monkeypatch):
+    def stopped(exploration, run, place):
+        raise stop
+
+    monkeypatch.setattr(Exploration, "__call__", stopped)
+    monkeypatch.setattr("likeness.experiments.commands.painted.paint", lambda *arguments, **flags: 0)
+    command = ["stylize", "content.png", "style.png", "-o", "out.png", "--preset", "preset.py"]
+    assert run([*command, "--explore", "page.html"]) == 75
+    said = capsys.readouterr().err
+    assert str(stop) in said and "page page.html" in said
+    assert not Path("page.html").exists()
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,7 @@ def test_what_is_painted_is_not_painted_again_and_the_steps_that_are_left_are_to
     told: list[tuple[str, int, int]] = []
     with watched(lambda what, done, total: told.append((what, done, total))):
         paint_at_strengths(runs, places)
+    assert told[0] == ("compiling what paints the other strengths", 0, 1)
     assert [each[1:] for each in told if each[0] == "steps of 2 paintings"] == [(0, 4), (2, 4), (3, 4), (4, 4)]
     assert (places[0] / "summary.json").stat().st_mtime_ns == before
     assert (places[1] / "summary.json").is_file()
